@@ -1,0 +1,258 @@
+"""What is legal in an experiment but unwise; `cnnctl check` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from math import ceil
+
+from cnnctl.errors import Fault, Path
+from cnnctl.experiment import Experiment
+from cnnctl.model.initializers import (
+    Activation,
+    Initializer,
+    KaimingNormal,
+    KaimingUniform,
+    XavierNormal,
+    XavierUniform,
+)
+from cnnctl.model.layer import WeightedLayer
+from cnnctl.model.layers.convolution import Conv
+from cnnctl.model.network import Plan, Stage, following_activation
+
+Advice = Iterator[Fault]
+Rule = Callable[[Experiment, Plan], Advice]
+
+SQUASHING = {"softmax", "log_softmax", "sigmoid", "hardsigmoid", "log_sigmoid"}
+SHARES = {"softmax", "sigmoid", "hardsigmoid"}
+BOUNDED = {*SHARES, "tanh", "hardtanh", "softsign"}
+RECTIFIERS = ("relu", "leaky_relu")
+MOVING_ONLY = {"identity", "flatten", "unflatten"}
+LINEAR_KINDS = {
+    *MOVING_ONLY,
+    *("dropout", "channel_dropout", "batch_norm"),
+    *("avg_pool", "adaptive_avg_pool", "global_avg_pool", "zero_pad", "upsample"),
+}
+NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm"}
+DROPOUTS = {"dropout", "channel_dropout"}
+CHARACTERS = {"digits", "mnist", "kmnist", "emnist", "svhn"}
+
+FEW_STEPS = 4
+"""Steps of an epoch, below which a smaller batch would learn more from it."""
+SMALL_BATCH = 8
+"""Samples, below which the statistics of a batch say little of the data (Wu and He 2018)."""
+DEEP_SIGMOIDS = 4
+"""Sigmoids in a row, each of which lets at most a quarter of the gradient through."""
+
+
+def advise(experiment: Experiment, plan: Plan) -> list[Fault]:
+    """All that is legal but unwise, with paths of the experiment."""
+    return [advice for rule in RULES for advice in rule(experiment, plan)]
+
+
+def _last(plan: Plan) -> Stage:
+    """The last layer that computes something."""
+    stages = [stage for stage in plan.stages if stage.layer.kind not in MOVING_ONLY]
+    return stages[-1] if stages else plan.stages[-1]
+
+
+def _activation_done_by_the_loss(experiment: Experiment, plan: Plan) -> Advice:
+    """Softmax before cross-entropy."""
+    loss, last = experiment.loss, _last(plan)
+    if loss.outputs == "logits" and last.layer.kind in SQUASHING:
+        own = "sigmoid" if loss.kind == "bce_with_logits" else "softmax"
+        message = f"{loss.kind} wants raw outputs: it contains {own} itself"
+        yield Fault(message=message, cure=f"leave {last.layer.kind} out", path=last.path)
+
+
+def _no_log_softmax_before_nll(experiment: Experiment, plan: Plan) -> Advice:
+    last = _last(plan)
+    if experiment.loss.outputs == "log_probabilities" and last.layer.kind != "log_softmax":
+        message = f"{experiment.loss.kind} wants log-probabilities, which {last.name} does not give"
+        instead = "write log_softmax instead" if last.layer.kind in SQUASHING else "add log_softmax"
+        yield Fault(message=message, cure=f"{instead}, or use cross_entropy", path=last.path)
+
+
+def _no_sigmoid_before_bce(experiment: Experiment, plan: Plan) -> Advice:
+    last = _last(plan)
+    if experiment.loss.outputs == "probabilities" and last.layer.kind not in SHARES:
+        message = f"{experiment.loss.kind} wants numbers from 0 to 1, and {last.name} gives others"
+        yield Fault(message=message, cure="add sigmoid, or use bce_with_logits", path=last.path)
+
+
+def _rectified_output(experiment: Experiment, plan: Plan) -> Advice:
+    last = _last(plan)
+    is_meant = last.layer.kind in ("softplus", "log_sigmoid")
+    if last.layer.activation in (*RECTIFIERS, "selu") and not is_meant:
+        message = f"{last.layer.kind} at the output holds back what is negative, and its gradient"
+        yield Fault(message=message, cure="leave it out", path=last.path)
+
+
+def _bounded_values(experiment: Experiment, plan: Plan) -> Advice:
+    last = _last(plan)
+    if last.layer.kind in BOUNDED and not experiment.data.describe().is_classification:
+        message = f"a network that ends in {last.layer.kind} predicts no value beyond its bounds"
+        yield Fault(message=message, cure="leave it out", path=last.path)
+
+
+def _dropout_at_output(experiment: Experiment, plan: Plan) -> Advice:
+    last = _last(plan)
+    if last.layer.kind in DROPOUTS:
+        message = "dropout at the output strikes out answers, not features"
+        yield Fault(message=message, cure="put it before the last linear layer", path=last.path)
+
+
+def _unfit_weights(experiment: Experiment, plan: Plan) -> Advice:
+    """Kaiming before sigmoid, Xavier before relu; what the whole model has is said once."""
+    found: dict[Path, Fault] = {}
+    for index, stage in enumerate(plan.stages):
+        if isinstance(stage.layer, WeightedLayer):
+            init = stage.layer.init or plan.init
+            path: Path = (*stage.path, "init") if stage.layer.init else ("model", "init")
+            activation = following_activation(plan.stages[index + 1 :])
+            if better := _better_weights(init, activation):
+                message = f"{init.kind} does not suit the {activation} behind {stage.name}"
+                cure = f"use {better}, or leave init out"
+                found.setdefault(path, Fault(message=message, cure=cure, path=path))
+    yield from found.values()
+
+
+def _better_weights(initializer: Initializer, activation: Activation) -> str:
+    """The initializer that fits the activation; nothing where this one does."""
+    kind = initializer.kind
+    if isinstance(initializer, KaimingNormal | KaimingUniform):
+        is_unfit = initializer.nonlinearity in RECTIFIERS and activation in ("tanh", "sigmoid")
+        return kind.replace("kaiming", "xavier") if is_unfit else ""
+    if isinstance(initializer, XavierNormal | XavierUniform):
+        is_unfit = initializer.gain == 1 and activation in RECTIFIERS
+        return kind.replace("xavier", "kaiming") if is_unfit else ""
+    return ""
+
+
+def _bias_before_norm(experiment: Experiment, plan: Plan) -> Advice:
+    for stage, after in pairwise(plan.stages):
+        has_bias = isinstance(stage.layer, WeightedLayer) and stage.layer.bias
+        if has_bias and after.layer.kind in ("batch_norm", "instance_norm"):
+            message = f"{after.name} takes the mean away, and the bias of {stage.name} with it"
+            yield Fault(message=message, cure="add bias: false", path=(*stage.path, "bias"))
+
+
+def _dropout_before_norm(experiment: Experiment, plan: Plan) -> Advice:
+    """Li et al. 2018, https://arxiv.org/abs/1801.05134."""
+    for stage, after in pairwise(plan.stages):
+        if stage.layer.kind in DROPOUTS and after.layer.kind == "batch_norm":
+            message = f"{after.name} measures a variance that {stage.name} has in training only"
+            yield Fault(message=message, cure="put dropout behind the norm", path=stage.path)
+
+
+def _no_activation_between(experiment: Experiment, plan: Plan) -> Advice:
+    working = [s for s in plan.stages if s.layer.kind not in LINEAR_KINDS]
+    for stage, after in pairwise(working):
+        if _is_dense(stage) and _is_dense(after):
+            message = f"no activation stands between {stage.name} and {after.name}: "
+            message += "they can do no more than one layer"
+            yield Fault(message=message, cure="add relu between them", path=after.path)
+
+
+def _is_dense(stage: Stage) -> bool:
+    """Whether a layer has weights; a convolution in groups is half of a layer on purpose."""
+    is_half = isinstance(stage.layer, Conv) and stage.layer.groups > 1
+    return isinstance(stage.layer, WeightedLayer) and not is_half
+
+
+def _activation_twice(experiment: Experiment, plan: Plan) -> Advice:
+    for stage, after in pairwise(plan.stages):
+        if stage.layer.activation and after.layer.activation:
+            message = f"two activations in a row: {stage.name} and {after.name}"
+            yield Fault(message=message, cure="leave one of them out", path=after.path)
+
+
+def _vanishing_gradients(experiment: Experiment, plan: Plan) -> Advice:
+    kinds = [stage.layer.kind for stage in plan.stages]
+    if kinds.count("sigmoid") >= DEEP_SIGMOIDS and not NORMS & set(kinds):
+        sigmoid = plan.stages[kinds.index("sigmoid")]
+        message = f"through {kinds.count('sigmoid')} sigmoids hardly any gradient comes back"
+        yield Fault(message=message, cure="use relu, or add batch_norm", path=sigmoid.path)
+
+
+def _unusual_rate(experiment: Experiment, plan: Plan) -> Advice:
+    optimizer = experiment.optimizer
+    low, high = optimizer.usual_lr
+    if not low <= optimizer.lr <= high:
+        message = f"{optimizer.lr:g} is outside the usual range of {optimizer.kind}"
+        cure = f"try a rate from {low:g} to {high:g}"
+        yield Fault(message=message, cure=cure, path=("optimizer", "lr"))
+
+
+def _decay_that_adam_undoes(experiment: Experiment, plan: Plan) -> Advice:
+    """Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101."""
+    optimizer, l2 = experiment.optimizer, experiment.regularization.l2
+    if l2 and optimizer.kind in ("adam", "adamw", "adamax", "nadam", "radam"):
+        message = f"{optimizer.kind} shrinks the gradient of l2 where other gradients are large"
+        cure = "use adamw with its weight_decay"
+        yield Fault(message=message, cure=cure, path=("regularization", "l2"))
+
+
+def _lbfgs_on_batches(experiment: Experiment, plan: Plan) -> Advice:
+    size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
+    if experiment.optimizer.kind == "lbfgs" and size != "all" and size < samples:
+        message = "lbfgs compares gradients from step to step, which batches change"
+        yield Fault(message=message, cure="set it to all", path=("data", "batch_size"))
+
+
+def _few_steps(experiment: Experiment, plan: Plan) -> Advice:
+    size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
+    if size != "all" and ceil(samples / size) < FEW_STEPS:
+        message = f"{samples} samples are no more than {ceil(samples / size)} batches of {size}"
+        cure = f"use a batch_size <= {max(1, samples // FEW_STEPS)}, or all on purpose"
+        yield Fault(message=message, cure=cure, path=("data", "batch_size"))
+
+
+def _noisy_statistics(experiment: Experiment, plan: Plan) -> Advice:
+    size = experiment.data.batch_size
+    has_norm = any(stage.layer.kind == "batch_norm" for stage in plan.stages)
+    if has_norm and size != "all" and size < SMALL_BATCH:
+        message = f"batch_norm learns little of the data from {size} samples at a time"
+        cure = f"use a batch_size >= {SMALL_BATCH}, or group_norm"
+        yield Fault(message=message, cure=cure, path=("data", "batch_size"))
+
+
+def _endless_patience(experiment: Experiment, plan: Plan) -> Advice:
+    stopping, epochs = experiment.regularization.early_stopping, experiment.train.epochs
+    if stopping and stopping.patience >= epochs:
+        message = f"a patience of {stopping.patience} cannot end a training of {epochs} epochs"
+        path = ("regularization", "early_stopping")
+        yield Fault(message=message, cure="use a smaller one, or more epochs", path=path)
+
+
+def _flipped_characters(experiment: Experiment, plan: Plan) -> Advice:
+    data = experiment.data
+    for index, augmentation in enumerate(data.augment):
+        if data.kind in CHARACTERS and augmentation.kind in ("horizontal_flip", "vertical_flip"):
+            message = "a flipped digit or letter is another one, or none"
+            path = ("data", "augment", index, augmentation.kind)
+            yield Fault(message=message, cure="use crop or a small rotation", path=path)
+
+
+RULES: tuple[Rule, ...] = (
+    _activation_done_by_the_loss,
+    _no_log_softmax_before_nll,
+    _no_sigmoid_before_bce,
+    _rectified_output,
+    _bounded_values,
+    _dropout_at_output,
+    _unfit_weights,
+    _bias_before_norm,
+    _dropout_before_norm,
+    _no_activation_between,
+    _activation_twice,
+    _vanishing_gradients,
+    _unusual_rate,
+    _decay_that_adam_undoes,
+    _lbfgs_on_batches,
+    _few_steps,
+    _noisy_statistics,
+    _endless_patience,
+    _flipped_characters,
+)
+"""A new rule is a function and its entry here."""

@@ -1,0 +1,155 @@
+"""The state of a run <-> one safetensors file.
+
+Tensors are stored as tensors; everything else is one JSON document in the header's metadata,
+beside a SHA-256 of the whole file (taken with the digest's own place zeroed). No pickle: reading
+a checkpoint can not run anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.storage import write_atomically
+
+FORMAT = 1
+_DOCUMENT_KEY = "cnnctl"
+_DIGEST_KEY = "sha256"
+_NO_DIGEST = "0" * 64
+
+Tensors = dict[str, Tensor]
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Named tensors and a JSON document."""
+
+    tensors: Tensors
+    document: Document
+
+    def under(self, prefix: str) -> Tensors:
+        """The tensors whose names begin with `prefix.`, named by the rest."""
+        start = f"{prefix}."
+        return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint whole or not at all.
+
+    Raises:
+        FaultError: it cannot be stored (exit code 6); an older file there is untouched.
+    """
+    document = json.dumps({"format": FORMAT, **checkpoint.document}, separators=(",", ":"))
+    metadata = {_DOCUMENT_KEY: document, _DIGEST_KEY: _NO_DIGEST}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in checkpoint.tensors.items()}
+    content = safetensors.torch.save(tensors, metadata)
+    digest = hashlib.sha256(content).hexdigest()
+    write_atomically(path, _swap_digest(content, _NO_DIGEST, digest))
+
+
+def _swap_digest(content: bytes, old: str, new: str) -> bytes:
+    # the quotes of a key are escaped inside the document, so this is found in the header only
+    entry = '"{key}":"{digest}"'
+    found = entry.format(key=_DIGEST_KEY, digest=old).encode()
+    return content.replace(found, entry.format(key=_DIGEST_KEY, digest=new).encode(), 1)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint and hold its hash against its content.
+
+    Raises:
+        FaultError: not there, not a checkpoint of cnnctl, cut short, damaged, or of a newer
+            format (exit code 4).
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise checkpoint_fault(reason, cure="check the path", place=str(path)) from None
+    try:
+        return _parse(content, path)
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        raise _damaged(content, path) from None
+
+
+def _parse(content: bytes, path: Path) -> Checkpoint:
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    if _DOCUMENT_KEY not in metadata:
+        message = "is a safetensors file, but not a checkpoint of cnnctl"
+        cure = "name a file under checkpoints/ of a run folder"
+        raise checkpoint_fault(message, cure=cure, place=str(path))
+    document = json.loads(metadata[_DOCUMENT_KEY])
+    if document["format"] > FORMAT:
+        message = f"has format {document['format']}; this cnnctl reads up to {FORMAT}"
+        raise checkpoint_fault(message, cure="update cnnctl", place=str(path))
+    digest = metadata[_DIGEST_KEY]
+    if hashlib.sha256(_swap_digest(content, digest, _NO_DIGEST)).hexdigest() != digest:
+        message = "is damaged: its content does not match its hash"
+        raise checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
+    return Checkpoint(safetensors.torch.load(content), document)
+
+
+_ELSEWHERE = "use another checkpoint of the run, or copy the file again"
+
+
+def _damaged(content: bytes, path: Path) -> FaultError:
+    if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
+        message = "is a pickle, which can run code when it is read"
+        cure = "cnnctl reads only its own safetensors files"
+        return checkpoint_fault(message, cure=cure, place=str(path))
+    if not content:
+        return checkpoint_fault("is empty", cure=_ELSEWHERE, place=str(path))
+    message = "is cut short, damaged, or not a checkpoint"
+    return checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
+
+
+def pack(state: Any, *, prefix: str) -> tuple[Tensors, Any]:
+    """Part a nested state in named tensors and a JSON skeleton that says where they go.
+
+    Tuples and keys that are numbers are marked, so that `unpack` gives back the very same.
+    """
+    tensors: Tensors = {}
+    return tensors, _pack(state, prefix, tensors)
+
+
+def _pack(value: Any, name: str, tensors: Tensors) -> Any:
+    if isinstance(value, Tensor):
+        # a clone, since safetensors refuses tensors that share memory
+        tensors[name] = value.detach().clone()
+        return {"$tensor": name}
+    if isinstance(value, dict):
+        entries = [[k, _pack(v, f"{name}.{k}", tensors)] for k, v in value.items()]
+        return {"$dict": entries}
+    if isinstance(value, list | tuple):
+        items = [_pack(v, f"{name}.{i}", tensors) for i, v in enumerate(value)]
+        return {"$tuple": items} if isinstance(value, tuple) else items
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{name}: a {type(value).__name__} cannot be part of a checkpoint")
+
+
+def unpack(skeleton: Any, tensors: Tensors) -> Any:
+    """Put a state together again; see `pack`.
+
+    Raises:
+        KeyError: a tensor is missing.
+    """
+    if isinstance(skeleton, list):
+        return [unpack(item, tensors) for item in skeleton]
+    if not isinstance(skeleton, dict):
+        return skeleton
+    if "$tensor" in skeleton:
+        return tensors[skeleton["$tensor"]]
+    if "$tuple" in skeleton:
+        return tuple(unpack(item, tensors) for item in skeleton["$tuple"])
+    return {key: unpack(item, tensors) for key, item in skeleton["$dict"]}

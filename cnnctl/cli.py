@@ -1,0 +1,52 @@
+"""The command `cnnctl`: finds the commands and runs one. Nothing heavy is imported until then."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+
+from cnnctl import commands
+from cnnctl.commands import app
+from cnnctl.errors import ExitCode
+
+# every module of the package is a command: a new one is a new file there, and no other change
+for module in pkgutil.iter_modules(commands.__path__):
+    import_module(f"{commands.__name__}.{module.name}")
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    signal.signal(signal.SIGTERM, _leave)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no bug
+    try:
+        app(spell_out_resume(sys.argv[1:]))
+    except BrokenPipeError:  # `cnnctl list layers | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.DONE)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(ExitCode.TERMINATED)
+
+
+def spell_out_resume(arguments: list[str]) -> list[str]:
+    """`--resume` may stand alone, for the newest run; what follows it is then no run.
+
+    A run is a folder or a checkpoint: an option, an override and a YAML file are not.
+    """
+    spelled = []
+    for argument, after in zip(arguments, [*arguments[1:], "--"], strict=True):
+        is_alone = after.startswith("-") or "=" in after or Path(after).suffix in (".yaml", ".yml")
+        spelled.append("--resume=" if argument == "--resume" and is_alone else argument)
+    return spelled
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The commands, one file each: parse, call, print.
+
+A module here is imported to show the help, so its top imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cnnctl import __version__
+from cnnctl.errors import ExitCode, FaultError
+
+app = typer.Typer(
+    name="cnnctl",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Options to change, like train.epochs=3.",
+        metavar="[PATH=VALUE]...",
+        show_default=False,
+    ),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file that the checkpoint was trained with; it is run."),
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Where data sets lie: $CNNCTL_DATA or data/ if left out.", metavar="DIR"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command: a fault ends it with its words and its exit code."""
+
+    def enter(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*arguments: Any, **options: Any) -> None:
+            try:
+                function(*arguments, **options)
+            except FaultError as error:
+                for fault in error.faults:
+                    typer.echo(str(fault), err=True)
+                raise typer.Exit(error.exit_code) from None
+            except KeyboardInterrupt:
+                typer.echo("stopped", err=True)
+                raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+        app.command(name)(run)
+        return run
+
+    return enter
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cnnctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Train MLPs and CNNs described in YAML, with PyTorch."""

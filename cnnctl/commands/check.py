@@ -1,0 +1,35 @@
+"""`cnnctl check`: say what is wrong with configurations, or that all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnctl.commands import command
+from cnnctl.errors import Fault, FaultError
+
+
+@command("check")
+def check(
+    files: Annotated[list[Path], typer.Argument(help="YAML files.", show_default=False)],
+) -> None:
+    """Say what is wrong with YAML files, or that all is well, and what would be wiser."""
+    from cnnctl.advice import advise
+    from cnnctl.config.source import locate
+    from cnnctl.experiment import load
+
+    faults: list[Fault] = []
+    for path in files:
+        try:
+            loaded = load(path)
+        except FaultError as error:
+            faults += error.faults
+            continue
+        for advice in advise(loaded.experiment, loaded.plan):
+            place = locate(loaded.source, advice)
+            typer.echo(f"{place}: advice: {advice}")
+        typer.echo(f"{path}: all is well")
+    if faults:
+        raise FaultError(*faults)

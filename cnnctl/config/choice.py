@@ -1,0 +1,166 @@
+"""A family whose members are picked by name, and the rules that all specs share.
+
+A family is a class with `family="optimizers"`; a member is a subclass with `kind="sgd"`. Declaring
+the class is all there is to do: it is then in the table that names are looked up in, and from it
+come validation, the JSON schema, `cnnctl list` and the error messages. Nothing is imported or
+evaluated by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError, core_schema
+
+from cnnctl.errors import nearest
+
+
+class Spec(BaseModel):
+    """A mapping of a configuration: typed fields, each with its default and its help."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        ser_json_inf_nan="constants",
+    )
+
+
+class Choice(Spec):
+    """The base of a family; see the module.
+
+    Class arguments:
+        family: names the family, and makes the class its abstract base.
+        item: members stand in a list, as `kind` or `kind: options`; otherwise they are a section,
+            `{name: kind, option: …}` or `kind` alone.
+        kind: names a member.
+        short: the field that `kind: value` fills.
+    """
+
+    family: ClassVar[str] = ""
+    item: ClassVar[bool] = False
+    kind: ClassVar[str] = ""
+    short: ClassVar[str] = ""
+    kinds: ClassVar[dict[str, type[Choice]]] = {}
+    families: ClassVar[dict[str, type[Choice]]] = {}
+
+    def __init_subclass__(
+        cls, *, family: str = "", item: bool = False, kind: str = "", short: str = "", **rest: Any
+    ) -> None:
+        """Enter the class in its table."""
+        super().__init_subclass__(**rest)
+        if family:
+            cls.family, cls.item, cls.kinds = family, item, {}
+            Choice.families[family] = cls
+        cls.kind, cls.short = kind, short
+        if kind in cls.kinds:
+            raise TypeError(f"{cls.family} has two kinds named {kind}")
+        if kind:
+            cls.kinds[kind] = cls
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """A family reads any of its members; a member reads itself."""
+        if cls.family and not cls.kind:
+            return core_schema.no_info_plain_validator_function(
+                cls.read,
+                serialization=core_schema.plain_serializer_function_ser_schema(
+                    lambda member: member.written()
+                ),
+            )
+        return handler(source)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """A family is a reference, which `config.schema` resolves once all kinds are known."""
+        if cls.family and not cls.kind:
+            return {"$family": cls.family}
+        return handler(schema)
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        """Read a member in any of its forms: `kind`, `kind: options`, `{name: kind, …}`."""
+        if isinstance(value, cls):
+            return value
+        kind, options = cls._split_item(value) if cls.item else cls._split_section(value)
+        member = cls.kinds.get(kind)
+        if member is None:
+            raise PydanticCustomError(
+                "unknown_kind",
+                "no {noun} is named {kind}",
+                {"noun": cls.noun(), "kind": kind, "cure": nearest(kind, sorted(cls.kinds))},
+            )
+        if options is None:
+            options = {}
+        elif not isinstance(options, dict):
+            options = member._long_form(options)
+        return member.model_validate(options)  # type: ignore[return-value]
+
+    @classmethod
+    def _split_section(cls, value: Any) -> tuple[str, Any]:
+        if isinstance(value, str):
+            return value, None
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            return value["name"], {k: v for k, v in value.items() if k != "name"}
+        raise PydanticCustomError(
+            "no_name",
+            "a {noun} needs its name",
+            {"noun": cls.noun(), "cure": f"write {{name: …}}; known: {', '.join(cls.kinds)}"},
+        )
+
+    @classmethod
+    def _split_item(cls, value: Any) -> tuple[str, Any]:
+        if isinstance(value, str):
+            return value, None
+        if isinstance(value, dict) and len(value) == 1:
+            return next(iter(value.items()))
+        raise PydanticCustomError(
+            "no_kind",
+            "a {noun} is `kind` or `kind: options`",
+            {"noun": cls.noun(), "cure": "indent its options below the kind, two spaces further"},
+        )
+
+    @classmethod
+    def _long_form(cls, value: Any) -> dict[str, Any]:
+        if cls.short:
+            return {cls.short: value}
+        example = next(iter(cls.model_fields), "")
+        raise PydanticCustomError(
+            "no_short_form",
+            "{kind} has no short form",
+            {
+                "kind": cls.kind,
+                "cure": f"write {{{example}: …}}" if example else f"write {cls.kind} alone",
+            },
+        )
+
+    @classmethod
+    def noun(cls) -> str:
+        """The family's name for one of its members: `layer`."""
+        return {"losses": "loss"}.get(cls.family, cls.family.removesuffix("s")).replace("_", " ")
+
+    def options(self) -> dict[str, Any]:
+        """The options as plain data, defaults filled in, `null` where a default is nothing."""
+        return self.model_dump(mode="json")
+
+    def written(self) -> Any:
+        """The member as it would stand in a file, every default filled in."""
+        options = {k: v for k, v in self.options().items() if not self._is_absent(k, v)}
+        if not self.item:
+            return {"name": self.kind, **options}
+        return {self.kind: options} if options else self.kind
+
+    def _is_absent(self, name: str, value: Any) -> bool:
+        return value is None and type(self).model_fields[name].default is None
+
+    @classmethod
+    def fields(cls) -> dict[str, FieldInfo]:
+        """The options of this kind, by name, in the order they were declared."""
+        return dict(cls.model_fields)

@@ -1,0 +1,78 @@
+"""The JSON schema of a spec, complete for every kind of every family.
+
+A reference to a family is resolved here, once all kinds are declared; each kind has one
+definition, which covers all the forms it may be written in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnctl.config.choice import Choice, Spec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(root: type[Spec], *, title: str) -> dict[str, Any]:
+    """The schema of `root`, with a definition for every kind that it can hold."""
+    definitions: dict[str, Any] = {}
+    top = _flatten(root.model_json_schema(), definitions)
+    for family in Choice.families.values():
+        definitions[family.family] = {"anyOf": _branches(family, definitions)}
+    return {"$schema": DIALECT, "title": title, **top, "$defs": dict(sorted(definitions.items()))}
+
+
+def _flatten(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Move pydantic's nested definitions to the top and point families at theirs."""
+    for name, inner in schema.pop("$defs", {}).items():
+        definitions[name] = _point(inner)
+    return dict(_point(schema))
+
+
+def _point(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_point(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$family" in schema:
+        kept = {key: value for key, value in schema.items() if key == "description"}
+        return {"$ref": f"#/$defs/{schema['$family']}", **kept}
+    # titles repeat the names of fields, and only crowd an editor's hints
+    return {k: _point(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
+
+
+def _branches(family: type[Choice], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    alone = [kind for kind, member in family.kinds.items() if not _required(member)]
+    names = {"type": "string", "enum": alone}
+    sections = []
+    for kind, member in family.kinds.items():
+        options = _flatten(member.model_json_schema(), definitions)
+        form = _item_form if family.item else _section_form
+        definitions[f"{family.family}.{kind}"] = form(member, options)
+        sections.append({"$ref": f"#/$defs/{family.family}.{kind}"})
+    return [names, *sections] if alone else sections
+
+
+def _required(member: type[Choice]) -> list[str]:
+    return [name for name, info in member.model_fields.items() if info.is_required()]
+
+
+def _section_form(member: type[Choice], options: dict[str, Any]) -> dict[str, Any]:
+    properties = {"name": {"const": member.kind}, **options.get("properties", {})}
+    required = ["name", *options.get("required", [])]
+    return {**options, "properties": properties, "required": required}
+
+
+def _item_form(member: type[Choice], options: dict[str, Any]) -> dict[str, Any]:
+    value = options
+    if member.short:
+        value = {"anyOf": [options, options["properties"][member.short]]}
+    elif not _required(member):
+        value = {"anyOf": [options, {"type": "null"}]}
+    return {
+        "type": "object",
+        "description": options.get("description", ""),
+        "properties": {member.kind: value},
+        "required": [member.kind],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,1 @@
+"""A data set -> batches on the device."""

@@ -1,0 +1,81 @@
+"""What every augmentation is: a random change of whole batches, with a draw for every sample.
+
+Draws come from the generator that is given, which lies on the device of the batch; nothing waits
+for the device.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from cnnctl.config.choice import Choice
+from cnnctl.data.samples import Shape
+from cnnctl.errors import config_fault
+
+Chance = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Augmentation(Choice, family="augmentations", item=True):
+    """A random change of training batches."""
+
+    @abstractmethod
+    def check(self, shape: Shape) -> None:
+        """Raise a FaultError where this does not fit samples of this shape."""
+
+
+class InputAugmentation(Augmentation):
+    """Changes the inputs and leaves the targets as they are."""
+
+    @abstractmethod
+    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+        """Change a normalised batch; (N, C, H, W) or (N, F) float in and out.
+
+        `black` is what normalisation makes of a black pixel, (C, 1, 1).
+        """
+
+
+class Mixing(Augmentation):
+    """Mixes samples, and their targets with them."""
+
+    p: Chance = 1.0
+    """Chance of a sample to be mixed."""
+
+    @abstractmethod
+    def mix(
+        self, inputs: Tensor, targets: Tensor, *, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Mix a batch with itself; targets are (N, classes) probabilities in and out."""
+
+
+def need_images(shape: Shape, *, kind: str) -> None:
+    """Raise a FaultError for samples that are not images."""
+    if len(shape) != 3:
+        message = f"{kind} changes images, but the samples are vectors of {shape[0]}"
+        raise config_fault(message, cure="leave it out")
+
+
+def uniform(samples: int, low: float, high: float, *, generator: Generator) -> Tensor:
+    """A number for every sample, between these two; (N,) float32."""
+    drawn = torch.empty(samples, device=generator.device)
+    return drawn.uniform_(low, high, generator=generator)
+
+
+def chosen(samples: int, *, p: float, generator: Generator) -> Tensor:
+    """Whether each sample is chosen, with this chance; (N,) bool."""
+    return torch.rand(samples, generator=generator, device=generator.device) < p
+
+
+def whole_numbers(samples: int, below: int, *, generator: Generator) -> Tensor:
+    """A whole number from 0 for every sample; (N,) int64."""
+    return torch.randint(below, (samples,), generator=generator, device=generator.device)
+
+
+def along(values: Tensor, inputs: Tensor) -> Tensor:
+    """(N,) values, shaped to be spread over the samples of (N, …) inputs."""
+    return values.view(-1, *[1] * (inputs.ndim - 1))

@@ -1,0 +1,9 @@
+"""The augmentations: one class each, beside the function that does its work.
+
+A new augmentation is one class in one of these files.
+"""
+
+from cnnctl.data.augmentation import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.augmentations import boxes, mixing, places, values
+
+__all__ = ["Augmentation", "InputAugmentation", "Mixing", "boxes", "mixing", "places", "values"]

@@ -1,0 +1,58 @@
+"""Boxes in images, and the augmentation that covers one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from cnnctl.data.augmentation import (
+    Chance,
+    InputAugmentation,
+    chosen,
+    need_images,
+    whole_numbers,
+)
+from cnnctl.data.samples import Shape
+from cnnctl.errors import config_fault
+
+
+def boxes(
+    height: int, width: int, *, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor
+) -> Tensor:
+    """Where each sample's box is; edges (N,), the last ones outside -> (N, 1, H, W) bool."""
+    rows, columns = (torch.arange(side, device=top.device) for side in (height, width))
+    in_rows = (rows >= top[:, None]) & (rows < bottom[:, None])
+    in_columns = (columns >= left[:, None]) & (columns < right[:, None])
+    return (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+
+
+class Cutout(InputAugmentation, kind="cutout", short="size"):
+    """Cover a square with the mean colour; its middle is anywhere, so part may lie outside.
+
+    DeVries and Taylor, arXiv 1708.04552: zero after normalisation.
+    """
+
+    size: Annotated[int, Field(gt=0)]
+    """Side of the square, in pixels."""
+    p: Chance = 1.0
+    """Chance of an image to be covered."""
+
+    def check(self, shape: Shape) -> None:
+        need_images(shape, kind=self.kind)
+        if self.size > min(shape[1:]):
+            message = f"a square of {self.size} pixels covers images of {shape[1]}x{shape[2]}"
+            cure = f"use size <= {min(shape[1:])}"
+            raise config_fault(message, cure=cure, path=("size",))
+
+    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+        count, _, height, width = inputs.shape
+        top, left = (
+            whole_numbers(count, side, generator=generator) - self.size // 2
+            for side in (height, width)
+        )
+        sides = chosen(count, p=self.p, generator=generator) * self.size
+        covered = boxes(height, width, top=top, bottom=top + sides, left=left, right=left + sides)
+        return inputs.masked_fill(covered, 0.0)

@@ -1,0 +1,79 @@
+"""Augmentations that mix each sample with another one of its batch, and their targets alike."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from cnnctl.data.augmentation import Mixing, along, chosen, need_images, whole_numbers
+from cnnctl.data.augmentations.boxes import boxes
+from cnnctl.data.samples import Shape
+
+Alpha = Annotated[float, Field(ge=0.01, le=1000)]
+
+
+def blended(values: Tensor, *, share: Tensor) -> Tensor:
+    """Each sample's share (N,) of itself, the rest from the one before it; (N, …) in and out."""
+    return torch.lerp(values.roll(1, dims=0), values, along(share, values))
+
+
+def shares(samples: int, *, alpha: float, p: float, generator: Generator) -> Tensor:
+    """Each sample's share of itself: Beta(alpha, alpha) with chance p, otherwise 1; (N,)."""
+    # what torch.distributions.Beta does, which takes no generator
+    alphas = torch.full((2, samples), alpha, dtype=torch.float64, device=generator.device)
+    gammas = torch._standard_gamma(alphas, generator=generator)
+    drawn = (gammas[0] / gammas.sum(dim=0)).float()
+    return drawn.masked_fill(~chosen(samples, p=p, generator=generator), 1.0)
+
+
+class Mixup(Mixing, kind="mixup", short="alpha"):
+    """Blend each sample with another one; Zhang et al., arXiv 1710.09412."""
+
+    alpha: Alpha = 1.0
+    """Of the Beta distribution of shares: small values mix little, 1 makes all as likely."""
+
+    def check(self, shape: Shape) -> None:
+        """Mixup fits every shape."""
+
+    def mix(
+        self, inputs: Tensor, targets: Tensor, *, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        share = shares(len(inputs), alpha=self.alpha, p=self.p, generator=generator)
+        return blended(inputs, share=share), blended(targets, share=share)
+
+
+class CutMix(Mixing, kind="cutmix", short="alpha"):
+    """Paste a box of another image into each one; Yun et al., arXiv 1905.04899."""
+
+    alpha: Alpha = 1.0
+    """Of the Beta distribution of the area that is kept; 1 makes all as likely."""
+
+    def check(self, shape: Shape) -> None:
+        need_images(shape, kind=self.kind)
+
+    def mix(
+        self, inputs: Tensor, targets: Tensor, *, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        kept = shares(len(inputs), alpha=self.alpha, p=self.p, generator=generator)
+        pasted = random_boxes(inputs, area=1 - kept, generator=generator)
+        mixed = torch.where(pasted, inputs.roll(1, dims=0), inputs)
+        return mixed, blended(targets, share=1 - pasted.float().mean(dim=(1, 2, 3)))
+
+
+def random_boxes(images: Tensor, *, area: Tensor, generator: Generator) -> Tensor:
+    """A box for each image (N, C, H, W), of this share (N,) of its area before what lies outside
+    is cut off; (N, 1, H, W) bool."""
+    count, _, height, width = images.shape
+    y, x = (whole_numbers(count, side, generator=generator) for side in (height, width))
+    half_height, half_width = (area.sqrt() * side / 2 for side in (height, width))
+    return boxes(
+        height,
+        width,
+        top=(y - half_height).round(),
+        bottom=(y + half_height).round(),
+        left=(x - half_width).round(),
+        right=(x + half_width).round(),
+    )

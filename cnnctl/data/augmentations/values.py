@@ -1,0 +1,64 @@
+"""Augmentations that change values where they are: brightness, contrast, noise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from cnnctl.data.augmentation import (
+    InputAugmentation,
+    NotNegative,
+    along,
+    need_images,
+    uniform,
+)
+from cnnctl.data.samples import Shape
+
+
+def stretched(images: Tensor, *, factor: Tensor, about: Tensor) -> Tensor:
+    """Move the values of each image away from `about` by its factor (N,); shapes stay."""
+    return torch.lerp(about, images, along(factor, images))
+
+
+class Brightness(InputAugmentation, kind="brightness", short="brightness"):
+    """Make brighter or darker: multiply pixels by a factor. Values are not cut off at white."""
+
+    brightness: NotNegative
+    """How far the factor may be from 1; it is never below 0."""
+
+    def check(self, shape: Shape) -> None:
+        need_images(shape, kind=self.kind)
+
+    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+        low, high = max(0.0, 1 - self.brightness), 1 + self.brightness
+        factor = uniform(len(inputs), low, high, generator=generator)
+        return stretched(inputs, factor=factor, about=black)
+
+
+class Contrast(InputAugmentation, kind="contrast", short="contrast"):
+    """Stretch each channel about its mean over the image. Values are not cut off at white."""
+
+    contrast: NotNegative
+    """How far the factor may be from 1; it is never below 0."""
+
+    def check(self, shape: Shape) -> None:
+        need_images(shape, kind=self.kind)
+
+    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+        low, high = max(0.0, 1 - self.contrast), 1 + self.contrast
+        factor = uniform(len(inputs), low, high, generator=generator)
+        return stretched(inputs, factor=factor, about=inputs.mean(dim=(2, 3), keepdim=True))
+
+
+class Noise(InputAugmentation, kind="noise", short="std"):
+    """Add Gaussian noise to every pixel or feature."""
+
+    std: NotNegative
+    """Standard deviation, in units of the normalised data, whose own is 1."""
+
+    def check(self, shape: Shape) -> None:
+        """Noise fits every shape."""
+
+    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+        noise = torch.empty_like(inputs).normal_(std=self.std, generator=generator)
+        return noise.add_(inputs)

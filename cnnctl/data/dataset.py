@@ -1,0 +1,128 @@
+"""What every data set is: what is known of it, its samples, and how they are cut and prepared."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from cnnctl.config.choice import Choice
+from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.normalization import Normalize
+from cnnctl.data.samples import Description, Samples
+from cnnctl.errors import FaultError, config_fault, under
+
+Split = Literal["train", "test"]
+Positive = Annotated[int, Field(gt=0)]
+Size = Positive | Annotated[tuple[Positive, Positive], Field(strict=False)]
+"""A side in pixels, or height and width."""
+BatchSize = Positive | Literal["all"]
+
+
+class DataSet(Choice, family="datasets"):
+    """A data set. A member says what it is and reads its samples."""
+
+    batch_size: BatchSize = 64
+    """Samples in a step; 1 is a single sample, `all` the full batch."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the training split that is kept for validation, the same of every class."""
+    normalize: Literal["auto"] | Normalize | None = "auto"
+    """Mean and standard deviation; `auto` measures them on the training split, null leaves inputs
+    as they are, pixels from 0 to 1."""
+    augment: list[Augmentation] = Field(default=[])
+    """Random changes of training batches, in this order."""
+    drop_last: bool = False
+    """Leave out the last batch of an epoch when it is not full."""
+
+    @abstractmethod
+    def whole(self) -> Description:
+        """What is known without touching the data; `train_samples` counts validation, too."""
+
+    @abstractmethod
+    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+        """Read one split; see `load`."""
+
+    def describe(self) -> Description:
+        """What is known without touching the data.
+
+        Raises:
+            FaultError: options that do not fit the data.
+        """
+        whole = self.whole()
+        if isinstance(self.normalize, Normalize):
+            try:
+                self.normalize.check(whole.shape[0])
+            except FaultError as error:
+                raise under(("normalize",), error) from None
+        held_out = self.held_out(whole.train_samples)
+        return replace(whole, train_samples=whole.train_samples - held_out)
+
+    def load(self, split: Split, *, root: Path, download: bool = True) -> Samples:
+        """One split, whole: its inputs of the shape that `describe` gives.
+
+        Raises:
+            FaultError: the files are not there and could not be downloaded, or are damaged.
+        """
+        samples = self.read_split(split, root=root, download=download)
+        samples.check(self.whole(), what=f"{self.kind}, {split} split,")
+        return samples
+
+    def held_out(self, samples: int) -> int:
+        """How many of the training split's samples are kept for validation."""
+        held_out = round(samples * self.validation)
+        if (self.validation and not held_out) or held_out == samples:
+            left = "validation" if not held_out else "training"
+            message = f"{self.validation:g} of {samples} samples leaves none for {left}"
+            raise config_fault(message, cure="use a share nearer to 0.5", path=("validation",))
+        return held_out
+
+
+class ImageSet(DataSet):
+    """A data set of images, (C, H, W) uint8."""
+
+    size: Size | None = None
+    """Side, or [height, width], that images are resized to when they are loaded; null keeps
+    theirs."""
+
+    @abstractmethod
+    def original(self) -> Description:
+        """What the published data set is; see `whole`."""
+
+    @abstractmethod
+    def read_original(self, split: Split, *, root: Path, download: bool) -> Samples:
+        """Read one split as it was published; see `load`."""
+
+    def whole(self) -> Description:
+        original = self.original()
+        return replace(original, shape=(original.shape[0], *self._size(original.shape[1:])))
+
+    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+        samples = self.read_original(split, root=root, download=download)
+        size = self._size(tuple(samples.inputs.shape[2:]))
+        return replace(samples, inputs=resized(samples.inputs, size))
+
+    def _size(self, native: tuple[int, ...]) -> tuple[int, ...]:
+        if self.size is None:
+            return native
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+
+class RegressionSet(DataSet):
+    """A data set of vectors with values to predict, (F,) and (T,) float32."""
+
+    normalize_targets: Literal["auto"] | Normalize | None = "auto"
+    """Mean and standard deviation of the target values, which the network learns in units of
+    them; `auto` measures them on the training split, null leaves targets as they are. Metrics are
+    in the targets' own units."""
+
+
+def resized(images: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Resize by antialiased bilinear interpolation; (N, C, H, W) uint8 in and out."""
+    if tuple(images.shape[2:]) == tuple(size):
+        return images
+    return functional.interpolate(images, size, mode="bilinear", antialias=True)

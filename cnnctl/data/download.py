@@ -1,0 +1,119 @@
+"""Data sets in files that are downloaded: where they lie, and how they get there whole."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from http.client import HTTPException
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cnnctl.data.dataset import ImageSet, Split
+from cnnctl.data.samples import Samples
+from cnnctl.errors import FaultError, data_fault, storage_fault
+
+PATIENCE = 30.0
+"""Seconds without a byte after which a download has failed."""
+ARCHIVES = {".gz", ".zip"}
+"""Not kept once they are unpacked."""
+
+
+class DownloadedSet(ImageSet):
+    """Images in files that are downloaded once, by torchvision and to where it looks for them."""
+
+    @abstractmethod
+    def files(self) -> Sequence[str]:
+        """What must be there, relative to the root."""
+
+    @abstractmethod
+    def fetch(self, folder: Path) -> None:
+        """Download all the files, with `folder` as the root."""
+
+    @abstractmethod
+    def parse(self, split: Split, root: Path) -> Samples:
+        """Read one split from its files."""
+
+    def read_original(self, split: Split, *, root: Path, download: bool) -> Samples:
+        """Read one split as it was published, downloaded if need be; see `load`."""
+        root = root.expanduser().absolute()
+        reason = ""
+        if download and _missing(self.files(), root):
+            reason = _download(self.kind, self.fetch, root)
+        if missing := _missing(self.files(), root):
+            cure = "put its files there, let CNNCTL_DATA name their folder, or use what needs none"
+            message = f"{self.kind} is not there: no {root / missing[0]}{reason}"
+            raise data_fault(message, cure=f"{cure}: data.name=digits")
+        return self.parse(split, root)
+
+
+def data_root() -> Path:
+    """The folder for the files of data sets: $CNNCTL_DATA, or `data` here."""
+    return Path(os.environ.get("CNNCTL_DATA") or "data")
+
+
+def damaged(file: Path) -> FaultError:
+    """The fault of a file that does not hold what it should."""
+    return data_fault(f"{file} is damaged", cure="delete it, and it will be downloaded again")
+
+
+def _missing(files: Sequence[str], root: Path) -> list[str]:
+    return [file for file in files if not (root / file).is_file()]
+
+
+def _download(kind: str, fetch: Callable[[Path], None], root: Path) -> str:
+    """Fetch into a folder beside, then move what came; returns what went wrong.
+
+    A file has its name only once it is whole, so a broken download leaves nothing to be mistaken.
+    """
+    print(f"downloading {kind} to {root}", file=sys.stderr)
+    with _folder_in(root) as folder:
+        try:
+            with _impatient(), _bar_on_terminals_only():
+                fetch(folder)
+        except (OSError, RuntimeError, HTTPException) as error:
+            return f", and the download failed: {' '.join(str(error).split())}"
+        for file in folder.rglob("*"):
+            if file.is_file() and file.suffix not in ARCHIVES:
+                _move(file, root / file.relative_to(folder))
+    return ""
+
+
+@contextmanager
+def _folder_in(root: Path) -> Iterator[Path]:
+    """A folder for a while, on the same disk, so that files move from it in one step."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(dir=root, prefix=".download-")
+    except OSError as error:
+        cure = "let CNNCTL_DATA name a folder that can be written"
+        raise storage_fault(f"cannot write to {root}: {error.strerror}", cure=cure) from None
+    with folder as name:
+        yield Path(name)
+
+
+def _move(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("r+b") as handle:
+        os.fsync(handle.fileno())  # the new name must not reach the disk before the content
+    file.replace(target)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Give up on a silent server, which torchvision would wait for without end."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _bar_on_terminals_only() -> redirect_stderr[StringIO] | nullcontext[None]:
+    """torchvision draws its bar on any stderr; in a log it would be thousands of lines."""
+    return nullcontext() if sys.stderr.isatty() else redirect_stderr(StringIO())

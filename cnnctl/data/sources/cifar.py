@@ -1,0 +1,124 @@
+"""The tiny photographs of CIFAR-10 and CIFAR-100."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from abc import abstractmethod
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from cnnctl.data.dataset import Split
+from cnnctl.data.download import DownloadedSet, damaged
+from cnnctl.data.samples import Description, Samples
+
+
+class CifarSet(DownloadedSet):
+    """Photographs in the batches that torchvision keeps, which are Python pickles.
+
+    A pickle can run code. These never do: a batch is read only after its MD5 sum has been found to
+    be the published one, from the very bytes that were summed, and by a reader that knows nothing
+    but arrays of numbers.
+    """
+
+    labels: ClassVar[str]
+    """What a batch calls its labels."""
+
+    @abstractmethod
+    def published(self) -> Any:
+        """torchvision's class, which knows names, places and MD5 sums."""
+
+    def files(self) -> Sequence[str]:
+        published = self.published()
+        batches = [*published.train_list, *published.test_list]
+        return [f"{published.base_folder}/{name}" for name, _ in batches]
+
+    def fetch(self, folder: Path) -> None:
+        from torchvision.datasets.utils import download_and_extract_archive
+
+        published = self.published()
+        download_and_extract_archive(
+            published.url, folder, filename=published.filename, md5=published.tgz_md5
+        )
+
+    def parse(self, split: Split, root: Path) -> Samples:
+        published = self.published()
+        folder = root / published.base_folder
+        batches = published.train_list if split == "train" else published.test_list
+        read = [read_batch(folder / name, md5=md5) for name, md5 in batches]
+        pixels = np.concatenate([batch["data"] for batch in read]).reshape(-1, 3, 32, 32)
+        labels = [label for batch in read for label in batch[self.labels]]
+        return Samples(torch.from_numpy(pixels), torch.tensor(labels))
+
+
+class Cifar10(CifarSet, kind="cifar10"):
+    """Ten kinds of animals and vehicles: 50,000 training and 10,000 test photographs, 32x32."""
+
+    labels = "labels"
+
+    def original(self) -> Description:
+        return Description((3, 32, 32), tuple(TEN_CLASSES.split()), 10, 50_000)
+
+    def published(self) -> Any:
+        from torchvision.datasets import CIFAR10
+
+        return CIFAR10
+
+
+class Cifar100(CifarSet, kind="cifar100"):
+    """A hundred kinds of things: 50,000 training and 10,000 test photographs, 32x32."""
+
+    labels = "fine_labels"
+
+    def original(self) -> Description:
+        return Description((3, 32, 32), tuple(HUNDRED_CLASSES.split()), 100, 50_000)
+
+    def published(self) -> Any:
+        from torchvision.datasets import CIFAR100
+
+        return CIFAR100
+
+
+def read_batch(file: Path, *, md5: str) -> dict[str, Any]:
+    """One file of images and labels.
+
+    Raises:
+        FaultError: its MD5 sum is not this one.
+    """
+    content = file.read_bytes()
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise damaged(file)
+    batch: dict[str, Any] = ArraysOnly(BytesIO(content), encoding="latin1").load()
+    return batch
+
+
+class ArraysOnly(pickle.Unpickler):
+    """Reads arrays, texts, numbers, lists and mappings; anything else is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The three names that a pickled array is made with."""
+        return _OF_ARRAYS[module.replace("._core", ".core"), name]
+
+
+_OF_ARRAYS = {
+    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}
+
+TEN_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
+HUNDRED_CLASSES = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
+camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile
+cup dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp
+lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree
+orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum
+rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider
+squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train
+trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""

@@ -1,0 +1,34 @@
+"""The regression problem that scikit-learn brings along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from cnnctl.data.dataset import RegressionSet, Split
+from cnnctl.data.samples import Description, Samples
+from cnnctl.data.splits import random_split
+
+SAMPLES, TEST_SAMPLES, FEATURES = 442, 88, 10
+
+
+class Diabetes(RegressionSet, kind="diabetes"):
+    """Regression, embedded: how far diabetes has progressed after a year, of 442 patients.
+
+    The target is a quantitative measure of the disease, 25 to 346, one year after the ten features
+    were measured: age, sex, body mass index, blood pressure and six blood serum values (Efron et
+    al., Least Angle Regression, 2004). The features are those measured, not scikit-learn's default,
+    which is scaled by statistics of the test samples, too. The test split is a fixed fifth.
+    """
+
+    def whole(self) -> Description:
+        return Description((FEATURES,), (), 1, SAMPLES - TEST_SAMPLES)
+
+    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+        from sklearn.datasets import load_diabetes
+
+        features, progression = load_diabetes(return_X_y=True, scaled=False)
+        inputs, targets = (torch.from_numpy(part).float() for part in (features, progression))
+        train, test = random_split(SAMPLES, held_out=TEST_SAMPLES, seed=0)
+        return Samples(inputs, targets[:, None]).take(train if split == "train" else test)

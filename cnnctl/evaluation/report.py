@@ -1,0 +1,113 @@
+"""What was measured, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from cnnctl.evaluation.classification import Classification, Scores
+from cnnctl.evaluation.regression import Regression
+
+LARGEST_MATRIX = 16
+"""Classes of a confusion matrix that a terminal has room for."""
+CONFUSED_PAIRS = 10
+
+
+def render(measured: Classification | Regression) -> RenderableType:
+    """One line with the result, then the details as tables."""
+    if isinstance(measured, Regression):
+        return _regression(measured)
+    is_small = len(measured.classes) <= LARGEST_MATRIX
+    confusion = _matrix(measured) if is_small else _confused_pairs(measured)
+    return Group(*_headlines(measured), Text(), _scores(measured), Text(), *confusion)
+
+
+def _headlines(measured: Classification) -> Iterator[Text]:
+    result = f"loss {measured.loss:.4f}, accuracy {_percent(measured.accuracy)}"
+    yield Text(f"{result} on {measured.samples:,} samples", style="bold")
+    top5 = "" if measured.top5 is None else f"top-5 accuracy {_percent(measured.top5)}, "
+    yield Text(f"{top5}calibration error {_percent(measured.calibration_error)}")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _table(*headings: str, labels: int = 1) -> Table:
+    """A table whose first columns are labels and whose others are numbers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for index, heading in enumerate(headings):
+        is_label = index < labels
+        table.add_column(
+            Text(heading), justify="left" if is_label else "right", no_wrap=not is_label
+        )
+    return table
+
+
+def _scores(measured: Classification) -> Table:
+    table = _table("class", "precision", "recall", "F1", "support")
+    for scores in measured.classes:
+        table.add_row(*_cells(scores))
+    table.add_section()
+    for scores in (measured.macro, measured.weighted):
+        table.add_row(*_cells(scores))
+    return table
+
+
+def _cells(scores: Scores) -> Iterator[str | Text]:
+    yield Text(scores.name)
+    for share in (scores.precision, scores.recall, scores.f1):
+        yield _percent(share)
+    yield f"{scores.support:,}"
+
+
+def _matrix(measured: Classification) -> Iterator[RenderableType]:
+    names = [scores.name for scores in measured.classes]
+    numbers = [str(index) for index in range(len(names))]
+    are_short = max(map(len, names)) <= 4
+    heads = names if are_short else numbers
+    labels = names if are_short else [f"{n} {name}" for n, name in zip(numbers, names, strict=True)]
+    yield Text("confusion: a row for each class, a column for what it was taken for")
+    table = _table("", *heads)
+    for truth, counts in enumerate(measured.confusion):
+        cells = (_count(n, is_right=taken == truth) for taken, n in enumerate(counts))
+        table.add_row(Text(labels[truth]), *cells)
+    yield table
+
+
+def _count(count: int, *, is_right: bool) -> Text:
+    if not count:
+        return Text("·", style="dim")
+    return Text(f"{count:,}", style="green" if is_right else "bold red")
+
+
+def _confused_pairs(measured: Classification) -> Iterator[RenderableType]:
+    names = [scores.name for scores in measured.classes]
+    errors = sorted(_errors(measured.confusion), key=lambda error: -error[0])
+    yield Text("most often taken for another:" if errors else "no class was taken for another")
+    table = _table("class", "taken for", "samples", labels=2)
+    for count, truth, taken in errors[:CONFUSED_PAIRS]:
+        table.add_row(Text(names[truth]), Text(names[taken]), _count(count, is_right=False))
+    if errors:
+        yield table
+
+
+def _errors(confusion: list[list[int]]) -> Iterator[tuple[int, int, int]]:
+    """Samples, their class, and the class they were taken for."""
+    for truth, counts in enumerate(confusion):
+        for taken, count in enumerate(counts):
+            if count and taken != truth:
+                yield count, truth, taken
+
+
+def _regression(measured: Regression) -> RenderableType:
+    table = Table.grid("", Column(justify="right"), padding=(0, 2))
+    table.add_row("MAE", f"{measured.mae:,.5g}")
+    table.add_row("RMSE", f"{measured.rmse:,.5g}")
+    table.add_row("R²", "-" if measured.r2 is None else f"{measured.r2:.4f}")
+    headline = f"loss {measured.loss:.5g} on {measured.samples:,} samples"
+    return Group(Text(headline, style="bold"), table)

@@ -1,0 +1,214 @@
+"""How weights start: one class a kind, by the names of torch.nn.init."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, FiniteFloat, model_validator
+from torch import Generator, Tensor
+from torch.nn import init
+
+from cnnctl.config.choice import Choice
+from cnnctl.errors import config_fault
+from cnnctl.model.refusal import refusal
+
+Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
+"""What follows a layer, as far as initialisation cares."""
+Gain = Literal["auto", "linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
+Fan = Literal["fan_in", "fan_out"]
+
+
+class Initializer(Choice, family="initializers"):
+    """A way for a weight to start."""
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise a FaultError where this does not fit a tensor of this shape; most fit all."""
+
+    @abstractmethod
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        """Overwrite the weight in place; `activation` is what follows its layer."""
+
+
+class FanInitializer(Initializer):
+    """Needs the inputs and outputs of a weight, which a bias does not have."""
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        if len(shape) < 2:
+            message = f"{self.kind} fits weights, not a bias"
+            raise config_fault(message, cure="use zeros, constant, normal or uniform")
+
+
+class Default(FanInitializer, kind="default"):
+    """Follow the activation: Kaiming before a rectifier, LeCun before selu, else Xavier."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        if activation in ("relu", "leaky_relu"):
+            init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+        elif activation == "selu":  # Klambauer et al. 2017 want variance 1 / fan_in
+            init.kaiming_normal_(weight, nonlinearity="linear", generator=generator)
+        else:
+            init.xavier_uniform_(weight, generator=generator)
+
+
+def _gain(chosen: Gain, activation: Activation) -> Activation:
+    return activation if chosen == "auto" else chosen
+
+
+class KaimingNormal(FanInitializer, kind="kaiming_normal"):
+    """Normal with variance gain^2 / fan (He et al. 2015)."""
+
+    a: FiniteFloat = 0.0
+    """Slope below zero of the leaky_relu that the gain is for."""
+    mode: Fan = "fan_in"
+    """Keep the variance of the forward (fan_in) or of the backward pass (fan_out)."""
+    nonlinearity: Gain = "leaky_relu"
+    """The activation that sets the gain; `auto` is the one that follows the layer."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        gain = _gain(self.nonlinearity, activation)
+        init.kaiming_normal_(weight, self.a, self.mode, nonlinearity=gain, generator=generator)
+
+
+class KaimingUniform(FanInitializer, kind="kaiming_uniform"):
+    """Uniform with variance gain^2 / fan (He et al. 2015)."""
+
+    a: FiniteFloat = 0.0
+    """Slope below zero of the leaky_relu that the gain is for."""
+    mode: Fan = "fan_in"
+    """Keep the variance of the forward (fan_in) or of the backward pass (fan_out)."""
+    nonlinearity: Gain = "leaky_relu"
+    """The activation that sets the gain; `auto` is the one that follows the layer."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        gain = _gain(self.nonlinearity, activation)
+        init.kaiming_uniform_(weight, self.a, self.mode, nonlinearity=gain, generator=generator)
+
+
+class XavierNormal(FanInitializer, kind="xavier_normal"):
+    """Normal with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+
+    gain: FiniteFloat = 1.0
+    """A factor on the standard deviation."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.xavier_normal_(weight, gain=self.gain, generator=generator)
+
+
+class XavierUniform(FanInitializer, kind="xavier_uniform"):
+    """Uniform with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+
+    gain: FiniteFloat = 1.0
+    """A factor on the standard deviation."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.xavier_uniform_(weight, gain=self.gain, generator=generator)
+
+
+class Normal(Initializer, kind="normal"):
+    """Normal, with a mean and a standard deviation."""
+
+    mean: FiniteFloat = 0.0
+    """Mean."""
+    std: Annotated[FiniteFloat, Field(ge=0)] = 1.0
+    """Standard deviation."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.normal_(weight, self.mean, self.std, generator=generator)
+
+
+class TruncNormal(Initializer, kind="trunc_normal"):
+    """Normal, drawn again outside [a, b]."""
+
+    mean: FiniteFloat = 0.0
+    """Mean."""
+    std: Annotated[FiniteFloat, Field(gt=0)] = 1.0
+    """Standard deviation, before the tails are cut off."""
+    a: FiniteFloat = -2.0
+    """Least value."""
+    b: FiniteFloat = 2.0
+    """Largest value."""
+
+    @model_validator(mode="after")
+    def _holds_the_bell(self) -> Self:
+        if self.a >= self.b:
+            raise refusal(f"a = {self.a:g} is not below b = {self.b:g}", cure="swap them")
+        if not self.a - 2 * self.std <= self.mean <= self.b + 2 * self.std:
+            # further out, torch draws for very long before it finds a value
+            message = f"mean = {self.mean:g} is more than two std outside [{self.a:g}, {self.b:g}]"
+            raise refusal(message, cure="move mean, or a and b")
+        return self
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.trunc_normal_(weight, self.mean, self.std, self.a, self.b, generator=generator)
+
+
+class Uniform(Initializer, kind="uniform"):
+    """Uniform between a and b."""
+
+    a: FiniteFloat = 0.0
+    """Least value."""
+    b: FiniteFloat = 1.0
+    """Largest value."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.a > self.b:
+            raise refusal(f"a = {self.a:g} is above b = {self.b:g}", cure="swap them")
+        return self
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.uniform_(weight, self.a, self.b, generator=generator)
+
+
+class Orthogonal(FanInitializer, kind="orthogonal"):
+    """Rows at right angles to each other (Saxe et al. 2013)."""
+
+    gain: FiniteFloat = 1.0
+    """A factor on the weights."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.orthogonal_(weight, gain=self.gain, generator=generator)
+
+
+class Dirac(Initializer, kind="dirac"):
+    """Pass the input channels through a convolution unchanged."""
+
+    groups: Annotated[int, Field(gt=0)] = 1
+    """Groups of output channels that each pass the input through."""
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        if len(shape) < 3:
+            what = "a weight of " + "x".join(map(str, shape)) if len(shape) > 1 else "a bias"
+            message = f"dirac fits the kernels of a conv, not {what}"
+            raise config_fault(message, cure="use another for that layer, like orthogonal")
+        if shape[0] % self.groups:
+            message = f"{self.groups} does not divide the {shape[0]} output channels"
+            raise config_fault(message, cure="use a divisor", path=("groups",))
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.dirac_(weight, groups=self.groups)
+
+
+class Constant(Initializer, kind="constant"):
+    """The same value everywhere."""
+
+    val: FiniteFloat
+    """The value."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.constant_(weight, self.val)
+
+
+class Zeros(Initializer, kind="zeros"):
+    """Zero everywhere."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.zeros_(weight)
+
+
+class Ones(Initializer, kind="ones"):
+    """One everywhere."""
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        init.ones_(weight)

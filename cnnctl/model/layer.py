@@ -1,0 +1,110 @@
+"""What every layer kind is: fields, checked, and a `build` that turns them into a module."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from torch import nn
+
+from cnnctl.config.choice import Choice
+from cnnctl.errors import config_fault
+from cnnctl.model.initializers import Activation, Initializer
+from cnnctl.model.refusal import refusal
+
+Shape = tuple[int, ...]
+"""What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""
+
+# beyond these bounds torch fails on the number itself, in words that help nobody
+Positive = Annotated[int, Field(gt=0, le=10**9)]
+NotNegative = Annotated[int, Field(ge=0, le=10**9)]
+Width = Positive | Literal["classes"]
+"""A number of outputs; `classes` is as many as the data has."""
+
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def _fit_for_a_module(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
+        message = f"{name!r} is no name for a layer"
+        raise refusal(message, cure="use letters, digits and _, with a letter first")
+    if hasattr(nn.Sequential(), name):
+        raise refusal(f"{name} is a word of PyTorch's own", cure=f"write my_{name}, say")
+    return name
+
+
+Name = Annotated[
+    str, AfterValidator(_fit_for_a_module), Field(json_schema_extra={"pattern": _NAME})
+]
+
+
+class Layer(Choice, family="layers", item=True):
+    """One step of a network. A member gives its fields and builds its module."""
+
+    activation: ClassVar[Activation | None] = None
+    """Of an activation: its kind, as far as the weights before it care."""
+
+    name: Name | None = None
+    """Its name in the state dict, the summary and messages; kind and number if left out."""
+
+    @abstractmethod
+    def build(self, input: Shape) -> nn.Module:
+        """Build the module for an input of this shape, without the batch.
+
+        Raises:
+            FaultError: the layer does not fit this shape; paths are below the layer.
+        """
+
+    def with_classes(self, classes: int) -> Self:
+        """The layer with `classes` replaced by their number."""
+        found = {key: classes for key, value in self if value == "classes" and key != "name"}
+        return self.model_copy(update=found) if found else self
+
+
+class WeightedLayer(Layer):
+    """A layer with a weight and a bias, which may say how they start."""
+
+    bias: bool = True
+    """Whether a learned number is added to each output."""
+    init: Initializer | None = None
+    """How the weight starts; as the model's `init` if left out."""
+    bias_init: Initializer | None = None
+    """How the bias starts; zeros if left out."""
+
+    @model_validator(mode="after")
+    def _needs_a_bias(self) -> Self:
+        if self.bias_init and not self.bias:
+            message = f"{self.kind} has a bias_init, but no bias"
+            raise refusal(message, cure="drop bias_init, or bias: false")
+        return self
+
+
+def measure(shape: Shape) -> str:
+    """A shape in words: `16 channels of 5x5`, `a vector of 120`."""
+    if len(shape) == 1:
+        return f"a vector of {shape[0]}"
+    return f"{channels(shape)} of {'x'.join(map(str, shape[1:]))}"
+
+
+def channels(shape: Shape) -> str:
+    """`1 channel`, `16 channels`."""
+    return "1 channel" if shape[0] == 1 else f"{shape[0]} channels"
+
+
+def spatial_dims(input: Shape, *, kind: str) -> int:
+    """1 for (C, L) and 2 for (C, H, W); a vector is a fault."""
+    if len(input) in (2, 3):
+        return len(input) - 1
+    message = f"{kind} needs channels of pixels or of a signal, but gets {measure(input)}"
+    raise config_fault(message, cure=f"put {kind} before flatten, or add unflatten before it")
+
+
+def feature_count(input: Shape, *, kind: str) -> int:
+    """The length of a vector; anything else is a fault."""
+    if len(input) == 1:
+        return input[0]
+    raise config_fault(
+        f"{kind} needs a vector, but gets {measure(input)}", cure=f"add flatten before {kind}"
+    )

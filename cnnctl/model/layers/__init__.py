@@ -1,0 +1,24 @@
+"""The layer kinds: one class each, with its fields and its build.
+
+A new layer is one class in one of these files.
+"""
+
+from cnnctl.model.layers import (
+    activations,
+    convolution,
+    dropout,
+    linear,
+    normalization,
+    pooling,
+    shape,
+)
+
+__all__ = [
+    "activations",
+    "convolution",
+    "dropout",
+    "linear",
+    "normalization",
+    "pooling",
+    "shape",
+]

@@ -1,0 +1,231 @@
+"""Activations, value by value, except softmax; each tells the weights before it what it is."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, FiniteFloat, model_validator
+from torch import nn
+
+from cnnctl.errors import config_fault
+from cnnctl.model.layer import Layer, Positive, Shape, measure
+from cnnctl.model.refusal import refusal
+
+Scale = Annotated[FiniteFloat, Field(gt=0)]
+
+
+class Relu(Layer, kind="relu"):
+    """Keep what is positive: max(0, x)."""
+
+    activation = "relu"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.ReLU()
+
+
+class Relu6(Layer, kind="relu6"):
+    """relu, cut off at 6."""
+
+    activation = "relu"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.ReLU6()
+
+
+class LeakyRelu(Layer, kind="leaky_relu", short="negative_slope"):
+    """relu that lets a little of what is negative through."""
+
+    activation = "leaky_relu"
+
+    negative_slope: FiniteFloat = 0.01
+    """Slope below zero."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.LeakyReLU(self.negative_slope)
+
+
+class PRelu(Layer, kind="prelu"):
+    """leaky_relu with a learned slope (He et al. 2015)."""
+
+    activation = "leaky_relu"
+
+    num_parameters: Positive = 1
+    """One slope for all, or as many as there are channels."""
+    init: FiniteFloat = 0.25
+    """Slope to start with."""
+
+    def build(self, input: Shape) -> nn.Module:
+        if self.num_parameters not in (1, input[0]):
+            message = f"{self.num_parameters} slopes do not fit {measure(input)}"
+            raise config_fault(message, cure=f"use 1 or {input[0]}", path=("num_parameters",))
+        return nn.PReLU(self.num_parameters, self.init)
+
+
+class Elu(Layer, kind="elu", short="alpha"):
+    """x above zero, alpha (exp(x) - 1) below (Clevert et al. 2015)."""
+
+    activation = "relu"
+
+    alpha: Scale = 1.0
+    """How far it goes below zero."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.ELU(self.alpha)
+
+
+class Celu(Layer, kind="celu", short="alpha"):
+    """elu with a continuous slope (Barron 2017)."""
+
+    activation = "relu"
+
+    alpha: Scale = 1.0
+    """How far it goes below zero."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.CELU(self.alpha)
+
+
+class Selu(Layer, kind="selu"):
+    """elu scaled so that mean and variance stay (Klambauer et al. 2017)."""
+
+    activation = "selu"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.SELU()
+
+
+class Gelu(Layer, kind="gelu"):
+    """x times the normal distribution up to x (Hendrycks and Gimpel 2016)."""
+
+    activation = "relu"
+
+    approximate: Literal["none", "tanh"] = "none"
+    """`tanh` computes it by an approximation."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.GELU(self.approximate)
+
+
+class Silu(Layer, kind="silu"):
+    """x sigmoid(x), also named swish (Ramachandran et al. 2017)."""
+
+    activation = "relu"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.SiLU()
+
+
+class Mish(Layer, kind="mish"):
+    """x tanh(softplus(x)) (Misra 2019)."""
+
+    activation = "relu"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Mish()
+
+
+class Hardswish(Layer, kind="hardswish"):
+    """silu in straight pieces: x hardsigmoid(x) (Howard et al. 2019)."""
+
+    activation = "relu"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Hardswish()
+
+
+class Hardsigmoid(Layer, kind="hardsigmoid"):
+    """sigmoid in straight pieces: x / 6 + 1 / 2 within [0, 1]."""
+
+    activation = "sigmoid"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Hardsigmoid()
+
+
+class Hardtanh(Layer, kind="hardtanh"):
+    """Cut off at both ends."""
+
+    activation = "tanh"
+
+    min_val: FiniteFloat = -1.0
+    """Least value."""
+    max_val: FiniteFloat = 1.0
+    """Largest value."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_val >= self.max_val:
+            message = (
+                f"hardtanh: min_val = {self.min_val:g} is not below max_val = {self.max_val:g}"
+            )
+            raise refusal(message, cure="swap them")
+        return self
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Hardtanh(self.min_val, self.max_val)
+
+
+class Softplus(Layer, kind="softplus"):
+    """A smooth relu: log(1 + exp(beta x)) / beta."""
+
+    activation = "relu"
+
+    beta: Scale = 1.0
+    """How sharp the bend is."""
+    threshold: FiniteFloat = 20.0
+    """Where beta x is larger, x is taken as it is."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Softplus(self.beta, self.threshold)
+
+
+class Softsign(Layer, kind="softsign"):
+    """x / (1 + |x|)."""
+
+    activation = "tanh"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Softsign()
+
+
+class Tanh(Layer, kind="tanh"):
+    """The hyperbolic tangent, from -1 to 1."""
+
+    activation = "tanh"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Tanh()
+
+
+class Sigmoid(Layer, kind="sigmoid"):
+    """1 / (1 + exp(-x)), from 0 to 1."""
+
+    activation = "sigmoid"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Sigmoid()
+
+
+class LogSigmoid(Layer, kind="log_sigmoid"):
+    """The logarithm of sigmoid."""
+
+    activation = "relu"  # bends as softplus does, upside down
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.LogSigmoid()
+
+
+class Softmax(Layer, kind="softmax"):
+    """Shares that sum to 1, over the classes or channels."""
+
+    activation = "linear"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Softmax(dim=1)
+
+
+class LogSoftmax(Layer, kind="log_softmax"):
+    """The logarithm of softmax, as nll wants it."""
+
+    activation = "linear"
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.LogSoftmax(dim=1)

@@ -1,0 +1,54 @@
+"""Dropout: zeros at random while training, nothing afterwards."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+from torch import nn
+
+from cnnctl.model.layer import Layer, Shape, spatial_dims
+
+Chance = Annotated[float, Field(ge=0, le=1)]
+
+_DROPOUTS: Mapping[int, type[nn.Module]] = {1: nn.Dropout1d, 2: nn.Dropout2d}
+
+
+class Dropout(Layer, kind="dropout", short="p"):
+    """Zero each value with a chance, and scale up the others (Hinton et al. 2012)."""
+
+    p: Chance = 0.5
+    """Chance of a value to be zeroed."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Dropout(self.p)
+
+
+class ChannelDropout(Layer, kind="channel_dropout", short="p"):
+    """Zero whole channels: nn.Dropout2d on images, nn.Dropout1d on signals."""
+
+    p: Chance = 0.5
+    """Chance of a channel to be zeroed."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return _DROPOUTS[spatial_dims(input, kind=self.kind)](self.p)
+
+
+class AlphaDropout(Layer, kind="alpha_dropout", short="p"):
+    """Dropout that keeps mean and variance, for selu (Klambauer et al. 2017)."""
+
+    p: Chance = 0.5
+    """Chance of a value to be set to selu's lower end."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.AlphaDropout(self.p)
+
+
+class FeatureAlphaDropout(Layer, kind="feature_alpha_dropout", short="p"):
+    """Alpha dropout of whole channels."""
+
+    p: Chance = 0.5
+    """Chance of a channel to be set to selu's lower end."""
+
+    def build(self, input: Shape) -> nn.Module:
+        spatial_dims(input, kind=self.kind)
+        return nn.FeatureAlphaDropout(self.p)

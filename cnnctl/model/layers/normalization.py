@@ -1,0 +1,102 @@
+"""Normalisation: mean 0 and variance 1 over a batch, a sample, a group or a channel."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, FiniteFloat
+from torch import nn
+
+from cnnctl.errors import config_fault
+from cnnctl.model.layer import Layer, Positive, Shape, measure, spatial_dims
+
+Epsilon = Annotated[FiniteFloat, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+_INSTANCE_NORMS: Mapping[int, type[nn.Module]] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d}
+
+
+class BatchNorm(Layer, kind="batch_norm"):
+    """Normalise each channel over the batch (Ioffe and Szegedy 2015): nn.BatchNorm2d or 1d."""
+
+    eps: Epsilon = 1e-5
+    """Added to the variance, so that nothing is divided by zero."""
+    momentum: Share | None = 0.1
+    """Share of a new batch in the running averages; null averages all batches alike."""
+    affine: bool = True
+    """Whether each channel has a learned factor and offset."""
+    track_running_stats: bool = True
+    """Whether evaluation uses running averages; false uses each batch's own."""
+
+    def build(self, input: Shape) -> nn.Module:
+        is_image = len(input) > 1 and spatial_dims(input, kind=self.kind) == 2
+        module = nn.BatchNorm2d if is_image else nn.BatchNorm1d
+        return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
+
+
+class LayerNorm(Layer, kind="layer_norm"):
+    """Normalise each sample as a whole (Ba et al. 2016)."""
+
+    eps: Epsilon = 1e-5
+    """Added to the variance, so that nothing is divided by zero."""
+    elementwise_affine: bool = True
+    """Whether each value has a learned factor and offset."""
+    bias: bool = True
+    """Whether there is an offset beside the factor."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.LayerNorm(input, self.eps, self.elementwise_affine, self.bias)
+
+
+class GroupNorm(Layer, kind="group_norm", short="num_groups"):
+    """Normalise groups of channels in each sample (Wu and He 2018)."""
+
+    num_groups: Positive
+    """Number of groups; it divides the channels."""
+    eps: Epsilon = 1e-5
+    """Added to the variance, so that nothing is divided by zero."""
+    affine: bool = True
+    """Whether each channel has a learned factor and offset."""
+
+    def build(self, input: Shape) -> nn.Module:
+        if input[0] % self.num_groups:
+            message = f"{self.num_groups} does not divide {measure(input)}"
+            cure = f"use a divisor of {input[0]}"
+            raise config_fault(message, cure=cure, path=("num_groups",))
+        return nn.GroupNorm(self.num_groups, input[0], self.eps, self.affine)
+
+
+class InstanceNorm(Layer, kind="instance_norm"):
+    """Normalise each channel of each sample: nn.InstanceNorm2d on images, 1d on signals."""
+
+    eps: Epsilon = 1e-5
+    """Added to the variance, so that nothing is divided by zero."""
+    momentum: Share | None = 0.1
+    """Share of a new batch in the running averages; null averages all batches alike."""
+    affine: bool = False
+    """Whether each channel has a learned factor and offset."""
+    track_running_stats: bool = False
+    """Whether evaluation uses running averages; false uses each sample's own."""
+
+    def build(self, input: Shape) -> nn.Module:
+        module = _INSTANCE_NORMS[spatial_dims(input, kind=self.kind)]
+        if max(input[1:]) == 1:
+            message = f"one value is no spread to normalise, in {measure(input)}"
+            raise config_fault(message, cure="use layer_norm, or put it before the pooling")
+        return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
+
+
+class LocalResponseNorm(Layer, kind="local_response_norm", short="size"):
+    """Divide by the strength of neighbouring channels (Krizhevsky et al. 2012)."""
+
+    size: Positive
+    """Number of neighbouring channels."""
+    alpha: Annotated[FiniteFloat, Field(ge=0)] = 1e-4
+    """Factor on the sum of squares."""
+    beta: FiniteFloat = 0.75
+    """Exponent."""
+    k: Annotated[FiniteFloat, Field(gt=0)] = 1.0
+    """Added to the sum."""
+
+    def build(self, input: Shape) -> nn.Module:
+        spatial_dims(input, kind=self.kind)
+        return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)

@@ -1,0 +1,124 @@
+"""Pooling, on images (C, H, W) and on signals (C, L)."""
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from cnnctl.errors import config_fault
+from cnnctl.model.layer import Layer, Shape, spatial_dims
+from cnnctl.model.modules import GlobalAvgPool, GlobalMaxPool
+from cnnctl.model.window import Padding, Sides, Size, check_window, padded, per_side, reach, show
+
+Modules = Mapping[int, type[nn.Module]]
+
+_MAX_POOLS: Modules = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
+_AVG_POOLS: Modules = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
+_ADAPTIVE_MAX_POOLS: Modules = {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d}
+_ADAPTIVE_AVG_POOLS: Modules = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d}
+
+
+class WindowPool(Layer):
+    """Pooling in windows that slide over the input."""
+
+    kernel_size: Size = 2
+    """Side of the window, in pixels."""
+    stride: Size | None = None
+    """Pixels from one window to the next; kernel_size if left out."""
+    padding: Padding = 0
+    """Pixels added at each border, at most half of the window."""
+    ceil_mode: bool = False
+    """Whether a last window may reach over the border."""
+
+    def check(self, input: Shape, *, dilation: Size) -> int:
+        """The number of sides of the input; a window that does not fit it is a fault."""
+        dims = spatial_dims(input, kind=self.kind)
+        kernel = per_side(self.kernel_size, dims, option="kernel_size")
+        stride = per_side(self.stride or self.kernel_size, dims, option="stride")
+        padding = per_side(self.padding, dims, option="padding")
+        steps = per_side(dilation, dims, option="dilation")
+        room = padded(input, padding)
+        if self.ceil_mode:
+            room = tuple(side + step - 1 for side, step in zip(room, stride, strict=True))
+        check_window(input, kernel=kernel, dilation=steps, room=room)
+        _check_padding(padding, reach(kernel, steps))
+        return dims
+
+
+def _check_padding(padding: Sides, window: Sides) -> None:
+    """More padding than half a window would give windows with nothing in them."""
+    most = tuple(side // 2 for side in window)
+    if any(pad > half for pad, half in zip(padding, most, strict=True)):
+        message = f"{show(padding)} is more than half of a window of {show(window)}"
+        raise config_fault(message, cure=f"use padding <= {show(most)}", path=("padding",))
+
+
+class MaxPool(WindowPool, kind="max_pool", short="kernel_size"):
+    """Keep the largest value of each window: nn.MaxPool2d on images, nn.MaxPool1d on signals."""
+
+    dilation: Size = 1
+    """Distance between the pixels of a window."""
+
+    def build(self, input: Shape) -> nn.Module:
+        dims = self.check(input, dilation=self.dilation)
+        return _MAX_POOLS[dims](
+            self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            ceil_mode=self.ceil_mode,
+        )
+
+
+class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
+    """Average each window: nn.AvgPool2d on images, nn.AvgPool1d on signals."""
+
+    count_include_pad: bool = True
+    """Whether added pixels count as zeros; false leaves them out of the average."""
+
+    def build(self, input: Shape) -> nn.Module:
+        dims = self.check(input, dilation=1)
+        return _AVG_POOLS[dims](
+            self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            ceil_mode=self.ceil_mode,
+            count_include_pad=self.count_include_pad,
+        )
+
+
+class AdaptiveMaxPool(Layer, kind="adaptive_max_pool", short="output_size"):
+    """Keep the largest values, in as many windows as are to come out."""
+
+    output_size: Size
+    """Side of what comes out, in pixels."""
+
+    def build(self, input: Shape) -> nn.Module:
+        dims = spatial_dims(input, kind=self.kind)
+        return _ADAPTIVE_MAX_POOLS[dims](per_side(self.output_size, dims, option="output_size"))
+
+
+class AdaptiveAvgPool(Layer, kind="adaptive_avg_pool", short="output_size"):
+    """Average, in as many windows as are to come out."""
+
+    output_size: Size
+    """Side of what comes out, in pixels."""
+
+    def build(self, input: Shape) -> nn.Module:
+        dims = spatial_dims(input, kind=self.kind)
+        return _ADAPTIVE_AVG_POOLS[dims](per_side(self.output_size, dims, option="output_size"))
+
+
+class GlobalAvg(Layer, kind="global_avg_pool"):
+    """Average each channel: (C, H, W) becomes a vector (C,)."""
+
+    def build(self, input: Shape) -> nn.Module:
+        spatial_dims(input, kind=self.kind)
+        return GlobalAvgPool()
+
+
+class GlobalMax(Layer, kind="global_max_pool"):
+    """Keep the largest value of each channel: (C, H, W) becomes a vector (C,)."""
+
+    def build(self, input: Shape) -> nn.Module:
+        spatial_dims(input, kind=self.kind)
+        return GlobalMaxPool()

@@ -1,0 +1,114 @@
+"""Layers that change the shape and learn nothing."""
+
+from math import prod
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, FiniteFloat, model_validator
+from torch import nn
+
+from cnnctl.errors import config_fault
+from cnnctl.model.layer import Layer, NotNegative, Positive, Shape, measure, spatial_dims
+from cnnctl.model.refusal import refusal
+from cnnctl.model.window import TWO, Size, per_side
+
+Borders = NotNegative | Annotated[tuple[NotNegative, ...], Field(strict=False)]
+Factor = Annotated[FiniteFloat, Field(gt=0, le=10**6)]
+Sizes = Annotated[tuple[Positive, ...], Field(strict=False, min_length=2, max_length=3)]
+
+
+class Identity(Layer, kind="identity"):
+    """Change nothing."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.Identity()
+
+
+class Flatten(Layer, kind="flatten"):
+    """Lay all values in one vector: (C, H, W) becomes (C * H * W,)."""
+
+    start_dim: Annotated[int, Field(ge=1)] = 1
+    """First dimension that is laid flat; the batch is 0."""
+    end_dim: int = -1
+    """Last dimension that is laid flat; -1 is the last there is."""
+
+    def build(self, input: Shape) -> nn.Module:
+        last = self.end_dim if self.end_dim >= 0 else len(input) + 1 + self.end_dim
+        if not self.start_dim <= last <= len(input):
+            message = f"there is nothing from {self.start_dim} to {self.end_dim} in"
+            raise config_fault(f"{message} {measure(input)}", cure="write flatten alone")
+        return nn.Flatten(self.start_dim, self.end_dim)
+
+
+class Unflatten(Layer, kind="unflatten", short="unflattened_size"):
+    """Give a vector the shape of channels: (F,) becomes (C, L) or (C, H, W)."""
+
+    unflattened_size: Sizes
+    """What comes out, without the batch."""
+
+    def build(self, input: Shape) -> nn.Module:
+        if len(input) > 1 or prod(self.unflattened_size) != input[0]:
+            message = f"{list(self.unflattened_size)} does not hold {measure(input)}"
+            cure = f"choose sizes whose product is {prod(input)}"
+            raise config_fault(message, cure=cure, path=("unflattened_size",))
+        return nn.Unflatten(1, self.unflattened_size)
+
+
+class ZeroPad(Layer, kind="zero_pad", short="padding"):
+    """Add zeros around: nn.ZeroPad2d on images, nn.ZeroPad1d on signals."""
+
+    padding: Borders
+    """Pixels at every border, or [left, right] of a signal, or [left, right, top, bottom]."""
+
+    def build(self, input: Shape) -> nn.Module:
+        dims = spatial_dims(input, kind=self.kind)
+        if not isinstance(self.padding, int) and len(self.padding) != 2 * dims:
+            message = f"{len(self.padding)} numbers do not fit {measure(input)}"
+            cure = "write one number, or [left, right" + (", top, bottom]" if dims == 2 else "]")
+            raise config_fault(message, cure=cure, path=("padding",))
+        module: type[nn.Module] = nn.ZeroPad2d if dims == 2 else nn.ZeroPad1d
+        return module(self.padding)
+
+
+class Upsample(Layer, kind="upsample", short="scale_factor"):
+    """Make larger, by repeating or by blending pixels."""
+
+    size: Size | None = None
+    """Side of what comes out, in pixels."""
+    scale_factor: Factor | Annotated[tuple[Factor, ...], TWO] | None = None
+    """How many times as large it becomes, instead of size."""
+    mode: Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic"] = "nearest"
+    """How new pixels are made; `linear` is for signals, `bilinear` and `bicubic` for images."""
+    align_corners: bool | None = None
+    """Whether corner pixels keep their values, when pixels are blended."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if (self.size is None) == (self.scale_factor is None):
+            cure = "write scale_factor: 2, or the size that is to come out"
+            raise refusal("upsample takes either size or scale_factor", cure=cure)
+        if self.align_corners is not None and self.mode.startswith("nearest"):
+            message = f"align_corners says nothing in the mode {self.mode}"
+            raise refusal(message, cure="leave it out")
+        return self
+
+    def build(self, input: Shape) -> nn.Module:
+        dims = spatial_dims(input, kind=self.kind)
+        self._check_mode(input, dims)
+        self._check_size(input, dims)
+        return nn.Upsample(self.size, self.scale_factor, self.mode, self.align_corners)
+
+    def _check_mode(self, input: Shape, dims: int) -> None:
+        fitting = ("linear",) if dims == 1 else ("bilinear", "bicubic")
+        if self.mode not in ("nearest", "nearest-exact", *fitting):
+            message = f"{self.mode} does not fit {measure(input)}"
+            cure = f"use nearest or {' or '.join(fitting)}"
+            raise config_fault(message, cure=cure, path=("mode",))
+
+    def _check_size(self, input: Shape, dims: int) -> None:
+        if self.scale_factor is None:
+            per_side(self.size or 1, dims, option="size")
+            return
+        factors = per_side(self.scale_factor, dims, option="scale_factor")
+        if any(side * factor < 1 for side, factor in zip(input[1:], factors, strict=True)):
+            message = f"nothing is left of {measure(input)}"
+            raise config_fault(message, cure="use a larger factor", path=("scale_factor",))

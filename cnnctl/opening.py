@@ -1,0 +1,69 @@
+"""What the SOURCE of a command means: a YAML file, a run folder, or a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cnnctl import checkpoint as checkpoints
+from cnnctl.checkpoint import Checkpoint
+from cnnctl.config.source import Place, from_plain
+from cnnctl.config.validation import validate
+from cnnctl.errors import ExitCode, FaultError, config_fault
+from cnnctl.experiment import Experiment, Loaded, check, load
+from cnnctl.plugins import load_plugins
+from cnnctl.run_folder import find_checkpoint
+
+
+def is_checkpoint(source: Path) -> bool:
+    """Whether a path means trained weights rather than a configuration."""
+    return source.is_dir() or source.suffix == ".safetensors"
+
+
+def open_experiment(
+    source: Path, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()
+) -> Loaded:
+    """The experiment of a YAML file, a run folder or a checkpoint, checked as a whole.
+
+    Raises:
+        FaultError: what is wrong with the file, or with the checkpoint.
+    """
+    if not is_checkpoint(source):
+        return load(source, overrides)
+    if overrides:
+        message = "a checkpoint is what it is; overrides go with a YAML file"
+        raise config_fault(message, cure=f"leave out {' '.join(overrides)}")
+    return open_checkpoint(source, plugins)[0]
+
+
+def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded, Checkpoint]:
+    """A checkpoint, or the best one of a run folder, and its experiment.
+
+    Raises:
+        FaultError: it is not there, damaged, or needs plugins that were not named (exit code 4).
+    """
+    path = find_checkpoint(source)
+    checkpoint = checkpoints.load(path)
+    load_plugins(plugins)
+    return read_experiment(checkpoint, place=str(path)), checkpoint
+
+
+def read_experiment(checkpoint: Checkpoint, *, place: str) -> Loaded:
+    """The experiment that a checkpoint is from.
+
+    Raises:
+        FaultError: this cnnctl does not know all of its kinds or options (exit code 4).
+    """
+    plain = checkpoint.document["experiment"]
+    node = from_plain(plain, Place(place))
+    try:
+        experiment = validate(Experiment, node)
+        plan, description = check(experiment)
+    except FaultError as error:
+        cure = "update cnnctl"
+        if plain.get("plugins"):
+            cure = f"it was trained with {', '.join(plain['plugins'])}; add --plugin FILE for each"
+        faults = (replace(fault, place=place, cure=cure) for fault in error.faults)
+        raise FaultError(*faults, exit_code=ExitCode.CHECKPOINT) from None
+    return Loaded(experiment, node, plan, description)

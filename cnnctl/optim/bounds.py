@@ -1,0 +1,26 @@
+"""Numbers that options take, and sections that a number alone fills."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(gt=0)]
+CountOrZero = Annotated[int, Field(ge=0)]
+
+
+def alone(name: str, forms: object) -> BeforeValidator:
+    """Let a number alone fill the field `name` of a section: `warmup: 5` is `{epochs: 5}`.
+
+    `forms` is the type of all that may be written, for the JSON schema.
+    """
+
+    def long_form(value: object) -> object:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {name: value} if is_number else value
+
+    return BeforeValidator(long_form, json_schema_input_type=forms)

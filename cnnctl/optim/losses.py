@@ -1,0 +1,249 @@
+"""Losses: one class a kind, with the arguments of its torch.nn class.
+
+A built loss takes outputs (N, outputs) and targets as the data has them: classes (N,) int64,
+probabilities (N, classes) where samples are mixed, or values (N, T) of a regression.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnnctl.config.choice import Choice
+from cnnctl.errors import config_fault
+from cnnctl.optim.bounds import NotNegative, Positive, Share
+
+Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
+
+
+class Loss(Choice, family="losses"):
+    """What training makes small."""
+
+    outputs: ClassVar[Outputs]
+    """What the loss takes the network's outputs for."""
+    takes_soft_targets: ClassVar[bool] = True
+    """Whether targets may be probabilities, as mixed samples have them."""
+
+    reduction: Literal["mean", "sum"] = "mean"
+    """Whether the loss of a batch is the mean or the sum of its parts."""
+
+    @abstractmethod
+    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
+        """Hold the loss against the network and the data.
+
+        output: the shape of what the network gives for one sample.
+        classes: the classes, or target values of a regression.
+
+        Raises:
+            FaultError: they do not go together; paths are below the loss.
+        """
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """Build the module: outputs (N, outputs) and targets in, one number out."""
+
+    @abstractmethod
+    def activate(self, outputs: Tensor) -> Tensor:
+        """The probabilities that the outputs stand for; (N, outputs) in and out."""
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """The probability of each class; (N, outputs) in, (N, classes) float32 out."""
+        shares = self.activate(outputs.float())
+        return torch.cat([1 - shares, shares], dim=1) if shares.shape[1] == 1 else shares
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """The likeliest class; (N, outputs) in, (N,) int64 out."""
+        if outputs.shape[1] == 1:
+            return (self.activate(outputs.float())[:, 0] > 0.5).long()
+        return outputs.argmax(dim=1)
+
+
+class ClassLoss(Loss):
+    """A loss between a distribution over classes and the right class."""
+
+    weight: list[NotNegative] | None = None
+    """A factor on the loss of each class; all the same if left out."""
+
+    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
+        _need_classes(self.kind, is_classification=is_classification)
+        _need_outputs(self.kind, output, classes, is_classification=True, one_does=False)
+        _need_length(self.weight, classes, each="class", option="weight")
+
+    def _weight(self) -> Tensor | None:
+        return None if self.weight is None else torch.tensor(self.weight)
+
+
+class CrossEntropy(ClassLoss, kind="cross_entropy"):
+    """Minus the log-probability of the right class, from raw outputs: for classification."""
+
+    outputs = "logits"
+
+    label_smoothing: Share = 0.0
+    """Share of the target that is spread over all classes (Szegedy et al. 2015)."""
+
+    def build(self) -> nn.Module:
+        return nn.CrossEntropyLoss(
+            self._weight(), reduction=self.reduction, label_smoothing=self.label_smoothing
+        )
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(dim=1)
+
+
+class NLL(ClassLoss, kind="nll"):
+    """Minus the log-probability of the right class, from log-probabilities."""
+
+    outputs = "log_probabilities"
+    takes_soft_targets = False
+
+    def build(self) -> nn.Module:
+        return nn.NLLLoss(self._weight(), reduction=self.reduction)
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.exp()
+
+
+class BCE(Loss, kind="bce"):
+    """Binary cross-entropy, from probabilities: one output for two classes, or one for each."""
+
+    outputs = "probabilities"
+
+    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
+        _need_classes(self.kind, is_classification=is_classification)
+        _need_outputs(self.kind, output, classes, is_classification=True)
+
+    def build(self) -> nn.Module:
+        return ValueCriterion(nn.BCELoss(reduction=self.reduction))
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+
+class BCEWithLogits(Loss, kind="bce_with_logits"):
+    """Binary cross-entropy, from raw outputs: one for two classes, or one for each."""
+
+    outputs = "logits"
+
+    pos_weight: list[NotNegative] | None = None
+    """A factor on the loss of positive targets, for each output."""
+
+    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
+        _need_classes(self.kind, is_classification=is_classification)
+        _need_outputs(self.kind, output, classes, is_classification=True)
+        _need_length(self.pos_weight, output[0], each="output", option="pos_weight")
+
+    def build(self) -> nn.Module:
+        weight = None if self.pos_weight is None else torch.tensor(self.pos_weight)
+        return ValueCriterion(nn.BCEWithLogitsLoss(reduction=self.reduction, pos_weight=weight))
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.sigmoid()
+
+
+class ValueLoss(Loss):
+    """A distance between outputs and values; classes become 0 and 1."""
+
+    outputs = "values"
+
+    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
+        _need_outputs(self.kind, output, classes, is_classification=is_classification)
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.clamp(0, 1)
+
+
+class MSE(ValueLoss, kind="mse"):
+    """The squared error."""
+
+    def build(self) -> nn.Module:
+        return ValueCriterion(nn.MSELoss(reduction=self.reduction))
+
+
+class MAE(ValueLoss, kind="mae"):
+    """The absolute error: torch's L1Loss."""
+
+    def build(self) -> nn.Module:
+        return ValueCriterion(nn.L1Loss(reduction=self.reduction))
+
+
+class Huber(ValueLoss, kind="huber"):
+    """Half the squared error up to delta, then delta times the absolute one (Huber 1964)."""
+
+    delta: Positive = 1.0
+    """Where the square ends and the line begins."""
+
+    def build(self) -> nn.Module:
+        return ValueCriterion(nn.HuberLoss(reduction=self.reduction, delta=self.delta))
+
+
+class SmoothL1(ValueLoss, kind="smooth_l1"):
+    """Huber's loss divided by beta, so that its line has the slope 1 (Girshick 2015)."""
+
+    beta: NotNegative = 1.0
+    """Where the square ends and the line begins."""
+
+    def build(self) -> nn.Module:
+        return ValueCriterion(nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta))
+
+
+class ValueCriterion(nn.Module):
+    """A criterion between numbers, for targets of every form."""
+
+    def __init__(self, criterion: nn.Module) -> None:
+        super().__init__()
+        self.criterion = criterion
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Outputs (N, outputs) and targets as the data has them in, one number out."""
+        loss: Tensor = self.criterion(outputs, as_values(targets, like=outputs))
+        return loss
+
+
+def as_values(targets: Tensor, *, like: Tensor) -> Tensor:
+    """Targets as numbers in the shape of the outputs `like`, (N, outputs).
+
+    Classes (N,) are one-hot, or 0 and 1 where there is one output; of probabilities (N, 2) one
+    output is the second; values (N, T) are what they are.
+    """
+    width = like.shape[1]
+    if not targets.is_floating_point():
+        targets = targets[:, None] if width == 1 else functional.one_hot(targets, width)
+    return targets[:, -width:].to(like.dtype)
+
+
+def _need_classes(kind: str, *, is_classification: bool) -> None:
+    if not is_classification:
+        message = f"{kind} needs classes, but this data has values to predict"
+        raise config_fault(message, cure="use mse, mae, huber or smooth_l1")
+
+
+def _need_outputs(
+    kind: str,
+    output: tuple[int, ...],
+    classes: int,
+    *,
+    is_classification: bool,
+    one_does: bool = True,
+) -> None:
+    """One output for each class or value; or a single one for two classes, where `one_does`."""
+    last = f"linear: {'classes' if is_classification else classes}"
+    if len(output) != 1:
+        message = f"{kind} needs a vector, but the network gives {'x'.join(map(str, output))}"
+        raise config_fault(message, cure=f"end the network with flatten and {last}")
+    one_does = one_does and is_classification and classes == 2
+    if output[0] == classes or (one_does and output[0] == 1):
+        return
+    wanted = f"{classes} {'classes' if is_classification else 'to predict'}"
+    message = f"the network gives {output[0]} values, the data has {wanted}"
+    cure = f"end the network with {last}{' or linear: 1' if one_does else ''}"
+    raise config_fault(message, cure=cure)
+
+
+def _need_length(numbers: list[float] | None, count: int, *, each: str, option: str) -> None:
+    if numbers is not None and len(numbers) != count:
+        message = f"is a list of {len(numbers)}, but {count} are needed"
+        raise config_fault(message, cure=f"give one number for each {each}", path=(option,))

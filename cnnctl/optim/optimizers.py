@@ -1,0 +1,231 @@
+"""Optimizers: one class a kind, with the arguments of its torch.optim class."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from torch import optim
+
+from cnnctl.config.choice import Choice
+from cnnctl.errors import config_fault
+from cnnctl.optim.bounds import Count, Momentum, NotNegative, Positive, Share
+
+Betas = Annotated[tuple[Momentum, Momentum], Field(strict=False)]
+Groups = Iterable[dict[str, Any]]
+"""Parameter groups, as every optimizer of torch.optim takes them."""
+
+
+class Optimizer(Choice, family="optimizers"):
+    """A rule that moves the weights."""
+
+    usual_lr: ClassVar[tuple[float, float]]
+    """The range in which learning rates usually lie; outside it `check` gives advice."""
+
+    lr: Positive
+    """Learning rate."""
+
+    @abstractmethod
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        """Build the optimizer; `fused` asks for the one-kernel form where the kind has one."""
+
+
+class SGD(Optimizer, kind="sgd"):
+    """Stochastic gradient descent, with momentum if wanted (Polyak 1964)."""
+
+    usual_lr = (1e-3, 1.0)
+
+    lr: Positive = 1e-3
+    """Learning rate."""
+    momentum: Momentum = 0.0
+    """Share of the last step's velocity that is kept."""
+    dampening: Share = 0.0
+    """Share of the gradient that is kept out of the velocity."""
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+    nesterov: bool = False
+    """Look ahead along the velocity (Nesterov 1983)."""
+
+    @field_validator("nesterov")
+    @classmethod
+    def _needs_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
+        if nesterov and (info.data.get("momentum") == 0 or info.data.get("dampening")):
+            raise PydanticCustomError(
+                "nesterov",
+                "nesterov needs momentum above 0 and no dampening",
+                {"cure": "add momentum: 0.9, and leave dampening out"},
+            )
+        return nesterov
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.SGD(groups, fused=fused, **dict(self))
+
+
+class Adagrad(Optimizer, kind="adagrad"):
+    """Divide each step by the root of all squared gradients so far (Duchi et al. 2011)."""
+
+    usual_lr = (1e-3, 1e-1)
+
+    lr: Positive = 1e-2
+    """Learning rate."""
+    lr_decay: NotNegative = 0.0
+    """Divides the learning rate by 1 + lr_decay * steps."""
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+    initial_accumulator_value: NotNegative = 0.0
+    """What the sum of squares starts at."""
+    eps: Positive = 1e-10
+    """Keeps the divisor above zero."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.Adagrad(groups, fused=fused, **dict(self))
+
+
+class Adadelta(Optimizer, kind="adadelta"):
+    """Steps in the units of the weights, from averages of squares (Zeiler 2012)."""
+
+    usual_lr = (1e-1, 1.0)
+
+    lr: Positive = 1.0
+    """A factor on each step."""
+    rho: Share = 0.9
+    """Decay of the averages of squares."""
+    eps: Positive = 1e-6
+    """Keeps the divisor above zero."""
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.Adadelta(groups, **dict(self))
+
+
+class RMSprop(Optimizer, kind="rmsprop"):
+    """Divide each step by the root of the averaged squared gradients (Hinton 2012)."""
+
+    usual_lr = (1e-5, 1e-2)
+
+    lr: Positive = 1e-2
+    """Learning rate."""
+    alpha: Share = 0.99
+    """Decay of the average of squares."""
+    eps: Positive = 1e-8
+    """Keeps the divisor above zero."""
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+    momentum: Momentum = 0.0
+    """Share of the last step's velocity that is kept."""
+    centered: bool = False
+    """Divide by the deviation of the gradients from their mean instead."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.RMSprop(groups, **dict(self))
+
+
+class AdamLike(Optimizer):
+    """Averages of the gradient and of its size, each corrected for its start at zero."""
+
+    usual_lr = (1e-5, 1e-2)
+
+    lr: Positive = 1e-3
+    """Learning rate."""
+    betas: Betas = (0.9, 0.999)
+    """Decays of the averages of gradients and of their squares."""
+    eps: Positive = 1e-8
+    """Keeps the divisor above zero."""
+
+
+class Adam(AdamLike, kind="adam"):
+    """Momentum, divided by the root of averaged squared gradients (Kingma and Ba 2014)."""
+
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+    amsgrad: bool = False
+    """Divide by the largest average so far (Reddi et al. 2018)."""
+    decoupled_weight_decay: bool = False
+    """Shrink the weights directly instead, which makes it adamw."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.Adam(groups, fused=fused, **dict(self))
+
+
+class AdamW(AdamLike, kind="adamw"):
+    """Adam, with weight decay apart from the gradient (Loshchilov and Hutter 2017)."""
+
+    weight_decay: NotNegative = 1e-2
+    """Shrinks the weights by lr * weight_decay in each step."""
+    amsgrad: bool = False
+    """Divide by the largest average so far (Reddi et al. 2018)."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.AdamW(groups, fused=fused, **dict(self))
+
+
+class Adamax(AdamLike, kind="adamax"):
+    """Adam with the largest recent gradient in place of the root (Kingma and Ba 2014)."""
+
+    lr: Positive = 2e-3
+    """Learning rate."""
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.Adamax(groups, **dict(self))
+
+
+class NAdam(AdamLike, kind="nadam"):
+    """Adam with Nesterov's momentum (Dozat 2016)."""
+
+    lr: Positive = 2e-3
+    """Learning rate."""
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+    momentum_decay: NotNegative = 4e-3
+    """How fast the momentum approaches its final value."""
+    decoupled_weight_decay: bool = False
+    """Shrink the weights directly instead, as adamw does."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.NAdam(groups, **dict(self))
+
+
+class RAdam(AdamLike, kind="radam"):
+    """Adam whose first steps are held back until its averages can be trusted (Liu et al. 2019)."""
+
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+    decoupled_weight_decay: bool = False
+    """Shrink the weights directly instead, as adamw does."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.RAdam(groups, **dict(self))
+
+
+class LBFGS(Optimizer, kind="lbfgs"):
+    """A quasi-Newton method, for full batches; it evaluates the loss several times a step."""
+
+    usual_lr = (1e-1, 1.0)
+
+    lr: Positive = 1.0
+    """Length of a step, as a share of the Newton step."""
+    max_iter: Count = 20
+    """Iterations in one step."""
+    max_eval: Count | None = None
+    """Evaluations of the loss in one step; 1.25 * max_iter if left out."""
+    tolerance_grad: NotNegative = 1e-7
+    """Stop when no gradient is larger."""
+    tolerance_change: NotNegative = 1e-9
+    """Stop when the loss or the weights change by less."""
+    history_size: Count = 100
+    """Past steps that the curvature is estimated from."""
+    line_search_fn: Literal["strong_wolfe"] | None = None
+    """Search along the direction for a good length of the step."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        together = list(groups)
+        if len(together) > 1:
+            message = f"lbfgs moves all weights together, not in {len(together)} groups"
+            raise config_fault(message, cure="use another optimizer, or no weight decay")
+        return optim.LBFGS(together, **dict(self))

@@ -1,0 +1,226 @@
+"""What keeps a network from learning its training data by heart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from cnnctl.config.choice import Spec
+from cnnctl.errors import Fault, FaultError
+from cnnctl.optim.bounds import Count, NotNegative, Positive, Share, alone
+from cnnctl.optim.losses import CrossEntropy, Loss
+from cnnctl.optim.optimizers import Optimizer
+
+Penalized = Literal["weights", "all"]
+
+
+class EarlyStopping(Spec):
+    """Stop when the validation no longer gets better."""
+
+    patience: Count = 10
+    """Epochs without an improvement after which training stops."""
+    min_delta: NotNegative = 0.0
+    """By how much it has to be better to count."""
+    monitor: Literal["auto", "loss", "accuracy"] = "auto"
+    """What is watched on the validation split; `auto` is what the best epoch is chosen by."""
+
+
+class Ema(Spec):
+    """Average the weights over the steps, and evaluate the averages."""
+
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Share of the average that a step keeps."""
+    warmup: bool = True
+    """Keep less at first: at most (1 + n) / (10 + n) in step n."""
+
+
+class Regularization(Spec):
+    """What keeps a network from learning its training data by heart."""
+
+    l1: NotNegative = 0.0
+    """Adds l1 * sum(|w|) to the loss."""
+    l2: NotNegative = 0.0
+    """Adds l2 / 2 * sum(w^2) to the loss: the gradient of a weight decay of the same number."""
+    weight_decay: NotNegative = 0.0
+    """The optimizer's weight decay, on penalized parameters only."""
+    penalize: Penalized = "weights"
+    """What l1, l2 and weight_decay act on: `weights` leaves biases and norms alone."""
+    label_smoothing: Share = 0.0
+    """Share of the target that is spread over all classes; with cross_entropy."""
+    clip_norm: Positive | None = None
+    """The largest norm that the gradient of all parameters together may have."""
+    clip_value: Positive | None = None
+    """The largest size that a number of the gradient may have."""
+    early_stopping: Annotated[EarlyStopping, alone("patience", Count | EarlyStopping)] | None = None
+    """Stop when the validation no longer gets better; a number alone is the patience."""
+    ema: Annotated[Ema, alone("decay", float | Ema)] | None = None
+    """Average the weights over the steps; a number alone is the decay."""
+
+    def check(self, *, optimizer: Optimizer, loss: Loss) -> None:
+        """Hold the options against the optimizer and the loss.
+
+        Raises:
+            FaultError: both set the same thing, or one cannot do what is asked.
+        """
+        faults = [*self._decay_faults(optimizer), *self._smoothing_faults(loss)]
+        if faults:
+            raise FaultError(*faults)
+
+    def _decay_faults(self, optimizer: Optimizer) -> Iterator[Fault]:
+        own = getattr(optimizer, "weight_decay", None)
+        path = ("weight_decay",)
+        if self.weight_decay and own is None:
+            yield Fault(message=f"{optimizer.kind} has none", cure="use l2", path=path)
+        elif self.weight_decay and own:
+            message = f"{optimizer.kind} has a weight decay of {own:g} already"
+            cure = "write optimizer.weight_decay: 0, or leave this one out"
+            yield Fault(message=message, cure=cure, path=path)
+
+    def _smoothing_faults(self, loss: Loss) -> Iterator[Fault]:
+        path = ("label_smoothing",)
+        if not self.label_smoothing:
+            return
+        if not isinstance(loss, CrossEntropy):
+            yield Fault(message=f"{loss.kind} takes none", cure="use cross_entropy", path=path)
+        elif loss.label_smoothing:
+            message = f"{loss.kind} has a label smoothing already"
+            yield Fault(message=message, cure="leave one of them out", path=path)
+
+    def smoothed(self, loss: Loss) -> Loss:
+        """The loss with this label smoothing, where there is one."""
+        if not self.label_smoothing:
+            return loss
+        return loss.model_copy(update={"label_smoothing": self.label_smoothing})
+
+
+def penalized(network: nn.Module, which: Penalized) -> list[nn.Parameter]:
+    """The trainable parameters that penalties act on, shared ones once."""
+    if which == "all":
+        return _trainable(network)
+    # biases, and what batch and group norms learn, have one dimension
+    norms = (nn.LayerNorm, nn.RMSNorm)
+    owners = (module for module in network.modules() if not isinstance(module, norms))
+    found = (p for owner in owners for p in owner.parameters(recurse=False))
+    return list(dict.fromkeys(p for p in found if p.requires_grad and p.ndim > 1))
+
+
+def _trainable(network: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def parameter_groups(
+    network: nn.Module, *, weight_decay: float, penalize: Penalized
+) -> list[dict[str, Any]]:
+    """The trainable parameters as an optimizer takes them.
+
+    One group, to which the optimizer's own weight decay applies; with `weight_decay` a group that
+    has it and one that has none.
+    """
+    trainable = _trainable(network)
+    if not weight_decay:
+        return [{"params": trainable}]
+    decayed = penalized(network, penalize)
+    known = set(map(id, decayed))
+    others = [parameter for parameter in trainable if id(parameter) not in known]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def penalty(parameters: Sequence[Tensor], *, l1: float, l2: float) -> Tensor:
+    """l1 * sum(|w|) + l2 / 2 * sum(w^2), as one number with a gradient."""
+    # one vector: an operation for all parameters costs less than one for each
+    weights = torch.cat([parameter.reshape(-1) for parameter in parameters])
+    terms = []
+    if l1:
+        terms.append(l1 * weights.abs().sum())
+    if l2:
+        terms.append(l2 / 2 * weights.dot(weights))
+    return sum(terms, weights.new_zeros(()))
+
+
+def clip_(parameters: Sequence[Tensor], *, norm: float | None, value: float | None) -> None:
+    """Bound the gradients in place: each number by `value`, then all together by `norm`."""
+    if value is not None:
+        nn.utils.clip_grad_value_(parameters, value)
+    if norm is not None:
+        nn.utils.clip_grad_norm_(parameters, norm)
+
+
+@dataclass(slots=True)
+class Patience:
+    """Counts the epochs since the last improvement."""
+
+    patience: int
+    """Epochs without an improvement after which it is over."""
+    min_delta: float
+    more_is_better: bool
+    best: float | None = None
+    bad_epochs: int = 0
+
+    def end_epoch(self, metric: float) -> bool:
+        """Note how an epoch ended; whether it is time to stop."""
+        if self._is_better(metric):
+            self.best, self.bad_epochs = metric, 0
+        else:
+            self.bad_epochs += 1
+        return self.bad_epochs >= self.patience
+
+    def _is_better(self, metric: float) -> bool:
+        if self.best is None or not math.isfinite(metric):
+            return math.isfinite(metric)
+        gain = metric - self.best if self.more_is_better else self.best - metric
+        return gain > self.min_delta
+
+    def state_dict(self) -> dict[str, Any]:
+        """All there is to remember, as plain data."""
+        return {"best": self.best, "bad_epochs": self.bad_epochs}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        self.best, self.bad_epochs = state["best"], state["bad_epochs"]
+
+
+class Average:
+    """A copy of a network whose weights are averages over the steps (Polyak and Juditsky 1992).
+
+    Its state is that of the copy, `network`. torch's AveragedModel keeps its count of updates on
+    the CPU and copies it to the device in every one, for which the device would have to wait.
+    """
+
+    def __init__(self, network: nn.Module, *, decay: float, warmup: bool) -> None:
+        self.network = deepcopy(network).requires_grad_(False)
+        self.decay = decay
+        self.warmup = warmup
+        self._weights = (list(self.network.parameters()), list(network.parameters()))
+        self._buffers = (list(self.network.buffers()), list(network.buffers()))
+
+    @torch.no_grad()
+    def update(self, *, step: int) -> None:
+        """Take in the weights as they are after a step that `step` others went before.
+
+        Buffers, such as the statistics of batch norm, are copied.
+        """
+        decay = ema_decay(step, decay=self.decay, warmup=self.warmup)
+        averages, weights = self._weights
+        get_ema_multi_avg_fn(decay)(averages, weights, step)  # type: ignore[no-untyped-call]
+        for copy, buffer in zip(*self._buffers, strict=True):
+            copy.copy_(buffer)
+
+
+def ema_decay(step: int, *, decay: float, warmup: bool) -> float:
+    """The share of the average that is kept; with warm-up at most (1 + n) / (10 + n).
+
+    As in TensorFlow's ExponentialMovingAverage.
+    """
+    return min(decay, (1 + step) / (10 + step)) if warmup else decay

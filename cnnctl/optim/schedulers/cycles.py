@@ -1,0 +1,95 @@
+"""Learning rates that rise and fall with every step, and momentum against them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cnnctl.optim.bounds import Momentum, Positive, Share
+from cnnctl.optim.schedulers.decays import half_cosine
+from cnnctl.optim.schedulers.scheduler import Cycle, Position
+
+
+class OneCycle(Cycle, kind="one_cycle"):
+    """Rise to the optimizer's lr, then fall far below: torch's OneCycleLR (Smith 2017)."""
+
+    pct_start: Share = 0.3
+    """Share of the run in which the rate rises."""
+    anneal_strategy: Literal["cos", "linear"] = "cos"
+    """Along half a cosine or a line."""
+    base_momentum: Momentum = 0.85
+    """The momentum at the peak of the rate."""
+    max_momentum: Momentum = 0.95
+    """The momentum at the start and the end."""
+    div_factor: Positive = 25.0
+    """The rate starts at lr / div_factor."""
+    final_div_factor: Positive = 1e4
+    """The rate ends at lr / div_factor / final_div_factor."""
+    three_phase: bool = False
+    """Fall as fast as it rose, then on to the lowest rate."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        first = lr / self.div_factor
+        corners = [first, lr, first] if self.three_phase else [first, lr]
+        return self._between([*corners, first / self.final_div_factor], position)
+
+    def momentum(self, position: Position) -> float:
+        corners = [self.max_momentum, self.base_momentum, self.max_momentum, self.max_momentum]
+        return self._between(corners, position)
+
+    def _between(self, corners: list[float], position: Position) -> float:
+        phase, done = self._phase(position)
+        start, end = corners[phase : phase + 2]
+        if self.anneal_strategy == "cos":
+            return half_cosine(start, end, done)
+        return start + (end - start) * done
+
+    def _phase(self, position: Position) -> tuple[int, float]:
+        """The running phase, from 0, and the share of it that has passed."""
+        total = position.epochs * position.steps_per_epoch
+        step = min(position.step, total - 1)
+        ends = [self.pct_start * total - 1, total - 1]
+        if self.three_phase:
+            ends.insert(1, 2 * self.pct_start * total - 2)
+        phase = next(index for index, end in enumerate(ends) if step <= end)
+        start = ends[phase - 1] if phase else 0
+        # a rise of a single step is at its peak at once, where torch divides by zero
+        return phase, (step - start) / (ends[phase] - start) if ends[phase] > start else 1.0
+
+
+class Cyclic(Cycle, kind="cyclic"):
+    """Go up to the optimizer's lr and down to base_lr, in turn: torch's CyclicLR (Smith 2015)."""
+
+    lowest = "base_lr"
+
+    base_lr: Positive
+    """The lowest learning rate."""
+    step_size_up: Positive = 2.0
+    """Epochs of a rise; Smith advises 2 to 10."""
+    step_size_down: Positive | None = None
+    """Epochs of a fall; as many as of a rise if left out."""
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    """Peaks stay as they are, halve with every cycle, or shrink by gamma with every epoch."""
+    gamma: Positive = 1.0
+    """The factor of an epoch, of `exp_range`."""
+    base_momentum: Momentum = 0.8
+    """The momentum at the peak of the rate."""
+    max_momentum: Momentum = 0.9
+    """The momentum at the lowest rate."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        return self.base_lr + (lr - self.base_lr) * self._height(position)
+
+    def momentum(self, position: Position) -> float:
+        swing = self.max_momentum - self.base_momentum
+        return self.max_momentum - swing * self._height(position)
+
+    def _height(self, position: Position) -> float:
+        """From 0 at the lowest rate to 1 at the first peak."""
+        epochs = position.elapsed("step")
+        period = self.step_size_up + (self.step_size_down or self.step_size_up)
+        cycle, done = divmod(epochs / period, 1)
+        rise = self.step_size_up / period
+        height = done / rise if done <= rise else (1 - done) / (1 - rise)
+        if self.mode == "triangular2":
+            return height / 2**cycle
+        return float(height * self.gamma**epochs) if self.mode == "exp_range" else height

@@ -1,0 +1,140 @@
+"""Learning rates that follow a fixed curve; constant, too."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import Field
+
+from cnnctl.optim.bounds import Count, NotNegative, Positive, PositiveShare, Share
+from cnnctl.optim.schedulers.scheduler import Interval, Position, Scheduler
+
+
+class Constant(Scheduler, kind="constant"):
+    """Keep the learning rate as it is."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        return lr
+
+
+class Step(Scheduler, kind="step"):
+    """Multiply by gamma every few epochs: torch's StepLR."""
+
+    step_size: Count
+    """Epochs between two cuts."""
+    gamma: Positive = 0.1
+    """The factor of a cut."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        cuts = position.elapsed("epoch") // self.step_size
+        return float(lr * self.gamma**cuts)
+
+
+class MultiStep(Scheduler, kind="multi_step"):
+    """Multiply by gamma at each milestone: torch's MultiStepLR."""
+
+    milestones: Annotated[list[Count], Field(min_length=1)]
+    """The epochs after which the rate is cut."""
+    gamma: Positive = 0.1
+    """The factor of a cut."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        cuts = sum(milestone <= position.elapsed("epoch") for milestone in self.milestones)
+        return lr * self.gamma**cuts
+
+
+class Exponential(Scheduler, kind="exponential"):
+    """Multiply by gamma every epoch: torch's ExponentialLR."""
+
+    gamma: Positive
+    """The factor of an epoch."""
+    interval: Interval = "epoch"
+    """Whether the rate moves after every epoch or a little with every step."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        return float(lr * self.gamma ** position.elapsed(self.interval))
+
+
+class Cosine(Scheduler, kind="cosine"):
+    """Fall along half a cosine: torch's CosineAnnealingLR (Loshchilov and Hutter 2016)."""
+
+    lowest = "eta_min"
+
+    T_max: Count | None = None
+    """Epochs until the lowest rate; the whole run if left out."""
+    eta_min: NotNegative = 0.0
+    """The lowest learning rate."""
+    interval: Interval = "step"
+    """Whether the rate moves after every epoch or a little with every step."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        done = position.elapsed(self.interval) / (self.T_max or position.epochs)
+        return half_cosine(lr, self.eta_min, done)
+
+
+class CosineRestarts(Scheduler, kind="cosine_restarts"):
+    """Fall along half a cosine, again and again: torch's CosineAnnealingWarmRestarts."""
+
+    lowest = "eta_min"
+
+    T_0: Count
+    """Epochs until the first restart."""
+    T_mult: Count = 1
+    """How many times longer each period is than the one before."""
+    eta_min: NotNegative = 0.0
+    """The lowest learning rate."""
+    interval: Interval = "step"
+    """Whether the rate moves after every epoch or a little with every step."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        return half_cosine(lr, self.eta_min, self._done(position.elapsed(self.interval)))
+
+    def _done(self, epochs: float) -> float:
+        """The share of the running period that has passed."""
+        if self.T_mult == 1:
+            return epochs % self.T_0 / self.T_0
+        period = self.T_0
+        while epochs >= period:
+            epochs -= period
+            period *= self.T_mult
+        return epochs / period
+
+
+class Linear(Scheduler, kind="linear"):
+    """Move along a line from one factor to another, then stay: torch's LinearLR."""
+
+    start_factor: PositiveShare = 1 / 3
+    """The factor at the start."""
+    end_factor: Share = 1.0
+    """The factor at the end."""
+    total_iters: Count | None = None
+    """Epochs from one to the other; the whole run if left out."""
+    interval: Interval = "step"
+    """Whether the rate moves after every epoch or a little with every step."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        total = self.total_iters or position.epochs
+        done = min(position.elapsed(self.interval) / total, 1.0)
+        return lr * (self.start_factor + (self.end_factor - self.start_factor) * done)
+
+
+class Polynomial(Scheduler, kind="polynomial"):
+    """Fall to zero as a power of what remains: torch's PolynomialLR."""
+
+    total_iters: Count | None = None
+    """Epochs until zero; the whole run if left out."""
+    power: Positive = 1.0
+    """The power; 1 is a straight line."""
+    interval: Interval = "step"
+    """Whether the rate moves after every epoch or a little with every step."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        total = self.total_iters or position.epochs
+        done = min(position.elapsed(self.interval) / total, 1.0)
+        return float(lr * (1.0 - done) ** self.power)
+
+
+def half_cosine(start: float, end: float, done: float) -> float:
+    """From `start` to `end` along half a cosine, as `done` goes from 0 to 1."""
+    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2

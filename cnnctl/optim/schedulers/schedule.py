@@ -1,0 +1,69 @@
+"""A scheduler at work on an optimizer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from torch.optim import Optimizer
+
+from cnnctl.optim.schedulers.plateau import Plateau, Progress
+from cnnctl.optim.schedulers.scheduler import Cycle, Position, Scheduler
+
+
+class Schedule:
+    """Sets the learning rate, and the momentum where the kind moves it, before each step.
+
+    Every group moves relative to the rate that it starts with. Nothing here touches a device.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, optimizer: Optimizer, *, steps_per_epoch: int, epochs: int
+    ) -> None:
+        self.scheduler = scheduler
+        self.optimizer = optimizer
+        self.steps_per_epoch = steps_per_epoch
+        self.epochs = epochs
+        self.progress = Progress()
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+
+    def apply(self, step: int) -> None:
+        """Set what the next step needs, where `step` steps of the whole run have been taken."""
+        position = self._position(step)
+        warmup = self.scheduler.warmup
+        factor = warmup.factor(position) if warmup else 1.0
+        position = warmup.rest(position) if warmup else position
+        for group in self.optimizer.param_groups:
+            group["lr"] = factor * self.scheduler.rate(position, lr=group["initial_lr"])
+        if isinstance(self.scheduler, Cycle) and self.scheduler.cycle_momentum:
+            self._set_momentum(self.scheduler.momentum(position))
+
+    @property
+    def watches(self) -> Literal["loss", "accuracy"]:
+        """The metric that `end_epoch` is to be given."""
+        is_rising = isinstance(self.scheduler, Plateau) and self.scheduler.mode == "max"
+        return "accuracy" if is_rising else "loss"
+
+    def end_epoch(self, metric: float) -> None:
+        """Note how an epoch ended; only `plateau` listens."""
+        if isinstance(self.scheduler, Plateau):
+            self.progress = self.scheduler.after_epoch(self.progress, metric)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All there is to remember, as plain data: what `plateau` has seen."""
+        return asdict(self.progress)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        self.progress = Progress(**state)
+
+    def _position(self, step: int) -> Position:
+        return Position(step, self.steps_per_epoch, self.epochs, self.progress.reductions)
+
+    def _set_momentum(self, momentum: float) -> None:
+        for group in self.optimizer.param_groups:
+            if "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            elif "momentum" in group:
+                group["momentum"] = momentum

@@ -1,0 +1,94 @@
+"""What every scheduler kind is: the learning rate as a pure function of the position in the run.
+
+torch.optim.lr_scheduler multiplies the last rate by the next factor. A function of the position
+needs no state, so a resumed run cannot drift, and a warm-up can be put before any kind.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+from cnnctl.config.choice import Choice, Spec
+from cnnctl.errors import config_fault
+from cnnctl.optim.bounds import Count, PositiveShare, alone
+
+Interval = Literal["epoch", "step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a run an optimizer step stands."""
+
+    step: int
+    """Steps taken before it."""
+    steps_per_epoch: int
+    epochs: int
+    """Epochs of the whole run."""
+    reductions: int = 0
+    """How often `plateau` has cut the rate so far."""
+
+    def elapsed(self, interval: Interval) -> float:
+        """Epochs that have passed: whole ones, or with the fraction of the running one."""
+        if interval == "epoch":
+            return self.step // self.steps_per_epoch
+        return self.step / self.steps_per_epoch
+
+
+class Warmup(Spec):
+    """A linear rise of the learning rate, step by step, before the scheduler takes over."""
+
+    epochs: Count
+    """How long it takes; the scheduler gets the epochs that remain, and counts from its end."""
+    start_factor: PositiveShare = 0.1
+    """What it starts at, as a share of the scheduler's first rate."""
+
+    def factor(self, position: Position) -> float:
+        """What the learning rate is multiplied by."""
+        done = min(position.step / (self.epochs * position.steps_per_epoch), 1.0)
+        return self.start_factor + (1 - self.start_factor) * done
+
+    def rest(self, position: Position) -> Position:
+        """The position as the scheduler counts it, from the end of the warm-up."""
+        step = max(position.step - self.epochs * position.steps_per_epoch, 0)
+        return replace(position, step=step, epochs=position.epochs - self.epochs)
+
+
+class Scheduler(Choice, family="schedulers"):
+    """A rule that moves the learning rate. Lengths count epochs."""
+
+    lowest: ClassVar[str] = ""
+    """The option that is the lowest learning rate, if the kind has one."""
+
+    warmup: Annotated[Warmup, alone("epochs", Count | Warmup)] | None = None
+    """A linear rise before; a number alone is its epochs."""
+
+    @abstractmethod
+    def rate(self, position: Position, *, lr: float) -> float:
+        """The rate of the step at this position, where the optimizer's own rate is `lr`."""
+
+    def check(self, *, epochs: int, lr: float) -> None:
+        """Hold the options against the run's length and the optimizer's learning rate.
+
+        Raises:
+            FaultError: the warm-up takes the whole run, or the lowest rate is above `lr`.
+        """
+        if self.warmup and self.warmup.epochs >= epochs:
+            message = f"a warm-up of {self.warmup.epochs} epochs leaves none of {epochs}"
+            raise config_fault(message, cure="shorten it, or train longer", path=("warmup",))
+        if self.lowest and getattr(self, self.lowest) > lr:
+            message = f"is above the optimizer's learning rate of {lr:g}"
+            raise config_fault(message, cure="choose a lower one", path=(self.lowest,))
+
+
+class Cycle(Scheduler):
+    """A scheduler that moves the momentum too, against the learning rate."""
+
+    cycle_momentum: bool = True
+    """Move the momentum (beta1 of the adam kinds) too; optimizers without one go on as they
+    are."""
+
+    @abstractmethod
+    def momentum(self, position: Position) -> float:
+        """The momentum of the step at this position."""

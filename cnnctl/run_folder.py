@@ -1,0 +1,177 @@
+"""Every path inside runs/NAME is written and read here, and only here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from cnnctl.checkpoint import Checkpoint, save
+from cnnctl.config.writing import dump
+from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
+from cnnctl.storage import storing, write_atomically
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run's folder. Whoever writes holds its lock, for the life of the run."""
+
+    path: Path
+    _lock: FileLock = field(compare=False, repr=False)
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint that a run is resumed from."""
+        return self.path / "checkpoints" / "last.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The best weights so far."""
+        return self.path / "checkpoints" / "best.safetensors"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Where the event files go."""
+        return self.path / "tensorboard"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    def save_last(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint that the run is resumed from."""
+        save(checkpoint, self.last)
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Replace the best checkpoint."""
+        save(checkpoint, self.best)
+
+    def write_config(self, experiment: dict[str, Any]) -> None:
+        """Write the experiment as it is run, every choice filled in."""
+        write_atomically(self.path / "config.yaml", dump(experiment).encode())
+
+    def write_source(self, text: str) -> None:
+        """Keep the file as the user wrote it, and the overrides."""
+        write_atomically(self.path / "config.source.yaml", text.encode())
+
+    def write_environment(self, facts: dict[str, Any]) -> None:
+        """Write versions, hardware, command and git commit."""
+        content = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / "environment.json", content.encode())
+
+    def append_metrics(self, row: Row) -> None:
+        """Add the line of one epoch."""
+        with storing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def read_metrics(self) -> list[Row]:
+        """The lines so far; one that a crash cut short is left out."""
+        if not self.metrics.exists():
+            return []
+        lines = self.metrics.read_text(encoding="utf-8").split("\n")
+        # every whole line ends in a newline, so what stands behind the last one is a part
+        return [json.loads(line) for line in lines[:-1]]
+
+    def keep_metrics(self, *, through_epoch: int) -> None:
+        """Drop the lines of epochs that a resumed run is going to repeat."""
+        rows = [row for row in self.read_metrics() if row["epoch"] <= through_epoch]
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_atomically(self.metrics, text.encode())
+
+    def close(self) -> None:
+        """Let others write here."""
+        self._lock.release()
+
+
+def create(runs: Path, name: str) -> RunFolder:
+    """Make and lock `runs/NAME`, or `NAME-2`, `NAME-3`, … if that is taken.
+
+    Raises:
+        FaultError: the folder cannot be made (exit code 6).
+    """
+    number = 1
+    with storing(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        while True:
+            path = runs / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()  # fails if another run took it meanwhile
+                break
+            except FileExistsError:
+                number += 1
+        (path / "checkpoints").mkdir()
+    return reopen(path)
+
+
+def reopen(path: Path) -> RunFolder:
+    """Lock a run folder that is there.
+
+    Raises:
+        FaultError: another run is writing to it (exit code 5), or it cannot be written to (6).
+    """
+    lock = FileLock(path / ".lock")
+    try:
+        with storing(path):
+            lock.acquire(timeout=0)
+    except Timeout:
+        cure = "wait for it, stop it, or start a new run"
+        message = "is in use by another run"
+        raise FaultError(
+            Fault(message=message, cure=cure, place=str(path)), exit_code=ExitCode.IN_USE
+        ) from None
+    return RunFolder(path, lock)
+
+
+def newest(runs: Path, name: str) -> Path:
+    """The newest run folder of this name: the one with the highest number.
+
+    Raises:
+        FaultError: there is none with a checkpoint (exit code 4).
+    """
+    numbers = {_number(path.name, name): path for path in runs.glob("*") if path.is_dir()}
+    found = [numbers[n] for n in sorted(numbers) if n and find_last(numbers[n]).exists()]
+    if not found:
+        cure = "train without --resume first, or name a run folder or checkpoint"
+        raise checkpoint_fault("no run to resume", cure=cure, place=str(runs / name))
+    return found[-1]
+
+
+def _number(folder: str, name: str) -> int:
+    """The number of a run's folder of this name, or 0 for another's."""
+    if folder == name:
+        return 1
+    tail = folder.removeprefix(f"{name}-")
+    return int(tail) if tail != folder and tail.isdecimal() else 0
+
+
+def find_last(folder: Path) -> Path:
+    """Where a run folder has the checkpoint that it is resumed from."""
+    return folder / "checkpoints" / "last.safetensors"
+
+
+def find_checkpoint(source: Path) -> Path:
+    """The checkpoint that a path means: the file itself, or the best (else last) of a run folder.
+
+    Raises:
+        FaultError: there is none (exit code 4).
+    """
+    if not source.is_dir():
+        return source
+    for name in ("best", "last"):
+        path = source / "checkpoints" / f"{name}.safetensors"
+        if path.exists():
+            return path
+    cure = "name a run folder, or a file under its checkpoints/"
+    raise checkpoint_fault("has no checkpoints", cure=cure, place=str(source))
+
+
+def folder_of(checkpoint: Path) -> Path | None:
+    """The run folder that a checkpoint lies in, or nothing if it stands alone."""
+    folder = checkpoint.resolve().parent.parent
+    return folder if (folder / "config.yaml").exists() else None

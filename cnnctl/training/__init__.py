@@ -1,0 +1,1 @@
+"""The recipe, the loop, callbacks and loggers."""

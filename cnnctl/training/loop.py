@@ -1,0 +1,145 @@
+"""The loop: epochs of steps, and what happens at their ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from torch import nn
+
+from cnnctl.data.loader import Batches
+from cnnctl.evaluation.outputs import collect_outputs
+from cnnctl.run_folder import Row, RunFolder
+from cnnctl.training.observers import Observer
+from cnnctl.training.run import Run
+from cnnctl.training.signals import StopSignals
+from cnnctl.training.state import capture_best, capture_last
+from cnnctl.training.step import Batch, Step
+
+EVALUATION_BATCH = 1000
+"""Samples at a time when nothing has to be kept for a backward pass."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """Trains a run to its end, or until it is asked to stop."""
+
+    run: Run
+    step: Step
+    loss: nn.Module
+    training: Batches
+    validation: Batches | None
+    folder: RunFolder
+    observers: Sequence[Observer]
+    signals: StopSignals
+    started: float = field(default_factory=time.perf_counter)
+
+    def fit(self) -> None:
+        """Train all epochs that are left; the state is saved at the end of each.
+
+        Raises:
+            FaultError: the loss is not finite, or something could not be written.
+        """
+        while not self.run.is_finished:
+            if self.train_epoch():
+                self.end_epoch()
+            self.folder.save_last(capture_last(self.run))
+            if self.signals.received is not None:
+                return
+
+    def train_epoch(self) -> bool:
+        """Take the steps that are left of this epoch; false if a signal came before its end."""
+        run, settings = self.run, self.run.experiment.train
+        self.started = time.perf_counter()
+        self.run.network.train()
+        batches = self.training.epoch(run.counters.epoch, start=run.counters.batch)
+        for group in grouped(batches, settings.accumulate):
+            self.step(group)
+            for observer in self.observers:
+                observer.stepped(run)
+            if run.counters.batch < len(self.training):
+                if self.signals.received is not None:
+                    return False
+                if settings.checkpoint_every and run.counters.step % settings.checkpoint_every == 0:
+                    self.folder.save_last(capture_last(run))
+        return True
+
+    def end_epoch(self) -> None:
+        """Evaluate, adapt, keep the best, and write the epoch down."""
+        run = self.run
+        self.step.guard.raise_if_diverged()
+        row = self.measure()
+        run.counters.epoch += 1
+        run.counters.batch = 0
+        run.tally.clear()
+        run.schedule.end_epoch(row[self.named(run.schedule.watches)])
+        if run.patience is not None:
+            run.counters.stopped_early = run.patience.end_epoch(row[self.named(self.stopping)])
+        score = row[self.named(run.experiment.train.monitor)]
+        if self.is_best(score):
+            run.counters.best, run.counters.best_epoch = score, run.counters.epoch
+            self.folder.save_best(capture_best(run))
+        # the line is written before the checkpoint: a run killed in between repeats the epoch and
+        # drops the line, while the other way round the line would be missing
+        for observer in self.observers:
+            observer.epoch_ended(row)
+
+    def measure(self) -> Row:
+        """The metrics of the epoch that was just trained."""
+        run = self.run
+        seconds = time.perf_counter() - self.started
+        loss, accuracy = run.tally.read()
+        row: Row = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
+        row |= {"lr": run.optimizer.param_groups[0]["lr"], "train_loss": loss}
+        if run.class_names:
+            row["train_accuracy"] = accuracy
+        if self.validation is not None:
+            row |= {f"val_{name}": value for name, value in self.evaluate(self.validation).items()}
+        samples = float(run.tally.sums[2])
+        return row | {"samples_per_second": samples / seconds, "seconds": seconds}
+
+    def evaluate(self, batches: Batches) -> dict[str, float]:
+        """Loss, and accuracy for classes, of the network as it is kept."""
+        return evaluate(self.run, self.loss, batches)
+
+    def named(self, metric: str) -> str:
+        """A metric of the validation split, or of the training split where there is no other."""
+        return f"{'train' if self.validation is None else 'val'}_{metric}"
+
+    @property
+    def stopping(self) -> str:
+        """The metric that early stopping watches."""
+        settings = self.run.experiment
+        stopping = settings.regularization.early_stopping
+        is_own = stopping is not None and stopping.monitor != "auto"
+        return stopping.monitor if stopping and is_own else settings.train.monitor
+
+    def is_best(self, score: float) -> bool:
+        """Whether the epoch beats all before; without a validation split the newest always does."""
+        best = self.run.counters.best
+        if best is None or self.validation is None:
+            return True
+        wants_more = self.run.experiment.train.monitor == "accuracy"
+        return score > best if wants_more else score < best
+
+
+def evaluate(run: Run, loss: nn.Module, batches: Batches) -> dict[str, float]:
+    """Loss, and accuracy for classes, of the network that a run keeps."""
+    precision = run.experiment.train.precision
+    outputs, targets = collect_outputs(
+        run.evaluated, batches.in_order(batch_size=EVALUATION_BATCH), precision=precision
+    )
+    found = {"loss": float(loss(outputs, targets))}
+    if run.class_names:
+        right = run.experiment.loss.predict(outputs) == targets
+        found["accuracy"] = float(right.double().mean())
+    return found
+
+
+def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of `size` batches, the last one perhaps shorter."""
+    iterator = iter(batches)
+    while group := list(islice(iterator, size)):
+        yield group

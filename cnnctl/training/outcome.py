@@ -1,0 +1,20 @@
+"""How a training ended."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from cnnctl.run_folder import RunFolder
+from cnnctl.training.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training ended."""
+
+    run: Run
+    folder: RunFolder
+    test: dict[str, float] | None
+    """Loss and accuracy of the best weights on the test split; nothing if it was stopped."""
+    stopped_by: signal.Signals | None

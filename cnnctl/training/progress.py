@@ -1,0 +1,159 @@
+"""How a training shows: a live bar on a terminal, one line an epoch anywhere else."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from cnnctl.data.samples import Splits
+from cnnctl.device import describe_device
+from cnnctl.run_folder import Row
+from cnnctl.training.outcome import Outcome
+from cnnctl.training.run import Run
+from cnnctl.training.starting import Start
+
+REFRESH_SECONDS = 0.25
+"""How often the bar reads the loss, which on a GPU waits for the device."""
+
+
+class EpochLines:
+    """One line an epoch: losses, accuracies, speed; the best so far is marked."""
+
+    def __init__(self, console: Console, *, epochs: int) -> None:
+        self.console = console
+        self.epochs = epochs
+
+    def stepped(self, run: Run) -> None:
+        """Nothing: only epochs are told."""
+
+    def epoch_ended(self, row: Row) -> None:
+        """Print the line."""
+        self.console.print(epoch_line(row, epochs=self.epochs), soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class LiveBar:
+    """A bar with loss, accuracy, samples a second and the time left, above it a line an epoch."""
+
+    def __init__(self, console: Console, *, epochs: int, batches_per_epoch: int) -> None:
+        self.lines = EpochLines(console, epochs=epochs)
+        self.batches_per_epoch = batches_per_epoch
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[metrics]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=console,
+            transient=True,
+            auto_refresh=False,
+        )
+        self.task = self.progress.add_task(
+            "", total=epochs * batches_per_epoch, epoch=1, epochs=epochs, metrics=""
+        )
+        self.progress.start()
+        self.shown_at = 0.0
+        self.samples_then = 0.0
+
+    def stepped(self, run: Run) -> None:
+        """Redraw the bar, a few times a second at most."""
+        now = time.perf_counter()
+        if now - self.shown_at < REFRESH_SECONDS:
+            return
+        done = run.counters.epoch * self.batches_per_epoch + run.counters.batch
+        metrics = self.metrics(run, seconds=now - self.shown_at)
+        self.progress.update(
+            self.task, completed=done, epoch=run.counters.epoch + 1, metrics=metrics, refresh=True
+        )
+        self.shown_at = now
+
+    def metrics(self, run: Run, *, seconds: float) -> str:
+        """Loss, accuracy and speed of the epoch so far; waits for the device."""
+        loss, accuracy = run.tally.read()
+        samples = float(run.tally.sums[2])
+        new = samples - self.samples_then if samples > self.samples_then else samples
+        self.samples_then = samples
+        parts = [f"loss {loss:.4f}"]
+        if run.class_names:
+            parts.append(f"accuracy {accuracy:.2%}")
+        if self.shown_at:
+            parts.append(f"{new / seconds:,.0f} samples/s")
+        return "  ".join(parts)
+
+    def epoch_ended(self, row: Row) -> None:
+        """Print the line of the epoch above the bar."""
+        self.progress.update(self.task, completed=row["epoch"] * self.batches_per_epoch)
+        self.lines.epoch_ended(row)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.progress.stop()
+
+
+def epoch_line(row: Row, *, epochs: int) -> Text:
+    """`epoch  3/20  train 0.4321 91.20%  val 0.3911 93.10%  lr 0.05  12,345 samples/s`."""
+    width = len(str(epochs))
+    line = Text(f"epoch {row['epoch']:>{width}}/{epochs}  ")
+    for split, style in (("train", "cyan"), ("val", "green")):
+        if f"{split}_loss" in row:
+            line.append(f"{split} ").append(f"{row[f'{split}_loss']:.4f}", style=style)
+            line.append(_percent(row, f"{split}_accuracy"), style=style).append("  ")
+    line.append(f"lr {row['lr']:.3g}  {row['samples_per_second']:,.0f} samples/s", style="dim")
+    return line
+
+
+def _percent(row: Mapping[str, float], name: str) -> str:
+    return f" {row[name]:7.2%}" if name in row else ""
+
+
+def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
+    """Say what is about to be trained, on what, and where it is written."""
+    train = run.experiment.train
+    parameters = sum(p.numel() for p in run.network.parameters())
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items() if len(part))
+    compiled = ", compiled" if train.compile else ""
+    lines = [
+        f"{run.experiment.name}: {parameters:,} parameters, "
+        f"{describe_device(run.device)}, {train.precision}, {train.memory_format}{compiled}",
+        f"{run.experiment.data.kind}: {counts}",
+        f"run folder: {start.folder.path}",
+    ]
+    if start.checkpoint is not None:
+        lines.append(f"going on after step {run.counters.step}, epoch {run.counters.epoch}")
+    if start.inexact:
+        lines.append(f"not bit for bit as an unbroken run: changed {start.inexact}")
+    console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def conclude(console: Console, outcome: Outcome, command: str) -> None:
+    """Say how it ended, where the result is, and what to type next."""
+    run, folder = outcome.run, outcome.folder
+    lines = []
+    if run.counters.stopped_early:
+        lines.append(f"stopped early after epoch {run.counters.epoch}")
+    if run.counters.best is not None:
+        monitor = run.experiment.train.monitor
+        best = _metric(monitor, run.counters.best)
+        split = "validation" if run.experiment.data.validation else "training"
+        lines.append(f"best epoch {run.counters.best_epoch}: {split} {monitor} {best}")
+    if outcome.test is not None:
+        test = ", ".join(f"{name} {_metric(name, value)}" for name, value in outcome.test.items())
+        lines += [f"test: {test}", f"checkpoint: {folder.best}"]
+        lines.append(f"next: cnnctl eval {shlex.quote(str(folder.path))}")
+    else:
+        epoch = run.counters.epoch + (run.counters.batch > 0)
+        lines.append(f"stopped at step {run.counters.step}, in epoch {max(1, epoch)}; saved")
+        lines.append(f"to go on: {command}")
+    console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def _metric(name: str, value: float) -> str:
+    return f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"

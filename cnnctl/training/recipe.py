@@ -1,0 +1,175 @@
+"""The recipe: from a checked experiment to a trained network in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from cnnctl import checkpoint as checkpoints
+from cnnctl.data.loader import Batches, evaluation_batches, training_batches
+from cnnctl.data.preparation import Prepared, prepare
+from cnnctl.device import use_precision
+from cnnctl.errors import ExitCode, Fault, FaultError
+from cnnctl.experiment import Experiment
+from cnnctl.run_folder import RunFolder
+from cnnctl.training.environment import describe_environment
+from cnnctl.training.loop import Loop, evaluate
+from cnnctl.training.observers import MetricsFile, Observer, TensorBoard
+from cnnctl.training.outcome import Outcome
+from cnnctl.training.progress import EpochLines, LiveBar, introduce
+from cnnctl.training.run import Run, assemble
+from cnnctl.training.settings import settle
+from cnnctl.training.signals import StopSignals
+from cnnctl.training.starting import Start
+from cnnctl.training.state import capture_last, load_weights, restore, restore_random
+from cnnctl.training.step import make_loss, make_step
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """The batches of each split, on the device."""
+
+    train: Batches
+    validation: Batches | None
+    test: Batches
+
+
+def train(
+    start: Start, *, data_root: Path, console: Console
+) -> Outcome:
+    """Train an experiment to its end, or go on from a checkpoint.
+
+    Raises:
+        FaultError: bad data, a loss that is not finite, a full disk, no memory left.
+    """
+    loaded, folder = start.loaded, start.folder
+    experiment = settle(loaded.experiment, loaded.plan, loaded.description)
+    device = use_machine(experiment)
+    data = prepare(experiment.data, seed=experiment.seed, root=data_root)
+    experiment = experiment.model_copy(update={"data": data.data})
+    with memory_faults(experiment), StopSignals() as signals:
+        loaders = make_loaders(experiment, data, device)
+        run = assemble(
+            experiment,
+            loaded.plan,
+            class_names=loaded.description.class_names,
+            device=device,
+            steps_per_epoch=ceil(len(loaders.train) / experiment.train.accumulate),
+        )
+        begin(run, start)
+        introduce(console, run, data.splits, start)
+        with observing(console, run, folder, len(loaders.train)) as observers:
+            loop = Loop(
+                run=run,
+                step=make_step(run),
+                loss=make_loss(experiment).to(device),
+                training=loaders.train,
+                validation=loaders.validation,
+                folder=folder,
+                observers=observers,
+                signals=signals,
+            )
+            if start.checkpoint is not None:
+                restore_random(start.checkpoint, device)
+            loop.fit()
+        return conclude(loop, loaders.test)
+
+
+def use_machine(experiment: Experiment) -> torch.device:
+    """Set up threads, precision, determinism and random numbers for the whole process."""
+    settings = experiment.train
+    device = torch.device(settings.device)
+    if isinstance(settings.threads, int):
+        torch.set_num_threads(settings.threads)
+    use_precision(settings.precision, device)
+    torch.backends.cudnn.deterministic = settings.deterministic
+    torch.backends.cudnn.benchmark = not settings.deterministic
+    torch.manual_seed(experiment.seed)
+    return device
+
+
+def make_loaders(experiment: Experiment, data: Prepared, device: torch.device) -> Loaders:
+    """Put the three splits on the device."""
+    form = {"device": device, "channels_last": experiment.train.memory_format == "channels_last"}
+    has_validation = len(data.splits.validation) > 0
+    return Loaders(
+        train=training_batches(data, seed=experiment.seed, **form),
+        validation=evaluation_batches(data, data.splits.validation, **form)
+        if has_validation
+        else None,
+        test=evaluation_batches(data, data.splits.test, **form),
+    )
+
+
+def begin(run: Run, start: Start) -> None:
+    """Write down what is about to run, or put it where the checkpoint was taken."""
+    start.folder.write_config(run.experiment.plain())
+    if start.checkpoint is None:
+        start.folder.write_environment(describe_environment(run.device))
+        # from the very start there is something to resume from
+        start.folder.save_last(capture_last(run))
+    else:
+        restore(run, start.checkpoint)
+        start.folder.keep_metrics(through_epoch=run.counters.epoch)
+
+
+@contextmanager
+def observing(
+    console: Console, run: Run, folder: RunFolder, batches: int
+) -> Iterator[list[Observer]]:
+    """The observers of a training, closed at its end however it ends."""
+    epochs = run.experiment.train.epochs
+    on_screen: Observer = (
+        LiveBar(console, epochs=epochs, batches_per_epoch=batches)
+        if console.is_terminal
+        else EpochLines(console, epochs=epochs)
+    )
+    observers: list[Observer] = [
+        MetricsFile(folder),
+        TensorBoard(folder, first_epoch=run.counters.epoch + 1),
+        on_screen,
+    ]
+    try:
+        yield observers
+    finally:
+        for observer in reversed(observers):
+            observer.close()
+
+
+def conclude(loop: Loop, test: Batches) -> Outcome:
+    """Measure the best weights on the test split, unless the run was stopped before its end."""
+    run = loop.run
+    found = None
+    if run.is_finished:
+        load_weights(run.evaluated, checkpoints.load(loop.folder.best).under("model"))
+        found = evaluate(run, loop.loss, test)
+    stopped_by = None if run.is_finished else loop.signals.received
+    return Outcome(run, loop.folder, found, stopped_by)
+
+
+@contextmanager
+def memory_faults(experiment: Experiment) -> Iterator[None]:
+    """Turn what is raised when memory runs out into a fault with exit code 8."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        size = experiment.data.batch_size
+        message = f"out of memory on {experiment.train.device} with data.batch_size={size}"
+        cure = "use a smaller data.batch_size, with train.accumulate to make up for it"
+        fault = Fault(message=message, cure=cure)
+        raise FaultError(fault, exit_code=ExitCode.OUT_OF_MEMORY) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that no memory was left; the CPU's allocator has no type of its own."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)

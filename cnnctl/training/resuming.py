@@ -1,0 +1,74 @@
+"""Going on with a run: which one, whether the experiment is still the same, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from cnnctl.checkpoint import Checkpoint
+from cnnctl.errors import ExitCode, Fault, FaultError, Path, dotted
+from cnnctl.experiment import Experiment
+
+MAY_CHANGE: tuple[Path, ...] = (
+    ("name",),
+    ("train", "epochs"),
+    ("train", "checkpoint_every"),
+    ("train", "device"),
+    ("train", "threads"),
+)
+"""What a resumed run takes from the command; everything else must be as it was."""
+
+BREAKS_EXACTNESS: tuple[Path, ...] = (("train", "device"), ("train", "threads"))
+"""What may change, but then the same bits cannot be promised."""
+
+
+def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experiment:
+    """The experiment to go on with: the one before, with the changes that may be made.
+
+    An `auto` of the new file means what was settled before.
+
+    Raises:
+        FaultError: something differs that may not change, with both values (exit code 4).
+    """
+    changes = dict(differences(asked.plain(), before.plain()))
+    faults = [
+        Fault(
+            message=f"is {new} now, but the run has {old}",
+            cure="start a new run for it, or set it back",
+            path=path,
+            place=place,
+        )
+        for path, (new, old) in changes.items()
+        if not any(path[: len(free)] == free for free in MAY_CHANGE)
+    ]
+    if faults:
+        raise FaultError(*faults, exit_code=ExitCode.CHECKPOINT)
+    train = {path[1]: new for path, (new, _) in changes.items() if path[0] == "train"}
+    settled = before.train.model_copy(update={str(key): value for key, value in train.items()})
+    return before.model_copy(update={"train": settled})
+
+
+def differences(new: Any, old: Any, path: Path = ()) -> Iterator[tuple[Path, tuple[Any, Any]]]:
+    """Where two pieces of plain data differ; what is `auto` in the new one differs from nothing."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        for key in dict.fromkeys((*new, *old)):
+            yield from differences(new.get(key), old.get(key), (*path, key))
+    elif isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
+        for index, (mine, other) in enumerate(zip(new, old, strict=True)):
+            yield from differences(mine, other, (*path, index))
+    elif new not in (old, "auto"):
+        yield path, (new, old)
+
+
+def inexact_because(experiment: Experiment, before: Experiment, checkpoint: Checkpoint) -> str:
+    """Why a resumed run cannot promise the same bits, or nothing."""
+    changed = [
+        dotted(path)
+        for path, _ in differences(experiment.plain(), before.plain())
+        if path in BREAKS_EXACTNESS
+    ]
+    if checkpoint.document.get("torch") != torch.__version__:
+        changed.append(f"torch (was {checkpoint.document.get('torch')})")
+    return ", ".join(changed)

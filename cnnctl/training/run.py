@@ -1,0 +1,137 @@
+"""A training under way: everything that changes while it runs, and how it is put together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from cnnctl.experiment import Experiment
+from cnnctl.model import network as networks
+from cnnctl.model.network import Plan
+from cnnctl.optim.regularizers import Average, EarlyStopping, Ema, Patience, parameter_groups
+from cnnctl.optim.schedulers import Schedule
+
+
+@dataclass(slots=True)
+class Counters:
+    """How far a run is."""
+
+    epoch: int = 0
+    """Epochs that are finished."""
+    batch: int = 0
+    """Batches done in the epoch under way."""
+    step: int = 0
+    """Steps of the optimizer, over the whole run."""
+    best: float | None = None
+    """The best score so far, in the monitor's unit."""
+    best_epoch: int = 0
+    """The epoch it was reached in, from 1."""
+    stopped_early: bool = False
+    """Whether early stopping ended the run."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The counters as plain data."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over the epoch under way; they stay on the device until it ends."""
+
+    sums: Tensor
+    """(3,) float64: loss times samples, right predictions, samples."""
+
+    @classmethod
+    def on(cls, device: torch.device) -> Tally:
+        """An empty tally."""
+        return cls(torch.zeros(3, dtype=torch.float64, device=device))
+
+    def add(self, loss: Tensor, right: Tensor | float, samples: int) -> None:
+        """Count a batch: its mean loss, how many were right, how many there were."""
+        self.sums[0] += loss.detach() * samples
+        self.sums[1] += right
+        self.sums[2] += samples
+
+    def read(self) -> tuple[float, float]:
+        """Mean loss and share of right predictions; waits for the device."""
+        loss, right, samples = self.sums.tolist()
+        return (loss / samples, right / samples) if samples else (float("nan"), float("nan"))
+
+    def clear(self) -> None:
+        """Begin an epoch."""
+        self.sums.zero_()
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything that changes while a network is trained."""
+
+    experiment: Experiment
+    plan: Plan
+    class_names: tuple[str, ...]
+    device: torch.device
+    network: nn.Module
+    optimizer: optim.Optimizer
+    schedule: Schedule
+    average: Average | None
+    patience: Patience | None
+    tally: Tally
+    counters: Counters = field(default_factory=Counters)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last epoch is done, or early stopping ended the run."""
+        done = self.counters.epoch >= self.experiment.train.epochs
+        return done or self.counters.stopped_early
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is evaluated and kept: the averaged one where there is one."""
+        return self.network if self.average is None else self.average.network
+
+
+def assemble(
+    experiment: Experiment,
+    plan: Plan,
+    *,
+    class_names: tuple[str, ...],
+    device: torch.device,
+    steps_per_epoch: int,
+) -> Run:
+    """Build network, averages, optimizer and schedule, all at their beginning."""
+    train, regularization = experiment.train, experiment.regularization
+    network: nn.Module = networks.build(plan, seed=experiment.seed).to(device)
+    if train.memory_format == "channels_last":
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    groups = parameter_groups(
+        network, weight_decay=regularization.weight_decay, penalize=regularization.penalize
+    )
+    optimizer = experiment.optimizer.build(groups, fused=True)
+    return Run(
+        experiment=experiment,
+        plan=plan,
+        class_names=class_names,
+        device=device,
+        network=network,
+        optimizer=optimizer,
+        schedule=Schedule(
+            experiment.scheduler, optimizer, steps_per_epoch=steps_per_epoch, epochs=train.epochs
+        ),
+        average=_average(network, regularization.ema),
+        patience=_patience(regularization.early_stopping, train.monitor),
+        tally=Tally.on(device),
+    )
+
+
+def _average(network: nn.Module, ema: Ema | None) -> Average | None:
+    return Average(network, decay=ema.decay, warmup=ema.warmup) if ema else None
+
+
+def _patience(stopping: EarlyStopping | None, monitor: str) -> Patience | None:
+    if stopping is None:
+        return None
+    watched = monitor if stopping.monitor == "auto" else stopping.monitor
+    return Patience(stopping.patience, stopping.min_delta, more_is_better=watched == "accuracy")

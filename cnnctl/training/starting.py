@@ -1,0 +1,117 @@
+"""Where a training begins: a new run folder, or the checkpoint of an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cnnctl import checkpoint as checkpoints
+from cnnctl import run_folder as folders
+from cnnctl.checkpoint import Checkpoint
+from cnnctl.config.overrides import apply
+from cnnctl.config.source import Place, from_plain
+from cnnctl.config.validation import validate
+from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.experiment import Experiment, Loaded, check, load, placed
+from cnnctl.opening import read_experiment
+from cnnctl.plugins import load_plugins
+from cnnctl.run_folder import RunFolder
+from cnnctl.training.resuming import inexact_because, reconcile
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What to train, where to write, and the state to go on from, if any."""
+
+    loaded: Loaded
+    folder: RunFolder
+    checkpoint: Checkpoint | None = None
+    inexact: str = ""
+    """Why the same bits as of an unbroken run cannot be promised; empty if they can."""
+
+
+def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
+    """Check an experiment and make its run folder.
+
+    Raises:
+        FaultError: what is wrong with the experiment, or the folder cannot be made.
+    """
+    loaded = load(config, overrides)
+    folder = folders.create(runs, loaded.experiment.name)
+    folder.write_source(_source_text(config, overrides))
+    return Start(loaded, folder)
+
+
+def _source_text(config: Path, overrides: Sequence[str]) -> str:
+    lines = [f"# overrides: {' '.join(overrides)}\n"] if overrides else []
+    return "".join([*lines, config.read_text(encoding="utf-8-sig")])
+
+
+def resume_run(
+    config: Path | None,
+    overrides: Sequence[str],
+    resume: str,
+    *,
+    runs: Path,
+    plugins: Sequence[Path] = (),
+) -> Start:
+    """Find a run, lock its folder, and read the state that it goes on from.
+
+    `resume` is a run folder, a checkpoint in one, or nothing for the newest run of the
+    experiment's name.
+
+    Raises:
+        FaultError: no such run, it is in use, its checkpoint is damaged, or the experiment is
+            another one now.
+    """
+    asked = load(config, overrides) if config else None
+    path = _last_checkpoint(resume, asked, runs)
+    home = folders.folder_of(path)
+    if home is None:
+        message = "lies in no run folder, so there is nowhere to go on writing"
+        cure = "name the last.safetensors under checkpoints/ of a run folder"
+        raise checkpoint_fault(message, cure=cure, place=str(path))
+    folder = folders.reopen(home)
+    try:
+        return _continue(asked, overrides, path, folder, plugins)
+    except FaultError:
+        folder.close()
+        raise
+
+
+def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
+    if resume:
+        path = Path(resume)
+        return folders.find_last(path) if path.is_dir() else path
+    if asked is None:
+        message, cure = "resume what?", "name the experiment's YAML file, or a run folder"
+        raise checkpoint_fault(message, cure=cure)
+    return folders.find_last(folders.newest(runs, asked.experiment.name))
+
+
+def _continue(
+    asked: Loaded | None,
+    overrides: Sequence[str],
+    path: Path,
+    folder: RunFolder,
+    plugins: Sequence[Path],
+) -> Start:
+    checkpoint = checkpoints.load(path)
+    load_plugins(plugins)
+    before = read_experiment(checkpoint, place=str(path))
+    wanted = asked.experiment if asked else _overridden(before.experiment, overrides)
+    experiment = reconcile(wanted, before.experiment, place=str(path))
+    inexact = inexact_because(experiment, before.experiment, checkpoint)
+    return Start(replace(before, experiment=experiment), folder, checkpoint, inexact)
+
+
+def _overridden(before: Experiment, overrides: Sequence[str]) -> Experiment:
+    """The experiment of a checkpoint with overrides of the command line."""
+
+
+    node = apply(from_plain(before.plain(), Place("the run's config.yaml")), overrides)
+    with placed(node):
+        experiment = validate(Experiment, node)
+        check(experiment)
+    return experiment

@@ -1,0 +1,110 @@
+"""A run <-> a checkpoint.
+
+`last` holds all that resuming needs, `best` what a reader needs to evaluate and predict. A state is
+taken between two steps of the optimizer, when everything that a step moves has had its turn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from cnnctl.checkpoint import Checkpoint, Document, Tensors, pack, unpack
+from cnnctl.errors import checkpoint_fault
+from cnnctl.training.run import Counters, Run
+
+
+def capture_best(run: Run) -> Checkpoint:
+    """The weights that are evaluated, and what it takes to use them."""
+    return Checkpoint(_named("model", run.evaluated.state_dict()), _describe(run))
+
+
+def capture_last(run: Run) -> Checkpoint:
+    """The whole state of the run."""
+    tensors = _named("model", run.network.state_dict())
+    if run.average is not None:
+        tensors |= _named("average", run.average.network.state_dict())
+    moved, skeleton = pack(run.optimizer.state_dict(), prefix="optimizer")
+    tensors |= moved | _random_state(run.device) | {"tally": run.tally.sums}
+    document = _describe(run) | {
+        "optimizer": skeleton,
+        "schedule": run.schedule.state_dict(),
+        "patience": run.patience.state_dict() if run.patience else None,
+        "torch": torch.__version__,
+    }
+    return Checkpoint(tensors, document)
+
+
+def _describe(run: Run) -> Document:
+    return {
+        "experiment": run.experiment.plain(),
+        "class_names": list(run.class_names),
+        "counters": run.counters.to_json(),
+    }
+
+
+def _named(prefix: str, tensors: dict[str, Any]) -> Tensors:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _random_state(device: torch.device) -> Tensors:
+    states = {"random.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["random.cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def restore(run: Run, checkpoint: Checkpoint) -> None:
+    """Put a run where the checkpoint was taken, all but the random states; they come last.
+
+    Raises:
+        FaultError: a part is missing or does not fit; nothing is left out in silence.
+    """
+    document = checkpoint.document
+    if "optimizer" not in document:
+        raise checkpoint_fault(
+            "holds weights only, not the state of a run", cure="resume from last.safetensors"
+        )
+    load_weights(run.network, checkpoint.under("model"))
+    if run.average is not None:
+        load_weights(run.average.network, checkpoint.under("average"))
+    _restore_optimizer(run.optimizer, unpack(document["optimizer"], checkpoint.tensors))
+    run.schedule.load_state_dict(document["schedule"])
+    if run.patience is not None:
+        run.patience.load_state_dict(document["patience"])
+    run.tally.sums.copy_(checkpoint.tensors["tally"])
+    run.counters = Counters(**document["counters"])
+
+
+def restore_random(checkpoint: Checkpoint, device: torch.device) -> None:
+    """Put the random states back, just before the next batch."""
+    torch.set_rng_state(checkpoint.tensors["random.cpu"])
+    if device.type == "cuda" and "random.cuda" in checkpoint.tensors:
+        torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"], device)
+
+
+def load_weights(network: nn.Module, tensors: Tensors) -> None:
+    """Copy weights and buffers into a network.
+
+    Raises:
+        FaultError: a tensor is missing, unknown or of another shape.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        message = f"its weights do not fit the network: {reason}"
+        raise checkpoint_fault(message, cure="use the checkpoint of this architecture") from None
+
+
+def _restore_optimizer(optimizer: optim.Optimizer, state: dict[str, Any]) -> None:
+    optimizer.load_state_dict(state)
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            entries = optimizer.state[parameter]
+            for key, value in entries.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    # a fused kernel walks weight and state in one order, so they must lie alike
+                    entries[key] = torch.empty_like(parameter.detach()).copy_(value)

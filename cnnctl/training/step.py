@@ -1,0 +1,115 @@
+"""One step of the optimizer: forward, backward, clip, update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cnnctl.device import autocast
+from cnnctl.experiment import Experiment
+from cnnctl.optim.regularizers import clip_, penalized, penalty
+from cnnctl.training.divergence import FiniteGuard
+from cnnctl.training.run import Run
+
+Batch = tuple[Tensor, Tensor]
+Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(inputs, targets) -> (outputs, mean loss)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Moves a run by one step. Built once; what it needs does not change while training."""
+
+    run: Run
+    forward: Forward
+    predict: Callable[[Tensor], Tensor] | None
+    """Outputs -> classes; nothing for a regression."""
+    guard: FiniteGuard
+    trainable: list[nn.Parameter]
+    penalized: list[nn.Parameter]
+
+    def __call__(self, batches: Sequence[Batch]) -> None:
+        """Move the weights by the mean loss over all these batches.
+
+        Raises:
+            FaultError: the loss is not finite; the weights are as they were.
+        """
+        run = self.run
+        run.schedule.apply(run.counters.step)
+        run.optimizer.step(lambda: self.differentiate(batches))
+        if run.average is not None:
+            run.average.update(step=run.counters.step)
+        run.counters.step += 1
+        run.counters.batch += len(batches)
+
+    def differentiate(self, batches: Sequence[Batch]) -> Tensor:
+        """Leave the gradients of the mean loss, penalties included, in the weights."""
+        self.run.optimizer.zero_grad(set_to_none=True)
+        samples = sum(len(targets) for _, targets in batches)
+        losses: list[Tensor] = []
+        for inputs, targets in batches:
+            outputs, loss = self.forward(inputs, targets)
+            losses.append(loss * (len(targets) / samples) if len(batches) > 1 else loss)
+            losses[-1].backward()
+            self.run.tally.add(loss, self.count_right(outputs, targets), len(targets))
+        return self.finish(losses)
+
+    def finish(self, losses: list[Tensor]) -> Tensor:
+        """Add the penalties, look at the loss and clip."""
+        settings = self.run.experiment.regularization
+        if self.penalized:
+            losses.append(penalty(self.penalized, l1=settings.l1, l2=settings.l2))
+            losses[-1].backward()
+        total = losses[0].detach() if len(losses) == 1 else torch.stack(losses).detach().sum()
+        self.guard.watch(total, self.run.counters.step)
+        clip_(self.trainable, norm=settings.clip_norm, value=settings.clip_value)
+        return total
+
+    @torch.no_grad()
+    def count_right(self, outputs: Tensor, targets: Tensor) -> Tensor | float:
+        """How many predictions are the target, or its likeliest class where targets are mixed."""
+        if self.predict is None:
+            return 0.0
+        wanted = targets.argmax(1) if targets.is_floating_point() else targets
+        return (self.predict(outputs) == wanted).sum()
+
+
+def make_step(run: Run) -> Step:
+    """Put a step together from the experiment."""
+    experiment = run.experiment
+    settings = experiment.regularization
+    has_penalty = bool(settings.l1 or settings.l2)
+    return Step(
+        run=run,
+        forward=make_forward(run),
+        predict=experiment.loss.predict if run.class_names else None,
+        guard=FiniteGuard(run.optimizer, run.device),
+        trainable=[p for p in run.network.parameters() if p.requires_grad],
+        penalized=penalized(run.network, settings.penalize) if has_penalty else [],
+    )
+
+
+def make_forward(run: Run) -> Forward:
+    """The forward pass and the loss as one function, compiled where the experiment says so."""
+    network, precision = run.network, run.experiment.train.precision
+    loss_of = make_loss(run.experiment).to(run.device)
+
+    def forward(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        with autocast(precision, inputs.device):
+            outputs = network(inputs)
+        outputs = outputs.float()  # a loss in bf16 loses its small differences
+        return outputs, loss_of(outputs, targets)
+
+    mode = run.experiment.train.compile
+    if not mode:
+        return forward
+    compiled: Forward = torch.compile(forward, mode=mode if isinstance(mode, str) else None)
+    return compiled
+
+
+def make_loss(experiment: Experiment) -> nn.Module:
+    """The loss of the experiment, label smoothing included."""
+    return experiment.regularization.smoothed(experiment.loss).build()

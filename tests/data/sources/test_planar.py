@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnctl.data import sources
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.sources.planar import Circles, Moons, Spirals, Xor
+
+assert sources
+
+NO_DATA = Path("there-is-no-such-folder")
+KINDS = ["moons", "circles", "spirals", "xor"]
+
+
+def load(data, split="train"):
+    return data.load(split, root=NO_DATA)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_points_depend_on_their_own_seed_alone(kind):
+    first, again, other = (
+        load(DataSet.read({"name": kind, "data_seed": seed})).inputs for seed in (5, 5, 6)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_and_test_points_are_drawn_apart(kind):
+    data = DataSet.read({"name": kind, "samples": 50, "test_samples": 70})
+    train, test = load(data), load(data, "test")
+    assert (len(train), len(test)) == (50, 70)
+    assert not set(map(tuple, train.inputs.tolist())) & set(map(tuple, test.inputs.tolist()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_points_are_float32_and_every_class_is_there(kind):
+    samples = load(DataSet.read(kind))
+    assert (samples.inputs.dtype, samples.inputs.shape[1]) == (torch.float32, 2)
+    assert torch.bincount(samples.targets).min() > 400
+
+
+def test_without_noise_circles_have_their_radii():
+    samples = load(Circles(noise=0, factor=0.25))
+    radii = samples.inputs.norm(dim=1)
+    torch.testing.assert_close(radii, torch.tensor([1, 0.25])[samples.targets])
+
+
+def test_without_noise_moons_are_half_circles():
+    samples = load(Moons(noise=0))
+    middles = torch.tensor([[0, 0], [1, 0.5]])[samples.targets]
+    torch.testing.assert_close((samples.inputs - middles).norm(dim=1), torch.ones(1000))
+
+
+def test_without_noise_the_sign_of_the_product_is_the_class():
+    samples = load(Xor(noise=0))
+    assert torch.equal(samples.targets, (samples.inputs.prod(dim=1) < 0).long())
+
+
+@pytest.mark.parametrize(("arms", "turns"), [(2, 1.5), (3, 0.5), (5, 2.0)])
+def test_without_noise_a_point_of_a_spiral_tells_its_arm(arms, turns):
+    samples = load(Spirals(noise=0, arms=arms, turns=turns, samples=600))
+    radius = samples.inputs.double().norm(dim=1)
+    angle = torch.atan2(samples.inputs[:, 1], samples.inputs[:, 0]).double() / (2 * torch.pi)
+    arm = ((angle - turns * radius) * arms).round() % arms
+    assert torch.equal(arm.long(), samples.targets)
+    assert torch.bincount(samples.targets).tolist() == [600 // arms] * arms
+
+
+def test_noise_is_added_with_its_deviation():
+    clean, noisy = load(Xor(noise=0, samples=5000)), load(Xor(noise=0.5, samples=5000))
+    assert torch.equal(clean.targets, noisy.targets)
+    assert (noisy.inputs - clean.inputs).std().item() == pytest.approx(0.5, rel=0.05)

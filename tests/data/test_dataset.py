@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as transforms
+
+from cnnctl.config.choice import Choice
+from cnnctl.data import sources
+from cnnctl.data.dataset import DataSet, resized
+from cnnctl.errors import ExitCode, FaultError
+
+assert sources
+
+NO_DATA = Path("there-is-no-such-folder")
+KINDS = sorted(DataSet.kinds)
+
+
+def test_all_the_data_sets_are_there():
+    torchvision = {"mnist", "fashion_mnist", "kmnist", "emnist", "cifar10", "cifar100", "svhn"}
+    assert {"digits", "diabetes", "moons", "circles", "spirals", "xor"} | torchvision <= set(KINDS)
+    assert Choice.families["datasets"] is DataSet
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_data_set_is_described_without_touching_it(kind, monkeypatch):
+    monkeypatch.setattr(Path, "open", None)
+    described = DataSet.read(kind).describe()
+    assert described.outputs == (len(described.class_names) or 1)
+    assert len(set(described.class_names)) == len(described.class_names)
+    assert len(described.shape) in (1, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_data_set_can_be_written_and_read_back(kind):
+    data = DataSet.read(kind)
+    assert DataSet.read(data.written()) == data
+
+
+def test_the_training_samples_are_those_left_by_validation():
+    assert DataSet.read("mnist").describe().train_samples == 54_000
+    assert DataSet.read({"name": "mnist", "validation": 0}).describe().train_samples == 60_000
+
+
+@pytest.mark.parametrize("share", [0.00001, 0.99999])
+def test_a_share_that_leaves_a_split_empty_is_a_fault(share):
+    with pytest.raises(FaultError, match="leaves none") as error:
+        DataSet.read({"name": "digits", "validation": share}).describe()
+    assert error.value.faults[0].path == ("validation",)
+    assert error.value.exit_code is ExitCode.USAGE
+
+
+def test_numbers_for_other_channels_are_a_fault_at_their_place():
+    normalize = {"mean": [0.5, 0.5, 0.5], "std": [0.5]}
+    with pytest.raises(FaultError, match="3 numbers, but 1 are needed") as error:
+        DataSet.read({"name": "mnist", "normalize": normalize}).describe()
+    assert error.value.faults[0].path == ("normalize", "mean")
+
+
+@pytest.mark.parametrize(("size", "shape"), [(32, (1, 32, 32)), ([12, 20], (1, 12, 20))])
+def test_a_size_is_described_and_kept(size, shape):
+    data = DataSet.read({"name": "digits", "size": size})
+    assert data.describe().shape == shape
+    assert data.load("test", root=NO_DATA).inputs.shape == (360, *shape)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (11, 6), (20, 20)])
+def test_images_are_resized_as_torchvision_does_it(size):
+    images = torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8)
+    expected = transforms.resize(images, list(size), antialias=True)
+    assert torch.equal(resized(images, size), expected)
+
+
+def test_images_of_the_right_size_are_not_touched():
+    images = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
+    assert resized(images, (8, 8)) is images

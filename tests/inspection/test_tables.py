@@ -1,0 +1,104 @@
+import json
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from rich.console import Console, RenderableType
+from torch import nn
+
+from cnnctl.inspection import gather, render, to_json, to_markdown
+from cnnctl.model.network import Plan
+
+Architecture = Callable[..., Plan]
+
+
+def printed(renderable: RenderableType) -> str:
+    text = StringIO()
+    Console(file=text, width=80).print(renderable)
+    return text.getvalue()
+
+
+def column(text: str, heading: str) -> list[int]:
+    """The numbers below a heading of a Markdown table."""
+    table = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    at = table[0].index(heading)
+    return [int(row[at].replace(",", "").replace("-", "0")) for row in table[2:]]
+
+
+def total(text: str, word: str) -> int:
+    """The number in front of a word, below the table."""
+    (line,) = [line for line in text.splitlines() if f" {word}" in line and "|" not in line]
+    before = line.split(f" {word}")[0].split()[-1]
+    return int(before.replace(",", ""))
+
+
+@pytest.mark.parametrize("word", ["parameters", "multiply-adds"])
+def test_the_printed_column_adds_up_to_the_printed_total(lenet: Plan, word: str) -> None:
+    text = to_markdown(gather(lenet, batch_size=64))
+    assert sum(column(text, word)) == total(text, word) > 0
+
+
+def test_the_table_has_the_numbers_of_the_markdown(lenet: Plan) -> None:
+    summary = gather(lenet, batch_size=64)
+    lines = printed(render(summary)).splitlines()
+    rows = [line.split() for line in lines if line.startswith(("conv", "linear", "tanh"))]
+    markdown = [line.strip("| ").split(" | ") for line in to_markdown(summary).splitlines()]
+    wanted = [
+        " ".join(row).split() for row in markdown if row[0].startswith(("conv", "lin", "tan"))
+    ]
+    assert rows == wanted
+    assert lines[-3:] == [
+        "61,706 parameters, all trainable",
+        "416,520 multiply-adds for one sample",
+        "memory: 246.8 kB for weights, 3.7 MB for activations at batch size 64",
+    ]
+
+
+def test_lenet_fits_80_columns_and_its_numbers_stand_flush_right(lenet: Plan) -> None:
+    lines = printed(render(gather(lenet, batch_size=64))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+    ends = [line.index(n) + len(n) for line, n in zip(lines[3:], ["156", "-"], strict=False)]
+    assert len(set(ends)) == 1
+
+
+def test_a_name_that_hides_its_kind_shows_both(architecture: Architecture) -> None:
+    plan = architecture({"linear": {"out_features": 3, "name": "stem"}}, input=(2,))
+    assert "stem (linear)" in printed(render(gather(plan, batch_size=1)))
+
+
+def test_frozen_parameters_get_a_column(
+    architecture: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = architecture({"linear": 3}, input=(8,))
+    frozen = nn.Linear(8, 3, device="meta").requires_grad_(False)
+    assert "| trainable |" not in to_markdown(gather(plan, batch_size=1))
+    monkeypatch.setattr(type(plan.stages[0].layer), "build", lambda *_: frozen)
+    text = to_markdown(gather(plan, batch_size=1))
+    assert column(text, "trainable") == [0]
+    assert "27 parameters, 0 trainable" in text
+
+
+def test_sides_that_differ_are_both_shown(architecture: Architecture) -> None:
+    plan = architecture({"conv": {"out_channels": 1, "kernel_size": [5, 3]}}, input=(1, 9, 9))
+    assert "| 5x3 | 1 |" in to_markdown(gather(plan, batch_size=1))
+
+
+def test_json_holds_every_fact_as_plain_data(lenet: Plan) -> None:
+    data = to_json(gather(lenet, batch_size=64))
+    assert json.loads(json.dumps(data)) == data
+    assert data["input"] == [1, 32, 32]
+    assert data["parameters"] == 61_706
+    assert data["layers"][2] == {
+        "name": "avg_pool1",
+        "kind": "avg_pool",
+        "output": [6, 14, 14],
+        "parameters": 0,
+        "trainable": 0,
+        "multiply_adds": None,
+        "receptive_field": [6, 6],
+        "stride": [2, 2],
+        "weight_bytes": 0,
+        "activation_bytes": 64 * 6 * 14 * 14 * 4,
+    }
+    assert data["layers"][-1]["receptive_field"] is None

@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from torch import nn
+
+from cnnctl.model.layer import Shape
+
+CASES: list[tuple[Any, Shape, nn.Module]] = [
+    ({"conv": 4}, (2, 9, 9), nn.Conv2d(2, 4, 3)),
+    ({"conv": {"out_channels": 4, "kernel_size": [1, 3]}}, (2, 9, 8), nn.Conv2d(2, 4, (1, 3))),
+    (
+        {"conv": {"out_channels": 4, "stride": 2, "padding": [1, 2], "dilation": 2}},
+        (2, 9, 9),
+        nn.Conv2d(2, 4, 3, stride=2, padding=(1, 2), dilation=2),
+    ),
+    (
+        {"conv": {"out_channels": 4, "groups": 2, "bias": False, "padding": "same"}},
+        (2, 9, 9),
+        nn.Conv2d(2, 4, 3, groups=2, bias=False, padding="same"),
+    ),
+    (
+        {"conv": {"out_channels": 4, "padding": "same", "kernel_size": 4, "dilation": 6}},
+        (2, 3, 3),
+        nn.Conv2d(2, 4, 4, padding="same", dilation=6),
+    ),
+    ({"conv": {"out_channels": 4, "padding": "valid"}}, (2, 9, 9), nn.Conv2d(2, 4, 3)),
+    *(
+        (
+            {"conv": {"out_channels": 4, "padding": [1, 2], "padding_mode": mode}},
+            (2, 3, 9),
+            nn.Conv2d(2, 4, 3, padding=(1, 2), padding_mode=mode),
+        )
+        for mode in ("zeros", "reflect", "replicate", "circular")
+    ),
+    ({"conv": 4}, (2, 9), nn.Conv1d(2, 4, 3)),
+    (
+        {"conv": {"out_channels": 4, "kernel_size": 5, "stride": 3, "padding": 2, "groups": 2}},
+        (2, 9),
+        nn.Conv1d(2, 4, 5, stride=3, padding=2, groups=2),
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "input", "expected"), CASES, ids=str)
+def test_a_convolution_is_torchs_own(
+    item: Any, input: Shape, expected: nn.Module, same: Callable[..., None]
+) -> None:
+    same(item, input, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "side"),
+    [("kernel_size: 5", 24), ("kernel_size: 3", 26), ("kernel_size: 3, stride: 2", 13)],
+)
+def test_output_sizes_worked_by_hand(options: str, side: int, plan_of: Callable[..., Any]) -> None:
+    plan = plan_of(f"{{layers: [conv: {{out_channels: 6, {options}}}]}}", (1, 28, 28))
+    assert plan.output == (6, side, side)
+
+
+def test_the_same_padding_keeps_the_size(plan_of: Callable[..., Any]) -> None:
+    for kernel in (1, 5, 9):
+        text = f"{{layers: [conv: {{out_channels: 1, kernel_size: {kernel}, padding: same}}]}}"
+        assert plan_of(text, (1, 4, 6)).output == (1, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "input", "fault"),
+    [
+        (
+            "kernel_size: 5",
+            (16, 3, 3),
+            "kernel_size: 5 does not fit an input of 3x3 with 16 channels\n"
+            "    use kernel_size <= 3, or add padding",
+        ),
+        (
+            "kernel_size: 8, padding: 2",
+            (1, 3, 9),
+            "kernel_size: 8 does not fit an input of 3x9 with 1 channel, 7x13 with its borders\n"
+            "    use kernel_size <= 7, or add padding",
+        ),
+        (
+            "kernel_size: [2, 5], dilation: 2",
+            (2, 4, 8),
+            "kernel_size: [2, 5] with dilation 2 does not fit an input of 4x8 with 2 channels\n"
+            "    use kernel_size <= [2, 4], or add padding",
+        ),
+        (
+            "kernel_size: 5",
+            (2, 4),
+            "kernel_size: 5 does not fit an input of length 4 with 2 channels\n"
+            "    use kernel_size <= 4, or add padding",
+        ),
+        (
+            "stride: [2, 2]",
+            (2, 4),
+            "stride: [2, 2] has 2 sizes, but a signal has one side\n    give one number",
+        ),
+        (
+            "groups: 2",
+            (3, 8, 8),
+            "groups: 2 does not divide the 3 channels that come in\n    use a divisor of 3 and 4",
+        ),
+        (
+            "groups: 3",
+            (3, 8, 8),
+            "groups: 3 does not divide the 4 channels that come out\n    use a divisor of 3 and 4",
+        ),
+        (
+            "padding: same, stride: 2",
+            (3, 8, 8),
+            "padding: same takes no stride above 1\n    give the padding as a number",
+        ),
+        (
+            "padding: 3, padding_mode: reflect",
+            (3, 3, 8),
+            "padding: reflect cannot add 3 pixels to 3 channels of 3x8\n"
+            "    use padding <= 2, or padding_mode: zeros",
+        ),
+        (
+            "padding: 4, padding_mode: circular",
+            (3, 3, 8),
+            "padding: circular cannot add 4 pixels to 3 channels of 3x8\n"
+            "    use padding <= 3, or padding_mode: zeros",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_at_its_option(
+    options: str, input: Shape, fault: str, faults_of: Callable[..., list[str]]
+) -> None:
+    text = f"{{layers: [conv: {{out_channels: 4, {options}}}]}}"
+    assert faults_of(text, input) == [f"model.layers.0.conv.{fault}"]
+
+
+def test_a_vector_has_no_pixels(faults_of: Callable[..., list[str]]) -> None:
+    assert faults_of("{layers: [flatten, conv: 4]}", (1, 8, 8)) == [
+        "model.layers.1.conv: conv needs channels of pixels or of a signal, "
+        "but gets a vector of 64\n"
+        "    put conv before flatten, or add unflatten before it"
+    ]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "true", "'3'", "[3]", "[3, 3, 3]", "2.0", "{a: 1}"])
+def test_a_size_that_is_none_is_refused(size: str, faults_of: Callable[..., list[str]]) -> None:
+    (fault,) = faults_of(f"{{layers: [conv: {{out_channels: 4, kernel_size: {size}}}]}}")
+    assert fault.startswith("model.layers.0.conv.kernel_size: ")
+    assert "\n    write a" in fault

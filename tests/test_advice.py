@@ -1,0 +1,214 @@
+from typing import Any
+
+import pytest
+
+from cnnctl.advice import advise
+from cnnctl.errors import dotted
+from cnnctl.experiment import Experiment, check
+from cnnctl.optim.optimizers import Optimizer
+
+CONV = {"conv": {"out_channels": 4, "bias": False}}
+HEAD = ["flatten", {"linear": "classes"}]
+BINARY = {"data": {"name": "moons"}}
+VALUES = {"data": {"name": "diabetes"}, "loss": "mse"}
+
+
+def advice(layers: list[Any], *, init: Any = "default", **sections: Any) -> dict[str, str]:
+    """What is advised for an experiment on digits with these layers: message by path."""
+    plain = {"model": {"layers": layers, "init": init}, "loss": "cross_entropy"} | sections
+    experiment = Experiment.model_validate(plain)
+    plan, _ = check(experiment)
+    return {
+        dotted(fault.path): f"{fault.message}: {fault.cure}" for fault in advise(experiment, plan)
+    }
+
+
+SOUND = [
+    ([CONV, "batch_norm", "relu", {"max_pool": 2}, {"dropout": 0.5}, *HEAD], {}),
+    (["flatten", {"linear": 30}, "tanh", {"linear": "classes"}, "log_softmax"], {"loss": "nll"}),
+    ([{"linear": 8}, "sigmoid", {"linear": 1}, "sigmoid"], BINARY | {"loss": "bce"}),
+    ([{"linear": 8}, "relu", {"linear": 1}], BINARY | {"loss": "bce_with_logits"}),
+    ([{"linear": 8}, "relu", {"linear": 1}], VALUES),
+    ([{"linear": 8}, "relu", {"linear": 1}, "softplus"], VALUES),
+    ([{"linear": 4}, "sigmoid", {"linear": 2}, "sigmoid"], BINARY | {"loss": "mse"}),
+    ([{"conv": 4}, "tanh", *HEAD], {"init": "xavier_normal"}),
+    ([{"conv": 4}, "gelu", *HEAD], {"init": "kaiming_uniform"}),
+    ([{"conv": 4}, "relu", *HEAD], {"init": {"name": "xavier_normal", "gain": 1.414}}),
+    ([{"conv": 4}, "tanh", *HEAD], {"init": {"name": "kaiming_normal", "nonlinearity": "auto"}}),
+]
+
+
+@pytest.mark.parametrize(("layers", "sections"), SOUND)
+def test_a_sound_experiment_gets_no_advice(layers: list[Any], sections: dict[str, Any]) -> None:
+    assert advice(layers, **sections) == {}
+
+
+@pytest.mark.parametrize("kind", sorted(Optimizer.kinds))
+def test_every_default_rate_is_usual(kind: str) -> None:
+    data = {"name": "digits", "batch_size": "all"}
+    assert advice([{"conv": 4}, "relu", *HEAD], optimizer=kind, data=data) == {}
+
+
+@pytest.mark.parametrize("last", ["softmax", "log_softmax", "sigmoid", "log_sigmoid"])
+def test_cross_entropy_wants_raw_outputs(last: str) -> None:
+    found = advice([*HEAD, last])
+    assert found == {
+        f"model.layers.2.{last}": "cross_entropy wants raw outputs: "
+        f"it contains softmax itself: leave {last} out"
+    }
+
+
+def test_softmax_is_found_behind_what_only_moves_values() -> None:
+    assert list(advice([*HEAD, "softmax", "identity"])) == ["model.layers.2.softmax"]
+
+
+def test_bce_with_logits_wants_raw_outputs() -> None:
+    found = advice([{"linear": 1}, "sigmoid"], **BINARY, loss="bce_with_logits")
+    assert "it contains sigmoid itself" in found["model.layers.1.sigmoid"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "path", "cure"),
+    [
+        ([*HEAD, "softmax"], "model.layers.2.softmax", "write log_softmax instead"),
+        (HEAD, "model.layers.1.linear", "add log_softmax"),
+    ],
+)
+def test_nll_wants_log_probabilities(layers: list[Any], path: str, cure: str) -> None:
+    assert cure in advice(layers, loss="nll")[path]
+
+
+def test_bce_wants_numbers_from_0_to_1() -> None:
+    found = advice([{"linear": 1}], **BINARY, loss="bce")
+    assert "use bce_with_logits" in found["model.layers.0.linear"]
+
+
+@pytest.mark.parametrize("kind", ["relu", "leaky_relu", "gelu", "elu", "selu"])
+def test_no_rectifier_belongs_at_the_output(kind: str) -> None:
+    found = advice([*HEAD, kind])
+    assert f"{kind} at the output" in found[f"model.layers.2.{kind}"]
+
+
+def test_a_bounded_output_cannot_predict_every_value() -> None:
+    found = advice([{"linear": 1}, "tanh"], **VALUES)
+    assert list(found) == ["model.layers.1.tanh"]
+
+
+def test_dropout_does_not_belong_at_the_output() -> None:
+    assert list(advice([*HEAD, {"dropout": 0.5}])) == ["model.layers.2.dropout"]
+
+
+@pytest.mark.parametrize(
+    ("init", "activation", "cure"),
+    [
+        ("kaiming_normal", "tanh", "use xavier_normal"),
+        ("kaiming_uniform", "sigmoid", "use xavier_uniform"),
+        ("xavier_normal", "relu", "use kaiming_normal"),
+        ("xavier_uniform", "leaky_relu", "use kaiming_uniform"),
+    ],
+)
+def test_weights_suit_the_activation_behind_them(init: str, activation: str, cure: str) -> None:
+    layers = [{"conv": 4}, {"avg_pool": 2}, activation, *HEAD]
+    assert cure in advice(layers, init=init)["model.init"]
+
+
+def test_a_layers_own_weights_are_judged_by_themselves() -> None:
+    own = {"linear": {"out_features": 9, "init": "xavier_normal"}}
+    found = advice(["flatten", {"linear": 9}, "tanh", own, "relu", {"linear": "classes"}])
+    assert list(found) == ["model.layers.3.linear.init"]
+
+
+def test_what_the_whole_model_has_is_said_once() -> None:
+    layers = [{"conv": 4}, "relu", {"conv": 4}, "relu", *HEAD]
+    assert list(advice(layers, init="xavier_normal")) == ["model.init"]
+
+
+def test_a_norm_takes_the_bias_before_it_away() -> None:
+    layers = [{"conv": 4}, "batch_norm", "relu", CONV, "batch_norm", "relu", *HEAD]
+    assert list(advice(layers)) == ["model.layers.0.conv.bias"]
+
+
+def test_dropout_does_not_belong_before_batch_norm() -> None:
+    layers = [CONV, "relu", {"dropout": 0.2}, "batch_norm", *HEAD]
+    assert list(advice(layers)) == ["model.layers.2.dropout"]
+
+
+def test_two_layers_without_an_activation_between_are_one() -> None:
+    layers = ["flatten", {"linear": 9}, {"dropout": 0.5}, {"linear": "classes"}]
+    assert "between linear1 and linear2" in advice(layers)["model.layers.3.linear"]
+
+
+def test_a_convolution_in_groups_needs_no_activation_behind_it() -> None:
+    depthwise = {"conv": {"out_channels": 4, "groups": 4}}
+    assert advice([{"conv": 4}, "relu", depthwise, {"conv": 8}, "relu", *HEAD]) == {}
+
+
+def test_two_activations_in_a_row_are_one_too_many() -> None:
+    assert list(advice([CONV, "relu", "tanh", *HEAD])) == ["model.layers.2.tanh"]
+
+
+def test_many_sigmoids_let_no_gradient_through() -> None:
+    hidden = [{"linear": 20}, "sigmoid"]
+    deep = ["flatten", *hidden * 4, {"linear": "classes"}]
+    assert "through 4 sigmoids" in advice(deep)["model.layers.2.sigmoid"]
+    normed = ["flatten", {"linear": 20}, "layer_norm", "sigmoid", *hidden * 3, HEAD[1]]
+    assert advice(normed) == {}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "is_usual"),
+    [
+        ({"name": "sgd", "lr": 0.1}, True),
+        ({"name": "sgd", "lr": 20}, False),
+        ({"name": "adam", "lr": 0.1}, False),
+        ({"name": "adam", "lr": 1e-8}, False),
+    ],
+)
+def test_a_learning_rate_outside_the_usual_range_is_named(
+    optimizer: dict[str, Any], is_usual: bool
+) -> None:
+    found = advice([{"conv": 4}, "relu", *HEAD], optimizer=optimizer)
+    assert list(found) == ([] if is_usual else ["optimizer.lr"])
+
+
+def test_l2_and_adam_do_not_go_together() -> None:
+    regularization = {"l2": 1e-4}
+    found = advice(HEAD, optimizer="adam", regularization=regularization)
+    assert "use adamw" in found["regularization.l2"]
+    assert advice(HEAD, optimizer="sgd", regularization=regularization) == {}
+
+
+def test_lbfgs_wants_full_batches() -> None:
+    assert "lbfgs" in advice(HEAD, optimizer="lbfgs")["data.batch_size"]
+
+
+def test_a_batch_that_is_most_of_the_data_is_named() -> None:
+    data = {"name": "moons", "samples": 1000, "validation": 0.0}
+    layers = [{"linear": 8}, "relu", {"linear": "classes"}]
+    assert (
+        "use a batch_size <= 250"
+        in advice(layers, data=data | {"batch_size": 500})["data.batch_size"]
+    )
+    assert advice(layers, data=data | {"batch_size": 250}) == {}
+    assert advice(layers, data=data | {"batch_size": "all"}) == {}
+
+
+def test_batch_norm_wants_more_than_a_few_samples() -> None:
+    layers = [CONV, "batch_norm", "relu", *HEAD]
+    data = {"name": "digits", "batch_size": 4}
+    assert "or group_norm" in advice(layers, data=data)["data.batch_size"]
+
+
+def test_patience_ends_before_the_training_does() -> None:
+    train = {"epochs": 10}
+    assert list(advice(HEAD, train=train, regularization={"early_stopping": 10})) == [
+        "regularization.early_stopping"
+    ]
+    assert advice(HEAD, train=train, regularization={"early_stopping": 9}) == {}
+
+
+def test_digits_are_not_flipped() -> None:
+    data = {"name": "digits", "augment": [{"crop": 1}, "horizontal_flip"]}
+    assert list(advice(HEAD, data=data)) == ["data.augment.1.horizontal_flip"]
+    flipped = {"name": "cifar10", "augment": ["horizontal_flip"]}
+    assert advice(HEAD, data=flipped) == {}
