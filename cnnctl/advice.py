@@ -23,18 +23,19 @@ from cnnctl.model.network import Plan, Stage, following_activation
 Advice = Iterator[Fault]
 Rule = Callable[[Experiment, Plan], Advice]
 
-SQUASHING = {"softmax", "log_softmax", "sigmoid", "hardsigmoid", "log_sigmoid"}
 SHARES = {"softmax", "sigmoid", "hardsigmoid"}
-BOUNDED = {*SHARES, "tanh", "hardtanh", "softsign"}
+SQUASHING = {*SHARES, "log_softmax", "log_sigmoid"}
+"""What a loss that wants raw outputs contains already."""
+TANH_LIKE = {"tanh", "hardtanh", "softsign"}
 RECTIFIERS = ("relu", "leaky_relu")
 MOVING_ONLY = {"identity", "flatten", "unflatten"}
-LINEAR_KINDS = {
-    *MOVING_ONLY,
-    *("dropout", "channel_dropout", "batch_norm"),
-    *("avg_pool", "adaptive_avg_pool", "global_avg_pool", "zero_pad", "upsample"),
-}
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm"}
 DROPOUTS = {"dropout", "channel_dropout"}
+LINEAR_KINDS = {
+    *(MOVING_ONLY | DROPOUTS),
+    *("batch_norm", "avg_pool", "adaptive_avg_pool", "global_avg_pool", "zero_pad", "upsample"),
+}
+"""What may stand between two layers and still leaves them one linear function."""
 CHARACTERS = {"digits", "mnist", "kmnist", "emnist", "svhn"}
 
 FEW_STEPS = 4
@@ -88,10 +89,12 @@ def _rectified_output(experiment: Experiment, plan: Plan) -> Advice:
         yield Fault(message=message, cure="leave it out", path=last.path)
 
 
-def _bounded_values(experiment: Experiment, plan: Plan) -> Advice:
-    last = _last(plan)
-    if last.layer.kind in BOUNDED and not experiment.data.describe().is_classification:
-        message = f"a network that ends in {last.layer.kind} predicts no value beyond its bounds"
+def _bounded_output(experiment: Experiment, plan: Plan) -> Advice:
+    last, is_regression = _last(plan), not experiment.data.describe().is_classification
+    is_free = is_regression or experiment.loss.outputs == "logits"
+    kinds = TANH_LIKE | SHARES if is_regression else TANH_LIKE
+    if is_free and last.layer.kind in kinds:
+        message = f"{last.layer.kind} at the output lets nothing beyond its bounds be predicted"
         yield Fault(message=message, cure="leave it out", path=last.path)
 
 
@@ -239,7 +242,7 @@ RULES: tuple[Rule, ...] = (
     _no_log_softmax_before_nll,
     _no_sigmoid_before_bce,
     _rectified_output,
-    _bounded_values,
+    _bounded_output,
     _dropout_at_output,
     _unfit_weights,
     _bias_before_norm,

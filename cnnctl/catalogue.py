@@ -59,9 +59,10 @@ def describe_kind(kind: type[Choice]) -> Facts:
 
 
 def _own_first(kind: type[Choice]) -> list[tuple[str, FieldInfo]]:
-    """A kind's own options, then those that its whole family has."""
-    shared = Choice.families[kind.family].model_fields
-    return sorted(kind.model_fields.items(), key=lambda entry: entry[0] in shared)
+    """A kind's own options as they were declared, then those that others have too."""
+    own = [name for name in kind.__annotations__ if name in kind.model_fields]
+    order = dict.fromkeys([*own, *kind.model_fields])
+    return [(name, kind.model_fields[name]) for name in order]
 
 
 def describe_option(name: str, info: FieldInfo) -> Facts:
@@ -117,7 +118,8 @@ def _alternatives(annotation: Any) -> Iterable[str]:
     if hasattr(annotation, "__metadata__"):
         return _alternatives(arguments[0])
     if origin is tuple:
-        return [f"[{', '.join(type_name(part) for part in arguments)}]"]
+        words = ["…" if part is Ellipsis else type_name(part) for part in arguments]
+        return [f"[{', '.join(words)}]"]
     if origin is list:
         return [f"list of {type_name(arguments[0])}"]
     if isinstance(annotation, type) and issubclass(annotation, Choice):
@@ -141,10 +143,10 @@ def render_kind(kind: type[Choice]) -> Table:
     """A table of a kind's options."""
     facts = describe_kind(kind)
     short = f"   short form fills {kind.short}" if kind.short else ""
-    title = f"[bold cyan]{kind.kind}[/]: {_plain(facts['about'])}\n{_plain(facts['example'])}{short}"
-    table = Table(
-        box=None, pad_edge=False, header_style="bold", title=title, title_justify="left"
+    title = (
+        f"[bold cyan]{kind.kind}[/]: {_plain(facts['about'])}\n{_plain(facts['example'])}{short}"
     )
+    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
     table.title_style = ""
     for column in ("option", "type", "default", "help"):
         table.add_column(column, overflow="fold")

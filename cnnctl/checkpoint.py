@@ -15,7 +15,7 @@ from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.storage import write_atomically
@@ -40,6 +40,11 @@ class Checkpoint:
         """The tensors whose names begin with `prefix.`, named by the rest."""
         start = f"{prefix}."
         return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}
+
+    @property
+    def weights(self) -> Tensors:
+        """The weights to evaluate with: the averaged ones where there are some."""
+        return self.under("average") or self.under("model")
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -113,6 +118,20 @@ def _damaged(content: bytes, path: Path) -> FaultError:
     return checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
 
 
+def load_weights(network: nn.Module, tensors: Tensors) -> None:
+    """Copy weights and buffers into a network.
+
+    Raises:
+        FaultError: a tensor is missing, unknown or of another shape.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        message = f"its weights do not fit the network: {reason}"
+        raise checkpoint_fault(message, cure="use the checkpoint of this architecture") from None
+
+
 def pack(state: Any, *, prefix: str) -> tuple[Tensors, Any]:
     """Part a nested state in named tensors and a JSON skeleton that says where they go.
 
@@ -124,6 +143,8 @@ def pack(state: Any, *, prefix: str) -> tuple[Tensors, Any]:
 
 def _pack(value: Any, name: str, tensors: Tensors) -> Any:
     if isinstance(value, Tensor):
+        while name in tensors:  # the keys 1 and "1" make one name
+            name += "'"
         # a clone, since safetensors refuses tensors that share memory
         tensors[name] = value.detach().clone()
         return {"$tensor": name}

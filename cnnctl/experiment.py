@@ -9,13 +9,14 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from torch import nn
 
 from cnnctl.config import overrides as command_line
 from cnnctl.config.choice import Spec
 from cnnctl.config.source import Node, locate, read_source
 from cnnctl.config.validation import validate
 from cnnctl.data import sources as _sources  # declares the data sets
-from cnnctl.data.augmentations import Mixing
+from cnnctl.data.augmentation import Mixing
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.samples import Description
 from cnnctl.data.sources.digits import Digits
@@ -24,7 +25,7 @@ from cnnctl.model import network
 from cnnctl.model.network import Model, Plan
 from cnnctl.model.network import takes_batch_of_one as takes_no_single
 from cnnctl.optim.losses import CrossEntropy, Loss
-from cnnctl.optim.optimizers import Optimizer, SGD
+from cnnctl.optim.optimizers import SGD, Optimizer
 from cnnctl.optim.regularizers import Regularization
 from cnnctl.optim.schedulers import Scheduler
 from cnnctl.optim.schedulers.decays import Constant
@@ -66,7 +67,9 @@ class Train(Spec):
 class Experiment(Spec):
     """An architecture, a data set, and how the one learns the other."""
 
-    name: Annotated[str, Field(pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$", max_length=100)] = "experiment"
+    name: Annotated[str, Field(pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$", max_length=100)] = (
+        "experiment"
+    )
     """Names the run folder; the file's stem if left out."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Decides the weights, the order of the samples, augmentation and dropout."""
@@ -92,6 +95,10 @@ class Experiment(Spec):
         data: dict[str, Any] = self.model_dump(mode="json")
         return data
 
+    def build_loss(self) -> nn.Module:
+        """The loss as a module, label smoothing included."""
+        return self.regularization.smoothed(self.loss).build()
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -103,18 +110,19 @@ class Loaded:
     description: Description
 
     @contextmanager
-    def places(self) -> Iterator[None]:
+    def places(self, *prefix: str) -> Iterator[None]:
         """Faults raised inside get the file, line and column of what they blame."""
-        with placed(self.source):
+        with placed(self.source, *prefix):
             yield
 
 
 @contextmanager
-def placed(source: Node) -> Iterator[None]:
-    """Give every fault without a place the one where its path was written."""
+def placed(source: Node, *prefix: str) -> Iterator[None]:
+    """Give every fault without a place the one where its path, below `prefix`, was written."""
     try:
         yield
-    except FaultError as error:
+    except FaultError as raised:
+        error = under(prefix, raised)
         faults = (f if f.place else replace(f, place=locate(source, f)) for f in error.faults)
         raise FaultError(*faults, exit_code=error.exit_code) from None
 
@@ -202,20 +210,22 @@ def _unfit_augmentations(experiment: Experiment, description: Description) -> li
         with gathered(faults, "data", "augment", index, augmentation.kind):
             augmentation.check(description.shape)
             if isinstance(augmentation, Mixing) and not experiment.loss.takes_soft_targets:
-                message = f"{augmentation.kind} mixes targets, which {experiment.loss.kind} cannot take"
+                message = (
+                    f"{augmentation.kind} mixes targets, which {experiment.loss.kind} cannot take"
+                )
                 raise config_fault(message, cure="use cross_entropy, or leave it out")
             if isinstance(augmentation, Mixing) and not description.is_classification:
-                message = f"{augmentation.kind} mixes classes, and {experiment.data.kind} has none"
+                message = f"it mixes classes, and {experiment.data.kind} has none"
                 raise config_fault(message, cure="leave it out")
     return faults
 
 
 def _unfit_batch(experiment: Experiment, description: Description) -> list[Fault]:
     size, samples = experiment.data.batch_size, description.train_samples
-    if size == "all" or size <= samples or not experiment.data.drop_last:
+    if size == "all" or size <= samples:
         return []
-    message = f"{size} is more than the {samples} samples, and drop_last leaves nothing"
-    cure = f"use a batch_size <= {samples}, or data.drop_last=false"
+    message = f"{size} is more than the {samples} training samples"
+    cure = f"use a batch_size <= {samples}, or all"
     return [Fault(message=message, cure=cure, path=("data", "batch_size"))]
 
 
@@ -230,8 +240,8 @@ def _unwatched(experiment: Experiment, description: Description) -> list[Fault]:
         faults.append(Fault(message="there is no accuracy to watch", cure="use loss", path=path))
     if stopping and not experiment.data.validation:
         message = "early stopping watches the validation split, which is empty"
-        path = ("regularization", "early_stopping")
-        faults.append(Fault(message=message, cure="set data.validation=0.1", path=path))
+        where = ("regularization", "early_stopping")
+        faults.append(Fault(message=message, cure="set data.validation=0.1", path=where))
     return faults
 
 

@@ -173,5 +173,5 @@ def find_checkpoint(source: Path) -> Path:
 
 def folder_of(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint lies in, or nothing if it stands alone."""
-    folder = checkpoint.resolve().parent.parent
+    folder = checkpoint.parent.parent
     return folder if (folder / "config.yaml").exists() else None

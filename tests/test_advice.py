@@ -89,9 +89,14 @@ def test_no_rectifier_belongs_at_the_output(kind: str) -> None:
     assert f"{kind} at the output" in found[f"model.layers.2.{kind}"]
 
 
-def test_a_bounded_output_cannot_predict_every_value() -> None:
-    found = advice([{"linear": 1}, "tanh"], **VALUES)
-    assert list(found) == ["model.layers.1.tanh"]
+@pytest.mark.parametrize("last", ["tanh", "sigmoid"])
+def test_a_bounded_output_cannot_predict_every_value(last: str) -> None:
+    found = advice([{"linear": 1}, last], **VALUES)
+    assert list(found) == [f"model.layers.1.{last}"]
+
+
+def test_bounded_logits_are_never_sure() -> None:
+    assert list(advice([*HEAD, "tanh"])) == ["model.layers.2.tanh"]
 
 
 def test_dropout_does_not_belong_at_the_output() -> None:

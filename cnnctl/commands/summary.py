@@ -42,7 +42,7 @@ def summary(
 
     loaded = open_experiment(source, overrides or (), plugin or ())
     if style is Style.TORCHSUMMARY:
-        typer.echo(inspection.torchsummary_text(loaded.plan, batch_size=batch_size or -1))
+        typer.echo(inspection.torchsummary_text(loaded.plan, batch_size=batch_size or -1), nl=False)
         return
     size = batch_size or loaded.experiment.data.batch_size
     samples = loaded.description.train_samples if size == "all" else size

@@ -11,6 +11,7 @@ import typer
 from cnnctl.commands import DataFolder, Plugins, command
 from cnnctl.errors import Fault, FaultError
 
+
 @command("train")
 def train(
     arguments: Annotated[
@@ -43,11 +44,14 @@ def train(
     from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
 
-    config, overrides = split_arguments(arguments or [], is_resuming=bool(resume))
-    if resume is None:
+    config, overrides = split_arguments(arguments or [])
+    if resume is not None:
+        start = resume_run(config, overrides, resume, runs=runs, plugins=plugin or ())
+    elif config is not None:
         start = begin_run(config, overrides, runs=runs)
     else:
-        start = resume_run(config, overrides, resume, runs=runs, plugins=plugin or ())
+        message, cure = "train what? no YAML file is named", "cnnctl train configs/lenet.yaml"
+        raise FaultError(Fault(message=message, cure=cure))
     console = Console(highlight=False)
     try:
         outcome = run_recipe(start, data_root=data or data_root(), console=console)
@@ -64,11 +68,8 @@ def command_to_resume(folder: Path, data: Path | None) -> str:
     return shlex.join([*words, "--data", str(data)] if data else words)
 
 
-def split_arguments(given: list[str], *, is_resuming: bool) -> tuple[Path | None, list[str]]:
-    """The configuration, which a named run has already, and the overrides."""
-    if given and not (is_resuming and "=" in given[0]):
+def split_arguments(given: list[str]) -> tuple[Path | None, list[str]]:
+    """The YAML file, which stands first if it is named at all, and the overrides."""
+    if given and (Path(given[0]).exists() or "=" not in given[0]):
         return Path(given[0]), given[1:]
-    if is_resuming:
-        return None, given
-    message = "train what? no configuration is named"
-    raise FaultError(Fault(message=message, cure="cnnctl train configs/lenet.yaml"))
+    return None, given

@@ -14,7 +14,11 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
+from cnnctl.config.wording import show
 from cnnctl.errors import nearest
+
+MANY = 20
+"""Kinds, above which a message does not name them all."""
 
 
 class Spec(BaseModel):
@@ -92,11 +96,12 @@ class Choice(Spec):
         kind, options = cls._split_item(value) if cls.item else cls._split_section(value)
         member = cls.kinds.get(kind)
         if member is None:
-            raise PydanticCustomError(
-                "unknown_kind",
-                "no {noun} is named {kind}",
-                {"noun": cls.noun(), "kind": kind, "cure": nearest(kind, sorted(cls.kinds))},
-            )
+            names = sorted(cls.kinds)
+            cure = nearest(kind, names)
+            if len(names) > MANY and not cure.startswith("did you mean"):
+                cure = f"`cnnctl list {cls.family}` shows all there are"
+            message = f"no {cls.noun()} is named {show(kind)}"
+            raise _refusal("unknown_kind", message, cure)
         if options is None:
             options = {}
         elif not isinstance(options, dict):
@@ -109,11 +114,8 @@ class Choice(Spec):
             return value, None
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             return value["name"], {k: v for k, v in value.items() if k != "name"}
-        raise PydanticCustomError(
-            "no_name",
-            "a {noun} needs its name",
-            {"noun": cls.noun(), "cure": f"write {{name: …}}; known: {', '.join(cls.kinds)}"},
-        )
+        cure = f"write {{name: …}}; known: {', '.join(cls.kinds)}"
+        raise _refusal("no_name", f"{cls.noun(a=True)} needs its name", cure)
 
     @classmethod
     def _split_item(cls, value: Any) -> tuple[str, Any]:
@@ -121,30 +123,27 @@ class Choice(Spec):
             return value, None
         if isinstance(value, dict) and len(value) == 1:
             return next(iter(value.items()))
-        raise PydanticCustomError(
-            "no_kind",
-            "a {noun} is `kind` or `kind: options`",
-            {"noun": cls.noun(), "cure": "indent its options below the kind, two spaces further"},
-        )
+        cure = f"write one of those that `cnnctl list {cls.family}` shows"
+        if isinstance(value, dict) and value:
+            kind = next(iter(value))
+            cure = f"indent the options of {kind} two spaces further, and begin each kind with a -"
+        raise _refusal("no_kind", f"{cls.noun(a=True)} is `kind` or `kind: options`", cure)
 
     @classmethod
     def _long_form(cls, value: Any) -> dict[str, Any]:
         if cls.short:
             return {cls.short: value}
-        example = next(iter(cls.model_fields), "")
-        raise PydanticCustomError(
-            "no_short_form",
-            "{kind} has no short form",
-            {
-                "kind": cls.kind,
-                "cure": f"write {{{example}: …}}" if example else f"write {cls.kind} alone",
-            },
-        )
+        shared = cls.families[cls.family].model_fields
+        own = next((name for name in cls.model_fields if name not in shared), "")
+        cure = f"write {cls.kind}: {{{own}: …}}" if own else f"write {cls.kind} alone"
+        raise _refusal("no_short_form", f"{cls.kind} takes no value of its own", cure)
 
     @classmethod
-    def noun(cls) -> str:
-        """The family's name for one of its members: `layer`."""
-        return {"losses": "loss"}.get(cls.family, cls.family.removesuffix("s")).replace("_", " ")
+    def noun(cls, *, a: bool = False) -> str:
+        """The family's name for one of its members: `layer`, or `a layer`."""
+        noun = {"losses": "loss"}.get(cls.family, cls.family.removesuffix("s")).replace("_", " ")
+        article = "an" if noun[0] in "aeiou" else "a"
+        return f"{article} {noun}" if a else noun
 
     def options(self) -> dict[str, Any]:
         """The options as plain data, defaults filled in, `null` where a default is nothing."""
@@ -164,3 +163,7 @@ class Choice(Spec):
     def fields(cls) -> dict[str, FieldInfo]:
         """The options of this kind, by name, in the order they were declared."""
         return dict(cls.model_fields)
+
+
+def _refusal(error: str, message: str, cure: str) -> PydanticCustomError:
+    return PydanticCustomError(error, "{message}", {"message": message, "cure": cure})

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnctl.config.source import Node, Place, entries, parse
+from cnnctl.config.nodes import Node, Place
+from cnnctl.config.parsing import MAX_DEPTH, parse
+from cnnctl.config.source import entries
 from cnnctl.errors import Fault, FaultError, Path, dotted
 
-COMMAND_LINE = 1 << 10
+COMMAND_LINE = 1
 """The layer of an override: above every file."""
+MAX_DIGITS = 9
+"""Of a position in a list."""
 
 
 def apply(root: Node, overrides: Iterable[str]) -> Node:
@@ -34,13 +38,20 @@ def read(text: str) -> tuple[Path, Node]:
     """Split `path=value`; the value is read as YAML."""
     name, equals, value = text.partition("=")
     steps = name.split(".")
-    if not equals or not all(steps):
+    if not equals or not all(steps) or len(steps) > MAX_DEPTH:
         cure = "write it as path=value, like train.epochs=3"
         raise FaultError(Fault(place=text, message="is not an override", cure=cure))
-    path = tuple(int(step) if step.isdecimal() else step for step in steps)
+    if steps == ["base"]:
+        cure = "name the base file itself, or write base: into a file"
+        raise FaultError(Fault(place=text, message="base stands in a file only", cure=cure))
     node = parse(value, origin=text, layer=COMMAND_LINE)
     _place(node, Place(text))
-    return path, node
+    return tuple(map(_step, steps)), node
+
+
+def _step(text: str) -> str | int:
+    is_position = text.isdecimal() and len(text) <= MAX_DIGITS
+    return int(text) if is_position else text
 
 
 def _place(node: Node, place: Place) -> None:
@@ -51,30 +62,41 @@ def _place(node: Node, place: Place) -> None:
 
 
 def _put(node: Node, path: Path, value: Node, done: Path) -> Node:
+    """The node with this value at `path` below it; `done` is the way that led to the node."""
     if not path:
         return value
     step, rest = path[0], path[1:]
     at = (*done, step)
     if isinstance(node.value, list):
         return _put_item(node, step, rest, value, at)
-    if isinstance(node.value, int | float):
+    if not _may_hold_options(node, done):
+        message = f"{dotted(done)} is {node.value} here, without {step}"
         cure = f"override {dotted(done)} itself, like {dotted(done)}={{…}}"
-        message = f"{dotted(done)} is a single value here, without {step}"
         raise FaultError(Fault(place=str(value.place), message=message, cure=cure))
     below = node.child(step) or Node(None, value.place, value.place, COMMAND_LINE)
     merged = {**entries(node), str(step): _put(below, rest, value, at)}
     return Node(merged, node.place, node.key_place, node.layer)
 
 
+def _may_hold_options(node: Node, path: Path) -> bool:
+    """A mapping does, and what is not there; a text does where it is the name of a section.
+
+    It is none in `- linear: classes`, whose options are short for a mapping that only the kind
+    knows.
+    """
+    is_item = len(path) > 1 and isinstance(path[-2], int)
+    return isinstance(node.value, dict | None) or (isinstance(node.value, str) and not is_item)
+
+
 def _put_item(node: Node, step: str | int, rest: Path, value: Node, at: Path) -> Node:
-    assert isinstance(node.value, list)
     below = node.child(step)
     if below is None:
-        cure = f"items are counted from 0 to {len(node.value) - 1}" if node.value else "it is empty"
+        last = len(node.children()) - 1
+        cure = f"items are counted from 0 to {last}" if last >= 0 else "override the whole list"
         message = f"{dotted(at)}: no such item of the list"
         raise FaultError(Fault(place=str(value.place), message=message, cure=cure))
     if isinstance(below.value, str) and rest:  # `- relu` counts as `- relu: {}`
         below = Node({below.value: Node(None, below.place)}, below.place, layer=below.layer)
-    items = list(node.value)
+    items = list(node.children())
     items[int(step)] = _put(below, rest, value, at)
     return Node(items, node.place, node.key_place, node.layer)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cnnctl.config.choice import Choice, Spec
-from cnnctl.config.source import Node, follow, without
+from cnnctl.config.nodes import Node, follow
+from cnnctl.config.wording import describe
 from cnnctl.errors import Fault, FaultError, Path, nearest
 
 SpecType = TypeVar("SpecType", bound=Spec)
@@ -29,92 +30,115 @@ def validate(spec: type[SpecType], root: Node) -> SpecType:
             return spec.model_validate(root.plain())
         except ValidationError as error:
             details = error.errors(include_url=False)
-            outranked = [path for path in map(_path_of_extra, details) if _outranked(root, path)]
-            if not outranked:
+            dropped = [_drop_outranked(root, detail) for detail in details]
+            if not any(dropped):
                 raise FaultError(*explain(details, root, spec)) from None
-            for path in outranked:
-                without(root, path)
 
 
-def _path_of_extra(detail: ErrorDetails) -> Path:
-    return detail["loc"] if detail["type"] == "extra_forbidden" else ()
-
-
-def _outranked(root: Node, loc: Path) -> bool:
-    path, node, rest = follow(root, loc)
-    if not path or rest:
+def _drop_outranked(root: Node, detail: ErrorDetails) -> bool:
+    """Take an unknown option out that lies in a lower source than its kind; whether it did."""
+    path, node, _ = find(root, detail["loc"])
+    parent, _ = follow(root, path[:-1])
+    if detail["type"] != "extra_forbidden" or not isinstance(parent.value, dict):
         return False
-    name = follow(root, (*path[:-1], "name"))
-    return not name[2] and node.layer < name[1].layer
+    name = parent.child("name")
+    if name is None or node.layer >= name.layer:
+        return False
+    del parent.value[str(path[-1])]
+    return True
+
+
+class Spot(NamedTuple):
+    """Where pydantic found an error, in terms of what is written down."""
+
+    path: Path
+    node: Node
+    missing: str | int | None = None
+    """The step that is not there below the node, if the error is that."""
+
+
+def find(root: Node, loc: Path) -> Spot:
+    """Go pydantic's way, which names the branches of unions and not the kinds of items."""
+    spot, is_item = Spot((), root), False
+    for position, step in enumerate(loc):
+        if is_item and isinstance(spot.node.value, dict) and len(spot.node.value) == 1:
+            kind, options = next(iter(spot.node.value.items()))
+            spot = Spot((*spot.path, kind), options)
+        below = spot.node.child(step)
+        if below is not None:
+            is_item = isinstance(spot.node.value, list)
+            spot = Spot((*spot.path, step), below)
+        elif position == len(loc) - 1:
+            spot = spot._replace(missing=step)
+    return spot
 
 
 def explain(details: Iterable[ErrorDetails], root: Node, spec: type[Spec]) -> list[Fault]:
     """pydantic's errors as faults: one for a path, though a union reports each of its branches."""
-    by_path: dict[tuple[Path, bool], list[ErrorDetails]] = {}
-    for detail in details:
-        path, _, rest = follow(root, detail["loc"])
-        if detail["type"] == "missing":
-            path = (*path, rest[0]) if rest else path
-        key = (path, detail["type"] == "extra_forbidden")
-        by_path.setdefault(key, []).append(detail)
-    return [_fault(path, group, root, spec) for (path, _), group in by_path.items()]
+    groups: dict[tuple[Path, str], tuple[Spot, list[ErrorDetails]]] = {}
+    for detail in map(_with_length, details):
+        spot = find(root, detail["loc"])
+        if detail["type"] == "missing" and spot.missing is not None:
+            key = ((*spot.path, spot.missing), "missing")
+        else:
+            key = (spot.path, detail["type"] if detail["type"] in _WORDED else "")
+        groups.setdefault(key, (spot, []))[1].append(detail)
+    worded = {path for path, _ in groups}
+    return [
+        _fault(spot, group, root, spec)
+        for (path, kind), (spot, group) in groups.items()
+        if kind or not any(_is_below(other, path) for other in worded)
+    ]
 
 
-def _fault(path: Path, group: list[ErrorDetails], root: Node, spec: type[Spec]) -> Fault:
-    first = group[0]
-    kind, context = first["type"], first.get("ctx", {})
+_WORDED = ("missing", "extra_forbidden")
+"""What is said apart from anything else about the same path."""
+
+
+def _with_length(detail: ErrorDetails) -> ErrorDetails:
+    """A list that lacks an item is too short, which pydantic calls missing."""
+    position = detail["loc"][-1] if detail["loc"] else ""
+    if detail["type"] != "missing" or isinstance(position, str):
+        return detail
+    loc, context = detail["loc"][:-1], {"min_length": position + 1}
+    return {**detail, "loc": loc, "type": "too_short", "ctx": context}
+
+
+def _is_below(path: Path, other: Path) -> bool:
+    return len(path) > len(other) and path[: len(other)] == other
+
+
+def _fault(spot: Spot, group: list[ErrorDetails], root: Node, spec: type[Spec]) -> Fault:
+    kind = group[0]["type"]
     if kind == "extra_forbidden":
-        cure = nearest(str(path[-1]), _siblings(spec, root, path))
-        return Fault(message="no such option", cure=cure, path=path, at_key=True)
+        cure = _place_for(str(spot.path[-1]), root, spec, spot.path)
+        return Fault(message="no such option", cure=cure, path=spot.path, at_key=True)
     if kind == "missing":
-        cure = f"add {path[-1]}: …"
-        return Fault(message="is missing", cure=cure, path=path)
-    if "cure" in context:
-        return Fault(message=first["msg"], cure=str(context["cure"]), path=path)
-    if kind == "value_error":
-        return Fault(message=str(context["error"]), path=path)
-    wanted = " or ".join(dict.fromkeys(_expected(detail) for detail in group))
-    return Fault(
-        message=f"{show(first['input'])} is not {wanted}", cure=f"write {wanted}", path=path
-    )
+        return _missing(spot)
+    is_name = kind == "unknown_kind" and spot.node.child("name") is not None
+    message, cure = describe(group)
+    return Fault(message=message, cure=cure, path=(*spot.path, "name") if is_name else spot.path)
 
 
-def show(value: Any) -> str:
-    """A value as it would be written, shortened."""
-    words = {True: "true", False: "false", None: "nothing"}
-    text = words[value] if isinstance(value, bool | None) else str(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+def _place_for(option: str, root: Node, spec: type[Spec], path: Path) -> str:
+    """Where an option belongs that does not belong here: another section, or a like name."""
+    for section, info in spec.model_fields.items():
+        held = _spec_in(info.annotation)
+        kinds = held.kinds.values() if _is_section(held) else [held] if held else []
+        if section != path[0] and any(option in kind.model_fields for kind in kinds):
+            return f"it belongs to {section}: {section}.{option}"
+    return nearest(option, _siblings(spec, root, path))
 
 
-_EXPECTED: dict[str, Callable[[dict[str, Any]], str]] = {
-    "int_type": lambda _: "a whole number",
-    "int_from_float": lambda _: "a whole number",
-    "float_type": lambda _: "a number",
-    "finite_number": lambda _: "a finite number",
-    "bool_type": lambda _: "true or false",
-    "string_type": lambda _: "a text",
-    "list_type": lambda _: "a list",
-    "tuple_type": lambda _: "a list of two",
-    "dict_type": lambda _: "a mapping",
-    "model_type": lambda _: "a mapping of options",
-    "model_attributes_type": lambda _: "a mapping of options",
-    "none_required": lambda _: "null",
-    "too_long": lambda c: f"a list of at most {c['max_length']}",
-    "too_short": lambda c: f"a list of at least {c['min_length']}",
-    "literal_error": lambda c: f"one of {c['expected']}" if " " in c["expected"] else c["expected"],
-    "greater_than": lambda c: f"a number greater than {c['gt']:g}",
-    "greater_than_equal": lambda c: f"a number of at least {c['ge']:g}",
-    "less_than": lambda c: f"a number less than {c['lt']:g}",
-    "less_than_equal": lambda c: f"a number of at most {c['le']:g}",
-    "string_pattern_mismatch": lambda c: f"a text like {c['pattern']}",
-}
-
-
-def _expected(detail: ErrorDetails) -> str:
-    words = _EXPECTED.get(detail["type"])
-    if words is None:
-        return detail["msg"].removeprefix("Input should be ")
-    return words(detail.get("ctx", {}))
+def _missing(spot: Spot) -> Fault:
+    """An option that must be given is not there."""
+    path, node, option = spot
+    if isinstance(node.value, dict):
+        return Fault(message="is missing", cure=f"add {option}: …", path=(*path, str(option)))
+    kind = node.value or path[-1]
+    is_item = any(isinstance(step, int) for step in path[-2:])
+    cure = f"- {kind}: {{{option}: …}}" if is_item else f"{{name: {kind}, {option}: …}}"
+    return Fault(message=f"{kind} needs {option}", cure=f"write {cure}", path=path)
 
 
 def _siblings(spec: type[Spec], root: Node, path: Path) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 import yaml
 
-from cnnctl.config.source import read_scalar
+from cnnctl.config.scalars import read_scalar
 
 
 class _Dumper(yaml.SafeDumper):
@@ -15,6 +16,15 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         """Write equal values out: an anchor helps no reader."""
         return True
+
+    def represent_document(self, data: Any) -> yaml.Node:
+        """Sections as blocks, and below them the innermost mappings and lists on one line."""
+        root: yaml.Node = self.represent_data(data)
+        if isinstance(root, yaml.MappingNode):
+            for node in (root, *(value for _, value in root.value)):
+                if isinstance(node, yaml.MappingNode):
+                    node.flow_style = False
+        return root
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
@@ -27,8 +37,12 @@ _Dumper.add_representer(str, _text)
 
 
 def dump(data: Any) -> str:
-    """Write YAML: sections as blocks, the innermost mappings and lists on one line."""
-    text: str = yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+    """Write YAML, to be read by people too."""
+    stream = StringIO()
+    dumper = _Dumper(
+        stream, allow_unicode=True, width=100, default_flow_style=None, sort_keys=False
     )
-    return text
+    dumper.open()
+    dumper.serialize(dumper.represent_document(data))
+    dumper.close()
+    return stream.getvalue()

@@ -1,1 +1,5 @@
-"""A data set -> batches on the device."""
+"""A data set -> batches on the device.
+
+`dataset` says what a data set is, and `sources` has one class for each. `preparation` reads one and
+cuts it in three, `loader` makes batches of it, changed by `augmentations`.
+"""

@@ -21,6 +21,7 @@ PATIENCE = 30.0
 """Seconds without a byte after which a download has failed."""
 ARCHIVES = {".gz", ".zip"}
 """Not kept once they are unpacked."""
+CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=digits, embedded"
 
 
 class DownloadedSet(ImageSet):
@@ -45,9 +46,8 @@ class DownloadedSet(ImageSet):
         if download and _missing(self.files(), root):
             reason = _download(self.kind, self.fetch, root)
         if missing := _missing(self.files(), root):
-            cure = "put its files there, let CNNCTL_DATA name their folder, or use what needs none"
             message = f"{self.kind} is not there: no {root / missing[0]}{reason}"
-            raise data_fault(message, cure=f"{cure}: data.name=digits")
+            raise data_fault(message, cure=CURE)
         return self.parse(split, root)
 
 

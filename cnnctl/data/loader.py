@@ -57,6 +57,11 @@ class Resident:
         inputs = torch.addcmul(self._summand, stored, self._factor)
         return self._shaped(inputs), self._targets.index_select(0, rows)
 
+    def laid_out(self, inputs: Tensor) -> Tensor:
+        """The same inputs, lying in memory as `take` gives them."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return inputs.contiguous(memory_format=layout)
+
     def _flat(self, inputs: Tensor) -> Tensor:
         return (inputs.permute(0, 2, 3, 1) if self.channels_last else inputs).flatten(1)
 
@@ -122,7 +127,7 @@ class Batches:
                 inputs, targets = each.mix(inputs, targets, generator=generator)
             elif isinstance(each, InputAugmentation):
                 inputs = each.augment(inputs, black=self.source.black, generator=generator)
-        return inputs, targets
+        return self.source.laid_out(inputs), targets
 
 
 def training_batches(

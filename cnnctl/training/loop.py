@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 from torch import nn
@@ -34,7 +34,10 @@ class Loop:
     folder: RunFolder
     observers: Sequence[Observer]
     signals: StopSignals
-    started: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
+    """When the epoch was begun, or gone on with, by the clock."""
+    samples_before: int = 0
+    """Samples of the epoch that a stopped run had seen before."""
 
     def fit(self) -> None:
         """Train all epochs that are left; the state is saved at the end of each.
@@ -52,7 +55,7 @@ class Loop:
     def train_epoch(self) -> bool:
         """Take the steps that are left of this epoch; false if a signal came before its end."""
         run, settings = self.run, self.run.experiment.train
-        self.started = time.perf_counter()
+        self.started, self.samples_before = time.perf_counter(), run.tally.samples
         self.run.network.train()
         batches = self.training.epoch(run.counters.epoch, start=run.counters.batch)
         for group in grouped(batches, settings.accumulate):
@@ -77,9 +80,10 @@ class Loop:
         run.schedule.end_epoch(row[self.named(run.schedule.watches)])
         if run.patience is not None:
             run.counters.stopped_early = run.patience.end_epoch(row[self.named(self.stopping)])
-        score = row[self.named(run.experiment.train.monitor)]
-        if self.is_best(score):
-            run.counters.best, run.counters.best_epoch = score, run.counters.epoch
+        score, loss = row[self.named(run.experiment.train.monitor)], row[self.named("loss")]
+        if self.is_best(score, loss):
+            run.counters.best, run.counters.best_loss = score, loss
+            run.counters.best_epoch = run.counters.epoch
             self.folder.save_best(capture_best(run))
         # the line is written before the checkpoint: a run killed in between repeats the epoch and
         # drops the line, while the other way round the line would be missing
@@ -90,19 +94,16 @@ class Loop:
         """The metrics of the epoch that was just trained."""
         run = self.run
         seconds = time.perf_counter() - self.started
+        samples = run.tally.samples - self.samples_before
         loss, accuracy = run.tally.read()
         row: Row = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
         row |= {"lr": run.optimizer.param_groups[0]["lr"], "train_loss": loss}
         if run.class_names:
             row["train_accuracy"] = accuracy
         if self.validation is not None:
-            row |= {f"val_{name}": value for name, value in self.evaluate(self.validation).items()}
-        samples = float(run.tally.sums[2])
+            found = evaluate(run, self.loss, self.validation)
+            row |= {f"val_{name}": value for name, value in found.items()}
         return row | {"samples_per_second": samples / seconds, "seconds": seconds}
-
-    def evaluate(self, batches: Batches) -> dict[str, float]:
-        """Loss, and accuracy for classes, of the network as it is kept."""
-        return evaluate(self.run, self.loss, batches)
 
     def named(self, metric: str) -> str:
         """A metric of the validation split, or of the training split where there is no other."""
@@ -116,13 +117,14 @@ class Loop:
         is_own = stopping is not None and stopping.monitor != "auto"
         return stopping.monitor if stopping and is_own else settings.train.monitor
 
-    def is_best(self, score: float) -> bool:
+    def is_best(self, score: float, loss: float) -> bool:
         """Whether the epoch beats all before; without a validation split the newest always does."""
-        best = self.run.counters.best
-        if best is None or self.validation is None:
+        counters = self.run.counters
+        if counters.best is None or counters.best_loss is None or self.validation is None:
             return True
-        wants_more = self.run.experiment.train.monitor == "accuracy"
-        return score > best if wants_more else score < best
+        if self.run.experiment.train.monitor == "loss":
+            return loss < counters.best_loss
+        return (score, -loss) > (counters.best, -counters.best_loss)
 
 
 def evaluate(run: Run, loss: nn.Module, batches: Batches) -> dict[str, float]:

@@ -48,7 +48,7 @@ class TensorBoard:
         self.path = folder.tensorboard
         # events from this epoch on, of a run that was killed, are hidden
         with storing(self.path):
-            self.writer = SummaryWriter(str(self.path), purge_step=first_epoch)  # type: ignore[no-untyped-call]
+            self.writer = SummaryWriter(str(self.path), purge_step=first_epoch)
 
     def stepped(self, run: Run) -> None:
         """Nothing: only epochs are written."""
@@ -58,10 +58,10 @@ class TensorBoard:
         with storing(self.path):
             for name, value in row.items():
                 if isinstance(value, int | float) and name != "epoch":
-                    self.writer.add_scalar(name, value, row["epoch"])  # type: ignore[no-untyped-call]
-            self.writer.flush()  # type: ignore[no-untyped-call]
+                    self.writer.add_scalar(name, value, row["epoch"])
+            self.writer.flush()
 
     def close(self) -> None:
         """Close the event file."""
         with storing(self.path):
-            self.writer.close()  # type: ignore[no-untyped-call]
+            self.writer.close()

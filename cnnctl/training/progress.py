@@ -60,7 +60,7 @@ class LiveBar:
         )
         self.progress.start()
         self.shown_at = 0.0
-        self.samples_then = 0.0
+        self.samples_then = 0
 
     def stepped(self, run: Run) -> None:
         """Redraw the bar, a few times a second at most."""
@@ -77,7 +77,7 @@ class LiveBar:
     def metrics(self, run: Run, *, seconds: float) -> str:
         """Loss, accuracy and speed of the epoch so far; waits for the device."""
         loss, accuracy = run.tally.read()
-        samples = float(run.tally.sums[2])
+        samples = run.tally.samples
         new = samples - self.samples_then if samples > self.samples_then else samples
         self.samples_then = samples
         parts = [f"loss {loss:.4f}"]
@@ -89,7 +89,8 @@ class LiveBar:
 
     def epoch_ended(self, row: Row) -> None:
         """Print the line of the epoch above the bar."""
-        self.progress.update(self.task, completed=row["epoch"] * self.batches_per_epoch)
+        done, upcoming = row["epoch"], min(row["epoch"] + 1, self.lines.epochs)
+        self.progress.update(self.task, completed=done * self.batches_per_epoch, epoch=upcoming)
         self.lines.epoch_ended(row)
 
     def close(self) -> None:
@@ -127,7 +128,9 @@ def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
         f"run folder: {start.folder.path}",
     ]
     if start.checkpoint is not None:
-        lines.append(f"going on after step {run.counters.step}, epoch {run.counters.epoch}")
+        lines.append(f"going on after {_position(run)}")
+    if run.is_finished:
+        lines.append("finished already, nothing is left to do; for more, set train.epochs")
     if start.inexact:
         lines.append(f"not bit for bit as an unbroken run: changed {start.inexact}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
@@ -149,10 +152,16 @@ def conclude(console: Console, outcome: Outcome, command: str) -> None:
         lines += [f"test: {test}", f"checkpoint: {folder.best}"]
         lines.append(f"next: cnnctl eval {shlex.quote(str(folder.path))}")
     else:
-        epoch = run.counters.epoch + (run.counters.batch > 0)
-        lines.append(f"stopped at step {run.counters.step}, in epoch {max(1, epoch)}; saved")
+        lines.append(f"stopped after {_position(run)}; saved {folder.last}")
         lines.append(f"to go on: {command}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def _position(run: Run) -> str:
+    counters = run.counters
+    if not counters.batch:
+        return f"epoch {counters.epoch}"
+    return f"step {counters.step}, in epoch {counters.epoch + 1}"
 
 
 def _metric(name: str, value: float) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from cnnctl import checkpoint as checkpoints
 from cnnctl.data.loader import Batches, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
+from cnnctl.data.samples import Samples
 from cnnctl.device import use_precision
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.experiment import Experiment
@@ -27,8 +28,8 @@ from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import settle
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import Start
-from cnnctl.training.state import capture_last, load_weights, restore, restore_random
-from cnnctl.training.step import make_loss, make_step
+from cnnctl.training.state import capture_last, restore, restore_random
+from cnnctl.training.step import make_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,7 @@ class Loaders:
     test: Batches
 
 
-def train(
-    start: Start, *, data_root: Path, console: Console
-) -> Outcome:
+def train(start: Start, *, data_root: Path, console: Console) -> Outcome:
     """Train an experiment to its end, or go on from a checkpoint.
 
     Raises:
@@ -51,7 +50,8 @@ def train(
     loaded, folder = start.loaded, start.folder
     experiment = settle(loaded.experiment, loaded.plan, loaded.description)
     device = use_machine(experiment)
-    data = prepare(experiment.data, seed=experiment.seed, root=data_root)
+    with loaded.places("data"):
+        data = prepare(experiment.data, seed=experiment.seed, root=data_root)
     experiment = experiment.model_copy(update={"data": data.data})
     with memory_faults(experiment), StopSignals() as signals:
         loaders = make_loaders(experiment, data, device)
@@ -68,7 +68,7 @@ def train(
             loop = Loop(
                 run=run,
                 step=make_step(run),
-                loss=make_loss(experiment).to(device),
+                loss=experiment.build_loss().to(device),
                 training=loaders.train,
                 validation=loaders.validation,
                 folder=folder,
@@ -96,14 +96,16 @@ def use_machine(experiment: Experiment) -> torch.device:
 
 def make_loaders(experiment: Experiment, data: Prepared, device: torch.device) -> Loaders:
     """Put the three splits on the device."""
-    form = {"device": device, "channels_last": experiment.train.memory_format == "channels_last"}
-    has_validation = len(data.splits.validation) > 0
+    is_last = experiment.train.memory_format == "channels_last"
+
+    def in_order(samples: Samples) -> Batches:
+        return evaluation_batches(data, samples, device=device, channels_last=is_last)
+
+    splits = data.splits
     return Loaders(
-        train=training_batches(data, seed=experiment.seed, **form),
-        validation=evaluation_batches(data, data.splits.validation, **form)
-        if has_validation
-        else None,
-        test=evaluation_batches(data, data.splits.test, **form),
+        train=training_batches(data, seed=experiment.seed, device=device, channels_last=is_last),
+        validation=in_order(splits.validation) if len(splits.validation) else None,
+        test=in_order(splits.test),
     )
 
 
@@ -147,7 +149,7 @@ def conclude(loop: Loop, test: Batches) -> Outcome:
     run = loop.run
     found = None
     if run.is_finished:
-        load_weights(run.evaluated, checkpoints.load(loop.folder.best).under("model"))
+        checkpoints.load_weights(run.evaluated, checkpoints.load(loop.folder.best).weights)
         found = evaluate(run, loop.loss, test)
     stopped_by = None if run.is_finished else loop.signals.received
     return Outcome(run, loop.folder, found, stopped_by)

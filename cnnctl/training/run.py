@@ -27,6 +27,8 @@ class Counters:
     """Steps of the optimizer, over the whole run."""
     best: float | None = None
     """The best score so far, in the monitor's unit."""
+    best_loss: float | None = None
+    """The loss of that epoch, which decides between epochs of the same accuracy."""
     best_epoch: int = 0
     """The epoch it was reached in, from 1."""
     stopped_early: bool = False
@@ -54,6 +56,11 @@ class Tally:
         self.sums[0] += loss.detach() * samples
         self.sums[1] += right
         self.sums[2] += samples
+
+    @property
+    def samples(self) -> int:
+        """How many samples were counted; waits for the device."""
+        return int(self.sums[2])
 
     def read(self) -> tuple[float, float]:
         """Mean loss and share of right predictions; waits for the device."""
@@ -105,7 +112,7 @@ def assemble(
     train, regularization = experiment.train, experiment.regularization
     network: nn.Module = networks.build(plan, seed=experiment.seed).to(device)
     if train.memory_format == "channels_last":
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(memory_format=torch.channels_last)
     groups = parameter_groups(
         network, weight_decay=regularization.weight_decay, penalize=regularization.penalize
     )

@@ -57,7 +57,12 @@ def _compile(
     if not can_compile(device):
         return False
     # a backward pass costs about two forward passes
-    work = 3 * (gather(plan, batch_size=1).multiply_adds) * description.train_samples * experiment.train.epochs
+    work = (
+        3
+        * (gather(plan, batch_size=1).multiply_adds)
+        * description.train_samples
+        * experiment.train.epochs
+    )
     return work > WORTH_COMPILING[device.type]
 
 

@@ -38,4 +38,3 @@ class StopSignals:
         if self.received is not None:
             os._exit(_EXIT[signal.Signals(number)])
         self.received = signal.Signals(number)
-

@@ -109,7 +109,6 @@ def _continue(
 def _overridden(before: Experiment, overrides: Sequence[str]) -> Experiment:
     """The experiment of a checkpoint with overrides of the command line."""
 
-
     node = apply(from_plain(before.plain(), Place("the run's config.yaml")), overrides)
     with placed(node):
         experiment = validate(Experiment, node)

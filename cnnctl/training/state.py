@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 
-from cnnctl.checkpoint import Checkpoint, Document, Tensors, pack, unpack
+from cnnctl.checkpoint import Checkpoint, Document, Tensors, load_weights, pack, unpack
 from cnnctl.errors import checkpoint_fault
 from cnnctl.training.run import Counters, Run
 
@@ -85,25 +85,11 @@ def restore_random(checkpoint: Checkpoint, device: torch.device) -> None:
         torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"], device)
 
 
-def load_weights(network: nn.Module, tensors: Tensors) -> None:
-    """Copy weights and buffers into a network.
-
-    Raises:
-        FaultError: a tensor is missing, unknown or of another shape.
-    """
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        message = f"its weights do not fit the network: {reason}"
-        raise checkpoint_fault(message, cure="use the checkpoint of this architecture") from None
-
-
 def _restore_optimizer(optimizer: optim.Optimizer, state: dict[str, Any]) -> None:
     optimizer.load_state_dict(state)
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            entries = optimizer.state[parameter]
+            entries = optimizer.state.get(parameter, {})
             for key, value in entries.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     # a fused kernel walks weight and state in one order, so they must lie alike

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
-from cnnctl.experiment import Experiment
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.divergence import FiniteGuard
 from cnnctl.training.run import Run
@@ -39,7 +39,7 @@ class Step:
         """
         run = self.run
         run.schedule.apply(run.counters.step)
-        run.optimizer.step(lambda: self.differentiate(batches))
+        run.optimizer.step(lambda: cast(float, self.differentiate(batches)))
         if run.average is not None:
             run.average.update(step=run.counters.step)
         run.counters.step += 1
@@ -53,7 +53,7 @@ class Step:
         for inputs, targets in batches:
             outputs, loss = self.forward(inputs, targets)
             losses.append(loss * (len(targets) / samples) if len(batches) > 1 else loss)
-            losses[-1].backward()
+            losses[-1].backward()  # type: ignore[no-untyped-call]
             self.run.tally.add(loss, self.count_right(outputs, targets), len(targets))
         return self.finish(losses)
 
@@ -62,7 +62,7 @@ class Step:
         settings = self.run.experiment.regularization
         if self.penalized:
             losses.append(penalty(self.penalized, l1=settings.l1, l2=settings.l2))
-            losses[-1].backward()
+            losses[-1].backward()  # type: ignore[no-untyped-call]
         total = losses[0].detach() if len(losses) == 1 else torch.stack(losses).detach().sum()
         self.guard.watch(total, self.run.counters.step)
         clip_(self.trainable, norm=settings.clip_norm, value=settings.clip_value)
@@ -95,7 +95,7 @@ def make_step(run: Run) -> Step:
 def make_forward(run: Run) -> Forward:
     """The forward pass and the loss as one function, compiled where the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
-    loss_of = make_loss(run.experiment).to(run.device)
+    loss_of = run.experiment.build_loss().to(run.device)
 
     def forward(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with autocast(precision, inputs.device):
@@ -108,8 +108,3 @@ def make_forward(run: Run) -> Forward:
         return forward
     compiled: Forward = torch.compile(forward, mode=mode if isinstance(mode, str) else None)
     return compiled
-
-
-def make_loss(experiment: Experiment) -> nn.Module:
-    """The loss of the experiment, label smoothing included."""
-    return experiment.regularization.smoothed(experiment.loss).build()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -31,7 +32,9 @@ PaddingMode = Literal["zeros", "reflect"]
 
 def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
-        raise ValueError(f"the range ends at {bounds[1]:g}, below its start at {bounds[0]:g}")
+        low, high = sorted(bounds)
+        cure = {"cure": f"write [{low:g}, {high:g}]"}
+        raise PydanticCustomError("falling_range", "the range ends below its start", cure)
     return bounds
 
 

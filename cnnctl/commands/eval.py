@@ -1,0 +1,56 @@
+"""`cnnctl eval`: how good a trained network is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnctl.commands import AsJson, DataFolder, Plugins, command
+
+
+class Split(StrEnum):
+    """What a network can be held against."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+    TRAIN = "train"
+
+
+@command("eval")
+def evaluate(
+    source: Annotated[
+        Path, typer.Argument(help="A run folder or a checkpoint.", show_default=False)
+    ],
+    split: Annotated[Split, typer.Option(help="The split to measure on.")] = Split.TEST,
+    batch_size: Annotated[int, typer.Option(help="Samples at a time.", min=1)] = 1000,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto.")] = "auto",
+    data: DataFolder = None,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how good a trained network is."""
+    import json
+
+    from rich.console import Console
+
+    from cnnctl.data.download import data_root
+    from cnnctl.evaluation.evaluate import evaluate_checkpoint
+    from cnnctl.evaluation.report import render
+    from cnnctl.opening import open_checkpoint
+
+    loaded, checkpoint = open_checkpoint(source, plugin or ())
+    measured = evaluate_checkpoint(
+        loaded,
+        checkpoint,
+        split=split.value,
+        batch_size=batch_size,
+        device=device,
+        data_root=data or data_root(),
+    )
+    if as_json:
+        typer.echo(json.dumps(measured.to_json(), indent=1, ensure_ascii=False))
+    else:
+        Console(highlight=False).print(render(measured))

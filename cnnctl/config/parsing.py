@@ -1,0 +1,190 @@
+"""YAML text -> nodes, with the line and column of every key and value.
+
+PyYAML's loaders build objects from tags, read YAML 1.1 (`no` is false, `1e-3` is a string), let
+the last of two equal keys win and run out of stack on deep files. So only its parser is used:
+the events are composed into nodes here, checked on the way, and read by the rules of YAML 1.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import yaml
+from yaml.reader import ReaderError
+
+from cnnctl.config.nodes import Node, Place, Scalar
+from cnnctl.config.scalars import read_scalar
+from cnnctl.errors import Fault, FaultError
+
+MAX_DEPTH = 64
+MAX_NODES = 20_000
+"""What aliases may expand to, counted in keys and values."""
+
+
+def parse(text: str, *, origin: str, layer: int = 0) -> Node:
+    """Read YAML text into nodes.
+
+    Raises:
+        FaultError: it is not YAML, or not of the kind that is taken; with line and column.
+    """
+    try:
+        parser = yaml.SafeLoader(text)
+    except ReaderError as error:
+        raise _unprintable(text, error, origin) from None
+    try:
+        return _Composer(parser, origin, layer).document()
+    except yaml.MarkedYAMLError as error:
+        raise _not_yaml(error, origin) from None
+    except (ValueError, OverflowError):
+        # what PyYAML lets through of an escape beyond Unicode and of an endless version number
+        mark = parser.get_mark()
+        place = Place(origin, mark.line + 1, mark.column + 1)
+        message, cure = "is not YAML: a number that is too large", "use a smaller one"
+        raise _fault(place, message, cure) from None
+
+
+def _fault(place: Place, message: str, cure: str) -> FaultError:
+    return FaultError(Fault(place=str(place), message=message, cure=cure))
+
+
+def _unprintable(text: str, error: ReaderError, origin: str) -> FaultError:
+    before = text[: error.position]
+    line, column = before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1
+    message = f"holds the character {text[error.position]!r}, which YAML does not take"
+    return _fault(Place(origin, line, column), message, "remove it; a file is YAML in UTF-8")
+
+
+_CURES = {
+    r"'\t'": "indent with spaces; YAML takes no tabs",
+    "mapping values are not allowed": "check the indentation, or quote a text that holds ': '",
+    "could not find expected ':'": "write `key: value`, with a colon and a space",
+    "<block end>": "align the line with those that it belongs to",
+    "end of stream": "close the bracket or the quote",
+    "cannot start any token": "put quotes around the text",
+}
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> FaultError:
+    problem = error.problem or error.context or "it cannot be read"
+    mark, start = error.problem_mark or error.context_mark, error.context_mark
+    if mark and start and start.line < mark.line:
+        problem += f", {error.context} that begins at line {start.line + 1}"
+    cures = (cure for part, cure in _CURES.items() if part in problem)
+    place = Place(origin, mark.line + 1, mark.column + 1) if mark else Place(origin)
+    cure = next(cures, "check brackets, quotes and indentation around this place")
+    return _fault(place, f"is not YAML: {problem}", cure)
+
+
+class _Composer:
+    """Events -> nodes, with bounds on depth and on what aliases expand to."""
+
+    def __init__(self, parser: yaml.SafeLoader, origin: str, layer: int) -> None:
+        self.events: Iterator[Any] = iter(parser.get_event, None)
+        self.origin = origin
+        self.layer = layer
+        self.anchors: dict[str, Node] = {}
+
+    def document(self) -> Node:
+        next(self.events)  # the start of the stream
+        if isinstance(next(self.events), yaml.StreamEndEvent):
+            return Node(None, Place(self.origin), layer=self.layer)
+        root = self.node(next(self.events), depth=0)
+        next(self.events)  # the end of the document
+        after = next(self.events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise self.fault(after, "a second document", "one file is one experiment")
+        return root
+
+    def node(self, event: Any, *, depth: int) -> Node:
+        node = self.alias(event) if isinstance(event, yaml.AliasEvent) else None
+        if depth + (node.height if node else 0) > MAX_DEPTH:
+            raise self.fault(event, f"nested deeper than {MAX_DEPTH} levels", "flatten the file")
+        return node or self.new(event, depth)
+
+    def alias(self, event: Any) -> Node:
+        if event.anchor not in self.anchors:
+            message = f"no value has been anchored as &{event.anchor} before this"
+            raise self.fault(event, message, "put the anchor on a value above, or quote the text")
+        return self.anchors[event.anchor]
+
+    def new(self, event: Any, depth: int) -> Node:
+        self.refuse_tag(event)
+        node = Node(None, self.place(event), layer=self.layer)
+        if isinstance(event, yaml.ScalarEvent):
+            node.value = self.scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node.value = self.items(node, depth)
+        else:
+            node.value = self.entries(node, depth)
+        if event.anchor:
+            self.anchors[event.anchor] = node
+        return node
+
+    def refuse_tag(self, event: Any) -> None:
+        if event.tag is not None:
+            cure = "write the value alone; quote it to make it a text"
+            raise self.fault(event, f"tags are not taken: {event.tag}", cure)
+
+    def scalar(self, event: Any) -> Scalar:
+        is_unquoted = event.implicit[0]
+        try:
+            return read_scalar(event.value) if is_unquoted else self.text(event)
+        except ValueError as error:
+            cure = "write it shorter, or quote it if it is a text"
+            raise self.fault(event, f"cannot be read: {error}", cure) from None
+
+    def text(self, event: Any) -> str:
+        if any("\ud800" <= character <= "\udfff" for character in event.value):
+            message = "holds half of a character (\\ud800 to \\udfff)"
+            raise self.fault(event, message, "write the character itself")
+        return str(event.value)
+
+    def items(self, parent: Node, depth: int) -> list[Node]:
+        items: list[Node] = []
+        for event in self.events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            items.append(self.below(parent, event, depth))
+        return items
+
+    def entries(self, parent: Node, depth: int) -> dict[str, Node]:
+        entries: dict[str, Node] = {}
+        for event in self.events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            key = self.key(event, entries)
+            value = self.below(parent, next(self.events), depth)
+            # an aliased value has several keys, so it is the node that is new, not its content
+            entries[key] = replace(value, key_place=self.place(event))
+        return entries
+
+    def key(self, event: Any, entries: dict[str, Node]) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self.fault(event, "a key must be a word", "a list or a mapping cannot be a key")
+        self.refuse_tag(event)
+        if event.value == "<<" and event.implicit[0]:
+            raise self.fault(event, "merge keys are not taken", "use `base: FILE`, or write it out")
+        key = self.text(event)
+        if key in entries:
+            first = entries[key].key_place
+            message = f"{key} is given twice, first at line {first.line if first else 0}"
+            raise self.fault(event, message, "keep one of them")
+        return key
+
+    def below(self, parent: Node, event: Any, depth: int) -> Node:
+        """The next node below `parent`, which grows by it."""
+        node = self.node(event, depth=depth + 1)
+        parent.size += node.size
+        parent.height = max(parent.height, node.height + 1)
+        if parent.size > MAX_NODES:
+            message = f"expands to more than {MAX_NODES} values"
+            raise self.fault(event, message, "use fewer aliases, or a smaller file")
+        return node
+
+    def place(self, event: Any) -> Place:
+        return Place(self.origin, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def fault(self, event: Any, message: str, cure: str) -> FaultError:
+        return _fault(self.place(event), message, cure)

@@ -1,0 +1,153 @@
+"""What pydantic says of a value, in words for people: what is wrong with it, and what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from cnnctl.config.nodes import Scalar
+from cnnctl.config.scalars import read_scalar
+
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of options",
+}
+"""What a value should have been, where it is of another type."""
+
+_EXAMPLES = {
+    "a whole number": " (like 3)",
+    "a number": " (like 0.1)",
+    "a list": " (like [1, 2])",
+    "a mapping of options": " (like {option: value})",
+}
+
+_BOUNDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
+    "greater_than": lambda c: ("is too small", f"a number greater than {_exact(c['gt'])}"),
+    "greater_than_equal": lambda c: ("is too small", f"a number of at least {_exact(c['ge'])}"),
+    "less_than": lambda c: ("is too large", f"a number less than {_exact(c['lt'])}"),
+    "less_than_equal": lambda c: ("is too large", f"a number of at most {_exact(c['le'])}"),
+    "finite_number": lambda _: ("is not finite", "a finite number"),
+    "too_short": lambda c: ("is too short", f"a list of at least {c['min_length']}"),
+    "too_long": lambda c: ("is too long", f"a list of at most {c['max_length']}"),
+    "string_too_long": lambda c: ("is too long", f"at most {c['max_length']} characters"),
+}
+"""What is wrong with a value of the right type, and what would be right."""
+
+
+def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
+    """What is wrong with a value, and the cure, from what each branch of a union says of it.
+
+    Where the value is of one branch's type, only that branch is heard.
+    """
+    value = group[0]["input"]
+    for detail in group:
+        if detail["type"] in _BOUNDS:
+            fault, wanted = _BOUNDS[detail["type"]](detail.get("ctx", {}))
+            return f"{show(value)} {fault}", f"write {wanted}"
+        if "cure" in detail.get("ctx", {}):
+            return detail["msg"], str(detail["ctx"]["cure"])
+        if detail["type"] == "value_error":  # of a plugin, which need not know cures
+            return str(detail["ctx"]["error"]), "change it, or leave it out"
+    wants = list(dict.fromkeys(want for detail in group for want in _wanted(detail)))
+    cures = (hint(value, wants) for hint in _HINTS)
+    plain = _either([f"{want}{_EXAMPLES.get(want, '')}" for want in wants])
+    cure = next((cure for cure in cures if cure), f"write {plain}")
+    return f"{show(value)} is not {_either(wants)}", cure
+
+
+def show(value: Any) -> str:
+    """A value as it would be written, shortened."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        text = f"[{', '.join(map(show, value))}]"
+    elif isinstance(value, str):
+        is_plain = value.isprintable() and isinstance(_read(value), str)
+        text = value if is_plain else repr(value)
+    else:
+        text = _WORDS.get(str(value), str(value))
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+
+
+MAX_LENGTH = 40
+"""Characters of a value that a message repeats."""
+
+_WORDS = {
+    "None": "nothing",
+    "True": "true",
+    "False": "false",
+    **{"inf": ".inf", "-inf": "-.inf", "nan": ".nan"},
+}
+
+
+def _read(text: str) -> Scalar:
+    """What a text would be without quotes; one that is too long for a number is a text."""
+    return read_scalar(text) if len(text) < MAX_LENGTH else text
+
+
+def _exact(number: float) -> str:
+    return f"{number:g}" if isinstance(number, float) else str(number)
+
+
+def _wanted(detail: ErrorDetails) -> list[str]:
+    if detail["type"] == "literal_error":
+        return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+    return [_TYPES.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")]
+
+
+def _either(wants: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(wants[:-1]), wants[-1]]))
+
+
+def _nothing(value: Any, wants: Sequence[str]) -> str:
+    return f"write {_either(wants)}, or leave it out" if value is None else ""
+
+
+def _close_word(value: Any, wants: Sequence[str]) -> str:
+    close = get_close_matches(value.lower(), wants, n=1) if isinstance(value, str) else []
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _old_bool(value: Any, wants: Sequence[str]) -> str:
+    """YAML 1.1 took these for true and false; YAML 1.2 does not."""
+    meant = {**dict.fromkeys(("yes", "on"), "true"), **dict.fromkeys(("no", "off"), "false")}
+    found = meant.get(str(value).lower(), "") if "true or false" in wants else ""
+    return f"write {found}" if found else ""
+
+
+def _number_in_quotes(value: Any, wants: Sequence[str]) -> str:
+    is_wanted = "a number" in wants or "a whole number" in wants
+    is_number = isinstance(value, str) and isinstance(_read(value), int | float)
+    return f"write {value}, without quotes" if is_wanted and is_number else ""
+
+
+def _whole_number(value: Any, wants: Sequence[str]) -> str:
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return f"write {int(value)}" if is_whole and "a whole number" in wants else ""
+
+
+def _text_without_quotes(value: Any, wants: Sequence[str]) -> str:
+    is_number = isinstance(value, int | float)
+    return f"put it in quotes: '{show(value)}'" if is_number and "a text" in wants else ""
+
+
+_HINTS = (
+    _nothing,
+    _close_word,
+    _old_bool,
+    _number_in_quotes,
+    _whole_number,
+    _text_without_quotes,
+)
+"""Cures that see what was meant; a new one is a function and its entry here."""

@@ -1,0 +1,75 @@
+"""What tests of whole commands need: real processes, and small experiments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+TINY = """\
+data: {name: digits, batch_size: 128}
+model:
+  layers:
+    - flatten
+    - linear: 16
+    - relu
+    - linear: classes
+optimizer: {name: sgd, lr: 0.1}
+train: {epochs: 2}
+"""
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The command line that runs cnnctl in this Python."""
+    return [sys.executable, "-m", "cnnctl", *map(str, arguments)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment, without what changes how a terminal is written to."""
+    dropped = ("NO_COLOR", "FORCE_COLOR", "CNNCTL_DATA", "COLUMNS")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, "PYTHONUTF8": "1", **more}
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run cnnctl as a process in the test's own folder."""
+
+    def run(
+        *arguments: str | Path, cwd: Path = tmp_path, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments),
+            cwd=cwd,
+            env=environment(**env),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """An experiment that trains in a blink, named `tiny`."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+def rows_of(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl without what a clock says."""
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    clocked = ("seconds", "samples_per_second")
+    return [{k: v for k, v in json.loads(line).items() if k not in clocked} for line in lines]

@@ -1,0 +1,162 @@
+"""What every augmentation keeps, whichever it is."""
+
+import pytest
+import torch
+from torch import Generator
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
+from cnnctl.errors import FaultError
+
+OPTIONS = {
+    "crop": [3, {"padding": 2, "padding_mode": "reflect"}],
+    "cutout": [5],
+    "rotation": [30],
+    "affine": [{"degrees": 10, "translate": [0.1, 0.2], "scale": [0.8, 1.2], "shear": 10}],
+    "brightness": [0.4],
+    "contrast": [0.4],
+    "noise": [0.3],
+    "mixup": [0.4, {"p": 0.5}],
+    "cutmix": [1.0],
+}
+WRITTEN = [
+    written
+    for kind in Augmentation.kinds
+    for written in [{kind: options} for options in OPTIONS.get(kind, ())] or [kind]
+]
+BLACK = torch.tensor([-1.0, -0.5, -2.0]).view(3, 1, 1)
+CLASSES = 4
+
+everyone = pytest.mark.parametrize("written", WRITTEN, ids=str)
+
+
+def seeded(seed=0):
+    return Generator().manual_seed(seed)
+
+
+def batch(count=64, *, channels=3):
+    images = torch.randn(count, channels, 12, 10, generator=seeded(1))
+    return images, torch.eye(CLASSES)[torch.arange(count) % CLASSES]
+
+
+def apply(written, inputs, targets, generator):
+    augmentation = Augmentation.read(written)
+    if isinstance(augmentation, Mixing):
+        return augmentation.mix(inputs, targets, generator=generator)
+    assert isinstance(augmentation, InputAugmentation)
+    return augmentation.augment(inputs, black=BLACK, generator=generator), targets
+
+
+def test_all_the_augmentations_are_there():
+    places = {"horizontal_flip", "vertical_flip", "crop", "rotation", "affine", "cutout"}
+    assert places | {"brightness", "contrast", "noise", "mixup", "cutmix"} <= set(
+        Augmentation.kinds
+    )
+
+
+@everyone
+def test_shapes_and_types_stay(written):
+    inputs, targets = batch()
+    out, out_targets = apply(written, inputs, targets, seeded())
+    assert (out.shape, out.dtype) == (inputs.shape, torch.float32)
+    assert (out_targets.shape, out_targets.dtype) == (targets.shape, torch.float32)
+
+
+@everyone
+def test_the_generator_decides_everything(written):
+    inputs, targets = batch()
+    torch.manual_seed(1)
+    first, first_targets = apply(written, inputs, targets, seeded(7))
+    torch.manual_seed(2)
+    again, again_targets = apply(written, inputs, targets, seeded(7))
+    assert torch.equal(first, again)
+    assert torch.equal(first_targets, again_targets)
+    assert not torch.equal(first, apply(written, inputs, targets, seeded(8))[0])
+
+
+@everyone
+def test_the_batch_that_comes_in_is_left_as_it_is(written):
+    inputs, targets = batch()
+    apply(written, inputs, targets, seeded())
+    assert torch.equal(inputs, batch()[0])
+    assert torch.equal(targets, batch()[1])
+
+
+@everyone
+def test_every_sample_has_a_draw_of_its_own(written):
+    inputs, targets = batch()
+    same = inputs[:1].expand_as(inputs)
+    if isinstance(Augmentation.read(written), Mixing):
+        # mixed with nothing, each shows its share
+        same = (torch.arange(64) % 2).view(-1, 1, 1, 1).expand_as(inputs).float()
+    out, _ = apply(written, same, targets, seeded())
+    assert len({tuple(image.flatten().tolist()) for image in out}) > (
+        2 if "flip" not in written else 1
+    )
+
+
+@everyone
+def test_channels_last_gives_the_same_pictures(written):
+    if written == {"noise": 0.3}:
+        pytest.skip("noise is drawn in the order in which pixels lie")
+    inputs, targets = batch()
+    plain, _ = apply(written, inputs, targets, seeded())
+    inputs = inputs.contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(apply(written, inputs, targets, seeded())[0], plain)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Fails where a GPU would have to be waited for: values read, or sizes that depend on them."""
+
+    WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_assert_async", "unique")
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        assert name not in self.WAITS, name
+        if name in ("index", "index_put"):
+            assert all(i is None or i.dtype != torch.bool for i in args[1])
+        return func(*args, **(kwargs or {}))
+
+
+@everyone
+def test_nothing_waits_for_the_device(written):
+    inputs, targets = batch()
+    with NoWaiting():
+        apply(written, inputs, targets, seeded())
+
+
+@everyone
+def test_an_augmentation_can_be_written_and_read_back(written):
+    augmentation = Augmentation.read(written)
+    assert Augmentation.read(augmentation.written()) == augmentation
+
+
+@everyone
+def test_images_of_one_channel_are_as_good(written):
+    inputs, targets = batch(channels=1)
+    augmentation = Augmentation.read(written)
+    if isinstance(augmentation, Mixing):
+        out, _ = augmentation.mix(inputs, targets, generator=seeded())
+    else:
+        out = augmentation.augment(inputs, black=torch.zeros(1, 1, 1), generator=seeded())
+    assert out.shape == inputs.shape
+
+
+@everyone
+def test_a_single_sample_is_as_good(written):
+    inputs, targets = batch(1)
+    out, _ = apply(written, inputs, targets, seeded())
+    assert out.shape == inputs.shape
+    assert out.isfinite().all()
+
+
+@everyone
+def test_what_does_not_fit_vectors_says_so(written):
+    augmentation = Augmentation.read(written)
+    augmentation.check((3, 12, 10))
+    if augmentation.kind in ("noise", "mixup"):
+        augmentation.check((5,))
+        return
+    with pytest.raises(FaultError, match=f"{augmentation.kind} changes images") as error:
+        augmentation.check((5,))
+    assert error.value.faults[0].cure

@@ -1,0 +1,55 @@
+import pytest
+import torch
+from torch import Generator
+
+from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.augmentations.boxes import boxes
+from cnnctl.errors import FaultError
+
+
+def covered(size, *, count=2000, side=8, p=1.0):
+    cutout = Augmentation.read({"cutout": {"size": size, "p": p}})
+    images = torch.ones(count, 2, side, side)
+    out = cutout.augment(images, black=torch.zeros(2, 1, 1), generator=Generator().manual_seed(0))
+    return out == 0
+
+
+def test_a_box_is_what_slicing_covers():
+    edges = dict(top=[0, -2, 3], bottom=[2, 1, 9], left=[1, 0, 4], right=[3, 5, 4])
+    found = boxes(5, 5, **{name: torch.tensor(edge) for name, edge in edges.items()})
+    expected = torch.zeros(3, 1, 5, 5, dtype=torch.bool)
+    expected[0, 0, 0:2, 1:3] = True
+    expected[1, 0, 0:1, 0:5] = True
+    assert torch.equal(found, expected)
+
+
+def test_a_square_is_covered_with_the_mean_in_every_channel():
+    found = covered(3)
+    assert torch.equal(found[:, 0], found[:, 1])
+    areas = found[:, 0].sum(dim=(1, 2))
+    assert areas.max() == 9
+    # at a border part of the square lies outside: sides of 2 or 3
+    assert set(areas.tolist()) == {4, 6, 9}
+
+
+def test_every_pixel_is_covered_at_times():
+    assert covered(1)[:, 0].any(dim=0).all()
+
+
+def test_a_square_as_large_as_the_image_is_cut_off_where_it_lies_outside():
+    assert covered(8)[:, 0].flatten(1).any(dim=1).all()
+
+
+def test_as_many_are_covered_as_the_chance_says():
+    touched = covered(3, p=0.25)[:, 0].flatten(1).any(dim=1).sum()
+    assert abs(int(touched) - 500) < 100  # five standard deviations
+    assert not covered(3, p=0.0).any()
+
+
+def test_a_square_larger_than_the_image_is_a_fault():
+    cutout = Augmentation.read({"cutout": 9})
+    cutout.check((1, 9, 12))
+    with pytest.raises(FaultError, match="9 pixels covers images of 8x12") as error:
+        cutout.check((1, 8, 12))
+    assert error.value.faults[0].path == ("size",)
+    assert error.value.faults[0].cure == "use size <= 8"

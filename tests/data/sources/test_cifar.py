@@ -1,0 +1,138 @@
+import hashlib
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+from torchvision import datasets
+
+from cnnctl.data import sources
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.sources.cifar import read_batch
+from cnnctl.errors import ExitCode, FaultError
+
+assert sources
+
+
+def text(value):
+    return b"U" + bytes([len(value)]) + value.encode()
+
+
+def number(value):
+    return b"J" + struct.pack("<i", value)
+
+
+def python2_batch(pixels, labels, *, name):
+    """A batch as the published ones were written, by Python 2: opcodes of pickle's protocol 2."""
+    dtype = b"cnumpy\ndtype\n" + text("u1") + b"K\0K\1\x87R(K\3" + text("|")
+    dtype += b"NNN" + number(-1) * 2 + b"K\0tb"
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\1b\x87R(K\1"
+    array += number(pixels.shape[0]) + number(pixels.shape[1]) + b"\x86" + dtype + b"\x89"
+    array += b"T" + struct.pack("<i", pixels.nbytes) + pixels.tobytes() + b"tb"
+    numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
+    return b"\x80\2}(" + text("data") + array + text(name) + numbers + b"u."
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Writes small batches into their place, as if their MD5 sums were the published ones."""
+
+    def write(published, *, name, classes):
+        folder = tmp_path / published.base_folder
+        folder.mkdir()
+        pixels = np.random.default_rng(0).integers(0, 256, (60, 3072), dtype=np.uint8)
+        labels = np.arange(60) % classes
+        for which in ("train_list", "test_list"):
+            files = [file for file, _ in getattr(published, which)]
+            parts = np.array_split(np.arange(60), len(files))
+            sums = []
+            for file, rows in zip(files, parts, strict=True):
+                content = python2_batch(pixels[rows], labels[rows], name=name)
+                (folder / file).write_bytes(content)
+                sums.append([file, hashlib.md5(content).hexdigest()])
+            monkeypatch.setattr(published, which, sums)
+        return pixels, labels
+
+    return write
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_batches_of_ten_classes_are_read_in_their_order(split, written, tmp_path):
+    pixels, labels = written(datasets.CIFAR10, name="labels", classes=10)
+    samples = DataSet.read("cifar10").load(split, root=tmp_path, download=False)
+    assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
+    assert samples.targets.tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_of_a_hundred_classes_the_fine_ones_are_read(split, written, tmp_path):
+    pixels, labels = written(datasets.CIFAR100, name="fine_labels", classes=100)
+    samples = DataSet.read("cifar100").load(split, root=tmp_path, download=False)
+    assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
+    assert samples.targets.tolist() == labels.tolist()
+
+
+def test_batches_hold_what_torchvision_reads_from_them(written, tmp_path, monkeypatch):
+    written(datasets.CIFAR10, name="labels", classes=10)
+    monkeypatch.setattr(datasets.CIFAR10, "_load_meta", lambda _: None)
+    theirs = datasets.CIFAR10(tmp_path)
+    ours = DataSet.read("cifar10").load("train", root=tmp_path, download=False)
+    assert np.array_equal(ours.inputs.permute(0, 2, 3, 1).numpy(), theirs.data)
+    assert ours.targets.tolist() == theirs.targets
+
+
+def test_a_batch_with_another_sum_is_damaged(written, tmp_path):
+    written(datasets.CIFAR10, name="labels", classes=10)
+    file = tmp_path / "cifar-10-batches-py" / "data_batch_3"
+    content = bytearray(file.read_bytes())
+    content[2000] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(FaultError, match="data_batch_3 is damaged") as error:
+        DataSet.read("cifar10").load("train", root=tmp_path, download=False)
+    assert error.value.exit_code is ExitCode.DATA
+
+
+class Trap:
+    """Unpickling one leaves a file behind."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return open, (str(self.file), "w")
+
+
+def test_a_file_that_is_not_the_published_one_is_never_unpickled(tmp_path):
+    sprung, file = tmp_path / "sprung", tmp_path / "batch"
+    file.write_bytes(pickle.dumps(Trap(sprung)))
+    with pytest.raises(FaultError, match="is damaged"):
+        read_batch(file, md5="c99cafc152244af753f735de768cd75f")
+    assert not sprung.exists()
+
+
+def test_even_with_the_right_sum_a_batch_can_run_nothing(tmp_path):
+    sprung, file = tmp_path / "sprung", tmp_path / "batch"
+    file.write_bytes(pickle.dumps(Trap(sprung)))
+    with pytest.raises(KeyError):
+        read_batch(file, md5=hashlib.md5(file.read_bytes()).hexdigest())
+    assert not sprung.exists()
+
+
+def test_the_classes_have_their_names():
+    ten = DataSet.read("cifar10").describe().class_names
+    # https://www.cs.toronto.edu/~kriz/cifar.html
+    assert ten[:4] == ("airplane", "automobile", "bird", "cat")
+    assert ten[4:] == ("deer", "dog", "frog", "horse", "ship", "truck")
+    hundred = DataSet.read("cifar100").describe().class_names
+    assert list(hundred) == sorted(hundred)
+    assert (hundred[0], hundred[50], hundred[99]) == ("apple", "mouse", "worm")
+
+
+def test_pixels_are_kept_by_channel(written, tmp_path):
+    pixels, _ = written(datasets.CIFAR10, name="labels", classes=10)
+    samples = DataSet.read("cifar10").load("train", root=tmp_path, download=False)
+    # "the first 1024 entries contain the red channel values, the next 1024 the green", by rows
+    assert samples.inputs.shape == (60, 3, 32, 32)
+    assert samples.inputs[7, 1, 2, 5] == pixels[7, 1024 + 2 * 32 + 5]
+    assert samples.inputs.dtype == torch.uint8

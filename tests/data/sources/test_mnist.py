@@ -1,0 +1,122 @@
+import struct
+
+import pytest
+import torch
+
+from cnnctl.data import sources
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.sources.mnist import Emnist, FashionMnist, Mnist
+from cnnctl.errors import ExitCode, FaultError
+
+assert sources
+
+
+def idx(values):
+    """The idx format, http://yann.lecun.com/exdb/mnist/: magic number, sizes, bytes."""
+    magic = struct.pack(">BBBB", 0, 0, 8, values.ndim)
+    return magic + struct.pack(f">{values.ndim}I", *values.shape) + values.numpy().tobytes()
+
+
+def random_split(count, classes=10):
+    images = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8)
+    return images, torch.arange(count).remainder(classes).to(torch.uint8)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a data set's files into their place; returns images and labels of each split."""
+
+    def write(folder, stems, classes=10, first=0):
+        raw = tmp_path / folder / "raw"
+        raw.mkdir(parents=True)
+        splits = [random_split(count, classes) for count in (40, 20)]
+        for stem, (images, labels) in zip(stems, splits, strict=True):
+            (raw / f"{stem}-images-idx3-ubyte").write_bytes(idx(images))
+            (raw / f"{stem}-labels-idx1-ubyte").write_bytes(idx(labels + first))
+        return splits
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"),
+    [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")],
+)
+def test_files_are_found_where_torchvision_keeps_them(kind, folder, written, tmp_path):
+    splits = written(folder, ["train", "t10k"])
+    for split, (images, labels) in zip(("train", "test"), splits, strict=True):
+        samples = DataSet.read(kind).load(split, root=tmp_path, download=False)
+        assert torch.equal(samples.inputs, images[:, None])
+        assert torch.equal(samples.targets, labels.long())
+
+
+def test_letters_stand_upright_and_begin_at_class_0(written, tmp_path):
+    stems = ["emnist-letters-train", "emnist-letters-test"]
+    (images, labels), _ = written("EMNIST", stems, classes=26, first=1)
+    samples = Emnist(split="letters").load("train", root=tmp_path, download=False)
+    assert torch.equal(samples.inputs[:, 0], images.transpose(1, 2))
+    assert torch.equal(samples.targets, labels.long())
+
+
+@pytest.mark.parametrize(
+    ("split", "classes", "samples"),
+    # Cohen et al. 2017 and the page of the data set: 814,255 characters, 131,600, 145,600, …
+    [
+        ("byclass", 62, 814_255 - 116_323),
+        ("bymerge", 47, 814_255 - 116_323),
+        ("balanced", 47, 131_600 * 6 // 7),
+        ("letters", 26, 145_600 * 6 // 7),
+        ("digits", 10, 280_000 * 6 // 7),
+        ("mnist", 10, 60_000),
+    ],
+)
+def test_the_variants_of_emnist_have_their_classes(split, classes, samples):
+    described = Emnist(split=split, validation=0).describe()
+    assert (described.outputs, described.train_samples) == (classes, samples)
+
+
+def test_class_names_are_torchvisions():
+    from torchvision import datasets
+
+    assert list(FashionMnist().describe().class_names) == datasets.FashionMNIST.classes
+    assert list(DataSet.read("kmnist").describe().class_names) == datasets.KMNIST.classes
+    for split, names in datasets.EMNIST.classes_split_dict.items():
+        ours = list(Emnist(split=split).describe().class_names)
+        assert ours == [name for name in names if name != "N/A"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: b"",
+        lambda content: content[:-1],
+        lambda content: content + b"\0",
+        lambda content: b"\0\0\x0d\3" + content[4:],
+        lambda content: b"not an idx file, but a page that says that there is none",
+    ],
+    ids=["empty", "cut short", "too long", "other type", "text"],
+)
+@pytest.mark.parametrize("part", ["images-idx3", "labels-idx1"])
+def test_a_damaged_file_is_a_data_fault_that_names_it(spoil, part, written, tmp_path):
+    written("MNIST", ["train", "t10k"])
+    file = tmp_path / f"MNIST/raw/train-{part}-ubyte"
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(FaultError, match="is damaged") as error:
+        Mnist().load("train", root=tmp_path, download=False)
+    assert error.value.exit_code is ExitCode.DATA
+    assert str(file) in str(error.value)
+    assert "delete it" in error.value.faults[0].cure
+
+
+def test_labels_of_other_classes_are_a_data_fault(written, tmp_path):
+    written("MNIST", ["train", "t10k"], classes=12)
+    with pytest.raises(FaultError, match="labels from 0 to 11, but classes from 0 to 9"):
+        Mnist().load("train", root=tmp_path, download=False)
+
+
+def test_images_of_another_size_are_a_data_fault(written, tmp_path):
+    written("MNIST", ["train", "t10k"])
+    file = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
+    file.write_bytes(idx(torch.zeros(40, 8, 8, dtype=torch.uint8)))
+    with pytest.raises(FaultError, match="samples of 1x8x8, not of 1x28x28"):
+        Mnist().load("train", root=tmp_path, download=False)

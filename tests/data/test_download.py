@@ -1,0 +1,170 @@
+import errno
+import gzip
+import hashlib
+import io
+import os
+import socket
+import struct
+import sys
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+from torchvision import datasets
+
+from cnnctl.data.download import data_root
+from cnnctl.data.sources.mnist import Mnist
+from cnnctl.errors import ExitCode, FaultError
+
+PARTS = ["images-idx3", "labels-idx1"]
+NAMES = [f"{stem}-{part}-ubyte" for stem in ("train", "t10k") for part in PARTS]
+
+
+def content(name):
+    if "images" in name:
+        return struct.pack(">4I", 0x803, 20, 28, 28) + bytes(20 * 28 * 28)
+    return struct.pack(">2I", 0x801, 20) + bytes(range(10)) * 2
+
+
+def fetch_all(_, folder):
+    for name in NAMES:
+        put(folder, name, content(name))
+
+
+def put(folder, name, what):
+    file = folder / "MNIST" / "raw" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(what)
+
+
+def files_below(folder):
+    return sorted(file.name for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*_, **__):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+
+
+def test_the_root_is_data_or_what_the_environment_says(monkeypatch):
+    monkeypatch.delenv("CNNCTL_DATA", raising=False)
+    assert data_root() == Path("data")
+    monkeypatch.setenv("CNNCTL_DATA", "/mnt/sets")
+    assert data_root() == Path("/mnt/sets")
+
+
+def test_without_a_network_the_fault_says_where_it_looked_and_what_would_do(tmp_path, no_network):
+    with pytest.raises(FaultError) as error:
+        Mnist().load("train", root=tmp_path)
+    assert error.value.exit_code is ExitCode.DATA
+    fault = error.value.faults[0]
+    assert str(tmp_path / "MNIST/raw/train-images-idx3-ubyte") in fault.message
+    assert "no route to host" in fault.message
+    assert "data.name=digits" in fault.cure
+    assert "CNNCTL_DATA" in fault.cure
+    assert "\n" not in fault.message
+
+
+def test_a_failed_download_leaves_nothing_behind(tmp_path, no_network):
+    with pytest.raises(FaultError):
+        Mnist().load("train", root=tmp_path)
+    assert files_below(tmp_path) == []
+
+
+def test_a_download_that_breaks_off_leaves_no_half_written_file(tmp_path, monkeypatch):
+    def break_off(_, folder):
+        put(folder, NAMES[0], content(NAMES[0]))
+        put(folder, NAMES[1], content(NAMES[1])[:-3])
+        raise ConnectionResetError(errno.ECONNRESET, "connection reset by peer")
+
+    monkeypatch.setattr(Mnist, "fetch", break_off)
+    with pytest.raises(FaultError, match="connection reset by peer"):
+        Mnist().load("train", root=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(Mnist, "fetch", fetch_all)
+    assert len(Mnist().load("train", root=tmp_path)) == 20
+
+
+def test_an_interrupted_download_leaves_no_half_written_file(tmp_path, monkeypatch):
+    def interrupt(_, folder):
+        put(folder, NAMES[0], b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Mnist, "fetch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        Mnist().load("train", root=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_load_downloads_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(Mnist, "fetch", fetch_all)
+    first = Mnist().load("train", root=tmp_path)
+    monkeypatch.setattr(Mnist, "fetch", None)
+    assert (first.inputs == Mnist().load("train", root=tmp_path).inputs).all()
+    assert files_below(tmp_path) == sorted(NAMES)
+
+
+def test_nothing_is_downloaded_unless_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Mnist, "fetch", None)
+    with pytest.raises(FaultError, match="mnist is not there"):
+        Mnist().load("train", root=tmp_path, download=False)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
+def test_a_root_that_is_read_only_is_a_storage_fault(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(FaultError, match="cannot write to") as error:
+        Mnist().load("train", root=tmp_path)
+    assert error.value.exit_code is ExitCode.STORAGE
+
+
+def test_a_root_that_is_a_file_is_a_storage_fault(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FaultError, match="cannot write to") as error:
+        Mnist().load("train", root=tmp_path / "file")
+    assert error.value.exit_code is ExitCode.STORAGE
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serves MNIST's archives, made small, and their MD5 sums to torchvision."""
+    archives = {f"{name}.gz": gzip.compress(content(name)) for name in NAMES}
+    sums = [(name, hashlib.md5(held).hexdigest()) for name, held in archives.items()]
+    monkeypatch.setattr(datasets.MNIST, "resources", sums)
+
+    class Response(io.BytesIO):
+        def __init__(self, url):
+            super().__init__(archives[url.rpartition("/")[2]])
+            self.url, self.length = url, len(self.getbuffer())
+            self.patience = socket.getdefaulttimeout()
+            timeouts.append(self.patience)
+
+    timeouts = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda request: Response(request.full_url))
+    return timeouts
+
+
+def test_torchvision_downloads_and_only_whole_files_are_kept(tmp_path, server):
+    samples = Mnist().load("test", root=tmp_path)
+    assert samples.targets.tolist() == [*range(10), *range(10)]
+    assert files_below(tmp_path) == sorted(NAMES)
+
+
+def test_a_silent_server_is_not_waited_for_without_end(tmp_path, server):
+    Mnist().load("test", root=tmp_path)
+    assert None not in server
+    assert socket.getdefaulttimeout() is None
+
+
+def test_the_bar_is_drawn_on_a_terminal_and_nowhere_else(tmp_path, server, capsys, monkeypatch):
+    Mnist().load("test", root=tmp_path / "log")
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()) == ("", [f"downloading mnist to {tmp_path / 'log'}"])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    Mnist().load("test", root=tmp_path / "terminal")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "100" in err

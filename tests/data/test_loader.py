@@ -1,0 +1,217 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnctl.data import sources
+from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.loader import (
+    Batches,
+    Resident,
+    evaluation_batches,
+    probabilities,
+    training_batches,
+)
+from cnnctl.data.normalization import Normalize, measure
+from cnnctl.data.preparation import prepare
+from cnnctl.data.samples import Samples
+
+assert sources
+
+CPU = torch.device("cpu")
+EVERYTHING = [
+    "horizontal_flip",
+    {"crop": 2},
+    {"affine": {"degrees": 20, "translate": [0.1, 0.1], "scale": [0.9, 1.1], "shear": 5}},
+    {"brightness": 0.2},
+    {"contrast": 0.2},
+    {"cutout": 3},
+    {"noise": 0.1},
+    {"mixup": {"alpha": 0.4, "p": 0.5}},
+    {"cutmix": 1.0},
+]
+
+
+def numbered(count=50, *, channels=3):
+    """Images (count, channels, 4, 5) of random bytes, whose targets are their numbers."""
+    images = torch.randint(0, 256, (count, channels, 4, 5), dtype=torch.uint8)
+    return Samples(images, torch.arange(count))
+
+
+def batches(samples=None, *, batch_size=8, augment=(), seed=0, drop_last=False, **options):
+    samples = samples or numbered()
+    return Batches(
+        Resident(samples, device=CPU, **options),
+        batch_size=batch_size,
+        drop_last=drop_last,
+        augment=[Augmentation.read(each) for each in augment],
+        classes=len(samples),
+        seed=seed,
+    )
+
+
+def targets_of(found):
+    return torch.cat([targets for _, targets in found]).tolist()
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 8, 50, 64, "all"])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_an_epoch_has_as_many_steps_as_it_says(batch_size, drop_last):
+    loader = batches(batch_size=batch_size, drop_last=drop_last)
+    sizes = [len(targets) for _, targets in loader.epoch(0)]
+    size = 50 if batch_size == "all" else batch_size
+    full, rest = [size] * (50 // size), [50 % size] if 50 % size and not drop_last else []
+    assert sizes == full + rest
+    assert len(loader) == len(sizes)
+    assert len(list(loader.epoch(0))) == len(sizes)
+
+
+def test_every_sample_comes_once_an_epoch():
+    assert sorted(targets_of(batches().epoch(3))) == list(range(50))
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    first, other_epoch = (targets_of(batches(seed=1).epoch(epoch)) for epoch in (0, 1))
+    other_seed = targets_of(batches(seed=2).epoch(0))
+    assert targets_of(batches(seed=1).epoch(0)) == first
+    assert len({tuple(first), tuple(other_epoch), tuple(other_seed), tuple(range(50))}) == 4
+
+
+def test_the_order_does_not_depend_on_what_else_was_drawn():
+    loader = batches()
+    first = targets_of(loader.epoch(0))
+    torch.rand(17)
+    list(loader.epoch(5))
+    assert targets_of(loader.epoch(0)) == first
+
+
+@pytest.mark.parametrize("start", [0, 1, 3, 6, 7])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_starting_late_gives_the_very_batches_of_a_whole_epoch(start, channels_last):
+    def loader():
+        torch.manual_seed(start)  # the global state must not matter
+        return batches(samples, augment=EVERYTHING, channels_last=channels_last)
+
+    samples = numbered()
+    whole = list(loader().epoch(2))[start:]
+    late = list(loader().epoch(2, start=start))
+    assert len(whole) == len(late) == 7 - start
+    for (inputs, targets), (late_inputs, late_targets) in zip(whole, late, strict=True):
+        assert torch.equal(inputs, late_inputs)
+        assert torch.equal(targets, late_targets)
+
+
+def test_every_epoch_and_step_is_augmented_anew():
+    same = Samples(torch.full((16, 1, 6, 6), 9, dtype=torch.uint8), torch.arange(16))
+    loader = batches(same, augment=[{"noise": 1.0}])
+    found = [inputs for epoch in (0, 1) for inputs, _ in loader.epoch(epoch)]
+    assert len({tuple(inputs.flatten().tolist()) for inputs in found}) == 4
+
+
+def test_batches_are_normalised_by_channel():
+    samples = numbered(500)
+    inputs, _ = next(batches(samples, batch_size="all", normalize=measure(samples.inputs)).epoch(0))
+    torch.testing.assert_close(inputs.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    std = inputs.std(dim=(0, 2, 3), correction=0)
+    torch.testing.assert_close(std, torch.ones(3), atol=1e-5, rtol=0)
+
+
+def test_vectors_are_normalised_by_feature():
+    samples = Samples(torch.randn(500, 2) * torch.tensor([3.0, 0.1]) + 7, torch.arange(500))
+    loader = batches(samples, batch_size="all", normalize=measure(samples.inputs))
+    inputs, _ = next(loader.epoch(0))
+    torch.testing.assert_close(inputs.mean(dim=0), torch.zeros(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(inputs.std(dim=0, correction=0), torch.ones(2), atol=1e-5, rtol=0)
+
+
+def test_a_pixel_is_normalised_as_in_torchvision():
+    samples = numbered(1)
+    mean, std = [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]
+    inputs, _ = next(batches(samples, normalize=Normalize(mean=mean, std=std)).in_order())
+    spread = [torch.tensor(numbers).view(3, 1, 1) for numbers in (mean, std)]
+    expected = (samples.inputs[0].double() / 255 - spread[0]) / spread[1]
+    torch.testing.assert_close(inputs[0].double(), expected, atol=1e-5, rtol=0)
+
+
+def test_without_normalisation_pixels_count_from_0_to_1_and_vectors_stay():
+    samples = numbered()
+    inputs, _ = next(batches(samples, batch_size="all").in_order())
+    torch.testing.assert_close(inputs, samples.inputs / 255)
+    vectors = Samples(torch.randn(9, 3), torch.arange(9))
+    assert torch.equal(next(batches(vectors, batch_size="all").in_order())[0], vectors.inputs)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_last_holds_the_same_pictures(channels):
+    samples = numbered(channels=channels)
+    options = {"normalize": measure(samples.inputs), "augment": ["horizontal_flip", {"crop": 1}]}
+    plain = list(batches(samples, **options).epoch(0))
+    last = list(batches(samples, channels_last=True, **options).epoch(0))
+    for (inputs, _), (other, _) in zip(plain, last, strict=True):
+        assert other.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(other, inputs)
+
+
+def test_vectors_have_no_channels_to_put_last():
+    vectors = Samples(torch.randn(9, 3), torch.arange(9))
+    inputs, _ = next(batches(vectors, batch_size=9, channels_last=True).in_order())
+    assert torch.equal(inputs, vectors.inputs)
+
+
+def test_in_order_all_samples_come_as_they_are_stored():
+    samples = numbered()
+    loader = batches(samples, augment=EVERYTHING, drop_last=True)
+    found = list(loader.in_order(batch_size=20))
+    assert [len(targets) for _, targets in found] == [20, 20, 10]
+    assert targets_of(found) == list(range(50))
+    torch.testing.assert_close(torch.cat([inputs for inputs, _ in found]), samples.inputs / 255)
+    assert [len(targets) for _, targets in loader.in_order()] == [8] * 6 + [2]
+
+
+def test_shifted_in_pixels_are_black_before_normalisation():
+    white = Samples(torch.full((200, 3, 6, 6), 255, dtype=torch.uint8), torch.arange(200))
+    normalize = Normalize(mean=[0.5, 0.25, 0.1], std=[0.5, 0.2, 0.1])
+    loader = batches(white, normalize=normalize, augment=[{"crop": 3}], batch_size="all")
+    inputs, _ = next(loader.epoch(0))
+    for channel, (black, bright) in enumerate([(-1, 1), (-1.25, 3.75), (-1, 9)]):
+        values = inputs[:, channel].flatten()
+        assert torch.unique(values.mul(1000).round() / 1000).tolist() == [black, bright]
+
+
+def test_mixing_makes_probabilities_of_classes():
+    loader = batches(augment=[{"mixup": {"p": 0.0}}])
+    for _, targets in loader.epoch(0):
+        assert targets.shape[1] == 50
+        assert set(targets.flatten().tolist()) == {0.0, 1.0}
+    found = torch.cat([targets for _, targets in loader.epoch(0)]).argmax(dim=1)
+    assert found.tolist() == targets_of(batches().epoch(0))
+
+
+def test_probabilities_are_those_of_torch():
+    classes = torch.tensor([2, 0, 1, 2])
+    expected = torch.nn.functional.one_hot(classes, 3).float()
+    assert torch.equal(probabilities(classes, classes=3), expected)
+
+
+def test_target_values_come_normalised():
+    values = Samples(torch.randn(40, 2), torch.randn(40, 1) * 50 + 200)
+    normalize = measure(values.targets)
+    loader = batches(values, batch_size="all", normalize_targets=normalize)
+    _, targets = next(loader.in_order())
+    assert targets.mean().item() == pytest.approx(0, abs=1e-5)
+    torch.testing.assert_close(normalize.undo(targets), values.targets)
+
+
+@pytest.mark.parametrize("kind", ["digits", "spirals", "diabetes"])
+def test_a_prepared_data_set_becomes_batches(kind):
+    data = prepare(DataSet.read({"name": kind, "batch_size": 32}), seed=0, root=Path("none"))
+    train = training_batches(data, seed=0, device=CPU)
+    inputs, targets = next(train.epoch(0))
+    assert inputs.shape == (32, *data.data.describe().shape)
+    assert len(train) == -(-len(data.splits.train) // 32)
+    test = evaluation_batches(data, data.splits.test, device=CPU)
+    found = torch.cat([targets for _, targets in test.in_order()])
+    in_own_units = data.normalize_targets.undo(found) if kind == "diabetes" else found
+    torch.testing.assert_close(in_own_units, data.splits.test.targets)
+    assert targets.dtype == data.splits.test.targets.dtype

@@ -1,0 +1,61 @@
+"""An experiment with everything switched on that has a state, and how runs are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnctl.checkpoint import Checkpoint, load
+
+EVERYTHING = """\
+# augmentation, mixing, dropout, batch norm, averages, warm-up, accumulation, early stopping
+seed: 3
+data:
+  name: digits
+  size: 16
+  batch_size: 32
+  augment: [{crop: {padding: 1}}, {noise: 0.1}, {mixup: {alpha: 0.2}}]
+model:
+  layers:
+    - conv: {out_channels: 8, kernel_size: 3, padding: 1, bias: false}
+    - batch_norm
+    - relu
+    - max_pool: 2
+    - dropout: 0.2
+    - conv: {out_channels: 16, kernel_size: 3}
+    - relu
+    - flatten
+    - linear: classes
+optimizer: {name: sgd, lr: 0.1, momentum: 0.9}
+scheduler: {name: cosine, warmup: 1}
+regularization: {ema: 0.95, early_stopping: 3, clip_norm: 1.0, l2: 0.0001}
+train: {epochs: 6, accumulate: 2, checkpoint_every: 2}
+"""
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Path:
+    """An experiment whose state has every part there is."""
+    path = tmp_path / "everything.yaml"
+    path.write_text(EVERYTHING, encoding="utf-8")
+    return path
+
+
+def last(run: Path) -> Checkpoint:
+    """The checkpoint that a run is resumed from."""
+    return load(run / "checkpoints" / "last.safetensors")
+
+
+def best(run: Path) -> Checkpoint:
+    """The best checkpoint of a run."""
+    return load(run / "checkpoints" / "best.safetensors")
+
+
+def assert_same_state(one: Checkpoint, other: Checkpoint) -> None:
+    """Both hold the same tensors, bit for bit, and the same counters."""
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+    assert one.document == other.document

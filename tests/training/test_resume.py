@@ -1,0 +1,217 @@
+"""A run that is stopped or killed and resumed ends with the same bits as one left alone."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli, command, environment, rows_of
+from tests.training.conftest import EVERYTHING, assert_same_state, best, last
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of `everything` that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "everything.yaml").write_text(EVERYTHING, encoding="utf-8")
+    done = subprocess.run(
+        command("train", "everything.yaml"), cwd=folder, env=environment(), check=False
+    )
+    assert done.returncode == 0
+    return folder / "runs" / "everything"
+
+
+def start(config: Path, *more: str) -> Process:
+    return subprocess.Popen(
+        command("train", config.name, *more),
+        cwd=config.parent,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_until(happened: Callable[[], bool], process: Process) -> bool:
+    """Wait for something, without a sleep that could miss it; false if the process ended first."""
+    while not happened():
+        if process.poll() is not None:
+            return False
+    return True
+
+
+def stamp(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def assert_same_run(run: Path, alone: Path) -> None:
+    assert_same_state(last(run), last(alone))
+    assert_same_state(best(run), best(alone))
+    assert rows_of(run) == rows_of(alone)
+
+
+def kill_again_and_again(
+    config: Path, kills: int, draw: random.Random, *, in_saves: bool = False
+) -> tuple[int, int]:
+    """Start or resume, kill at a random moment, and so on; how many kills, how many in a save."""
+    run = config.parent / "runs" / config.stem
+    checkpoint = run / "checkpoints" / "last.safetensors"
+    writing = checkpoint.with_name(".last.safetensors.writing")
+    killed = in_save = 0
+    while killed < kills:
+        before = stamp(checkpoint)
+        process = start(config, *(["--resume"] if before else []))
+        # once it has saved something new, the training is under way
+        if not wait_until(lambda: stamp(checkpoint) != before, process):
+            break
+        if in_saves and killed % 2:
+            wait_until(writing.exists, process)
+        else:
+            time.sleep(draw.uniform(0, 0.1))
+        process.kill()
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        in_save += writing.exists()
+    return killed, in_save
+
+
+def finish(config: Path) -> None:
+    process = start(config, "--resume")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+
+
+def test_a_killed_run_resumes_to_the_same_bits(everything: Path, alone: Path) -> None:
+    killed, _ = kill_again_and_again(everything, 2, random.Random(0))
+    assert killed == 2
+    finish(everything)
+    assert_same_run(everything.parent / "runs" / "everything", alone)
+
+
+@pytest.mark.long
+def test_twenty_kills_some_within_a_save_change_nothing(everything: Path) -> None:
+    longer = EVERYTHING.replace("epochs: 6", "epochs: 30").replace("stopping: 3", "stopping: 30")
+    everything.write_text(longer, encoding="utf-8")
+    killed, in_save = kill_again_and_again(everything, 20, random.Random(1), in_saves=True)
+    assert killed == 20
+    assert in_save >= 3
+    finish(everything)
+    undisturbed = everything.with_name("undisturbed.yaml")
+    undisturbed.write_text("name: everything\n" + longer, encoding="utf-8")
+    process = start(undisturbed, "--runs", "others")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert_same_run(
+        everything.parent / "runs" / "everything", everything.parent / "others" / "everything"
+    )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_saves_says_how_to_go_on_and_does(
+    everything: Path, alone: Path, number: signal.Signals, code: int
+) -> None:
+    run = everything.parent / "runs" / "everything"
+    process = start(everything)
+    assert wait_until((run / "metrics.jsonl").exists, process)
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == code, output
+    assert "to go on: cnnctl train --resume runs/everything" in output
+    assert "Traceback" not in output
+    process = start(everything, "--resume", "runs/everything")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "going on after" in output
+    assert_same_run(run, alone)
+
+
+def test_a_second_signal_stops_at_once(everything: Path) -> None:
+    slow = EVERYTHING.replace("batch_size: 32", "batch_size: all").replace("size: 16", "size: 128")
+    everything.write_text(slow.replace("accumulate: 2", "accumulate: 1"), encoding="utf-8")
+    process = start(everything)
+    last_file = everything.parent / "runs" / "everything" / "checkpoints" / "last.safetensors"
+    assert wait_until(last_file.exists, process)
+    saved = stamp(last_file)
+    for _ in range(2):
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+    output, _ = process.communicate()
+    assert process.returncode == 130, output
+    assert stamp(last_file) == saved
+    assert last(last_file.parents[1])
+
+
+def test_a_finished_run_is_not_trained_again(cli: Cli, tiny: Path) -> None:
+    assert cli("train", tiny).returncode == 0
+    before = last(tiny.parent / "runs" / "tiny")
+    again = cli("train", tiny, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert "nothing is left to do" in again.stdout
+    assert_same_state(last(tiny.parent / "runs" / "tiny"), before)
+
+
+def test_more_epochs_may_be_asked_for(cli: Cli, tiny: Path) -> None:
+    cli("train", tiny)
+    longer = cli("train", tiny, "train.epochs=4", "--resume")
+    assert longer.returncode == 0, longer.stderr
+    unbroken = cli("train", tiny, "train.epochs=4", "--runs", "others")
+    assert unbroken.returncode == 0
+    # a constant learning rate does not ask how long the run is
+    one, other = last(tiny.parent / "runs" / "tiny"), last(tiny.parent / "others" / "tiny")
+    assert_same_state(one, other)
+    assert [row["epoch"] for row in rows_of(tiny.parent / "runs" / "tiny")] == [1, 2, 3, 4]
+
+
+def test_what_may_not_change_is_refused_with_the_difference(cli: Cli, tiny: Path) -> None:
+    cli("train", tiny)
+    refused = cli("train", tiny, "optimizer.lr=0.2", "data.batch_size=64", "--resume")
+    assert refused.returncode == 4
+    assert "optimizer.lr: is 0.2 now, but the run has 0.1" in refused.stderr
+    assert "data.batch_size: is 64 now, but the run has 128" in refused.stderr
+
+
+def test_overrides_go_with_a_run_folder_alone(cli: Cli, tiny: Path) -> None:
+    cli("train", tiny)
+    longer = cli("train", "--resume", "runs/tiny", "train.epochs=3")
+    assert longer.returncode == 0, longer.stderr
+    assert len(rows_of(tiny.parent / "runs" / "tiny")) == 3
+
+
+def test_the_newest_run_of_the_name_is_resumed(cli: Cli, tiny: Path) -> None:
+    for _ in range(2):
+        cli("train", tiny)
+    resumed = cli("train", tiny, "--resume", "train.epochs=3")
+    assert "runs/tiny-2" in resumed.stdout
+    assert len(rows_of(tiny.parent / "runs" / "tiny-2")) == 3
+    assert len(rows_of(tiny.parent / "runs" / "tiny")) == 2
+
+
+def test_nothing_to_resume_is_said(cli: Cli, tiny: Path) -> None:
+    refused = cli("train", tiny, "--resume")
+    assert refused.returncode == 4
+    assert "no run to resume" in refused.stderr
+    refused = cli("train", "--resume")
+    assert refused.returncode == 4
+    assert "resume what?" in refused.stderr
+
+
+def test_a_checkpoint_of_weights_alone_is_not_resumed(cli: Cli, tiny: Path) -> None:
+    cli("train", tiny)
+    refused = cli("train", "--resume", "runs/tiny/checkpoints/best.safetensors")
+    assert refused.returncode == 4
+    assert "last.safetensors" in refused.stderr
+
+
+def test_another_thread_count_is_taken_and_said(cli: Cli, tiny: Path) -> None:
+    cli("train", tiny, "train.threads=1")
+    resumed = cli("train", "--resume", "runs/tiny", "train.threads=2", "train.epochs=3")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "not bit for bit as an unbroken run: changed train.threads" in resumed.stdout
