@@ -91,7 +91,9 @@ def _rectified_output(experiment: Experiment, plan: Plan) -> Advice:
 
 def _bounded_output(experiment: Experiment, plan: Plan) -> Advice:
     last, is_regression = _last(plan), not experiment.data.describe().is_classification
-    is_free = is_regression or experiment.loss.outputs == "logits"
+    # values that are not normalised may well lie within the bounds
+    is_spread = getattr(experiment.data, "normalize_targets", None) is not None
+    is_free = is_spread if is_regression else experiment.loss.outputs == "logits"
     kinds = TANH_LIKE | SHARES if is_regression else TANH_LIKE
     if is_free and last.layer.kind in kinds:
         message = f"{last.layer.kind} at the output lets nothing beyond its bounds be predicted"

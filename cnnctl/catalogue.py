@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterable
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from annotated_types import MaxLen, MinLen
 from pydantic.fields import FieldInfo
 from rich.table import Table
 
@@ -85,9 +86,9 @@ def about(kind: type[Choice]) -> str:
 def example(kind: type[Choice]) -> str:
     """The shortest way to write a kind."""
     required = [name for name, info in kind.model_fields.items() if info.is_required()]
-    if not required:
+    if kind.stands_alone():
         return f"- {kind.kind}" if kind.item else kind.kind
-    if kind.item and required == [kind.short]:
+    if kind.item and set(required) <= {kind.short}:
         return f"- {kind.kind}: {kind.short.upper()}"
     options = ", ".join(f"{name}: …" for name in required)
     return f"- {kind.kind}: {{{options}}}" if kind.item else f"{{name: {kind.kind}, {options}}}"
@@ -115,8 +116,8 @@ def _alternatives(annotation: Any) -> Iterable[str]:
         return [name for part in arguments for name in _alternatives(part)]
     if origin is Literal:
         return [str(value) for value in arguments]
-    if hasattr(annotation, "__metadata__"):
-        return _alternatives(arguments[0])
+    if origin is Annotated:
+        return _sized(arguments[0], arguments[1:]) or _alternatives(arguments[0])
     if origin is tuple:
         words = ["…" if part is Ellipsis else type_name(part) for part in arguments]
         return [f"[{', '.join(words)}]"]
@@ -127,6 +128,17 @@ def _alternatives(annotation: Any) -> Iterable[str]:
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         return [f"{{{', '.join(annotation.model_fields)}}}"]
     return [_WORDS.get(annotation, str(annotation))]
+
+
+def _sized(annotation: Any, metadata: Iterable[Any]) -> list[str]:
+    """`[integer, integer]` for a list that must have two; nothing if its length is free."""
+    fields = (data for data in metadata if isinstance(data, FieldInfo))
+    bounds = [bound for field in fields for bound in field.metadata]
+    least = {bound.min_length for bound in bounds if isinstance(bound, MinLen)}
+    most = {bound.max_length for bound in bounds if isinstance(bound, MaxLen)}
+    if get_origin(annotation) is not tuple or least != most or not least:
+        return []
+    return [f"[{', '.join([type_name(get_args(annotation)[0])] * least.pop())}]"]
 
 
 def render_family(family: type[Choice]) -> Table:

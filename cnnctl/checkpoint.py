@@ -82,7 +82,7 @@ def load(path: Path) -> Checkpoint:
         raise checkpoint_fault(reason, cure="check the path", place=str(path)) from None
     try:
         return _parse(content, path)
-    except (SafetensorError, ValueError, KeyError, TypeError):
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _damaged(content, path) from None
 
 

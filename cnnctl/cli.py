@@ -7,6 +7,7 @@ import pkgutil
 import signal
 import sys
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 
@@ -45,7 +46,7 @@ def spell_out_resume(arguments: list[str]) -> list[str]:
     A run is a folder or a checkpoint: an option, an override and a YAML file are not.
     """
     spelled = []
-    for argument, after in zip(arguments, [*arguments[1:], "--"], strict=True):
+    for argument, after in pairwise([*arguments, "--"]):
         is_alone = after.startswith("-") or "=" in after or Path(after).suffix in (".yaml", ".yml")
         spelled.append("--resume=" if argument == "--resume" and is_alone else argument)
     return spelled

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
-from cnnctl.errors import config_fault
+from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
+
+NAMED = r"cpu|cuda(:[0-9]{1,2})?"
+"""How a device is named, `auto` aside."""
 
 
 def pick_device(name: str) -> torch.device:
     """`auto` is the first GPU, or the CPU where there is none.
 
     Raises:
-        FaultError: a GPU is asked for that is not there.
+        FaultError: it is no device, or a GPU that is not there.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(NAMED, name):
+        raise config_fault(f"{name} is no device", cure="write auto, cpu, cuda or cuda:1")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         message = f"no {name} here; torch sees {torch.cuda.device_count()} GPUs"
-        raise config_fault(message, cure="use auto or cpu", path=("train", "device"))
+        raise config_fault(message, cure="use cpu")
     return device
 
 
@@ -52,14 +59,35 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     return nullcontext()
 
 
-def synchronize(device: torch.device) -> None:
-    """Wait for everything that was sent to the device."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def describe_device(device: torch.device) -> str:
     """The device as people call it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+@contextmanager
+def memory_faults(device: torch.device, *, batch_size: str) -> Iterator[None]:
+    """Turn what is raised when memory runs out into a fault with exit code 8.
+
+    batch_size: the option that sets it and its value, like `data.batch_size=64`.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        option = batch_size.partition("=")[0]
+        fault = Fault(
+            message=f"out of memory on {device} with {batch_size}",
+            cure=f"use a smaller {option}, smaller images or a smaller network",
+        )
+        raise FaultError(fault, exit_code=ExitCode.OUT_OF_MEMORY) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that no memory was left; the CPU's allocator has no type of its own."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)

@@ -8,17 +8,20 @@ from pathlib import Path
 
 from cnnctl import checkpoint as checkpoints
 from cnnctl.checkpoint import Checkpoint
-from cnnctl.config.source import Place, from_plain
+from cnnctl.config.source import Node, Place, from_plain
 from cnnctl.config.validation import validate
-from cnnctl.errors import ExitCode, FaultError, config_fault
+from cnnctl.errors import ExitCode, FaultError, checkpoint_fault, config_fault
 from cnnctl.experiment import Experiment, Loaded, check, load
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import find_checkpoint
 
+WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
+"""Suffixes of files with weights; only the first is read, the others get their own words."""
+
 
 def is_checkpoint(source: Path) -> bool:
     """Whether a path means trained weights rather than a configuration."""
-    return source.is_dir() or source.suffix == ".safetensors"
+    return source.is_dir() or source.suffix in WEIGHTS
 
 
 def open_experiment(
@@ -41,8 +44,12 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
     """A checkpoint, or the best one of a run folder, and its experiment.
 
     Raises:
-        FaultError: it is not there, damaged, or needs plugins that were not named (exit code 4).
+        FaultError: it is not there, a YAML file, damaged, or needs plugins that were not named
+            (exit code 4).
     """
+    if source.suffix in (".yaml", ".yml"):
+        cure = f"cnnctl train {source} trains it; name the run folder then"
+        raise checkpoint_fault("is a configuration, without weights", cure=cure, place=str(source))
     path = find_checkpoint(source)
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)
@@ -55,15 +62,21 @@ def read_experiment(checkpoint: Checkpoint, *, place: str) -> Loaded:
     Raises:
         FaultError: this cnnctl does not know all of its kinds or options (exit code 4).
     """
-    plain = checkpoint.document["experiment"]
+    plain = checkpoint.document.get("experiment")
     node = from_plain(plain, Place(place))
     try:
         experiment = validate(Experiment, node)
         plan, description = check(experiment)
     except FaultError as error:
-        cure = "update cnnctl"
-        if plain.get("plugins"):
-            cure = f"it was trained with {', '.join(plain['plugins'])}; add --plugin FILE for each"
+        cure = _cure(node.child("plugins"))
         faults = (replace(fault, place=place, cure=cure) for fault in error.faults)
         raise FaultError(*faults, exit_code=ExitCode.CHECKPOINT) from None
     return Loaded(experiment, node, plan, description)
+
+
+def _cure(plugins: Node | None) -> str:
+    """What to do about a checkpoint that cannot be understood."""
+    names = [str(item.value) for item in plugins.children()] if plugins else []
+    if names:
+        return f"it was trained with {', '.join(names)}; add --plugin FILE for each"
+    return "update cnnctl"

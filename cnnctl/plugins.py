@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from cnnctl.errors import Fault, FaultError, config_fault
+from cnnctl.errors import Fault, FaultError, config_fault, under
 
-_loaded: set[Path] = set()
+_loaded: dict[Path, FaultError | None] = {}
+"""The files that have been run, and what came of those that failed."""
 
 
 def load_plugins(paths: Iterable[Path]) -> None:
@@ -25,26 +26,42 @@ def load_plugins(paths: Iterable[Path]) -> None:
     """
     faults: list[Fault] = []
     for index, path in enumerate(paths):
-        try:
-            _load(path.resolve(), at=("plugins", index))
-        except FaultError as error:
-            faults += error.faults
+        error = _load(path)
+        if error is not None:
+            faults += under(("plugins", index), error).faults
     if faults:
         raise FaultError(*faults)
 
 
-def _load(path: Path, *, at: tuple[str | int, ...]) -> None:
-    if path in _loaded:
-        return
-    name = f"cnnctl_plugin_{path.stem}"
-    spec = spec_from_file_location(name, path) if path.suffix == ".py" else None
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise config_fault(f"no Python file at {path}", cure="check the path", path=at)
+def _load(path: Path) -> FaultError | None:
+    if path.suffix != ".py" or not path.is_file():
+        return config_fault(f"no Python file at {path}", cure="check the path")
+    path = path.resolve()
+    if path not in _loaded:
+        _loaded[path] = _run(path)
+    return _loaded[path]
+
+
+def _run(path: Path) -> FaultError | None:
+    # the number keeps two files of one name apart
+    name = f"cnnctl_plugin_{len(_loaded)}_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    assert spec and spec.loader  # as every .py file has
+    # pydantic looks up a class's module to resolve its annotations
     module = sys.modules[name] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's own code raises
-        line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        message = f"{path.name} failed at line {line}: {type(error).__name__}: {error}"
-        raise config_fault(message, cure=f"run `python {path}` to see more", path=at) from error
-    _loaded.add(path)
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
+        reason = " ".join(str(error).split())
+        message = f"{path.name} failed{_line(error, path)}: {type(error).__name__}: {reason}"
+        return config_fault(message, cure=f"run `python {path}` to see more")
+    return None
+
+
+def _line(error: BaseException, path: Path) -> str:
+    """The plugin's own line that led to an error, as far as it is known."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f" at line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f" at line {lines[-1]}" if lines else ""

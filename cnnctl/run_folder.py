@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import os
+import shutil
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ class RunFolder:
 
     path: Path
     _lock: FileLock = field(compare=False, repr=False)
+    _is_new: bool = field(default=False, compare=False, repr=False)
 
     @property
     def last(self) -> Path:
@@ -69,6 +72,8 @@ class RunFolder:
         """Add the line of one epoch."""
         with storing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # the checkpoint that comes next must not outlive it
 
     def read_metrics(self) -> list[Row]:
         """The lines so far; one that a crash cut short is left out."""
@@ -85,7 +90,9 @@ class RunFolder:
         write_atomically(self.metrics, text.encode())
 
     def close(self) -> None:
-        """Let others write here."""
+        """Let others write here; a new folder that no training began in is taken away."""
+        if self._is_new and not self.last.exists():
+            shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
 
@@ -106,7 +113,7 @@ def create(runs: Path, name: str) -> RunFolder:
             except FileExistsError:
                 number += 1
         (path / "checkpoints").mkdir()
-    return reopen(path)
+    return replace(reopen(path), _is_new=True)
 
 
 def reopen(path: Path) -> RunFolder:

@@ -17,6 +17,8 @@ _CURES = {
     errno.EROFS: "the disk is read-only; name another with --runs",
     errno.EACCES: "check who owns the folder, or name another with --runs",
     errno.EPERM: "check who owns the folder, or name another with --runs",
+    errno.EEXIST: "a file is in its place; name a folder with --runs",
+    errno.ENOTDIR: "a file is in its place; name a folder with --runs",
 }
 
 

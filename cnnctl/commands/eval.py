@@ -25,7 +25,9 @@ def evaluate(
         Path, typer.Argument(help="A run folder or a checkpoint.", show_default=False)
     ],
     split: Annotated[Split, typer.Option(help="The split to measure on.")] = Split.TEST,
-    batch_size: Annotated[int, typer.Option(help="Samples at a time.", min=1)] = 1000,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Samples at a time: 1000 if left out, or what fits.", min=1)
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto.")] = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,

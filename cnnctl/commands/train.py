@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -57,15 +56,9 @@ def train(
         outcome = run_recipe(start, data_root=data or data_root(), console=console)
     finally:
         start.folder.close()
-    conclude(console, outcome, command_to_resume(start.folder.path, data))
+    conclude(console, outcome, data=data)
     if outcome.stopped_by is not None:
         raise typer.Exit(128 + outcome.stopped_by)
-
-
-def command_to_resume(folder: Path, data: Path | None) -> str:
-    """What to type to go on with a run."""
-    words = ["cnnctl", "train", "--resume", str(folder)]
-    return shlex.join([*words, "--data", str(data)] if data else words)
 
 
 def split_arguments(given: list[str]) -> tuple[Path | None, list[str]]:

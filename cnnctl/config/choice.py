@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -114,7 +120,8 @@ class Choice(Spec):
             return value, None
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             return value["name"], {k: v for k, v in value.items() if k != "name"}
-        cure = f"write {{name: …}}; known: {', '.join(cls.kinds)}"
+        form = "add name: …" if isinstance(value, dict) else "write {name: …}"
+        cure = f"{form}; known: {', '.join(cls.kinds)}"
         raise _refusal("no_name", f"{cls.noun(a=True)} needs its name", cure)
 
     @classmethod
@@ -158,6 +165,15 @@ class Choice(Spec):
 
     def _is_absent(self, name: str, value: Any) -> bool:
         return value is None and type(self).model_fields[name].default is None
+
+    @classmethod
+    def stands_alone(cls) -> bool:
+        """Whether the kind can be written without options."""
+        try:
+            cls.model_validate({})
+        except ValidationError:
+            return False
+        return True
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:

@@ -10,7 +10,7 @@ from cnnctl.errors import Fault, Path
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a key or a value was written: a line and column of a file, both from 1."""
 
@@ -71,10 +71,10 @@ def follow(root: Node, path: Path) -> tuple[Node, Path]:
     return node, ()
 
 
-def locate(root: Node, fault: Fault) -> str:
+def locate(root: Node, fault: Fault) -> Place:
     """The place of a fault: of its key, of its value, or of the nearest thing around it."""
     node, rest = follow(root, fault.path)
-    return str(node.key_place if fault.at_key and not rest and node.key_place else node.place)
+    return node.key_place if fault.at_key and not rest and node.key_place else node.place
 
 
 def from_plain(data: Any, place: Place) -> Node:

@@ -7,6 +7,7 @@ the events are composed into nodes here, checked on the way, and read by the rul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,11 @@ from yaml.reader import ReaderError
 
 from cnnctl.config.nodes import Node, Place, Scalar
 from cnnctl.config.scalars import read_scalar
+from cnnctl.config.wording import show
 from cnnctl.errors import Fault, FaultError
+
+_NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
+"""What escapes can write, and no file name and no UTF-8 can hold."""
 
 MAX_DEPTH = 64
 MAX_NODES = 20_000
@@ -38,10 +43,10 @@ def parse(text: str, *, origin: str, layer: int = 0) -> Node:
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, origin) from None
     except (ValueError, OverflowError):
-        # what PyYAML lets through of an escape beyond Unicode and of an endless version number
+        # what PyYAML lets through of escapes beyond Unicode, and of version numbers without end
         mark = parser.get_mark()
         place = Place(origin, mark.line + 1, mark.column + 1)
-        message, cure = "is not YAML: a number that is too large", "use a smaller one"
+        message, cure = "is not YAML: an escape that is no character", "write the character itself"
         raise _fault(place, message, cure) from None
 
 
@@ -60,14 +65,18 @@ _CURES = {
     r"'\t'": "indent with spaces; YAML takes no tabs",
     "mapping values are not allowed": "check the indentation, or quote a text that holds ': '",
     "could not find expected ':'": "write `key: value`, with a colon and a space",
-    "<block end>": "align the line with those that it belongs to",
-    "end of stream": "close the bracket or the quote",
+    "the indentation fits no line above": "align the line with those that it belongs to",
+    "end of stream": "close the quote",
+    "<stream end>": "close the bracket",
     "cannot start any token": "put quotes around the text",
 }
+"""What to do about the problems that PyYAML names most."""
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> FaultError:
     problem = error.problem or error.context or "it cannot be read"
+    if "<block end>" in problem:
+        problem = "the indentation fits no line above"
     mark, start = error.problem_mark or error.context_mark, error.context_mark
     if mark and start and start.line < mark.line:
         problem += f", {error.context} that begins at line {start.line + 1}"
@@ -125,7 +134,8 @@ class _Composer:
     def refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
             cure = "write the value alone; quote it to make it a text"
-            raise self.fault(event, f"tags are not taken: {event.tag}", cure)
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise self.fault(event, f"tags are not taken: {show(tag)}", cure)
 
     def scalar(self, event: Any) -> Scalar:
         is_unquoted = event.implicit[0]
@@ -136,10 +146,11 @@ class _Composer:
             raise self.fault(event, f"cannot be read: {error}", cure) from None
 
     def text(self, event: Any) -> str:
-        if any("\ud800" <= character <= "\udfff" for character in event.value):
-            message = "holds half of a character (\\ud800 to \\udfff)"
+        text = str(event.value)
+        if _NO_CHARACTER.search(text):
+            message = "holds a zero byte or half of a character (\\0, \\ud800 to \\udfff)"
             raise self.fault(event, message, "write the character itself")
-        return str(event.value)
+        return text
 
     def items(self, parent: Node, depth: int) -> list[Node]:
         items: list[Node] = []

@@ -14,12 +14,32 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema(root: type[Spec], *, title: str) -> dict[str, Any]:
-    """The schema of `root`, with a definition for every kind that it can hold."""
+    """The schema of a file that holds `root`, with a definition for every kind that it can hold."""
     definitions: dict[str, Any] = {}
     top = _flatten(root.model_json_schema(), definitions)
     for family in Choice.families.values():
         definitions[family.family] = {"anyOf": _branches(family, definitions)}
-    return {"$schema": DIALECT, "title": title, **top, "$defs": dict(sorted(definitions.items()))}
+    return {
+        "$schema": DIALECT,
+        "title": title,
+        "anyOf": [top, _over_a_base(top)],
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _over_a_base(top: dict[str, Any]) -> dict[str, Any]:
+    """A file with `base:`, where any part may be missing: what it says depends on another file."""
+    base = {"type": "string", "description": "The YAML file that this one is laid over."}
+    helps = {
+        name: {key: value for key, value in section.items() if key == "description"}
+        for name, section in top["properties"].items()
+    }
+    return {
+        "type": "object",
+        "properties": {"base": base, **helps},
+        "required": ["base"],
+        "additionalProperties": False,
+    }
 
 
 def _flatten(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +62,7 @@ def _point(schema: Any) -> Any:
 
 
 def _branches(family: type[Choice], definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    alone = [kind for kind, member in family.kinds.items() if not _required(member)]
+    alone = [kind for kind, member in family.kinds.items() if member.stands_alone()]
     names = {"type": "string", "enum": alone}
     sections = []
     for kind, member in family.kinds.items():
@@ -53,10 +73,6 @@ def _branches(family: type[Choice], definitions: dict[str, Any]) -> list[dict[st
     return [names, *sections] if alone else sections
 
 
-def _required(member: type[Choice]) -> list[str]:
-    return [name for name, info in member.model_fields.items() if info.is_required()]
-
-
 def _section_form(member: type[Choice], options: dict[str, Any]) -> dict[str, Any]:
     properties = {"name": {"const": member.kind}, **options.get("properties", {})}
     required = ["name", *options.get("required", [])]
@@ -64,15 +80,15 @@ def _section_form(member: type[Choice], options: dict[str, Any]) -> dict[str, An
 
 
 def _item_form(member: type[Choice], options: dict[str, Any]) -> dict[str, Any]:
-    value = options
+    forms = [options]
     if member.short:
-        value = {"anyOf": [options, options["properties"][member.short]]}
-    elif not _required(member):
-        value = {"anyOf": [options, {"type": "null"}]}
+        forms.append(options["properties"][member.short])
+    if member.stands_alone():
+        forms.append({"type": "null"})
     return {
         "type": "object",
         "description": options.get("description", ""),
-        "properties": {member.kind: value},
+        "properties": {member.kind: {"anyOf": forms}},
         "required": [member.kind],
         "additionalProperties": False,
     }

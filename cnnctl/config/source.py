@@ -43,8 +43,6 @@ def _read_bytes(path: FilePath) -> bytes:
     except OSError as error:
         cure = "check the path, and who may read it"
         raise _fault(str(path), f"cannot be read: {error.strerror}", cure) from None
-    except ValueError:  # a path with a zero byte
-        raise _fault(repr(str(path)), "is no path", "check the path") from None
 
 
 def _fault(place: str | Place, message: str, cure: str) -> FaultError:
@@ -54,9 +52,9 @@ def _fault(place: str | Place, message: str, cure: str) -> FaultError:
 def _similar_files(path: FilePath) -> str:
     from difflib import get_close_matches
 
-    names = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, names, n=1)
-    return f"did you mean {path.parent / close[0]}?" if close else "check the path"
+    there = {p.stem: p for p in path.parent.glob("*.y*ml")} if path.parent.is_dir() else {}
+    close = get_close_matches(path.stem, there, n=1)
+    return f"did you mean {there[close[0]]}?" if close else "check the path"
 
 
 def read_source(path: FilePath) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -37,14 +38,14 @@ def validate(spec: type[SpecType], root: Node) -> SpecType:
 
 def _drop_outranked(root: Node, detail: ErrorDetails) -> bool:
     """Take an unknown option out that lies in a lower source than its kind; whether it did."""
-    path, node, _ = find(root, detail["loc"])
-    parent, _ = follow(root, path[:-1])
+    spot = find(root, detail["loc"])
+    parent, _ = follow(root, spot.path[:-1])
     if detail["type"] != "extra_forbidden" or not isinstance(parent.value, dict):
         return False
     name = parent.child("name")
-    if name is None or node.layer >= name.layer:
+    if name is None or spot.node.layer >= name.layer:
         return False
-    del parent.value[str(path[-1])]
+    del parent.value[str(spot.path[-1])]
     return True
 
 
@@ -55,6 +56,18 @@ class Spot(NamedTuple):
     node: Node
     missing: str | int | None = None
     """The step that is not there below the node, if the error is that."""
+    union: Path = ()
+    """Where the union is that the error is of, if it is of one …"""
+    branch: str | int = ""
+    """… and pydantic's name for the branch."""
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the error is of something below a union, not of the whole."""
+        return self.branch != "" and _is_below(self.path, self.union)
+
+
+Found = tuple[Spot, ErrorDetails]
 
 
 def find(root: Node, loc: Path) -> Spot:
@@ -63,21 +76,23 @@ def find(root: Node, loc: Path) -> Spot:
     for position, step in enumerate(loc):
         if is_item and isinstance(spot.node.value, dict) and len(spot.node.value) == 1:
             kind, options = next(iter(spot.node.value.items()))
-            spot = Spot((*spot.path, kind), options)
+            spot = spot._replace(path=(*spot.path, kind), node=options)
         below = spot.node.child(step)
         if below is not None:
             is_item = isinstance(spot.node.value, list)
-            spot = Spot((*spot.path, step), below)
+            spot = spot._replace(path=(*spot.path, step), node=below)
         elif position == len(loc) - 1:
             spot = spot._replace(missing=step)
+        else:
+            spot = spot._replace(union=spot.path, branch=step)
     return spot
 
 
 def explain(details: Iterable[ErrorDetails], root: Node, spec: type[Spec]) -> list[Fault]:
     """pydantic's errors as faults: one for a path, though a union reports each of its branches."""
     groups: dict[tuple[Path, str], tuple[Spot, list[ErrorDetails]]] = {}
-    for detail in map(_with_length, details):
-        spot = find(root, detail["loc"])
+    found = [(find(root, detail["loc"]), detail) for detail in map(_with_length, details)]
+    for spot, detail in _of_likeliest_branches(found):
         if detail["type"] == "missing" and spot.missing is not None:
             key = ((*spot.path, spot.missing), "missing")
         else:
@@ -88,6 +103,22 @@ def explain(details: Iterable[ErrorDetails], root: Node, spec: type[Spec]) -> li
         _fault(spot, group, root, spec)
         for (path, kind), (spot, group) in groups.items()
         if kind or not any(_is_below(other, path) for other in worded)
+    ]
+
+
+def _of_likeliest_branches(found: list[Found]) -> list[Found]:
+    """Of what a union says below its own place, only the branch with the fewest errors.
+
+    `[0, x]` is a list of classes with one of them, or a list of rows with two.
+    """
+    counts = Counter((spot.union, spot.branch) for spot, _ in found if spot.is_inside)
+    likeliest: dict[Path, str | int] = {}
+    for union, branch in sorted(counts, key=counts.__getitem__):
+        likeliest.setdefault(union, branch)
+    return [
+        (spot, detail)
+        for spot, detail in found
+        if not spot.is_inside or likeliest[spot.union] == spot.branch
     ]
 
 
@@ -132,7 +163,7 @@ def _place_for(option: str, root: Node, spec: type[Spec], path: Path) -> str:
 
 def _missing(spot: Spot) -> Fault:
     """An option that must be given is not there."""
-    path, node, option = spot
+    path, node, option = spot.path, spot.node, spot.missing
     if isinstance(node.value, dict):
         return Fault(message="is missing", cure=f"add {option}: …", path=(*path, str(option)))
     kind = node.value or path[-1]

@@ -12,6 +12,18 @@ from pydantic_core import ErrorDetails
 from cnnctl.config.nodes import Scalar
 from cnnctl.config.scalars import read_scalar
 
+MAX_LENGTH = 40
+"""Characters of a value that a message repeats."""
+
+_SCALARS = {
+    "None": "nothing",
+    "True": "true",
+    "False": "false",
+    "inf": ".inf",
+    "-inf": "-.inf",
+    "nan": ".nan",
+}
+
 _TYPES = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -19,7 +31,7 @@ _TYPES = {
     "bool_type": "true or false",
     "string_type": "a text",
     "list_type": "a list",
-    "tuple_type": "a list",
+    "tuple_type": "a list of numbers",
     "dict_type": "a mapping",
     "model_type": "a mapping of options",
 }
@@ -28,7 +40,8 @@ _TYPES = {
 _EXAMPLES = {
     "a whole number": " (like 3)",
     "a number": " (like 0.1)",
-    "a list": " (like [1, 2])",
+    "a list": " (like [a, b])",
+    "a list of numbers": " (like [1, 2])",
     "a mapping of options": " (like {option: value})",
 }
 
@@ -63,32 +76,21 @@ def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
     cures = (hint(value, wants) for hint in _HINTS)
     plain = _either([f"{want}{_EXAMPLES.get(want, '')}" for want in wants])
     cure = next((cure for cure in cures if cure), f"write {plain}")
-    return f"{show(value)} is not {_either(wants)}", cure
+    return "is empty" if value is None else f"{show(value)} is not {_either(wants)}", cure
 
 
 def show(value: Any) -> str:
     """A value as it would be written, shortened."""
     if isinstance(value, dict):
         return "a mapping"
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         text = f"[{', '.join(map(show, value))}]"
     elif isinstance(value, str):
         is_plain = value.isprintable() and isinstance(_read(value), str)
         text = value if is_plain else repr(value)
     else:
-        text = _WORDS.get(str(value), str(value))
+        text = _SCALARS.get(str(value), str(value))
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
-
-
-MAX_LENGTH = 40
-"""Characters of a value that a message repeats."""
-
-_WORDS = {
-    "None": "nothing",
-    "True": "true",
-    "False": "false",
-    **{"inf": ".inf", "-inf": "-.inf", "nan": ".nan"},
-}
 
 
 def _read(text: str) -> Scalar:
@@ -102,7 +104,8 @@ def _exact(number: float) -> str:
 
 def _wanted(detail: ErrorDetails) -> list[str]:
     if detail["type"] == "literal_error":
-        return re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        expected = detail["ctx"]["expected"]
+        return re.findall(r"'([^']*)'", expected) or [expected]
     return [_TYPES.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")]
 
 
@@ -128,7 +131,7 @@ def _old_bool(value: Any, wants: Sequence[str]) -> str:
 
 def _number_in_quotes(value: Any, wants: Sequence[str]) -> str:
     is_wanted = "a number" in wants or "a whole number" in wants
-    is_number = isinstance(value, str) and isinstance(_read(value), int | float)
+    is_number = isinstance(value, str) and type(_read(value)) in (int, float)
     return f"write {value}, without quotes" if is_wanted and is_number else ""
 
 
@@ -142,8 +145,18 @@ def _text_without_quotes(value: Any, wants: Sequence[str]) -> str:
     return f"put it in quotes: '{show(value)}'" if is_number and "a text" in wants else ""
 
 
+def _list_of_it(value: Any, wants: Sequence[str]) -> str:
+    """One item without its list, or items that lack their dashes."""
+    if "a list" not in wants or isinstance(value, list):
+        return ""
+    if isinstance(value, dict):
+        return f"begin each item with a dash, like - {next(iter(value), '…')}"
+    return f"write [{show(value)}]"
+
+
 _HINTS = (
     _nothing,
+    _list_of_it,
     _close_word,
     _old_bool,
     _number_in_quotes,

@@ -28,8 +28,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # PyYAML's other styles turn some line breaks into others; a long text might be a long number
     is_plain = len(text) < 100 and isinstance(read_scalar(text), str)
-    style = None if is_plain else "'"
+    style = (None if is_plain else "'") if text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

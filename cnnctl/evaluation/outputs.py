@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
+from cnnctl.experiment import Experiment
+from cnnctl.model.network import Plan
+
+MOST_SAMPLES = 1000
+MOST_NUMBERS = 2**27
+"""What goes into and out of one layer at a time: half a gigabyte."""
+
+
+def evaluation_batch(plan: Plan) -> int:
+    """Samples at a time, where nothing has to be kept for a backward pass."""
+    largest = max(prod(stage.input) + prod(stage.output) for stage in plan.stages)
+    return max(1, min(MOST_SAMPLES, MOST_NUMBERS // largest))
 
 
 @torch.no_grad()
@@ -28,3 +41,11 @@ def collect_outputs(
         targets.append(wanted)
     network.train(was_training)
     return torch.cat(outputs), torch.cat(targets)
+
+
+@torch.no_grad()
+def mean_loss(experiment: Experiment, outputs: Tensor, targets: Tensor) -> float:
+    """The loss of these samples as a mean, also where training makes its sum small."""
+    mean = experiment.loss.model_copy(update={"reduction": "mean"})
+    loss = experiment.model_copy(update={"loss": mean}).build_loss()
+    return float(loss.to(outputs.device)(outputs, targets))

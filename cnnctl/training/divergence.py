@@ -34,33 +34,34 @@ class FiniteGuard:
         """
         if not self.is_deferred:
             if not torch.isfinite(loss):
-                raise diverged(step, self.learning_rate)
+                raise diverged("the loss", self.optimizer, step=step + 1)
             return
         bad = torch.where(torch.isfinite(loss), NEVER, step)
         torch.minimum(self.first_bad, bad, out=self.first_bad)
         # once bad, always: the flag also holds back the steps that are sent before it is read
         self.optimizer.found_inf.copy_(self.first_bad < NEVER)  # type: ignore[attr-defined]
 
-    def raise_if_diverged(self) -> None:
-        """Read the flag; waits for the device.
+    def raise_if_diverged(self, steps: int) -> None:
+        """Look at the flag, and at the weights after this many steps; waits for the device.
+
+        A finite loss can have a gradient that is not, so this comes before anything is saved.
 
         Raises:
-            FaultError: the loss of a step was not finite.
+            FaultError: the loss of a step, or a weight, is not finite.
         """
-        if self.is_deferred and int(self.first_bad) < NEVER:
-            raise diverged(int(self.first_bad), self.learning_rate)
-
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate now, for the message."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        if self.is_deferred and (first_bad := int(self.first_bad)) < NEVER:
+            raise diverged("the loss", self.optimizer, step=first_bad + 1)
+        parameters = (p for group in self.optimizer.param_groups for p in group["params"])
+        if not torch.stack([p.isfinite().all() for p in parameters]).all():
+            raise diverged("a weight", self.optimizer, step=steps)
 
 
-def diverged(step: int, learning_rate: float) -> FaultError:
-    """The fault of a loss that is not finite."""
-    message = f"the loss is not finite at step {step + 1}; the weights were left as they were"
+def diverged(what: str, optimizer: optim.Optimizer, *, step: int) -> FaultError:
+    """The fault of something that is not finite at this step, counted from 1."""
+    message = f"{what} is not finite at step {step}; what was saved before is untouched"
     cure = (
-        f"try a lower optimizer.lr (now {learning_rate:.3g}), regularization.clip_norm=1, or "
-        "train.precision=fp32, and look for values in the data that are not numbers"
+        f"try a lower optimizer.lr (now {optimizer.param_groups[0]['lr']:.3g}), "
+        "regularization.clip_norm=1, or train.precision=fp32, and look for values in the data "
+        "that are not numbers"
     )
     return FaultError(Fault(message=message, cure=cure), exit_code=ExitCode.DIVERGED)

@@ -32,7 +32,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         },
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "command": sys.argv,
         "folder": str(Path.cwd()),
         "git": _git_commit(),

@@ -6,20 +6,17 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-
-from torch import nn
+from math import isfinite
 
 from cnnctl.data.loader import Batches
-from cnnctl.evaluation.outputs import collect_outputs
+from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch, mean_loss
 from cnnctl.run_folder import Row, RunFolder
+from cnnctl.training.divergence import diverged
 from cnnctl.training.observers import Observer
-from cnnctl.training.run import Run
+from cnnctl.training.run import Run, stopping_metric
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.state import capture_best, capture_last
 from cnnctl.training.step import Batch, Step
-
-EVALUATION_BATCH = 1000
-"""Samples at a time when nothing has to be kept for a backward pass."""
 
 
 @dataclass(slots=True)
@@ -28,7 +25,6 @@ class Loop:
 
     run: Run
     step: Step
-    loss: nn.Module
     training: Batches
     validation: Batches | None
     folder: RunFolder
@@ -48,7 +44,7 @@ class Loop:
         while not self.run.is_finished:
             if self.train_epoch():
                 self.end_epoch()
-            self.folder.save_last(capture_last(self.run))
+            self.save()
             if self.signals.received is not None:
                 return
 
@@ -66,20 +62,26 @@ class Loop:
                 if self.signals.received is not None:
                     return False
                 if settings.checkpoint_every and run.counters.step % settings.checkpoint_every == 0:
-                    self.folder.save_last(capture_last(run))
+                    self.save()
         return True
+
+    def save(self) -> None:
+        """Save the state, which a run that diverged does not have."""
+        self.step.guard.raise_if_diverged(self.run.counters.step)
+        self.folder.save_last(capture_last(self.run))
 
     def end_epoch(self) -> None:
         """Evaluate, adapt, keep the best, and write the epoch down."""
         run = self.run
-        self.step.guard.raise_if_diverged()
+        self.step.guard.raise_if_diverged(run.counters.step)
         row = self.measure()
         run.counters.epoch += 1
         run.counters.batch = 0
         run.tally.clear()
         run.schedule.end_epoch(row[self.named(run.schedule.watches)])
         if run.patience is not None:
-            run.counters.stopped_early = run.patience.end_epoch(row[self.named(self.stopping)])
+            watched = stopping_metric(run.experiment)
+            run.counters.stopped_early = run.patience.end_epoch(row[self.named(watched)])
         score, loss = row[self.named(run.experiment.train.monitor)], row[self.named("loss")]
         if self.is_best(score, loss):
             run.counters.best, run.counters.best_loss = score, loss
@@ -101,21 +103,13 @@ class Loop:
         if run.class_names:
             row["train_accuracy"] = accuracy
         if self.validation is not None:
-            found = evaluate(run, self.loss, self.validation)
+            found = evaluate(run, self.validation)
             row |= {f"val_{name}": value for name, value in found.items()}
         return row | {"samples_per_second": samples / seconds, "seconds": seconds}
 
     def named(self, metric: str) -> str:
         """A metric of the validation split, or of the training split where there is no other."""
         return f"{'train' if self.validation is None else 'val'}_{metric}"
-
-    @property
-    def stopping(self) -> str:
-        """The metric that early stopping watches."""
-        settings = self.run.experiment
-        stopping = settings.regularization.early_stopping
-        is_own = stopping is not None and stopping.monitor != "auto"
-        return stopping.monitor if stopping and is_own else settings.train.monitor
 
     def is_best(self, score: float, loss: float) -> bool:
         """Whether the epoch beats all before; without a validation split the newest always does."""
@@ -127,13 +121,18 @@ class Loop:
         return (score, -loss) > (counters.best, -counters.best_loss)
 
 
-def evaluate(run: Run, loss: nn.Module, batches: Batches) -> dict[str, float]:
-    """Loss, and accuracy for classes, of the network that a run keeps."""
+def evaluate(run: Run, batches: Batches) -> dict[str, float]:
+    """Loss, and accuracy for classes, of the network that a run keeps.
+
+    Raises:
+        FaultError: the loss is not finite.
+    """
+    in_order = batches.in_order(batch_size=evaluation_batch(run.plan))
     precision = run.experiment.train.precision
-    outputs, targets = collect_outputs(
-        run.evaluated, batches.in_order(batch_size=EVALUATION_BATCH), precision=precision
-    )
-    found = {"loss": float(loss(outputs, targets))}
+    outputs, targets = collect_outputs(run.evaluated, in_order, precision=precision)
+    found = {"loss": mean_loss(run.experiment, outputs, targets)}
+    if not isfinite(found["loss"]):
+        raise diverged("the loss in evaluation", run.optimizer, step=run.counters.step)
     if run.class_names:
         right = run.experiment.loss.predict(outputs) == targets
         found["accuracy"] = float(right.double().mean())

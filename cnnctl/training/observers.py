@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Protocol
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[import-untyped]
+from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
 from cnnctl.run_folder import Row, RunFolder
 from cnnctl.storage import storing
@@ -42,26 +46,38 @@ class MetricsFile:
 
 
 class TensorBoard:
-    """The same numbers as event files."""
+    """The same numbers as an event file.
+
+    torch's SummaryWriter writes from a thread of its own, where a full disk ends in a traceback.
+    """
 
     def __init__(self, folder: RunFolder, *, first_epoch: int) -> None:
-        self.path = folder.tensorboard
-        # events from this epoch on, of a run that was killed, are hidden
+        self.path = folder.tensorboard / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
         with storing(self.path):
-            self.writer = SummaryWriter(str(self.path), purge_step=first_epoch)
+            self.path.parent.mkdir(exist_ok=True)
+            self.file = self.path.open("wb")
+        self.records = RecordWriter(self.file)
+        self.write(Event(file_version="brain.Event:2"))
+        # hides the events from this epoch on, of a run that was killed
+        self.write(Event(step=first_epoch, session_log=SessionLog(status=SessionLog.START)))
 
     def stepped(self, run: Run) -> None:
         """Nothing: only epochs are written."""
 
     def epoch_ended(self, row: Row) -> None:
         """Write every number of the row."""
+        numbers = {name: value for name, value in row.items() if name != "epoch"}
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in numbers.items()]
+        self.write(Event(step=row["epoch"], summary=Summary(value=values)))
+
+    def write(self, event: Event) -> None:
+        """Append one event, so that a reader sees it at once."""
+        event.wall_time = time.time()
         with storing(self.path):
-            for name, value in row.items():
-                if isinstance(value, int | float) and name != "epoch":
-                    self.writer.add_scalar(name, value, row["epoch"])
-            self.writer.flush()
+            self.records.write(event.SerializeToString())
+            self.file.flush()
 
     def close(self) -> None:
         """Close the event file."""
         with storing(self.path):
-            self.writer.close()
+            self.file.close()

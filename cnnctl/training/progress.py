@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -129,16 +130,23 @@ def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
     ]
     if start.checkpoint is not None:
         lines.append(f"going on after {_position(run)}")
-    if run.is_finished:
+    if run.counters.stopped_early:
+        lines.append("stopped early before, nothing is left to do")
+    elif run.is_finished:
         lines.append("finished already, nothing is left to do; for more, set train.epochs")
     if start.inexact:
         lines.append(f"not bit for bit as an unbroken run: changed {start.inexact}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
 
 
-def conclude(console: Console, outcome: Outcome, command: str) -> None:
-    """Say how it ended, where the result is, and what to type next."""
+def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
+    """Say how it ended, where the result is, and what to type next.
+
+    data: the folder of data sets, if it was named on the command line.
+    """
     run, folder = outcome.run, outcome.folder
+    more = [word for plugin in run.experiment.plugins for word in ("--plugin", plugin)]
+    more += ["--data", str(data)] if data else []
     lines = []
     if run.counters.stopped_early:
         lines.append(f"stopped early after epoch {run.counters.epoch}")
@@ -150,9 +158,10 @@ def conclude(console: Console, outcome: Outcome, command: str) -> None:
     if outcome.test is not None:
         test = ", ".join(f"{name} {_metric(name, value)}" for name, value in outcome.test.items())
         lines += [f"test: {test}", f"checkpoint: {folder.best}"]
-        lines.append(f"next: cnnctl eval {shlex.quote(str(folder.path))}")
+        lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")
     else:
         lines.append(f"stopped after {_position(run)}; saved {folder.last}")
+        command = shlex.join(["cnnctl", "train", "--resume", str(folder.path), *more])
         lines.append(f"to go on: {command}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
 

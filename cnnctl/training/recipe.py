@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -14,9 +15,7 @@ from rich.console import Console
 from cnnctl import checkpoint as checkpoints
 from cnnctl.data.loader import Batches, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
-from cnnctl.data.samples import Samples
-from cnnctl.device import use_precision
-from cnnctl.errors import ExitCode, Fault, FaultError
+from cnnctl.device import memory_faults, use_precision
 from cnnctl.experiment import Experiment
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.environment import describe_environment
@@ -47,38 +46,52 @@ def train(start: Start, *, data_root: Path, console: Console) -> Outcome:
     Raises:
         FaultError: bad data, a loss that is not finite, a full disk, no memory left.
     """
-    loaded, folder = start.loaded, start.folder
-    experiment = settle(loaded.experiment, loaded.plan, loaded.description)
+    loaded = start.loaded
+    with loaded.places("train", "device"):
+        experiment = settle(loaded.experiment, loaded.plan, loaded.description)
     device = use_machine(experiment)
-    with loaded.places("data"):
-        data = prepare(experiment.data, seed=experiment.seed, root=data_root)
-    experiment = experiment.model_copy(update={"data": data.data})
-    with memory_faults(experiment), StopSignals() as signals:
-        loaders = make_loaders(experiment, data, device)
-        run = assemble(
-            experiment,
-            loaded.plan,
-            class_names=loaded.description.class_names,
-            device=device,
-            steps_per_epoch=ceil(len(loaders.train) / experiment.train.accumulate),
+    with memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}"):
+        with loaded.places("data"):
+            data = prepare(experiment.data, seed=experiment.seed, root=data_root)
+        experiment = experiment.model_copy(update={"data": data.data})
+        with StopSignals() as signals:
+            return fit(start, experiment, data, device=device, signals=signals, console=console)
+
+
+def fit(
+    start: Start,
+    experiment: Experiment,
+    data: Prepared,
+    *,
+    device: torch.device,
+    signals: StopSignals,
+    console: Console,
+) -> Outcome:
+    """Put everything together, run the loop, and measure what came out of it."""
+    loaders = make_loaders(experiment, data, device)
+    run = assemble(
+        experiment,
+        start.loaded.plan,
+        class_names=start.loaded.description.class_names,
+        device=device,
+        steps_per_epoch=ceil(len(loaders.train) / experiment.train.accumulate),
+    )
+    begin(run, start)
+    introduce(console, run, data.splits, start)
+    with observing(console, run, start.folder, len(loaders.train)) as observers:
+        loop = Loop(
+            run=run,
+            step=make_step(run),
+            training=loaders.train,
+            validation=loaders.validation,
+            folder=start.folder,
+            observers=observers,
+            signals=signals,
         )
-        begin(run, start)
-        introduce(console, run, data.splits, start)
-        with observing(console, run, folder, len(loaders.train)) as observers:
-            loop = Loop(
-                run=run,
-                step=make_step(run),
-                loss=experiment.build_loss().to(device),
-                training=loaders.train,
-                validation=loaders.validation,
-                folder=folder,
-                observers=observers,
-                signals=signals,
-            )
-            if start.checkpoint is not None:
-                restore_random(start.checkpoint, device)
-            loop.fit()
-        return conclude(loop, loaders.test)
+        if start.checkpoint is not None:
+            restore_random(start.checkpoint, device)
+        loop.fit()
+    return conclude(loop, loaders.test)
 
 
 def use_machine(experiment: Experiment) -> torch.device:
@@ -96,14 +109,13 @@ def use_machine(experiment: Experiment) -> torch.device:
 
 def make_loaders(experiment: Experiment, data: Prepared, device: torch.device) -> Loaders:
     """Put the three splits on the device."""
-    is_last = experiment.train.memory_format == "channels_last"
-
-    def in_order(samples: Samples) -> Batches:
-        return evaluation_batches(data, samples, device=device, channels_last=is_last)
-
+    channels_last = experiment.train.memory_format == "channels_last"
+    in_order = partial(evaluation_batches, data, device=device, channels_last=channels_last)
     splits = data.splits
     return Loaders(
-        train=training_batches(data, seed=experiment.seed, device=device, channels_last=is_last),
+        train=training_batches(
+            data, seed=experiment.seed, device=device, channels_last=channels_last
+        ),
         validation=in_order(splits.validation) if len(splits.validation) else None,
         test=in_order(splits.test),
     )
@@ -127,15 +139,12 @@ def observing(
 ) -> Iterator[list[Observer]]:
     """The observers of a training, closed at its end however it ends."""
     epochs = run.experiment.train.epochs
-    on_screen: Observer = (
-        LiveBar(console, epochs=epochs, batches_per_epoch=batches)
-        if console.is_terminal
-        else EpochLines(console, epochs=epochs)
-    )
     observers: list[Observer] = [
         MetricsFile(folder),
         TensorBoard(folder, first_epoch=run.counters.epoch + 1),
-        on_screen,
+        LiveBar(console, epochs=epochs, batches_per_epoch=batches)
+        if console.is_terminal
+        else EpochLines(console, epochs=epochs),
     ]
     try:
         yield observers
@@ -150,28 +159,6 @@ def conclude(loop: Loop, test: Batches) -> Outcome:
     found = None
     if run.is_finished:
         checkpoints.load_weights(run.evaluated, checkpoints.load(loop.folder.best).weights)
-        found = evaluate(run, loop.loss, test)
+        found = evaluate(run, test)
     stopped_by = None if run.is_finished else loop.signals.received
     return Outcome(run, loop.folder, found, stopped_by)
-
-
-@contextmanager
-def memory_faults(experiment: Experiment) -> Iterator[None]:
-    """Turn what is raised when memory runs out into a fault with exit code 8."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        size = experiment.data.batch_size
-        message = f"out of memory on {experiment.train.device} with data.batch_size={size}"
-        cure = "use a smaller data.batch_size, with train.accumulate to make up for it"
-        fault = Fault(message=message, cure=cure)
-        raise FaultError(fault, exit_code=ExitCode.OUT_OF_MEMORY) from error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that no memory was left; the CPU's allocator has no type of its own."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return "can't allocate memory" in str(error) or "not enough memory" in str(error)

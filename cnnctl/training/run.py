@@ -11,7 +11,7 @@ from torch import Tensor, nn, optim
 from cnnctl.experiment import Experiment
 from cnnctl.model import network as networks
 from cnnctl.model.network import Plan
-from cnnctl.optim.regularizers import Average, EarlyStopping, Ema, Patience, parameter_groups
+from cnnctl.optim.regularizers import Average, Ema, Patience, parameter_groups
 from cnnctl.optim.schedulers import Schedule
 
 
@@ -44,7 +44,7 @@ class Tally:
     """Sums over the epoch under way; they stay on the device until it ends."""
 
     sums: Tensor
-    """(3,) float64: loss times samples, right predictions, samples."""
+    """(3,) float64: losses of all samples, right predictions, samples."""
 
     @classmethod
     def on(cls, device: torch.device) -> Tally:
@@ -52,8 +52,8 @@ class Tally:
         return cls(torch.zeros(3, dtype=torch.float64, device=device))
 
     def add(self, loss: Tensor, right: Tensor | float, samples: int) -> None:
-        """Count a batch: its mean loss, how many were right, how many there were."""
-        self.sums[0] += loss.detach() * samples
+        """Count a batch: the sum of its losses, how many were right, how many there were."""
+        self.sums[0] += loss
         self.sums[1] += right
         self.sums[2] += samples
 
@@ -128,7 +128,7 @@ def assemble(
             experiment.scheduler, optimizer, steps_per_epoch=steps_per_epoch, epochs=train.epochs
         ),
         average=_average(network, regularization.ema),
-        patience=_patience(regularization.early_stopping, train.monitor),
+        patience=_patience(experiment),
         tally=Tally.on(device),
     )
 
@@ -137,8 +137,17 @@ def _average(network: nn.Module, ema: Ema | None) -> Average | None:
     return Average(network, decay=ema.decay, warmup=ema.warmup) if ema else None
 
 
-def _patience(stopping: EarlyStopping | None, monitor: str) -> Patience | None:
+def _patience(experiment: Experiment) -> Patience | None:
+    stopping = experiment.regularization.early_stopping
     if stopping is None:
         return None
-    watched = monitor if stopping.monitor == "auto" else stopping.monitor
-    return Patience(stopping.patience, stopping.min_delta, more_is_better=watched == "accuracy")
+    more_is_better = stopping_metric(experiment) == "accuracy"
+    return Patience(stopping.patience, stopping.min_delta, more_is_better=more_is_better)
+
+
+def stopping_metric(experiment: Experiment) -> str:
+    """The metric that early stopping watches: its own, or the one that the best is chosen by."""
+    stopping = experiment.regularization.early_stopping
+    if stopping is None or stopping.monitor == "auto":
+        return experiment.train.monitor
+    return stopping.monitor

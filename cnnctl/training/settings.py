@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib.util import find_spec
 
 import torch
 
@@ -28,7 +29,7 @@ def settle(experiment: Experiment, plan: Plan, description: Description) -> Expe
     settled = {
         "device": str(device),
         "precision": pick_precision(train.precision, device),
-        "memory_format": _memory_format(train, plan, device),
+        "memory_format": _memory_format(train, plan),
         "compile": _compile(experiment, plan, description, device),
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
         "monitor": _monitor(train, description),
@@ -36,7 +37,7 @@ def settle(experiment: Experiment, plan: Plan, description: Description) -> Expe
     return experiment.model_copy(update={"train": train.model_copy(update=settled)})
 
 
-def _memory_format(train: Train, plan: Plan, device: torch.device) -> str:
+def _memory_format(train: Train, plan: Plan) -> str:
     if train.memory_format != "auto":
         return train.memory_format
     has_images = any(stage.layer.kind == "conv" and len(stage.input) == 3 for stage in plan.stages)
@@ -56,20 +57,19 @@ def _compile(
         return experiment.train.compile
     if not can_compile(device):
         return False
+    samples = description.train_samples * experiment.train.epochs
     # a backward pass costs about two forward passes
-    work = (
-        3
-        * (gather(plan, batch_size=1).multiply_adds)
-        * description.train_samples
-        * experiment.train.epochs
-    )
+    work = 3 * gather(plan, batch_size=1).multiply_adds * samples
     return work > WORTH_COMPILING[device.type]
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether torch.compile has the compiler it needs: a C++ one for CPUs, triton for GPUs."""
+    """Whether torch.compile has the compiler it needs: a C++ one for CPUs, triton for GPUs.
+
+    triton compiles for GPUs from Volta (compute capability 7.0) on.
+    """
     if sys.platform == "win32":
         return False
     if device.type == "cuda":
-        return torch.utils._triton.has_triton()
+        return find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (7, 0)
     return any(map(shutil.which, ("g++", "c++", "clang++")))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType, TracebackType
 from typing import Self
 
-_EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
+from cnnctl.errors import ExitCode
+
+_EXIT = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+SHOW_CURSOR = b"\x1b[?25h"
+"""What a terminal needs after a live bar that could not take itself away."""
 
 
 class StopSignals:
@@ -36,5 +41,7 @@ class StopSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
+            if sys.stdout.isatty():
+                os.write(sys.stdout.fileno(), SHOW_CURSOR)
             os._exit(_EXIT[signal.Signals(number)])
         self.received = signal.Signals(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,12 +40,16 @@ def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
     """
     loaded = load(config, overrides)
     folder = folders.create(runs, loaded.experiment.name)
-    folder.write_source(_source_text(config, overrides))
+    try:
+        folder.write_source(_source_text(config, overrides))
+    except FaultError:
+        folder.close()
+        raise
     return Start(loaded, folder)
 
 
 def _source_text(config: Path, overrides: Sequence[str]) -> str:
-    lines = [f"# overrides: {' '.join(overrides)}\n"] if overrides else []
+    lines = [f"# overrides: {shlex.join(overrides)}\n"] if overrides else []
     return "".join([*lines, config.read_text(encoding="utf-8-sig")])
 
 
@@ -83,6 +88,9 @@ def resume_run(
 def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
     if resume:
         path = Path(resume)
+        if not path.exists():
+            message = "no such run folder or checkpoint"
+            raise checkpoint_fault(message, cure="check the path", place=resume)
         return folders.find_last(path) if path.is_dir() else path
     if asked is None:
         message, cure = "resume what?", "name the experiment's YAML file, or a run folder"
@@ -108,7 +116,6 @@ def _continue(
 
 def _overridden(before: Experiment, overrides: Sequence[str]) -> Experiment:
     """The experiment of a checkpoint with overrides of the command line."""
-
     node = apply(from_plain(before.plain(), Place("the run's config.yaml")), overrides)
     with placed(node):
         experiment = validate(Experiment, node)

@@ -70,12 +70,17 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     load_weights(run.network, checkpoint.under("model"))
     if run.average is not None:
         load_weights(run.average.network, checkpoint.under("average"))
-    _restore_optimizer(run.optimizer, unpack(document["optimizer"], checkpoint.tensors))
-    run.schedule.load_state_dict(document["schedule"])
-    if run.patience is not None:
-        run.patience.load_state_dict(document["patience"])
-    run.tally.sums.copy_(checkpoint.tensors["tally"])
-    run.counters = Counters(**document["counters"])
+    try:
+        _restore_optimizer(run.optimizer, unpack(document["optimizer"], checkpoint.tensors))
+        run.schedule.load_state_dict(document["schedule"])
+        if run.patience is not None:
+            run.patience.load_state_dict(document["patience"])
+        run.tally.sums.copy_(checkpoint.tensors["tally"])
+        run.counters = Counters(**document["counters"])
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"a part of the run's state is missing or does not fit: {error}"
+        cure = "resume with the versions of cnnctl and torch that environment.json names"
+        raise checkpoint_fault(message, cure=cure) from error
 
 
 def restore_random(checkpoint: Checkpoint, device: torch.device) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import cast
 
 import torch
@@ -12,11 +13,11 @@ from torch import Tensor, nn
 from cnnctl.device import autocast
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.divergence import FiniteGuard
-from cnnctl.training.run import Run
+from cnnctl.training.run import Run, Tally
 
 Batch = tuple[Tensor, Tensor]
 Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(inputs, targets) -> (outputs, mean loss)."""
+"""(inputs, targets) -> (outputs, loss)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +31,37 @@ class Step:
     guard: FiniteGuard
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
+    is_mean: bool
+    """Whether the loss of a batch is a mean over its samples, or else their sum."""
 
     def __call__(self, batches: Sequence[Batch]) -> None:
-        """Move the weights by the mean loss over all these batches.
+        """Move the weights by the loss of all these batches together.
 
         Raises:
             FaultError: the loss is not finite; the weights are as they were.
         """
         run = self.run
         run.schedule.apply(run.counters.step)
-        run.optimizer.step(lambda: cast(float, self.differentiate(batches)))
+        tallies = chain([run.tally], repeat(None))  # lbfgs evaluates many times what counts once
+        run.optimizer.step(lambda: cast(float, self.differentiate(batches, next(tallies))))
         if run.average is not None:
             run.average.update(step=run.counters.step)
         run.counters.step += 1
         run.counters.batch += len(batches)
 
-    def differentiate(self, batches: Sequence[Batch]) -> Tensor:
-        """Leave the gradients of the mean loss, penalties included, in the weights."""
+    def differentiate(self, batches: Sequence[Batch], tally: Tally | None) -> Tensor:
+        """Leave the gradients of the loss of all batches, penalties included, in the weights."""
         self.run.optimizer.zero_grad(set_to_none=True)
         samples = sum(len(targets) for _, targets in batches)
         losses: list[Tensor] = []
         for inputs, targets in batches:
             outputs, loss = self.forward(inputs, targets)
-            losses.append(loss * (len(targets) / samples) if len(batches) > 1 else loss)
+            share = len(targets) / samples if self.is_mean else 1.0
+            losses.append(loss * share if share < 1 else loss)
             losses[-1].backward()  # type: ignore[no-untyped-call]
-            self.run.tally.add(loss, self.count_right(outputs, targets), len(targets))
+            if tally is not None:
+                total = loss.detach() * (len(targets) if self.is_mean else 1)
+                tally.add(total, self.count_right(outputs, targets), len(targets))
         return self.finish(losses)
 
     def finish(self, losses: list[Tensor]) -> Tensor:
@@ -89,6 +96,7 @@ def make_step(run: Run) -> Step:
         guard=FiniteGuard(run.optimizer, run.device),
         trainable=[p for p in run.network.parameters() if p.requires_grad],
         penalized=penalized(run.network, settings.penalize) if has_penalty else [],
+        is_mean=experiment.loss.reduction == "mean",
     )
 
 
@@ -106,5 +114,9 @@ def make_forward(run: Run) -> Forward:
     mode = run.experiment.train.compile
     if not mode:
         return forward
-    compiled: Forward = torch.compile(forward, mode=mode if isinstance(mode, str) else None)
+    # dynamic shapes would be compiled when the last, smaller batch comes, and then used for all
+    # batches: slower, and not the bits that a resumed run computes before it gets there
+    compiled: Forward = torch.compile(
+        forward, dynamic=False, mode=mode if isinstance(mode, str) else None
+    )
     return compiled

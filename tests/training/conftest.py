@@ -1,13 +1,21 @@
-"""An experiment with everything switched on that has a state, and how runs are compared."""
+"""An experiment with everything switched on, runs within this process, and how runs compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from cnnctl.checkpoint import Checkpoint, load
+from cnnctl.config.nodes import Place, from_plain
+from cnnctl.config.validation import validate
+from cnnctl.experiment import Experiment
+from cnnctl.model import network
+from cnnctl.model.layer import Shape
+from cnnctl.training.run import Run, assemble
+from cnnctl.training.settings import settle
 
 EVERYTHING = """\
 # augmentation, mixing, dropout, batch norm, averages, warm-up, accumulation, early stopping
@@ -59,3 +67,23 @@ def assert_same_state(one: Checkpoint, other: Checkpoint) -> None:
     for name, tensor in one.tensors.items():
         assert torch.equal(tensor, other.tensors[name]), name
     assert one.document == other.document
+
+
+def experiment_of(plain: dict[str, Any]) -> Experiment:
+    """An experiment from plain data, computing in float32 on the CPU where nothing else is said."""
+    train = {"device": "cpu", "precision": "fp32", "compile": False, **plain.get("train", {})}
+    return validate(Experiment, from_plain({**plain, "train": train}, Place("test")))
+
+
+def run_of(plain: dict[str, Any], *, input: Shape = (2,), classes: int = 2) -> Run:
+    """A run of this experiment at its beginning, for samples of this shape."""
+    experiment = experiment_of(plain)
+    plan = network.plan(experiment.model, input=input, classes=classes)
+    description = experiment.data.describe()
+    return assemble(
+        settle(experiment, plan, description),
+        plan,
+        class_names=description.class_names,
+        device=torch.device("cpu"),
+        steps_per_epoch=10,
+    )

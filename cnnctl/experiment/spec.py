@@ -1,0 +1,115 @@
+"""What an experiment is made of, section by section."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from torch import nn
+
+from cnnctl.config.choice import Spec
+from cnnctl.config.wording import show
+from cnnctl.data import sources as _sources  # declares the data sets
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.sources.digits import Digits
+from cnnctl.model.network import Model
+from cnnctl.model.refusal import refusal
+from cnnctl.optim.losses import CrossEntropy, Loss
+from cnnctl.optim.optimizers import SGD, Optimizer
+from cnnctl.optim.regularizers import Regularization
+from cnnctl.optim.schedulers import Scheduler
+from cnnctl.optim.schedulers.decays import Constant
+
+del _sources
+
+Count = Annotated[int, Field(gt=0)]
+
+_NAME = r"^[^/\\.][^/\\]*$"
+_DEVICE = r"^(auto|cpu|cuda(:[0-9]{1,2})?)$"
+NAME_BYTES = 200
+"""What a file system takes is 255; a run folder adds a number."""
+
+
+def is_fit_for_a_folder(name: str) -> bool:
+    """Whether a run folder can have this name."""
+    return bool(re.match(_NAME, name)) and name.isprintable() and len(name.encode()) <= NAME_BYTES
+
+
+def _check_name(name: str) -> str:
+    if not is_fit_for_a_folder(name):
+        cure = f"use at most {NAME_BYTES} letters, digits, - and _"
+        raise refusal(f"{show(name)} cannot name a run folder", cure=cure)
+    return name
+
+
+def _check_device(device: str) -> str:
+    if not re.match(_DEVICE, device):
+        raise refusal(f"{show(device)} is no device", cure="write auto, cpu, cuda or cuda:1")
+    return device
+
+
+RunName = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": _NAME})]
+Device = Annotated[
+    str, AfterValidator(_check_device), Field(json_schema_extra={"pattern": _DEVICE})
+]
+
+
+class Train(Spec):
+    """How long, how exactly and on what to train."""
+
+    epochs: Count = 10
+    """Times that every training sample is seen."""
+    accumulate: Count = 1
+    """Batches whose gradients are added up for one step of the optimizer."""
+    device: Device = "auto"
+    """`cpu`, `cuda` or `cuda:1`; `auto` takes a GPU where there is one."""
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
+    """Numbers of the forward pass; `auto` takes bf16 where the device computes it natively."""
+    memory_format: Literal["auto", "contiguous_format", "channels_last"] = "auto"
+    """How images lie in memory; `auto` takes channels_last for convolutions on images."""
+    compile: Literal["auto", "reduce-overhead", "max-autotune"] | bool = "auto"
+    """Whether torch.compile is used, or its mode; `auto` compiles runs that are long enough."""
+    deterministic: bool = True
+    """Same bits at every run on the same machine; false lets cuDNN pick faster algorithms."""
+    threads: Count | Literal["auto"] = "auto"
+    """CPU threads; `auto` takes as many as torch does."""
+    checkpoint_every: Count | None = None
+    """Steps between checkpoints within an epoch; there is always one at its end."""
+    monitor: Literal["auto", "loss", "accuracy"] = "auto"
+    """What the best epoch is chosen by, on the validation split; `auto` is accuracy for classes
+    and loss for values."""
+
+
+class Experiment(Spec):
+    """An architecture, a data set, and how the one learns the other."""
+
+    name: RunName = "experiment"
+    """Names the run folder; the file's stem if left out."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Decides the weights, the order of the samples, augmentation and dropout."""
+    plugins: list[str] = []
+    """Python files that declare more kinds; they are run, so name only files you trust."""
+    data: DataSet = Digits()
+    """The data set."""
+    model: Model
+    """The architecture."""
+    loss: Loss = CrossEntropy()
+    """What is made small."""
+    optimizer: Optimizer = SGD()
+    """What moves the weights."""
+    scheduler: Scheduler = Constant()
+    """How the learning rate changes."""
+    regularization: Regularization = Regularization()
+    """What keeps the network from learning the training data by heart."""
+    train: Train = Train()
+    """How to train."""
+
+    def plain(self) -> dict[str, Any]:
+        """The experiment as plain data, every default filled in; reading it gives it back."""
+        data: dict[str, Any] = self.model_dump(mode="json")
+        return data
+
+    def build_loss(self) -> nn.Module:
+        """The loss as a module, label smoothing included."""
+        return self.regularization.smoothed(self.loss).build()

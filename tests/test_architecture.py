@@ -1,0 +1,187 @@
+"""Who may import whom, and what nobody may do: read from the source, by its syntax."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import cnnctl
+
+ROOT = Path(cnnctl.__file__).parent
+
+# a part imports those in the rows above it, never its own row
+ORDER = [
+    {"errors"},
+    {"storage"},
+    {"config"},
+    {"model", "data", "optim", "plugins", "device"},
+    {"experiment"},
+    {"checkpoint"},
+    {"run_folder"},
+    {"opening", "advice", "catalogue", "inspection", "evaluation"},
+    {"training"},
+    {"commands"},
+    {"cli"},
+    {"__main__"},
+]
+RANKS = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
+
+HEAVY = {
+    "torch",
+    "torchvision",
+    "pydantic",
+    "numpy",
+    "sklearn",
+    "yaml",
+    "safetensors",
+    "torchmetrics",
+}
+
+
+def name_of(path: Path) -> str:
+    """`cnnctl/model/layer.py` as `cnnctl.model.layer`."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+modules = pytest.mark.parametrize("module", FILES)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported anywhere in a module; our own submodules by their full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports name their module in full"
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in FILES else str(node.module)
+
+
+def own(module: str) -> set[str]:
+    return {name for name in imported(TREES[module]) if name in FILES and name != "cnnctl"}
+
+
+def called(tree: ast.AST) -> Iterator[str]:
+    """Everything that is called by a plain or a dotted name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def test_every_part_has_its_place() -> None:
+    parts = {name.split(".")[1] for name in FILES if "." in name}
+    assert parts == set(RANKS)
+
+
+@modules
+def test_imports_go_downward_only(module: str) -> None:
+    if module == "cnnctl":
+        assert not own(module)
+        return
+    part = module.split(".")[1]
+    for name in own(module):
+        other = name.split(".")[1]
+        assert other == part or RANKS[other] < RANKS[part], f"{module} imports {name}"
+
+
+def test_no_modules_import_each_other() -> None:
+    packages = {name for name, path in FILES.items() if path.name == "__init__.py"}
+    graph = {name: own(name) - {name} - packages for name in FILES}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_the_configuration_knows_no_torch() -> None:
+    for module in FILES:
+        if module.startswith(("cnnctl.config", "cnnctl.errors")):
+            tops = {name.split(".")[0] for name in imported(TREES[module])}
+            assert not tops & {"torch", "torchvision", "numpy", "sklearn"}
+
+
+RUNS_CODE = {
+    *("eval", "exec", "compile", "__import__", "os.system"),
+    *("torch.load", "torch.save", "numpy.load", "np.load", "torch.hub.load"),
+    *("yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "yaml.safe_load"),
+}
+PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+IMPORTS_BY_NAME = {"import_module", "importlib.import_module", "spec_from_file_location"}
+MAY_IMPORT_BY_NAME = {"cnnctl.plugins", "cnnctl.cli"}
+"""The files that a user names on purpose; the commands, which are our own modules."""
+MAY_UNPICKLE = {"cnnctl.data.sources.cifar"}
+"""CIFAR is published as pickles: checked by their hash, read by a reader of arrays alone."""
+
+
+@modules
+def test_nothing_that_is_read_can_run_code(module: str) -> None:
+    calls, names = set(called(TREES[module])), set(imported(TREES[module]))
+    assert not calls & RUNS_CODE
+    assert not names & PICKLES or module in MAY_UNPICKLE
+    assert not calls & IMPORTS_BY_NAME or module in MAY_IMPORT_BY_NAME
+
+
+FAULTS = {"Fault", "config_fault", "data_fault", "checkpoint_fault", "storage_fault", "refusal"}
+CURED_BY_THE_CALLER = {"takes_batch_of_one"}
+
+
+@modules
+def test_every_fault_has_a_cure(module: str) -> None:
+    for function in ast.walk(TREES[module]):
+        if not isinstance(function, ast.FunctionDef) or function.name in CURED_BY_THE_CALLER:
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in FAULTS:
+                cures = [word.value for word in node.keywords if word.arg == "cure"]
+                assert cures, f"{module}:{node.lineno}"
+                assert ast.unparse(cures[0]) != "''", f"{module}:{node.lineno}"
+
+
+@modules
+def test_a_file_has_one_subject_and_one_size(module: str) -> None:
+    path = FILES[module]
+    assert path.stem not in ("utils", "util", "common", "helpers", "misc")
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 300
+
+
+def loaded_by(*arguments: str, **environment: str) -> set[str]:
+    """The packages that are in memory when the command has ended."""
+    program = f"""
+import atexit, sys
+atexit.register(lambda: print("loaded", *sys.modules))
+sys.argv = ["cnnctl", *{arguments}]
+from cnnctl.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stdout.splitlines()[-1].split()
+    assert last[0] == "loaded", done.stderr
+    return {name.split(".")[0] for name in last[1:]}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_the_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    found = loaded_by(*arguments)
+    assert "typer" in found
+    assert not found & HEAVY
+
+
+def test_completion_and_a_commands_help_load_nothing_heavy() -> None:
+    asked = {"COMP_WORDS": "cnnctl tr", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "cnnctl tr"}
+    completion = loaded_by(_CNNCTL_COMPLETE="complete_bash", **asked)
+    for found in (completion, loaded_by("train", "--help")):
+        assert "typer" in found
+        # newer typers read the options of a command with pydantic
+        assert not found & (HEAVY - {"pydantic"})
