@@ -15,6 +15,9 @@ from cnnctl import commands
 from cnnctl.commands import app
 from cnnctl.errors import ExitCode
 
+READER_LEFT = 141
+"""How a program ends whose output nobody reads: 128 + SIGPIPE."""
+
 # every module of the package is a command: a new one is a new file there, and no other change
 for module in pkgutil.iter_modules(commands.__path__):
     import_module(f"{commands.__name__}.{module.name}")
@@ -31,9 +34,11 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no bug
     try:
         app(spell_out_resume(sys.argv[1:]))
-    except BrokenPipeError:  # `cnnctl list layers | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.DONE)
+    except SystemExit as leaving:
+        # typer and rich call it an error when the reader of a pipe has left, as `| head` does
+        if isinstance(leaving.__context__, BrokenPipeError):
+            sys.exit(READER_LEFT)
+        raise
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -25,8 +25,8 @@ def pick_device(name: str) -> torch.device:
     if not re.fullmatch(NAMED, name):
         raise config_fault(f"{name} is no device", cure="write auto, cpu, cuda or cuda:1")
     device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        message = f"no {name} here; torch sees {torch.cuda.device_count()} GPUs"
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        message = f"no {name} here: torch sees {count or 'no'} GPU{'s' if count > 1 else ''}"
         raise config_fault(message, cure="use cpu")
     return device
 

@@ -123,16 +123,18 @@ def reopen(path: Path) -> RunFolder:
         FaultError: another run is writing to it (exit code 5), or it cannot be written to (6).
     """
     lock = FileLock(path / ".lock")
-    try:
-        with storing(path):
+    with storing(path):
+        try:
             lock.acquire(timeout=0)
-    except Timeout:
-        cure = "wait for it, stop it, or start a new run"
-        message = "is in use by another run"
-        raise FaultError(
-            Fault(message=message, cure=cure, place=str(path)), exit_code=ExitCode.IN_USE
-        ) from None
+        except Timeout:  # which is an OSError, too
+            raise _in_use(path) from None
     return RunFolder(path, lock)
+
+
+def _in_use(path: Path) -> FaultError:
+    cure = "wait for it, stop it, or start a new run"
+    fault = Fault(message="is in use by another run", cure=cure, place=str(path))
+    return FaultError(fault, exit_code=ExitCode.IN_USE)
 
 
 def newest(runs: Path, name: str) -> Path:

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
+
+from cnnctl.cli import spell_out_resume
+from cnnctl.commands import app
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -37,6 +41,12 @@ def environment(**more: str) -> dict[str, str]:
     dropped = ("NO_COLOR", "FORCE_COLOR", "CNNCTL_DATA", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "PYTHONUTF8": "1", **more}
+
+
+def invoke(*arguments: str | Path) -> Result:
+    """Run a command within this process, which takes a tenth of the time of one of its own."""
+    words = spell_out_resume([*map(str, arguments)])
+    return CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from cnnctl.config.choice import Choice, Spec
 from cnnctl.config.nodes import Node, follow
 from cnnctl.config.wording import describe
-from cnnctl.errors import Fault, FaultError, Path, nearest
+from cnnctl.errors import Fault, FaultError, Path, dotted, nearest
 
 SpecType = TypeVar("SpecType", bound=Spec)
 
@@ -142,7 +142,7 @@ def _is_below(path: Path, other: Path) -> bool:
 def _fault(spot: Spot, group: list[ErrorDetails], root: Node, spec: type[Spec]) -> Fault:
     kind = group[0]["type"]
     if kind == "extra_forbidden":
-        cure = _place_for(str(spot.path[-1]), root, spec, spot.path)
+        cure = _meant(str(spot.path[-1]), root, spec, spot.path)
         return Fault(message="no such option", cure=cure, path=spot.path, at_key=True)
     if kind == "missing":
         return _missing(spot)
@@ -151,14 +151,30 @@ def _fault(spot: Spot, group: list[ErrorDetails], root: Node, spec: type[Spec]) 
     return Fault(message=message, cure=cure, path=(*spot.path, "name") if is_name else spot.path)
 
 
-def _place_for(option: str, root: Node, spec: type[Spec], path: Path) -> str:
-    """Where an option belongs that does not belong here: another section, or a like name."""
-    for section, info in spec.model_fields.items():
-        held = _spec_in(info.annotation)
-        kinds = held.kinds.values() if _is_section(held) else [held] if held else []
-        if section != path[0] and any(option in kind.model_fields for kind in kinds):
-            return f"it belongs to {section}: {section}.{option}"
+def _meant(option: str, root: Node, spec: type[Spec], path: Path) -> str:
+    """What an unknown option may have been meant for: the same one elsewhere, or a like one."""
+    places = [place for place in _options(spec, root) if place[-1] == option and place != path]
+    if places:
+        return f"did you mean {dotted(min(places, key=len))}?"
     return nearest(option, _siblings(spec, root, path))
+
+
+def _options(spec: type[Spec], node: Node | None, path: Path = ()) -> Iterator[Path]:
+    """Every option of the sections, of the kinds that they name; not those of lists' items."""
+    for name, info in spec.model_fields.items():
+        yield (*path, name)
+        below = node.child(name) if node else None
+        held = _spec_in(info.annotation)
+        if _is_section(held):
+            held = held.kinds.get(_kind_named(below), type(info.default))
+        if _is_spec(held) and not getattr(held, "item", False):
+            yield from _options(held, below, (*path, name))
+
+
+def _kind_named(node: Node | None) -> str:
+    """The kind that a section names: `sgd`, or `{name: sgd}`."""
+    name = node.child("name") if node else None
+    return str((name or node).value) if node else ""
 
 
 def _missing(spot: Spot) -> Fault:

@@ -23,7 +23,8 @@ from cnnctl.optim.schedulers.decays import Constant
 
 del _sources
 
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, le=10**9)]
+Threads = Annotated[int, Field(gt=0, le=1024)]
 
 _NAME = r"^[^/\\.][^/\\]*$"
 _DEVICE = r"^(auto|cpu|cuda(:[0-9]{1,2})?)$"
@@ -72,7 +73,7 @@ class Train(Spec):
     """Whether torch.compile is used, or its mode; `auto` compiles runs that are long enough."""
     deterministic: bool = True
     """Same bits at every run on the same machine; false lets cuDNN pick faster algorithms."""
-    threads: Count | Literal["auto"] = "auto"
+    threads: Threads | Literal["auto"] = "auto"
     """CPU threads; `auto` takes as many as torch does."""
     checkpoint_every: Count | None = None
     """Steps between checkpoints within an epoch; there is always one at its end."""

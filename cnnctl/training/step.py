@@ -114,8 +114,8 @@ def make_forward(run: Run) -> Forward:
     mode = run.experiment.train.compile
     if not mode:
         return forward
-    # dynamic shapes would be compiled when the last, smaller batch comes, and then used for all
-    # batches: slower, and not the bits that a resumed run computes before it gets there
+    # dynamic shapes would be compiled when the last, smaller batch comes, and serve all batches
+    # from then on: slower, and other kernels than a resumed run has before it gets there
     compiled: Forward = torch.compile(
         forward, dynamic=False, mode=mode if isinstance(mode, str) else None
     )

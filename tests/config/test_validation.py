@@ -110,7 +110,12 @@ def test_what_is_right_is_read() -> None:
 FAULTS = [
     # options that are not there, or not known
     ("{nam: x}", "1:2: nam: no such option: did you mean name?"),
-    ("{volts: 3}", "1:2: volts: no such option: it belongs to engine: engine.volts"),
+    ("{pressure: 3}", "1:2: pressure: no such option: did you mean engine.pressure?"),
+    (
+        "{volts: 3, engine: {name: electric, volts: 3}}",
+        "1:2: volts: no such option: did you mean engine.volts?",
+    ),
+    ("stops: {first: 1, fast: true}", "1:19: stops.fast: no such option: did you mean fast?"),
     (
         "{zzz: 3}",
         "1:2: zzz: no such option: known: name, fast, engine, wagons, stops, doors, rows, speed",

@@ -1,0 +1,135 @@
+"""A state that is saved and restored goes on as if nothing had been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cnnctl.checkpoint import Checkpoint, load, save
+from cnnctl.errors import ExitCode, FaultError
+from cnnctl.optim.optimizers import Optimizer
+from cnnctl.training.run import Run
+from cnnctl.training.state import capture_best, capture_last, restore, restore_random
+from cnnctl.training.step import make_step
+from tests.training.conftest import assert_same_state, run_of
+
+EVERYTHING = {
+    "data": {"name": "digits"},
+    "model": {
+        "layers": [
+            {"conv": {"out_channels": 4, "kernel_size": 3}},
+            "batch_norm",
+            "relu",
+            {"dropout": 0.3},
+            "flatten",
+            {"linear": "classes"},
+        ]
+    },
+    "scheduler": {"name": "plateau", "patience": 1},
+    "regularization": {"ema": 0.9, "early_stopping": 2},
+}
+
+
+def new_run(**sections: Any) -> Run:
+    return run_of({**EVERYTHING, **sections}, input=(1, 8, 8), classes=10)
+
+
+def take_steps(run: Run, count: int) -> None:
+    step = make_step(run)
+    for _ in range(count):
+        draw = torch.Generator().manual_seed(run.counters.step)
+        images = torch.randn(6, 1, 8, 8, generator=draw)
+        step([(images, torch.randint(10, (6,), generator=draw))])
+
+
+def through_a_file(run: Run, folder: Path) -> Checkpoint:
+    save(capture_last(run), folder / "last.safetensors")
+    return load(folder / "last.safetensors")
+
+
+@pytest.mark.parametrize("kind", sorted(Optimizer.kinds))
+def test_every_optimizer_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> None:
+    optimizer = {"name": kind, "momentum": 0.9} if kind == "sgd" else {"name": kind}
+    torch.manual_seed(0)
+    alone = new_run(optimizer=optimizer)
+    take_steps(alone, 3)
+    alone.schedule.end_epoch(2.0)
+    assert alone.patience is not None
+    alone.patience.end_epoch(0.5)
+    checkpoint = through_a_file(alone, tmp_path)
+    take_steps(alone, 3)
+
+    resumed = new_run(optimizer=optimizer)
+    restore(resumed, checkpoint)
+    torch.manual_seed(99)
+    restore_random(checkpoint, resumed.device)
+    take_steps(resumed, 3)
+    assert_same_state(capture_last(resumed), capture_last(alone))
+
+
+def test_a_restored_state_is_the_saved_one(tmp_path: Path) -> None:
+    run = new_run()
+    take_steps(run, 2)
+    checkpoint = through_a_file(run, tmp_path)
+    other = new_run()
+    restore(other, checkpoint)
+    restore_random(checkpoint, other.device)
+    assert_same_state(capture_last(other), checkpoint_of(checkpoint))
+
+
+def checkpoint_of(loaded: Checkpoint) -> Checkpoint:
+    """What was captured, without the number of the file's format."""
+    document = {k: v for k, v in loaded.document.items() if k != "format"}
+    return Checkpoint(loaded.tensors, document)
+
+
+def test_the_best_holds_the_averaged_weights_and_nothing_to_resume_from() -> None:
+    run = new_run()
+    take_steps(run, 3)
+    found = capture_best(run)
+    assert run.average is not None
+    averaged = run.average.network.state_dict()
+    assert found.tensors.keys() == {f"model.{name}" for name in averaged}
+    for name, tensor in found.weights.items():
+        assert torch.equal(tensor, averaged[name])
+    with pytest.raises(FaultError, match="weights only") as caught:
+        restore(run, found)
+    assert caught.value.exit_code is ExitCode.CHECKPOINT
+
+
+def test_the_last_is_evaluated_by_its_averaged_weights() -> None:
+    run = new_run()
+    take_steps(run, 3)
+    for name, tensor in capture_last(run).weights.items():
+        assert torch.equal(tensor, run.evaluated.state_dict()[name])
+
+
+@pytest.mark.parametrize("part", ["tally", "optimizer.state.0.momentum_buffer"])
+def test_a_missing_tensor_is_a_fault_and_not_a_warning(part: str, tmp_path: Path) -> None:
+    run = new_run(optimizer={"name": "sgd", "momentum": 0.9})
+    take_steps(run, 2)
+    checkpoint = through_a_file(run, tmp_path)
+    del checkpoint.tensors[part]
+    refuse(new_run(optimizer={"name": "sgd", "momentum": 0.9}), checkpoint)
+
+
+@pytest.mark.parametrize("part", ["schedule", "patience", "counters"])
+def test_a_missing_counter_is_a_fault_and_not_a_warning(part: str) -> None:
+    checkpoint = capture_last(new_run())
+    del checkpoint.document[part]
+    refuse(new_run(), checkpoint)
+
+
+def test_averaged_weights_that_are_missing_are_a_fault() -> None:
+    without = new_run(regularization={})
+    refuse(new_run(), capture_last(without))
+
+
+def refuse(run: Run, checkpoint: Checkpoint) -> None:
+    with pytest.raises(FaultError) as caught:
+        restore(run, checkpoint)
+    assert caught.value.exit_code is ExitCode.CHECKPOINT
+    assert all(fault.cure for fault in caught.value.faults)
