@@ -128,7 +128,7 @@ def test_nothing_that_is_read_can_run_code(module: str) -> None:
 
 
 FAULTS = {"Fault", "config_fault", "data_fault", "checkpoint_fault", "storage_fault", "refusal"}
-CURED_BY_THE_CALLER = {"takes_batch_of_one"}
+CURED_BY_THE_CALLER = {"needing_company"}
 
 
 @modules

@@ -73,9 +73,7 @@ class Payload:
         return Path.touch, (Path("unpickled"),)
 
 
-def test_a_pickle_is_refused_and_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "model.safetensors"
     content = io.BytesIO()
@@ -133,9 +131,11 @@ plain = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(all
 leaves = plain | st.text(max_size=5) | st.integers(0, 4).map(lambda n: torch.arange(n) / 3)
 states = st.recursive(
     leaves,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.lists(inner, max_size=3).map(tuple)
-    | st.dictionaries(st.integers(0, 9) | st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.integers(0, 9) | st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 
@@ -168,4 +168,6 @@ def test_shared_memory_is_stored_apart(tmp_path: Path) -> None:
     tensors, skeleton = pack({"a": weight, "b": weight[:2]}, prefix="state")
     save(Checkpoint(tensors, {"state": skeleton}), tmp_path / "shared.safetensors")
     restored = load(tmp_path / "shared.safetensors")
-    assert same(unpack(restored.document["state"], restored.tensors), {"a": weight, "b": weight[:2]})
+    assert same(
+        unpack(restored.document["state"], restored.tensors), {"a": weight, "b": weight[:2]}
+    )

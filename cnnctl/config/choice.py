@@ -107,7 +107,7 @@ class Choice(Spec):
             if len(names) > MANY and not cure.startswith("did you mean"):
                 cure = f"`cnnctl list {cls.family}` shows all there are"
             message = f"no {cls.noun()} is named {show(kind)}"
-            raise _refusal("unknown_kind", message, cure)
+            raise refusal(message, cure=cure)
         if options is None:
             options = {}
         elif not isinstance(options, dict):
@@ -122,7 +122,7 @@ class Choice(Spec):
             return value["name"], {k: v for k, v in value.items() if k != "name"}
         form = "add name: …" if isinstance(value, dict) else "write {name: …}"
         cure = f"{form}; known: {', '.join(cls.kinds)}"
-        raise _refusal("no_name", f"{cls.noun(a=True)} needs its name", cure)
+        raise refusal(f"{cls.noun(a=True)} needs its name", cure=cure)
 
     @classmethod
     def _split_item(cls, value: Any) -> tuple[str, Any]:
@@ -134,7 +134,7 @@ class Choice(Spec):
         if isinstance(value, dict) and value:
             kind = next(iter(value))
             cure = f"indent the options of {kind} two spaces further, and begin each kind with a -"
-        raise _refusal("no_kind", f"{cls.noun(a=True)} is `kind` or `kind: options`", cure)
+        raise refusal(f"{cls.noun(a=True)} is `kind` or `kind: options`", cure=cure)
 
     @classmethod
     def _long_form(cls, value: Any) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class Choice(Spec):
         shared = cls.families[cls.family].model_fields
         own = next((name for name in cls.model_fields if name not in shared), "")
         cure = f"write {cls.kind}: {{{own}: …}}" if own else f"write {cls.kind} alone"
-        raise _refusal("no_short_form", f"{cls.kind} takes no value of its own", cure)
+        raise refusal(f"{cls.kind} takes no value of its own", cure=cure)
 
     @classmethod
     def noun(cls, *, a: bool = False) -> str:
@@ -181,5 +181,6 @@ class Choice(Spec):
         return dict(cls.model_fields)
 
 
-def _refusal(error: str, message: str, cure: str) -> PydanticCustomError:
-    return PydanticCustomError(error, "{message}", {"message": message, "cure": cure})
+def refusal(message: str, *, cure: str) -> PydanticCustomError:
+    """What a validator of a spec raises: a fault at what it validates, with its cure."""
+    return PydanticCustomError("refusal", "{message}", {"message": message, "cure": cure})

@@ -19,7 +19,8 @@ from cnnctl.errors import FaultError, config_fault, under
 
 Split = Literal["train", "test"]
 Positive = Annotated[int, Field(gt=0)]
-Size = Positive | Annotated[tuple[Positive, Positive], Field(strict=False)]
+Side = Annotated[int, Field(gt=0, le=4096)]
+Size = Side | Annotated[tuple[Side, Side], Field(strict=False)]
 """A side in pixels, or height and width."""
 BatchSize = Positive | Literal["all"]
 

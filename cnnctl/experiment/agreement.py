@@ -11,8 +11,7 @@ from cnnctl.data.samples import Description
 from cnnctl.errors import Fault, FaultError, config_fault, under
 from cnnctl.experiment.spec import Experiment
 from cnnctl.model import network
-from cnnctl.model.network import Plan
-from cnnctl.model.network import takes_batch_of_one as takes_no_single
+from cnnctl.model.network import Plan, needing_company
 
 
 def check(experiment: Experiment) -> tuple[Plan, Description]:
@@ -70,10 +69,10 @@ def _unfit_loss(experiment: Experiment, description: Description, plan: Plan) ->
 def _batches_of_one(experiment: Experiment, description: Description, plan: Plan) -> list[Fault]:
     size, samples = experiment.data.batch_size, description.train_samples
     if size == 1:
-        return [replace(f, cure="use data.batch_size >= 2") for f in takes_no_single(plan)]
+        return [replace(f, cure="use data.batch_size >= 2") for f in needing_company(plan)]
     if size != "all" and samples % size == 1 and not experiment.data.drop_last:
         cure = f"the last of {samples} samples is alone; set data.drop_last=true"
-        return [replace(f, cure=cure) for f in takes_no_single(plan)]
+        return [replace(f, cure=cure) for f in needing_company(plan)]
     return []
 
 

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from torch import nn
 
-from cnnctl.config.choice import Spec
+from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the data sets
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.sources.digits import Digits
 from cnnctl.model.network import Model
-from cnnctl.model.refusal import refusal
 from cnnctl.optim.losses import CrossEntropy, Loss
 from cnnctl.optim.optimizers import SGD, Optimizer
 from cnnctl.optim.regularizers import Regularization

@@ -9,9 +9,8 @@ from pydantic import Field, FiniteFloat, model_validator
 from torch import Generator, Tensor
 from torch.nn import init
 
-from cnnctl.config.choice import Choice
+from cnnctl.config.choice import Choice, refusal
 from cnnctl.errors import config_fault
-from cnnctl.model.refusal import refusal
 
 Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
 """What follows a layer, as far as initialisation cares."""

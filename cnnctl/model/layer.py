@@ -9,10 +9,9 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from torch import nn
 
-from cnnctl.config.choice import Choice
+from cnnctl.config.choice import Choice, refusal
 from cnnctl.errors import config_fault
 from cnnctl.model.initializers import Activation, Initializer
-from cnnctl.model.refusal import refusal
 
 Shape = tuple[int, ...]
 """What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""

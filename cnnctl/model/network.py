@@ -15,6 +15,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError, Path, config_fault, under
@@ -106,7 +107,7 @@ def _infer(layer: Layer, input: Shape, path: Path) -> Shape:
     try:
         with torch.device("meta"):
             # two samples, since batch norm takes no batch of one
-            output = layer.build(input)(torch.empty(2, *input))
+            output = _rehearsing(layer.build(input))(torch.empty(2, *input))
     except FaultError as error:
         raise under(path, error) from None
     except (RuntimeError, ValueError, IndexError) as error:
@@ -118,6 +119,13 @@ def _infer(layer: Layer, input: Shape, path: Path) -> Shape:
         message = f"nothing is left of {measure(input)}"
         raise config_fault(message, cure="use smaller windows, or a larger data.size", path=path)
     return tuple(output.shape[1:])
+
+
+def _rehearsing(module: nn.Module) -> nn.Module:
+    """A module on the meta device that can be run: there batches cannot be counted."""
+    if isinstance(module, _BatchNorm) and module.momentum is None:
+        module.momentum = 0.1
+    return module
 
 
 def build(plan: Plan, *, seed: int) -> nn.Sequential:
@@ -204,13 +212,14 @@ def following_activation(stages: Sequence[Stage]) -> Activation:
     return "linear"
 
 
-def takes_batch_of_one(plan: Plan) -> list[Fault]:
+def needing_company(plan: Plan) -> list[Fault]:
     """The layers that cannot train on a single sample, as batch norm on a vector."""
     network = outline(plan)
     faults: list[Fault] = []
     for stage in plan.stages:
         try:
-            network.get_submodule(stage.name)(torch.empty(1, *stage.input, device="meta"))
+            module = _rehearsing(network.get_submodule(stage.name))
+            module(torch.empty(1, *stage.input, device="meta"))
         except ValueError:
             message = f"{stage.layer.kind} cannot train on a batch of one sample"
             faults.append(Fault(message=message, path=stage.path))

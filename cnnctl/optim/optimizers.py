@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 from torch import optim
 
-from cnnctl.config.choice import Choice
+from cnnctl.config.choice import Choice, refusal
 from cnnctl.errors import config_fault
 from cnnctl.optim.bounds import Count, Momentum, NotNegative, Positive, Share
 
@@ -53,10 +52,9 @@ class SGD(Optimizer, kind="sgd"):
     @classmethod
     def _needs_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
         if nesterov and (info.data.get("momentum") == 0 or info.data.get("dampening")):
-            raise PydanticCustomError(
-                "nesterov",
+            raise refusal(
                 "nesterov needs momentum above 0 and no dampening",
-                {"cure": "add momentum: 0.9, and leave dampening out"},
+                cure="add momentum: 0.9, and leave dampening out",
             )
         return nesterov
 

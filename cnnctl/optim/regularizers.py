@@ -78,7 +78,7 @@ class Regularization(Spec):
         own = getattr(optimizer, "weight_decay", None)
         path = ("weight_decay",)
         if self.weight_decay and own is None:
-            yield Fault(message=f"{optimizer.kind} has none", cure="use l2", path=path)
+            yield Fault(message=f"{optimizer.kind} has no weight decay", cure="use l2", path=path)
         elif self.weight_decay and own:
             message = f"{optimizer.kind} has a weight decay of {own:g} already"
             cure = "write optimizer.weight_decay: 0, or leave this one out"
@@ -89,7 +89,9 @@ class Regularization(Spec):
         if not self.label_smoothing:
             return
         if not isinstance(loss, CrossEntropy):
-            yield Fault(message=f"{loss.kind} takes none", cure="use cross_entropy", path=path)
+            yield Fault(
+                message=f"{loss.kind} takes no label smoothing", cure="use cross_entropy", path=path
+            )
         elif loss.label_smoothing:
             message = f"{loss.kind} has a label smoothing already"
             yield Fault(message=message, cure="leave one of them out", path=path)

@@ -71,5 +71,8 @@ def can_compile(device: torch.device) -> bool:
     if sys.platform == "win32":
         return False
     if device.type == "cuda":
-        return find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (7, 0)
+        return find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (
+            7,
+            0,
+        )
     return any(map(shutil.which, ("g++", "c++", "clang++")))

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from itertools import cycle, islice
 
-import torch
 from torch.utils._triton import has_triton
 
 from cnnctl.data.loader import Batches

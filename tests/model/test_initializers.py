@@ -119,14 +119,14 @@ def test_the_generator_alone_decides(kind: str) -> None:
             "{name: dirac, groups: 3}",
             ".groups: 3 does not divide the 4 output channels\n    use a divisor",
         ),
-        ("constant", ".val: is missing\n    add val: …"),
+        ("constant", ": constant needs val\n    write {name: constant, val: …}"),
         (
             "{name: normal, std: -1}",
-            ".std: -1 is not a number of at least 0\n    write a number of at least 0",
+            ".std: -1 is too small\n    write a number of at least 0",
         ),
         (
             "{name: xavier_normal, gain: .nan}",
-            ".gain: nan is not a finite number\n    write a finite number",
+            ".gain: .nan is not finite\n    write a finite number",
         ),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cnnctl.model.network import Plan, build, following_activation, outline, takes_batch_of_one
+from cnnctl.model.network import Plan, build, following_activation, needing_company, outline
 
 PlanOf = Callable[..., Plan]
 FaultsOf = Callable[..., list[str]]
@@ -168,7 +168,7 @@ def test_all_initializers_that_do_not_fit_are_reported_together(faults_of: Fault
 
 def test_a_network_has_a_layer(faults_of: FaultsOf) -> None:
     assert faults_of("{layers: []}") == [
-        "model.layers: [] is not a list of at least 1\n    write a list of at least 1"
+        "model.layers: [] is too short\n    write a list of at least 1"
     ]
 
 
@@ -189,7 +189,7 @@ def test_a_network_has_a_layer(faults_of: FaultsOf) -> None:
 def test_layers_that_cannot_train_on_one_sample_are_found(
     text: str, input: tuple[int, ...], paths: list[str], plan_of: PlanOf
 ) -> None:
-    faults = takes_batch_of_one(plan_of(text, input))
+    faults = needing_company(plan_of(text, input))
     assert [fault.path for fault in faults] == [("model", "layers", 1, kind) for kind in paths]
     for fault in faults:
         assert fault.message == "batch_norm cannot train on a batch of one sample"

@@ -70,7 +70,7 @@ def kill_again_and_again(
         before = stamp(checkpoint)
         process = start(config, *(["--resume"] if before else []))
         # once it has saved something new, the training is under way
-        if not wait_until(lambda: stamp(checkpoint) != before, process):
+        if not wait_until(lambda before=before: stamp(checkpoint) != before, process):
             break
         if in_saves and killed % 2:
             wait_until(writing.exists, process)

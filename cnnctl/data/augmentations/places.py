@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from cnnctl.config.choice import refusal
 from cnnctl.data.augmentation import (
     Chance,
     InputAugmentation,
@@ -33,8 +33,7 @@ PaddingMode = Literal["zeros", "reflect"]
 def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
         low, high = sorted(bounds)
-        cure = {"cure": f"write [{low:g}, {high:g}]"}
-        raise PydanticCustomError("falling_range", "the range ends below its start", cure)
+        raise refusal("the range ends below its start", cure=f"write [{low:g}, {high:g}]")
     return bounds
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from cnnctl.config.choice import refusal
 from cnnctl.data.dataset import BatchSize, RegressionSet, Split
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.samples import Description, Samples
@@ -41,12 +41,12 @@ class Inline(RegressionSet, kind="inline"):
     def _is_a_table(self) -> Self:
         if len(self.inputs) != len(self.targets):
             counts = f"{len(self.inputs)} rows of inputs, but {len(self.targets)} targets"
-            raise PydanticCustomError("rows", counts, {"cure": "write one target for each row"})
+            raise refusal(counts, cure="write one target for each row")
         for name, rows in (("inputs", self.inputs), ("targets", self.targets)):
             widths = sorted({len(row) for row in rows if isinstance(row, list)})
             if len(widths) > 1:
                 uneven = f"rows of {name} have {widths[0]} to {widths[-1]} numbers"
-                raise PydanticCustomError("width", uneven, {"cure": "make all rows equally long"})
+                raise refusal(uneven, cure="make all rows equally long")
         return self
 
     def whole(self) -> Description:

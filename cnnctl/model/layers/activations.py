@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FiniteFloat, model_validator
 from torch import nn
 
+from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Layer, Positive, Shape, measure
-from cnnctl.model.refusal import refusal
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FiniteFloat, model_validator
 from torch import nn
 
+from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Layer, NotNegative, Positive, Shape, measure, spatial_dims
-from cnnctl.model.refusal import refusal
 from cnnctl.model.window import TWO, Size, per_side
 
 Borders = NotNegative | Annotated[tuple[NotNegative, ...], Field(strict=False)]

@@ -68,7 +68,7 @@ def test_diabetes_is_what_was_measured_of_442_patients():
 def test_describing_imports_neither_scikit_learn_nor_torchvision():
     code = (
         "import sys; from cnnctl.data import sources; from cnnctl.data.dataset import DataSet\n"
-        "for kind in DataSet.kinds: DataSet.read(kind).describe()\n"
+        "for kind in set(DataSet.kinds) - {'inline'}: DataSet.read(kind).describe()\n"
         "print([name for name in ('sklearn', 'torchvision', 'scipy') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -144,4 +144,4 @@ def test_a_vector_has_no_pixels(faults_of: Callable[..., list[str]]) -> None:
 def test_a_size_that_is_none_is_refused(size: str, faults_of: Callable[..., list[str]]) -> None:
     (fault,) = faults_of(f"{{layers: [conv: {{out_channels: 4, kernel_size: {size}}}]}}")
     assert fault.startswith("model.layers.0.conv.kernel_size: ")
-    assert "\n    write a" in fault
+    assert "\n    write " in fault
