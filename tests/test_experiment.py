@@ -175,12 +175,12 @@ RULES = [
     ),
     (
         f"{M}\noptimizer: lbfgs\nregularization: {{weight_decay: 0.1}}",
-        "3:32: regularization.weight_decay: lbfgs has none",
+        "3:32: regularization.weight_decay: lbfgs has no weight decay",
         "use l2",
     ),
     (
         f"{M}\nloss: nll\nregularization: {{label_smoothing: 0.1}}",
-        "3:35: regularization.label_smoothing: nll takes none",
+        "3:35: regularization.label_smoothing: nll takes no label smoothing",
         "use cross_entropy",
     ),
     (

@@ -8,7 +8,7 @@ evaluated by name.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, LiteralString, Self
 
 from pydantic import (
     BaseModel,
@@ -25,6 +25,9 @@ from cnnctl.errors import nearest
 
 MANY = 20
 """Kinds, above which a message does not name them all."""
+
+UNKNOWN = "unknown_kind"
+"""The reason of a refusal that blames the kind's name."""
 
 
 class Spec(BaseModel):
@@ -107,7 +110,7 @@ class Choice(Spec):
             if len(names) > MANY and not cure.startswith("did you mean"):
                 cure = f"`cnnctl list {cls.family}` shows all there are"
             message = f"no {cls.noun()} is named {show(kind)}"
-            raise refusal(message, cure=cure)
+            raise refusal(message, cure=cure, reason=UNKNOWN)
         if options is None:
             options = {}
         elif not isinstance(options, dict):
@@ -181,6 +184,6 @@ class Choice(Spec):
         return dict(cls.model_fields)
 
 
-def refusal(message: str, *, cure: str) -> PydanticCustomError:
+def refusal(message: str, *, cure: str, reason: LiteralString = "refusal") -> PydanticCustomError:
     """What a validator of a spec raises: a fault at what it validates, with its cure."""
-    return PydanticCustomError("refusal", "{message}", {"message": message, "cure": cure})
+    return PydanticCustomError(reason, "{message}", {"message": message, "cure": cure})

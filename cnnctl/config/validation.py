@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cnnctl.config.choice import Choice, Spec
+from cnnctl.config.choice import UNKNOWN, Choice, Spec
 from cnnctl.config.nodes import Node, follow
 from cnnctl.config.wording import describe
 from cnnctl.errors import Fault, FaultError, Path, dotted, nearest
@@ -146,7 +146,7 @@ def _fault(spot: Spot, group: list[ErrorDetails], root: Node, spec: type[Spec]) 
         return Fault(message="no such option", cure=cure, path=spot.path, at_key=True)
     if kind == "missing":
         return _missing(spot)
-    is_name = kind == "unknown_kind" and spot.node.child("name") is not None
+    is_name = kind == UNKNOWN and spot.node.child("name") is not None
     message, cure = describe(group)
     return Fault(message=message, cure=cure, path=(*spot.path, "name") if is_name else spot.path)
 
