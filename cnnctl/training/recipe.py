@@ -29,6 +29,7 @@ from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import Start
 from cnnctl.training.state import capture_last, restore, restore_random
 from cnnctl.training.step import make_step
+from cnnctl.training.tuning import settle_compile
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,14 @@ def fit(
 ) -> Outcome:
     """Put everything together, run the loop, and measure what came out of it."""
     loaders = make_loaders(experiment, data, device)
-    run = assemble(
-        experiment,
-        start.loaded.plan,
+    make_run = partial(
+        assemble,
+        plan=start.loaded.plan,
         class_names=start.loaded.description.class_names,
         device=device,
         steps_per_epoch=ceil(len(loaders.train) / experiment.train.accumulate),
     )
+    run = make_run(settle_compile(experiment, make_run, loaders.train))
     begin(run, start)
     introduce(console, run, data.splits, start)
     with observing(console, run, start.folder, len(loaders.train)) as observers:
@@ -95,7 +97,7 @@ def fit(
 
 
 def use_machine(experiment: Experiment) -> torch.device:
-    """Set up threads, precision, determinism and random numbers for the whole process."""
+    """Set up threads, precision and determinism for the whole process."""
     settings = experiment.train
     device = torch.device(settings.device)
     if isinstance(settings.threads, int):
@@ -103,7 +105,6 @@ def use_machine(experiment: Experiment) -> torch.device:
     use_precision(settings.precision, device)
     torch.backends.cudnn.deterministic = settings.deterministic
     torch.backends.cudnn.benchmark = not settings.deterministic
-    torch.manual_seed(experiment.seed)
     return device
 
 
@@ -125,6 +126,7 @@ def begin(run: Run, start: Start) -> None:
     """Write down what is about to run, or put it where the checkpoint was taken."""
     start.folder.write_config(run.experiment.plain())
     if start.checkpoint is None:
+        torch.manual_seed(run.experiment.seed)
         start.folder.write_environment(describe_environment(run.device))
         # from the very start there is something to resume from
         start.folder.save_last(capture_last(run))

@@ -102,8 +102,8 @@ class Run:
 
 def assemble(
     experiment: Experiment,
-    plan: Plan,
     *,
+    plan: Plan,
     class_names: tuple[str, ...],
     device: torch.device,
     steps_per_epoch: int,

@@ -6,22 +6,24 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import cycle, islice
+from statistics import median
 
-from torch.utils._triton import has_triton
+import torch
 
 from cnnctl.data.loader import Batches
-from cnnctl.device import synchronize
 from cnnctl.experiment import Experiment
 from cnnctl.training.run import Run
 from cnnctl.training.step import make_step
 
 LONG_SECONDS = 180.0
 """A run that takes less as it is would not win back the 20 to 60 seconds of compiling."""
-GAIN = 1.2
-"""How many times faster compiled steps must be. Far enough from 1 for a noisy machine to answer
-the same way each time; some networks run slower compiled."""
-STEPS = 20
+GAIN = 1.1
+"""How many times faster compiled steps must be, lest a noisy machine answers now so, now so; some
+networks run slower compiled."""
+WARM_UP, STEPS = 3, 60
+ENOUGH_SECONDS = 1.0
 
 
 def settle_compile(
@@ -34,7 +36,7 @@ def settle_compile(
     if experiment.train.compile != "auto":
         return experiment
     plain = _with_compile(experiment, compile=False)
-    if not can_compile(experiment.train.device):
+    if not can_compile(torch.device(experiment.train.device)):
         return plain
     seconds = seconds_per_step(assemble(plain), batches)
     steps = len(batches) * experiment.train.epochs
@@ -50,23 +52,31 @@ def _with_compile(experiment: Experiment, *, compile: bool) -> Experiment:
 
 
 def seconds_per_step(run: Run, batches: Batches) -> float:
-    """What a step takes once it has warmed up: the fastest of three rounds."""
+    """What a step takes once it has warmed up: the median of some, within about a second."""
     step = make_step(run)
     # whole batches only: a shorter one would be compiled apart
     endless = cycle(list(islice(batches.epoch(0), min(STEPS, max(1, len(batches) - 1)))))
     run.network.train()
-    rounds = []
-    for _ in range(4):
+    taken: list[float] = []
+    for batch in islice(endless, WARM_UP + STEPS):
         start = time.perf_counter()
-        for batch in islice(endless, STEPS):
-            step([batch])
-        synchronize(run.device)
-        rounds.append((time.perf_counter() - start) / STEPS)
-    return min(rounds[1:])  # the first warms up, or compiles
+        step([batch])
+        if run.device.type == "cuda":
+            torch.cuda.synchronize(run.device)
+        taken.append(time.perf_counter() - start)
+        if sum(taken[WARM_UP:]) > ENOUGH_SECONDS:
+            break
+    return median(taken[WARM_UP:])
 
 
-def can_compile(device: str) -> bool:
-    """Whether torch.compile has the compiler it needs: a C++ one for CPUs, triton for GPUs."""
-    if device.startswith("cuda"):
-        return bool(has_triton())
-    return sys.platform != "win32" and any(map(shutil.which, ("g++", "c++", "clang++")))
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile has the compiler it needs: a C++ one for CPUs, triton for GPUs.
+
+    triton compiles for GPUs from Volta (compute capability 7.0) on.
+    """
+    if sys.platform == "win32":
+        return False
+    if device.type == "cuda":
+        has_triton = find_spec("triton") is not None
+        return has_triton and torch.cuda.get_device_capability(device) >= (7, 0)
+    return any(map(shutil.which, ("g++", "c++", "clang++")))

@@ -82,7 +82,7 @@ def run_of(plain: dict[str, Any], *, input: Shape = (2,), classes: int = 2) -> R
     description = experiment.data.describe()
     return assemble(
         settle(experiment, plan, description),
-        plan,
+        plan=plan,
         class_names=description.class_names,
         device=torch.device("cpu"),
         steps_per_epoch=10,
