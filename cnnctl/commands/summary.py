@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cnnctl.commands import AsJson, Overrides, Plugins, command
+from cnnctl.errors import Fault, FaultError
 
 
 class Style(StrEnum):
@@ -41,6 +42,9 @@ def summary(
     from cnnctl.opening import open_experiment
 
     loaded = open_experiment(source, overrides or (), plugin or ())
+    if style is Style.TORCHSUMMARY and (as_json or markdown):
+        message = "torchsummary prints text only"
+        raise FaultError(Fault(message=message, cure="leave out --style, or --json and --markdown"))
     if style is Style.TORCHSUMMARY:
         typer.echo(inspection.torchsummary_text(loaded.plan, batch_size=batch_size or -1), nl=False)
         return

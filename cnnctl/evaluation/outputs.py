@@ -13,8 +13,8 @@ from cnnctl.experiment import Experiment
 from cnnctl.model.network import Plan
 
 MOST_SAMPLES = 1000
-MOST_NUMBERS = 2**27
-"""What goes into and out of one layer at a time: half a gigabyte."""
+MOST_NUMBERS = 2**28
+"""What goes into and out of one layer at a time: a gigabyte."""
 
 
 def evaluation_batch(plan: Plan) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,6 +106,12 @@ def use_machine(experiment: Experiment) -> torch.device:
     use_precision(settings.precision, device)
     torch.backends.cudnn.deterministic = settings.deterministic
     torch.backends.cudnn.benchmark = not settings.deterministic
+    if device.type == "cuda" and settings.deterministic:
+        # cuBLAS adds up in a fixed order only in a workspace of its own; read when it starts
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+            False  # costs time, hides nothing here
+        )
     return device
 
 

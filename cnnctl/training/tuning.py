@@ -13,6 +13,7 @@ from statistics import median
 import torch
 
 from cnnctl.data.loader import Batches
+from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment
 from cnnctl.training.run import Run
 from cnnctl.training.step import make_step
@@ -35,15 +36,17 @@ def settle_compile(
     """
     if experiment.train.compile != "auto":
         return experiment
-    plain = _with_compile(experiment, compile=False)
+    plain, compiled = (_with_compile(experiment, compile=choice) for choice in (False, True))
     if not can_compile(torch.device(experiment.train.device)):
         return plain
-    seconds = seconds_per_step(assemble(plain), batches)
-    steps = len(batches) * experiment.train.epochs
-    if seconds * steps < LONG_SECONDS:
+    try:
+        seconds = seconds_per_step(assemble(plain), batches)
+        if seconds * len(batches) * experiment.train.epochs < LONG_SECONDS:
+            return plain
+        pays = seconds > GAIN * seconds_per_step(assemble(compiled), batches)
+    except FaultError:  # it diverges; so will the run, which says it and has a checkpoint by then
         return plain
-    compiled = _with_compile(experiment, compile=True)
-    return compiled if seconds > GAIN * seconds_per_step(assemble(compiled), batches) else plain
+    return compiled if pays else plain
 
 
 def _with_compile(experiment: Experiment, *, compile: bool) -> Experiment:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import yaml
-from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
@@ -238,7 +238,6 @@ def test_a_run_in_use_is_refused_and_free_after_kill_9(here: Path, tiny: Path) -
     first.communicate()
     third = invoke("train", "--resume", "runs/tiny", "train.epochs=1")
     assert third.exit_code == 0, third.output
-    assert "nothing is left to do" in third.stdout
 
 
 PLUGIN = '''\

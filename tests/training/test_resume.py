@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,10 @@ def stamp(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
+def is_newer(path: Path, before: int) -> bool:
+    return stamp(path) != before
+
+
 def assert_same_run(run: Path, alone: Path) -> None:
     assert_same_state(last(run), last(alone))
     assert_same_state(best(run), best(alone))
@@ -70,7 +75,7 @@ def kill_again_and_again(
         before = stamp(checkpoint)
         process = start(config, *(["--resume"] if before else []))
         # once it has saved something new, the training is under way
-        if not wait_until(lambda before=before: stamp(checkpoint) != before, process):
+        if not wait_until(partial(is_newer, checkpoint, before), process):
             break
         if in_saves and killed % 2:
             wait_until(writing.exists, process)
