@@ -110,8 +110,6 @@ def use_machine(experiment: Experiment) -> torch.device:
         # cuBLAS adds up in a fixed order only in a workspace of its own; read when it starts
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-            False  # costs time, hides nothing here
-        )
     return device
 
 
