@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, optim
 
@@ -33,7 +35,7 @@ class FiniteGuard:
             FaultError: it is not finite, and there was no need to wait to see it.
         """
         if not self.is_deferred:
-            if not torch.isfinite(loss):
+            if not math.isfinite(loss.item()):
                 raise diverged("the loss", self.optimizer, step=step + 1)
             return
         bad = torch.where(torch.isfinite(loss), NEVER, step)

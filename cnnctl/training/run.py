@@ -45,17 +45,19 @@ class Tally:
 
     sums: Tensor
     """(3,) float64: losses of all samples, right predictions, samples."""
+    parts: tuple[Tensor, ...]
+    """The three as views; `sums[0] += …` would look up, add and copy back at every step."""
 
     @classmethod
     def on(cls, device: torch.device) -> Tally:
         """An empty tally."""
-        return cls(torch.zeros(3, dtype=torch.float64, device=device))
+        sums = torch.zeros(3, dtype=torch.float64, device=device)
+        return cls(sums, sums.unbind())
 
     def add(self, loss: Tensor, right: Tensor | float, samples: int) -> None:
         """Count a batch: the sum of its losses, how many were right, how many there were."""
-        self.sums[0] += loss
-        self.sums[1] += right
-        self.sums[2] += samples
+        for part, more in zip(self.parts, (loss, right, samples), strict=True):
+            part.add_(more)
 
     @property
     def samples(self) -> int:
