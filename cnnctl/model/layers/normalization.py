@@ -47,6 +47,18 @@ class LayerNorm(Layer, kind="layer_norm"):
         return nn.LayerNorm(input, self.eps, self.elementwise_affine, self.bias)
 
 
+class RMSNorm(Layer, kind="rms_norm"):
+    """Divide each sample by its root mean square (Zhang and Sennrich 2019)."""
+
+    eps: Epsilon | None = None
+    """Added to the mean square; the smallest step of the number format if left out."""
+    elementwise_affine: bool = True
+    """Whether each value has a learned factor."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return nn.RMSNorm(input, self.eps, self.elementwise_affine)
+
+
 class GroupNorm(Layer, kind="group_norm", short="num_groups"):
     """Normalise groups of channels in each sample (Wu and He 2018)."""
 
