@@ -201,6 +201,26 @@ class RAdam(AdamLike, kind="radam"):
         return optim.RAdam(groups, **dict(self))
 
 
+class ASGD(Optimizer, kind="asgd"):
+    """Stochastic gradient descent that averages the weights (Polyak and Juditsky 1992)."""
+
+    usual_lr = (1e-3, 1e-1)
+
+    lr: Positive = 1e-2
+    """Learning rate."""
+    lambd: NotNegative = 1e-4
+    """How fast the rate falls."""
+    alpha: Positive = 0.75
+    """The power with which it falls."""
+    t0: NotNegative = 1e6
+    """Steps before averaging starts."""
+    weight_decay: NotNegative = 0.0
+    """Adds this times the weight to its gradient."""
+
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        return optim.ASGD(groups, **dict(self))
+
+
 class LBFGS(Optimizer, kind="lbfgs"):
     """A quasi-Newton method, for full batches; it evaluates the loss several times a step."""
 
