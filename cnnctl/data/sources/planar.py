@@ -114,3 +114,21 @@ class Xor(Planar, kind="xor"):
         points = random.uniform(-1, 1, size=(count, 2))
         classes = (points[:, 0] * points[:, 1] < 0).astype(np.int64)
         return points + random.normal(scale=self.noise, size=points.shape), classes
+
+
+class Blobs(Planar, kind="blobs"):
+    """Round clouds, their middles evenly around a circle of radius 1."""
+
+    noise: NotNegative = 0.2
+    """Standard deviation of a cloud."""
+    centers: Annotated[int, Field(ge=2, le=100)] = 3
+    """Number of clouds, and of classes."""
+
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(f"cloud {number}" for number in range(1, self.centers + 1))
+
+    def draw(self, count: int, random: RandomState) -> tuple[Points, Points]:
+        cloud = np.arange(count) % self.centers
+        angle = 2 * np.pi * cloud / self.centers
+        middles = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return middles + random.normal(scale=self.noise, size=middles.shape), cloud
