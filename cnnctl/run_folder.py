@@ -75,17 +75,9 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())  # the checkpoint that comes next must not outlive it
 
-    def read_metrics(self) -> list[Row]:
-        """The lines so far; one that a crash cut short is left out."""
-        if not self.metrics.exists():
-            return []
-        lines = self.metrics.read_text(encoding="utf-8").split("\n")
-        # every whole line ends in a newline, so what stands behind the last one is a part
-        return [json.loads(line) for line in lines[:-1]]
-
     def keep_metrics(self, *, through_epoch: int) -> None:
         """Drop the lines of epochs that a resumed run is going to repeat."""
-        rows = [row for row in self.read_metrics() if row["epoch"] <= through_epoch]
+        rows = [row for row in read_metrics(self.path) if row["epoch"] <= through_epoch]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_atomically(self.metrics, text.encode())
 
@@ -135,6 +127,16 @@ def _in_use(path: Path) -> FaultError:
     cure = "wait for it, stop it, or start a new run"
     fault = Fault(message="is in use by another run", cure=cure, place=str(path))
     return FaultError(fault, exit_code=ExitCode.IN_USE)
+
+
+def read_metrics(run: Path) -> list[Row]:
+    """The lines of a run's metrics.jsonl; one that a crash cut short is left out."""
+    path = run / "metrics.jsonl"
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    # every whole line ends in a newline, so what stands behind the last one is a part
+    return [json.loads(line) for line in lines[:-1]]
 
 
 def newest(runs: Path, name: str) -> Path:
