@@ -35,18 +35,18 @@ def list_runs(
 
 
 def describe(run: Path) -> dict[str, Any]:
-    """One run's facts; of the validation split, or of the training split where there is no other."""
+    """One run's facts, of the validation split or, where there is none, of the training split."""
     from cnnctl.run_folder import read_metrics
 
     rows = read_metrics(run)
     split = "val" if any("val_loss" in row for row in rows) else "train"
+    accuracies = [row[f"{split}_accuracy"] for row in rows if f"{split}_accuracy" in row]
     return {
         "run": run.name,
         "epochs": len(rows),
         "split": split,
         "loss": rows[-1][f"{split}_loss"] if rows else None,
-        "best_accuracy": max((row.get(f"{split}_accuracy") or 0 for row in rows), default=0)
-        or None,
+        "best_accuracy": max(accuracies, default=None),
         "seconds": sum(row["seconds"] for row in rows),
     }
 

@@ -33,6 +33,8 @@ CASES: list[tuple[dict[str, Any], Any]] = [
     ({"name": "nadam", "momentum_decay": 0.1, "decoupled_weight_decay": True}, optim.NAdam),
     ({"name": "radam"}, optim.RAdam),
     ({"name": "radam", "weight_decay": 0.1, "decoupled_weight_decay": True}, optim.RAdam),
+    ({"name": "asgd"}, optim.ASGD),
+    ({"name": "asgd", "lambd": 0.01, "alpha": 0.5, "t0": 3, "weight_decay": 0.1}, optim.ASGD),
     ({"name": "lbfgs"}, optim.LBFGS),
     ({"name": "lbfgs", "max_iter": 3, "line_search_fn": "strong_wolfe"}, optim.LBFGS),
 ]

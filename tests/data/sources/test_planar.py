@@ -5,12 +5,12 @@ import torch
 
 from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet
-from cnnctl.data.sources.planar import Circles, Moons, Spirals, Xor
+from cnnctl.data.sources.planar import Blobs, Circles, Moons, Spirals, Xor
 
 assert sources
 
 NO_DATA = Path("there-is-no-such-folder")
-KINDS = ["moons", "circles", "spirals", "xor"]
+KINDS = ["moons", "circles", "spirals", "xor", "blobs"]
 
 
 def load(data, split="train"):
@@ -38,7 +38,8 @@ def test_training_and_test_points_are_drawn_apart(kind):
 def test_points_are_float32_and_every_class_is_there(kind):
     samples = load(DataSet.read(kind))
     assert (samples.inputs.dtype, samples.inputs.shape[1]) == (torch.float32, 2)
-    assert torch.bincount(samples.targets).min() > 400
+    classes = len(DataSet.read(kind).class_names())
+    assert torch.bincount(samples.targets, minlength=classes).min() > 0.8 * 1000 / classes
 
 
 def test_without_noise_circles_have_their_radii():
@@ -72,3 +73,12 @@ def test_noise_is_added_with_its_deviation():
     clean, noisy = load(Xor(noise=0, samples=5000)), load(Xor(noise=0.5, samples=5000))
     assert torch.equal(clean.targets, noisy.targets)
     assert (noisy.inputs - clean.inputs).std().item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_blobs_lie_around_a_circle():
+    samples = load(Blobs(samples=4000, centers=4, noise=0.1))
+    middles = torch.stack([samples.inputs[samples.targets == k].mean(0) for k in range(4)])
+    around = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    assert torch.allclose(middles, around, atol=0.02)
+    spread = (samples.inputs - middles[samples.targets]).std(0)
+    assert torch.allclose(spread, torch.tensor(0.1), atol=0.01)

@@ -32,6 +32,12 @@ CASES: list[tuple[Any, Shape, nn.Module]] = [
         (6, 5, 4),
         nn.LayerNorm([6, 5, 4], elementwise_affine=False),
     ),
+    ("rms_norm", (6,), nn.RMSNorm(6)),
+    (
+        {"rms_norm": {"eps": 0.1, "elementwise_affine": False}},
+        (6, 5),
+        nn.RMSNorm([6, 5], 0.1, False),
+    ),
     ({"group_norm": 2}, (6,), nn.GroupNorm(2, 6)),
     ({"group_norm": 2}, (6, 5), nn.GroupNorm(2, 6)),
     (
