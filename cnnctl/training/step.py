@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
+from cnnctl.errors import config_fault
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.divergence import FiniteGuard
 from cnnctl.training.run import Run, Tally
@@ -113,11 +114,28 @@ def make_forward(run: Run) -> Forward:
         return outputs, loss_of(outputs, targets)
 
     mode = run.experiment.train.compile
-    if not mode:
-        return forward
+    return compiled(forward, mode if isinstance(mode, str) else None) if mode else forward
+
+
+def compiled(forward: Forward, mode: str | None) -> Forward:
+    """The same function, compiled at its first call.
+
+    Raises:
+        FaultError: when called, where this machine lacks what compiling needs.
+    """
+    from torch._dynamo.exc import BackendCompilerFailed  # slow to import
+
     # dynamic shapes would be compiled when the last, smaller batch comes, and serve all batches
     # from then on: slower, and other kernels than a resumed run has before it gets there
-    compiled: Forward = torch.compile(
-        forward, dynamic=False, mode=mode if isinstance(mode, str) else None
-    )
-    return compiled
+    fast: Forward = torch.compile(forward, dynamic=False, mode=mode)
+
+    def call(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        try:
+            return fast(inputs, targets)
+        except BackendCompilerFailed as error:
+            reason = str(error).splitlines()[0]
+            message = f"the network could not be compiled: {reason}"
+            cure = "set train.compile=false, or install a C++ compiler and Python's headers"
+            raise config_fault(message, cure=cure, path=("train", "compile")) from error
+
+    return call

@@ -44,7 +44,8 @@ def settle_compile(
         if seconds * len(batches) * experiment.train.epochs < LONG_SECONDS:
             return plain
         pays = seconds > GAIN * seconds_per_step(assemble(compiled), batches)
-    except FaultError:  # it diverges; so will the run, which says it and has a checkpoint by then
+    except FaultError:
+        # it diverges, as the run will, which says so; or this machine's compiler does not work
         return plain
     return compiled if pays else plain
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from cnnctl.data.loader import Batches
+from cnnctl.errors import config_fault
 from cnnctl.training import tuning
 from cnnctl.training.run import Run
 from cnnctl.training.tuning import can_compile, seconds_per_step, settle_compile
+from tests.conftest import Cli
 from tests.training.conftest import experiment_of, run_of
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -106,3 +109,35 @@ def test_a_gpu_needs_triton_and_volta(
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (capability, 0))
     monkeypatch.setattr(tuning, "find_spec", lambda name: object() if triton else None)
     assert can_compile(GPU) is can
+
+
+def test_a_compiler_that_does_not_work_is_a_fault_where_compiling_was_asked_for(
+    cli: Cli, tiny: Path
+) -> None:
+    broken = {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tiny.parent / "cache")}
+    done = cli("train", tiny, "train.compile=true", "train.device=cpu", **broken)
+    assert done.returncode == 2
+    assert "train.compile: the network could not be compiled: " in done.stderr
+    assert "set train.compile=false" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_compiler_that_does_not_work_is_left_alone_where_it_was_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(run: Run, batches: object) -> float:
+        if run.experiment.train.compile:
+            raise config_fault("the network could not be compiled")
+        return 10.0
+
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr(tuning, "seconds_per_step", fail)
+    experiment = experiment_of({**MOONS, "train": {"epochs": 99, "compile": "auto"}})
+    run = run_of(MOONS)
+
+    def make_run(tried: object) -> Run:
+        run.experiment = tried  # type: ignore[assignment]
+        return run
+
+    settled = settle_compile(experiment, make_run, [None] * 10)  # type: ignore[arg-type]
+    assert settled.train.compile is False
