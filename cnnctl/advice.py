@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
 from math import ceil
 
@@ -18,7 +18,7 @@ from cnnctl.model.initializers import (
 )
 from cnnctl.model.layer import WeightedLayer
 from cnnctl.model.layers.convolution import Conv
-from cnnctl.model.network import Plan, Stage, following_activation
+from cnnctl.model.network import Plan, Stage, following_activation, with_followers
 
 Advice = Iterator[Fault]
 Rule = Callable[[Experiment, Plan], Advice]
@@ -51,10 +51,17 @@ def advise(experiment: Experiment, plan: Plan) -> list[Fault]:
     return [advice for rule in RULES for advice in rule(experiment, plan)]
 
 
+def _pairs(plan: Plan, *, without: Collection[str] = ()) -> Iterator[tuple[Stage, Stage]]:
+    """Layers that follow each other, in the network itself and in its blocks."""
+    for chain in plan.chains():
+        yield from pairwise(stage for stage in chain if stage.layer.kind not in without)
+
+
 def _last(plan: Plan) -> Stage:
     """The last layer that computes something."""
-    stages = [stage for stage in plan.stages if stage.layer.kind not in MOVING_ONLY]
-    return stages[-1] if stages else plan.stages[-1]
+    leaves = list(plan.leaves())
+    stages = [stage for stage in leaves if stage.layer.kind not in MOVING_ONLY]
+    return stages[-1] if stages else leaves[-1]
 
 
 def _activation_done_by_the_loss(experiment: Experiment, plan: Plan) -> Advice:
@@ -84,7 +91,7 @@ def _no_sigmoid_before_bce(experiment: Experiment, plan: Plan) -> Advice:
 def _rectified_output(experiment: Experiment, plan: Plan) -> Advice:
     last = _last(plan)
     is_meant = last.layer.kind in ("softplus", "log_sigmoid")
-    if last.layer.activation in (*RECTIFIERS, "selu") and not is_meant:
+    if last.layer.acts_as in (*RECTIFIERS, "selu") and not is_meant:
         message = f"{last.layer.kind} at the output holds back what is negative, and its gradient"
         yield Fault(message=message, cure="leave it out", path=last.path)
 
@@ -110,11 +117,11 @@ def _dropout_at_output(experiment: Experiment, plan: Plan) -> Advice:
 def _unfit_weights(experiment: Experiment, plan: Plan) -> Advice:
     """Kaiming before sigmoid, Xavier before relu; what the whole model has is said once."""
     found: dict[Path, Fault] = {}
-    for index, stage in enumerate(plan.stages):
+    for stage, behind in with_followers(plan.stages):
         if isinstance(stage.layer, WeightedLayer):
             init = stage.layer.init or plan.init
             path: Path = (*stage.path, "init") if stage.layer.init else ("model", "init")
-            activation = following_activation(plan.stages[index + 1 :])
+            activation = following_activation(behind)
             if better := _better_weights(init, activation):
                 message = f"{init.kind} does not suit the {activation} behind {stage.name}"
                 cure = f"use {better}, or leave init out"
@@ -135,7 +142,7 @@ def _better_weights(initializer: Initializer, activation: Activation) -> str:
 
 
 def _bias_before_norm(experiment: Experiment, plan: Plan) -> Advice:
-    for stage, after in pairwise(plan.stages):
+    for stage, after in _pairs(plan):
         has_bias = isinstance(stage.layer, WeightedLayer) and stage.layer.bias
         if has_bias and after.layer.kind in ("batch_norm", "instance_norm"):
             message = f"{after.name} takes the mean away, and the bias of {stage.name} with it"
@@ -144,15 +151,14 @@ def _bias_before_norm(experiment: Experiment, plan: Plan) -> Advice:
 
 def _dropout_before_norm(experiment: Experiment, plan: Plan) -> Advice:
     """Li et al. 2018, https://arxiv.org/abs/1801.05134."""
-    for stage, after in pairwise(plan.stages):
+    for stage, after in _pairs(plan):
         if stage.layer.kind in DROPOUTS and after.layer.kind == "batch_norm":
             message = f"{after.name} measures a variance that {stage.name} has in training only"
             yield Fault(message=message, cure="put dropout behind the norm", path=stage.path)
 
 
 def _no_activation_between(experiment: Experiment, plan: Plan) -> Advice:
-    working = [s for s in plan.stages if s.layer.kind not in LINEAR_KINDS]
-    for stage, after in pairwise(working):
+    for stage, after in _pairs(plan, without=LINEAR_KINDS):
         if _is_dense(stage) and _is_dense(after):
             message = f"no activation stands between {stage.name} and {after.name}: "
             message += "they can do no more than one layer"
@@ -166,16 +172,17 @@ def _is_dense(stage: Stage) -> bool:
 
 
 def _activation_twice(experiment: Experiment, plan: Plan) -> Advice:
-    for stage, after in pairwise(plan.stages):
-        if stage.layer.activation and after.layer.activation:
+    for stage, after in _pairs(plan):
+        if stage.layer.acts_as and after.layer.acts_as:
             message = f"two activations in a row: {stage.name} and {after.name}"
             yield Fault(message=message, cure="leave one of them out", path=after.path)
 
 
 def _vanishing_gradients(experiment: Experiment, plan: Plan) -> Advice:
-    kinds = [stage.layer.kind for stage in plan.stages]
+    stages = list(plan.leaves())
+    kinds = [stage.layer.kind for stage in stages]
     if kinds.count("sigmoid") >= DEEP_SIGMOIDS and not NORMS & set(kinds):
-        sigmoid = plan.stages[kinds.index("sigmoid")]
+        sigmoid = stages[kinds.index("sigmoid")]
         message = f"through {kinds.count('sigmoid')} sigmoids hardly any gradient comes back"
         yield Fault(message=message, cure="use relu, or add batch_norm", path=sigmoid.path)
 
@@ -215,7 +222,7 @@ def _few_steps(experiment: Experiment, plan: Plan) -> Advice:
 
 def _noisy_statistics(experiment: Experiment, plan: Plan) -> Advice:
     size = experiment.data.batch_size
-    has_norm = any(stage.layer.kind == "batch_norm" for stage in plan.stages)
+    has_norm = any(stage.layer.kind == "batch_norm" for stage in plan.leaves())
     if has_norm and size != "all" and size < SMALL_BATCH:
         message = f"batch_norm learns little of the data from {size} samples at a time"
         cure = f"use a batch_size >= {SMALL_BATCH}, or group_norm"

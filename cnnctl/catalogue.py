@@ -121,6 +121,8 @@ def _alternatives(annotation: Any) -> Iterable[str]:
     if origin is tuple:
         words = ["…" if part is Ellipsis else type_name(part) for part in arguments]
         return [f"[{', '.join(words)}]"]
+    if origin is dict:
+        return [f"mapping of names to {type_name(arguments[1])}"]
     if origin is list:
         return [f"list of {type_name(arguments[0])}"]
     if isinstance(annotation, type) and issubclass(annotation, Choice):

@@ -11,7 +11,8 @@ from cnnctl.checkpoint import Checkpoint
 from cnnctl.config.source import Node, Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import ExitCode, FaultError, checkpoint_fault, config_fault
-from cnnctl.experiment import Experiment, Loaded, check, load
+from cnnctl.experiment import Experiment, Loaded, check, complete, load
+from cnnctl.model import zoo
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import find_checkpoint
 
@@ -24,14 +25,22 @@ def is_checkpoint(source: Path) -> bool:
     return source.is_dir() or source.suffix in WEIGHTS
 
 
+def is_published(source: Path) -> bool:
+    """Whether a path is no file, but the name of a network of the zoo, or nearly one."""
+    is_name = len(source.parts) == 1 and not source.suffix
+    return is_name and not source.exists()
+
+
 def open_experiment(
     source: Path, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()
 ) -> Loaded:
-    """The experiment of a YAML file, a run folder or a checkpoint, checked as a whole.
+    """The experiment of a YAML file, a zoo network, a run folder or a checkpoint, checked whole.
 
     Raises:
         FaultError: what is wrong with the file, or with the checkpoint.
     """
+    if is_published(source):
+        return complete(zoo.experiment_of(str(source)), str(source), overrides)
     if not is_checkpoint(source):
         return load(source, overrides)
     if overrides:

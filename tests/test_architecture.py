@@ -115,6 +115,8 @@ PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "she
 IMPORTS_BY_NAME = {"import_module", "importlib.import_module", "spec_from_file_location"}
 MAY_IMPORT_BY_NAME = {"cnnctl.plugins", "cnnctl.cli"}
 """The files that a user names on purpose; the commands, which are our own modules."""
+MAY_CALL = {"cnnctl.model.weights": {"torch.load"}}
+"""With weights_only, where torch reads tensors and nothing else."""
 MAY_UNPICKLE = {"cnnctl.data.sources.cifar"}
 """CIFAR is published as pickles: checked by their hash, read by a reader of arrays alone."""
 
@@ -122,7 +124,7 @@ MAY_UNPICKLE = {"cnnctl.data.sources.cifar"}
 @modules
 def test_nothing_that_is_read_can_run_code(module: str) -> None:
     calls, names = set(called(TREES[module])), set(imported(TREES[module]))
-    assert not calls & RUNS_CODE
+    assert not calls & RUNS_CODE - MAY_CALL.get(module, set())
     assert not names & PICKLES or module in MAY_UNPICKLE
     assert not calls & IMPORTS_BY_NAME or module in MAY_IMPORT_BY_NAME
 

@@ -17,9 +17,12 @@ class Place:
     origin: str
     line: int = 0
     column: int = 0
+    used_at: Place | None = field(default=None, compare=False)
+    """Of a template: where it is used."""
 
     def __str__(self) -> str:
-        return f"{self.origin}:{self.line}:{self.column}" if self.line else self.origin
+        place = f"{self.origin}:{self.line}:{self.column}" if self.line else self.origin
+        return f"{place}, used at {self.used_at}" if self.used_at else place
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class Node:
     """Values in it, itself included; what an alias stands for counts each time."""
     height: int = field(default=0, repr=False)
     """Levels below it."""
+    home: Path | None = field(default=None, repr=False)
+    """Of a template: the path at which it was written, below the model."""
 
     def child(self, key: str | int) -> Node | None:
         """The node below this one, or nothing."""
@@ -69,6 +74,22 @@ def follow(root: Node, path: Path) -> tuple[Node, Path]:
             return node, path[position:]
         node = below
     return node, ()
+
+
+def homeward(root: Node, path: Path, *, above: Path = ()) -> Path:
+    """A path of what templates were expanded to, as the path of what was written.
+
+    `above` is the path of the part that the homes of templates are counted from.
+    """
+    node, written = root, list(path)
+    for position, step in enumerate(path):
+        below = node.child(step)
+        if below is None:
+            break
+        if below.home is not None:
+            written[: len(written) - len(path) + position + 1] = [*above, *below.home]
+        node = below
+    return tuple(written)
 
 
 def locate(root: Node, fault: Fault) -> Place:

@@ -6,6 +6,7 @@ definition, which covers all the forms it may be written in.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from cnnctl.config.choice import Choice, Spec
@@ -13,11 +14,18 @@ from cnnctl.config.choice import Choice, Spec
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema(root: type[Spec], *, title: str) -> dict[str, Any]:
-    """The schema of a file that holds `root`, with a definition for every kind that it can hold."""
+def json_schema(
+    root: type[Spec], *, title: str, apart: Collection[str] = ("zoo",)
+) -> dict[str, Any]:
+    """The schema of a file that holds `root`, with a definition for every kind that it can hold.
+
+    Families that stand `apart` are written in a way of their own, which `root` describes.
+    """
     definitions: dict[str, Any] = {}
     top = _flatten(root.model_json_schema(), definitions)
     for family in Choice.families.values():
+        if family.family in apart:
+            continue
         definitions[family.family] = {"anyOf": _branches(family, definitions)}
     return {
         "$schema": DIALECT,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path as FilePath
 
-from cnnctl.config.nodes import Node, Place, from_plain, locate
+from cnnctl.config.nodes import Node, Place, from_plain, homeward, locate
 from cnnctl.config.parsing import parse
 from cnnctl.errors import Fault, FaultError
 
-__all__ = ["Node", "Place", "from_plain", "locate", "parse", "read_file", "read_source"]
+__all__ = ["Node", "Place", "from_plain", "homeward", "locate", "parse", "read_file", "read_source"]
 
 MAX_BYTES = 1 << 18
 

@@ -38,7 +38,7 @@ class Resident:
         inputs, targets = samples.inputs, samples.targets
         self.device = device
         self.shape = inputs.shape[1:]
-        self.channels_last = channels_last and inputs.ndim > 2
+        self.channels_last = channels_last and inputs.ndim == 4
         factor, summand = _factor_and_summand(normalize, inputs)
         self.black = summand.to(device)
         """What normalisation makes of a black pixel, (C, 1, 1)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import sqrt
 from typing import Annotated
 
@@ -49,8 +49,14 @@ class Normalize(Spec):
 
 
 def measure(inputs: Tensor) -> Normalize:
-    """The statistics of (N, C, H, W) uint8 images or (N, F) float vectors; a std of 0 becomes 1."""
-    moments = map(_byte_moments, inputs.unbind(1)) if inputs.ndim > 2 else _moments(inputs)
+    """The statistics of (N, C, H, W) uint8 images, (N, C, L) signals or (N, F) vectors.
+
+    A std of 0 becomes 1.
+    """
+    if inputs.dtype == torch.uint8:
+        moments: Iterable[tuple[float, float]] = map(_byte_moments, inputs.unbind(1))
+    else:
+        moments = _moments(inputs.movedim(1, -1).flatten(0, -2))
     mean, std = zip(*moments, strict=True)
     return Normalize(mean=list(mean), std=[each or 1.0 for each in std])
 

@@ -19,7 +19,7 @@ class Description:
     """What is known of a data set without touching it."""
 
     shape: Shape
-    """What one sample measures, without the batch: (C, H, W) or (F,)."""
+    """What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""
     class_names: tuple[str, ...]
     """The classes, in the order of their numbers; none for regression."""
     outputs: int
@@ -37,7 +37,7 @@ class Description:
 class Samples:
     """Inputs and targets, all of them.
 
-    inputs: (N, C, H, W) uint8, or (N, F) float32.
+    inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32.
     targets: (N,) int64 classes, or (N, T) float32 values.
     """
 

@@ -19,7 +19,7 @@ MOST_NUMBERS = 2**28
 
 def evaluation_batch(plan: Plan) -> int:
     """Samples at a time, where nothing has to be kept for a backward pass."""
-    largest = max(prod(stage.input) + prod(stage.output) for stage in plan.stages)
+    largest = max(prod(stage.input) + prod(stage.output) for stage in plan.leaves())
     return max(1, min(MOST_SAMPLES, MOST_NUMBERS // largest))
 
 

@@ -11,7 +11,10 @@ from cnnctl.data.samples import Description
 from cnnctl.errors import Fault, FaultError, config_fault, under
 from cnnctl.experiment.spec import Experiment
 from cnnctl.model import network
+from cnnctl.model.freezing import check_freeze
 from cnnctl.model.network import Plan, needing_company
+from cnnctl.model.weights import DEFAULT, default_network
+from cnnctl.optim.groups import check_groups
 
 
 def check(experiment: Experiment) -> tuple[Plan, Description]:
@@ -32,6 +35,7 @@ def check(experiment: Experiment) -> tuple[Plan, Description]:
         faults += rule(experiment, description)
     if plan is not None:
         faults += _nothing_to_learn(plan)
+        faults += _unfit_names(experiment, plan)
         faults += _unfit_loss(experiment, description, plan)
         faults += _batches_of_one(experiment, description, plan)
     if faults or plan is None:
@@ -53,6 +57,17 @@ def _nothing_to_learn(plan: Plan) -> list[Fault]:
         return []
     message, cure = "no layer has weights, so there is nothing to learn", "add - linear: classes"
     return [Fault(message=message, cure=cure, path=("model", "layers"))]
+
+
+def _unfit_names(experiment: Experiment, plan: Plan) -> list[Fault]:
+    """Names of layers that are not there, and weights that nobody has."""
+    model, outline = experiment.model, network.outline(plan)
+    faults = check_freeze(model.freeze, outline, unfreeze_at=model.unfreeze_at)
+    faults += check_groups(experiment.optimizer.groups, outline)
+    if model.weights == DEFAULT:
+        with gathered(faults):
+            default_network(plan)
+    return faults
 
 
 def _unfit_loss(experiment: Experiment, description: Description, plan: Plan) -> list[Fault]:

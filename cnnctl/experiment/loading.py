@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnctl.config import overrides as command_line
-from cnnctl.config.source import Node, locate, read_source
+from cnnctl.config.source import Node, homeward, locate, read_source
 from cnnctl.config.validation import validate
 from cnnctl.data.samples import Description
 from cnnctl.errors import Fault, FaultError, under
 from cnnctl.experiment.agreement import check, gathered
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
+from cnnctl.model.expansion import expand
 from cnnctl.model.network import Plan
+from cnnctl.model.weights import DEFAULT
 from cnnctl.plugins import load_plugins
 
 
@@ -44,8 +46,16 @@ def placed(source: Node, *prefix: str) -> Iterator[None]:
         yield
     except FaultError as raised:
         faults = sorted(under(prefix, raised).faults, key=lambda fault: locate(source, fault))
-        told = (f if f.place else replace(f, place=str(locate(source, f))) for f in faults)
+        told = (_told(source, fault) for fault in faults)
         raise FaultError(*told, exit_code=raised.exit_code) from None
+
+
+def _told(source: Node, fault: Fault) -> Fault:
+    """The fault at its place, and at the path that was written there."""
+    if fault.place:
+        return fault
+    written = homeward(source, fault.path, above=("model",))
+    return replace(fault, place=str(locate(source, fault)), path=written)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -54,12 +64,24 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     Raises:
         FaultError: everything that is wrong with it, each fault with its place.
     """
-    source = command_line.apply(read_source(path), overrides)
+    return complete(read_source(path), path.stem, overrides)
+
+
+def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:
+    """An experiment from what was read, and the name that it has if it gives itself none.
+
+    Raises:
+        FaultError: everything that is wrong with it, each fault with its place.
+    """
+    source = command_line.apply(root, overrides)
     with placed(source):
         load_plugins(_plugin_files(source))
+        source = expand(source)
+    with placed(source):
+        _place_weights(source)
         experiment = _read(source)
-        if "name" not in experiment.model_fields_set and is_fit_for_a_folder(path.stem):
-            experiment = experiment.model_copy(update={"name": path.stem})
+        if "name" not in experiment.model_fields_set and is_fit_for_a_folder(name):
+            experiment = experiment.model_copy(update={"name": name})
         plan, description = check(experiment)
     return Loaded(experiment, source, plan, description)
 
@@ -71,10 +93,23 @@ def _plugin_files(source: Node) -> list[Path]:
     if not all(isinstance(item.value, str) for item in items):
         return []  # which the experiment refuses
     for item in items:
-        is_typed = item.layer == command_line.COMMAND_LINE
-        folder = Path() if is_typed else Path(item.place.origin).parent
-        item.value = str(folder.absolute() / str(item.value))
+        item.value = _absolute(item)
     return [Path(str(item.value)) for item in items]
+
+
+def _absolute(node: Node) -> str:
+    """A path as it holds from everywhere; a file's paths start from its folder."""
+    is_typed = node.layer == command_line.COMMAND_LINE
+    folder = Path() if is_typed else Path(node.place.origin).parent
+    return str(folder.absolute() / str(node.value))
+
+
+def _place_weights(source: Node) -> None:
+    """Make the path of a file of weights hold from everywhere."""
+    model = source.child("model")
+    node = model.child("weights") if model else None
+    if node and isinstance(node.value, str) and node.value not in (DEFAULT, "none"):
+        node.value = _absolute(node)
 
 
 def _read(source: Node) -> Experiment:

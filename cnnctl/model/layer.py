@@ -42,7 +42,7 @@ Name = Annotated[
 class Layer(Choice, family="layers", item=True):
     """One step of a network. A member gives its fields and builds its module."""
 
-    activation: ClassVar[Activation | None] = None
+    acts_as: ClassVar[Activation | None] = None
     """Of an activation: its kind, as far as the weights before it care."""
 
     name: Name | None = None
@@ -56,10 +56,35 @@ class Layer(Choice, family="layers", item=True):
             FaultError: the layer does not fit this shape; paths are below the layer.
         """
 
+    def infer(self, input: Shape) -> Shape | None:
+        """The shape that comes out, where that is known without running the module."""
+        return None
+
+    def layer_count(self) -> int:
+        """How many layers it is made of."""
+        return 1
+
     def with_classes(self, classes: int) -> Self:
-        """The layer with `classes` replaced by their number."""
-        found = {key: classes for key, value in self if value == "classes" and key != "name"}
-        return self.model_copy(update=found) if found else self
+        """The layer, and all in it, with `classes` replaced by their number."""
+        filled = {key: _filled(value, classes) for key, value in self if key != "name"}
+        return self.model_copy(update=filled)
+
+
+def _filled(value: object, classes: int) -> object:
+    if isinstance(value, Layer):
+        return value.with_classes(classes)
+    if isinstance(value, list):
+        return [_filled(item, classes) for item in value]
+    if isinstance(value, dict):
+        return {key: _filled(item, classes) for key, item in value.items()}
+    return classes if value == "classes" else value
+
+
+class ShapeKeeper(Layer):
+    """A layer whose output has the shape of its input."""
+
+    def infer(self, input: Shape) -> Shape | None:
+        return input
 
 
 class WeightedLayer(Layer):

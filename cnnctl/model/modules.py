@@ -1,6 +1,18 @@
 """Modules that torch.nn lacks; flat arguments, no configuration."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from itertools import islice
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+Join = Literal["concatenate", "add", "multiply", "mean"]
+"""How parallel ways become one."""
 
 
 class GlobalAvgPool(nn.Module):
@@ -17,3 +29,71 @@ class GlobalMaxPool(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Take the largest over everything behind the channels."""
         return input.amax(dim=tuple(range(2, input.ndim)))
+
+
+class PadChannels(nn.Module):
+    """Channels of zeros behind the others; (N, C, *) in, (N, C + extra, *) out."""
+
+    def __init__(self, extra: int) -> None:
+        super().__init__()
+        self.extra = extra
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Add the zeros."""
+        return functional.pad(input, (*[0, 0] * (input.ndim - 2), 0, self.extra))
+
+
+class Residual(nn.Module):
+    """A chain of layers around which the input finds a shorter way (He et al. 2015).
+
+    The layers are children of the module itself, by their names, before `shortcut` and
+    `activation`.
+    """
+
+    def __init__(self, body: nn.Sequential, shortcut: nn.Module, activation: nn.Module) -> None:
+        super().__init__()
+        for name, layer in body.named_children():
+            self.add_module(name, layer)
+        self.depth = len(body)
+        self.shortcut = shortcut
+        self.activation = activation
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Add both ways; what comes out of each has the same shape."""
+        output = input
+        for layer in islice(self.children(), self.depth):
+            output = layer(output)
+        result: Tensor = self.activation(output + self.shortcut(input))
+        return result
+
+
+class Branches(nn.Module):
+    """Ways side by side, each of which gets the input."""
+
+    def __init__(self, ways: Mapping[str, nn.Module], join: Join) -> None:
+        super().__init__()
+        for name, way in ways.items():
+            self.add_module(name, way)
+        self.join = join
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Concatenate what comes out of them (N, C, *) along the channels, or reduce it."""
+        outputs: list[Tensor] = [way(input) for way in self.children()]
+        if self.join == "concatenate":
+            return torch.cat(outputs, dim=1)
+        if self.join == "multiply":
+            product: Tensor = reduce(torch.mul, outputs)
+            return product
+        total: Tensor = reduce(torch.add, outputs)
+        return total / len(outputs) if self.join == "mean" else total
+
+
+class Dense(nn.Sequential):
+    """Steps that each see what all before them have made (Huang et al. 2016)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, *) in; the input and what every step adds come out, along the channels."""
+        seen = input
+        for step in self:
+            seen = torch.cat([seen, step(seen)], dim=1)
+        return seen

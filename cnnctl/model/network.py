@@ -7,40 +7,68 @@ the real modules.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field
+from pydantic import ConfigDict, Field, field_validator
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError, Path, config_fault, under
+from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
+from cnnctl.model.block import Block, Site, Stage, chain, rehearsing, stages_of
+from cnnctl.model.freezing import Freeze
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
-from cnnctl.model.layer import Layer, Shape, WeightedLayer, measure
+from cnnctl.model.layer import Layer, Shape, WeightedLayer
+
+del _blocks
+
+MAX_LAYERS = 10_000
+"""What blocks that repeat may come to."""
+
+__all__ = ["Block", "Model", "Plan", "Stage", "build", "outline", "plan"]
+
+
+def _with_short_ways(schema: dict[str, Any]) -> None:
+    """Add what stands for layers: a network of the zoo or of torchvision; and templates."""
+    schema["properties"]["blocks"] = {
+        "type": "object",
+        "description": "Templates: pieces of architecture with parameters, used as layer kinds.",
+    }
+    rest = {name: part for name, part in schema["properties"].items() if name != "layers"}
+    for way, help_ in (
+        ("zoo", "A published network; `cnnctl list zoo` shows all, with their options."),
+        ("torchvision", "A classification network of torchvision."),
+    ):
+        named = {way: {"type": "string", "description": help_}}
+        branch = {"type": "object", "properties": {**named, **rest}, "required": [way]}
+        schema.setdefault("anyOf", []).append(branch)
+    inner = {key: schema.pop(key) for key in ("properties", "required", "additionalProperties")}
+    schema["anyOf"].insert(0, {"type": "object", **inner})
 
 
 class Model(Spec):
     """An architecture: layers, one after the other."""
 
+    model_config = ConfigDict(json_schema_extra=_with_short_ways)
+
     layers: Annotated[list[Layer], Field(min_length=1)]
     """The layers, from the input to the output."""
     init: Initializer = Default()
     """How the weights of conv and linear layers start; a layer's own `init` goes first."""
+    weights: str | None = None
+    """A file of weights to start from, DEFAULT for those that torchvision publishes, or none."""
+    freeze: Freeze = []
+    """Layers that do not learn, by name or pattern; `backbone` is all but the classifier."""
+    unfreeze_at: Annotated[int, Field(gt=0)] | None = None
+    """The epoch, from 1, from which frozen layers learn, too."""
 
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A layer in its place: its name, what it gets and what comes out."""
-
-    name: str
-    layer: Layer
-    path: Path
-    input: Shape
-    output: Shape
+    @field_validator("weights")
+    @classmethod
+    def _may_be_none(cls, weights: str | None) -> str | None:
+        return None if weights == "none" else weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +84,15 @@ class Plan:
         """The shape of what the network gives for one sample."""
         return self.stages[-1].output
 
+    def leaves(self) -> Iterator[Stage]:
+        """The layers that hold no others, in the order in which they run."""
+        for stage in self.stages:
+            yield from stage.leaves()
+
+    def chains(self) -> Iterator[tuple[Stage, ...]]:
+        """Every run of layers one after the other: the network's own, and those in its blocks."""
+        return _chains(self.stages)
+
 
 def plan(model: Model, *, input: Shape, classes: int) -> Plan:
     """Name the layers and infer every shape, on the meta device; nothing is allocated.
@@ -64,68 +101,18 @@ def plan(model: Model, *, input: Shape, classes: int) -> Plan:
         FaultError: the layers with a name that is taken; or the first that does not fit what it
             gets, with both shapes; or the initialisations that do not fit their weights.
     """
+    _check_size(model)
     layers = [layer.with_classes(classes) for layer in model.layers]
-    planned = Plan(_stages(layers, input, ("model", "layers")), input, model.init)
+    planned = Plan(stages_of(layers, input, Site("", ("model", "layers"))), input, model.init)
     _check_starts(planned)
     return planned
 
 
-def _stages(layers: Sequence[Layer], input: Shape, at: Path) -> tuple[Stage, ...]:
-    """The layers of the list at this path, each getting what the one before it gives."""
-    stages: list[Stage] = []
-    shape = input
-    for index, (name, layer) in enumerate(zip(_names(layers, at), layers, strict=True)):
-        path = (*at, index, layer.kind)
-        stages.append(Stage(name, layer, path, shape, _infer(layer, shape, path)))
-        shape = stages[-1].output
-    return tuple(stages)
-
-
-def _names(layers: Sequence[Layer], at: Path) -> list[str]:
-    """Each layer's own name, or its kind with a number; two of one name are a fault."""
-    counts: Counter[str] = Counter()
-    names: list[str] = []
-    for layer in layers:
-        counts[layer.kind] += 1
-        names.append(layer.name or f"{layer.kind}{counts[layer.kind]}")
-    faults = [
-        Fault(
-            message=f"another layer is named {layer.name} too",
-            cure="give each its own name",
-            path=(*at, index, layer.kind, "name"),
-        )
-        for index, layer in enumerate(layers)
-        if layer.name and names.count(layer.name) > 1
-    ]
-    if faults:
-        raise FaultError(*faults)
-    return names
-
-
-def _infer(layer: Layer, input: Shape, path: Path) -> Shape:
-    """The shape that comes out of a layer."""
-    try:
-        with torch.device("meta"):
-            # two samples, since batch norm takes no batch of one
-            output = _rehearsing(layer.build(input))(torch.empty(2, *input))
-    except FaultError as error:
-        raise under(path, error) from None
-    except (RuntimeError, ValueError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        message = f"{layer.kind} does not fit {measure(input)}: {reason}"
-        cure = "change its options or the layers before"
-        raise config_fault(message, cure=cure, path=path) from None
-    if 0 in output.shape:
-        message = f"nothing is left of {measure(input)}"
-        raise config_fault(message, cure="use smaller windows, or a larger data.size", path=path)
-    return tuple(output.shape[1:])
-
-
-def _rehearsing(module: nn.Module) -> nn.Module:
-    """A module on the meta device that can be run: there batches cannot be counted."""
-    if isinstance(module, _BatchNorm) and module.momentum is None:
-        module.momentum = 0.1
-    return module
+def _check_size(model: Model) -> None:
+    size = sum(layer.layer_count() for layer in model.layers)
+    if size > MAX_LAYERS:
+        message = f"{size:,} layers are more than {MAX_LAYERS:,}"
+        raise config_fault(message, cure="repeat fewer times", path=("model", "layers"))
 
 
 def build(plan: Plan, *, seed: int) -> nn.Sequential:
@@ -152,9 +139,7 @@ def outline(plan: Plan) -> nn.Sequential:
 
 
 def _assemble(plan: Plan) -> nn.Sequential:
-    return nn.Sequential(
-        OrderedDict((stage.name, stage.layer.build(stage.input)) for stage in plan.stages)
-    )
+    return chain(plan.stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +155,9 @@ class _Start:
 
 def _starts(network: nn.Module, plan: Plan) -> Iterator[_Start]:
     """Every tensor that an initializer fills, in the order in which they are drawn."""
-    for index, stage in enumerate(plan.stages):
+    for stage, behind in with_followers(plan.stages):
         if isinstance(stage.layer, WeightedLayer):
-            activation = following_activation(plan.stages[index + 1 :])
+            activation = following_activation(behind)
             for name, tensor in network.get_submodule(stage.name).named_parameters():
                 initializer, path = _chosen(stage.layer, name, stage.path, plan.init)
                 yield _Start(tensor, initializer, activation, path)
@@ -202,11 +187,32 @@ def _check_starts(plan: Plan) -> None:
         raise FaultError(*faults.values())
 
 
+def _chains(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, ...]]:
+    yield stages
+    for stage in stages:
+        for way in stage.ways:
+            yield from _chains(way.stages)
+
+
+def with_followers(
+    stages: Sequence[Stage], behind: tuple[Stage, ...] = ()
+) -> Iterator[tuple[Stage, tuple[Stage, ...]]]:
+    """Every layer that holds no others, with the stages that get what it gives, one by one."""
+    for index, stage in enumerate(stages):
+        rest = (*stages[index + 1 :], *behind)
+        if not isinstance(stage.layer, Block):
+            yield stage, rest
+            continue
+        for number, way in enumerate(stage.ways):
+            inside = stage.layer.behind(number, stage.ways)
+            yield from with_followers(way.stages, (*inside, *rest))
+
+
 def following_activation(stages: Sequence[Stage]) -> Activation:
     """The first activation behind a layer, before the next weights; `linear` if there is none."""
-    for stage in stages:
-        if stage.layer.activation is not None:
-            return stage.layer.activation
+    for stage in (leaf for behind in stages for leaf in behind.leaves()):
+        if stage.layer.acts_as is not None:
+            return stage.layer.acts_as
         if isinstance(stage.layer, WeightedLayer):
             break
     return "linear"
@@ -216,11 +222,11 @@ def needing_company(plan: Plan) -> list[Fault]:
     """The layers that cannot train on a single sample, as batch norm on a vector."""
     network = outline(plan)
     faults: list[Fault] = []
-    for stage in plan.stages:
+    for stage in plan.leaves():
         try:
-            module = _rehearsing(network.get_submodule(stage.name))
+            module = rehearsing(network.get_submodule(stage.name))
             module(torch.empty(1, *stage.input, device="meta"))
-        except ValueError:
+        except (ValueError, AssertionError):
             message = f"{stage.layer.kind} cannot train on a batch of one sample"
             faults.append(Fault(message=message, path=stage.path))
     return faults

@@ -12,6 +12,7 @@ from torch import optim
 from cnnctl.config.choice import Choice, refusal
 from cnnctl.errors import config_fault
 from cnnctl.optim.bounds import Count, Momentum, NotNegative, Positive, Share
+from cnnctl.optim.groups import Group
 
 Betas = Annotated[tuple[Momentum, Momentum], Field(strict=False)]
 Groups = Iterable[dict[str, Any]]
@@ -26,6 +27,12 @@ class Optimizer(Choice, family="optimizers"):
 
     lr: Positive
     """Learning rate."""
+    groups: list[Group] = []
+    """Weights with settings of their own; of two that match, the first counts."""
+
+    def arguments(self) -> dict[str, Any]:
+        """What the class in torch.optim takes, beside the parameters."""
+        return {name: value for name, value in self if name != "groups"}
 
     @abstractmethod
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
@@ -59,7 +66,7 @@ class SGD(Optimizer, kind="sgd"):
         return nesterov
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.SGD(groups, fused=fused, **dict(self))
+        return optim.SGD(groups, fused=fused, **self.arguments())
 
 
 class Adagrad(Optimizer, kind="adagrad"):
@@ -79,7 +86,7 @@ class Adagrad(Optimizer, kind="adagrad"):
     """Keeps the divisor above zero."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.Adagrad(groups, fused=fused, **dict(self))
+        return optim.Adagrad(groups, fused=fused, **self.arguments())
 
 
 class Adadelta(Optimizer, kind="adadelta"):
@@ -97,7 +104,7 @@ class Adadelta(Optimizer, kind="adadelta"):
     """Adds this times the weight to its gradient."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.Adadelta(groups, **dict(self))
+        return optim.Adadelta(groups, **self.arguments())
 
 
 class RMSprop(Optimizer, kind="rmsprop"):
@@ -119,7 +126,7 @@ class RMSprop(Optimizer, kind="rmsprop"):
     """Divide by the deviation of the gradients from their mean instead."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.RMSprop(groups, **dict(self))
+        return optim.RMSprop(groups, **self.arguments())
 
 
 class AdamLike(Optimizer):
@@ -146,7 +153,7 @@ class Adam(AdamLike, kind="adam"):
     """Shrink the weights directly instead, which makes it adamw."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.Adam(groups, fused=fused, **dict(self))
+        return optim.Adam(groups, fused=fused, **self.arguments())
 
 
 class AdamW(AdamLike, kind="adamw"):
@@ -158,7 +165,7 @@ class AdamW(AdamLike, kind="adamw"):
     """Divide by the largest average so far (Reddi et al. 2018)."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.AdamW(groups, fused=fused, **dict(self))
+        return optim.AdamW(groups, fused=fused, **self.arguments())
 
 
 class Adamax(AdamLike, kind="adamax"):
@@ -170,7 +177,7 @@ class Adamax(AdamLike, kind="adamax"):
     """Adds this times the weight to its gradient."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.Adamax(groups, **dict(self))
+        return optim.Adamax(groups, **self.arguments())
 
 
 class NAdam(AdamLike, kind="nadam"):
@@ -186,7 +193,7 @@ class NAdam(AdamLike, kind="nadam"):
     """Shrink the weights directly instead, as adamw does."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.NAdam(groups, **dict(self))
+        return optim.NAdam(groups, **self.arguments())
 
 
 class RAdam(AdamLike, kind="radam"):
@@ -198,7 +205,7 @@ class RAdam(AdamLike, kind="radam"):
     """Shrink the weights directly instead, as adamw does."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.RAdam(groups, **dict(self))
+        return optim.RAdam(groups, **self.arguments())
 
 
 class ASGD(Optimizer, kind="asgd"):
@@ -218,7 +225,7 @@ class ASGD(Optimizer, kind="asgd"):
     """Adds this times the weight to its gradient."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        return optim.ASGD(groups, **dict(self))
+        return optim.ASGD(groups, **self.arguments())
 
 
 class LBFGS(Optimizer, kind="lbfgs"):
@@ -241,9 +248,17 @@ class LBFGS(Optimizer, kind="lbfgs"):
     line_search_fn: Literal["strong_wolfe"] | None = None
     """Search along the direction for a good length of the step."""
 
+    @field_validator("groups")
+    @classmethod
+    def _has_one_group(cls, groups: list[Group]) -> list[Group]:
+        if groups:
+            message = "lbfgs moves all weights together, not in groups"
+            raise refusal(message, cure="use another optimizer, or leave the groups out")
+        return groups
+
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         together = list(groups)
         if len(together) > 1:
             message = f"lbfgs moves all weights together, not in {len(together)} groups"
             raise config_fault(message, cure="use another optimizer, or no weight decay")
-        return optim.LBFGS(together, **dict(self))
+        return optim.LBFGS(together, **self.arguments())

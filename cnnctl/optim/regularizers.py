@@ -16,6 +16,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError
 from cnnctl.optim.bounds import Count, NotNegative, Positive, Share, alone
+from cnnctl.optim.groups import Group, members
 from cnnctl.optim.losses import CrossEntropy, Loss
 from cnnctl.optim.optimizers import Optimizer
 
@@ -119,24 +120,30 @@ def _trainable(network: nn.Module) -> list[nn.Parameter]:
 
 
 def parameter_groups(
-    network: nn.Module, *, weight_decay: float, penalize: Penalized
+    network: nn.Module,
+    *,
+    weight_decay: float,
+    penalize: Penalized,
+    groups: Sequence[Group] = (),
 ) -> list[dict[str, Any]]:
-    """The trainable parameters as an optimizer takes them.
+    """The trainable parameters as an optimizer takes them, those of no group first.
 
-    One group, to which the optimizer's own weight decay applies; with `weight_decay` a group that
-    has it and one that has none.
+    Where a group sets nothing, the optimizer's own settings apply. With `weight_decay`, it or that
+    of the group acts on penalized parameters alone, and the others have none.
     """
-    trainable = _trainable(network)
-    if not weight_decay:
-        return [{"params": trainable}]
-    decayed = penalized(network, penalize)
-    known = set(map(id, decayed))
-    others = [parameter for parameter in trainable if id(parameter) not in known]
-    groups = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+    group_of = members(network, groups)
+    decayed = set(map(id, penalized(network, penalize))) if weight_decay else set()
+    found: dict[tuple[int, bool], dict[str, Any]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            index, is_spared = group_of.get(name, -1), id(parameter) not in decayed
+            settings = groups[index].settings() if index >= 0 else {}
+            if weight_decay:
+                decay = 0.0 if is_spared else settings.get("weight_decay", weight_decay)
+                settings["weight_decay"] = decay
+            group = found.setdefault((index, is_spared), {"params": [], **settings})
+            group["params"].append(parameter)
+    return [found[key] for key in sorted(found)]
 
 
 def penalty(parameters: Sequence[Tensor], *, l1: float, l2: float) -> Tensor:

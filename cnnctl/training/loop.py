@@ -52,7 +52,8 @@ class Loop:
         """Take the steps that are left of this epoch; false if a signal came before its end."""
         run, settings = self.run, self.run.experiment.train
         self.started, self.samples_before = time.perf_counter(), run.tally.samples
-        self.run.network.train()
+        run.begin_epoch()
+        self.step = self.step.for_epoch()
         batches = self.training.epoch(run.counters.epoch, start=run.counters.batch)
         for group in grouped(batches, settings.accumulate):
             self.step(group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -79,7 +79,7 @@ def fit(
         steps_per_epoch=ceil(len(loaders.train) / experiment.train.accumulate),
     )
     run = make_run(settle_compile(experiment, make_run, loaders.train))
-    begin(run, start)
+    begin(run, start, console)
     introduce(console, run, data.splits, start)
     with observing(console, run, start.folder, len(loaders.train)) as observers:
         loop = Loop(
@@ -127,17 +127,26 @@ def make_loaders(experiment: Experiment, data: Prepared, device: torch.device) -
     )
 
 
-def begin(run: Run, start: Start) -> None:
+def begin(run: Run, start: Start, console: Console) -> None:
     """Write down what is about to run, or put it where the checkpoint was taken."""
     start.folder.write_config(run.experiment.plain())
     if start.checkpoint is None:
         torch.manual_seed(run.experiment.seed)
         start.folder.write_environment(describe_environment(run.device))
+        if start.weights is not None:
+            left_out = run.take_weights(start.weights)
+            console.print(_told(left_out))
         # from the very start there is something to resume from
         start.folder.save_last(capture_last(run))
     else:
         restore(run, start.checkpoint)
         start.folder.keep_metrics(through_epoch=run.counters.epoch)
+
+
+def _told(left_out: Collection[str]) -> str:
+    """Which weights a run starts from."""
+    kept = f"; {', '.join(left_out)} start anew" if left_out else ""
+    return f"weights are taken over{kept}"
 
 
 @contextmanager

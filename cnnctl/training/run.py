@@ -10,7 +10,9 @@ from torch import Tensor, nn, optim
 
 from cnnctl.experiment import Experiment
 from cnnctl.model import network as networks
+from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.network import Plan
+from cnnctl.model.weights import Tensors, fit_weights
 from cnnctl.optim.regularizers import Average, Ema, Patience, parameter_groups
 from cnnctl.optim.schedulers import Schedule
 
@@ -83,6 +85,7 @@ class Run:
     class_names: tuple[str, ...]
     device: torch.device
     network: nn.Module
+    freezing: Freezing
     optimizer: optim.Optimizer
     schedule: Schedule
     average: Average | None
@@ -101,6 +104,21 @@ class Run:
         """The network that is evaluated and kept: the averaged one where there is one."""
         return self.network if self.average is None else self.average.network
 
+    def begin_epoch(self) -> None:
+        """Put the network in training mode for the epoch under way; what is frozen holds still."""
+        self.freezing.begin_epoch(self.counters.epoch + 1)
+
+    def take_weights(self, tensors: Tensors) -> tuple[str, ...]:
+        """Begin with these weights; returns the names of what kept its own start.
+
+        Raises:
+            FaultError: they do not fit; nothing is changed.
+        """
+        left_out = fit_weights(self.network, tensors)
+        if self.average is not None:
+            self.average.network.load_state_dict(self.network.state_dict())
+        return left_out
+
 
 def assemble(
     experiment: Experiment,
@@ -115,16 +133,16 @@ def assemble(
     network: nn.Module = networks.build(plan, seed=experiment.seed).to(device)
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
-    groups = parameter_groups(
-        network, weight_decay=regularization.weight_decay, penalize=regularization.penalize
-    )
-    optimizer = experiment.optimizer.build(groups, fused=True)
+    freezing = _freeze(network, experiment)
+    optimizer = _optimizer(network, experiment)
+    freezing.begin_epoch(1)
     return Run(
         experiment=experiment,
         plan=plan,
         class_names=class_names,
         device=device,
         network=network,
+        freezing=freezing,
         optimizer=optimizer,
         schedule=Schedule(
             experiment.scheduler, optimizer, steps_per_epoch=steps_per_epoch, epochs=train.epochs
@@ -133,6 +151,26 @@ def assemble(
         patience=_patience(experiment),
         tally=Tally.on(device),
     )
+
+
+def _freeze(network: nn.Module, experiment: Experiment) -> Freezing:
+    """What is frozen for good is so at once; the optimizer gets all that will ever train."""
+    model = experiment.model
+    freezing = freezing_of(network, model.freeze, unfreeze_at=model.unfreeze_at)
+    if model.unfreeze_at is None:
+        freezing.begin_epoch(1)
+    return freezing
+
+
+def _optimizer(network: nn.Module, experiment: Experiment) -> optim.Optimizer:
+    regularization = experiment.regularization
+    groups = parameter_groups(
+        network,
+        weight_decay=regularization.weight_decay,
+        penalize=regularization.penalize,
+        groups=experiment.optimizer.groups,
+    )
+    return experiment.optimizer.build(groups, fused=True)
 
 
 def _average(network: nn.Module, ema: Ema | None) -> Average | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from cnnctl.data.samples import Description
 from cnnctl.device import pick_device, pick_precision
 from cnnctl.experiment import Experiment, Train
-from cnnctl.model.network import Plan
+from cnnctl.model.network import Plan, outline
 
 
 def settle(experiment: Experiment, plan: Plan, description: Description) -> Experiment:
@@ -31,7 +32,7 @@ def settle(experiment: Experiment, plan: Plan, description: Description) -> Expe
 def _memory_format(train: Train, plan: Plan) -> str:
     if train.memory_format != "auto":
         return train.memory_format
-    has_images = any(stage.layer.kind == "conv" and len(stage.input) == 3 for stage in plan.stages)
+    has_images = any(isinstance(module, nn.Conv2d) for module in outline(plan).modules())
     return "channels_last" if has_images else "contiguous_format"
 
 

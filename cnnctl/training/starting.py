@@ -15,6 +15,8 @@ from cnnctl.config.source import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed
+from cnnctl.model.network import outline
+from cnnctl.model.weights import Tensors, gather_weights, match_weights
 from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import RunFolder
@@ -30,22 +32,37 @@ class Start:
     checkpoint: Checkpoint | None = None
     inexact: str = ""
     """Why the same bits as of an unbroken run cannot be promised; empty if they can."""
+    weights: Tensors | None = None
+    """What the network of a new run begins with, if not at random."""
 
 
 def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
     """Check an experiment and make its run folder.
 
     Raises:
-        FaultError: what is wrong with the experiment, or the folder cannot be made.
+        FaultError: what is wrong with the experiment or with the weights that it names, or the
+            folder cannot be made.
     """
     loaded = load(config, overrides)
+    weights = _gather_weights(loaded)
     folder = folders.create(runs, loaded.experiment.name)
     try:
         folder.write_source(_source_text(config, overrides))
     except FaultError:
         folder.close()
         raise
-    return Start(loaded, folder)
+    return Start(loaded, folder, weights=weights)
+
+
+def _gather_weights(loaded: Loaded) -> Tensors | None:
+    """The weights that the experiment begins with, held against its network."""
+    if loaded.experiment.model.weights is None:
+        return None
+    with loaded.places():
+        tensors = gather_weights(loaded.experiment.model.weights, loaded.plan)
+    with loaded.places("model", "weights"):
+        match_weights(outline(loaded.plan), tensors)
+    return tensors
 
 
 def _source_text(config: Path, overrides: Sequence[str]) -> str:

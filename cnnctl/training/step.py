@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import cast
 
@@ -23,7 +23,7 @@ Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Moves a run by one step. Built once; what it needs does not change while training."""
+    """Moves a run by one step. What it needs does not change within an epoch."""
 
     run: Run
     forward: Forward
@@ -77,6 +77,10 @@ class Step:
         clip_(self.trainable, norm=settings.clip_norm, value=settings.clip_value)
         return total
 
+    def for_epoch(self) -> Step:
+        """The same step, for what trains now; see `Run.begin_epoch`."""
+        return replace(self, trainable=_trainable(self.run), penalized=_penalized(self.run))
+
     @torch.no_grad()
     def count_right(self, outputs: Tensor, targets: Tensor) -> Tensor | float:
         """How many predictions are the target, or its likeliest class where targets are mixed."""
@@ -89,17 +93,24 @@ class Step:
 def make_step(run: Run) -> Step:
     """Put a step together from the experiment."""
     experiment = run.experiment
-    settings = experiment.regularization
-    has_penalty = bool(settings.l1 or settings.l2)
     return Step(
         run=run,
         forward=make_forward(run),
         predict=experiment.loss.predict if run.class_names else None,
         guard=FiniteGuard(run.optimizer, run.device),
-        trainable=[p for p in run.network.parameters() if p.requires_grad],
-        penalized=penalized(run.network, settings.penalize) if has_penalty else [],
+        trainable=_trainable(run),
+        penalized=_penalized(run),
         is_mean=experiment.loss.reduction == "mean",
     )
+
+
+def _trainable(run: Run) -> list[nn.Parameter]:
+    return [parameter for parameter in run.network.parameters() if parameter.requires_grad]
+
+
+def _penalized(run: Run) -> list[nn.Parameter]:
+    settings = run.experiment.regularization
+    return penalized(run.network, settings.penalize) if settings.l1 or settings.l2 else []
 
 
 def make_forward(run: Run) -> Forward:

@@ -60,7 +60,7 @@ def seconds_per_step(run: Run, batches: Batches) -> float:
     step = make_step(run)
     # whole batches only: a shorter one would be compiled apart
     endless = cycle(list(islice(batches.epoch(0), min(STEPS, max(1, len(batches) - 1)))))
-    run.network.train()
+    run.begin_epoch()
     taken: list[float] = []
     for batch in islice(endless, WARM_UP + STEPS):
         start = time.perf_counter()

@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from cnnctl.config.choice import Choice, Spec
 from cnnctl.data.sources.inline import Inline
+from cnnctl.model.block import Block
+from cnnctl.model.layers.torchvision_models import Torchvision
 
 Plain = SearchStrategy[Any]
 PlainOf = Callable[[type[Spec]], Plain]
@@ -31,7 +33,8 @@ SAMPLES: dict[type[Spec], Plain] = {
             {"inputs": [[1, 2.5], [3, 4]], "targets": [0, 1]},
             {"inputs": [[1], [2]], "targets": [[0.5], [1]], "batch_size": 1, "normalize": "auto"},
         ]
-    )
+    ),
+    Torchvision: st.just({"model": "resnet18"}),
 }
 """Where options depend on each other so much that drawn ones would hardly ever fit."""
 
@@ -67,7 +70,7 @@ def member_of(family: type[Choice]) -> Plain:
             return accepted(member).map(lambda options: {kind: options})
         return accepted(member).map(lambda options: {"name": kind, **options})
 
-    return st.one_of([written(kind, member) for kind, member in family.kinds.items()])
+    return st.one_of([written(k, m) for k, m in family.kinds.items() if not issubclass(m, Block)])
 
 
 def value_of(annotation: Any, metadata: Iterable[Any] = ()) -> Plain:
@@ -78,6 +81,9 @@ def value_of(annotation: Any, metadata: Iterable[Any] = ()) -> Plain:
         Annotated: lambda: value_of(arguments[0], [*metadata, *arguments[1:]]),
         Union: lambda: st.one_of([value_of(part) for part in arguments]),
         types.UnionType: lambda: st.one_of([value_of(part) for part in arguments]),
+        dict: lambda: st.dictionaries(
+            st.sampled_from(["left", "right", "way"]), value_of(arguments[1]), min_size=2
+        ),
         Literal: lambda: st.sampled_from(arguments),
         list: lambda: items_of(arguments[0], metadata),
         tuple: lambda: (

@@ -23,7 +23,12 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))
 KEPT = CONFIGS / "cnnctl.schema.json"
 
-KINDS = [kind for family in Choice.families.values() for kind in family.kinds.values()]
+KINDS = [
+    kind
+    for family in Choice.families.values()
+    for kind in family.kinds.values()
+    if family.family != "zoo"  # whose options stand beside the name, in `model`
+]
 SECTIONS = {
     "datasets": "data",
     "losses": "loss",

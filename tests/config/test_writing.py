@@ -82,5 +82,6 @@ def test_what_was_written_shows_every_default() -> None:
         "dampening": 0.0,
         "weight_decay": 0.0,
         "nesterov": False,
+        "groups": [],
     }
     assert set(plain) == set(Experiment.model_fields)

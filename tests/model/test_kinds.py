@@ -54,6 +54,13 @@ def test_a_kind_writes_what_it_reads(kind: type[Choice]) -> None:
         "unflatten": {"unflattened_size": [2, 2]},
         "upsample": {"scale_factor": [2, 1.5]},
         "constant": {"val": 0.5},
+        "pad_channels": {"channels": 8},
+        "torchvision": {"model": "resnet18"},
+        "sequence": {"layers": ["relu", {"conv": 4}]},
+        "repeat": {"times": 2, "layers": ["relu"]},
+        "residual": {"layers": [{"linear": "classes"}], "shortcut": ["relu"], "activation": "relu"},
+        "branches": {"ways": {"a": ["relu"], "b": []}, "join": "add"},
+        "dense": {"layers": ["relu"]},
     }
     member = kind.model_validate(needed.get(kind.kind, {}))
     family = Layer if issubclass(kind, Layer) else Initializer

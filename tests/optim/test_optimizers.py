@@ -106,8 +106,8 @@ def test_defaults_are_torchs(kind: str) -> None:
     built = spec.build([{"params": [torch.zeros(1)]}], fused=False)
     theirs: Any = type(built)
     expected = theirs([torch.zeros(1)]).defaults
-    assert {name: expected[name] for name in spec.fields()} == {
-        **dict(spec),
+    assert {name: expected[name] for name in spec.arguments()} == {
+        **spec.arguments(),
         **({"max_eval": 25} if kind == "lbfgs" else {}),  # torch fills it in: 1.25 * 20
     }
 

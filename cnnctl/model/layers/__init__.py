@@ -11,6 +11,7 @@ from cnnctl.model.layers import (
     normalization,
     pooling,
     shape,
+    torchvision_models,
 )
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "normalization",
     "pooling",
     "shape",
+    "torchvision_models",
 ]

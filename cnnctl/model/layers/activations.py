@@ -7,33 +7,33 @@ from torch import nn
 
 from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Layer, Positive, Shape, measure
+from cnnctl.model.layer import Positive, Shape, ShapeKeeper, measure
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
 
 
-class Relu(Layer, kind="relu"):
+class Relu(ShapeKeeper, kind="relu"):
     """Keep what is positive: max(0, x)."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.ReLU()
 
 
-class Relu6(Layer, kind="relu6"):
+class Relu6(ShapeKeeper, kind="relu6"):
     """relu, cut off at 6."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.ReLU6()
 
 
-class LeakyRelu(Layer, kind="leaky_relu", short="negative_slope"):
+class LeakyRelu(ShapeKeeper, kind="leaky_relu", short="negative_slope"):
     """relu that lets a little of what is negative through."""
 
-    activation = "leaky_relu"
+    acts_as = "leaky_relu"
 
     negative_slope: FiniteFloat = 0.01
     """Slope below zero."""
@@ -42,10 +42,10 @@ class LeakyRelu(Layer, kind="leaky_relu", short="negative_slope"):
         return nn.LeakyReLU(self.negative_slope)
 
 
-class PRelu(Layer, kind="prelu"):
+class PRelu(ShapeKeeper, kind="prelu"):
     """leaky_relu with a learned slope (He et al. 2015)."""
 
-    activation = "leaky_relu"
+    acts_as = "leaky_relu"
 
     num_parameters: Positive = 1
     """One slope for all, or as many as there are channels."""
@@ -59,10 +59,10 @@ class PRelu(Layer, kind="prelu"):
         return nn.PReLU(self.num_parameters, self.init)
 
 
-class Elu(Layer, kind="elu", short="alpha"):
+class Elu(ShapeKeeper, kind="elu", short="alpha"):
     """x above zero, alpha (exp(x) - 1) below (Clevert et al. 2015)."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     alpha: Scale = 1.0
     """How far it goes below zero."""
@@ -71,10 +71,10 @@ class Elu(Layer, kind="elu", short="alpha"):
         return nn.ELU(self.alpha)
 
 
-class Celu(Layer, kind="celu", short="alpha"):
+class Celu(ShapeKeeper, kind="celu", short="alpha"):
     """elu with a continuous slope (Barron 2017)."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     alpha: Scale = 1.0
     """How far it goes below zero."""
@@ -83,19 +83,19 @@ class Celu(Layer, kind="celu", short="alpha"):
         return nn.CELU(self.alpha)
 
 
-class Selu(Layer, kind="selu"):
+class Selu(ShapeKeeper, kind="selu"):
     """elu scaled so that mean and variance stay (Klambauer et al. 2017)."""
 
-    activation = "selu"
+    acts_as = "selu"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.SELU()
 
 
-class Gelu(Layer, kind="gelu"):
+class Gelu(ShapeKeeper, kind="gelu"):
     """x times the normal distribution up to x (Hendrycks and Gimpel 2016)."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     approximate: Literal["none", "tanh"] = "none"
     """`tanh` computes it by an approximation."""
@@ -104,46 +104,46 @@ class Gelu(Layer, kind="gelu"):
         return nn.GELU(self.approximate)
 
 
-class Silu(Layer, kind="silu"):
+class Silu(ShapeKeeper, kind="silu"):
     """x sigmoid(x), also named swish (Ramachandran et al. 2017)."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.SiLU()
 
 
-class Mish(Layer, kind="mish"):
+class Mish(ShapeKeeper, kind="mish"):
     """x tanh(softplus(x)) (Misra 2019)."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Mish()
 
 
-class Hardswish(Layer, kind="hardswish"):
+class Hardswish(ShapeKeeper, kind="hardswish"):
     """silu in straight pieces: x hardsigmoid(x) (Howard et al. 2019)."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Hardswish()
 
 
-class Hardsigmoid(Layer, kind="hardsigmoid"):
+class Hardsigmoid(ShapeKeeper, kind="hardsigmoid"):
     """sigmoid in straight pieces: x / 6 + 1 / 2 within [0, 1]."""
 
-    activation = "sigmoid"
+    acts_as = "sigmoid"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Hardsigmoid()
 
 
-class Hardtanh(Layer, kind="hardtanh"):
+class Hardtanh(ShapeKeeper, kind="hardtanh"):
     """Cut off at both ends."""
 
-    activation = "tanh"
+    acts_as = "tanh"
 
     min_val: FiniteFloat = -1.0
     """Least value."""
@@ -163,10 +163,10 @@ class Hardtanh(Layer, kind="hardtanh"):
         return nn.Hardtanh(self.min_val, self.max_val)
 
 
-class Softplus(Layer, kind="softplus"):
+class Softplus(ShapeKeeper, kind="softplus"):
     """A smooth relu: log(1 + exp(beta x)) / beta."""
 
-    activation = "relu"
+    acts_as = "relu"
 
     beta: Scale = 1.0
     """How sharp the bend is."""
@@ -177,55 +177,55 @@ class Softplus(Layer, kind="softplus"):
         return nn.Softplus(self.beta, self.threshold)
 
 
-class Softsign(Layer, kind="softsign"):
+class Softsign(ShapeKeeper, kind="softsign"):
     """x / (1 + |x|)."""
 
-    activation = "tanh"
+    acts_as = "tanh"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Softsign()
 
 
-class Tanh(Layer, kind="tanh"):
+class Tanh(ShapeKeeper, kind="tanh"):
     """The hyperbolic tangent, from -1 to 1."""
 
-    activation = "tanh"
+    acts_as = "tanh"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Tanh()
 
 
-class Sigmoid(Layer, kind="sigmoid"):
+class Sigmoid(ShapeKeeper, kind="sigmoid"):
     """1 / (1 + exp(-x)), from 0 to 1."""
 
-    activation = "sigmoid"
+    acts_as = "sigmoid"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Sigmoid()
 
 
-class LogSigmoid(Layer, kind="log_sigmoid"):
+class LogSigmoid(ShapeKeeper, kind="log_sigmoid"):
     """The logarithm of sigmoid."""
 
-    activation = "relu"  # bends as softplus does, upside down
+    acts_as = "relu"  # bends as softplus does, upside down
 
     def build(self, input: Shape) -> nn.Module:
         return nn.LogSigmoid()
 
 
-class Softmax(Layer, kind="softmax"):
+class Softmax(ShapeKeeper, kind="softmax"):
     """Shares that sum to 1, over the classes or channels."""
 
-    activation = "linear"
+    acts_as = "linear"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Softmax(dim=1)
 
 
-class LogSoftmax(Layer, kind="log_softmax"):
+class LogSoftmax(ShapeKeeper, kind="log_softmax"):
     """The logarithm of softmax, as nll wants it."""
 
-    activation = "linear"
+    acts_as = "linear"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.LogSoftmax(dim=1)

@@ -1,19 +1,19 @@
 """Dropout: zeros at random while training, nothing afterwards."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import nn
 
-from cnnctl.model.layer import Layer, Shape, spatial_dims
+from cnnctl.model.layer import Shape, ShapeKeeper, spatial_dims
 
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 _DROPOUTS: Mapping[int, type[nn.Module]] = {1: nn.Dropout1d, 2: nn.Dropout2d}
 
 
-class Dropout(Layer, kind="dropout", short="p"):
+class Dropout(ShapeKeeper, kind="dropout", short="p"):
     """Zero each value with a chance, and scale up the others (Hinton et al. 2012)."""
 
     p: Chance = 0.5
@@ -23,7 +23,7 @@ class Dropout(Layer, kind="dropout", short="p"):
         return nn.Dropout(self.p)
 
 
-class ChannelDropout(Layer, kind="channel_dropout", short="p"):
+class ChannelDropout(ShapeKeeper, kind="channel_dropout", short="p"):
     """Zero whole channels: nn.Dropout2d on images, nn.Dropout1d on signals."""
 
     p: Chance = 0.5
@@ -33,7 +33,7 @@ class ChannelDropout(Layer, kind="channel_dropout", short="p"):
         return _DROPOUTS[spatial_dims(input, kind=self.kind)](self.p)
 
 
-class AlphaDropout(Layer, kind="alpha_dropout", short="p"):
+class AlphaDropout(ShapeKeeper, kind="alpha_dropout", short="p"):
     """Dropout that keeps mean and variance, for selu (Klambauer et al. 2017)."""
 
     p: Chance = 0.5
@@ -43,7 +43,7 @@ class AlphaDropout(Layer, kind="alpha_dropout", short="p"):
         return nn.AlphaDropout(self.p)
 
 
-class FeatureAlphaDropout(Layer, kind="feature_alpha_dropout", short="p"):
+class FeatureAlphaDropout(ShapeKeeper, kind="feature_alpha_dropout", short="p"):
     """Alpha dropout of whole channels."""
 
     p: Chance = 0.5
@@ -52,3 +52,18 @@ class FeatureAlphaDropout(Layer, kind="feature_alpha_dropout", short="p"):
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
         return nn.FeatureAlphaDropout(self.p)
+
+
+class StochasticDepth(ShapeKeeper, kind="stochastic_depth", short="p"):
+    """Leave out, for a sample, all that stands before it in a residual (Huang et al. 2016)."""
+
+    p: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Chance of a sample to be zeroed; the others are scaled up."""
+    mode: Literal["row", "batch"] = "row"
+    """Draw for each sample, or once for the batch."""
+
+    def build(self, input: Shape) -> nn.Module:
+        from torchvision.ops import StochasticDepth as Module
+
+        module: nn.Module = Module(self.p, self.mode)
+        return module

@@ -14,3 +14,6 @@ class Linear(WeightedLayer, kind="linear", short="out_features"):
     def build(self, input: Shape) -> nn.Module:
         features = feature_count(input, kind="linear")
         return nn.Linear(features, int(self.out_features), bias=self.bias)
+
+    def infer(self, input: Shape) -> Shape | None:
+        return (int(self.out_features),)

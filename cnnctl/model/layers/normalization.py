@@ -7,7 +7,7 @@ from pydantic import Field, FiniteFloat
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Layer, Positive, Shape, measure, spatial_dims
+from cnnctl.model.layer import Positive, Shape, ShapeKeeper, measure, spatial_dims
 
 Epsilon = Annotated[FiniteFloat, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -15,7 +15,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _INSTANCE_NORMS: Mapping[int, type[nn.Module]] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d}
 
 
-class BatchNorm(Layer, kind="batch_norm"):
+class BatchNorm(ShapeKeeper, kind="batch_norm"):
     """Normalise each channel over the batch (Ioffe and Szegedy 2015): nn.BatchNorm2d or 1d."""
 
     eps: Epsilon = 1e-5
@@ -33,7 +33,7 @@ class BatchNorm(Layer, kind="batch_norm"):
         return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
 
 
-class LayerNorm(Layer, kind="layer_norm"):
+class LayerNorm(ShapeKeeper, kind="layer_norm"):
     """Normalise each sample as a whole (Ba et al. 2016)."""
 
     eps: Epsilon = 1e-5
@@ -47,7 +47,7 @@ class LayerNorm(Layer, kind="layer_norm"):
         return nn.LayerNorm(input, self.eps, self.elementwise_affine, self.bias)
 
 
-class RMSNorm(Layer, kind="rms_norm"):
+class RMSNorm(ShapeKeeper, kind="rms_norm"):
     """Divide each sample by its root mean square (Zhang and Sennrich 2019)."""
 
     eps: Epsilon | None = None
@@ -59,7 +59,7 @@ class RMSNorm(Layer, kind="rms_norm"):
         return nn.RMSNorm(input, self.eps, self.elementwise_affine)
 
 
-class GroupNorm(Layer, kind="group_norm", short="num_groups"):
+class GroupNorm(ShapeKeeper, kind="group_norm", short="num_groups"):
     """Normalise groups of channels in each sample (Wu and He 2018)."""
 
     num_groups: Positive
@@ -77,7 +77,7 @@ class GroupNorm(Layer, kind="group_norm", short="num_groups"):
         return nn.GroupNorm(self.num_groups, input[0], self.eps, self.affine)
 
 
-class InstanceNorm(Layer, kind="instance_norm"):
+class InstanceNorm(ShapeKeeper, kind="instance_norm"):
     """Normalise each channel of each sample: nn.InstanceNorm2d on images, 1d on signals."""
 
     eps: Epsilon = 1e-5
@@ -97,7 +97,7 @@ class InstanceNorm(Layer, kind="instance_norm"):
         return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
 
 
-class LocalResponseNorm(Layer, kind="local_response_norm", short="size"):
+class LocalResponseNorm(ShapeKeeper, kind="local_response_norm", short="size"):
     """Divide by the strength of neighbouring channels (Krizhevsky et al. 2012)."""
 
     size: Positive

@@ -115,6 +115,9 @@ class GlobalAvg(Layer, kind="global_avg_pool"):
         spatial_dims(input, kind=self.kind)
         return GlobalAvgPool()
 
+    def infer(self, input: Shape) -> Shape | None:
+        return input[:1]
+
 
 class GlobalMax(Layer, kind="global_max_pool"):
     """Keep the largest value of each channel: (C, H, W) becomes a vector (C,)."""
@@ -122,3 +125,6 @@ class GlobalMax(Layer, kind="global_max_pool"):
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
         return GlobalMaxPool()
+
+    def infer(self, input: Shape) -> Shape | None:
+        return input[:1]

@@ -8,7 +8,16 @@ from torch import nn
 
 from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Layer, NotNegative, Positive, Shape, measure, spatial_dims
+from cnnctl.model.layer import (
+    Layer,
+    NotNegative,
+    Positive,
+    Shape,
+    ShapeKeeper,
+    measure,
+    spatial_dims,
+)
+from cnnctl.model.modules import PadChannels as PadChannelsModule
 from cnnctl.model.window import TWO, Size, per_side
 
 Borders = NotNegative | Annotated[tuple[NotNegative, ...], Field(strict=False)]
@@ -16,7 +25,7 @@ Factor = Annotated[FiniteFloat, Field(gt=0, le=10**6)]
 Sizes = Annotated[tuple[Positive, ...], Field(strict=False, min_length=2, max_length=3)]
 
 
-class Identity(Layer, kind="identity"):
+class Identity(ShapeKeeper, kind="identity"):
     """Change nothing."""
 
     def build(self, input: Shape) -> nn.Module:
@@ -112,3 +121,20 @@ class Upsample(Layer, kind="upsample", short="scale_factor"):
         if any(side * factor < 1 for side, factor in zip(input[1:], factors, strict=True)):
             message = f"nothing is left of {measure(input)}"
             raise config_fault(message, cure="use a larger factor", path=("scale_factor",))
+
+
+class PadChannels(Layer, kind="pad_channels", short="channels"):
+    """Add channels of zeros behind the others (He et al. 2015, shortcut A)."""
+
+    channels: Positive
+    """How many channels come out."""
+
+    def build(self, input: Shape) -> nn.Module:
+        spatial_dims(input, kind=self.kind)
+        if self.channels < input[0]:
+            message = f"{self.channels} is less than {measure(input)}"
+            raise config_fault(message, cure=f"use channels >= {input[0]}", path=("channels",))
+        return PadChannelsModule(self.channels - input[0])
+
+    def infer(self, input: Shape) -> Shape | None:
+        return (self.channels, *input[1:])

@@ -63,7 +63,7 @@ def test_values_worked_by_hand(
 
 
 def test_every_activation_says_what_it_is_to_the_weights_before() -> None:
-    silent = {Layer.read(item).kind for item, _ in CASES if Layer.read(item).activation is None}
+    silent = {Layer.read(item).kind for item, _ in CASES if Layer.read(item).acts_as is None}
     assert silent == set()
 
 

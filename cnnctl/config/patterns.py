@@ -1,0 +1,36 @@
+"""Patterns that choose weights by name: `conv1`, `residual*`, `torchvision1.layer1`, `*.bias`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from itertools import accumulate
+
+from cnnctl.errors import Fault, Path, nearest
+
+MANY = 10
+"""Names, above which a cure does not list them all."""
+
+
+def select(pattern: str, names: Iterable[str]) -> list[str]:
+    """The names that a pattern fits, as a whole or up to one of their dots.
+
+    A layer's name so chooses all below it; * stands for any text, dots included.
+    """
+    return [name for name in names if any(fnmatchcase(part, pattern) for part in _heads(name))]
+
+
+def unmatched(pattern: str, names: Sequence[str], *, path: Path) -> Fault:
+    """The fault of a pattern that fits none of the names."""
+    known = list(dict.fromkeys(head for name in names for head in _heads(name)))
+    cure = nearest(pattern, known)
+    if not cure.startswith("did you mean"):
+        tops = list(dict.fromkeys(name.partition(".")[0] for name in names))
+        more = f" and {len(tops) - MANY} more" if len(tops) > MANY else ""
+        cure = f"layers with weights: {', '.join(tops[:MANY])}{more}; `cnnctl summary` shows them"
+    return Fault(message=f"no layer with weights is named {pattern}", cure=cure, path=path)
+
+
+def _heads(name: str) -> Iterable[str]:
+    """`a`, `a.b` and `a.b.c` of `a.b.c`."""
+    return accumulate(name.split("."), "{}.{}".format)

@@ -1,0 +1,43 @@
+"""Random samples of any shape, to try a network out without data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import Field
+
+from cnnctl.data.dataset import DataSet, Split
+from cnnctl.data.samples import Description, Samples
+
+Side = Annotated[int, Field(gt=0, le=10**6)]
+TEST_SHARE = 5
+"""Training samples to one of the test split."""
+
+
+class Fake(DataSet, kind="fake"):
+    """Random images, signals or vectors, as torchvision's FakeData has them."""
+
+    shape: Annotated[list[Side], Field(min_length=1, max_length=3)] = [3, 224, 224]
+    """What one sample measures: [C, H, W] an image, [C, L] a signal, [F] a vector."""
+    classes: Annotated[int, Field(ge=2, le=10**6)] = 10
+    """Number of classes."""
+    samples: Annotated[int, Field(gt=1, le=10**7)] = 1000
+    """Training samples; the test split has a fifth as many."""
+
+    def whole(self) -> Description:
+        names = tuple(map(str, range(self.classes)))
+        return Description(tuple(self.shape), names, self.classes, self.samples)
+
+    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+        is_test = split == "test"
+        count = max(1, self.samples // TEST_SHARE) if is_test else self.samples
+        generator = torch.Generator().manual_seed(int(is_test))
+        shape = (count, *self.shape)
+        if len(self.shape) == 3:
+            inputs = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+        else:
+            inputs = torch.randn(shape, generator=generator)
+        # every class is there, in turn, so that a split can hold out some of each
+        return Samples(inputs, torch.arange(count) % self.classes)

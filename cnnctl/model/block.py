@@ -1,0 +1,205 @@
+"""Layers that hold layers, and a network as a tree of stages.
+
+A stage is a layer in its place, with the shapes of what it gets and gives. A block has ways: chains
+of stages that it runs one after the other or side by side, and joins. The tree is planned from
+shapes alone; the same tree is then assembled from modules.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cnnctl.errors import Fault, FaultError, Path, config_fault, under
+from cnnctl.model.layer import Layer, Shape, measure
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A layer in its place: its name, what it gets and what comes out."""
+
+    name: str
+    """Its name in the whole network: `conv1`, `residual1.conv1`."""
+    layer: Layer
+    path: Path
+    input: Shape
+    output: Shape
+    ways: tuple[Way, ...] = ()
+    """What is in it, if it is a block."""
+
+    @property
+    def short_name(self) -> str:
+        """Its name among its neighbours."""
+        return self.name.rpartition(".")[2]
+
+    def leaves(self) -> Iterator[Stage]:
+        """The layers in it that hold no others, in the order in which they run."""
+        if not isinstance(self.layer, Block):
+            yield self
+        for way in self.ways:
+            yield from way.leaves()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A chain of stages within a block; an empty one passes its input on."""
+
+    name: str
+    """Of the module that holds the chain; empty where its stages are the block's own children."""
+    stages: tuple[Stage, ...]
+    input: Shape
+
+    @property
+    def output(self) -> Shape:
+        """The shape of what comes out for one sample."""
+        return self.stages[-1].output if self.stages else self.input
+
+    def leaves(self) -> Iterator[Stage]:
+        """The layers in it that hold no others."""
+        for stage in self.stages:
+            yield from stage.leaves()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a block stands: the prefix of the names in it, and the path of its options."""
+
+    name: str
+    path: Path
+
+    def way(self, layers: Sequence[Layer], input: Shape, *, at: Path, name: str = "") -> Way:
+        """Plan a chain: layers that stand at the option `at` of the block.
+
+        Raises:
+            FaultError: names that are taken, or the first layer that does not fit what it gets.
+        """
+        prefix = ".".join(filter(None, (self.name, name)))
+        return Way(name, stages_of(layers, input, Site(prefix, (*self.path, *at))), input)
+
+
+class Block(Layer):
+    """A layer made of layers. A member plans its ways and joins them."""
+
+    @abstractmethod
+    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+        """Plan the layers in it.
+
+        Raises:
+            FaultError: a layer does not fit what it gets.
+        """
+
+    @abstractmethod
+    def joined(self, ways: Sequence[Way]) -> Shape:
+        """The shape that comes out of the ways together.
+
+        Raises:
+            FaultError: they cannot be joined; paths are below the block.
+        """
+
+    @abstractmethod
+    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+        """Make one module of the ways' modules, which come in the order of `lay_out`."""
+
+    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
+        """The stages in the block that get what way number `index` gives; none if none does."""
+        return ()
+
+    def build(self, input: Shape) -> nn.Module:
+        return assemble(plan_stage(self, input, Site("", ()), name=""))
+
+
+def stages_of(layers: Sequence[Layer], input: Shape, site: Site) -> tuple[Stage, ...]:
+    """Plan layers one after the other, each getting what the one before it gives."""
+    stages: list[Stage] = []
+    shape = input
+    for index, (name, layer) in enumerate(zip(_names(layers, site.path), layers, strict=True)):
+        place = Site(site.name, (*site.path, index, layer.kind))
+        stages.append(plan_stage(layer, shape, place, name=name))
+        shape = stages[-1].output
+    return tuple(stages)
+
+
+def plan_stage(layer: Layer, input: Shape, site: Site, *, name: str) -> Stage:
+    """Plan one layer and everything in it."""
+    whole = ".".join(filter(None, (site.name, name)))
+    if not isinstance(layer, Block):
+        return Stage(whole, layer, site.path, input, _infer(layer, input, site.path))
+    ways = layer.lay_out(input, Site(whole, site.path))
+    try:
+        output = layer.joined(ways)
+    except FaultError as error:
+        raise under(site.path, error) from None
+    return Stage(whole, layer, site.path, input, output, ways)
+
+
+def _names(layers: Sequence[Layer], at: Path) -> list[str]:
+    """Each layer's own name, or its kind with a number; two of one name are a fault."""
+    counts: Counter[str] = Counter()
+    names: list[str] = []
+    for layer in layers:
+        counts[layer.kind] += 1
+        names.append(layer.name or f"{layer.kind}{counts[layer.kind]}")
+    faults = [
+        Fault(
+            message=f"another layer is named {layer.name} too",
+            cure="give each its own name",
+            path=(*at, index, layer.kind, "name"),
+        )
+        for index, layer in enumerate(layers)
+        if layer.name and names.count(layer.name) > 1
+    ]
+    if faults:
+        raise FaultError(*faults)
+    return names
+
+
+def _infer(layer: Layer, input: Shape, path: Path) -> Shape:
+    """The shape that comes out of a layer."""
+    try:
+        with torch.device("meta"):
+            module = layer.build(input)
+            output = layer.infer(input) or _rehearse(module, input)
+    except FaultError as error:
+        raise under(path, error) from None
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        message = f"{layer.kind} does not fit {measure(input)}: {reason}"
+        cure = "change its options or the layers before"
+        raise config_fault(message, cure=cure, path=path) from None
+    if min(output) < 1:
+        message = f"nothing is left of {measure(input)}"
+        raise config_fault(message, cure="use smaller windows, or a larger data.size", path=path)
+    return output
+
+
+def _rehearse(module: nn.Module, input: Shape) -> Shape:
+    """Run a module on the meta device; torch's first such run loads 150 MB of its own code."""
+    # two samples, since batch norm takes no batch of one
+    output = rehearsing(module)(torch.empty(2, *input, device="meta"))
+    return tuple(output.shape[1:])
+
+
+def rehearsing(module: nn.Module) -> nn.Module:
+    """A module on the meta device that can be run: there batches cannot be counted."""
+    for part in module.modules():
+        if isinstance(part, _BatchNorm) and part.momentum is None:
+            part.momentum = 0.1
+    return module
+
+
+def assemble(stage: Stage) -> nn.Module:
+    """Build the module of a stage, and all that is in it."""
+    if not isinstance(stage.layer, Block):
+        return stage.layer.build(stage.input)
+    return stage.layer.combine([chain(way.stages) for way in stage.ways])
+
+
+def chain(stages: Sequence[Stage]) -> nn.Sequential:
+    """Build the modules of stages that run one after the other."""
+    return nn.Sequential(OrderedDict((stage.short_name, assemble(stage)) for stage in stages))

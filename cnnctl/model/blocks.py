@@ -1,0 +1,243 @@
+"""The blocks: layer kinds that hold layers. A new block is one class here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from cnnctl.errors import config_fault
+from cnnctl.model.block import Block, Site, Stage, Way
+from cnnctl.model.layer import Layer, Name, Shape, measure
+from cnnctl.model.layers.convolution import Conv
+from cnnctl.model.layers.linear import Linear
+from cnnctl.model.layers.normalization import BatchNorm
+from cnnctl.model.layers.pooling import AvgPool
+from cnnctl.model.layers.shape import PadChannels
+from cnnctl.model.modules import Branches as BranchesModule
+from cnnctl.model.modules import Dense as DenseModule
+from cnnctl.model.modules import Join
+from cnnctl.model.modules import Residual as ResidualModule
+
+Layers = Annotated[list[Layer], Field(min_length=1)]
+Times = Annotated[int, Field(gt=0, le=1000)]
+Ways = Annotated[list[list[Layer]], Field(min_length=2)]
+NamedWays = Annotated[dict[Name, list[Layer]], Field(min_length=2)]
+
+
+def _count(layers: Sequence[Layer]) -> int:
+    return sum(layer.layer_count() for layer in layers)
+
+
+def _later(index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
+    return tuple(stage for way in ways[index + 1 :] for stage in way.stages)
+
+
+class Group(Block, kind="sequence", short="layers"):
+    """Layers one after the other, as one layer with a name."""
+
+    layers: Layers
+    """The layers, from its input to its output."""
+
+    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+        return (site.way(self.layers, input, at=("layers",)),)
+
+    def joined(self, ways: Sequence[Way]) -> Shape:
+        return ways[0].output
+
+    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+        return ways[0]
+
+    def layer_count(self) -> int:
+        return _count(self.layers)
+
+
+class Repeat(Block, kind="repeat"):
+    """Layers several times over, each time with weights of its own."""
+
+    times: Times
+    """How many times."""
+    layers: Layers
+    """The layers of one time."""
+
+    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+        ways: list[Way] = []
+        shape = input
+        for number in range(self.times):
+            ways.append(site.way(self.layers, shape, at=("layers",), name=str(number + 1)))
+            shape = ways[-1].output
+        return tuple(ways)
+
+    def joined(self, ways: Sequence[Way]) -> Shape:
+        return ways[-1].output
+
+    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+        module = nn.Sequential()
+        for number, way in enumerate(ways):
+            module.add_module(str(number + 1), way)
+        return module
+
+    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
+        return _later(index, ways)
+
+    def layer_count(self) -> int:
+        return self.times * _count(self.layers)
+
+
+class Residual(Block, kind="residual", short="layers"):
+    """Layers whose output is added to their input (He et al. 2015)."""
+
+    layers: Layers
+    """The layers that the shortcut goes around."""
+    shortcut: Literal["auto", "identity", "projection", "pad"] | list[Layer] = "auto"
+    """The way around: identity, projection, pad (zeros) or layers; auto projects where needed."""
+    activation: Layer | None = None
+    """What follows the addition."""
+
+    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+        body = site.way(self.layers, input, at=("layers",))
+        around = self._around(input, body.output)
+        after = [self.activation] if self.activation else []
+        return (
+            body,
+            site.way(around, input, at=("shortcut",), name="shortcut"),
+            site.way(after, body.output, at=("activation",), name="activation"),
+        )
+
+    def _around(self, input: Shape, output: Shape) -> list[Layer]:
+        if isinstance(self.shortcut, list):
+            return self.shortcut
+        if self.shortcut == "identity" or (self.shortcut == "auto" and input == output):
+            return []
+        if len(input) == 1 and len(output) == 1 and self.shortcut != "pad":
+            return [Linear(out_features=output[0], bias=False)]
+        stride = _stride(input, output)
+        if self.shortcut == "pad":
+            return [AvgPool(kernel_size=1, stride=stride), PadChannels(channels=output[0])]
+        conv = Conv(out_channels=output[0], kernel_size=1, stride=stride, bias=False)
+        return [conv, BatchNorm()]
+
+    def joined(self, ways: Sequence[Way]) -> Shape:
+        body, around, after = ways
+        if body.output == around.output:
+            return after.output
+        message = f"the shortcut gives {measure(around.output)}, the layers {measure(body.output)}"
+        cure = "use shortcut: projection, or layers that give the same shape"
+        raise config_fault(message, cure=cure, path=("shortcut",))
+
+    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+        return ResidualModule(*ways)
+
+    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
+        return ways[2].stages if index < 2 else ()
+
+    def layer_count(self) -> int:
+        around = self.shortcut if isinstance(self.shortcut, list) else []
+        return _count(self.layers) + _count(around)
+
+
+def _stride(input: Shape, output: Shape) -> int | tuple[int, ...]:
+    """The stride with which windows of one pixel make the output's sides of the input's.
+
+    Raises:
+        FaultError: there is none.
+    """
+    sides = list(zip(input[1:], output[1:], strict=False))
+    strides = tuple(-(-before // after) for before, after in sides)
+    fits = len(input) == len(output) > 1 and all(
+        -(-before // step) == after for (before, after), step in zip(sides, strides, strict=True)
+    )
+    if not fits:
+        message = f"no shortcut makes {measure(output)} of {measure(input)}"
+        cure = "pad the layers so that they keep the size, or give the shortcut's layers"
+        raise config_fault(message, cure=cure, path=("shortcut",))
+    return strides[0] if len(set(strides)) == 1 else strides
+
+
+class Branches(Block, kind="branches", short="ways"):
+    """Chains of layers side by side, which all get the input; what comes out is joined."""
+
+    ways: Ways | NamedWays
+    """The chains, as a list or by name; an empty one passes the input on."""
+    join: Join = "concatenate"
+    """Along the channels, or value by value; a side of 1 is stretched to the other's."""
+
+    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+        if isinstance(self.ways, dict):
+            return tuple(
+                site.way(layers, input, at=("ways", name), name=name)
+                for name, layers in self.ways.items()
+            )
+        return tuple(
+            site.way(layers, input, at=("ways", index), name=f"branch{index + 1}")
+            for index, layers in enumerate(self.ways)
+        )
+
+    def joined(self, ways: Sequence[Way]) -> Shape:
+        shapes = [way.output for way in ways]
+        if self.join == "concatenate" and len({shape[1:] for shape in shapes}) == 1:
+            return (sum(shape[0] for shape in shapes), *shapes[0][1:])
+        if self.join != "concatenate" and len({len(shape) for shape in shapes}) == 1:
+            try:
+                return tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
+            except RuntimeError:
+                pass  # which is the fault below
+        given = ", ".join(f"{way.name} gives {measure(way.output)}" for way in ways)
+        message = f"the ways cannot be joined by {self.join}: {given}"
+        alike = "sides" if self.join == "concatenate" else "channels and sides"
+        raise config_fault(message, cure=f"give all ways the same {alike}", path=("ways",))
+
+    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+        names = self.ways if isinstance(self.ways, dict) else range(1, len(ways) + 1)
+        labels = [name if isinstance(name, str) else f"branch{name}" for name in names]
+        return BranchesModule(dict(zip(labels, ways, strict=True)), self.join)
+
+    def layer_count(self) -> int:
+        ways = self.ways.values() if isinstance(self.ways, dict) else self.ways
+        return sum(map(_count, ways))
+
+
+class Dense(Block, kind="dense"):
+    """Layers that each see the input and what all before them have made (Huang et al. 2016)."""
+
+    layers: Layers
+    """The layers; what each makes is added as channels. Use sequence for one of several."""
+    times: Times = 1
+    """How many times over."""
+
+    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+        ways: list[Way] = []
+        seen = input
+        for number in range(self.times * len(self.layers)):
+            index = number % len(self.layers)
+            way = site.way([self.layers[index]], seen, at=("layers",), name=str(number + 1))
+            self._check(way, index)
+            ways.append(way)
+            seen = (seen[0] + way.output[0], *seen[1:])
+        return tuple(ways)
+
+    def _check(self, way: Way, index: int) -> None:
+        if way.output[1:] != way.input[1:]:
+            message = f"it gives {measure(way.output)}, which cannot be added to "
+            cure = "keep the size, by padding and without a stride"
+            path = ("layers", index)
+            raise config_fault(message + measure(way.input), cure=cure, path=path)
+
+    def joined(self, ways: Sequence[Way]) -> Shape:
+        last = ways[-1]
+        return (last.input[0] + last.output[0], *last.output[1:])
+
+    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+        module = DenseModule()
+        for number, way in enumerate(ways):
+            module.add_module(str(number + 1), way)
+        return module
+
+    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
+        return _later(index, ways)
+
+    def layer_count(self) -> int:
+        return self.times * _count(self.layers)

@@ -1,0 +1,74 @@
+"""The short ways to write a model -> layers: templates, the zoo, torchvision's networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cnnctl.config.nodes import Node
+from cnnctl.config.templates import expand as expand_templates
+from cnnctl.errors import Fault, FaultError, config_fault, nearest, under
+from cnnctl.model import zoo
+from cnnctl.model.layer import Layer
+from cnnctl.model.network import Model
+
+WAYS = ("layers", "zoo", "torchvision")
+"""What says which network a model is; one of them does."""
+
+
+def expand(root: Node) -> Node:
+    """The experiment with its model written out in layers.
+
+    Raises:
+        FaultError: names or options that are not there; paths are those of the experiment.
+    """
+    model = root.child("model")
+    if model is None or not isinstance(root.value, dict) or not isinstance(model.value, dict):
+        return root
+    try:
+        written = _written_out(model)
+    except FaultError as error:
+        raise under(("model",), error) from None
+    return replace(root, value={**root.value, "model": written})
+
+
+def _written_out(model: Node) -> Node:
+    assert isinstance(model.value, dict)
+    chosen = [way for way in WAYS if way in model.value]
+    if len(chosen) > 1:
+        message = f"{chosen[0]} and {chosen[1]} each name a network"
+        raise config_fault(message, cure="keep one of them", path=(chosen[1],))
+    if "zoo" in model.value:
+        model = _from_zoo(model, model.value["zoo"])
+    elif "torchvision" in model.value:
+        model = _from_torchvision(model, model.value["torchvision"])
+    return expand_templates(model, kinds=Layer.kinds)
+
+
+def _from_zoo(model: Node, name: Node) -> Node:
+    """The model with the layers of a published network, in its place."""
+    assert isinstance(model.value, dict)
+    network = zoo.find(name.value)
+    options = {k: v for k, v in model.value.items() if k in network.model_fields}
+    rest = {k: v for k, v in model.value.items() if k not in options and k != "zoo"}
+    unknown = [key for key in rest if key not in Model.model_fields]
+    if unknown:
+        known = [*network.model_fields, *Model.model_fields]
+        fault = Fault(
+            message=f"{name.value} has no such option",
+            cure=nearest(unknown[0], known),
+            path=(unknown[0],),
+            at_key=True,
+        )
+        raise FaultError(fault)
+    published = zoo.model_of(network, Node(options, name.place), used_at=name.place)
+    assert isinstance(published.value, dict)
+    return replace(model, value={**published.value, **rest})
+
+
+def _from_torchvision(model: Node, name: Node) -> Node:
+    """The model with one of torchvision's networks as its only layer."""
+    assert isinstance(model.value, dict)
+    rest = {key: node for key, node in model.value.items() if key != "torchvision"}
+    layer = Node({"torchvision": name}, name.place, layer=name.layer)
+    layers = Node([layer], name.place, layer=name.layer)
+    return replace(model, value={"layers": layers, **rest})

@@ -1,0 +1,102 @@
+"""Layers whose weights are held still: which, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from cnnctl.config.patterns import select, unmatched
+from cnnctl.errors import Fault
+
+Freeze = Literal["backbone"] | list[str]
+"""All but the classifier, or patterns of names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """What of a network is held still, and the epoch, from 1, in which it begins to train."""
+
+    network: nn.Module
+    names: frozenset[str]
+    """Of its state dict."""
+    unfreeze_at: int | None = None
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Put the network in training mode; what is frozen in this epoch, from 1, is held still.
+
+        A frozen batch norm goes on with the statistics that it has, as one of Keras does. All
+        depends on the epoch alone, so a resumed run freezes what an unbroken one does.
+        """
+        is_over = self.unfreeze_at is not None and epoch >= self.unfreeze_at
+        for name, parameter in self.network.named_parameters():
+            if name in self.names:
+                parameter.requires_grad_(is_over)
+        self.network.train()
+        for name, module in self.network.named_modules():
+            if isinstance(module, _NormBase) and f"{name}.running_mean" in self.names:
+                module.train(is_over)
+
+
+def freezing_of(network: nn.Module, freeze: Freeze, *, unfreeze_at: int | None) -> Freezing:
+    """What is to be held still of this network; nothing is changed yet."""
+    fixed = {name for name, weight in network.named_parameters() if not weight.requires_grad}
+    return Freezing(network, frozenset(_chosen(network, freeze) - fixed), unfreeze_at)
+
+
+def _chosen(network: nn.Module, freeze: Freeze) -> set[str]:
+    names = list(network.state_dict())
+    if freeze == "backbone":
+        return set(names) - set(classifier(network))
+    return {name for pattern in freeze for name in select(pattern, names)}
+
+
+def classifier(network: nn.Module) -> list[str]:
+    """The tensors of the last layer with a matrix of weights, and of what comes behind it.
+
+    In every network of torchvision they are those that depend on the number of classes.
+    """
+    matrices = [name for name, weight in network.named_parameters() if weight.ndim > 1]
+    if not matrices:
+        return []
+    names = list(network.state_dict())
+    layer = matrices[-1].rpartition(".")[0]
+    first = next(name for name in names if name.rpartition(".")[0] == layer)
+    return names[names.index(first) :]
+
+
+def check_freeze(
+    freeze: Freeze, network: nn.Module, *, unfreeze_at: int | None = None
+) -> list[Fault]:
+    """Hold `model.freeze` and `model.unfreeze_at` against the network; paths are the experiment's.
+
+    The meta device is enough for the network.
+    """
+    if not freeze:
+        return [] if unfreeze_at is None else [_NOTHING_TO_UNFREEZE]
+    faults = [] if freeze == "backbone" else _unmatched(freeze, list(network.state_dict()))
+    frozen = freezing_of(network, freeze, unfreeze_at=unfreeze_at).names
+    if not faults and all(
+        name in frozen or not weight.requires_grad for name, weight in network.named_parameters()
+    ):
+        message, cure = "freezes every layer, so nothing can learn", "leave the last layer out"
+        faults.append(Fault(message=message, cure=cure, path=("model", "freeze")))
+    return faults
+
+
+_NOTHING_TO_UNFREEZE = Fault(
+    message="nothing is frozen",
+    cure="add model.freeze=backbone, or leave unfreeze_at out",
+    path=("model", "unfreeze_at"),
+)
+
+
+def _unmatched(patterns: Sequence[str], names: Sequence[str]) -> list[Fault]:
+    return [
+        unmatched(pattern, names, path=("model", "freeze", index))
+        for index, pattern in enumerate(patterns)
+        if not select(pattern, names)
+    ]

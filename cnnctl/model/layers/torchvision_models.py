@@ -1,0 +1,73 @@
+"""The classification networks of torchvision, each as one layer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import AfterValidator
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from cnnctl.config.choice import refusal
+from cnnctl.errors import config_fault, nearest
+from cnnctl.model.layer import Layer, Shape, Width, measure
+
+WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
+"""Built without those heads, which would be outputs of their own."""
+
+
+def model_names() -> list[str]:
+    """Every classification network that torchvision has."""
+    from torchvision import models  # slow to import
+
+    names: list[str] = models.list_models(module=models)
+    return names
+
+
+def _check_model(name: str) -> str:
+    names = model_names()
+    if name not in names:
+        cure = nearest(name, names)
+        raise refusal(f"torchvision has no network named {name}", cure=cure)
+    return name
+
+
+class Torchvision(Layer, kind="torchvision", short="model"):
+    """A network of torchvision, from images of 3 channels to one number for each class."""
+
+    model: Annotated[str, AfterValidator(_check_model)]
+    """Its name in torchvision.models, such as resnet18."""
+    outputs: Width = "classes"
+    """Number of outputs of its last layer, which is made to fit."""
+
+    def build(self, input: Shape) -> nn.Module:
+        if len(input) != 3 or input[0] != 3:
+            message = f"{self.model} needs images of 3 channels, but gets {measure(input)}"
+            cure = "use colour images, or put - conv: {out_channels: 3, kernel_size: 1} before it"
+            raise config_fault(message, cure=cure)
+        try:
+            return _make(self.model, int(self.outputs))
+        except NotImplementedError:  # it computes its widths with tensors, which lack numbers here
+            with _NumbersOnTheCpu():
+                return _make(self.model, int(self.outputs))
+
+
+def _make(name: str, outputs: int) -> nn.Module:
+    from torchvision import models
+
+    more: dict[str, Any] = {}
+    if name in WITH_AUXILIARY_HEADS:
+        more = {"aux_logits": False, "init_weights": True}
+    network: nn.Module = models.get_model(name, weights=None, num_classes=outputs, **more)
+    return network
+
+
+class _NumbersOnTheCpu(TorchFunctionMode):
+    """Within the meta device, lets tensors that are made from numbers keep them."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        on_cpu = {"device": "cpu"} if function in (torch.arange, torch.tensor) else {}
+        return function(*args, **{**on_cpu, **(kwargs or {})})

@@ -1,0 +1,94 @@
+"""Published networks, written in the configuration language; one YAML file a family.
+
+A network is a class: its options, and what they come to as the parameters of the file. A new one is
+a class in `networks` and, if no file serves it yet, a file beside it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cnnctl.config.nodes import Node, Place, from_plain
+from cnnctl.config.parsing import parse
+from cnnctl.config.templates import mark_use, substitute
+from cnnctl.config.validation import validate
+from cnnctl.config.wording import show
+from cnnctl.errors import config_fault, nearest
+from cnnctl.model.zoo import networks as _networks  # declares the networks
+from cnnctl.model.zoo.network import Network
+
+del _networks
+
+__all__ = ["Network", "experiment_of", "find", "model_of", "text_of"]
+
+FOLDER = Path(__file__).parent
+
+
+def find(name: Any) -> type[Network]:
+    """The network of this name.
+
+    Raises:
+        FaultError: there is none; at `zoo`.
+    """
+    network = Network.kinds.get(str(name))
+    if network is None:
+        message = f"no network of the zoo is named {show(name)}"
+        cure = nearest(str(name), sorted(Network.kinds))
+        if not cure.startswith("did you mean"):
+            cure = "`cnnctl list zoo` shows all there are"
+        raise config_fault(message, cure=cure, path=("zoo",))
+    return network  # type: ignore[return-value]
+
+
+def model_of(network: type[Network], options: Node, *, used_at: Place | None = None) -> Node:
+    """The `model` section of a network's file, with these options.
+
+    Raises:
+        FaultError: options that it does not have, or that are out of bounds.
+    """
+    filled = _filled(network, options).child("model")
+    assert filled is not None  # every file has one
+    return mark_use(filled, used_at) if used_at else filled
+
+
+def experiment_of(name: str) -> Node:
+    """What `NAME` stands for on the command line: the network on input of its published shape."""
+    network = find(name)
+    data = _filled(network, Node({}, Place(name))).child("data")
+    assert data is not None
+    place = Place(name)
+    model = Node({"zoo": Node(name, place, place)}, place, place)
+    return Node({"data": data, "model": model}, place)
+
+
+def text_of(network: type[Network], options: Node) -> str:
+    """A network's file as text, with these options in place."""
+    chosen = validate(network, options)
+    text = (FOLDER / chosen.file).read_text(encoding="utf-8")
+    for name, value in sorted(chosen.parameters().items(), key=lambda entry: -len(entry[0])):
+        text = text.replace(f"${name}", _flow(value))
+    return text
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _filled(network: type[Network], options: Node) -> Node:
+    chosen = validate(network, options)
+    place = options.place
+    scope = {key: from_plain(value, place) for key, value in chosen.parameters().items()}
+    return substitute(_parsed(chosen.file), scope)
+
+
+@cache
+def _parsed(file: str) -> Node:
+    return parse((FOLDER / file).read_text(encoding="utf-8"), origin=f"zoo/{file}", layer=-100)

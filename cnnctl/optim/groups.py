@@ -1,0 +1,71 @@
+"""Parameter groups: which weights learn at which rate, and with which weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+from torch import nn
+
+from cnnctl.config.choice import Spec, refusal
+from cnnctl.config.patterns import select, unmatched
+from cnnctl.errors import Fault, Path
+from cnnctl.optim.bounds import NotNegative, Positive
+
+
+class Group(Spec):
+    """Weights with settings of their own."""
+
+    match: str | Annotated[list[str], Field(min_length=1)]
+    """Names of layers or weights, or patterns of them: `conv1`, `residual*`, `*.bias`."""
+    lr: Positive | None = None
+    """Their learning rate; a scheduler scales it as it scales the optimizer's."""
+    weight_decay: NotNegative | None = None
+    """Their weight decay."""
+
+    @model_validator(mode="after")
+    def _sets_something(self) -> Self:
+        if self.lr is None and self.weight_decay is None:
+            raise refusal("the group sets nothing", cure="give it lr or weight_decay")
+        return self
+
+    def patterns(self) -> list[str]:
+        """What is matched, as a list."""
+        return [self.match] if isinstance(self.match, str) else self.match
+
+    def settings(self) -> dict[str, Any]:
+        """What the group sets, by the names of torch.optim."""
+        return self.model_dump(exclude={"match"}, exclude_none=True)
+
+
+def check_groups(groups: Sequence[Group], network: nn.Module) -> list[Fault]:
+    """Patterns that match no weight of the network; paths are the experiment's.
+
+    The meta device is enough for the network.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    return [
+        unmatched(pattern, names, path=path)
+        for path, pattern in _patterns(groups)
+        if not select(pattern, names)
+    ]
+
+
+def _patterns(groups: Sequence[Group]) -> Iterator[tuple[Path, str]]:
+    """Every pattern, with the place where it is written."""
+    for index, group in enumerate(groups):
+        path: Path = ("optimizer", "groups", index, "match")
+        for position, pattern in enumerate(group.patterns()):
+            yield path if isinstance(group.match, str) else (*path, position), pattern
+
+
+def members(network: nn.Module, groups: Sequence[Group]) -> dict[str, int]:
+    """The group of each parameter that is in one, by name; the first that matches counts."""
+    names = [name for name, _ in network.named_parameters()]
+    found: dict[str, int] = {}
+    for index, group in enumerate(groups):
+        for pattern in group.patterns():
+            for name in select(pattern, names):
+                found.setdefault(name, index)
+    return found

@@ -1,0 +1,42 @@
+"""Names are chosen by patterns, with all that is below them."""
+
+import pytest
+
+from cnnctl.config.patterns import select, unmatched
+
+NAMES = ["conv1.weight", "conv1.bias", "conv10.weight", "block1.conv1.weight", "linear1.bias"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "chosen"),
+    [
+        ("conv1", [0, 1]),
+        ("conv*", [0, 1, 2]),
+        ("block1", [3]),
+        ("block1.conv1", [3]),
+        ("*conv1", [0, 1, 3]),
+        ("*.bias", [1, 4]),
+        ("conv1.weight", [0]),
+        ("Conv1", []),
+        ("conv", []),
+        ("*", [0, 1, 2, 3, 4]),
+    ],
+)
+def test_a_pattern_chooses_layers_with_all_below_and_weights(
+    pattern: str, chosen: list[int]
+) -> None:
+    assert select(pattern, NAMES) == [NAMES[index] for index in chosen]
+
+
+def test_a_misspelt_name_is_told_the_nearest() -> None:
+    fault = unmatched("block1.cnv1", NAMES, path=("model", "freeze", 0))
+    assert str(fault) == (
+        "model.freeze.0: no layer with weights is named block1.cnv1\n    did you mean block1.conv1?"
+    )
+
+
+def test_a_name_like_none_is_told_the_first_few() -> None:
+    names = [f"layer{index}.weight" for index in range(30)]
+    cure = unmatched("xyz", names, path=()).cure
+    assert "layer9 and 20 more" in cure
+    assert "layer10" not in cure
