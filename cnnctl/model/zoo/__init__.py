@@ -16,10 +16,11 @@ from cnnctl.config.templates import mark_use, substitute
 from cnnctl.config.validation import validate
 from cnnctl.config.wording import show
 from cnnctl.errors import config_fault, nearest
-from cnnctl.model.zoo import networks as _networks  # declares the networks
+from cnnctl.model.zoo import classic as _classic
+from cnnctl.model.zoo import networks as _networks
 from cnnctl.model.zoo.network import Network
 
-del _networks
+del _classic, _networks  # which declare the networks
 
 __all__ = ["Network", "experiment_of", "find", "model_of", "text_of"]
 

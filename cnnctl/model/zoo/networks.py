@@ -52,3 +52,99 @@ class ResNet18(ResNet, kind="resnet18"):
 
     file = "resnet_basic.yaml"
     stages = (2, 2, 2, 2)
+
+
+class ResNet34(ResNet, kind="resnet34"):
+    """ResNet-34 (He et al. 2015)."""
+
+    file = "resnet_basic.yaml"
+    stages = (3, 4, 6, 3)
+
+
+class ResNet50(ResNet, kind="resnet50"):
+    """ResNet-50 (He et al. 2015), strides as torchvision has them."""
+
+    file = "resnet_bottleneck.yaml"
+    stages = (3, 4, 6, 3)
+    expansion = 4
+
+
+class ResNet101(ResNet, kind="resnet101"):
+    """ResNet-101 (He et al. 2015), strides as torchvision has them."""
+
+    file = "resnet_bottleneck.yaml"
+    stages = (3, 4, 23, 3)
+    expansion = 4
+
+
+class ResNet152(ResNet, kind="resnet152"):
+    """ResNet-152 (He et al. 2015), strides as torchvision has them."""
+
+    file = "resnet_bottleneck.yaml"
+    stages = (3, 8, 36, 3)
+    expansion = 4
+
+
+class CifarResNet(Network):
+    """6n + 2 layers in three stages."""
+
+    file = "resnet_cifar.yaml"
+    n: ClassVar[int]
+
+    width: Width = 16
+    """Channels of the first stage; each stage doubles them."""
+
+    def parameters(self) -> dict[str, Any]:
+        widths = {f"w{n + 1}": self.width * 2**n for n in range(3)}
+        return {**widths, "n": self.n, "more": self.n - 1}
+
+
+class ResNet20(CifarResNet, kind="resnet20"):
+    """ResNet-20 for CIFAR (He et al. 2015)."""
+
+    n = 3
+
+
+class ResNet32(CifarResNet, kind="resnet32"):
+    """ResNet-32 for CIFAR (He et al. 2015)."""
+
+    n = 5
+
+
+class ResNet44(CifarResNet, kind="resnet44"):
+    """ResNet-44 for CIFAR (He et al. 2015)."""
+
+    n = 7
+
+
+class ResNet56(CifarResNet, kind="resnet56"):
+    """ResNet-56 for CIFAR (He et al. 2015)."""
+
+    n = 9
+
+
+class ResNet110(CifarResNet, kind="resnet110"):
+    """ResNet-110 for CIFAR (He et al. 2015)."""
+
+    n = 18
+
+
+class PreactResNet18(Network, kind="preact_resnet18"):
+    """Pre-activation ResNet-18 for CIFAR (He et al. 2016)."""
+
+    file = "preact_resnet18.yaml"
+
+
+class WideResNet(Network, kind="wide_resnet"):
+    """Wide ResNet for CIFAR (Zagoruyko and Komodakis 2016): WRN-28-10 if nothing is given."""
+
+    file = "wide_resnet.yaml"
+
+    depth: Literal[16, 22, 28, 34, 40, 52, 100] = 28
+    """Layers; one of 6n + 4."""
+    width: Annotated[int, Field(gt=0, le=100)] = 10
+    """Times as many channels as in ResNet-20."""
+
+    def parameters(self) -> dict[str, Any]:
+        widths = {f"w{n + 1}": 16 * self.width * 2**n for n in range(3)}
+        return {**widths, "more": (self.depth - 4) // 6 - 1}

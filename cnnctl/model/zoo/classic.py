@@ -1,0 +1,220 @@
+"""Networks without residuals: LeNet to DenseNet."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from cnnctl.model.zoo.network import Network
+
+Width = Annotated[int, Field(gt=0, le=4096)]
+
+
+class VGG(Network):
+    """Convolutions of 3x3 in five stages."""
+
+    stages: ClassVar[tuple[int, ...]]
+
+    def parameters(self) -> dict[str, Any]:
+        return {f"n{number + 1}": count for number, count in enumerate(self.stages)}
+
+
+class VGG11(VGG, kind="vgg11"):
+    """VGG-11 (Simonyan and Zisserman 2014, A)."""
+
+    file = "vgg.yaml"
+    stages = (1, 1, 2, 2, 2)
+
+
+class VGG13(VGG, kind="vgg13"):
+    """VGG-13 (Simonyan and Zisserman 2014, B)."""
+
+    file = "vgg.yaml"
+    stages = (2, 2, 2, 2, 2)
+
+
+class VGG16(VGG, kind="vgg16"):
+    """VGG-16 (Simonyan and Zisserman 2014, D)."""
+
+    file = "vgg.yaml"
+    stages = (2, 2, 3, 3, 3)
+
+
+class VGG19(VGG, kind="vgg19"):
+    """VGG-19 (Simonyan and Zisserman 2014, E)."""
+
+    file = "vgg.yaml"
+    stages = (2, 2, 4, 4, 4)
+
+
+class VGG11BN(VGG, kind="vgg11_bn"):
+    """VGG-11 with batch norm."""
+
+    file = "vgg_bn.yaml"
+    stages = VGG11.stages
+
+
+class VGG13BN(VGG, kind="vgg13_bn"):
+    """VGG-13 with batch norm."""
+
+    file = "vgg_bn.yaml"
+    stages = VGG13.stages
+
+
+class VGG16BN(VGG, kind="vgg16_bn"):
+    """VGG-16 with batch norm."""
+
+    file = "vgg_bn.yaml"
+    stages = VGG16.stages
+
+
+class VGG19BN(VGG, kind="vgg19_bn"):
+    """VGG-19 with batch norm."""
+
+    file = "vgg_bn.yaml"
+    stages = VGG19.stages
+
+
+class DenseNet(Network):
+    """Dense blocks with bottlenecks, and transitions that halve the channels."""
+
+    file = "densenet.yaml"
+    stages: ClassVar[tuple[int, ...]]
+    start: ClassVar[int] = 64
+
+    growth: Width = 32
+    """Channels that each layer adds."""
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "growth": self.growth,
+            "bottleneck": 4 * self.growth,
+            "start": self.start,
+            **{f"n{number + 1}": count for number, count in enumerate(self.stages)},
+            **halves(self.start, self.stages, self.growth),
+        }
+
+
+def halves(start: int, stages: tuple[int, ...], growth: int) -> dict[str, int]:
+    """The channels behind each transition."""
+    found, channels = {}, start
+    for number, layers in enumerate(stages[:-1]):
+        channels = (channels + layers * growth) // 2
+        found[f"half{number + 1}"] = channels
+    return found
+
+
+class DenseNet121(DenseNet, kind="densenet121"):
+    """DenseNet-121 (Huang et al. 2016)."""
+
+    stages = (6, 12, 24, 16)
+
+
+class DenseNet161(DenseNet, kind="densenet161"):
+    """DenseNet-161 (Huang et al. 2016)."""
+
+    stages = (6, 12, 36, 24)
+    start = 96
+
+    growth: Width = 48
+    """Channels that each layer adds."""
+
+
+class DenseNet169(DenseNet, kind="densenet169"):
+    """DenseNet-169 (Huang et al. 2016)."""
+
+    stages = (6, 12, 32, 32)
+
+
+class DenseNet201(DenseNet, kind="densenet201"):
+    """DenseNet-201 (Huang et al. 2016)."""
+
+    stages = (6, 12, 48, 32)
+
+
+class DenseNetBC(Network, kind="densenet_bc"):
+    """DenseNet-BC for CIFAR (Huang et al. 2016)."""
+
+    file = "densenet_bc.yaml"
+
+    depth: Annotated[int, Field(ge=10, le=1000)] = 100
+    """Layers; 6n + 4 of them, or as many of those as are not more."""
+    growth: Width = 12
+    """Channels that each layer adds."""
+
+    def parameters(self) -> dict[str, Any]:
+        n, start = (self.depth - 4) // 6, 2 * self.growth
+        return {
+            "growth": self.growth,
+            "bottleneck": 4 * self.growth,
+            "start": start,
+            "n": n,
+            **halves(start, (n, n, n), self.growth),
+        }
+
+
+class AlexNet(Network, kind="alexnet"):
+    """AlexNet in one column (Krizhevsky 2014)."""
+
+    file = "alexnet.yaml"
+
+
+class SqueezeNet10(Network, kind="squeezenet1_0"):
+    """SqueezeNet 1.0 (Iandola et al. 2016)."""
+
+    file = "squeezenet1_0.yaml"
+
+
+class SqueezeNet11(Network, kind="squeezenet1_1"):
+    """SqueezeNet 1.1 (Iandola et al. 2016)."""
+
+    file = "squeezenet1_1.yaml"
+
+
+class MobileNetV2(Network, kind="mobilenet_v2"):
+    """MobileNetV2 (Sandler et al. 2018)."""
+
+    file = "mobilenet_v2.yaml"
+
+
+class GoogLeNet(Network, kind="googlenet"):
+    """GoogLeNet with batch norm (Szegedy et al. 2014)."""
+
+    file = "googlenet.yaml"
+
+
+class LeNet5(Network, kind="lenet5"):
+    """LeNet-5 (LeCun et al. 1998)."""
+
+    file = "lenet5.yaml"
+
+
+class KerasCNN(Network, kind="keras_cnn"):
+    """The CNN of Keras' example for CIFAR-10."""
+
+    file = "keras_cnn.yaml"
+
+
+class AllCNNC(Network, kind="all_cnn_c"):
+    """All-CNN-C, convolutions only (Springenberg et al. 2014)."""
+
+    file = "all_cnn_c.yaml"
+
+
+class NetworkInNetwork(Network, kind="network_in_network"):
+    """Network in network for CIFAR (Lin et al. 2013)."""
+
+    file = "network_in_network.yaml"
+
+
+class MLP(Network, kind="mlp"):
+    """A perceptron with hidden layers."""
+
+    file = "mlp.yaml"
+
+    hidden: Annotated[list[Width], Field(min_length=1, max_length=100)] = [300, 100]
+    """Sizes of the hidden layers."""
+
+    def parameters(self) -> dict[str, Any]:
+        return {"hidden": [layer for size in self.hidden for layer in ({"linear": size}, "tanh")]}
