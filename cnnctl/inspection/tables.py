@@ -25,8 +25,10 @@ class Column(NamedTuple):
 
 
 def _layer(row: Row) -> str:
-    """The name, and the kind where the name does not tell it."""
-    return row.name if row.name.rstrip("0123456789") == row.kind else f"{row.name} ({row.kind})"
+    """The name, indented as deep as it lies, and the kind where the name does not tell it."""
+    name = row.name.removeprefix(f"{row.block}.")
+    kind = "" if name.rpartition(".")[2].rstrip("0123456789") == row.kind else f" ({row.kind})"
+    return "  " * row.depth + name + kind
 
 
 def _sides(sides: tuple[float, ...]) -> str:
@@ -72,26 +74,41 @@ def totals(summary: Summary) -> list[str]:
     ]
 
 
-def render(summary: Summary) -> RenderableType:
-    """A table with a row for every layer, and the totals below it."""
+MOST_ROWS = 60
+"""Rows, above which blocks are folded unless a depth is asked for."""
+
+
+def shown(summary: Summary, depth: int | None) -> list[Row]:
+    """The rows down to a depth, from 1; where none is given, as deep as a page has room for."""
+    fitting = (
+        level
+        for level in range(summary.depth + 1, 1, -1)
+        if sum(row.depth < level for row in summary.rows) <= MOST_ROWS
+    )
+    level = depth or next(fitting, 1)
+    return [row for row in summary.rows if row.depth < level]
+
+
+def render(summary: Summary, *, depth: int | None = None) -> RenderableType:
+    """A table with a row for every layer and block down to a depth, and the totals below it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     columns = _columns(summary)
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.is_number else "left"
         # where room is short, names are folded and numbers stay whole
         table.add_column(column.heading, justify=justify, no_wrap=column.is_number, overflow="fold")
-    for row in summary.rows:
+    for row in shown(summary, depth):
         table.add_row(*(column.cell(row) for column in columns))
     return Group(table, Text(), *map(Text, totals(summary)))
 
 
-def to_markdown(summary: Summary) -> str:
+def to_markdown(summary: Summary, *, depth: int | None = None) -> str:
     """The same as a table of GitHub's Markdown, and the totals as a list."""
     columns = _columns(summary)
     lines = [
         [_one_line(column.heading) for column in columns],
         ["--:" if column.is_number else ":--" for column in columns],
-        *([column.cell(row) for column in columns] for row in summary.rows),
+        *([column.cell(row) for column in columns] for row in shown(summary, depth)),
     ]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return "\n".join([table, "", *(f"- {total}" for total in totals(summary))])
@@ -119,6 +136,8 @@ def _row_to_json(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
         "kind": row.kind,
+        "depth": row.depth,
+        "is_block": row.is_block,
         "output": list(row.output),
         "parameters": row.parameters,
         "trainable": row.trainable,

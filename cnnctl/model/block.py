@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -86,6 +87,9 @@ class Site:
 class Block(Layer):
     """A layer made of layers. A member plans its ways and joins them."""
 
+    keeps_all: ClassVar[bool] = False
+    """Whether its input, and what every way gives, are part of what comes out."""
+
     @abstractmethod
     def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
         """Plan the layers in it.
@@ -105,6 +109,10 @@ class Block(Layer):
     @abstractmethod
     def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
         """Make one module of the ways' modules, which come in the order of `lay_out`."""
+
+    def feeds(self, index: int, other: int) -> bool:
+        """Whether way `other` gets what way `index` gives, rather than the block's input."""
+        return False
 
     def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
         """The stages in the block that get what way number `index` gives; none if none does."""

@@ -80,6 +80,9 @@ class Repeat(Block, kind="repeat"):
             module.add_module(str(number + 1), way)
         return module
 
+    def feeds(self, index: int, other: int) -> bool:
+        return other == index + 1
+
     def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
         return _later(index, ways)
 
@@ -110,7 +113,7 @@ class Residual(Block, kind="residual", short="layers"):
     def _around(self, input: Shape, output: Shape) -> list[Layer]:
         if isinstance(self.shortcut, list):
             return self.shortcut
-        if self.shortcut == "identity" or (self.shortcut == "auto" and input == output):
+        if self.shortcut == "identity" or (self.shortcut != "projection" and input == output):
             return []
         if len(input) == 1 and len(output) == 1 and self.shortcut != "pad":
             return [Linear(out_features=output[0], bias=False)]
@@ -130,6 +133,9 @@ class Residual(Block, kind="residual", short="layers"):
 
     def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
         return ResidualModule(*ways)
+
+    def feeds(self, index: int, other: int) -> bool:
+        return other == 2
 
     def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
         return ways[2].stages if index < 2 else ()
@@ -203,6 +209,8 @@ class Branches(Block, kind="branches", short="ways"):
 class Dense(Block, kind="dense"):
     """Layers that each see the input and what all before them have made (Huang et al. 2016)."""
 
+    keeps_all = True
+
     layers: Layers
     """The layers; what each makes is added as channels. Use sequence for one of several."""
     times: Times = 1
@@ -218,6 +226,9 @@ class Dense(Block, kind="dense"):
             ways.append(way)
             seen = (seen[0] + way.output[0], *seen[1:])
         return tuple(ways)
+
+    def feeds(self, index: int, other: int) -> bool:
+        return index < other
 
     def _check(self, way: Way, index: int) -> None:
         if way.output[1:] != way.input[1:]:

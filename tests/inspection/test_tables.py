@@ -92,6 +92,8 @@ def test_json_holds_every_fact_as_plain_data(lenet: Plan) -> None:
     assert data["layers"][2] == {
         "name": "avg_pool1",
         "kind": "avg_pool",
+        "depth": 0,
+        "is_block": False,
         "output": [6, 14, 14],
         "parameters": 0,
         "trainable": 0,

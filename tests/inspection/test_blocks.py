@@ -1,0 +1,92 @@
+"""What a summary says of blocks: a tree whose sums are right, and fields through every way."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from cnnctl.experiment import Loaded, complete
+from cnnctl.inspection import gather, to_json
+from cnnctl.inspection.tables import MOST_ROWS, shown
+from cnnctl.model import network, zoo
+
+
+def published(name: str, *overrides: str) -> Loaded:
+    return complete(zoo.experiment_of(name), name, overrides)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("resnet18", 435),
+        ("resnet34", 899),
+        ("resnet50", 427),
+        ("resnet101", 971),
+        ("resnet20", 81),
+    ],
+)
+def test_the_field_through_residuals_is_the_published_one(name: str, field: int) -> None:
+    rows = gather(published(name).plan, batch_size=1).rows
+    last = [row.field for row in rows if row.field is not None][-1]
+    assert last.size == (field, field)
+
+
+def test_vgg_pools_have_the_published_fields() -> None:
+    rows = gather(published("vgg16").plan, batch_size=1).rows
+    pools = [row.field for row in rows if row.kind == "max_pool"]
+    assert [field.size[0] for field in pools if field] == [6, 16, 44, 100, 212]
+    assert [field.stride[0] for field in pools if field] == [2, 4, 8, 16, 32]
+
+
+@pytest.mark.parametrize("name", ["resnet20", "densenet_bc", "squeezenet1_1", "preact_resnet18"])
+def test_the_field_is_what_a_gradient_reaches(name: str) -> None:
+    """The extent of the input that one output unit depends on, with positive weights."""
+    fitting = {"squeezenet1_1": "data.shape=[3,255,255]"}
+    options = {"densenet_bc": ["model.depth=16"]}
+    shape = fitting.get(name, "data.shape=[3,128,128]")
+    loaded = published(name, shape, *options.get(name, []))
+    built = network.build(loaded.plan, seed=0).eval().double()
+    for parameter in built.parameters():
+        nn.init.uniform_(parameter.data, 0.5, 1.0)
+    rows = gather(loaded.plan, batch_size=1).rows
+    top = [row for row in rows if row.depth == 0 and row.field is not None]
+    row = min((r for r in top if r.field and r.field.size[0] > 8), key=lambda r: r.field.size[0])
+    images = torch.rand(1, *loaded.plan.input, dtype=torch.float64, requires_grad=True)
+    output = images
+    for child_name, child in built.named_children():
+        output = child(output)
+        if child_name == row.name:
+            break
+    middle = output.shape[-1] // 2
+    output[0, :, middle, middle].sum().backward()
+    assert images.grad is not None
+    reached = images.grad[0].abs().sum(dim=0).amax(dim=0).nonzero().flatten()
+    assert row.field is not None
+    assert int(reached[-1] - reached[0]) + 1 == row.field.size[1]
+
+
+def test_a_block_is_the_sum_of_what_is_in_it() -> None:
+    summary = gather(published("resnet18").plan, batch_size=2)
+    top = [row for row in summary.rows if row.depth == 0]
+    assert sum(row.parameters for row in top) == summary.parameters
+    assert sum(row.multiply_adds or 0 for row in top) == summary.multiply_adds
+    assert sum(row.activation_bytes for row in top) == summary.activation_bytes
+    built = network.build(published("resnet18").plan, seed=0)
+    for row in summary.rows:
+        module = built.get_submodule(row.name)
+        assert row.parameters == sum(p.numel() for p in module.parameters())
+
+
+def test_blocks_fold_at_a_depth_and_where_a_page_is_full() -> None:
+    summary = gather(published("resnet50").plan, batch_size=1)
+    assert {row.depth for row in shown(summary, 1)} == {0}
+    assert {row.depth for row in shown(summary, 2)} == {0, 1}
+    assert len(shown(summary, None)) <= MOST_ROWS < len(summary.rows)
+
+
+def test_json_holds_every_row_whatever_is_folded() -> None:
+    summary = gather(published("resnet50").plan, batch_size=1)
+    data = json.loads(json.dumps(to_json(summary)))
+    assert len(data["layers"]) == len(summary.rows)
+    assert {"basic", "is_block"} & set(data["layers"][0]) == {"is_block"}
