@@ -18,7 +18,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
 EXPECTED = {
     "keras-cnn-cifar10", "lenet", "lenet-mnist", "mlp-mnist", "mlp-spirals", "regression",
-    "textbook-3-3-2-2", "textbook-3-4-2",
+    "resnet-digits", "textbook-3-3-2-2", "textbook-3-4-2",
 }  # fmt: skip
 
 

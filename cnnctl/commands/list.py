@@ -14,7 +14,7 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="layers, initializers, datasets, augmentations, losses, optimizers or schedulers.",
+            help="layers, zoo, initializers, datasets, augmentations, losses, optimizers, schedulers.",
             show_default=False,
         ),
     ],

@@ -32,21 +32,39 @@ __all__ = ["Block", "Model", "Plan", "Stage", "build", "outline", "plan"]
 
 
 def _with_short_ways(schema: dict[str, Any]) -> None:
-    """Add what stands for layers: a network of the zoo or of torchvision; and templates."""
-    schema["properties"]["blocks"] = {
-        "type": "object",
-        "description": "Templates: pieces of architecture with parameters, used as layer kinds.",
-    }
-    rest = {name: part for name, part in schema["properties"].items() if name != "layers"}
+    """Add what stands for layers: templates; a network of the zoo or of torchvision."""
+    properties = schema.pop("properties")
+    shared = {name: part for name, part in properties.items() if name != "layers"}
+    plain = {"type": "object", "properties": properties, "required": ["layers"]}
+    forms = [
+        {**plain, "additionalProperties": schema.pop("additionalProperties")},
+        _with_templates(properties["layers"], shared),
+    ]
     for way, help_ in (
         ("zoo", "A published network; `cnnctl list zoo` shows all, with their options."),
         ("torchvision", "A classification network of torchvision."),
     ):
         named = {way: {"type": "string", "description": help_}}
-        branch = {"type": "object", "properties": {**named, **rest}, "required": [way]}
-        schema.setdefault("anyOf", []).append(branch)
-    inner = {key: schema.pop(key) for key in ("properties", "required", "additionalProperties")}
-    schema["anyOf"].insert(0, {"type": "object", **inner})
+        forms.append({"type": "object", "properties": {**named, **shared}, "required": [way]})
+    schema["anyOf"] = forms
+    del schema["required"]
+
+
+def _with_templates(layers: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """A model whose templates are layer kinds, too; which, a schema cannot say."""
+    blocks = {
+        "type": "object",
+        "description": "Templates: pieces of architecture with parameters, used as layer kinds.",
+        "additionalProperties": {"type": "object", "required": ["layers"]},
+    }
+    used = {"type": ["string", "object"], "maxProperties": 1}
+    loose = {**layers, "items": {"anyOf": [layers["items"], used]}}
+    return {
+        "type": "object",
+        "properties": {"blocks": blocks, "layers": loose, **shared},
+        "required": ["blocks", "layers"],
+        "additionalProperties": False,
+    }
 
 
 class Model(Spec):

@@ -18,6 +18,7 @@ from cnnctl.config.source import read_file
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment
+from cnnctl.model.expansion import expand
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))
@@ -121,7 +122,7 @@ def test_shipped_configs_are_accepted_by_both(path: Path, editor: Draft202012Val
     root = read_file(path)
     editor.validate(root.plain())
     if root.child("base") is None:
-        validate(Experiment, root)
+        validate(Experiment, expand(root))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -139,6 +140,10 @@ BOTH_REFUSE = [
     "model: {layers: []}",
     "model: {layers: relu}",
     "model: {layers: [cnov]}",
+    "model: {blocks: {}}",
+    "model: {blocks: {mine: 3}, layers: [mine]}",
+    "model: {blocks: {mine: {parameters: {a}}}, layers: [mine]}",
+    "model: {blocks: {mine: {layers: [relu]}}, layers: [{mine: 3, relu: null}]}",
     "model: {layers: [conv]}",
     "model: {layers: [conv: {}]}",
     "model: {layers: [upsample]}",
@@ -175,7 +180,7 @@ def test_typical_mistakes_are_refused_by_both(text: str, editor: Draft202012Vali
     root = parse(text, origin="x.yaml")
     assert not editor.is_valid(root.plain())
     with pytest.raises(FaultError):
-        validate(Experiment, root)
+        validate(Experiment, expand(root))
 
 
 @pytest.mark.parametrize(
