@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import ceil
 
 from cnnctl.errors import Fault, Path
-from cnnctl.experiment import Experiment
+from cnnctl.experiment import Experiment, Task, tasks_of
 from cnnctl.model.initializers import (
     Activation,
     Initializer,
@@ -57,61 +57,65 @@ def _pairs(plan: Plan, *, without: Collection[str] = ()) -> Iterator[tuple[Stage
         yield from pairwise(stage for stage in chain if stage.layer.kind not in without)
 
 
-def _last(plan: Plan) -> Stage:
-    """The last layer that computes something."""
-    leaves = list(plan.leaves())
-    stages = [stage for stage in leaves if stage.layer.kind not in MOVING_ONLY]
-    return stages[-1] if stages else leaves[-1]
+def _ends(experiment: Experiment, plan: Plan) -> Iterator[tuple[Task, Stage]]:
+    """Every task, and the last of its layers that computes something."""
+    for task in tasks_of(experiment, plan, experiment.data.describe()):
+        leaves = [leaf for stage in task.stages for leaf in stage.leaves()]
+        stages = [stage for stage in leaves if stage.layer.kind not in MOVING_ONLY]
+        yield task, (stages or leaves)[-1]
 
 
 def _activation_done_by_the_loss(experiment: Experiment, plan: Plan) -> Advice:
     """Softmax before cross-entropy."""
-    loss, last = experiment.loss, _last(plan)
-    if loss.outputs == "logits" and last.layer.kind in SQUASHING:
-        own = "sigmoid" if loss.kind == "bce_with_logits" else "softmax"
-        message = f"{loss.kind} wants raw outputs: it contains {own} itself"
-        yield Fault(message=message, cure=f"leave {last.layer.kind} out", path=last.path)
+    for task, last in _ends(experiment, plan):
+        if task.loss.outputs == "logits" and last.layer.kind in SQUASHING:
+            own = "sigmoid" if task.loss.kind == "bce_with_logits" else "softmax"
+            message = f"{task.loss.kind} wants raw outputs: it contains {own} itself"
+            yield Fault(message=message, cure=f"leave {last.layer.kind} out", path=last.path)
 
 
 def _no_log_softmax_before_nll(experiment: Experiment, plan: Plan) -> Advice:
-    last = _last(plan)
-    if experiment.loss.outputs == "log_probabilities" and last.layer.kind != "log_softmax":
-        message = f"{experiment.loss.kind} wants log-probabilities, which {last.name} does not give"
-        instead = "write log_softmax instead" if last.layer.kind in SQUASHING else "add log_softmax"
-        yield Fault(message=message, cure=f"{instead}, or use cross_entropy", path=last.path)
+    for task, last in _ends(experiment, plan):
+        if task.loss.outputs == "log_probabilities" and last.layer.kind != "log_softmax":
+            message = f"{task.loss.kind} wants log-probabilities, which {last.name} does not give"
+            in_place = last.layer.kind in SQUASHING
+            cure = "write log_softmax instead" if in_place else "add log_softmax"
+            yield Fault(message=message, cure=f"{cure}, or use cross_entropy", path=last.path)
 
 
 def _no_sigmoid_before_bce(experiment: Experiment, plan: Plan) -> Advice:
-    last = _last(plan)
-    if experiment.loss.outputs == "probabilities" and last.layer.kind not in SHARES:
-        message = f"{experiment.loss.kind} wants numbers from 0 to 1, and {last.name} gives others"
-        yield Fault(message=message, cure="add sigmoid, or use bce_with_logits", path=last.path)
+    for task, last in _ends(experiment, plan):
+        if task.loss.outputs == "probabilities" and last.layer.kind not in SHARES:
+            message = f"{task.loss.kind} wants numbers from 0 to 1, and {last.name} gives others"
+            yield Fault(message=message, cure="add sigmoid, or use bce_with_logits", path=last.path)
 
 
 def _rectified_output(experiment: Experiment, plan: Plan) -> Advice:
-    last = _last(plan)
-    is_meant = last.layer.kind in ("softplus", "log_sigmoid")
-    if last.layer.acts_as in (*RECTIFIERS, "selu") and not is_meant:
-        message = f"{last.layer.kind} at the output holds back what is negative, and its gradient"
-        yield Fault(message=message, cure="leave it out", path=last.path)
+    for _, last in _ends(experiment, plan):
+        is_meant = last.layer.kind in ("softplus", "log_sigmoid")
+        if last.layer.acts_as in (*RECTIFIERS, "selu") and not is_meant:
+            message = (
+                f"{last.layer.kind} at the output holds back what is negative, and its gradient"
+            )
+            yield Fault(message=message, cure="leave it out", path=last.path)
 
 
 def _bounded_output(experiment: Experiment, plan: Plan) -> Advice:
-    last, is_regression = _last(plan), not experiment.data.describe().is_classification
     # values that are not normalised may well lie within the bounds
     is_spread = getattr(experiment.data, "normalize_targets", None) is not None
-    is_free = is_spread if is_regression else experiment.loss.outputs == "logits"
-    kinds = TANH_LIKE | SHARES if is_regression else TANH_LIKE
-    if is_free and last.layer.kind in kinds:
-        message = f"{last.layer.kind} at the output lets nothing beyond its bounds be predicted"
-        yield Fault(message=message, cure="leave it out", path=last.path)
+    for task, last in _ends(experiment, plan):
+        is_class = task.target.is_classification
+        is_free = task.loss.outputs == "logits" if is_class else is_spread
+        if is_free and last.layer.kind in (TANH_LIKE if is_class else TANH_LIKE | SHARES):
+            message = f"{last.layer.kind} at the output lets nothing beyond its bounds be predicted"
+            yield Fault(message=message, cure="leave it out", path=last.path)
 
 
 def _dropout_at_output(experiment: Experiment, plan: Plan) -> Advice:
-    last = _last(plan)
-    if last.layer.kind in DROPOUTS:
-        message = "dropout at the output strikes out answers, not features"
-        yield Fault(message=message, cure="put it before the last linear layer", path=last.path)
+    for _, last in _ends(experiment, plan):
+        if last.layer.kind in DROPOUTS:
+            message = "dropout at the output strikes out answers, not features"
+            yield Fault(message=message, cure="put it before the last linear layer", path=last.path)
 
 
 def _unfit_weights(experiment: Experiment, plan: Plan) -> Advice:

@@ -14,7 +14,7 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="layers, zoo, initializers, datasets, augmentations, losses, optimizers, schedulers.",
+            help="layers, zoo, datasets, losses, optimizers, or another family; all without it.",
             show_default=False,
         ),
     ],

@@ -10,8 +10,9 @@
       - basic: {width: 64, stride: 2}
       - basic: 64                           # fills the first parameter
 
-A use is replaced by the layers, `$width` by what was given. Nothing is evaluated. Every node of a
-template remembers where it was written and where it is used.
+A use is replaced by the layers, `$width` by what was given; where that is a list and stands in a
+list, by its items. Nothing is evaluated. Every node of a template remembers where it was written
+and where it is used.
 """
 
 from __future__ import annotations
@@ -64,8 +65,15 @@ def substitute(node: Node, scope: Scope) -> Node:
             node, value={key: substitute(below, scope) for key, below in node.value.items()}
         )
     if isinstance(node.value, list):
-        return replace(node, value=[substitute(below, scope) for below in node.value])
+        filled = ((below, substitute(below, scope)) for below in node.value)
+        return replace(node, value=[item for pair in filled for item in _spliced(*pair)])
     return node
+
+
+def _spliced(written: Node, filled: Node) -> list[Node]:
+    """What stands in a list for `$name`: its items where it is a list itself."""
+    is_parameter = isinstance(written.value, str) and written.value.startswith("$")
+    return filled.value if is_parameter and isinstance(filled.value, list) else [filled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +169,7 @@ class _Expansion:
         self, items: list[Node], scope: Scope, path: Path, within: tuple[str, ...]
     ) -> list[Node]:
         counts: Counter[str] = Counter()
-        filled = []
+        filled: list[Node] = []
         for index, item in enumerate(items):
             name = _kind(item)
             if name in self.templates:
@@ -169,7 +177,7 @@ class _Expansion:
                 label = f"{name}{counts[name]}"
                 filled.append(self._use(item, scope, (*path, index), within, name, label))
             else:
-                filled.append(self.fill(item, scope, (*path, index), within))
+                filled += _spliced(item, self.fill(item, scope, (*path, index), within))
         return filled
 
     def _use(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
 import torch
@@ -31,7 +32,6 @@ class Resident:
         samples: Samples,
         *,
         normalize: Normalize | None = None,
-        normalize_targets: Normalize | None = None,
         device: torch.device,
         channels_last: bool = False,
     ) -> None:
@@ -45,7 +45,6 @@ class Resident:
         self._inputs = self._flat(inputs).to(device)
         self._factor = self._flat(factor.expand(1, *self.shape)).to(device)
         self._summand = self._flat(summand.expand(1, *self.shape)).to(device)
-        targets = normalize_targets.apply(targets) if normalize_targets else targets
         self._targets = targets.to(device)
 
     def __len__(self) -> int:
@@ -131,12 +130,21 @@ class Batches:
 
 
 def training_batches(
-    data: Prepared, *, seed: int, device: torch.device, channels_last: bool = False
+    data: Prepared,
+    *,
+    seed: int,
+    device: torch.device,
+    channels_last: bool = False,
+    targets: Sequence[str] = (),
 ) -> Batches:
-    """The training split on the device, in the batches that its data set asks for."""
+    """The training split on the device, in the batches that its data set asks for.
+
+    `targets` names several that stand side by side, (B, columns) float32; see
+    `Samples.with_columns`.
+    """
     spec = data.data
     return Batches(
-        _resident(data, data.splits.train, device, channels_last),
+        _resident(data, data.splits.train, device, channels_last, targets),
         batch_size=spec.batch_size,
         drop_last=spec.drop_last,
         augment=spec.augment,
@@ -146,10 +154,15 @@ def training_batches(
 
 
 def evaluation_batches(
-    data: Prepared, samples: Samples, *, device: torch.device, channels_last: bool = False
+    data: Prepared,
+    samples: Samples,
+    *,
+    device: torch.device,
+    channels_last: bool = False,
+    targets: Sequence[str] = (),
 ) -> Batches:
     """Samples of any split on the device, in batches without augmentation."""
-    source = _resident(data, samples, device, channels_last)
+    source = _resident(data, samples, device, channels_last, targets)
     return Batches(source, batch_size=data.data.batch_size)
 
 
@@ -160,12 +173,20 @@ def probabilities(classes_of: Tensor, *, classes: int) -> Tensor:
 
 
 def _resident(
-    data: Prepared, samples: Samples, device: torch.device, channels_last: bool
+    data: Prepared,
+    samples: Samples,
+    device: torch.device,
+    channels_last: bool,
+    targets: Sequence[str],
 ) -> Resident:
+    units = data.normalize_targets
+    if units is not None:
+        samples = replace(samples, targets=units.apply(samples.targets))
+    if targets:
+        samples = samples.with_columns(targets, main=data.data.describe().target)
     return Resident(
         samples,
         normalize=data.normalize,
-        normalize_targets=data.normalize_targets,
         device=device,
         channels_last=channels_last,
     )

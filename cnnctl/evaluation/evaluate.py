@@ -14,9 +14,11 @@ from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.device import memory_faults, pick_device, use_precision
 from cnnctl.errors import data_fault
 from cnnctl.evaluation.classification import Classification, measure_classification
-from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch, mean_loss
+from cnnctl.evaluation.heads import Heads
+from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
 from cnnctl.evaluation.regression import Regression, measure_regression
-from cnnctl.experiment import Experiment, Loaded
+from cnnctl.evaluation.scores import mean_loss
+from cnnctl.experiment import Loaded, Task
 from cnnctl.model import network
 
 Split = Literal["test", "validation", "train"]
@@ -30,7 +32,7 @@ def evaluate_checkpoint(
     batch_size: int | None,
     device: str,
     data_root: Path,
-) -> Classification | Regression:
+) -> Classification | Regression | Heads:
     """Measure a checkpoint on a split, prepared as in training but not augmented.
 
     Raises:
@@ -51,7 +53,7 @@ def _evaluate(
     batch_size: int,
     device: torch.device,
     root: Path,
-) -> Classification | Regression:
+) -> Classification | Regression | Heads:
     experiment, precision = loaded.experiment, loaded.experiment.train.precision
     use_precision(precision, device)
     built = network.build(loaded.plan, seed=experiment.seed)
@@ -61,23 +63,24 @@ def _evaluate(
     if not len(samples):
         message = f"the {split} split of {experiment.data.kind} is empty"
         raise data_fault(message, cure="choose another with --split")
-    batches = evaluation_batches(data, samples, device=device).in_order(batch_size=batch_size)
-    outputs, targets = collect_outputs(built.to(device), batches, precision=precision)
-    return _measure(experiment, data, outputs, targets, loaded.description.class_names)
+    tasks = [task for task in loaded.tasks if not task.is_auxiliary]
+    heads = [task.name for task in tasks if task.name]
+    batches = evaluation_batches(data, samples, device=device, targets=heads)
+    in_order = batches.in_order(batch_size=batch_size)
+    outputs, targets = collect_outputs(built.to(device), in_order, precision=precision)
+    measured = {task.name: _measure(task, data, *task.of(outputs, targets)) for task in tasks}
+    return Heads.of(tasks, measured) if heads else measured[""]
 
 
 def _measure(
-    experiment: Experiment,
-    data: Prepared,
-    outputs: Tensor,
-    targets: Tensor,
-    class_names: tuple[str, ...],
+    task: Task, data: Prepared, outputs: Tensor, targets: Tensor
 ) -> Classification | Regression:
-    loss = mean_loss(experiment, outputs, targets)
-    if class_names:
-        shares = experiment.loss.probabilities(outputs)
-        return measure_classification(shares, targets, class_names=class_names, loss=loss)
+    """Hold what the network says for one task, (N, outputs), against its targets."""
+    loss, names = mean_loss(task, outputs, targets), task.target.class_names
+    if names:
+        shares = task.loss.probabilities(outputs)
+        return measure_classification(shares, targets, class_names=names, loss=loss)
     units = data.normalize_targets
-    if units is not None:
+    if units is not None and task.target == data.data.describe().targets[0]:
         outputs, targets = units.undo(outputs), units.undo(targets)
     return measure_regression(outputs, targets, loss=loss)

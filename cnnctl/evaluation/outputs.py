@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
-from cnnctl.experiment import Experiment
 from cnnctl.model.network import Plan
 
 MOST_SAMPLES = 1000
@@ -41,11 +40,3 @@ def collect_outputs(
         targets.append(wanted)
     network.train(was_training)
     return torch.cat(outputs), torch.cat(targets)
-
-
-@torch.no_grad()
-def mean_loss(experiment: Experiment, outputs: Tensor, targets: Tensor) -> float:
-    """The loss of these samples as a mean, also where training makes its sum small."""
-    mean = experiment.loss.model_copy(update={"reduction": "mean"})
-    loss = experiment.model_copy(update={"loss": mean}).build_loss()
-    return float(loss.to(outputs.device)(outputs, targets))

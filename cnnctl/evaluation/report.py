@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
 from cnnctl.evaluation.classification import Classification, Scores
+from cnnctl.evaluation.heads import Heads
 from cnnctl.evaluation.regression import Regression
 
 LARGEST_MATRIX = 16
@@ -17,13 +19,23 @@ LARGEST_MATRIX = 16
 CONFUSED_PAIRS = 10
 
 
-def render(measured: Classification | Regression) -> RenderableType:
-    """One line with the result, then the details as tables."""
+def render(measured: Classification | Regression | Heads) -> RenderableType:
+    """One line with the result, then the details as tables; with heads, of each in turn."""
+    if isinstance(measured, Heads):
+        return _heads(measured)
     if isinstance(measured, Regression):
         return _regression(measured)
     is_small = len(measured.classes) <= LARGEST_MATRIX
     confusion = _matrix(measured) if is_small else _confused_pairs(measured)
     return Group(*_headlines(measured), Text(), _scores(measured), Text(), *confusion)
+
+
+def _heads(measured: Heads) -> RenderableType:
+    total = f"loss {measured.loss:.4f} on {measured.samples:,} samples"
+    parts: list[RenderableType] = [Text(total, style="bold")]
+    for name, head in measured.heads.items():
+        parts += [Text(), Rule(name, align="left"), render(head)]
+    return Group(*parts)
 
 
 def _headlines(measured: Classification) -> Iterator[Text]:

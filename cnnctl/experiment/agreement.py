@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import Description
-from cnnctl.errors import Fault, FaultError, config_fault, under
+from cnnctl.errors import Fault, FaultError, config_fault, nearest, under
 from cnnctl.experiment.spec import Experiment
+from cnnctl.experiment.tasks import learned_targets, tasks_of
 from cnnctl.model import network
 from cnnctl.model.freezing import check_freeze
 from cnnctl.model.network import Plan, needing_company
 from cnnctl.model.weights import DEFAULT, default_network
 from cnnctl.optim.groups import check_groups
+from cnnctl.optim.losses import CrossEntropy, Loss
 
 
 def check(experiment: Experiment) -> tuple[Plan, Description]:
@@ -29,18 +32,31 @@ def check(experiment: Experiment) -> tuple[Plan, Description]:
         description = experiment.data.describe()
     if faults:
         raise FaultError(*faults)
+    faults += _unknown_targets(experiment, description)
+    if faults:
+        raise FaultError(*faults)
     with gathered(faults):
-        plan = network.plan(experiment.model, input=description.shape, classes=description.outputs)
+        plan = _planned(experiment, description)
     for rule in RULES:
         faults += rule(experiment, description)
     if plan is not None:
         faults += _nothing_to_learn(plan)
         faults += _unfit_names(experiment, plan)
-        faults += _unfit_loss(experiment, description, plan)
+        faults += _unfit_losses(experiment, description, plan)
         faults += _batches_of_one(experiment, description, plan)
     if faults or plan is None:
         raise FaultError(*faults)
     return plan, description
+
+
+def _planned(experiment: Experiment, description: Description) -> Plan:
+    targets = learned_targets(experiment, description)
+    return network.plan(
+        experiment.model,
+        input=description.shape,
+        classes=targets[0].outputs,
+        targets={target.name: target.outputs for target in targets},
+    )
 
 
 @contextmanager
@@ -50,6 +66,22 @@ def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
         yield
     except FaultError as error:
         faults += under(prefix, error).faults
+
+
+def _unknown_targets(experiment: Experiment, description: Description) -> list[Fault]:
+    """Heads that are named after nothing that the data knows."""
+    known = [target.name for target in description.targets]
+    kind = experiment.data.kind
+    return [
+        Fault(
+            message=f"{kind} has no target named {show(name)} for this head",
+            cure=nearest(name, known),
+            path=("model", "heads", name),
+            at_key=True,
+        )
+        for name in experiment.model.heads
+        if name not in known
+    ]
 
 
 def _nothing_to_learn(plan: Plan) -> list[Fault]:
@@ -70,14 +102,17 @@ def _unfit_names(experiment: Experiment, plan: Plan) -> list[Fault]:
     return faults
 
 
-def _unfit_loss(experiment: Experiment, description: Description, plan: Plan) -> list[Fault]:
+def _unfit_losses(experiment: Experiment, description: Description, plan: Plan) -> list[Fault]:
+    """What does not go together: a network's outputs, a target, and a loss."""
     faults: list[Fault] = []
-    with gathered(faults, "loss"):
-        experiment.loss.check(
-            output=plan.output,
-            classes=description.outputs,
-            is_classification=description.is_classification,
-        )
+    with gathered(faults):
+        for task in tasks_of(experiment, plan, description):
+            with gathered(faults, *task.path):
+                task.loss.check(
+                    output=task.output,
+                    classes=task.target.outputs,
+                    is_classification=task.target.is_classification,
+                )
     return faults
 
 
@@ -96,6 +131,9 @@ def _unfit_augmentations(experiment: Experiment, description: Description) -> li
     for index, augmentation in enumerate(experiment.data.augment):
         with gathered(faults, "data", "augment", index, augmentation.kind):
             augmentation.check(description.shape)
+            if isinstance(augmentation, Mixing) and experiment.model.heads:
+                message = f"{augmentation.kind} mixes one target, and heads have several"
+                raise config_fault(message, cure="leave it out")
             if isinstance(augmentation, Mixing) and not experiment.loss.takes_soft_targets:
                 message = (
                     f"{augmentation.kind} mixes targets, which {experiment.loss.kind} cannot take"
@@ -116,13 +154,19 @@ def _unfit_batch(experiment: Experiment, description: Description) -> list[Fault
     return [Fault(message=message, cure=cure, path=("data", "batch_size"))]
 
 
+def measures_accuracy(experiment: Experiment, description: Description) -> bool:
+    """Whether something that is learned is a class."""
+    return any(target.is_classification for target in learned_targets(experiment, description))
+
+
 def _unwatched(experiment: Experiment, description: Description) -> list[Fault]:
     faults = []
-    if experiment.train.monitor == "accuracy" and not description.is_classification:
+    has_accuracy = measures_accuracy(experiment, description)
+    if experiment.train.monitor == "accuracy" and not has_accuracy:
         message = f"{experiment.data.kind} has values to predict, so there is no accuracy"
         faults.append(Fault(message=message, cure="use loss", path=("train", "monitor")))
     stopping = experiment.regularization.early_stopping
-    if stopping and stopping.monitor == "accuracy" and not description.is_classification:
+    if stopping and stopping.monitor == "accuracy" and not has_accuracy:
         path = ("regularization", "early_stopping", "monitor")
         faults.append(Fault(message="there is no accuracy to watch", cure="use loss", path=path))
     if stopping and not experiment.data.validation:
@@ -137,16 +181,32 @@ def _unfit_schedule(experiment: Experiment, description: Description) -> list[Fa
     with gathered(faults, "scheduler"):
         experiment.scheduler.check(epochs=experiment.train.epochs, lr=experiment.optimizer.lr)
         watches_accuracy = experiment.scheduler.options().get("mode") == "max"
-        if watches_accuracy and not description.is_classification:
+        if watches_accuracy and not measures_accuracy(experiment, description):
             raise config_fault("there is no accuracy to watch", cure="use min", path=("mode",))
     return faults
 
 
 def _given_twice(experiment: Experiment, _: Description) -> list[Fault]:
     faults: list[Fault] = []
+    losses = _losses(experiment)
+    smooth = next((loss for loss in losses if isinstance(loss, CrossEntropy)), losses[0])
     with gathered(faults, "regularization"):
-        experiment.regularization.check(optimizer=experiment.optimizer, loss=experiment.loss)
+        experiment.regularization.check(optimizer=experiment.optimizer, loss=smooth)
     return faults
+
+
+def _losses(experiment: Experiment) -> list[Loss]:
+    heads = experiment.model.heads.values()
+    return [head.loss or experiment.loss for head in heads] or [experiment.loss]
+
+
+def _unlike_sums(experiment: Experiment, _: Description) -> list[Fault]:
+    """Losses of heads, of which some are means and some are sums."""
+    if len({loss.reduction for loss in _losses(experiment)}) == 1:
+        return []
+    message = "some heads have the mean of their losses, and some the sum"
+    cure = "give all the same reduction, and weights where they differ in size"
+    return [Fault(message=message, cure=cure, path=("model", "heads"))]
 
 
 RULES: tuple[Callable[[Experiment, Description], list[Fault]], ...] = (
@@ -155,5 +215,6 @@ RULES: tuple[Callable[[Experiment, Description], list[Fault]], ...] = (
     _unwatched,
     _unfit_schedule,
     _given_twice,
+    _unlike_sums,
 )
 """What sections must agree on; a new rule is a function and its entry here."""

@@ -14,6 +14,7 @@ from cnnctl.data.samples import Description
 from cnnctl.errors import Fault, FaultError, under
 from cnnctl.experiment.agreement import check, gathered
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
+from cnnctl.experiment.tasks import Task, tasks_of
 from cnnctl.model.expansion import expand
 from cnnctl.model.network import Plan
 from cnnctl.model.weights import DEFAULT
@@ -28,6 +29,11 @@ class Loaded:
     source: Node
     plan: Plan
     description: Description
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What the network learns."""
+        return tasks_of(self.experiment, self.plan, self.description)
 
     @contextmanager
     def places(self, *prefix: str) -> Iterator[None]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
-from torch import nn
 
 from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the data sets
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.sources.digits import Digits
+from cnnctl.model.heads import Head
+from cnnctl.model.layer import Name
 from cnnctl.model.network import Model
 from cnnctl.optim.losses import CrossEntropy, Loss
 from cnnctl.optim.optimizers import SGD, Optimizer
@@ -81,6 +83,22 @@ class Train(Spec):
     and loss for values."""
 
 
+class TrainedHead(Head):
+    """Layers that make one answer of what the trunk gives, and what trains them."""
+
+    loss: Loss | None = None
+    """Its loss; the experiment's if left out."""
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """The factor of its loss in the sum of all."""
+
+
+class Architecture(Model):
+    """An architecture: layers, one after the other, and perhaps several heads."""
+
+    heads: Mapping[Name, TrainedHead] = Field(default={})
+    """Several answers from one network: layers for each target, by the target's name."""
+
+
 class Experiment(Spec):
     """An architecture, a data set, and how the one learns the other."""
 
@@ -92,10 +110,10 @@ class Experiment(Spec):
     """Python files that declare more kinds; they are run, so name only files you trust."""
     data: DataSet = Digits()
     """The data set."""
-    model: Model
+    model: Architecture
     """The architecture."""
     loss: Loss = CrossEntropy()
-    """What is made small."""
+    """What is made small; heads may have their own."""
     optimizer: Optimizer = SGD()
     """What moves the weights."""
     scheduler: Scheduler = Constant()
@@ -109,7 +127,3 @@ class Experiment(Spec):
         """The experiment as plain data, every default filled in; reading it gives it back."""
         data: dict[str, Any] = self.model_dump(mode="json")
         return data
-
-    def build_loss(self) -> nn.Module:
-        """The loss as a module, label smoothing included."""
-        return self.regularization.smoothed(self.loss).build()

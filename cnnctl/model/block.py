@@ -89,6 +89,8 @@ class Block(Layer):
 
     keeps_all: ClassVar[bool] = False
     """Whether its input, and what every way gives, are part of what comes out."""
+    is_aside: ClassVar[bool] = False
+    """Whether it passes its input on as it is, and what its ways give goes elsewhere."""
 
     @abstractmethod
     def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:

@@ -25,10 +25,11 @@ from cnnctl.model.modules import Residual as ResidualModule
 Layers = Annotated[list[Layer], Field(min_length=1)]
 Times = Annotated[int, Field(gt=0, le=1000)]
 Ways = Annotated[list[list[Layer]], Field(min_length=2)]
-NamedWays = Annotated[dict[Name, list[Layer]], Field(min_length=2)]
+NamedWays = Annotated[dict[Name, list[Layer]], Field(min_length=1)]
 
 
-def _count(layers: Sequence[Layer]) -> int:
+def count_layers(layers: Sequence[Layer]) -> int:
+    """How many layers these are, with all in them."""
     return sum(layer.layer_count() for layer in layers)
 
 
@@ -52,7 +53,7 @@ class Group(Block, kind="sequence", short="layers"):
         return ways[0]
 
     def layer_count(self) -> int:
-        return _count(self.layers)
+        return count_layers(self.layers)
 
 
 class Repeat(Block, kind="repeat"):
@@ -87,7 +88,7 @@ class Repeat(Block, kind="repeat"):
         return _later(index, ways)
 
     def layer_count(self) -> int:
-        return self.times * _count(self.layers)
+        return self.times * count_layers(self.layers)
 
 
 class Residual(Block, kind="residual", short="layers"):
@@ -142,7 +143,7 @@ class Residual(Block, kind="residual", short="layers"):
 
     def layer_count(self) -> int:
         around = self.shortcut if isinstance(self.shortcut, list) else []
-        return _count(self.layers) + _count(around)
+        return count_layers(self.layers) + count_layers(around)
 
 
 def _stride(input: Shape, output: Shape) -> int | tuple[int, ...]:
@@ -203,7 +204,7 @@ class Branches(Block, kind="branches", short="ways"):
 
     def layer_count(self) -> int:
         ways = self.ways.values() if isinstance(self.ways, dict) else self.ways
-        return sum(map(_count, ways))
+        return sum(map(count_layers, ways))
 
 
 class Dense(Block, kind="dense"):
@@ -251,4 +252,4 @@ class Dense(Block, kind="dense"):
         return _later(index, ways)
 
     def layer_count(self) -> int:
-        return self.times * _count(self.layers)
+        return self.times * count_layers(self.layers)

@@ -11,6 +11,8 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from cnnctl.config.patterns import select, unmatched
 from cnnctl.errors import Fault
+from cnnctl.model.heads import HEADS
+from cnnctl.model.modules import Branches
 
 Freeze = Literal["backbone"] | list[str]
 """All but the classifier, or patterns of names."""
@@ -57,8 +59,11 @@ def _chosen(network: nn.Module, freeze: Freeze) -> set[str]:
 def classifier(network: nn.Module) -> list[str]:
     """The tensors of the last layer with a matrix of weights, and of what comes behind it.
 
-    In every network of torchvision they are those that depend on the number of classes.
+    In every network of torchvision they are those that depend on the number of classes. Of a
+    network with heads, they are all that is in the heads.
     """
+    if isinstance(getattr(network, HEADS, None), Branches):
+        return [name for name in network.state_dict() if name.startswith(f"{HEADS}.")]
     matrices = [name for name, weight in network.named_parameters() if weight.ndim > 1]
     if not matrices:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import reduce
 from itertools import islice
@@ -86,6 +87,38 @@ class Branches(nn.Module):
             return product
         total: Tensor = reduce(torch.add, outputs)
         return total / len(outputs) if self.join == "mean" else total
+
+
+class Auxiliary(nn.Sequential):
+    """Layers that are run in training only; what they give is kept for `WithAuxiliary`."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__(OrderedDict(layers.named_children()))
+        self.kept: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pass the input on as it is."""
+        if self.training:
+            self.kept = super().forward(input)  # type: ignore[no-untyped-call]
+        return input
+
+    def take(self) -> Tensor:
+        """What the layers made of the last input; nothing is kept any more."""
+        kept, self.kept = self.kept, None
+        assert kept is not None
+        return kept
+
+
+class WithAuxiliary(nn.Sequential):
+    """A network with auxiliary classifiers in it, wherever they are."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, *) in; (N, outputs), and in training those of the classifiers behind them."""
+        output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
+        if not self.training:
+            return output
+        aside = [part.take() for part in self.modules() if isinstance(part, Auxiliary)]
+        return torch.cat([output, *aside], dim=1)
 
 
 class Dense(nn.Sequential):

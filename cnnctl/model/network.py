@@ -7,7 +7,8 @@ the real modules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -20,8 +21,10 @@ from cnnctl.errors import Fault, FaultError, Path, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
 from cnnctl.model.block import Block, Site, Stage, chain, rehearsing, stages_of
 from cnnctl.model.freezing import Freeze
+from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
-from cnnctl.model.layer import Layer, Shape, WeightedLayer
+from cnnctl.model.layer import Layer, Name, Shape, WeightedLayer
+from cnnctl.model.modules import Auxiliary, WithAuxiliary
 
 del _blocks
 
@@ -61,7 +64,7 @@ def _with_templates(layers: dict[str, Any], shared: dict[str, Any]) -> dict[str,
     loose = {**layers, "items": {"anyOf": [layers["items"], used]}}
     return {
         "type": "object",
-        "properties": {"blocks": blocks, "layers": loose, **shared},
+        "properties": {**shared, "blocks": blocks, "layers": loose, "heads": {"type": "object"}},
         "required": ["blocks", "layers"],
         "additionalProperties": False,
     }
@@ -73,7 +76,9 @@ class Model(Spec):
     model_config = ConfigDict(json_schema_extra=_with_short_ways)
 
     layers: Annotated[list[Layer], Field(min_length=1)]
-    """The layers, from the input to the output."""
+    """The layers, from the input to the output, or to what the heads share."""
+    heads: Mapping[Name, Head] = Field(default={})
+    """Several answers from one network: layers for each target, by the target's name."""
     init: Initializer = Default()
     """How the weights of conv and linear layers start; a layer's own `init` goes first."""
     weights: str | None = None
@@ -112,8 +117,12 @@ class Plan:
         return _chains(self.stages)
 
 
-def plan(model: Model, *, input: Shape, classes: int) -> Plan:
+def plan(
+    model: Model, *, input: Shape, classes: int, targets: Mapping[str, int] | None = None
+) -> Plan:
     """Name the layers and infer every shape, on the meta device; nothing is allocated.
+
+    `targets` says for each head what it calls `classes`.
 
     Raises:
         FaultError: the layers with a name that is taken; or the first that does not fit what it
@@ -121,13 +130,26 @@ def plan(model: Model, *, input: Shape, classes: int) -> Plan:
     """
     _check_size(model)
     layers = [layer.with_classes(classes) for layer in model.layers]
-    planned = Plan(stages_of(layers, input, Site("", ("model", "layers"))), input, model.init)
+    stages = stages_of(layers, input, Site("", ("model", "layers")))
+    if model.heads:
+        _check_free(stages)
+        heads = plan_heads(model.heads, stages[-1].output, outputs=targets or {})
+        stages = (*stages, heads)
+    planned = Plan(stages, input, model.init)
     _check_starts(planned)
     return planned
 
 
+def _check_free(stages: Sequence[Stage]) -> None:
+    for stage in stages:
+        if stage.name == HEADS:
+            message = f"{HEADS} is the name of the block that model.heads are in"
+            raise config_fault(message, cure="use another", path=(*stage.path, "name"))
+
+
 def _check_size(model: Model) -> None:
-    size = sum(layer.layer_count() for layer in model.layers)
+    heads = (layer for head in model.heads.values() for layer in head.layers)
+    size = sum(layer.layer_count() for layer in (*model.layers, *heads))
     if size > MAX_LAYERS:
         message = f"{size:,} layers are more than {MAX_LAYERS:,}"
         raise config_fault(message, cure="repeat fewer times", path=("model", "layers"))
@@ -157,7 +179,10 @@ def outline(plan: Plan) -> nn.Sequential:
 
 
 def _assemble(plan: Plan) -> nn.Sequential:
-    return chain(plan.stages)
+    network = chain(plan.stages)
+    if any(isinstance(part, Auxiliary) for part in network.modules()):
+        return WithAuxiliary(OrderedDict(network.named_children()))
+    return network
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +230,26 @@ def _check_starts(plan: Plan) -> None:
         raise FaultError(*faults.values())
 
 
+def all_stages(stages: Sequence[Stage]) -> Iterator[Stage]:
+    """These stages and all that is in them; a block comes before what is in it."""
+    for stage in stages:
+        yield stage
+        for way in stage.ways:
+            yield from all_stages(way.stages)
+
+
 def _chains(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, ...]]:
-    yield stages
+    yield tuple(_on_the_way(stages))
     for stage in stages:
         for way in stage.ways:
             yield from _chains(way.stages)
+
+
+def _on_the_way(stages: Sequence[Stage]) -> Iterator[Stage]:
+    """The stages that change what passes through them."""
+    for stage in stages:
+        if not (isinstance(stage.layer, Block) and stage.layer.is_aside):
+            yield stage
 
 
 def with_followers(
@@ -217,13 +257,14 @@ def with_followers(
 ) -> Iterator[tuple[Stage, tuple[Stage, ...]]]:
     """Every layer that holds no others, with the stages that get what it gives, one by one."""
     for index, stage in enumerate(stages):
-        rest = (*stages[index + 1 :], *behind)
+        rest = (*_on_the_way(stages[index + 1 :]), *behind)
         if not isinstance(stage.layer, Block):
             yield stage, rest
             continue
         for number, way in enumerate(stage.ways):
             inside = stage.layer.behind(number, stage.ways)
-            yield from with_followers(way.stages, (*inside, *rest))
+            after = () if stage.layer.is_aside else (*inside, *rest)
+            yield from with_followers(way.stages, after)
 
 
 def following_activation(stages: Sequence[Stage]) -> Activation:

@@ -163,10 +163,10 @@ def match_weights(network: nn.Module, tensors: Tensors) -> Matched:
         FaultError: they do not fit, with the first difference (exit code 4).
     """
     prefix, part = _receiver(network, tensors)
-    mine = part.state_dict()
-    theirs = _without_auxiliary_heads(tensors, mine)
+    theirs = _without_auxiliary_heads(tensors, part.state_dict())
+    mine = _without_auxiliary_heads(_as_torchvision_orders(part), theirs)
     pairs = list(_pairs(mine, theirs))
-    replaced = set(classifier(part))
+    replaced = {*classifier(part), *filter(_is_auxiliary, mine)}
     _check(pairs, mine, theirs, replaced)
     found = {a: theirs[b] for a, b in pairs if mine[a].shape == theirs[b].shape}
     named = {f"{prefix}{name}": tensor for name, tensor in found.items()}
@@ -199,11 +199,23 @@ def _uncounted(names: Collection[str]) -> set[str]:
     return {name for name in names if not name.endswith(_COUNTER)}
 
 
-def _without_auxiliary_heads(theirs: Tensors, mine: Collection[str]) -> Tensors:
-    """Leave out the heads that serve training alone, unless the network has them as well."""
-    if any(map(_is_auxiliary, mine)):
-        return theirs
-    return {name: tensor for name, tensor in theirs.items() if not _is_auxiliary(name)}
+def _without_auxiliary_heads(tensors: Tensors, others: Collection[str]) -> Tensors:
+    """Leave out the heads that serve training alone, unless the others have them as well."""
+    if any(map(_is_auxiliary, others)):
+        return tensors
+    return {name: tensor for name, tensor in tensors.items() if not _is_auxiliary(name)}
+
+
+def _as_torchvision_orders(network: nn.Module) -> Tensors:
+    """A network's tensors, with auxiliary heads where torchvision has them: before the classifier.
+
+    Here they stand where they are run.
+    """
+    tensors = network.state_dict()
+    last = [name for name in classifier(network) if not _is_auxiliary(name)]
+    aside = [name for name in tensors if _is_auxiliary(name)]
+    rest = (name for name in tensors if name not in {*last, *aside})
+    return {name: tensors[name] for name in (*rest, *aside, *last)}
 
 
 def _is_auxiliary(name: str) -> bool:

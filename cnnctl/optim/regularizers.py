@@ -98,8 +98,8 @@ class Regularization(Spec):
             yield Fault(message=message, cure="leave one of them out", path=path)
 
     def smoothed(self, loss: Loss) -> Loss:
-        """The loss with this label smoothing, where there is one."""
-        if not self.label_smoothing:
+        """The loss with this label smoothing, where there is one and the loss takes it."""
+        if not self.label_smoothing or not isinstance(loss, CrossEntropy):
             return loss
         return loss.model_copy(update={"label_smoothing": self.label_smoothing})
 

@@ -9,7 +9,8 @@ from itertools import islice
 from math import isfinite
 
 from cnnctl.data.loader import Batches
-from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch, mean_loss
+from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
+from cnnctl.evaluation.scores import accuracies, score
 from cnnctl.run_folder import Row, RunFolder
 from cnnctl.training.divergence import diverged
 from cnnctl.training.observers import Observer
@@ -98,11 +99,11 @@ class Loop:
         run = self.run
         seconds = time.perf_counter() - self.started
         samples = run.tally.samples - self.samples_before
-        loss, accuracy = run.tally.read()
+        loss, shares = run.tally.read()
         row: Row = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
         row |= {"lr": run.optimizer.param_groups[0]["lr"], "train_loss": loss}
-        if run.class_names:
-            row["train_accuracy"] = accuracy
+        right = accuracies(run.classifying, shares)
+        row |= {f"train_{name}": share for name, share in right.items()}
         if self.validation is not None:
             found = evaluate(run, self.validation)
             row |= {f"val_{name}": value for name, value in found.items()}
@@ -123,7 +124,7 @@ class Loop:
 
 
 def evaluate(run: Run, batches: Batches) -> dict[str, float]:
-    """Loss, and accuracy for classes, of the network that a run keeps.
+    """Loss, and accuracy for classes, of the network that a run keeps; see `score`.
 
     Raises:
         FaultError: the loss is not finite.
@@ -131,12 +132,9 @@ def evaluate(run: Run, batches: Batches) -> dict[str, float]:
     in_order = batches.in_order(batch_size=evaluation_batch(run.plan))
     precision = run.experiment.train.precision
     outputs, targets = collect_outputs(run.evaluated, in_order, precision=precision)
-    found = {"loss": mean_loss(run.experiment, outputs, targets)}
+    found = score(run.answers, outputs, targets)
     if not isfinite(found["loss"]):
         raise diverged("the loss in evaluation", run.optimizer, step=run.counters.step)
-    if run.class_names:
-        right = run.experiment.loss.predict(outputs) == targets
-        found["accuracy"] = float(right.double().mean())
     return found
 
 

@@ -77,13 +77,15 @@ class LiveBar:
 
     def metrics(self, run: Run, *, seconds: float) -> str:
         """Loss, accuracy and speed of the epoch so far; waits for the device."""
-        loss, accuracy = run.tally.read()
+        loss, shares = run.tally.read()
         samples = run.tally.samples
         new = samples - self.samples_then if samples > self.samples_then else samples
         self.samples_then = samples
         parts = [f"loss {loss:.4f}"]
-        if run.class_names:
-            parts.append(f"accuracy {accuracy:.2%}")
+        parts += [
+            f"{task.name or 'accuracy'} {share:.2%}"
+            for task, share in zip(run.classifying, shares, strict=True)
+        ]
         if self.shown_at:
             parts.append(f"{new / seconds:,.0f} samples/s")
         return "  ".join(parts)
@@ -106,13 +108,22 @@ def epoch_line(row: Row, *, epochs: int) -> Text:
     for split, style in (("train", "cyan"), ("val", "green")):
         if f"{split}_loss" in row:
             line.append(f"{split} ").append(f"{row[f'{split}_loss']:.4f}", style=style)
-            line.append(_percent(row, f"{split}_accuracy"), style=style).append("  ")
+            for head, share in _accuracies(row, split):
+                line.append(f" {head}").append(f"{share:7.2%}", style=style)
+            line.append("  ")
     line.append(f"lr {row['lr']:.3g}  {row['samples_per_second']:,.0f} samples/s", style="dim")
     return line
 
 
-def _percent(row: Mapping[str, float], name: str) -> str:
-    return f" {row[name]:7.2%}" if name in row else ""
+def _accuracies(row: Mapping[str, float], split: str) -> list[tuple[str, float]]:
+    """Each head's name, with a space behind it, and accuracy; of one network alone, no name."""
+    named = {
+        name.removeprefix(f"{split}_").removesuffix("accuracy"): share
+        for name, share in row.items()
+        if name.startswith(f"{split}_") and name.endswith("accuracy")
+    }
+    heads = [(head.replace("_", " "), share) for head, share in named.items() if head]
+    return heads or list(named.items())
 
 
 def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
@@ -156,7 +167,10 @@ def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
         split = "validation" if run.experiment.data.validation else "training"
         lines.append(f"best epoch {run.counters.best_epoch}: {split} {monitor} {best}")
     if outcome.test is not None:
-        test = ", ".join(f"{name} {_metric(name, value)}" for name, value in outcome.test.items())
+        test = ", ".join(
+            f"{name.replace('_', ' ')} {_metric(name, value)}"
+            for name, value in outcome.test.items()
+        )
         lines += [f"test: {test}", f"checkpoint: {folder.best}"]
         lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")
     else:
@@ -174,4 +188,4 @@ def _position(run: Run) -> str:
 
 
 def _metric(name: str, value: float) -> str:
-    return f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"

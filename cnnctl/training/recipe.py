@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -70,11 +70,12 @@ def fit(
     console: Console,
 ) -> Outcome:
     """Put everything together, run the loop, and measure what came out of it."""
-    loaders = make_loaders(experiment, data, device)
+    heads = [task.name for task in start.loaded.tasks if task.name and not task.is_auxiliary]
+    loaders = make_loaders(experiment, data, device, targets=heads)
     make_run = partial(
         assemble,
         plan=start.loaded.plan,
-        class_names=start.loaded.description.class_names,
+        tasks=start.loaded.tasks,
         device=device,
         steps_per_epoch=ceil(len(loaders.train) / experiment.train.accumulate),
     )
@@ -113,14 +114,22 @@ def use_machine(experiment: Experiment) -> torch.device:
     return device
 
 
-def make_loaders(experiment: Experiment, data: Prepared, device: torch.device) -> Loaders:
-    """Put the three splits on the device."""
+def make_loaders(
+    experiment: Experiment, data: Prepared, device: torch.device, *, targets: Sequence[str] = ()
+) -> Loaders:
+    """Put the three splits on the device, with these targets side by side."""
     channels_last = experiment.train.memory_format == "channels_last"
-    in_order = partial(evaluation_batches, data, device=device, channels_last=channels_last)
+    in_order = partial(
+        evaluation_batches, data, device=device, channels_last=channels_last, targets=targets
+    )
     splits = data.splits
     return Loaders(
         train=training_batches(
-            data, seed=experiment.seed, device=device, channels_last=channels_last
+            data,
+            seed=experiment.seed,
+            device=device,
+            channels_last=channels_last,
+            targets=targets,
         ),
         validation=in_order(splits.validation) if len(splits.validation) else None,
         test=in_order(splits.test),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
 
-from cnnctl.experiment import Experiment
+from cnnctl.experiment import Experiment, Task
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.network import Plan
@@ -46,30 +47,32 @@ class Tally:
     """Sums over the epoch under way; they stay on the device until it ends."""
 
     sums: Tensor
-    """(3,) float64: losses of all samples, right predictions, samples."""
+    """float64: losses of all samples, right predictions of each task with classes, samples."""
     parts: tuple[Tensor, ...]
-    """The three as views; `sums[0] += …` would look up, add and copy back at every step."""
+    """They as views; `sums[0] += …` would look up, add and copy back at every step."""
 
     @classmethod
-    def on(cls, device: torch.device) -> Tally:
-        """An empty tally."""
-        sums = torch.zeros(3, dtype=torch.float64, device=device)
+    def on(cls, device: torch.device, *, tasks: int) -> Tally:
+        """An empty tally for so many tasks with classes."""
+        sums = torch.zeros(tasks + 2, dtype=torch.float64, device=device)
         return cls(sums, sums.unbind())
 
-    def add(self, loss: Tensor, right: Tensor | float, samples: int) -> None:
+    def add(self, loss: Tensor, right: Iterable[Tensor], samples: int) -> None:
         """Count a batch: the sum of its losses, how many were right, how many there were."""
-        for part, more in zip(self.parts, (loss, right, samples), strict=True):
+        counted: list[Tensor | int] = [loss, *right, samples]
+        for part, more in zip(self.parts, counted, strict=True):
             part.add_(more)
 
     @property
     def samples(self) -> int:
         """How many samples were counted; waits for the device."""
-        return int(self.sums[2])
+        return int(self.sums[-1])
 
-    def read(self) -> tuple[float, float]:
-        """Mean loss and share of right predictions; waits for the device."""
-        loss, right, samples = self.sums.tolist()
-        return (loss / samples, right / samples) if samples else (float("nan"), float("nan"))
+    def read(self) -> tuple[float, list[float]]:
+        """Mean loss, and share of right predictions of each task; waits for the device."""
+        *sums, samples = self.sums.tolist()
+        loss, *shares = (part / samples if samples else float("nan") for part in sums)
+        return loss, shares
 
     def clear(self) -> None:
         """Begin an epoch."""
@@ -82,7 +85,7 @@ class Run:
 
     experiment: Experiment
     plan: Plan
-    class_names: tuple[str, ...]
+    tasks: tuple[Task, ...]
     device: torch.device
     network: nn.Module
     freezing: Freezing
@@ -92,6 +95,16 @@ class Run:
     patience: Patience | None
     tally: Tally
     counters: Counters = field(default_factory=Counters)
+
+    @property
+    def answers(self) -> list[Task]:
+        """The tasks that the trained network is for, without auxiliary classifiers."""
+        return [task for task in self.tasks if not task.is_auxiliary]
+
+    @property
+    def classifying(self) -> list[Task]:
+        """Those of them whose predictions are right or wrong."""
+        return [task for task in self.answers if task.target.is_classification]
 
     @property
     def is_finished(self) -> bool:
@@ -124,7 +137,7 @@ def assemble(
     experiment: Experiment,
     *,
     plan: Plan,
-    class_names: tuple[str, ...],
+    tasks: tuple[Task, ...],
     device: torch.device,
     steps_per_epoch: int,
 ) -> Run:
@@ -136,10 +149,11 @@ def assemble(
     freezing = _freeze(network, experiment)
     optimizer = _optimizer(network, experiment)
     freezing.begin_epoch(1)
+    classifying = [t for t in tasks if t.target.is_classification and not t.is_auxiliary]
     return Run(
         experiment=experiment,
         plan=plan,
-        class_names=class_names,
+        tasks=tasks,
         device=device,
         network=network,
         freezing=freezing,
@@ -149,7 +163,7 @@ def assemble(
         ),
         average=_average(network, regularization.ema),
         patience=_patience(experiment),
-        tally=Tally.on(device),
+        tally=Tally.on(device, tasks=len(classifying)),
     )
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from cnnctl.data.samples import Description
 from cnnctl.device import pick_device, pick_precision
-from cnnctl.experiment import Experiment, Train
+from cnnctl.experiment import Experiment, Train, measures_accuracy
 from cnnctl.model.network import Plan, outline
 
 
@@ -24,7 +24,7 @@ def settle(experiment: Experiment, plan: Plan, description: Description) -> Expe
         "precision": pick_precision(train.precision, device),
         "memory_format": _memory_format(train, plan),
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
-        "monitor": _monitor(train, description),
+        "monitor": _monitor(experiment, description),
     }
     return experiment.model_copy(update={"train": train.model_copy(update=settled)})
 
@@ -36,7 +36,7 @@ def _memory_format(train: Train, plan: Plan) -> str:
     return "channels_last" if has_images else "contiguous_format"
 
 
-def _monitor(train: Train, description: Description) -> str:
-    if train.monitor != "auto":
-        return train.monitor
-    return "accuracy" if description.is_classification else "loss"
+def _monitor(experiment: Experiment, description: Description) -> str:
+    if experiment.train.monitor != "auto":
+        return experiment.train.monitor
+    return "accuracy" if measures_accuracy(experiment, description) else "loss"

@@ -40,9 +40,15 @@ def capture_last(run: Run) -> Checkpoint:
 def _describe(run: Run) -> Document:
     return {
         "experiment": run.experiment.plain(),
-        "class_names": list(run.class_names),
+        "class_names": _class_names(run),
         "counters": run.counters.to_json(),
     }
+
+
+def _class_names(run: Run) -> list[str] | dict[str, list[str]]:
+    """Of the network, or of each of its heads."""
+    names = {task.name: list(task.target.class_names) for task in run.answers}
+    return names.get("", names)
 
 
 def _named(prefix: str, tensors: dict[str, Any]) -> Tensors:
@@ -77,7 +83,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
             run.patience.load_state_dict(document["patience"])
         run.tally.sums.copy_(checkpoint.tensors["tally"])
         run.counters = Counters(**document["counters"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         message = f"a part of the run's state is missing or does not fit: {error}"
         cure = "resume with the versions of cnnctl and torch that environment.json names"
         raise checkpoint_fault(message, cure=cure) from error

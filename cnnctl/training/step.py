@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cnnctl.device import autocast
 from cnnctl.errors import config_fault
+from cnnctl.experiment import Task, build_loss
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.divergence import FiniteGuard
 from cnnctl.training.run import Run, Tally
@@ -27,8 +28,8 @@ class Step:
 
     run: Run
     forward: Forward
-    predict: Callable[[Tensor], Tensor] | None
-    """Outputs -> classes; nothing for a regression."""
+    classifying: Sequence[Task]
+    """The tasks whose right predictions are counted."""
     guard: FiniteGuard
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
@@ -82,25 +83,26 @@ class Step:
         return replace(self, trainable=_trainable(self.run), penalized=_penalized(self.run))
 
     @torch.no_grad()
-    def count_right(self, outputs: Tensor, targets: Tensor) -> Tensor | float:
-        """How many predictions are the target, or its likeliest class where targets are mixed."""
-        if self.predict is None:
-            return 0.0
-        wanted = targets.argmax(1) if targets.is_floating_point() else targets
-        return (self.predict(outputs) == wanted).sum()
+    def count_right(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
+        """How many predictions of each task are the target, or its likeliest class if mixed."""
+        counts: list[Tensor] = []
+        for task in self.classifying:
+            given, wanted = task.of(outputs, targets)
+            classes = wanted.argmax(1) if wanted.is_floating_point() else wanted
+            counts.append((task.loss.predict(given) == classes).sum())
+        return counts
 
 
 def make_step(run: Run) -> Step:
     """Put a step together from the experiment."""
-    experiment = run.experiment
     return Step(
         run=run,
         forward=make_forward(run),
-        predict=experiment.loss.predict if run.class_names else None,
+        classifying=run.classifying,
         guard=FiniteGuard(run.optimizer, run.device),
         trainable=_trainable(run),
         penalized=_penalized(run),
-        is_mean=experiment.loss.reduction == "mean",
+        is_mean=run.tasks[0].loss.reduction == "mean",
     )
 
 
@@ -116,7 +118,7 @@ def _penalized(run: Run) -> list[nn.Parameter]:
 def make_forward(run: Run) -> Forward:
     """The forward pass and the loss as one function, compiled where the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
-    loss_of = run.experiment.build_loss().to(run.device)
+    loss_of = build_loss(run.tasks).to(run.device)
 
     def forward(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with autocast(precision, inputs.device):

@@ -1,7 +1,7 @@
 """Options of every kind, drawn from the types and bounds of its fields."""
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil, floor
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -81,9 +81,8 @@ def value_of(annotation: Any, metadata: Iterable[Any] = ()) -> Plain:
         Annotated: lambda: value_of(arguments[0], [*metadata, *arguments[1:]]),
         Union: lambda: st.one_of([value_of(part) for part in arguments]),
         types.UnionType: lambda: st.one_of([value_of(part) for part in arguments]),
-        dict: lambda: st.dictionaries(
-            st.sampled_from(["left", "right", "way"]), value_of(arguments[1]), min_size=2
-        ),
+        dict: lambda: mappings(arguments[1], least=2),
+        Mapping: lambda: st.just({}) | mappings(arguments[1], least=1),
         Literal: lambda: st.sampled_from(arguments),
         list: lambda: items_of(arguments[0], metadata),
         tuple: lambda: (
@@ -93,6 +92,11 @@ def value_of(annotation: Any, metadata: Iterable[Any] = ()) -> Plain:
         ),
     }
     return made[origin]()
+
+
+def mappings(annotation: Any, *, least: int) -> Plain:
+    names = st.sampled_from(["left", "right", "way"])
+    return st.dictionaries(names, value_of(annotation), min_size=least)
 
 
 def value_of_class(annotation: Any, metadata: Iterable[Any]) -> Plain:

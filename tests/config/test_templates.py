@@ -103,3 +103,33 @@ def test_templates_that_multiply_are_bounded() -> None:
     blocks += [f"t{n + 1}: {uses.replace('LOWER', f't{n}')}" for n in range(8)]
     text = "blocks: {" + ", ".join(blocks) + "}\nlayers: [t8]"
     assert "templates expand to more than" in told(text)
+
+
+WRAPPED = """
+blocks:
+  wrapped:
+    parameters: {body: [], width: 3}
+    layers:
+      - $body
+      - conv: $width
+      - $body
+"""
+
+
+def test_a_parameter_that_is_a_list_stands_for_its_items() -> None:
+    (found,) = expanded(f"{WRAPPED}layers: [wrapped: {{body: [relu, conv: 2]}}]")["layers"]
+    body = ["relu", {"conv": 2}]
+    assert found["sequence"]["layers"] == [*body, {"conv": 3}, *body]
+
+
+def test_templates_may_be_used_in_the_list_that_another_one_gets() -> None:
+    (found,) = expanded(
+        f"{WRAPPED}  plain: {{layers: [relu, relu]}}\nlayers: [wrapped: {{body: [plain]}}]"
+    )["layers"]
+    kinds = [next(iter(item)) for item in found["sequence"]["layers"]]
+    assert kinds == ["sequence", "conv", "sequence"]
+
+
+def test_an_empty_list_leaves_nothing_behind() -> None:
+    (found,) = expanded(f"{WRAPPED}layers: [wrapped]")["layers"]
+    assert found == {"sequence": {"name": "wrapped1", "layers": [{"conv": 3}]}}

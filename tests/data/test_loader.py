@@ -195,12 +195,26 @@ def test_probabilities_are_those_of_torch():
 
 
 def test_target_values_come_normalised():
-    values = Samples(torch.randn(40, 2), torch.randn(40, 1) * 50 + 200)
-    normalize = measure(values.targets)
-    loader = batches(values, batch_size="all", normalize_targets=normalize)
-    _, targets = next(loader.in_order())
+    data = prepare(DataSet.read({"name": "diabetes"}), seed=0, root=Path("none"))
+    train = evaluation_batches(data, data.splits.train, device=CPU)
+    targets = torch.cat([targets for _, targets in train.in_order()])
     assert targets.mean().item() == pytest.approx(0, abs=1e-5)
-    torch.testing.assert_close(normalize.undo(targets), values.targets)
+    assert targets.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(data.normalize_targets.undo(targets), data.splits.train.targets)
+
+
+def test_several_targets_stand_side_by_side():
+    data = prepare(DataSet.read({"name": "digits"}), seed=0, root=Path("none"))
+    named = {"device": CPU, "targets": ("parity", "digit")}
+    loaders = (
+        training_batches(data, seed=0, **named).epoch(0),
+        evaluation_batches(data, data.splits.test, **named).in_order(),
+    )
+    for loader in loaders:
+        targets = torch.cat([targets for _, targets in loader])
+        assert targets.dtype == torch.float32
+        assert torch.equal(targets[:, 0], targets[:, 1] % 2)
+    assert torch.equal(targets[:, 1].long(), data.splits.test.targets)
 
 
 @pytest.mark.parametrize("kind", ["digits", "spirals", "diabetes"])

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 import torch
 from torch import nn
 
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
-from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch, mean_loss
-from cnnctl.experiment import Experiment
+from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
 from cnnctl.model import network
 from cnnctl.model.network import Model, Plan
 
@@ -49,16 +47,3 @@ def test_outputs_computed_in_bf16_are_float32() -> None:
     outputs, _ = collect_outputs(nn.Linear(2, 2), batches, precision="bf16")
     assert outputs.dtype == torch.float32
     assert torch.equal(outputs, outputs.bfloat16().float())
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_the_loss_is_a_mean_whatever_is_trained_on(reduction: str) -> None:
-    plain = {
-        "data": {"name": "diabetes"},
-        "model": {"layers": [{"linear": 1}]},
-        "loss": {"name": "mse", "reduction": reduction},
-    }
-    experiment = validate(Experiment, from_plain(plain, Place("test")))
-    outputs, targets = torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([[1.0], [4.0], [3.0]])
-    # (0 + 4 + 1) / 3
-    assert mean_loss(experiment, outputs, targets) == pytest.approx(5 / 3)

@@ -192,5 +192,6 @@ def test_every_block_counts_what_is_in_it(kind: str) -> None:
         "residual": ["relu", "tanh"],
         "branches": [["relu"], ["tanh"]],
         "dense": {"times": 2, "layers": ["relu"]},
+        "auxiliary": ["flatten", {"linear": 2}],
     }
     assert Layer.read({kind: options[kind]}).layer_count() == 2

@@ -61,6 +61,7 @@ def test_a_kind_writes_what_it_reads(kind: type[Choice]) -> None:
         "residual": {"layers": [{"linear": "classes"}], "shortcut": ["relu"], "activation": "relu"},
         "branches": {"ways": {"a": ["relu"], "b": []}, "join": "add"},
         "dense": {"layers": ["relu"]},
+        "auxiliary": {"layers": ["flatten", {"linear": "classes"}], "head": "digit"},
     }
     member = kind.model_validate(needed.get(kind.kind, {}))
     family = Layer if issubclass(kind, Layer) else Initializer

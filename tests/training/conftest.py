@@ -11,7 +11,7 @@ import torch
 from cnnctl.checkpoint import Checkpoint, load
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
-from cnnctl.experiment import Experiment
+from cnnctl.experiment import Experiment, tasks_of
 from cnnctl.model import network
 from cnnctl.model.layer import Shape
 from cnnctl.training.run import Run, assemble
@@ -78,12 +78,13 @@ def experiment_of(plain: dict[str, Any]) -> Experiment:
 def run_of(plain: dict[str, Any], *, input: Shape = (2,), classes: int = 2) -> Run:
     """A run of this experiment at its beginning, for samples of this shape."""
     experiment = experiment_of(plain)
-    plan = network.plan(experiment.model, input=input, classes=classes)
     description = experiment.data.describe()
+    targets = {target.name: target.outputs for target in description.targets}
+    plan = network.plan(experiment.model, input=input, classes=classes, targets=targets)
     return assemble(
         settle(experiment, plan, description),
         plan=plan,
-        class_names=description.class_names,
+        tasks=tasks_of(experiment, plan, description),
         device=torch.device("cpu"),
         steps_per_epoch=10,
     )

@@ -18,15 +18,16 @@ def moons(**sections: Any) -> Run:
     return run_of({"data": {"name": "moons"}, "model": {"layers": LAYERS}, **sections})
 
 
-def test_a_tally_gives_the_mean_loss_and_the_share_of_right_ones() -> None:
-    tally = Tally.on(torch.device("cpu"))
-    tally.add(torch.tensor(6.0), torch.tensor(1), 2)
-    tally.add(torch.tensor(3.0), torch.tensor(2), 4)
+def test_a_tally_gives_the_mean_loss_and_the_shares_of_right_ones() -> None:
+    tally = Tally.on(torch.device("cpu"), tasks=2)
+    tally.add(torch.tensor(6.0), [torch.tensor(1), torch.tensor(2)], 2)
+    tally.add(torch.tensor(3.0), [torch.tensor(2), torch.tensor(4)], 4)
     assert tally.samples == 6
-    assert tally.read() == (1.5, 0.5)
+    assert tally.read() == (1.5, [0.5, 1.0])
     tally.clear()
     assert tally.samples == 0
-    assert all(map(math.isnan, tally.read()))
+    loss, shares = tally.read()
+    assert all(map(math.isnan, (loss, *shares)))
 
 
 def test_weight_decay_parts_the_parameters_in_two_groups() -> None:

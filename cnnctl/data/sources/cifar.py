@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cnnctl.data.dataset import Split
 from cnnctl.data.download import DownloadedSet, damaged
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.samples import Description, Samples, Target
 
 
 class CifarSet(DownloadedSet):
@@ -28,6 +29,8 @@ class CifarSet(DownloadedSet):
 
     labels: ClassVar[str]
     """What a batch calls its labels."""
+    coarse_labels: ClassVar[str] = ""
+    """What it calls those of larger classes, for heads."""
 
     @abstractmethod
     def published(self) -> Any:
@@ -52,8 +55,12 @@ class CifarSet(DownloadedSet):
         batches = published.train_list if split == "train" else published.test_list
         read = [read_batch(folder / name, md5=md5) for name, md5 in batches]
         pixels = np.concatenate([batch["data"] for batch in read]).reshape(-1, 3, 32, 32)
-        labels = [label for batch in read for label in batch[self.labels]]
-        return Samples(torch.from_numpy(pixels), torch.tensor(labels))
+        known = {name: _labels(read, name) for name in (self.labels, self.coarse_labels) if name}
+        return Samples(torch.from_numpy(pixels), known.pop(self.labels), known)
+
+
+def _labels(batches: Sequence[dict[str, Any]], name: str) -> Tensor:
+    return torch.tensor([label for batch in batches for label in batch[name]])
 
 
 class Cifar10(CifarSet, kind="cifar10"):
@@ -71,12 +78,18 @@ class Cifar10(CifarSet, kind="cifar10"):
 
 
 class Cifar100(CifarSet, kind="cifar100"):
-    """A hundred kinds of things: 50,000 training and 10,000 test photographs, 32x32."""
+    """A hundred kinds of things: 50,000 training and 10,000 test photographs, 32x32.
+
+    Targets for heads: `fine_labels`, and `coarse_labels`, which are twenty.
+    """
 
     labels = "fine_labels"
+    coarse_labels = "coarse_labels"
 
     def original(self) -> Description:
-        return Description((3, 32, 32), tuple(HUNDRED_CLASSES.split()), 100, 50_000)
+        coarse = Target(self.coarse_labels, tuple(TWENTY_CLASSES.split()), 20)
+        names = tuple(HUNDRED_CLASSES.split())
+        return Description((3, 32, 32), names, 100, 50_000, target=self.labels, others=(coarse,))
 
     def published(self) -> Any:
         from torchvision.datasets import CIFAR100
@@ -121,4 +134,10 @@ orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porc
 rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider
 squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train
 trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
+TWENTY_CLASSES = """
+aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
+household_furniture insects large_carnivores large_man-made_outdoor_things
+large_natural_outdoor_scenes large_omnivores_and_herbivores medium_mammals non-insect_invertebrates
+people reptiles small_mammals trees vehicles_1 vehicles_2
 """

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from cnnctl.config.choice import refusal
 from cnnctl.data.dataset import BatchSize, RegressionSet, Split
 from cnnctl.data.normalization import Normalize
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.samples import Description, Samples, Target
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Row = Annotated[list[Number], Field(min_length=1)]
 ClassNumber = Annotated[int, Field(ge=0, lt=1000)]
+Targets = list[ClassNumber] | list[Row]
+"""For each sample its class, counted from 0, or a row of values."""
 
 
 class Inline(RegressionSet, kind="inline"):
@@ -26,8 +30,8 @@ class Inline(RegressionSet, kind="inline"):
 
     inputs: Annotated[list[Row], Field(min_length=1)]
     """A row of features for each sample."""
-    targets: list[ClassNumber] | list[Row]
-    """For each sample its class, counted from 0, or a row of values."""
+    targets: Targets | Annotated[dict[str, Targets], Field(min_length=1)]
+    """For each sample its class, counted from 0, or a row of values; for heads, several by name."""
     batch_size: BatchSize = "all"
     """Samples in a step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -35,32 +39,52 @@ class Inline(RegressionSet, kind="inline"):
     normalize: Literal["auto"] | Normalize | None = None
     """Mean and standard deviation of each feature; `auto` measures them."""
     normalize_targets: Literal["auto"] | Normalize | None = None
-    """Mean and standard deviation of each target value; `auto` measures them."""
+    """Mean and standard deviation of each target value, of the first target where there are
+    several; `auto` measures them."""
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:
-        if len(self.inputs) != len(self.targets):
-            counts = f"{len(self.inputs)} rows of inputs, but {len(self.targets)} targets"
-            raise refusal(counts, cure="write one target for each row")
-        for name, rows in (("inputs", self.inputs), ("targets", self.targets)):
-            widths = sorted({len(row) for row in rows if isinstance(row, list)})
-            if len(widths) > 1:
-                uneven = f"rows of {name} have {widths[0]} to {widths[-1]} numbers"
-                raise refusal(uneven, cure="make all rows equally long")
+        _check_widths(self.inputs, "inputs")
+        for name, rows in self._named().items():
+            what = f"targets of {name}" if isinstance(self.targets, dict) else "targets"
+            if len(self.inputs) != len(rows):
+                counts = f"{len(self.inputs)} rows of inputs, but {len(rows)} {what}"
+                raise refusal(counts, cure="write one target for each row")
+            _check_widths(rows, what)
         return self
 
-    def whole(self) -> Description:
-        first = self.targets[0]
-        names = () if isinstance(first, list) else self._class_names()
-        outputs = len(first) if isinstance(first, list) else len(names)
-        return Description((len(self.inputs[0]),), names, outputs, len(self.inputs))
+    def _named(self) -> dict[str, Targets]:
+        return self.targets if isinstance(self.targets, dict) else {"target": self.targets}
 
-    def _class_names(self) -> tuple[str, ...]:
-        highest = max(number for number in self.targets if isinstance(number, int))
-        return tuple(str(number) for number in range(max(2, highest + 1)))
+    def whole(self) -> Description:
+        first, *others = (_describe(name, rows) for name, rows in self._named().items())
+        shape = (len(self.inputs[0]),)
+        return Description(
+            shape, first.class_names, first.outputs, len(self.inputs), first.name, tuple(others)
+        )
 
     def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
-        are_values = isinstance(self.targets[0], list)
-        kind = torch.float32 if are_values else torch.int64
         inputs = torch.tensor(self.inputs, dtype=torch.float32)
-        return Samples(inputs, torch.tensor(self.targets, dtype=kind))
+        tensors = {name: _tensor(rows) for name, rows in self._named().items()}
+        return Samples(inputs, tensors.pop(next(iter(tensors))), tensors)
+
+
+def _check_widths(rows: Sequence[object], what: str) -> None:
+    widths = sorted({len(row) for row in rows if isinstance(row, list)})
+    if len(widths) > 1:
+        uneven = f"rows of {what} have {widths[0]} to {widths[-1]} numbers"
+        raise refusal(uneven, cure="make all rows equally long")
+
+
+def _describe(name: str, rows: Targets) -> Target:
+    first = rows[0]
+    if isinstance(first, list):
+        return Target(name, (), len(first))
+    highest = max(number for number in rows if isinstance(number, int))
+    classes = tuple(str(number) for number in range(max(2, highest + 1)))
+    return Target(name, classes, len(classes))
+
+
+def _tensor(rows: Targets) -> Tensor:
+    kind = torch.float32 if isinstance(rows[0], list) else torch.int64
+    return torch.tensor(rows, dtype=kind)

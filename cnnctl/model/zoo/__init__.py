@@ -6,7 +6,9 @@ a class in `networks` and, if no file serves it yet, a file beside it.
 
 from __future__ import annotations
 
-from functools import cache
+import re
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,17 @@ def text_of(network: type[Network], options: Node) -> str:
     chosen = validate(network, options)
     text = (FOLDER / chosen.file).read_text(encoding="utf-8")
     for name, value in sorted(chosen.parameters().items(), key=lambda entry: -len(entry[0])):
+        if isinstance(value, list):
+            text = re.sub(
+                rf"^( *)- \${name}\n", partial(_as_items, value), text, flags=re.MULTILINE
+            )
         text = text.replace(f"${name}", _flow(value))
     return text
+
+
+def _as_items(values: Sequence[Any], line: re.Match[str]) -> str:
+    """A line for each value, as deep as the line of the parameter that stands for them."""
+    return "".join(f"{line[1]}- {_flow(value)}\n" for value in values)
 
 
 def _flow(value: Any) -> str:

@@ -183,6 +183,12 @@ class GoogLeNet(Network, kind="googlenet"):
 
     file = "googlenet.yaml"
 
+    auxiliary: bool = False
+    """Whether it has the two classifiers in its middle that the paper trains it with."""
+
+    def parameters(self) -> dict[str, Any]:
+        return {"aux": ["aux"] if self.auxiliary else []}
+
 
 class LeNet5(Network, kind="lenet5"):
     """LeNet-5 (LeCun et al. 1998)."""

@@ -23,32 +23,36 @@ def number(value):
     return b"J" + struct.pack("<i", value)
 
 
-def python2_batch(pixels, labels, *, name):
+def python2_batch(pixels, labels):
     """A batch as the published ones were written, by Python 2: opcodes of pickle's protocol 2."""
     dtype = b"cnumpy\ndtype\n" + text("u1") + b"K\0K\1\x87R(K\3" + text("|")
     dtype += b"NNN" + number(-1) * 2 + b"K\0tb"
     array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\1b\x87R(K\1"
     array += number(pixels.shape[0]) + number(pixels.shape[1]) + b"\x86" + dtype + b"\x89"
     array += b"T" + struct.pack("<i", pixels.nbytes) + pixels.tobytes() + b"tb"
-    numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
-    return b"\x80\2}(" + text("data") + array + text(name) + numbers + b"u."
+    columns = b"".join(
+        text(name) + b"](" + b"".join(b"K" + bytes([number]) for number in numbers) + b"e"
+        for name, numbers in labels.items()
+    )
+    return b"\x80\2}(" + text("data") + array + columns + b"u."
 
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
     """Writes small batches into their place, as if their MD5 sums were the published ones."""
 
-    def write(published, *, name, classes):
+    def write(published, **classes):
         folder = tmp_path / published.base_folder
         folder.mkdir()
         pixels = np.random.default_rng(0).integers(0, 256, (60, 3072), dtype=np.uint8)
-        labels = np.arange(60) % classes
+        labels = {name: np.arange(60) % count for name, count in classes.items()}
         for which in ("train_list", "test_list"):
             files = [file for file, _ in getattr(published, which)]
             parts = np.array_split(np.arange(60), len(files))
             sums = []
             for file, rows in zip(files, parts, strict=True):
-                content = python2_batch(pixels[rows], labels[rows], name=name)
+                own = {name: numbers[rows] for name, numbers in labels.items()}
+                content = python2_batch(pixels[rows], own)
                 (folder / file).write_bytes(content)
                 sums.append([file, hashlib.md5(content).hexdigest()])
             monkeypatch.setattr(published, which, sums)
@@ -59,22 +63,23 @@ def written(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_batches_of_ten_classes_are_read_in_their_order(split, written, tmp_path):
-    pixels, labels = written(datasets.CIFAR10, name="labels", classes=10)
+    pixels, labels = written(datasets.CIFAR10, labels=10)
     samples = DataSet.read("cifar10").load(split, root=tmp_path, download=False)
     assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
-    assert samples.targets.tolist() == labels.tolist()
+    assert samples.targets.tolist() == labels["labels"].tolist()
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_of_a_hundred_classes_the_fine_ones_are_read(split, written, tmp_path):
-    pixels, labels = written(datasets.CIFAR100, name="fine_labels", classes=100)
+def test_of_a_hundred_classes_the_fine_ones_come_first(split, written, tmp_path):
+    pixels, labels = written(datasets.CIFAR100, coarse_labels=20, fine_labels=100)
     samples = DataSet.read("cifar100").load(split, root=tmp_path, download=False)
     assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
-    assert samples.targets.tolist() == labels.tolist()
+    assert samples.targets.tolist() == labels["fine_labels"].tolist()
+    assert samples.others["coarse_labels"].tolist() == labels["coarse_labels"].tolist()
 
 
 def test_batches_hold_what_torchvision_reads_from_them(written, tmp_path, monkeypatch):
-    written(datasets.CIFAR10, name="labels", classes=10)
+    written(datasets.CIFAR10, labels=10)
     monkeypatch.setattr(datasets.CIFAR10, "_load_meta", lambda _: None)
     theirs = datasets.CIFAR10(tmp_path)
     ours = DataSet.read("cifar10").load("train", root=tmp_path, download=False)
@@ -83,7 +88,7 @@ def test_batches_hold_what_torchvision_reads_from_them(written, tmp_path, monkey
 
 
 def test_a_batch_with_another_sum_is_damaged(written, tmp_path):
-    written(datasets.CIFAR10, name="labels", classes=10)
+    written(datasets.CIFAR10, labels=10)
     file = tmp_path / "cifar-10-batches-py" / "data_batch_3"
     content = bytearray(file.read_bytes())
     content[2000] ^= 1
@@ -130,7 +135,7 @@ def test_the_classes_have_their_names():
 
 
 def test_pixels_are_kept_by_channel(written, tmp_path):
-    pixels, _ = written(datasets.CIFAR10, name="labels", classes=10)
+    pixels, _ = written(datasets.CIFAR10, labels=10)
     samples = DataSet.read("cifar10").load("train", root=tmp_path, download=False)
     # "the first 1024 entries contain the red channel values, the next 1024 the green", by rows
     assert samples.inputs.shape == (60, 3, 32, 32)

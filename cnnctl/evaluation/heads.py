@@ -1,0 +1,32 @@
+"""How good a network with several heads is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from cnnctl.evaluation.classification import Classification
+from cnnctl.evaluation.regression import Regression
+from cnnctl.experiment import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What was measured of each head, by its name."""
+
+    samples: int
+    loss: float
+    """The heads' losses, each times its weight, added up."""
+    heads: Mapping[str, Classification | Regression]
+
+    @classmethod
+    def of(cls, tasks: Sequence[Task], measured: Mapping[str, Classification | Regression]) -> Self:
+        """Add up what was measured of these tasks."""
+        loss = sum(task.weight * measured[task.name].loss for task in tasks)
+        return cls(measured[tasks[0].name].samples, loss, measured)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        heads = {name: head.to_json() for name, head in self.heads.items()}
+        return {"samples": self.samples, "loss": self.loss, "heads": heads}

@@ -1,0 +1,158 @@
+"""What a network learns: each head's outputs, against its target, by its loss.
+
+A network without heads has one task, its own. Several tasks stand side by side in the columns of
+what the network gives and in those of the targets; auxiliary classifiers come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+import torch
+from torch import Tensor, nn
+
+from cnnctl.config.wording import show
+from cnnctl.data.samples import Description, Target
+from cnnctl.errors import Path, config_fault, nearest
+from cnnctl.experiment.spec import Experiment
+from cnnctl.model.heads import HEADS, Auxiliary
+from cnnctl.model.layer import Shape
+from cnnctl.model.network import Plan, Stage, all_stages
+from cnnctl.optim.losses import Loss
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to learn."""
+
+    name: str
+    """The head's; empty where there are none."""
+    target: Target
+    loss: Loss
+    """Label smoothing included."""
+    stages: tuple[Stage, ...]
+    """The layers that end in its outputs."""
+    path: Path
+    """Where what does not fit is to be mended: its loss, or its head."""
+    weight: float = 1.0
+    """The factor of its loss in the sum of all."""
+    outputs: slice | None = None
+    """Its columns of what the network gives; nothing for all of them."""
+    targets: slice | None = None
+    """Its columns of the targets; nothing for all of them, as the data has them."""
+    is_auxiliary: bool = False
+    """Whether it is there in training only."""
+
+    @property
+    def output(self) -> Shape:
+        """The shape of what the network gives for it."""
+        return self.stages[-1].output
+
+    def of(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Its own outputs (N, outputs) and targets, in the form that its loss takes."""
+        if self.outputs is not None:
+            outputs = outputs[:, self.outputs]
+        if self.targets is not None:
+            targets = targets[:, self.targets]
+            targets = targets[:, 0].long() if self.target.is_classification else targets
+        return outputs, targets
+
+    def metric(self, name: str) -> str:
+        """What a metric of this task is called: `accuracy`, or `parity_accuracy`."""
+        return f"{self.name}_{name}" if self.name else name
+
+
+class SumOfLosses(nn.Module):
+    """The losses of all tasks, each times its weight; outputs (N, columns) and targets in."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.losses = nn.ModuleList(task.loss.build() for task in tasks)
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """One number."""
+        parts = [
+            task.weight * loss(*task.of(outputs, targets))
+            for task, loss in zip(self.tasks, self.losses, strict=True)
+        ]
+        return torch.stack(parts).sum()
+
+
+def build_loss(tasks: Sequence[Task]) -> nn.Module:
+    """One module for what all these tasks want: outputs and targets in, one number out."""
+    is_plain = len(tasks) == 1 and tasks[0].weight == 1 and tasks[0].outputs is None
+    return tasks[0].loss.build() if is_plain else SumOfLosses(tasks)
+
+
+def learned_targets(experiment: Experiment, description: Description) -> tuple[Target, ...]:
+    """What the heads learn, in their order; without heads, the data's first target.
+
+    Heads without a target, which `check` refuses, are left out.
+    """
+    heads = experiment.model.heads
+    if not heads:
+        return description.targets[:1]
+    known = {target.name: target for target in description.targets}
+    return tuple(known[name] for name in heads if name in known)
+
+
+def tasks_of(experiment: Experiment, plan: Plan, description: Description) -> tuple[Task, ...]:
+    """All that a network learns: its heads, or itself, and then its auxiliary classifiers."""
+    own = list(_own_tasks(experiment, plan, description))
+    aside = list(_auxiliary_tasks(plan, own))
+    if len(own) == 1 and not own[0].name and not aside:
+        return tuple(own)
+    return tuple(_in_columns([*own, *aside]))
+
+
+def _own_tasks(experiment: Experiment, plan: Plan, description: Description) -> Iterator[Task]:
+    targets = learned_targets(experiment, description)
+    smoothed = experiment.regularization.smoothed
+    if not experiment.model.heads:
+        yield Task("", targets[0], smoothed(experiment.loss), plan.stages, ("loss",))
+        return
+    for target, way in zip(targets, plan.stages[-1].ways, strict=True):
+        head = experiment.model.heads[target.name]
+        path: Path = ("model", HEADS, target.name, *(["loss"] if head.loss else []))
+        loss = smoothed(head.loss or experiment.loss)
+        yield Task(target.name, target, loss, way.stages, path, head.weight)
+
+
+def _auxiliary_tasks(plan: Plan, own: Sequence[Task]) -> Iterator[Task]:
+    """A task for every auxiliary classifier, with the target and the loss of the head it names."""
+    by_name = {task.name: task for task in own}
+    for stage in all_stages(plan.stages):
+        if isinstance(stage.layer, Auxiliary):
+            like = by_name.get(stage.layer.head or own[0].name)
+            if like is None:
+                message = f"no head is named {show(stage.layer.head)}"
+                named = list(filter(None, by_name))
+                cure = nearest(str(stage.layer.head), named) if named else "leave it out"
+                raise config_fault(message, cure=cure, path=(*stage.path, "head"))
+            yield replace(
+                like,
+                name=stage.name,
+                stages=stage.ways[0].stages,
+                path=stage.path,
+                weight=stage.layer.weight,
+                is_auxiliary=True,
+            )
+
+
+def _in_columns(tasks: Sequence[Task]) -> Iterator[Task]:
+    """The tasks with their columns of outputs, side by side, and of targets, by target."""
+    bounds = accumulate((task.output[0] for task in tasks), initial=0)
+    columns: dict[str, slice] = {}
+    end = 0
+    for task in tasks:
+        if task.target.name not in columns:
+            width = 1 if task.target.is_classification else task.target.outputs
+            columns[task.target.name] = slice(end, end + width)
+            end += width
+    has_heads = bool(tasks[0].name)
+    for task, (first, last) in zip(tasks, pairwise(bounds), strict=True):
+        targets = columns[task.target.name] if has_heads else None
+        yield replace(task, outputs=slice(first, last), targets=targets)

@@ -1,0 +1,82 @@
+"""What stands beside the chain of layers: heads over a shared trunk, and auxiliary classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
+from torch import nn
+
+from cnnctl.config.choice import Spec
+from cnnctl.errors import config_fault
+from cnnctl.model import modules
+from cnnctl.model.block import Block, Site, Stage, Way
+from cnnctl.model.blocks import Branches, Layers, count_layers
+from cnnctl.model.layer import Name, Shape, measure
+
+HEADS = "heads"
+"""The name of the block that the heads are in, in the state dict and the summary."""
+
+
+class Head(Spec):
+    """Layers that make one answer of what the trunk gives."""
+
+    layers: Layers
+    """Its layers; `classes` is the number of outputs that its own target takes."""
+
+
+class Auxiliary(Block, kind="auxiliary", short="layers"):
+    """A classifier in the middle of a network, in training only (Szegedy et al. 2014)."""
+
+    is_aside = True
+
+    layers: Layers
+    """Its layers; the network goes on from what they get."""
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.3
+    """The factor of its loss, which is added to the network's."""
+    head: Name | None = None
+    """The head whose target and loss it has; the first if left out."""
+
+    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+        return (site.way(self.layers, input, at=("layers",)),)
+
+    def joined(self, ways: Sequence[Way]) -> Shape:
+        if len(ways[0].output) != 1:
+            message = f"it ends in {measure(ways[0].output)}, not in a vector"
+            raise config_fault(message, cure="end it in linear: classes", path=("layers",))
+        return ways[0].input
+
+    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+        return modules.Auxiliary(ways[0])
+
+    def layer_count(self) -> int:
+        return count_layers(self.layers)
+
+
+def plan_heads(heads: Mapping[str, Head], input: Shape, *, outputs: Mapping[str, int]) -> Stage:
+    """Plan the heads side by side over what the trunk gives.
+
+    Args:
+        outputs: what `classes` means in each head.
+
+    Raises:
+        FaultError: a head does not fit what the trunk gives, or does not end in a vector; paths
+            are the experiment's.
+    """
+    site = Site(HEADS, ("model", HEADS))
+    layers = {
+        name: [layer.with_classes(outputs[name]) for layer in head.layers]
+        for name, head in heads.items()
+    }
+    ways = tuple(
+        site.way(chain, input, at=(name, "layers"), name=name) for name, chain in layers.items()
+    )
+    for way in ways:
+        if len(way.output) != 1:
+            message = f"the head ends in {measure(way.output)}, not in a vector"
+            raise config_fault(
+                message, cure="end it in linear: classes", path=(*site.path, way.name)
+            )
+    block = Branches(ways=layers, name=HEADS)
+    return Stage(HEADS, block, site.path, input, block.joined(ways), ways)

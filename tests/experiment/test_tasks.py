@@ -1,0 +1,167 @@
+"""Heads and auxiliary classifiers: what each learns, from which columns, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from cnnctl.config.parsing import parse
+from cnnctl.errors import FaultError
+from cnnctl.experiment import Loaded, build_loss, complete
+
+TRUNK = "layers: [conv: {out_channels: 4, padding: 1}, relu, flatten, linear: 8, relu]"
+TWO = f"""
+data: digits
+model:
+  {TRUNK}
+  heads:
+    parity: {{layers: [linear: classes], weight: 0.5}}
+    digit: {{layers: [linear: 16, relu, linear: classes]}}
+"""
+ASIDE = """
+data: digits
+model:
+  layers:
+    - conv: {out_channels: 4, padding: 1}
+    - auxiliary: {layers: [global_avg_pool, linear: classes], weight: 0.25}
+    - relu
+    - flatten
+    - linear: classes
+"""
+
+
+def loaded(text: str) -> Loaded:
+    return complete(parse(text, origin="x.yaml"), "x")
+
+
+def told(text: str) -> str:
+    with pytest.raises(FaultError) as raised:
+        loaded(text)
+    return str(raised.value)
+
+
+def test_a_network_without_heads_has_one_task_and_the_loss_itself() -> None:
+    tasks = loaded("model: {layers: [flatten, linear: classes]}").tasks
+    assert [(t.name, t.weight, t.outputs, t.targets) for t in tasks] == [("", 1.0, None, None)]
+    assert isinstance(build_loss(tasks), torch.nn.CrossEntropyLoss)
+
+
+def test_each_head_has_its_own_classes_and_its_own_columns() -> None:
+    found = loaded(TWO)
+    heads = [(t.name, t.outputs, t.targets, t.target.class_names[:2]) for t in found.tasks]
+    assert heads == [
+        ("parity", slice(0, 2), slice(0, 1), ("even", "odd")),
+        ("digit", slice(2, 12), slice(1, 2), ("0", "1")),
+    ]
+    assert found.plan.output == (12,)
+
+
+def test_the_loss_is_the_weighted_sum_of_the_heads() -> None:
+    outputs, digits = torch.randn(7, 12), torch.arange(7)
+    targets = torch.stack([digits % 2, digits], dim=1).float()
+    expected = 0.5 * functional.cross_entropy(outputs[:, :2], digits % 2)
+    expected += functional.cross_entropy(outputs[:, 2:], digits)
+    torch.testing.assert_close(build_loss(loaded(TWO).tasks)(outputs, targets), expected)
+
+
+def test_heads_may_have_losses_of_their_own_and_values_beside_classes() -> None:
+    text = """
+data:
+  name: inline
+  inputs: [[0, 1], [1, 0], [1, 1], [2, 1]]
+  targets: {side: [0, 1, 1, 0], place: [[0.5, 1], [1, 2], [2, 3], [3, 1]]}
+model:
+  layers: [linear: 4, tanh]
+  heads:
+    place: {layers: [linear: 2], loss: mse, weight: 2}
+    side: {layers: [linear: classes]}
+"""
+    tasks = loaded(text).tasks
+    assert [(t.name, t.targets, t.loss.kind) for t in tasks] == [
+        ("place", slice(0, 2), "mse"),
+        ("side", slice(2, 3), "cross_entropy"),
+    ]
+    outputs, places = torch.randn(4, 4), torch.randn(4, 2)
+    sides = torch.tensor([0, 1, 1, 0])
+    found = build_loss(tasks)(outputs, torch.cat([places, sides[:, None].float()], dim=1))
+    expected = 2 * functional.mse_loss(outputs[:, :2], places)
+    expected += functional.cross_entropy(outputs[:, 2:], sides)
+    torch.testing.assert_close(found, expected)
+
+
+def test_label_smoothing_reaches_the_heads_that_take_it() -> None:
+    tasks = loaded(f"{TWO}regularization: {{label_smoothing: 0.1}}").tasks
+    assert [task.loss.options()["label_smoothing"] for task in tasks] == [0.1, 0.1]
+
+
+def test_an_auxiliary_classifier_has_the_target_of_the_network_and_a_weight() -> None:
+    found = loaded(ASIDE)
+    assert found.plan.output == (10,)
+    tasks = [(t.name, t.weight, t.outputs, t.is_auxiliary) for t in found.tasks]
+    assert tasks == [("", 1.0, slice(0, 10), False), ("auxiliary1", 0.25, slice(10, 20), True)]
+    outputs, targets = torch.randn(5, 20), torch.arange(5)
+    expected = functional.cross_entropy(outputs[:, :10], targets)
+    expected += 0.25 * functional.cross_entropy(outputs[:, 10:], targets)
+    torch.testing.assert_close(build_loss(found.tasks)(outputs, targets), expected)
+
+
+def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
+    layers = TRUNK.replace("relu,", "auxiliary: {layers: [flatten, linear: 10], head: digit},", 1)
+    tasks = loaded(TWO.replace(TRUNK, layers)).tasks
+    assert [(t.name, t.outputs, t.targets) for t in tasks][2:] == [
+        ("auxiliary1", slice(12, 22), slice(1, 2))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            TWO.replace("parity:", "paritty:"),
+            "x.yaml:6:5: model.heads.paritty: digits has no target named paritty for this head\n"
+            "    did you mean parity?",
+        ),
+        (
+            TWO.replace("[linear: classes]", "[linear: 3]"),
+            "model.heads.parity: the network gives 3 values, the data has 2 classes",
+        ),
+        (
+            TWO.replace("[linear: classes], weight", "[unflatten: [8, 1, 1]], weight"),
+            "the head ends in 8 channels of 1x1, not in a vector\n    end it in linear: classes",
+        ),
+        (
+            TWO.replace("weight: 0.5", "loss: {name: cross_entropy, reduction: sum}"),
+            "some heads have the mean of their losses, and some the sum",
+        ),
+        (
+            TWO.replace("data: digits", "data: {name: digits, augment: [mixup: 0.2]}"),
+            "mixup mixes one target, and heads have several\n    leave it out",
+        ),
+        (TWO.replace("weight: 0.5", "weight: 0"), "model.heads.parity.weight"),
+        (TWO.replace("weight: 0.5", "wieght: 1"), "did you mean weight?"),
+        (TWO.replace("relu, flatten", "{relu: {name: heads}}, flatten"), "heads is the name of"),
+        (
+            ASIDE.replace("linear: classes], weight: 0.25", "linear: 7]"),
+            "x.yaml:6:18: model.layers.1.auxiliary: the network gives 7 values, the data has 10",
+        ),
+        (
+            ASIDE.replace("global_avg_pool, linear: classes", "relu"),
+            "it ends in 4 channels of 8x8, not in a vector\n    end it in linear: classes",
+        ),
+        (
+            ASIDE.replace("weight: 0.25", "head: digt"),
+            "model.layers.1.auxiliary.head: no head is named digt\n    leave it out",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_told(text: str, fault: str) -> None:
+    assert fault in told(text)
+
+
+def test_the_shipped_example_has_two_heads() -> None:
+    file = Path(__file__).parents[2] / "configs" / "digit-and-parity.yaml"
+    found = complete(parse(file.read_text(encoding="utf-8"), origin=str(file)), "x")
+    assert [task.name for task in found.tasks] == ["digit", "parity"]
