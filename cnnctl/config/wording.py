@@ -42,6 +42,7 @@ _EXAMPLES = {
     "a number": " (like 0.1)",
     "a list": " (like [a, b])",
     "a list of numbers": " (like [1, 2])",
+    "a mapping": " (like {name: value})",
     "a mapping of options": " (like {option: value})",
 }
 
@@ -84,7 +85,8 @@ def show(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
-        text = f"[{', '.join(map(show, value))}]"
+        items = ("{…}" if isinstance(item, dict) else show(item) for item in value)
+        text = f"[{', '.join(items)}]"
     elif isinstance(value, str):
         is_plain = value.isprintable() and isinstance(_read(value), str)
         text = value if is_plain else repr(value)

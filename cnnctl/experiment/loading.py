@@ -11,7 +11,7 @@ from cnnctl.config import overrides as command_line
 from cnnctl.config.source import Node, homeward, locate, read_source
 from cnnctl.config.validation import validate
 from cnnctl.data.samples import Description
-from cnnctl.errors import Fault, FaultError, under
+from cnnctl.errors import Fault, FaultError, config_fault, under
 from cnnctl.experiment.agreement import check, gathered
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.experiment.tasks import Task, tasks_of
@@ -111,11 +111,18 @@ def _absolute(node: Node) -> str:
 
 
 def _place_weights(source: Node) -> None:
-    """Make the path of a file of weights hold from everywhere."""
+    """Make the path of a file of weights hold from everywhere.
+
+    Raises:
+        FaultError: there is no such file.
+    """
     model = source.child("model")
     node = model.child("weights") if model else None
     if node and isinstance(node.value, str) and node.value not in (DEFAULT, "none"):
-        node.value = _absolute(node)
+        written, node.value = node.value, _absolute(node)
+        if not Path(node.value).is_file():
+            message, cure = f"there is no file {written}", "name a file of weights, or leave it out"
+            raise config_fault(message, cure=cure, path=("model", "weights"))
 
 
 def _read(source: Node) -> Experiment:

@@ -207,7 +207,7 @@ def test_a_new_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        (None, "no such file"),
+        (None, "there is no file"),
         ({"conv1.weight": torch.zeros(3)}, r"fine.yaml:\d+:\d+: model.weights: at tensor 1"),
     ],
 )
