@@ -93,7 +93,7 @@ def test_a_place_is_in_the_file(case: Case) -> None:
     lines = [*case.text.split("\n"), ""]
     for place, _, _ in case.faults:
         if place:
-            line, column = map(int, place.split(":"))
+            line, column = map(int, place.partition(",")[0].split(":"))
             assert column <= len(lines[line - 1]) + 1
 
 

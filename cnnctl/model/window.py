@@ -60,6 +60,13 @@ def check_window(input: Shape, *, kernel: Sides, dilation: Sides, room: Sides) -
     )
 
 
+def windows(room: Sides, window: Sides, stride: Sides) -> Sides:
+    """How many windows fit: the formula of nn.Conv2d and nn.MaxPool2d."""
+    return tuple(
+        (space - side) // step + 1 for space, side, step in zip(room, window, stride, strict=True)
+    )
+
+
 def padded(input: Shape, padding: Sides) -> Sides:
     """The sides of an input with this padding at both ends of each."""
     return tuple(side + 2 * pad for side, pad in zip(input[1:], padding, strict=True))

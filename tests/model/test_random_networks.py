@@ -104,3 +104,25 @@ def test_no_value_of_an_option_ends_in_a_traceback(data: st.DataObject, input: S
     with suppress(FaultError, ValidationError):
         model = Model.model_validate({"layers": [{kind: options}]})
         plan(model, input=input, classes=3)
+
+
+sides = st.integers(1, 23)
+larger = st.one_of(st.tuples(few, sides), st.tuples(few, sides, sides), st.tuples(sides))
+
+
+@settings(max_examples=400, deadline=None)
+@given(item=layers, input=larger)
+def test_a_shape_that_is_told_is_the_one_that_torch_computes(item: Any, input: Shape) -> None:
+    with suppress(FaultError, ValidationError):
+        layer = Layer.read(item)
+        module = layer.build(input).eval()
+        told = layer.infer(input)
+        if told is not None and min(told) > 0:
+            assert tuple(module(torch.zeros(2, *input)).shape[1:]) == told
+
+
+def test_every_kind_but_torchvisions_networks_tells_its_shape() -> None:
+    silent = {kind for kind, member in Layer.kinds.items() if member.infer is Layer.infer}
+    assert silent == {
+        "torchvision", "sequence", "repeat", "residual", "branches", "dense", "auxiliary",
+    }  # fmt: skip

@@ -7,7 +7,16 @@ from torch import nn
 
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Positive, Shape, WeightedLayer, Width, measure, spatial_dims
-from cnnctl.model.window import Padding, Sides, Size, check_window, padded, per_side, reach
+from cnnctl.model.window import (
+    Padding,
+    Sides,
+    Size,
+    check_window,
+    padded,
+    per_side,
+    reach,
+    windows,
+)
 
 _CONVS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d}
 
@@ -45,6 +54,19 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
             bias=self.bias,
             padding_mode=self.padding_mode,
         )
+
+    def infer(self, input: Shape) -> Shape | None:
+        sides = input[1:]
+        if self.padding == "same":
+            return (int(self.out_channels), *sides)
+        dims = len(sides)
+        kernel, dilation, stride = (
+            per_side(size, dims, option="kernel_size")
+            for size in (self.kernel_size, self.dilation, self.stride)
+        )
+        window = reach(kernel, dilation)
+        room = padded(input, self._pixels(window))
+        return (int(self.out_channels), *windows(room, window, stride))
 
     def _check_groups(self, in_channels: int, out_channels: int) -> None:
         for count, way in ((in_channels, "in"), (out_channels, "out")):

@@ -7,7 +7,17 @@ from torch import nn
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Layer, Shape, spatial_dims
 from cnnctl.model.modules import GlobalAvgPool, GlobalMaxPool
-from cnnctl.model.window import Padding, Sides, Size, check_window, padded, per_side, reach, show
+from cnnctl.model.window import (
+    Padding,
+    Sides,
+    Size,
+    check_window,
+    padded,
+    per_side,
+    reach,
+    show,
+    windows,
+)
 
 Modules = Mapping[int, type[nn.Module]]
 
@@ -43,6 +53,22 @@ class WindowPool(Layer):
         _check_padding(padding, reach(kernel, steps))
         return dims
 
+    def pooled(self, input: Shape, *, dilation: Size) -> Shape:
+        """The shape that comes out: as torch counts windows, also with `ceil_mode`."""
+        dims = len(input) - 1
+        kernel, steps, stride, padding = (
+            per_side(size, dims, option="kernel_size")
+            for size in (self.kernel_size, dilation, self.stride or self.kernel_size, self.padding)
+        )
+        room, window = padded(input, padding), reach(kernel, steps)
+        if not self.ceil_mode:
+            return (input[0], *windows(room, window, stride))
+        wider = tuple(space + step - 1 for space, step in zip(room, stride, strict=True))
+        counts = zip(windows(wider, window, stride), input[1:], padding, stride, strict=True)
+        # the last window has to begin in the input or in the padding before it
+        sides = ((n - 1 if (n - 1) * step >= side + pad else n) for n, side, pad, step in counts)
+        return (input[0], *sides)
+
 
 def _check_padding(padding: Sides, window: Sides) -> None:
     """More padding than half a window would give windows with nothing in them."""
@@ -68,6 +94,9 @@ class MaxPool(WindowPool, kind="max_pool", short="kernel_size"):
             ceil_mode=self.ceil_mode,
         )
 
+    def infer(self, input: Shape) -> Shape | None:
+        return self.pooled(input, dilation=self.dilation)
+
 
 class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
     """Average each window: nn.AvgPool2d on images, nn.AvgPool1d on signals."""
@@ -85,6 +114,9 @@ class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
             count_include_pad=self.count_include_pad,
         )
 
+    def infer(self, input: Shape) -> Shape | None:
+        return self.pooled(input, dilation=1)
+
 
 class AdaptiveMaxPool(Layer, kind="adaptive_max_pool", short="output_size"):
     """Keep the largest values, in as many windows as are to come out."""
@@ -96,6 +128,9 @@ class AdaptiveMaxPool(Layer, kind="adaptive_max_pool", short="output_size"):
         dims = spatial_dims(input, kind=self.kind)
         return _ADAPTIVE_MAX_POOLS[dims](per_side(self.output_size, dims, option="output_size"))
 
+    def infer(self, input: Shape) -> Shape | None:
+        return (input[0], *per_side(self.output_size, len(input) - 1, option="output_size"))
+
 
 class AdaptiveAvgPool(Layer, kind="adaptive_avg_pool", short="output_size"):
     """Average, in as many windows as are to come out."""
@@ -106,6 +141,9 @@ class AdaptiveAvgPool(Layer, kind="adaptive_avg_pool", short="output_size"):
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind=self.kind)
         return _ADAPTIVE_AVG_POOLS[dims](per_side(self.output_size, dims, option="output_size"))
+
+    def infer(self, input: Shape) -> Shape | None:
+        return (input[0], *per_side(self.output_size, len(input) - 1, option="output_size"))
 
 
 class GlobalAvg(Layer, kind="global_avg_pool"):

@@ -1,6 +1,6 @@
 """Layers that change the shape and learn nothing."""
 
-from math import prod
+from math import floor, prod
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
@@ -47,6 +47,12 @@ class Flatten(Layer, kind="flatten"):
             raise config_fault(f"{message} {measure(input)}", cure="write flatten alone")
         return nn.Flatten(self.start_dim, self.end_dim)
 
+    def infer(self, input: Shape) -> Shape | None:
+        whole = (0, *input)
+        last = range(len(whole))[self.end_dim]
+        flat = prod(whole[self.start_dim : last + 1])
+        return (*whole[1 : self.start_dim], flat, *whole[last + 1 :])
+
 
 class Unflatten(Layer, kind="unflatten", short="unflattened_size"):
     """Give a vector the shape of channels: (F,) becomes (C, L) or (C, H, W)."""
@@ -60,6 +66,9 @@ class Unflatten(Layer, kind="unflatten", short="unflattened_size"):
             cure = f"choose sizes whose product is {prod(input)}"
             raise config_fault(message, cure=cure, path=("unflattened_size",))
         return nn.Unflatten(1, self.unflattened_size)
+
+    def infer(self, input: Shape) -> Shape | None:
+        return self.unflattened_size
 
 
 class ZeroPad(Layer, kind="zero_pad", short="padding"):
@@ -76,6 +85,13 @@ class ZeroPad(Layer, kind="zero_pad", short="padding"):
             raise config_fault(message, cure=cure, path=("padding",))
         module: type[nn.Module] = nn.ZeroPad2d if dims == 2 else nn.ZeroPad1d
         return module(self.padding)
+
+    def infer(self, input: Shape) -> Shape | None:
+        dims = len(input) - 1
+        ends = [self.padding] * 2 * dims if isinstance(self.padding, int) else list(self.padding)
+        # torch begins with the last side
+        added = [sum(ends[2 * n : 2 * n + 2]) for n in reversed(range(dims))]
+        return (input[0], *(side + more for side, more in zip(input[1:], added, strict=True)))
 
 
 class Upsample(Layer, kind="upsample", short="scale_factor"):
@@ -105,6 +121,14 @@ class Upsample(Layer, kind="upsample", short="scale_factor"):
         self._check_mode(input, dims)
         self._check_size(input, dims)
         return nn.Upsample(self.size, self.scale_factor, self.mode, self.align_corners)
+
+    def infer(self, input: Shape) -> Shape | None:
+        dims = len(input) - 1
+        if self.scale_factor is None:
+            return (input[0], *per_side(self.size or 1, dims, option="size"))
+        factors = per_side(self.scale_factor, dims, option="scale_factor")
+        sides = zip(input[1:], factors, strict=True)
+        return (input[0], *(floor(side * factor) for side, factor in sides))
 
     def _check_mode(self, input: Shape, dims: int) -> None:
         fitting = ("linear",) if dims == 1 else ("bilinear", "bicubic")
