@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnctl.config import overrides as command_line
-from cnnctl.config.source import Node, homeward, locate, read_source
+from cnnctl.config.source import Node, Place, homeward, locate, read_source
 from cnnctl.config.validation import validate
 from cnnctl.data.samples import Description
 from cnnctl.errors import Fault, FaultError, config_fault, under
 from cnnctl.experiment.agreement import check, gathered
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.experiment.tasks import Task, tasks_of
+from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
 from cnnctl.model.network import Plan
 from cnnctl.model.weights import DEFAULT
@@ -60,8 +61,19 @@ def _told(source: Node, fault: Fault) -> Fault:
     """The fault at its place, and at the path that was written there."""
     if fault.place:
         return fault
+    place = locate(source, fault)
+    if zoo.is_written_there(place):
+        return _told_of_zoo(fault, place)
     written = homeward(source, fault.path, above=("model",))
-    return replace(fault, place=str(locate(source, fault)), path=written)
+    return replace(fault, place=str(place), path=written)
+
+
+def _told_of_zoo(fault: Fault, place: Place) -> Fault:
+    """A fault in a published network, which its user can mend from outside only."""
+    there = f"{place.origin}:{place.line}"
+    message = f"the network does not fit the data or its options: {fault.message} ({there})"
+    cure = "use inputs of the size that it was made for, as by data.size, or other options"
+    return Fault(message=message, cure=cure, path=("model", "zoo"), place=str(place.used_at))
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:

@@ -69,6 +69,7 @@ def _from_torchvision(model: Node, name: Node) -> Node:
     """The model with one of torchvision's networks as its only layer."""
     assert isinstance(model.value, dict)
     rest = {key: node for key, node in model.value.items() if key != "torchvision"}
-    layer = Node({"torchvision": name}, name.place, layer=name.layer)
+    home = replace(name, home=("torchvision",))
+    layer = Node({"torchvision": home}, name.place, layer=name.layer)
     layers = Node([layer], name.place, layer=name.layer)
     return replace(model, value={"layers": layers, **rest})

@@ -24,9 +24,10 @@ from cnnctl.model.zoo.network import Network
 
 del _classic, _networks  # which declare the networks
 
-__all__ = ["Network", "experiment_of", "find", "model_of", "text_of"]
+__all__ = ["Network", "experiment_of", "find", "is_written_there", "model_of", "text_of"]
 
 FOLDER = Path(__file__).parent
+_ORIGIN = "zoo/"
 
 
 def find(name: Any) -> type[Network]:
@@ -43,6 +44,11 @@ def find(name: Any) -> type[Network]:
             cure = "`cnnctl list zoo` shows all there are"
         raise config_fault(message, cure=cure, path=("zoo",))
     return network  # type: ignore[return-value]
+
+
+def is_written_there(place: Place) -> bool:
+    """Whether a node is from a network's file, and is used in a file of a user's."""
+    return place.origin.startswith(_ORIGIN) and place.used_at is not None
 
 
 def model_of(network: type[Network], options: Node, *, used_at: Place | None = None) -> Node:
@@ -103,4 +109,4 @@ def _filled(network: type[Network], options: Node) -> Node:
 
 @cache
 def _parsed(file: str) -> Node:
-    return parse((FOLDER / file).read_text(encoding="utf-8"), origin=f"zoo/{file}", layer=-100)
+    return parse((FOLDER / file).read_text(encoding="utf-8"), origin=f"{_ORIGIN}{file}", layer=-100)

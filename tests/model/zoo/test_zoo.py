@@ -153,4 +153,4 @@ def test_an_input_that_is_too_small_is_told_with_the_line_of_the_file() -> None:
     with pytest.raises(FaultError) as raised:
         published("alexnet", "data.shape=[3,20,20]")
     assert "zoo/alexnet.yaml:" in str(raised.value)
-    assert "used at alexnet" in str(raised.value)
+    assert "alexnet: model.zoo: the network does not fit" in str(raised.value)
