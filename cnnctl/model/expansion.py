@@ -9,6 +9,7 @@ from cnnctl.config.templates import expand as expand_templates
 from cnnctl.errors import Fault, FaultError, config_fault, nearest, under
 from cnnctl.model import zoo
 from cnnctl.model.layer import Layer
+from cnnctl.model.layers.torchvision_models import WITH_AUXILIARY_HEADS
 from cnnctl.model.network import Model
 
 WAYS = ("layers", "zoo", "torchvision")
@@ -69,7 +70,15 @@ def _from_torchvision(model: Node, name: Node) -> Node:
     """The model with one of torchvision's networks as its only layer."""
     assert isinstance(model.value, dict)
     rest = {key: node for key, node in model.value.items() if key != "torchvision"}
-    home = replace(name, home=("torchvision",))
-    layer = Node({"torchvision": home}, name.place, layer=name.layer)
+    options = replace(name, home=("torchvision",))
+    if _has_default_weights(model) and name.value in WITH_AUXILIARY_HEADS:
+        named = {"model": options, "transform_input": Node(True, name.place)}
+        options = Node(named, name.place, layer=name.layer)
+    layer = Node({"torchvision": options}, name.place, layer=name.layer)
     layers = Node([layer], name.place, layer=name.layer)
     return replace(model, value={"layers": layers, **rest})
+
+
+def _has_default_weights(model: Node) -> bool:
+    weights = model.child("weights")
+    return weights is not None and weights.value == "DEFAULT"

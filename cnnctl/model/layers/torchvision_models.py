@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import torch
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -40,6 +40,16 @@ class Torchvision(Layer, kind="torchvision", short="model"):
     """Its name in torchvision.models, such as resnet18."""
     outputs: Width = "classes"
     """Number of outputs of its last layer, which is made to fit."""
+    transform_input: bool = False
+    """Whether googlenet and inception_v3 turn inputs that are normalised by ImageNet's mean and
+    deviation into those that their published weights take; with weights: DEFAULT they do."""
+
+    @model_validator(mode="after")
+    def _can_transform(self) -> Self:
+        if self.transform_input and self.model not in WITH_AUXILIARY_HEADS:
+            message = f"{self.model} takes its inputs as they are"
+            raise refusal(message, cure="leave transform_input out")
+        return self
 
     def build(self, input: Shape) -> nn.Module:
         if len(input) != 3 or input[0] != 3:
@@ -47,20 +57,20 @@ class Torchvision(Layer, kind="torchvision", short="model"):
             cure = "use colour images, or put - conv: {out_channels: 3, kernel_size: 1} before it"
             raise config_fault(message, cure=cure)
         try:
-            return _make(self.model, int(self.outputs))
+            return self._make()
         except NotImplementedError:  # it computes its widths with tensors, which lack numbers here
             with _NumbersOnTheCpu():
-                return _make(self.model, int(self.outputs))
+                return self._make()
 
+    def _make(self) -> nn.Module:
+        from torchvision import models
 
-def _make(name: str, outputs: int) -> nn.Module:
-    from torchvision import models
-
-    more: dict[str, Any] = {}
-    if name in WITH_AUXILIARY_HEADS:
-        more = {"aux_logits": False, "init_weights": True}
-    network: nn.Module = models.get_model(name, weights=None, num_classes=outputs, **more)
-    return network
+        more: dict[str, Any] = {"num_classes": int(self.outputs)}
+        if self.model in WITH_AUXILIARY_HEADS:
+            more |= {"aux_logits": False, "init_weights": True}
+            more["transform_input"] = self.transform_input
+        network: nn.Module = models.get_model(self.model, weights=None, **more)
+        return network
 
 
 class _NumbersOnTheCpu(TorchFunctionMode):

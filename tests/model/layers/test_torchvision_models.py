@@ -7,10 +7,13 @@ import torch
 from pydantic import ValidationError
 from torchvision import models
 
+from cnnctl.config.parsing import parse
 from cnnctl.errors import FaultError
+from cnnctl.experiment import complete
 from cnnctl.model.freezing import classifier
 from cnnctl.model.layer import Layer
 from cnnctl.model.layers.torchvision_models import Torchvision, model_names
+from cnnctl.model.network import outline
 
 
 def test_every_network_is_known() -> None:
@@ -72,3 +75,24 @@ def test_other_names_are_refused_with_the_nearest(name: str) -> None:
     assert detail["ctx"]["cure"]
     if name == "resnet19":
         assert "resnet1" in detail["ctx"]["cure"]
+
+
+@pytest.mark.parametrize(
+    ("model", "transforms"),
+    [
+        ("{torchvision: googlenet, weights: DEFAULT}", True),
+        ("{torchvision: googlenet}", False),
+        ("{torchvision: googlenet, weights: none}", False),
+        ("{layers: [torchvision: {model: googlenet, transform_input: true}]}", True),
+    ],
+)
+def test_inputs_are_transformed_for_the_published_weights(model: str, transforms: bool) -> None:
+    data = "{name: fake, shape: [3, 64, 64]}"
+    found = complete(parse(f"model: {model}\ndata: {data}", origin="x.yaml"), "x")
+    network = outline(found.plan)
+    assert network[0].transform_input is transforms
+
+
+def test_other_networks_have_no_such_option() -> None:
+    with pytest.raises(ValidationError, match="resnet18 takes its inputs as they are"):
+        Torchvision(model="resnet18", transform_input=True)
