@@ -41,7 +41,7 @@ class Torchvision(Layer, kind="torchvision", short="model"):
     outputs: Width = "classes"
     """Number of outputs of its last layer, which is made to fit."""
     transform_input: bool = False
-    """Whether googlenet and inception_v3 rescale ImageNet's inputs; with DEFAULT weights, they do."""
+    """Whether googlenet and inception_v3 rescale ImageNet's inputs, as DEFAULT weights want."""
 
     @model_validator(mode="after")
     def _can_transform(self) -> Self:
