@@ -177,6 +177,23 @@ class MobileNetV2(Network, kind="mobilenet_v2"):
 
     file = "mobilenet_v2.yaml"
 
+    width: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+    """Times as many channels, rounded to multiples of 8."""
+
+    def parameters(self) -> dict[str, Any]:
+        channels = {f"c{c}": multiple_of_8(c * self.width) for c in _MOBILE_CHANNELS}
+        widened = {f"wide{c}": 6 * channels[f"c{c}"] for c in _MOBILE_CHANNELS}
+        return {**channels, **widened, "last": multiple_of_8(1280 * max(1.0, self.width))}
+
+
+_MOBILE_CHANNELS = (32, 16, 24, 64, 96, 160, 320)
+
+
+def multiple_of_8(channels: float) -> int:
+    """The nearest multiple of 8, and never a tenth less (the code of Sandler et al. 2018)."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
+
 
 class GoogLeNet(Network, kind="googlenet"):
     """GoogLeNet with batch norm (Szegedy et al. 2014)."""
@@ -188,6 +205,24 @@ class GoogLeNet(Network, kind="googlenet"):
 
     def parameters(self) -> dict[str, Any]:
         return {"aux": ["aux"] if self.auxiliary else []}
+
+
+class LeNet1(Network, kind="lenet1"):
+    """LeNet-1 (LeCun et al. 1995)."""
+
+    file = "lenet1.yaml"
+
+
+class LeNet4(Network, kind="lenet4"):
+    """LeNet-4 (LeCun et al. 1995)."""
+
+    file = "lenet4.yaml"
+
+
+class ZF5(Network, kind="zf5"):
+    """ZF-5 (Zeiler and Fergus 2013, He et al. 2014)."""
+
+    file = "zf5.yaml"
 
 
 class LeNet5(Network, kind="lenet5"):

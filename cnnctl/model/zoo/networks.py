@@ -61,28 +61,36 @@ class ResNet34(ResNet, kind="resnet34"):
     stages = (3, 4, 6, 3)
 
 
-class ResNet50(ResNet, kind="resnet50"):
-    """ResNet-50 (He et al. 2015), strides as torchvision has them."""
+class Bottlenecks(ResNet):
+    """Blocks of 1x1, 3x3 and 1x1."""
 
     file = "resnet_bottleneck.yaml"
+    expansion = 4
+
+    strides_in: Literal["3x3", "1x1"] = "3x3"
+    """Where blocks make images smaller: as torchvision has it (v1.5), or the paper (v1)."""
+
+    def parameters(self) -> dict[str, Any]:
+        first, second = ("$stride", 1) if self.strides_in == "1x1" else (1, "$stride")
+        return {**super().parameters(), "first": first, "second": second}
+
+
+class ResNet50(Bottlenecks, kind="resnet50"):
+    """ResNet-50 (He et al. 2015)."""
+
     stages = (3, 4, 6, 3)
-    expansion = 4
 
 
-class ResNet101(ResNet, kind="resnet101"):
-    """ResNet-101 (He et al. 2015), strides as torchvision has them."""
+class ResNet101(Bottlenecks, kind="resnet101"):
+    """ResNet-101 (He et al. 2015)."""
 
-    file = "resnet_bottleneck.yaml"
     stages = (3, 4, 23, 3)
-    expansion = 4
 
 
-class ResNet152(ResNet, kind="resnet152"):
-    """ResNet-152 (He et al. 2015), strides as torchvision has them."""
+class ResNet152(Bottlenecks, kind="resnet152"):
+    """ResNet-152 (He et al. 2015)."""
 
-    file = "resnet_bottleneck.yaml"
     stages = (3, 8, 36, 3)
-    expansion = 4
 
 
 class CifarResNet(Network):

@@ -40,6 +40,9 @@ PUBLISHED = {
 """Parameters and 10^9 multiply-adds, as torchvision documents them."""
 
 PARAMETERS = {
+    "lenet1": 4 * 26 + 12 * 101 + 16 * 12 * 10 + 10,
+    "lenet4": 4 * 26 + 16 * 101 + 401 * 120 + 1210,  # LeCun et al. 1995: 51,000
+    "zf5": 62_357_608,  # by hand: 3,726,464 in convolutions, 58,631,144 behind them
     "lenet5": 61_706,
     "resnet20": 269_722,  # He et al. 2015, table 6: 0.27 M
     "wide_resnet": 36_479_194,  # Zagoruyko and Komodakis 2016, table 4: 36.5 M
@@ -131,7 +134,43 @@ def test_every_file_is_used() -> None:
 def test_options_change_the_network() -> None:
     narrow = published("resnet18", "model.width=16", "model.stem=cifar", "data.shape=[3,32,32]")
     assert narrow.plan.stages[0].output == (16, 32, 32)
+    # kuangliu's pytorch-cifar and many after it
+    for_cifar = published("resnet18", "model.stem=cifar", "data.shape=[3,32,32]", "data.classes=10")
+    assert gather(for_cifar.plan, batch_size=1).parameters == 11_173_962
     assert gather(published("mlp", "model.hidden=[5]").plan, batch_size=1).parameters == 3985
+
+
+@pytest.mark.parametrize("width", [0.25, 0.5, 0.75, 1.4])
+def test_mobilenets_of_other_widths_are_torchvisions(width: float) -> None:
+    with torch.device("meta"):
+        theirs = torchvision.models.mobilenet_v2(width_mult=width)
+    ours = network.outline(published("mobilenet_v2", f"model.width={width}").plan)
+    shapes = [[p.shape for p in module.parameters()] for module in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "strides_in", "field"),
+    [
+        ("resnet50", "3x3", 427),
+        ("resnet50", "1x1", 483),
+        ("resnet101", "3x3", 971),
+        ("resnet101", "1x1", 1027),
+    ],
+)
+def test_the_field_depends_on_where_bottlenecks_stride(
+    name: str, strides_in: str, field: int
+) -> None:
+    rows = gather(published(name, f"model.strides_in={strides_in}").plan, batch_size=1).rows
+    assert max(row.field.size[0] for row in rows if row.field) == field
+
+
+def test_zf5_has_the_published_fields_strides_and_sizes() -> None:
+    rows = gather(published("zf5").plan, batch_size=1).rows
+    windows = [row for row in rows if row.kind in ("conv", "max_pool")][:7]
+    assert [row.field and row.field.size[0] for row in windows] == [7, 11, 27, 43, 75, 107, 139]
+    assert [row.field and row.field.stride[0] for row in windows] == [2, 4, 8, 16, 16, 16, 16]
+    assert [row.output[1] for row in windows] == [112, 56, 28, 14, 14, 14, 14]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +179,7 @@ def test_options_change_the_network() -> None:
         (["model.zoo=resnet81"], "model.zoo: no network of the zoo is named resnet81"),
         (["model.widht=8"], "did you mean width?"),
         (["model.width=0"], "model.width: 0 is too small"),
+        (["model.stem=cifra"], "did you mean cifar?"),
         (["model.layers=[relu]"], "layers and zoo each name a network"),
     ],
 )
