@@ -6,6 +6,7 @@ count, nor what a normalisation measures over the whole image: published tables 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -56,6 +57,15 @@ def field_after(
         return None
     window = _window(module, input, output)
     return before.through(window) if window else None
+
+
+def widest(fields: Sequence[Field | None]) -> Field | None:
+    """The field where ways meet: the largest, if their strides agree."""
+    known = [field for field in fields if field is not None]
+    if len(known) < len(fields) or len({field.stride for field in known}) != 1:
+        return None
+    sizes = zip(*(field.size for field in known), strict=True)
+    return Field(tuple(map(max, sizes)), known[0].stride)
 
 
 def _window(module: nn.Module, input: Shape, output: Shape) -> Field | None:

@@ -25,6 +25,9 @@ class Optimizer(Choice, family="optimizers"):
     usual_lr: ClassVar[tuple[float, float]]
     """The range in which learning rates usually lie; outside it `check` gives advice."""
 
+    keeps: ClassVar[int | None] = None
+    """What `numbers_kept` gives, where that is the same whatever the options are."""
+
     lr: Positive
     """Learning rate."""
     groups: list[Group] = []
@@ -37,6 +40,10 @@ class Optimizer(Choice, family="optimizers"):
     @abstractmethod
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         """Build the optimizer; `fused` asks for the one-kernel form where the kind has one."""
+
+    def numbers_kept(self) -> int | None:
+        """How many numbers it keeps for each weight from step to step; None if a kind is silent."""
+        return self.keeps
 
 
 class SGD(Optimizer, kind="sgd"):
@@ -68,11 +75,15 @@ class SGD(Optimizer, kind="sgd"):
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.SGD(groups, fused=fused, **self.arguments())
 
+    def numbers_kept(self) -> int:
+        return 1 if self.momentum else 0  # velocities
+
 
 class Adagrad(Optimizer, kind="adagrad"):
     """Divide each step by the root of all squared gradients so far (Duchi et al. 2011)."""
 
     usual_lr = (1e-3, 1e-1)
+    keeps = 1  # sums of squares
 
     lr: Positive = 1e-2
     """Learning rate."""
@@ -93,6 +104,7 @@ class Adadelta(Optimizer, kind="adadelta"):
     """Steps in the units of the weights, from averages of squares (Zeiler 2012)."""
 
     usual_lr = (1e-1, 1.0)
+    keeps = 2  # averages of squares: of gradients and of steps
 
     lr: Positive = 1.0
     """A factor on each step."""
@@ -128,11 +140,15 @@ class RMSprop(Optimizer, kind="rmsprop"):
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.RMSprop(groups, **self.arguments())
 
+    def numbers_kept(self) -> int:
+        return 1 + bool(self.momentum) + self.centered  # squares, velocities, means
+
 
 class AdamLike(Optimizer):
     """Averages of the gradient and of its size, each corrected for its start at zero."""
 
     usual_lr = (1e-5, 1e-2)
+    keeps = 2  # averages of gradients and of their size
 
     lr: Positive = 1e-3
     """Learning rate."""
@@ -155,6 +171,9 @@ class Adam(AdamLike, kind="adam"):
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.Adam(groups, fused=fused, **self.arguments())
 
+    def numbers_kept(self) -> int:
+        return 2 + self.amsgrad  # the largest averages
+
 
 class AdamW(AdamLike, kind="adamw"):
     """Adam, with weight decay apart from the gradient (Loshchilov and Hutter 2017)."""
@@ -166,6 +185,9 @@ class AdamW(AdamLike, kind="adamw"):
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.AdamW(groups, fused=fused, **self.arguments())
+
+    def numbers_kept(self) -> int:
+        return 2 + self.amsgrad
 
 
 class Adamax(AdamLike, kind="adamax"):
@@ -212,6 +234,7 @@ class ASGD(Optimizer, kind="asgd"):
     """Stochastic gradient descent that averages the weights (Polyak and Juditsky 1992)."""
 
     usual_lr = (1e-3, 1e-1)
+    keeps = 1  # averages of the weights
 
     lr: Positive = 1e-2
     """Learning rate."""
@@ -262,3 +285,6 @@ class LBFGS(Optimizer, kind="lbfgs"):
             message = f"lbfgs moves all weights together, not in {len(together)} groups"
             raise config_fault(message, cure="use another optimizer, or no weight decay")
         return optim.LBFGS(together, **self.arguments())
+
+    def numbers_kept(self) -> int:
+        return 2 * self.history_size + 2  # pairs of steps; the last direction and gradient

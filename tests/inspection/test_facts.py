@@ -128,3 +128,19 @@ def test_a_module_is_measured_in_training(architecture: Architecture) -> None:
     """In evaluation dropout hands its input through and would seem to take no memory."""
     rows = gather(architecture({"dropout": 0.5}, "flatten", input=(8,)), batch_size=4).rows
     assert [row.activation_bytes for row in rows] == [4 * 8 * 4, 0]
+
+
+def test_a_row_tells_what_a_layer_gets_and_how_it_starts(architecture: Architecture) -> None:
+    first = {"conv": {"out_channels": 4, "kernel_size": [3, 5], "init": "orthogonal"}}
+    plan = architecture(first, "relu", {"max_pool": 2}, "flatten", {"linear": 3}, input=(3, 8, 8))
+    rows = gather(plan, batch_size=1).rows
+    assert [row.input for row in rows] == [(3, 8, 8), (4, 6, 4), (4, 6, 4), (4, 3, 2), (24,)]
+    assert [row.kernel for row in rows] == [(3, 5), None, (2, 2), None, None]
+    assert [row.starts for row in rows] == ["orthogonal", "", "", "", "default"]
+    assert {row.dtype for row in rows} == {"float32"}
+
+
+def test_a_block_gets_what_its_first_layer_gets(architecture: Architecture) -> None:
+    block = {"sequence": [{"conv": 4}, "relu"]}
+    row = gather(architecture(block, input=(3, 8, 8)), batch_size=1).rows[0]
+    assert (row.input, row.kernel, row.starts) == ((3, 8, 8), None, "")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cnnctl.inspection import Row, gather
+from cnnctl.inspection import Row, advice_on_field, gather
 from cnnctl.inspection.receptive_field import Field
 from cnnctl.model.network import Plan
 
@@ -137,3 +137,39 @@ def test_a_vector_has_no_field(architecture: Architecture, last: str) -> None:
         architecture({"linear": 2}, input=(8,)),
     ]
     assert [gather(plan, batch_size=1).rows[-1].field for plan in plans] == [None, None]
+
+
+def test_a_last_convolution_that_sees_too_little_is_told(architecture: Architecture) -> None:
+    layers = [window("conv", 5, 2, 0), window("conv", 3, 1, 1), window("max_pool", 3, 3, 0)]
+    plan = architecture(*layers, "flatten", {"linear": 2}, input=(3, 64, 48))
+    advice = advice_on_field(gather(plan, batch_size=1))
+    assert advice is not None
+    assert advice.startswith("the last convolution, conv2, sees 9x9 of 64x48 pixels: use one more ")
+
+
+@pytest.mark.parametrize("side", [8, 9])
+def test_a_last_convolution_that_sees_all_is_fine(architecture: Architecture, side: int) -> None:
+    layers = [window("conv", 5, 2, 0), window("conv", 3, 1, 1)]
+    assert (
+        advice_on_field(gather(architecture(*layers, input=(3, side, side)), batch_size=1)) is None
+    )
+
+
+def test_a_projection_beside_the_last_convolution_is_not_the_last(
+    architecture: Architecture,
+) -> None:
+    body = [window("conv", 5, 1, 2), window("conv", 5, 1, 2)]
+    block = {"residual": {"layers": body, "shortcut": "projection"}}
+    assert advice_on_field(gather(architecture(block, input=(2, 9, 9)), batch_size=1)) is None
+    advice = advice_on_field(gather(architecture(block, input=(2, 10, 10)), batch_size=1))
+    assert advice is not None
+    assert "residual1.conv2, sees 9x9 of 10x10" in advice
+
+
+def test_there_is_no_advice_where_there_is_no_convolution_or_no_field(
+    architecture: Architecture,
+) -> None:
+    bare = architecture("flatten", {"linear": 3}, input=(1, 8, 8))
+    signal = architecture({"unflatten": [2, 9]}, {"conv": 3}, input=(18,))
+    for plan in (bare, signal):
+        assert advice_on_field(gather(plan, batch_size=1)) is None

@@ -50,7 +50,7 @@ class WindowPool(Layer):
         if self.ceil_mode:
             room = tuple(side + step - 1 for side, step in zip(room, stride, strict=True))
         check_window(input, kernel=kernel, dilation=steps, room=room)
-        _check_padding(padding, reach(kernel, steps))
+        _check_padding(padding, kernel)  # as it is without dilation; so does torch
         return dims
 
     def pooled(self, input: Shape, *, dilation: Size) -> Shape:

@@ -1,0 +1,36 @@
+"""Advice on convolutions that do not see the whole input."""
+
+from __future__ import annotations
+
+from cnnctl.inspection.facts import Row, Summary
+
+
+def last_convolution(summary: Summary) -> Row | None:
+    """The convolution with the largest receptive field: the last on the widest way."""
+    convolutions = [row for row in summary.layers if row.kernel and row.multiply_adds]
+    if not convolutions or convolutions[-1].field is None:
+        return None  # what the last one sees is not known
+    return max(
+        (row for row in convolutions if row.field),
+        key=lambda row: row.field.size if row.field else (),
+    )
+
+
+def advice_on_field(summary: Summary) -> str | None:
+    """A warning where the receptive field at the last convolution is smaller than the input."""
+    last = last_convolution(summary)
+    if last is None or last.field is None:
+        return None
+    sides = summary.input[1:]
+    if all(seen >= side for seen, side in zip(last.field.size, sides, strict=True)):
+        return None
+    unit = "pixels" if len(sides) > 1 else "values"
+    return (
+        f"the last convolution, {last.name}, sees {_by(last.field.size)} of {_by(sides)} {unit}: "
+        "use one more pooling or convolution, or a larger stride, if what is farther apart belongs "
+        "together"
+    )
+
+
+def _by(sides: tuple[float, ...]) -> str:
+    return "x".join(f"{side:g}" for side in sides)

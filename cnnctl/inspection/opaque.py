@@ -1,0 +1,189 @@
+"""Modules that are not known, run on the meta device: what is in them and what it costs.
+
+Multiply-adds are those of torch's own flop counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from cnnctl.inspection.cost import Cost, Part
+from cnnctl.inspection.retention import Kept
+from cnnctl.model.block import rehearsing
+from cnnctl.model.layer import Shape
+
+_FLOPS = 4
+"""What the counter takes a multiply-add of two samples for: two multiplications, two additions."""
+_WITHOUT_PRODUCTS = (
+    "_adaptive", "_log_softmax", "_native_batch_norm", "_prelu", "_safe_softmax", "_softmax",
+    "_to_copy", "_unsafe_index", "_unsafe_view", "_upsample", "adaptive", "amax", "amin", "any", "arange", "argmax",
+    "as_strided", "avg_pool", "bernoulli", "cat", "channel_shuffle", "clone", "constant_pad", "copy", "detach",
+    "embedding", "empty", "fill", "flip", "full", "gather", "hardswish", "index",
+    "linalg_vector_norm", "log_sigmoid", "max", "mean", "min", "native_", "new_", "ones", "pixel_",
+    "reflection_pad", "repeat", "replication_pad", "roll", "scalar_tensor", "select_scatter",
+    "slice_scatter", "sort", "split_with_sizes", "stack", "std", "sum", "topk", "unsafe_split", "upsample", "var",
+    "zero",
+)  # fmt: skip
+"""How operators begin that torch has no formula for, since they have nothing to be counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was seen when a module was run."""
+
+    cost: Cost
+    parts: tuple[Part, ...]
+    """In the order of their first calls; none of a module without modules in it."""
+    kept: Kept
+
+
+def measure(module: nn.Module, input: Shape, *, needs_gradient: bool) -> Measured:
+    """Run a module of the meta device on two samples, since batch norm takes no batch of one.
+
+    Args:
+        needs_gradient: whether something in front of it learns.
+    """
+    samples = torch.empty(2, *input, device="meta").requires_grad_(needs_gradient) * 1
+    meter, saved = _Meter(), _Saved()
+    with ExitStack() as hooks, meter.unknown, meter.counter, saved.hooks:
+        for name, part in _leaves(rehearsing(module)):
+            before = part.register_forward_pre_hook(meter.before, with_kwargs=True)
+            after = part.register_forward_hook(meter.after(name), with_kwargs=True)
+            for handle in (before, after):
+                hooks.callback(handle.remove)
+        output: Tensor = module(samples)
+    return Measured(
+        meter.cost((0, 0), samples, output),
+        tuple(meter.parts.values()),
+        saved.kept(module, samples, output),
+    )
+
+
+def _leaves(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules in a module that hold no others, and those of torch's, whatever they hold."""
+    for name, child in module.named_children():
+        is_chain = type(child).__module__ == "torch.nn.modules.container"
+        is_torchs = type(child).__module__.startswith("torch.nn.modules.") and not is_chain
+        if is_torchs or next(child.children(), None) is None:
+            yield name, child
+        else:
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(child))
+
+
+class _Unknown(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts operators that may multiply and that torch's flop counter has no formula for."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls = 0
+
+    def __torch_dispatch__(
+        self,
+        func: OpOverload[Any, Any],
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        self.calls += not _is_accounted_for(func)
+        return func(*args, **(kwargs or {}))
+
+
+def _is_accounted_for(operator: OpOverload[Any, Any]) -> bool:
+    harmless = {torch.Tag.pointwise, torch.Tag.reduction, torch.Tag.inplace_view}
+    if operator._overloadpacket in flop_registry or operator.is_view:
+        return True
+    if operator.namespace != "aten":
+        return operator.namespace == "prim"
+    name = operator._schema.name.removeprefix("aten::")
+    return bool(harmless & set(operator.tags)) or name.startswith(_WITHOUT_PRODUCTS)
+
+
+class _Meter:
+    """The two counters, read before and after every part."""
+
+    def __init__(self) -> None:
+        self.unknown = _Unknown()
+        self.counter = FlopCounterMode(display=False)
+        self.started: dict[nn.Module, tuple[int, int]] = {}
+        self.parts: dict[nn.Module, Part] = {}
+
+    def reading(self) -> tuple[int, int]:
+        """Operations so far, and operators so far that are not counted."""
+        return self.counter.get_total_flops(), self.unknown.calls
+
+    def before(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
+        """Note where a part begins."""
+        self.started[module] = self.reading()
+
+    def after(self, name: str) -> Any:
+        """Note what a part has cost, added to what it cost when it was called before."""
+
+        def note(module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+            taken, given = _tensor((*args, *kwargs.values())), _tensor(output)
+            cost = self.cost(self.started[module], taken, given)
+            if module in self.parts:
+                cost = _sum(self.parts[module].cost, cost)
+            shapes = (tuple(taken.shape[1:]), tuple(given.shape[1:]))
+            self.parts[module] = Part(name, module, *shapes, cost)
+
+        return note
+
+    def cost(self, start: tuple[int, int], input: Tensor, output: Tensor) -> Cost:
+        """What was done since a reading."""
+        flops, unknown = (now - then for now, then in zip(self.reading(), start, strict=True))
+        size = 0 if _storage(output) == _storage(input) else output.nbytes // 2
+        return Cost(flops // _FLOPS, size, unknown == 0, str(output.dtype).removeprefix("torch."))
+
+
+def _sum(first: Cost, second: Cost) -> Cost:
+    return Cost(
+        first.multiply_adds + second.multiply_adds,
+        first.output_bytes + second.output_bytes,
+        first.is_counted and second.is_counted,
+        second.dtype,
+    )
+
+
+def _tensor(value: Any) -> Tensor:
+    """The first tensor in what a module gets or gives."""
+    found = value if isinstance(value, Sequence) else [value]
+    return next((item for item in found if isinstance(item, Tensor)), torch.empty(0, device="meta"))
+
+
+def _storage(tensor: Tensor) -> int:
+    """The same for tensors that share memory; they have no addresses on the meta device."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+class _Saved:
+    """Every tensor that autograd keeps; held here, so that no storage's number is used twice."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[int, Tensor] = {}
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(self.note, lambda tensor: tensor)
+
+    def note(self, tensor: Tensor) -> Tensor:
+        """Take note of a tensor that is kept."""
+        self.tensors[_storage(tensor)] = tensor
+        return tensor
+
+    def kept(self, module: nn.Module, input: Tensor, output: Tensor) -> Kept:
+        """What is kept beside weights and statistics."""
+        own = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers())}
+        ends = {_storage(input), _storage(output)}
+        beside = sum(
+            tensor.untyped_storage().nbytes()
+            for number, tensor in self.tensors.items()
+            if number not in own | ends
+        )
+        has_output = _storage(output) in self.tensors and _storage(output) != _storage(input)
+        return Kept(_storage(input) in self.tensors, has_output, beside // 2)

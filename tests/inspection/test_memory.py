@@ -1,0 +1,182 @@
+"""The estimate of what training keeps, held against what autograd is seen to save."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnnctl.experiment import Loaded, complete
+from cnnctl.inspection import device_memory, gather, training_memory
+from cnnctl.model import network, zoo
+from cnnctl.model.block import Block
+from cnnctl.model.freezing import Freeze, freezing_of
+from cnnctl.model.layer import Layer
+from cnnctl.model.network import Plan
+from cnnctl.optim.optimizers import Optimizer
+
+Architecture = Callable[..., Plan]
+
+
+def saved(module: nn.Module, plan: Plan, batch_size: int) -> int:
+    """Bytes of the storages that a forward pass saves, without weights and statistics."""
+    own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}
+    found: dict[int, Tensor] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        found[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = module(torch.randn(batch_size, *plan.input))
+    assert output.requires_grad
+    return sum(t.untyped_storage().nbytes() for at, t in found.items() if at not in own)
+
+
+def published(name: str, *overrides: str) -> Loaded:
+    return complete(zoo.experiment_of(name), name, overrides)
+
+
+SMALL = "data.shape=[3,64,64]"
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("lenet5", []),
+        ("vgg11", ["data.shape=[3,32,32]"]),
+        ("vgg16_bn", [SMALL]),
+        ("resnet20", []),
+        ("resnet18", [SMALL]),
+        ("preact_resnet18", []),
+        ("googlenet", [SMALL]),
+        ("densenet_bc", ["model.depth=16"]),
+        ("mobilenet_v2", [SMALL]),
+        ("squeezenet1_1", [SMALL]),
+    ],
+)
+def test_activations_are_what_autograd_saves(name: str, overrides: list[str]) -> None:
+    """To 1.5 %, which are the statistics of batch norms, for as small a batch and images."""
+    plan = published(name, *overrides).plan
+    real = saved(network.build(plan, seed=0).train(), plan, 3)
+    assert gather(plan, batch_size=3).kept_bytes == pytest.approx(real, rel=0.015)
+
+
+NEEDED: dict[str, Any] = {
+    "conv": {"out_channels": 4, "padding": 1, "padding_mode": "reflect"},
+    "group_norm": {"num_groups": 2},
+    "local_response_norm": {"size": 3},
+    "adaptive_max_pool": {"output_size": 4},
+    "adaptive_avg_pool": {"output_size": 4},
+    "zero_pad": {"padding": 1},
+    "upsample": {"scale_factor": 2.0},
+    "pad_channels": {"channels": 8},
+}
+KINDS = sorted(
+    kind
+    for kind, member in Layer.kinds.items()
+    if not issubclass(member, Block) and kind not in ("torchvision", "unflatten", "linear")
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_keeps_what_autograd_saves(kind: str, architecture: Architecture) -> None:
+    """Between two convolutions, so that both its input and its output are numbers that learn."""
+    end = [{"conv": 2}] if "global" not in kind and kind != "flatten" else [{"linear": 3}]
+    layer = {kind: NEEDED.get(kind, {})}
+    plan = architecture({"conv": 4}, layer, *end, input=(2, 20, 22))
+    real = saved(network.build(plan, seed=0).train(), plan, 8)
+    assert gather(plan, batch_size=8).kept_bytes == pytest.approx(real, rel=0.01)
+
+
+JOINED: list[Any] = [
+    {"branches": {"ways": [[{"conv": 3}], [{"conv": 3}], [{"conv": 3}]], "join": "multiply"}},
+    {"branches": {"ways": [[{"conv": 3}], [{"conv": 3}]], "join": "multiply"}},
+    {"branches": {"ways": [[{"conv": 3}, "relu"], [{"conv": 3}, "tanh"]], "join": "add"}},
+    {"branches": {"ways": [[{"conv": 3}], [{"conv": 5}]], "join": "concatenate"}},
+    {"residual": {"layers": [{"conv": {"out_channels": 2, "padding": 1}}], "activation": "silu"}},
+    {"dense": {"layers": [{"conv": {"out_channels": 2, "padding": 1}}], "times": 3}},
+]
+
+
+@pytest.mark.parametrize("block", JOINED, ids=str)
+def test_ways_that_meet_keep_what_autograd_saves(block: Any, architecture: Architecture) -> None:
+    plan = architecture(block, "sigmoid", {"conv": 2}, input=(2, 12, 11))
+    real = saved(network.build(plan, seed=0).train(), plan, 4)
+    assert gather(plan, batch_size=4).kept_bytes == real
+
+
+@pytest.mark.parametrize(
+    "freeze", ["backbone", ["conv1"], ["*.bias"], ["linear1"], ["conv1.weight"]]
+)
+def test_what_is_frozen_keeps_less(freeze: Freeze, lenet: Plan) -> None:
+    module = network.build(lenet, seed=0)
+    freezing_of(module, freeze, unfreeze_at=None).begin_epoch(1)
+    summary = gather(lenet, batch_size=2, freeze=freeze)
+    assert summary.kept_bytes == saved(module, lenet, 2)
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    assert summary.trainable == sum(p.numel() for p in trainable)
+    assert training_memory(summary, Optimizer.read("adam")).gradients == sum(
+        p.nbytes for p in trainable
+    )
+
+
+def test_what_begins_to_learn_in_the_first_epoch_is_trainable(lenet: Plan) -> None:
+    assert gather(lenet, batch_size=1, freeze="backbone", unfreeze_at=1).trainable == 61_706
+
+
+def test_adam_on_lenet_worked_by_hand(lenet: Plan) -> None:
+    memory = training_memory(gather(lenet, batch_size=1), Optimizer.read("adam"))
+    weights = 61_706 * 4
+    # images, two convolutions (tanh keeps its output, the pool its input, and so the same), their
+    # pools, which the next layer keeps, and three vectors of which the last is kept by nothing
+    kept = 32 * 32 + 6 * 28 * 28 + 6 * 14 * 14 + 16 * 10 * 10 + 16 * 5 * 5 + 120 + 84
+    assert (memory.weights, memory.gradients) == (weights, weights)
+    assert (memory.optimizer_state, memory.activations) == (2 * weights, 4 * kept)
+    assert memory.total == 4 * weights + 4 * kept
+
+
+def test_an_optimizer_that_does_not_say_what_it_keeps_is_tried_out(
+    lenet: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary, adam = gather(lenet, batch_size=1), Optimizer.read("adam")
+    told = training_memory(summary, adam)
+    monkeypatch.setattr(type(adam), "numbers_kept", lambda _: None)
+    assert training_memory(summary, adam) == told
+
+
+def test_the_cpu_has_the_memory_that_the_system_names() -> None:
+    found = device_memory("cpu")
+    assert found is not None
+    assert found[0] == "the CPU"
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        total = int(meminfo.read_text().split("MemTotal:")[1].split()[0]) * 1024
+        assert found[1] == pytest.approx(total, rel=0.01)
+
+
+def test_a_device_that_is_not_there_has_no_memory() -> None:
+    assert device_memory("cuda:99") is None
+
+
+HEAVY = ("torch._dynamo", "torch.utils.flop_counter", "sympy", "torchvision", "sklearn")
+
+
+def test_a_summary_of_a_known_network_loads_nothing_heavy(tmp_path: Path) -> None:
+    """torch._dynamo alone takes a second and 160 MB; the first run of many a module loads it."""
+    program = (
+        "import sys\nfrom cnnctl.cli import main\nsys.argv = ['cnnctl', 'summary', 'vgg16']\n"
+        "try:\n    main()\nfinally:\n"
+        f"    print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r})\n{program}"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr.strip() == "[]"
+    assert "138,357,544" in done.stdout
