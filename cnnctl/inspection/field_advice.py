@@ -26,9 +26,8 @@ def advice_on_field(summary: Summary) -> str | None:
         return None
     unit = "pixels" if len(sides) > 1 else "values"
     return (
-        f"the last convolution, {last.name}, sees {_by(last.field.size)} of {_by(sides)} {unit}: "
-        "use one more pooling or convolution, or a larger stride, if what is farther apart belongs "
-        "together"
+        f"the last convolution, {last.name}, sees {_by(last.field.size)} of {_by(sides)} {unit}; "
+        "pooling, strides or more layers widen that"
     )
 
 

@@ -139,7 +139,7 @@ class _Gathering:
             if stage.ways[index].output[1:] == stage.output[1:]
             and not any(block.feeds(index, n) for n in range(index + 1, len(behind)))
         ]
-        found = widest(ends)
+        found = field if block.is_aside else widest(ends)
         return [_of_block(stage, rows, found, depth), *rows], found
 
 

@@ -25,13 +25,13 @@ _FLOPS = 4
 """What the counter takes a multiply-add of two samples for: two multiplications, two additions."""
 _WITHOUT_PRODUCTS = (
     "_adaptive", "_log_softmax", "_native_batch_norm", "_prelu", "_safe_softmax", "_softmax",
-    "_to_copy", "_unsafe_index", "_unsafe_view", "_upsample", "adaptive", "amax", "amin", "any", "arange", "argmax",
-    "as_strided", "avg_pool", "bernoulli", "cat", "channel_shuffle", "clone", "constant_pad", "copy", "detach",
-    "embedding", "empty", "fill", "flip", "full", "gather", "hardswish", "index",
-    "linalg_vector_norm", "log_sigmoid", "max", "mean", "min", "native_", "new_", "ones", "pixel_",
-    "reflection_pad", "repeat", "replication_pad", "roll", "scalar_tensor", "select_scatter",
-    "slice_scatter", "sort", "split_with_sizes", "stack", "std", "sum", "topk", "unsafe_split", "upsample", "var",
-    "zero",
+    "_to_copy", "_unsafe_index", "_unsafe_view", "_upsample", "adaptive", "amax", "amin", "any",
+    "arange", "argmax", "as_strided", "avg_pool", "bernoulli", "cat", "channel_shuffle", "clone",
+    "constant_pad", "copy", "detach", "embedding", "empty", "fill", "flip", "full", "gather",
+    "hardswish", "index", "linalg_vector_norm", "log_sigmoid", "max", "mean", "min", "native_",
+    "new_", "ones", "pixel_", "reflection_pad", "repeat", "replication_pad", "roll",
+    "scalar_tensor", "select_scatter", "slice_scatter", "sort", "split_with_sizes", "stack",
+    "std", "sum", "topk", "unsafe_split", "upsample", "var", "zero",
 )  # fmt: skip
 """How operators begin that torch has no formula for, since they have nothing to be counted."""
 

@@ -2,80 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from cnnctl.inspection.columns import Column, bytes_of, choose
 from cnnctl.inspection.facts import Row, Summary
+from cnnctl.inspection.field_advice import advice_on_field
+from cnnctl.inspection.memory import TrainingMemory
 
-_NONE = "-"
-
-
-class Column(NamedTuple):
-    """A heading, in one or two lines, and what stands below it."""
-
-    heading: str
-    cell: Callable[[Row], str]
-    is_number: bool = True
-
-
-def _layer(row: Row) -> str:
-    """The name, indented as deep as it lies, and the kind where the name does not tell it."""
-    name = row.name.removeprefix(f"{row.block}.")
-    kind = "" if name.rpartition(".")[2].rstrip("0123456789") == row.kind else f" ({row.kind})"
-    return "  " * row.depth + name + kind
-
-
-def _sides(sides: tuple[float, ...]) -> str:
-    """`5`, or `5x3` where the sides differ."""
-    return "x".join(f"{side:g}" for side in (sides if len(set(sides)) > 1 else sides[:1]))
-
-
-def _count(number: int | None) -> str:
-    return f"{number:,}" if number else _NONE
-
-
-def _memory(size: int) -> str:
-    return decimal(size).replace("bytes", "B") if size else _NONE
-
-
-# the memory of weights, four bytes a parameter, is in the totals only: so VGG fits 80 columns
-_COLUMNS = (
-    Column("layer", _layer, is_number=False),
-    Column("output", lambda row: "x".join(map(str, row.output))),
-    Column("parameters", lambda row: _count(row.parameters)),
-    Column("trainable", lambda row: _count(row.trainable)),
-    Column("multiply-\nadds", lambda row: _count(row.multiply_adds)),
-    Column("field", lambda row: _sides(row.field.size) if row.field else _NONE),
-    Column("stride", lambda row: _sides(row.field.stride) if row.field else _NONE),
-    Column("activation\nmemory", lambda row: _memory(row.activation_bytes)),
-)
-
-
-def _columns(summary: Summary) -> list[Column]:
-    is_frozen = summary.trainable < summary.parameters
-    return [column for column in _COLUMNS if column.heading != "trainable" or is_frozen]
-
-
-def totals(summary: Summary) -> list[str]:
-    """The sums, in words."""
-    trainable = "all" if summary.trainable == summary.parameters else f"{summary.trainable:,}"
-    weights, activations = decimal(summary.weight_bytes), decimal(summary.activation_bytes)
-    return [
-        f"{summary.parameters:,} parameters, {trainable} trainable",
-        f"{summary.multiply_adds:,} multiply-adds for one sample",
-        f"memory: {weights} for weights, {activations} for activations "
-        f"at batch size {summary.batch_size:,}",
-    ]
-
-
+FORMAT = 1
+"""Of the JSON; it changes where a key goes away or comes to mean something else."""
 MOST_ROWS = 60
 """Rows, above which blocks are folded unless a depth is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A summary, and what training it takes of what there is."""
+
+    summary: Summary
+    memory: TrainingMemory | None = None
+    device: tuple[str, int] | None = None
+    """The device's name and the bytes of memory that it has, where known."""
+
+
+def totals(report: Report) -> list[str]:
+    """The sums, in words."""
+    summary = report.summary
+    trainable = "all" if summary.trainable == summary.parameters else f"{summary.trainable:,}"
+    without = [row.name for row in summary.layers if not row.is_counted]
+    rest = f", not counting what is in {', '.join(without)}" if without else ""
+    lines = [
+        f"{summary.parameters:,} parameters, {trainable} trainable",
+        f"{summary.multiply_adds:,} multiply-adds for one sample{rest}",
+    ]
+    lines += _memory_lines(report)
+    advice = advice_on_field(summary)
+    return [*lines, f"note: {advice}"] if advice else lines
+
+
+def _memory_lines(report: Report) -> list[str]:
+    memory, size = report.memory, report.summary.batch_size
+    if memory is None:
+        return [f"{bytes_of(report.summary.weight_bytes)} for weights"]
+    there = f" of {bytes_of(report.device[1])} that {report.device[0]} has" if report.device else ""
+    parts = {
+        "weights": memory.weights,
+        "gradients": memory.gradients,
+        "optimizer": memory.optimizer_state,
+        "activations": memory.activations,
+    }
+    return [
+        f"training at batch size {size:,}: {bytes_of(memory.total)}{there}",
+        f"  {', '.join(f'{name} {bytes_of(part)}' for name, part in parts.items())}",
+    ]
 
 
 def shown(summary: Summary, depth: int | None) -> list[Row]:
@@ -89,46 +75,71 @@ def shown(summary: Summary, depth: int | None) -> list[Row]:
     return [row for row in summary.rows if row.depth < level]
 
 
-def render(summary: Summary, *, depth: int | None = None) -> RenderableType:
-    """A table with a row for every layer and block down to a depth, and the totals below it."""
+def empty_table(columns: Sequence[Column]) -> Table:
+    """A table in our style, with these headings."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    columns = _columns(summary)
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.is_number else "left"
         # where room is short, names are folded and numbers stay whole
         table.add_column(column.heading, justify=justify, no_wrap=column.is_number, overflow="fold")
-    for row in shown(summary, depth):
-        table.add_row(*(column.cell(row) for column in columns))
-    return Group(table, Text(), *map(Text, totals(summary)))
+    return table
 
 
-def to_markdown(summary: Summary, *, depth: int | None = None) -> str:
+def render(report: Report, *, depth: int | None = None, columns: str = "") -> RenderableType:
+    """A table with a row for every layer and block down to a depth, and the totals below it.
+
+    Raises:
+        FaultError: there is no such column.
+    """
+    chosen = choose(columns, report.summary)
+    table = empty_table(chosen)
+    for row in shown(report.summary, depth):
+        table.add_row(*(column.cell(row, report.summary) for column in chosen))
+    return Group(table, Text(), *map(Text, totals(report)))
+
+
+def to_markdown(report: Report, *, depth: int | None = None, columns: str = "") -> str:
     """The same as a table of GitHub's Markdown, and the totals as a list."""
-    columns = _columns(summary)
+    chosen = choose(columns, report.summary)
+    rows = [
+        [column.cell(row, report.summary) for column in chosen]
+        for row in shown(report.summary, depth)
+    ]
+    table = markdown_table(chosen, rows)
+    return "\n".join([table, "", *(f"- {total.strip()}" for total in totals(report))])
+
+
+def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    """A table of GitHub's Markdown."""
     lines = [
         [_one_line(column.heading) for column in columns],
         ["--:" if column.is_number else ":--" for column in columns],
-        *([column.cell(row) for column in columns] for row in shown(summary, depth)),
+        *rows,
     ]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n".join([table, "", *(f"- {total}" for total in totals(summary))])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _one_line(heading: str) -> str:
     return heading.replace("-\n", "-").replace("\n", " ")
 
 
-def to_json(summary: Summary) -> dict[str, Any]:
-    """The same as plain data; memory in bytes."""
+def to_json(report: Report) -> dict[str, Any]:
+    """The same as plain data; docs/summary-json.md says what each key means."""
+    summary, memory, device = report.summary, report.memory, report.device
     return {
+        "format": FORMAT,
         "input": list(summary.input),
         "batch_size": summary.batch_size,
         "layers": [_row_to_json(row) for row in summary.rows],
         "parameters": summary.parameters,
         "trainable": summary.trainable,
         "multiply_adds": summary.multiply_adds,
+        "is_counted": summary.is_counted,
         "weight_bytes": summary.weight_bytes,
         "activation_bytes": summary.activation_bytes,
+        "training_memory": {**asdict(memory), "total": memory.total} if memory else None,
+        "device_memory": {"device": device[0], "bytes": device[1]} if device else None,
+        "note": advice_on_field(summary),
     }
 
 
@@ -136,14 +147,20 @@ def _row_to_json(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
         "kind": row.kind,
+        "block": row.block or None,
         "depth": row.depth,
         "is_block": row.is_block,
+        "kernel": list(row.kernel) if row.kernel else None,
+        "input": list(row.input),
         "output": list(row.output),
         "parameters": row.parameters,
         "trainable": row.trainable,
         "multiply_adds": row.multiply_adds,
+        "is_counted": row.is_counted,
         "receptive_field": list(row.field.size) if row.field else None,
         "stride": list(row.field.stride) if row.field else None,
         "weight_bytes": row.weight_bytes,
         "activation_bytes": row.activation_bytes,
+        "init": row.starts or None,
+        "dtype": row.dtype,
     }

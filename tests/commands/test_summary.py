@@ -62,3 +62,61 @@ def test_a_checkpoint_takes_no_overrides(digits_run: Path) -> None:
     done = invoke("summary", digits_run, "train.epochs=3")
     assert done.exit_code == 2
     assert "overrides go with a YAML file" in done.stderr
+
+
+def test_columns_may_be_chosen(tiny: Path) -> None:
+    lines = summary(tiny, "--columns", "kernel,share,init").splitlines()
+    assert lines[1].split() == ["layer", "kernel", "parameters", "init"]
+    assert "86.0%" in next(line for line in lines if line.startswith("linear1"))  # 1040 of 1210
+
+
+def test_two_networks_stand_side_by_side(tiny: Path, digits_run: Path) -> None:
+    text = summary("resnet18", "--compare", "resnet34", "--depth", "1")
+    assert "11,689,512" in text
+    assert "21,797,672" in text
+    assert any(line.startswith("~") and "repeat4" in line for line in text.splitlines())
+    data = facts(tiny, "model.layers.1.linear=32", "--compare", digits_run)
+    assert data["left"]["parameters"] == 64 * 32 + 32 + 32 * 10 + 10
+    assert data["right"]["parameters"] == 1210
+    assert [layer["sign"] for layer in data["layers"]] == ["", "~", "~", "~"]
+    assert "| ratio |" in summary(tiny, "--compare", tiny, "--markdown")
+
+
+def test_training_memory_is_told_beside_what_there_is(tiny: Path) -> None:
+    text = summary(tiny, "--batch-size", "1", "optimizer.name=adam", "optimizer.lr=0.001")
+    assert "training at batch size 1: " in text
+    # 1,210 weights of four bytes; Adam keeps two numbers for each
+    assert "weights 4.8 kB, gradients 4.8 kB, optimizer 9.7 kB" in text
+    memory = facts(tiny)["training_memory"]
+    assert memory["total"] == sum(memory[k] for k in memory if k != "total")
+
+
+def test_frozen_layers_do_not_train(tiny: Path) -> None:
+    data = facts(tiny, "model.freeze=[linear1]")
+    assert (data["parameters"], data["trainable"]) == (1210, 170)
+    assert data["training_memory"]["gradients"] == 170 * 4
+    assert "trainable" in summary(tiny, "model.freeze=[linear1]")
+
+
+def test_a_drawing_is_written_beside_the_table(tiny: Path, tmp_path: Path) -> None:
+    assert "1,210" in summary(tiny, "--graph", tmp_path / "net.mmd")
+    assert (tmp_path / "net.mmd").read_text(encoding="utf-8").startswith("flowchart")
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--columns", "kernl"], "no column is named kernl"),
+        (["--columns", "kernel", "--json"], "--json has all columns"),
+        (["--columns", "kernel", "--compare", "lenet5"], "--compare has columns of its own"),
+        (["--json", "--markdown"], "--json and --markdown are two forms"),
+        (["--style", "torchsummary", "--json"], "torchsummary prints its own text only"),
+        (["--graph", "net.txt"], "net.txt names no kind of drawing"),
+        (["--compare", "lenet6"], "no network of the zoo is named lenet6"),
+    ],
+)
+def test_what_does_not_go_together_is_told(options: list[str], fault: str, tiny: Path) -> None:
+    done = invoke("summary", tiny, *options)
+    assert done.exit_code == 2
+    assert fault in done.stderr
+    assert not done.stdout

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cnnctl.experiment import Loaded, complete
-from cnnctl.inspection import gather, to_json
+from cnnctl.inspection import Report, gather, to_json
 from cnnctl.inspection.tables import MOST_ROWS, shown
 from cnnctl.model import network, zoo
 
@@ -87,6 +87,6 @@ def test_blocks_fold_at_a_depth_and_where_a_page_is_full() -> None:
 
 def test_json_holds_every_row_whatever_is_folded() -> None:
     summary = gather(published("resnet50").plan, batch_size=1)
-    data = json.loads(json.dumps(to_json(summary)))
+    data = json.loads(json.dumps(to_json(Report(summary))))
     assert len(data["layers"]) == len(summary.rows)
     assert {"basic", "is_block"} & set(data["layers"][0]) == {"is_block"}

@@ -1,14 +1,22 @@
 """The drawing of a network."""
 
+from __future__ import annotations
+
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cnnctl.errors import FaultError
 from cnnctl.experiment import complete
+from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
 from cnnctl.inspection.graph import draw, to_mermaid
 from cnnctl.model import zoo
 from cnnctl.model.network import Plan
+
+needs_graphviz = pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -16,34 +24,115 @@ def resnet() -> Plan:
     return complete(zoo.experiment_of("resnet20"), "resnet20").plan
 
 
+def every(items: list[Box | Frame], kind: type[Box | Frame]) -> Iterator[Box | Frame]:
+    for item in items:
+        if isinstance(item, kind):
+            yield item
+        if isinstance(item, Frame):
+            yield from every(item.items, kind)
+
+
 def test_every_layer_is_a_box_and_every_block_a_frame(resnet: Plan) -> None:
-    text = to_mermaid(resnet)
-    assert text.startswith("flowchart TD\n")
-    assert text.count("<br>") == sum(1 for _ in resnet.leaves())
-    assert text.count("subgraph ") == text.count("    end\n")
+    drawing = drawing_of(resnet)
+    boxes = [box.identity for box in every(drawing.items, Box)]
+    assert len(boxes) == len(set(boxes)) == 1 + sum(1 for _ in resnet.leaves())
+    assert sum(1 for _ in every(drawing.items, Frame)) == 12  # nine blocks, and three repeats
+    assert {end for arrow in drawing.arrows for end in arrow} == set(boxes)
 
 
 def test_a_residual_has_two_ways_to_its_activation(resnet: Plan) -> None:
-    lines = to_mermaid(resnet).splitlines()
-    body, around = "n_basic1_batch_norm2", "n_basic1_shortcut_pad_channels1"
-    for source in (body, around):
-        assert f"    {source} --> n_basic1_activation_relu1" in lines
+    arrows = drawing_of(resnet).arrows
+    for source in ("n_basic1__batch_norm2", "n_basic1__shortcut__pad_channels1"):
+        assert (source, "n_basic1__activation__relu1") in arrows
 
 
 def test_an_identity_is_an_arrow_from_before_the_block(resnet: Plan) -> None:
-    lines = to_mermaid(resnet).splitlines()
-    assert "    n_relu1 --> n_repeat1_1_basic1_activation_relu1" in lines
-
-
-def test_it_is_written_to_a_file_of_its_kind(resnet: Plan, tmp_path: Path) -> None:
-    draw(resnet, tmp_path / "größe.mmd")
-    assert (tmp_path / "größe.mmd").read_text(encoding="utf-8") == to_mermaid(resnet)
-    with pytest.raises(FaultError, match=r"name a \.mmd file"):
-        draw(resnet, tmp_path / "net.png")
+    assert ("n_relu1", "n_repeat1__1__basic1__activation__relu1") in drawing_of(resnet).arrows
 
 
 def test_a_dense_step_gets_an_arrow_from_all_before_it() -> None:
     plan = complete(zoo.experiment_of("densenet_bc"), "dense", ["model.depth=16"]).plan
-    lines = to_mermaid(plan).splitlines()
-    for source in ("conv1", "dense1_1_dense_layer1_conv2", "dense1_2_dense_layer1_conv2"):
-        assert f"    n_{source} --> n_transition1_batch_norm1" in lines
+    arrows = drawing_of(plan).arrows
+    for source in ("conv1", "dense1__1__dense_layer1__conv2", "dense1__2__dense_layer1__conv2"):
+        assert (f"n_{source}", "n_transition1__batch_norm1") in arrows
+
+
+def test_an_auxiliary_classifier_is_a_way_that_ends() -> None:
+    plan = complete(zoo.experiment_of("googlenet"), "g", ["model.auxiliary=true"]).plan
+    arrows = drawing_of(plan, depth=1).arrows
+    assert ("n_inception3", "n_aux1") in arrows
+    assert ("n_inception3", "n_inception4") in arrows
+    assert not [target for source, target in arrows if source == "n_aux1"]
+    inside = [a for a in drawing_of(plan).arrows if a[0].startswith("n_aux1__")]
+    assert all(target.startswith("n_aux1__") for _, target in inside)
+
+
+def test_blocks_are_folded_below_a_depth(resnet: Plan) -> None:
+    drawing = drawing_of(resnet, depth=1)
+    assert not list(every(drawing.items, Frame))
+    titles = [box.title for box in every(drawing.items, Box) if isinstance(box, Box)]
+    assert titles[:6] == ["input", "conv1", "batch_norm1", "relu1", "repeat1", "basic1"]
+    pairs = [("n_relu1", "n_repeat1"), ("n_repeat1", "n_basic1")]
+    assert set(pairs) <= set(drawing.arrows)
+
+
+def test_mermaid_has_a_line_for_each(resnet: Plan) -> None:
+    drawing = drawing_of(resnet)
+    text = to_mermaid(drawing)
+    assert text.startswith('flowchart TD\n    n_input(["input 3x32x32"])\n')
+    assert text.count("<br>") == sum(1 for _ in resnet.leaves())
+    assert text.count("subgraph ") == text.count("    end\n") == 12
+    assert text.count(" --> ") == len(drawing.arrows)
+
+
+@pytest.mark.parametrize("suffix", [".mmd", ".dot", ".gv"])
+def test_texts_need_no_graphviz(
+    suffix: str, resnet: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    draw(resnet, tmp_path / f"größe{suffix}")
+    text = (tmp_path / f"größe{suffix}").read_text(encoding="utf-8")
+    assert "16x32x32" in text
+    assert ("digraph" in text) == (suffix != ".mmd")
+
+
+def test_a_picture_without_graphviz_is_told_what_to_install(
+    resnet: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FaultError, match="Graphviz, the program that draws, is not installed"):
+        draw(resnet, tmp_path / "net.svg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_package_the_extra_is_named(
+    resnet: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "graphviz", None)
+    with pytest.raises(FaultError, match=r"pip install 'cnnctl\[graph\]'"):
+        draw(resnet, tmp_path / "net.svg")
+    draw(resnet, tmp_path / "net.mmd")
+
+
+def test_a_suffix_that_is_no_drawing_is_told(resnet: Plan, tmp_path: Path) -> None:
+    with pytest.raises(FaultError, match=r"name a file that ends in \.svg"):
+        draw(resnet, tmp_path / "net.txt")
+
+
+@needs_graphviz
+def test_graphviz_draws_every_box_frame_and_arrow(resnet: Plan, tmp_path: Path) -> None:
+    drawing: Drawing = drawing_of(resnet)
+    draw(resnet, tmp_path / "net.svg")
+    groups = [g.get("class") for g in ET.parse(tmp_path / "net.svg").iter() if g.tag.endswith("}g")]
+    assert groups.count("node") == sum(1 for _ in every(drawing.items, Box))
+    assert groups.count("cluster") == 12
+    assert groups.count("edge") == len(drawing.arrows)
+
+
+@needs_graphviz
+@pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
+def test_other_pictures_are_what_they_are_called(
+    suffix: str, magic: bytes, resnet: Plan, tmp_path: Path
+) -> None:
+    draw(resnet, tmp_path / f"net{suffix}", depth=1)
+    assert (tmp_path / f"net{suffix}").read_bytes().startswith(magic)

@@ -144,7 +144,7 @@ def test_a_last_convolution_that_sees_too_little_is_told(architecture: Architect
     plan = architecture(*layers, "flatten", {"linear": 2}, input=(3, 64, 48))
     advice = advice_on_field(gather(plan, batch_size=1))
     assert advice is not None
-    assert advice.startswith("the last convolution, conv2, sees 9x9 of 64x48 pixels: use one more ")
+    assert advice.startswith("the last convolution, conv2, sees 9x9 of 64x48 pixels; pooling, ")
 
 
 @pytest.mark.parametrize("side", [8, 9])

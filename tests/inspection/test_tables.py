@@ -1,15 +1,19 @@
 import json
+import re
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
 from torch import nn
 
-from cnnctl.inspection import gather, render, to_json, to_markdown
+from cnnctl.inspection import Report, TrainingMemory, gather, render, to_json, to_markdown
+from cnnctl.inspection.tables import totals
 from cnnctl.model.network import Plan
 
 Architecture = Callable[..., Plan]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "summary-json.md"
 
 
 def printed(renderable: RenderableType) -> str:
@@ -34,28 +38,28 @@ def total(text: str, word: str) -> int:
 
 @pytest.mark.parametrize("word", ["parameters", "multiply-adds"])
 def test_the_printed_column_adds_up_to_the_printed_total(lenet: Plan, word: str) -> None:
-    text = to_markdown(gather(lenet, batch_size=64))
+    text = to_markdown(Report(gather(lenet, batch_size=64)))
     assert sum(column(text, word)) == total(text, word) > 0
 
 
 def test_the_table_has_the_numbers_of_the_markdown(lenet: Plan) -> None:
     summary = gather(lenet, batch_size=64)
-    lines = printed(render(summary)).splitlines()
+    lines = printed(render(Report(summary))).splitlines()
     rows = [line.split() for line in lines if line.startswith(("conv", "linear", "tanh"))]
-    markdown = [line.strip("| ").split(" | ") for line in to_markdown(summary).splitlines()]
+    markdown = [line.strip("| ").split(" | ") for line in to_markdown(Report(summary)).splitlines()]
     wanted = [
         " ".join(row).split() for row in markdown if row[0].startswith(("conv", "lin", "tan"))
     ]
     assert rows == wanted
-    assert lines[-3:] == [
+    assert lines[-5:-2] == [
         "61,706 parameters, all trainable",
         "416,520 multiply-adds for one sample",
-        "memory: 246.8 kB for weights, 3.7 MB for activations at batch size 64",
+        "246.8 kB for weights",
     ]
 
 
 def test_lenet_fits_80_columns_and_its_numbers_stand_flush_right(lenet: Plan) -> None:
-    lines = printed(render(gather(lenet, batch_size=64))).splitlines()
+    lines = printed(render(Report(gather(lenet, batch_size=64)))).splitlines()
     assert max(map(len, lines)) <= 80
     assert not any("…" in line for line in lines)
     ends = [line.index(n) + len(n) for line, n in zip(lines[3:], ["156", "-"], strict=False)]
@@ -64,7 +68,7 @@ def test_lenet_fits_80_columns_and_its_numbers_stand_flush_right(lenet: Plan) ->
 
 def test_a_name_that_hides_its_kind_shows_both(architecture: Architecture) -> None:
     plan = architecture({"linear": {"out_features": 3, "name": "stem"}}, input=(2,))
-    assert "stem (linear)" in printed(render(gather(plan, batch_size=1)))
+    assert "stem (linear)" in printed(render(Report(gather(plan, batch_size=1))))
 
 
 def test_frozen_parameters_get_a_column(
@@ -72,35 +76,66 @@ def test_frozen_parameters_get_a_column(
 ) -> None:
     plan = architecture({"linear": 3}, input=(8,))
     frozen = nn.Linear(8, 3, device="meta").requires_grad_(False)
-    assert "| trainable |" not in to_markdown(gather(plan, batch_size=1))
+    assert "| trainable |" not in to_markdown(Report(gather(plan, batch_size=1)))
     monkeypatch.setattr(type(plan.stages[0].layer), "build", lambda *_: frozen)
-    text = to_markdown(gather(plan, batch_size=1))
+    text = to_markdown(Report(gather(plan, batch_size=1)))
     assert column(text, "trainable") == [0]
     assert "27 parameters, 0 trainable" in text
 
 
 def test_sides_that_differ_are_both_shown(architecture: Architecture) -> None:
     plan = architecture({"conv": {"out_channels": 1, "kernel_size": [5, 3]}}, input=(1, 9, 9))
-    assert "| 5x3 | 1 |" in to_markdown(gather(plan, batch_size=1))
+    assert "| 5x3 | 1 |" in to_markdown(Report(gather(plan, batch_size=1)))
 
 
 def test_json_holds_every_fact_as_plain_data(lenet: Plan) -> None:
-    data = to_json(gather(lenet, batch_size=64))
+    data = to_json(Report(gather(lenet, batch_size=64)))
     assert json.loads(json.dumps(data)) == data
     assert data["input"] == [1, 32, 32]
     assert data["parameters"] == 61_706
     assert data["layers"][2] == {
         "name": "avg_pool1",
         "kind": "avg_pool",
+        "block": None,
         "depth": 0,
         "is_block": False,
+        "kernel": [2, 2],
+        "input": [6, 28, 28],
         "output": [6, 14, 14],
         "parameters": 0,
         "trainable": 0,
         "multiply_adds": None,
+        "is_counted": True,
         "receptive_field": [6, 6],
         "stride": [2, 2],
         "weight_bytes": 0,
         "activation_bytes": 64 * 6 * 14 * 14 * 4,
+        "init": None,
+        "dtype": "float32",
     }
     assert data["layers"][-1]["receptive_field"] is None
+
+
+def test_training_memory_stands_beside_what_the_device_has(lenet: Plan) -> None:
+    memory = TrainingMemory(weights=1000, gradients=2000, optimizer_state=3000, activations=4000)
+    report = Report(gather(lenet, batch_size=64), memory, ("the CPU", 16_000_000))
+    assert totals(report)[2:4] == [
+        "training at batch size 64: 10.0 kB of 16.0 MB that the CPU has",
+        "  weights 1.0 kB, gradients 2.0 kB, optimizer 3.0 kB, activations 4.0 kB",
+    ]
+    data = to_json(report)
+    assert data["training_memory"]["total"] == 10_000
+    assert data["device_memory"] == {"device": "the CPU", "bytes": 16_000_000}
+
+
+def test_a_small_field_is_noted(lenet: Plan) -> None:
+    note = "the last convolution, conv2, sees 14x14 of 32x32 pixels"
+    assert note in totals(Report(gather(lenet, batch_size=1)))[-1]
+
+
+def test_the_document_names_every_key_and_no_other(lenet: Plan) -> None:
+    memory = TrainingMemory(1, 1, 1, 1)
+    data = to_json(Report(gather(lenet, batch_size=1), memory, ("the CPU", 1)))
+    documented = re.findall(r"^\| `(\w+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    keys = [*data, *data["layers"][0], *data["training_memory"]]
+    assert documented == keys

@@ -1,0 +1,108 @@
+"""The columns that a summary can have; a new one is an entry in COLUMNS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.filesize import decimal
+
+from cnnctl.errors import config_fault, nearest
+from cnnctl.inspection.facts import Row, Summary
+
+NONE = "-"
+
+
+class Column(NamedTuple):
+    """A heading, in one or two lines, and what stands below it."""
+
+    heading: str
+    cell: Callable[[Row, Summary], str]
+    is_number: bool = True
+
+
+def times(sides: Sequence[float]) -> str:
+    """A shape: `16x5x5`."""
+    return "x".join(f"{side:g}" for side in sides)
+
+
+def alike(sides: Sequence[float] | None) -> str:
+    """Sides: `5`, or `5x3` where they differ."""
+    if not sides:
+        return NONE
+    return times(sides if len(set(sides)) > 1 else sides[:1])
+
+
+def count(number: int | None) -> str:
+    """A number with its thousands apart; a dash for none."""
+    return f"{number:,}" if number else NONE
+
+
+def memory(size: int) -> str:
+    """Bytes in the unit that fits; a dash for none."""
+    return bytes_of(size) if size else NONE
+
+
+def bytes_of(size: int) -> str:
+    """Bytes in the unit that fits."""
+    return decimal(size).replace("bytes", "B").replace("1 byte", "1 B")
+
+
+def layer_name(row: Row, summary: Summary) -> str:
+    """The name, indented as deep as it lies, and the kind where the name does not tell it."""
+    name = row.name.removeprefix(f"{row.block}.")
+    kind = "" if name.rpartition(".")[2].rstrip("0123456789") == row.kind else f" ({row.kind})"
+    return "  " * row.depth + name + kind
+
+
+def _multiply_adds(row: Row, summary: Summary) -> str:
+    if row.is_counted:
+        return count(row.multiply_adds)
+    return f"> {row.multiply_adds:,}" if row.multiply_adds else "not counted"
+
+
+def _share(row: Row, summary: Summary) -> str:
+    return f"{row.parameters / summary.parameters:.1%}" if row.parameters else NONE
+
+
+LAYER = Column("layer", layer_name, is_number=False)
+COLUMNS = {
+    "kernel": Column("kernel", lambda row, _: alike(row.kernel)),
+    "input": Column("input", lambda row, _: times(row.input)),
+    "output": Column("output", lambda row, _: times(row.output)),
+    "parameters": Column("parameters", lambda row, _: count(row.parameters)),
+    "trainable": Column("trainable", lambda row, _: count(row.trainable)),
+    "multiply-adds": Column("multiply-\nadds", _multiply_adds),
+    "share": Column("share of\nparameters", _share),
+    "field": Column("field", lambda row, _: alike(row.field.size if row.field else None)),
+    "stride": Column("stride", lambda row, _: alike(row.field.stride if row.field else None)),
+    "memory": Column("activation\nmemory", lambda row, _: memory(row.activation_bytes)),
+    "weights": Column("weight\nmemory", lambda row, _: memory(row.weight_bytes)),
+    "init": Column("init", lambda row, _: row.starts or NONE, is_number=False),
+    "dtype": Column("dtype", lambda row, _: row.dtype, is_number=False),
+}
+"""By the names that `--columns` takes."""
+
+# the memory of weights, four bytes a parameter, is in the totals only: so VGG fits 80 columns
+USUAL = ("output", "parameters", "multiply-adds", "field", "stride", "memory")
+
+
+def choose(wanted: str, summary: Summary) -> list[Column]:
+    """The columns that are asked for, separated by commas; the usual ones where none are.
+
+    Raises:
+        FaultError: a name that is not one, with the nearest.
+    """
+    names = [name.strip() for name in wanted.split(",")] if wanted else list(_usual(summary))
+    if names == ["all"]:
+        names = list(COLUMNS)
+    for name in names:
+        if name not in COLUMNS:
+            cure = nearest(name, list(COLUMNS))
+            raise config_fault(f"no column is named {name or 'nothing'}", cure=cure)
+    return [LAYER, *(COLUMNS[name] for name in names)]
+
+
+def _usual(summary: Summary) -> Sequence[str]:
+    is_frozen = summary.trainable < summary.parameters
+    return ("output", "parameters", "trainable", *USUAL[2:]) if is_frozen else USUAL

@@ -1,0 +1,108 @@
+"""What is drawn of a network: boxes for layers, frames around blocks, and arrows between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cnnctl.model.block import Block, Stage
+from cnnctl.model.network import Plan
+
+INPUT = "n_input"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A layer, or a block that is folded."""
+
+    identity: str
+    title: str
+    detail: str
+    """The shape that comes out."""
+    family: str
+    """What the layer is for: convolution, normalization, activations, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A block, around what is in it."""
+
+    identity: str
+    title: str
+    items: list[Box | Frame]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A network as boxes and arrows; the first box is the input."""
+
+    items: list[Box | Frame]
+    arrows: list[tuple[str, str]] = field(default_factory=list)
+
+
+def drawing_of(plan: Plan, *, depth: int | None = None) -> Drawing:
+    """The network with its blocks open down to a depth, from 1; all of them where none is given."""
+    first = Box(INPUT, "input", _times(plan.input), "input")
+    pencil = _Pencil(depth)
+    items, _ = pencil.chain(plan.stages, [INPUT], 1)
+    return Drawing([first, *items], pencil.arrows)
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+class _Pencil:
+    """Walks the tree of stages; keeps the arrows."""
+
+    def __init__(self, depth: int | None) -> None:
+        self.depth = depth
+        self.arrows: list[tuple[str, str]] = []
+
+    def chain(
+        self, stages: Sequence[Stage], sources: list[str], level: int
+    ) -> tuple[list[Box | Frame], list[str]]:
+        """Stages one after the other, and what the arrows behind them start from."""
+        items: list[Box | Frame] = []
+        for stage in stages:
+            item, sources = self.stage(stage, sources, level)
+            items.append(item)
+        return items, sources
+
+    def stage(self, stage: Stage, sources: list[str], level: int) -> tuple[Box | Frame, list[str]]:
+        """A layer as a box and a block as a frame, or folded to a box."""
+        identity = "n_" + stage.name.replace(".", "__")
+        is_open = self.depth is None or level < self.depth
+        if isinstance(stage.layer, Block) and is_open:
+            items, ends = self.ways(stage, stage.layer, sources, level + 1)
+            return Frame(identity, stage.short_name, items), ends
+        self.arrows += [(source, identity) for source in dict.fromkeys(sources)]
+        family = type(stage.layer).__module__.rpartition(".")[2]
+        box = Box(identity, stage.short_name, _times(stage.output), family)
+        is_aside = isinstance(stage.layer, Block) and stage.layer.is_aside
+        return box, sources if is_aside else [identity]
+
+    def ways(
+        self, stage: Stage, block: Block, sources: list[str], level: int
+    ) -> tuple[list[Box | Frame], list[str]]:
+        """What is in a block, and what the arrows behind it start from."""
+        items: list[Box | Frame] = []
+        ends: list[list[str]] = []
+        for index, way in enumerate(stage.ways):
+            feeding = [end for n in _feeding(block, index) for end in ends[n]]
+            start = [*sources, *feeding] if block.keeps_all else feeding or sources
+            inside, end = self.chain(way.stages, start, level)
+            items += inside
+            ends.append(end)
+        if block.is_aside:
+            return items, sources
+        if block.keeps_all:
+            return items, [*sources, *(end for way in ends for end in way)]
+        last = range(len(ends))
+        open_ends = (n for n in last if not any(n in _feeding(block, m) for m in last))
+        return items, [end for n in open_ends for end in ends[n]]
+
+
+def _feeding(block: Block, index: int) -> Iterator[int]:
+    """The ways whose output a way gets."""
+    return (n for n in range(index) if block.feeds(n, index))
