@@ -61,9 +61,9 @@ def describe_kind(kind: type[Choice]) -> Facts:
 
 def _own_first(kind: type[Choice]) -> list[tuple[str, FieldInfo]]:
     """A kind's own options as they were declared, then those that others have too."""
-    own = [name for name in kind.__annotations__ if name in kind.model_fields]
-    order = dict.fromkeys([*own, *kind.model_fields])
-    return [(name, kind.model_fields[name]) for name in order]
+    fields = kind.fields()
+    own = [name for name in kind.__annotations__ if name in fields]
+    return [(name, fields[name]) for name in dict.fromkeys([*own, *fields])]
 
 
 def describe_option(name: str, info: FieldInfo) -> Facts:

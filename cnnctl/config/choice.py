@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
+from cnnctl.config.helps import field_helps
 from cnnctl.config.wording import show
 from cnnctl.errors import nearest
 
@@ -37,10 +38,25 @@ class Spec(BaseModel):
         extra="forbid",
         frozen=True,
         strict=True,
-        use_attribute_docstrings=True,
         ser_json_inf_nan="constants",
         defer_build=True,  # a third of the time that all imports take
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Every field with its help, which is the docstring below it."""
+        described = handler(schema)
+        add_helps(handler.resolve_ref_schema(described).get("properties", {}), cls)
+        return described
+
+
+def add_helps(properties: dict[str, Any], kind: type[BaseModel]) -> None:
+    """Give the properties of a JSON schema the help of the fields that they are of."""
+    for name, text in field_helps(kind).items():
+        if name in properties:
+            properties[name]["description"] = text
 
 
 class Choice(Spec):
@@ -96,7 +112,7 @@ class Choice(Spec):
         """A family is a reference, which `config.schema` resolves once all kinds are known."""
         if cls.family and not cls.kind:
             return {"$family": cls.family}
-        return handler(schema)
+        return super().__get_pydantic_json_schema__(schema, handler)
 
     @classmethod
     def read(cls, value: Any) -> Self:
@@ -181,7 +197,10 @@ class Choice(Spec):
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
-        """The options of this kind, by name, in the order they were declared."""
+        """The options of this kind with their help, by name, in the order they were declared."""
+        helps = field_helps(cls)
+        for name, info in cls.model_fields.items():
+            info.description = helps.get(name)
         return dict(cls.model_fields)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import torch
+import numpy as np
 from pydantic import Field
 from torch import nn
 
@@ -189,8 +189,8 @@ class Branches(Block, kind="branches", short="ways"):
             return (sum(shape[0] for shape in shapes), *shapes[0][1:])
         if self.join != "concatenate" and len({len(shape) for shape in shapes}) == 1:
             try:
-                return tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
-            except RuntimeError:
+                return np.broadcast_shapes(*shapes)  # torch's own loads sympy
+            except ValueError:
                 pass  # which is the fault below
         given = ", ".join(f"{way.name} gives {measure(way.output)}" for way in ways)
         message = f"the ways cannot be joined by {self.join}: {given}"

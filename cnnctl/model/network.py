@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from cnnctl.config.choice import Spec
+from cnnctl.config.choice import Spec, add_helps
 from cnnctl.errors import Fault, FaultError, Path, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
 from cnnctl.model.block import Block, Site, Stage, chain, rehearsing, stages_of
@@ -34,9 +34,10 @@ MAX_LAYERS = 10_000
 __all__ = ["Block", "Model", "Plan", "Stage", "build", "outline", "plan"]
 
 
-def _with_short_ways(schema: dict[str, Any]) -> None:
+def _with_short_ways(schema: dict[str, Any], kind: type[BaseModel]) -> None:
     """Add what stands for layers: templates; a network of the zoo or of torchvision."""
     properties = schema.pop("properties")
+    add_helps(properties, kind)
     shared = {name: part for name, part in properties.items() if name != "layers"}
     plain = {"type": "object", "properties": properties, "required": ["layers"]}
     forms = [
