@@ -18,7 +18,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
 EXPECTED = {
     "digit-and-parity", "keras-cnn-cifar10", "lenet", "lenet-mnist", "mlp-mnist", "mlp-spirals",
-    "regression", "resnet-digits", "textbook-3-3-2-2", "textbook-3-4-2",
+    "regression", "resnet-digits", "tdnn-waveform", "textbook-3-3-2-2", "textbook-3-4-2",
 }  # fmt: skip
 
 

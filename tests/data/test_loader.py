@@ -229,3 +229,13 @@ def test_a_prepared_data_set_becomes_batches(kind):
     in_own_units = data.normalize_targets.undo(found) if kind == "diabetes" else found
     torch.testing.assert_close(in_own_units, data.splits.test.targets)
     assert targets.dtype == data.splits.test.targets.dtype
+
+
+def test_signals_come_normalised_by_channel():
+    data = prepare(DataSet.read({"name": "waveform", "validation": 0}), seed=0, root=Path("none"))
+    inputs = torch.cat(
+        [inputs for inputs, _ in training_batches(data, seed=0, device=CPU).epoch(0)]
+    )
+    assert inputs.shape == (1000, 1, 21)
+    assert inputs.mean().item() == pytest.approx(0, abs=1e-5)
+    assert inputs.std(correction=0).item() == pytest.approx(1, abs=1e-5)

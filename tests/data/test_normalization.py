@@ -48,3 +48,11 @@ def test_there_must_be_a_number_for_each_channel():
 def test_a_deviation_that_cannot_divide_is_refused(std):
     with pytest.raises(ValidationError):
         Normalize(mean=[0.0], std=[std])
+
+
+def test_signals_are_measured_by_channel():
+    signals = torch.randn(50, 2, 21) * torch.tensor([[3.0], [0.5]]) + torch.tensor([[7.0], [-1.0]])
+    found = measure(signals)
+    expected = signals.double().permute(1, 0, 2).flatten(1)
+    assert found.mean == pytest.approx(expected.mean(1).tolist())
+    assert found.std == pytest.approx(expected.std(1, correction=0).tolist())

@@ -4,6 +4,16 @@ A new data set is one class in one of these files. torchvision and scikit-learn 
 import, so that only reading does it.
 """
 
-from cnnctl.data.sources import cifar, diabetes, digits, fake, inline, mnist, planar, svhn
+from cnnctl.data.sources import (
+    cifar,
+    diabetes,
+    digits,
+    fake,
+    inline,
+    mnist,
+    planar,
+    svhn,
+    waveform,
+)
 
-__all__ = ["cifar", "diabetes", "digits", "fake", "inline", "mnist", "planar", "svhn"]
+__all__ = ["cifar", "diabetes", "digits", "fake", "inline", "mnist", "planar", "svhn", "waveform"]

@@ -1,0 +1,76 @@
+"""Breiman's waves, held against their definition and against published results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.samples import Samples
+from cnnctl.data.sources.waveform import Waveform
+
+WAVES = np.array(
+    [
+        [0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1, 0],
+        [0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+)
+"""Hastie et al. 2009, equation 12.61."""
+
+
+def load(data: DataSet, split: str = "train") -> Samples:
+    return data.load(split, root=Path("none"))  # type: ignore[arg-type]
+
+
+def test_signals_have_one_channel_and_every_class_is_there() -> None:
+    data = DataSet.read("waveform")
+    samples = load(data)
+    assert data.describe().shape == (1, 21)
+    assert samples.inputs.shape == (1000, 1, 21)
+    assert samples.inputs.dtype == torch.float32
+    assert torch.bincount(samples.targets).tolist() == [334, 333, 333]
+
+
+@pytest.mark.parametrize(("number", "pair"), [(0, (0, 1)), (1, (0, 2)), (2, (1, 2))])
+def test_without_noise_a_signal_is_a_mixture_of_two_waves(
+    number: int, pair: tuple[int, int]
+) -> None:
+    samples = load(Waveform(noise=0, samples=90))
+    signals = samples.inputs[samples.targets == number, 0].double().numpy()
+    one, other = WAVES[list(pair)]
+    shares, rest, _, _ = np.linalg.lstsq(np.stack([one, other]).T, signals.T, rcond=None)
+    assert rest.max() < 1e-9
+    np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-6)
+    assert shares.min() >= -1e-6
+    assert shares.std() > 0.2  # uniform: 0.29
+
+
+def test_means_and_variances_are_those_of_the_definition() -> None:
+    samples = load(Waveform(samples=30_000))
+    for number, (one, other) in enumerate(((0, 1), (0, 2), (1, 2))):
+        signals = samples.inputs[samples.targets == number, 0].double().numpy()
+        np.testing.assert_allclose(signals.mean(axis=0), (WAVES[one] + WAVES[other]) / 2, atol=0.07)
+        # a uniform share has a variance of 1/12
+        variance = 1 + (WAVES[one] - WAVES[other]) ** 2 / 12
+        np.testing.assert_allclose(signals.var(axis=0), variance, rtol=0.1)
+
+
+def test_linear_discriminants_reach_what_is_published() -> None:
+    data = Waveform(samples=300, test_samples=20_000)
+    train, test = load(data), load(data, "test")
+    fitted = LinearDiscriminantAnalysis().fit(train.inputs[:, 0], train.targets)
+    error = 1 - fitted.score(test.inputs[:, 0], test.targets)
+    assert error == pytest.approx(0.191, abs=3 * 0.006)  # table 12.4, with its standard error
+
+
+def test_signals_depend_on_their_own_seed_alone_and_are_drawn_apart() -> None:
+    first, again, other = (load(Waveform(data_seed=seed)).inputs for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    test = load(Waveform(data_seed=3), "test").inputs
+    assert not set(map(tuple, first[:, 0].tolist())) & set(map(tuple, test[:, 0].tolist()))
