@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnctl.commands import AsJson, Overrides, Plugins, command
 from cnnctl.errors import Fault, FaultError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cnnctl.inspection import Report
 
 
 class Style(StrEnum):
@@ -38,13 +43,17 @@ def summary(
         str,
         typer.Option(
             help="Columns of the table, separated by commas: kernel, input, output, parameters, "
-            "trainable, multiply-adds, share, field, stride, memory, weights, init, dtype; or all.",
+            "trainable, multiply-adds, share, share-multiply-adds, field, stride, memory, weights, "
+            "init, dtype; or all.",
             metavar="NAMES",
         ),
     ] = "",
     compare: Annotated[
         Path | None,
-        typer.Option(help="Another SOURCE, to show beside the first.", metavar="OTHER"),
+        typer.Option(
+            help="Another SOURCE, to show beside the first; overrides go to the first only.",
+            metavar="OTHER",
+        ),
     ] = None,
     style: Annotated[Style, typer.Option(help="Our own table, or torchsummary's.")] = Style.TABLE,
     as_json: AsJson = False,
@@ -52,61 +61,91 @@ def summary(
     graph: Annotated[
         Path | None,
         typer.Option(
-            help="Draw the network to a .svg, .pdf, .png, .dot or .mmd file.", metavar="FILE"
+            help="Draw the network to a .svg, .pdf, .png, .dot, .gv or .mmd (Mermaid) file.",
+            metavar="FILE",
         ),
     ] = None,
     plugin: Plugins = None,
 ) -> None:
     """Show every layer's shape, parameters and cost."""
-    import json
-
-    from rich.console import Console
-
     from cnnctl import inspection
     from cnnctl.inspection.report import report_on
     from cnnctl.opening import open_experiment
 
-    _refuse_what_does_not_go_together(style, columns, compare, as_json=as_json, markdown=markdown)
+    own = as_json or markdown or bool(columns or compare or graph or depth)
+    _refuse(own and style is Style.TORCHSUMMARY, "torchsummary prints its own text only", "--style")
+    _refuse(as_json and markdown, "--json and --markdown are two forms", "one of them")
+    _refuse(as_json and bool(columns), "--json has all columns", "--columns")
+    _refuse(as_json and bool(depth) and not graph, "--json has all blocks", "--depth")
+    _refuse(bool(compare and columns), "--compare has columns of its own", "--columns")
+    _refuse(bool(compare and graph), "--graph draws one network", "--compare")
     loaded = open_experiment(source, overrides or (), plugin or ())
     if style is Style.TORCHSUMMARY:
         text = inspection.torchsummary_text(loaded.plan, batch_size=batch_size or -1)
         typer.echo(text, nl=False)
         return
     report = report_on(loaded, batch_size=batch_size)
-    if compare is not None:
-        other = report_on(open_experiment(compare, (), plugin or ()), batch_size=batch_size)
-        names = (source.name or str(source), compare.name or str(compare))
-        if as_json:
-            shown: Any = json.dumps(inspection.comparison_to_json(report, other), indent=1)
-        elif markdown:
-            shown = inspection.comparison_to_markdown(report, other, names=names, depth=depth)
-        else:
-            shown = inspection.render_comparison(report, other, names=names, depth=depth)
-    elif as_json:
-        shown = json.dumps(inspection.to_json(report), indent=1)
-    elif markdown:
-        shown = inspection.to_markdown(report, depth=depth, columns=columns)
-    else:
-        shown = inspection.render(report, depth=depth, columns=columns)
     if graph is not None:
         inspection.draw(loaded.plan, graph, depth=depth)
-    if isinstance(shown, str):
-        typer.echo(shown)
-    else:
-        Console().print(shown)
-
-
-def _refuse_what_does_not_go_together(
-    style: Style, columns: str, compare: Path | None, *, as_json: bool, markdown: bool
-) -> None:
-    if style is Style.TORCHSUMMARY and (as_json or markdown or columns or compare):
-        message, cure = "torchsummary prints its own text only", "leave out --style, or the others"
-    elif columns and as_json:
-        message, cure = "--json has all columns", "leave out --columns"
-    elif columns and compare:
-        message, cure = "--compare has columns of its own", "leave out --columns"
-    elif as_json and markdown:
-        message, cure = "--json and --markdown are two forms", "keep one of them"
-    else:
+    if compare is None:
+        _show(report, depth, columns, as_json=as_json, markdown=markdown)
         return
-    raise FaultError(Fault(message=message, cure=cure))
+    other = report_on(open_experiment(compare, (), plugin or ()), batch_size=batch_size)
+    names = _told_apart(source, compare)
+    _show_both(report, other, names, depth, as_json=as_json, markdown=markdown)
+
+
+def _refuse(is_so: bool, message: str, superfluous: str) -> None:
+    """Options that do not go together are a fault; the cure is to leave one out."""
+    if is_so:
+        raise FaultError(Fault(message=message, cure=f"leave out {superfluous}"))
+
+
+def _told_apart(source: Path, other: Path) -> tuple[str, str]:
+    """What two networks are called: by their files, or by whole paths where those are alike."""
+    names = source.name, other.name
+    return names if len({*names, ""}) == 3 else (str(source), str(other))
+
+
+def _show(
+    report: Report, depth: int | None, columns: str, *, as_json: bool, markdown: bool
+) -> None:
+    from cnnctl import inspection
+
+    if as_json:
+        _print_json(inspection.to_json(report))
+    elif markdown:
+        typer.echo(inspection.to_markdown(report, depth=depth, columns=columns))
+    else:
+        _print(inspection.render(report, depth=depth, columns=columns))
+
+
+def _show_both(
+    left: Report,
+    right: Report,
+    names: tuple[str, str],
+    depth: int | None,
+    *,
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    from cnnctl import inspection
+
+    if as_json:
+        _print_json(inspection.comparison_to_json(left, right))
+    elif markdown:
+        typer.echo(inspection.comparison_to_markdown(left, right, names=names, depth=depth))
+    else:
+        _print(inspection.render_comparison(left, right, names=names, depth=depth))
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    import json
+
+    typer.echo(json.dumps(data, indent=1))
+
+
+def _print(renderable: RenderableType) -> None:
+    from rich.console import Console
+
+    Console().print(renderable)

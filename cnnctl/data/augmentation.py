@@ -34,7 +34,7 @@ class InputAugmentation(Augmentation):
 
     @abstractmethod
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
-        """Change a normalised batch; (N, C, H, W) or (N, F) float in and out.
+        """Change a normalised batch; (N, C, H, W), (N, C, L) or (N, F) float in and out.
 
         `black` is what normalisation makes of a black pixel, (C, 1, 1).
         """
@@ -56,7 +56,9 @@ class Mixing(Augmentation):
 def need_images(shape: Shape, *, kind: str) -> None:
     """Raise a FaultError for samples that are not images."""
     if len(shape) != 3:
-        message = f"{kind} changes images, but the samples are vectors of {shape[0]}"
+        what = "signals" if len(shape) == 2 else "vectors"
+        sides = "x".join(map(str, shape))
+        message = f"{kind} changes images, but the samples are {what} of {sides}"
         raise config_fault(message, cure="leave it out")
 
 

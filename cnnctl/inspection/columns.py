@@ -9,16 +9,16 @@ from rich.filesize import decimal
 
 from cnnctl.errors import config_fault, nearest
 from cnnctl.inspection.facts import Row, Summary
+from cnnctl.inspection.grid import Heading
 
 NONE = "-"
 
 
 class Column(NamedTuple):
-    """A heading, in one or two lines, and what stands below it."""
+    """A heading, and what stands below it."""
 
-    heading: str
+    heading: Heading
     cell: Callable[[Row, Summary], str]
-    is_number: bool = True
 
 
 def times(sides: Sequence[float]) -> str:
@@ -61,25 +61,33 @@ def _multiply_adds(row: Row, summary: Summary) -> str:
     return f"> {row.multiply_adds:,}" if row.multiply_adds else "not counted"
 
 
-def _share(row: Row, summary: Summary) -> str:
-    return f"{row.parameters / summary.parameters:.1%}" if row.parameters else NONE
+def _share(part: int | None, whole: int) -> str:
+    return f"{part / whole:.1%}" if part else NONE
 
 
-LAYER = Column("layer", layer_name, is_number=False)
+LAYER = Column(Heading("layer", is_number=False), layer_name)
 COLUMNS = {
-    "kernel": Column("kernel", lambda row, _: alike(row.kernel)),
-    "input": Column("input", lambda row, _: times(row.input)),
-    "output": Column("output", lambda row, _: times(row.output)),
-    "parameters": Column("parameters", lambda row, _: count(row.parameters)),
-    "trainable": Column("trainable", lambda row, _: count(row.trainable)),
-    "multiply-adds": Column("multiply-\nadds", _multiply_adds),
-    "share": Column("share of\nparameters", _share),
-    "field": Column("field", lambda row, _: alike(row.field.size if row.field else None)),
-    "stride": Column("stride", lambda row, _: alike(row.field.stride if row.field else None)),
-    "memory": Column("activation\nmemory", lambda row, _: memory(row.activation_bytes)),
-    "weights": Column("weight\nmemory", lambda row, _: memory(row.weight_bytes)),
-    "init": Column("init", lambda row, _: row.starts or NONE, is_number=False),
-    "dtype": Column("dtype", lambda row, _: row.dtype, is_number=False),
+    "kernel": Column(Heading("kernel"), lambda row, _: alike(row.kernel)),
+    "input": Column(Heading("input"), lambda row, _: times(row.input)),
+    "output": Column(Heading("output"), lambda row, _: times(row.output)),
+    "parameters": Column(Heading("parameters"), lambda row, _: count(row.parameters)),
+    "trainable": Column(Heading("trainable"), lambda row, _: count(row.trainable)),
+    "multiply-adds": Column(Heading("multiply-\nadds"), _multiply_adds),
+    "share": Column(
+        Heading("share of\nparameters"), lambda row, all_: _share(row.parameters, all_.parameters)
+    ),
+    "share-multiply-adds": Column(
+        Heading("share of\nmultiply-adds"),
+        lambda row, all_: _share(row.multiply_adds, all_.multiply_adds),
+    ),
+    "field": Column(Heading("field"), lambda row, _: alike(row.field.size if row.field else None)),
+    "stride": Column(
+        Heading("stride"), lambda row, _: alike(row.field.stride if row.field else None)
+    ),
+    "memory": Column(Heading("activation\nmemory"), lambda row, _: memory(row.activation_bytes)),
+    "weights": Column(Heading("weight\nmemory"), lambda row, _: memory(row.weight_bytes)),
+    "init": Column(Heading("init", is_number=False), lambda row, _: row.starts or NONE),
+    "dtype": Column(Heading("dtype", is_number=False), lambda row, _: row.dtype),
 }
 """By the names that `--columns` takes."""
 

@@ -2,82 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import zip_longest
 from typing import Any, Literal
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cnnctl.inspection.columns import Column, bytes_of, count, times
+from cnnctl.inspection.columns import alike, bytes_of, count, times
 from cnnctl.inspection.facts import Row, Summary
-from cnnctl.inspection.tables import Report, empty_table, markdown_table, shown, to_json
+from cnnctl.inspection.grid import Grid, Heading
+from cnnctl.inspection.tables import Report, shown, to_json
 
 Sign = Literal["", "~", "-", "+"]
 """Alike, changed, only in the first, only in the second."""
 _STYLES = {"": "", "~": "yellow", "-": "red", "+": "green"}
+_LEGEND = "~ differs   - only in the first   + only in the second"
+_COMPARED = ("kernel", "output", "parameters", "multiply_adds")
+"""Facts in which layers of one kind can differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Layers that stand beside each other."""
 
-    sign: Sign
     left: Row | None
     right: Row | None
 
+    @property
+    def differs(self) -> list[str]:
+        """The facts in which two layers differ."""
+        left, right = self.left, self.right
+        if left is None or right is None:
+            return []
+        return [fact for fact in _COMPARED if getattr(left, fact) != getattr(right, fact)]
+
+    @property
+    def sign(self) -> Sign:
+        """What is to be said of them."""
+        if self.left is None:
+            return "+"
+        if self.right is None:
+            return "-"
+        return "~" if self.differs else ""
+
 
 def paired(left: Sequence[Row], right: Sequence[Row]) -> list[Pair]:
-    """The layers of two networks, in order, the longest runs of equal ones beside each other."""
-    matcher = SequenceMatcher(a=_keys(left), b=_keys(right), autojunk=False)
+    """The layers of two networks, in order: first those that are alike find each other.
+
+    What is left between them is paired where it is of one kind and as deep, and else stands alone.
+    """
     pairs: list[Pair] = []
-    for tag, i, j, k, m in matcher.get_opcodes():
-        for one, other in zip_longest(left[i:j], right[k:m]):
-            alike: Sign = "" if tag == "equal" else "~"
-            sign: Sign = "-" if other is None else "+" if one is None else alike
-            pairs.append(Pair(sign, one, other))
+    for is_equal, ones, others in _runs(left, right, _facts):
+        if is_equal:
+            pairs += map(Pair, ones, others)
+        else:
+            pairs += _paired_by_kind(ones, others)
     return pairs
 
 
-def _keys(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-    return [(row.depth, row.kind, row.output, row.parameters, row.multiply_adds) for row in rows]
+def _paired_by_kind(left: Sequence[Row], right: Sequence[Row]) -> Iterator[Pair]:
+    for is_equal, ones, others in _runs(left, right, _kind):
+        if is_equal:
+            yield from map(Pair, ones, others)
+            continue
+        yield from (Pair(row, None) for row in ones)
+        yield from (Pair(None, row) for row in others)
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """A number of the whole network, of both."""
-
-    name: str
-    left: str
-    right: str
-    ratio: str = ""
-    """The second as times the first."""
+def _runs(
+    left: Sequence[Row], right: Sequence[Row], key: Callable[[Row], tuple[Any, ...]]
+) -> Iterator[tuple[bool, Sequence[Row], Sequence[Row]]]:
+    """Stretches of rows whose keys are equal, and what is between them."""
+    matcher = SequenceMatcher(a=[*map(key, left)], b=[*map(key, right)], autojunk=False)
+    for tag, i, j, k, m in matcher.get_opcodes():
+        yield tag == "equal", left[i:j], right[k:m]
 
 
-def compared_totals(left: Report, right: Report) -> Iterator[Total]:
-    """The numbers of both networks, and how many times the first's the second's are."""
+def _kind(row: Row) -> tuple[Any, ...]:
+    return row.depth, row.kind
+
+
+def _facts(row: Row) -> tuple[Any, ...]:
+    return (*_kind(row), *(getattr(row, fact) for fact in _COMPARED))
+
+
+def compared_totals(left: Report, right: Report) -> Iterator[tuple[str, str, str, str]]:
+    """Names and numbers of both networks, and how many times the first's the second's are."""
     one, other = left.summary, right.summary
-    yield Total("input", times(one.input), times(other.input))
-    yield Total("output", times(one.rows[-1].output), times(other.rows[-1].output))
+    yield "input", times(one.input), times(other.input), ""
+    yield "output", times(one.rows[-1].output), times(other.rows[-1].output), ""
     for name, a, b in _counts(one, other):
-        yield Total(name, f"{a:,}", f"{b:,}", _ratio(a, b))
+        yield name, f"{a:,}", f"{b:,}", _ratio(a, b)
+    ratio = _ratio(one.multiply_adds, other.multiply_adds)
+    is_known = one.is_counted and other.is_counted
+    yield "multiply-adds", _work(one), _work(other), ratio if is_known else ""
     for name, a, b in _sizes(left, right):
-        yield Total(name, bytes_of(a), bytes_of(b), _ratio(a, b))
+        yield name, bytes_of(a), bytes_of(b), _ratio(a, b)
 
 
 def _counts(one: Summary, other: Summary) -> Iterator[tuple[str, int, int]]:
     yield "layers", len(one.layers), len(other.layers)
     yield "parameters", one.parameters, other.parameters
     yield "trainable", one.trainable, other.trainable
-    yield "multiply-adds", one.multiply_adds, other.multiply_adds
 
 
 def _sizes(left: Report, right: Report) -> Iterator[tuple[str, int, int]]:
-    yield "weights", left.summary.weight_bytes, right.summary.weight_bytes
+    one, other = left.summary, right.summary
+    yield "weight memory", one.weight_bytes, other.weight_bytes
+    yield "activation memory", one.activation_bytes, other.activation_bytes
     if left.memory and right.memory:
         yield "training memory", left.memory.total, right.memory.total
+
+
+def _work(summary: Summary) -> str:
+    return f"{summary.multiply_adds:,}" if summary.is_counted else f"> {summary.multiply_adds:,}"
 
 
 def _ratio(one: int, other: int) -> str:
@@ -88,72 +128,58 @@ def render_comparison(
     left: Report, right: Report, *, names: tuple[str, str], depth: int | None = None
 ) -> RenderableType:
     """Both networks as two tables: totals, then layers; what differs has a sign and a colour."""
-    sums = empty_table(_total_columns(names))
-    for total in compared_totals(left, right):
-        sums.add_row(total.name, total.left, total.right, total.ratio)
-    layers = empty_table(_layer_columns(names))
-    for pair in paired(shown(left.summary, depth), shown(right.summary, depth)):
-        layers.add_row(*_cells(pair), style=_STYLES[pair.sign])
-    legend = "~ differs   - only in the first   + only in the second"
-    return Group(sums, Text(), layers, Text(), Text(legend))
+    sums, layers = _grids(left, right, names, depth)
+    return Group(sums, Text(), layers, Text(), Text(_LEGEND))
 
 
 def comparison_to_markdown(
     left: Report, right: Report, *, names: tuple[str, str], depth: int | None = None
 ) -> str:
     """The same as two tables of GitHub's Markdown."""
-    sums = [
-        [total.name, total.left, total.right, total.ratio] for total in compared_totals(left, right)
-    ]
-    pairs = paired(shown(left.summary, depth), shown(right.summary, depth))
-    layers = [_cells(pair) for pair in pairs]
-    tables = (
-        markdown_table(_total_columns(names), sums),
-        markdown_table(_layer_columns(names), layers),
-    )
-    return "\n\n".join(tables)
+    sums, layers = _grids(left, right, names, depth)
+    return f"{sums.to_markdown()}\n\n{layers.to_markdown()}"
 
 
 def comparison_to_json(left: Report, right: Report) -> dict[str, Any]:
-    """Both summaries, and the names of the layers that stand beside each other."""
-    pairs = paired(left.summary.rows, right.summary.rows)
-    return {
-        "left": to_json(left),
-        "right": to_json(right),
-        "layers": [
-            {
-                "sign": pair.sign,
-                "left": pair.left.name if pair.left else None,
-                "right": pair.right.name if pair.right else None,
-            }
-            for pair in pairs
-        ],
-    }
-
-
-def _total_columns(names: tuple[str, str]) -> list[Column]:
-    return [_heading("", is_number=False), *map(_heading, (*names, "ratio"))]
-
-
-def _layer_columns(names: tuple[str, str]) -> list[Column]:
-    sides = [
-        column
-        for name in names
-        for column in (_heading(name, is_number=False), _heading("output"), _heading("parameters"))
+    """Both summaries, and the layers that stand beside each other, with what differs."""
+    layers = [
+        {
+            "sign": pair.sign,
+            "left": pair.left.name if pair.left else None,
+            "right": pair.right.name if pair.right else None,
+            "differs": pair.differs,
+        }
+        for pair in paired(left.summary.rows, right.summary.rows)
     ]
-    return [_heading("", is_number=False), *sides]
+    return {"left": to_json(left), "right": to_json(right), "layers": layers}
 
 
-def _heading(text: str, *, is_number: bool = True) -> Column:
-    return Column(text, lambda *_: "", is_number)
+def _grids(
+    left: Report, right: Report, names: tuple[str, str], depth: int | None
+) -> tuple[Grid, Grid]:
+    blank = Heading("", is_number=False)
+    totals = [*compared_totals(left, right)]
+    pairs = paired(shown(left.summary, depth), shown(right.summary, depth))
+    sides = [
+        heading
+        for name in names
+        for heading in (Heading(name, is_number=False), Heading("output"), Heading("parameters"))
+    ]
+    cells, styles = [_cells(pair) for pair in pairs], [_STYLES[pair.sign] for pair in pairs]
+    sums = Grid([blank, *map(Heading, (*names, "ratio"))], totals)
+    return sums, Grid([blank, *sides], cells, styles, narrowest=8)
 
 
 def _cells(pair: Pair) -> list[str]:
-    return [pair.sign, *_side(pair.left), *_side(pair.right)]
+    with_kernel = "kernel" in pair.differs
+    sides = (_side(row, with_kernel=with_kernel) for row in (pair.left, pair.right))
+    return [pair.sign, *(cell for side in sides for cell in side)]
 
 
-def _side(row: Row | None) -> tuple[str, str, str]:
+def _side(row: Row | None, *, with_kernel: bool) -> tuple[str, str, str]:
+    """Name, output and parameters; the window as well where it is what differs."""
     if row is None:
         return "", "", ""
     name = "  " * row.depth + row.name.removeprefix(f"{row.block}.")
-    return name, times(row.output), count(row.parameters)
+    window = f" ({alike(row.kernel)})" if with_kernel else ""
+    return name + window, times(row.output), count(row.parameters)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cnnctl.model.block import Block, Stage
+from cnnctl.model.blocks import Branches
 from cnnctl.model.network import Plan
 
 INPUT = "n_input"
@@ -13,14 +14,14 @@ INPUT = "n_input"
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A layer, or a block that is folded."""
+    """A layer, a block that is folded, or a place where ways are joined."""
 
     identity: str
     title: str
     detail: str
     """The shape that comes out."""
     family: str
-    """What the layer is for: convolution, normalization, activations, …"""
+    """What it is for: convolution, normalization, activations, …; `join` where ways are joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,20 @@ class _Pencil:
         is_open = self.depth is None or level < self.depth
         if isinstance(stage.layer, Block) and is_open:
             items, ends = self.ways(stage, stage.layer, sources, level + 1)
+            if _is_joined(stage.layer, ends):
+                join = Box(f"{identity}__join", _joining(stage.layer), _times(stage.output), "join")
+                items, ends = [*items, join], self.arrive(join.identity, ends)
             return Frame(identity, stage.short_name, items), ends
-        self.arrows += [(source, identity) for source in dict.fromkeys(sources)]
+        ends = self.arrive(identity, sources)
         family = type(stage.layer).__module__.rpartition(".")[2]
         box = Box(identity, stage.short_name, _times(stage.output), family)
         is_aside = isinstance(stage.layer, Block) and stage.layer.is_aside
-        return box, sources if is_aside else [identity]
+        return box, sources if is_aside else ends
+
+    def arrive(self, identity: str, sources: list[str]) -> list[str]:
+        """Draw the arrows to a box, from which the next ones start."""
+        self.arrows += [(source, identity) for source in dict.fromkeys(sources)]
+        return [identity]
 
     def ways(
         self, stage: Stage, block: Block, sources: list[str], level: int
@@ -106,3 +115,12 @@ class _Pencil:
 def _feeding(block: Block, index: int) -> Iterator[int]:
     """The ways whose output a way gets."""
     return (n for n in range(index) if block.feeds(n, index))
+
+
+def _is_joined(block: Block, ends: list[str]) -> bool:
+    """Whether several ways end in a block, so that it takes a box to join them."""
+    return len(set(ends)) > 1 and not (block.keeps_all or block.is_aside)
+
+
+def _joining(block: Block) -> str:
+    return block.join if isinstance(block, Branches) else "add"

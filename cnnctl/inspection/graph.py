@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cnnctl.errors import config_fault
 from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
 from cnnctl.model.network import Plan
 from cnnctl.storage import write_atomically
-
-if TYPE_CHECKING:
-    from graphviz import Digraph
 
 TEXTS = (".mmd", ".dot", ".gv")
 PICTURES = (".svg", ".pdf", ".png")
@@ -44,18 +41,22 @@ def draw(plan: Plan, path: Path, *, depth: int | None = None) -> None:
     """Write the drawing of a network, with blocks open down to a depth.
 
     Raises:
-        FaultError: the suffix is not one of TEXTS and PICTURES, Graphviz is not there, or the file
-            cannot be written.
+        FaultError: the suffix is not one of TEXTS and PICTURES, a picture needs pygraphviz and it
+            is not there, or the file cannot be written.
     """
     if path.suffix not in (*TEXTS, *PICTURES):
         known = ", ".join((*PICTURES, *TEXTS))
         message = f"{path.name} names no kind of drawing that is known"
         raise config_fault(message, cure=f"name a file that ends in {known}")
     drawing = drawing_of(plan, depth=depth)
-    if path.suffix == ".mmd":
-        write_atomically(path, to_mermaid(drawing).encode())
-    else:
-        write_atomically(path, _by_graphviz(drawing, path.suffix))
+    write_atomically(path, _content(drawing, path.suffix))
+
+
+def _content(drawing: Drawing, suffix: str) -> bytes:
+    if suffix == ".mmd":
+        return to_mermaid(drawing).encode()
+    dot = to_dot(drawing)
+    return dot.encode() if suffix in TEXTS else _picture(dot, suffix.removeprefix("."))
 
 
 def to_mermaid(drawing: Drawing) -> str:
@@ -78,42 +79,41 @@ def _mermaid_lines(item: Box | Frame) -> Iterator[str]:
     yield "    end"
 
 
-def _by_graphviz(drawing: Drawing, suffix: str) -> bytes:
+def to_dot(drawing: Drawing) -> str:
+    """The drawing in the language of Graphviz."""
+    looks = (f"    {part} [{_attributes(look)}]" for part, look in _LOOK.items())
+    boxes = (line for item in drawing.items for line in _dot_lines(item))
+    arrows = (f"    {_quoted(a)} -> {_quoted(b)}" for a, b in drawing.arrows)
+    return "\n".join(["digraph network {", *looks, *boxes, *arrows, "}", ""])
+
+
+def _dot_lines(item: Box | Frame) -> Iterator[str]:
+    if isinstance(item, Box):
+        colour = _COLOURS.get(item.family, _WHITE)
+        look = {"label": f"{item.title}\n{item.detail}", "fillcolor": colour}
+        yield f"    {_quoted(item.identity)} [{_attributes(look)}]"
+        return
+    yield f"    subgraph {_quoted(f'cluster_{item.identity}')} {{"
+    yield f"    graph [{_attributes({'label': item.title, **_FRAME})}]"
+    for inner in item.items:
+        yield from _dot_lines(inner)
+    yield "    }"
+
+
+def _attributes(look: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={_quoted(value)}" for name, value in look.items())
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # DOT's quotes and line ends are JSON's
+
+
+def _picture(dot: str, form: str) -> bytes:
+    """What Graphviz makes of its language."""
     try:
-        from graphviz import ExecutableNotFound
-    except ModuleNotFoundError:
-        cure = "pip install 'cnnctl[graph]', or name a .mmd file, for Mermaid"
-        raise config_fault("this drawing needs the graphviz package", cure=cure) from None
-    graph = to_graphviz(drawing)
-    if suffix in TEXTS:
-        return str(graph.source).encode()
-    try:
-        picture: bytes = graph.pipe(format=suffix.removeprefix("."))
-    except ExecutableNotFound:
-        message = "Graphviz, the program that draws, is not installed"
-        cure = "install it (apt, dnf or brew install graphviz), or name a .mmd or .dot file"
-        raise config_fault(message, cure=cure) from None
+        from pygraphviz import AGraph
+    except ImportError:
+        cure = "pip install 'cnnctl[graph]', or name a .mmd or .dot file"
+        raise config_fault("pictures need the pygraphviz package", cure=cure) from None
+    picture: bytes = AGraph(string=dot).draw(format=form, prog="dot")
     return picture
-
-
-def to_graphviz(drawing: Drawing) -> Digraph:
-    """A graph of the graphviz package."""
-    from graphviz import Digraph
-
-    graph = Digraph("network")
-    for part, look in _LOOK.items():
-        graph.attr(part, **look)
-    _fill(graph, drawing.items)
-    graph.edges(drawing.arrows)
-    return graph
-
-
-def _fill(graph: Digraph, items: list[Box | Frame]) -> None:
-    for item in items:
-        if isinstance(item, Box):
-            colour = _COLOURS.get(item.family, _WHITE)
-            graph.node(item.identity, f"{item.title}\n{item.detail}", fillcolor=colour)
-            continue
-        with graph.subgraph(name=f"cluster_{item.identity}") as frame:
-            frame.attr(label=item.title, **_FRAME)
-            _fill(frame, item.items)

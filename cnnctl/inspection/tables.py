@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from cnnctl.inspection.columns import Column, bytes_of, choose
+from cnnctl.inspection.columns import bytes_of, choose
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.field_advice import advice_on_field
+from cnnctl.inspection.grid import Grid
 from cnnctl.inspection.memory import TrainingMemory
 
 FORMAT = 1
 """Of the JSON; it changes where a key goes away or comes to mean something else."""
 MOST_ROWS = 60
 """Rows, above which blocks are folded unless a depth is asked for."""
+MOST_NAMES = 3
+"""Layers that a total names; more are a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,20 @@ def totals(report: Report) -> list[str]:
     """The sums, in words."""
     summary = report.summary
     trainable = "all" if summary.trainable == summary.parameters else f"{summary.trainable:,}"
-    without = [row.name for row in summary.layers if not row.is_counted]
-    rest = f", not counting what is in {', '.join(without)}" if without else ""
     lines = [
         f"{summary.parameters:,} parameters, {trainable} trainable",
-        f"{summary.multiply_adds:,} multiply-adds for one sample{rest}",
+        f"{summary.multiply_adds:,} multiply-adds for one sample{_without(summary)}",
     ]
     lines += _memory_lines(report)
     advice = advice_on_field(summary)
     return [*lines, f"note: {advice}"] if advice else lines
+
+
+def _without(summary: Summary) -> str:
+    names = [row.name for row in summary.layers if not row.is_counted]
+    if len(names) > MOST_NAMES:
+        return f", without {len(names)} layers that could not be counted"
+    return f", not counting what is in {', '.join(names)}" if names else ""
 
 
 def _memory_lines(report: Report) -> list[str]:
@@ -75,52 +80,26 @@ def shown(summary: Summary, depth: int | None) -> list[Row]:
     return [row for row in summary.rows if row.depth < level]
 
 
-def empty_table(columns: Sequence[Column]) -> Table:
-    """A table in our style, with these headings."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column.is_number else "left"
-        # where room is short, names are folded and numbers stay whole
-        table.add_column(column.heading, justify=justify, no_wrap=column.is_number, overflow="fold")
-    return table
-
-
 def render(report: Report, *, depth: int | None = None, columns: str = "") -> RenderableType:
     """A table with a row for every layer and block down to a depth, and the totals below it.
 
     Raises:
         FaultError: there is no such column.
     """
-    chosen = choose(columns, report.summary)
-    table = empty_table(chosen)
-    for row in shown(report.summary, depth):
-        table.add_row(*(column.cell(row, report.summary) for column in chosen))
-    return Group(table, Text(), *map(Text, totals(report)))
+    grid = _grid(report.summary, depth, columns)
+    return Group(grid, Text(), *map(Text, totals(report)))
 
 
 def to_markdown(report: Report, *, depth: int | None = None, columns: str = "") -> str:
     """The same as a table of GitHub's Markdown, and the totals as a list."""
-    chosen = choose(columns, report.summary)
-    rows = [
-        [column.cell(row, report.summary) for column in chosen]
-        for row in shown(report.summary, depth)
-    ]
-    table = markdown_table(chosen, rows)
+    table = _grid(report.summary, depth, columns).to_markdown()
     return "\n".join([table, "", *(f"- {total.strip()}" for total in totals(report))])
 
 
-def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    """A table of GitHub's Markdown."""
-    lines = [
-        [_one_line(column.heading) for column in columns],
-        ["--:" if column.is_number else ":--" for column in columns],
-        *rows,
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _one_line(heading: str) -> str:
-    return heading.replace("-\n", "-").replace("\n", " ")
+def _grid(summary: Summary, depth: int | None, columns: str) -> Grid:
+    chosen = choose(columns, summary)
+    rows = [[column.cell(row, summary) for column in chosen] for row in shown(summary, depth)]
+    return Grid([column.heading for column in chosen], rows)
 
 
 def to_json(report: Report) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _from_zoo(model: Node, name: Node) -> Node:
     rest = {k: v for k, v in model.value.items() if k not in options and k != "zoo"}
     unknown = [key for key in rest if key not in Model.model_fields]
     if unknown:
-        known = [*network.model_fields, *Model.model_fields]
+        known = [name for name in (*network.model_fields, *Model.model_fields) if name != "layers"]
         fault = Fault(
             message=f"{name.value} has no such option",
             cure=nearest(unknown[0], known),

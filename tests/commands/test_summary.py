@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cnnctl.inspection.columns import COLUMNS
 from tests.conftest import invoke
 
 
@@ -82,6 +83,19 @@ def test_two_networks_stand_side_by_side(tiny: Path, digits_run: Path) -> None:
     assert "| ratio |" in summary(tiny, "--compare", tiny, "--markdown")
 
 
+def test_networks_of_one_file_name_are_told_apart(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / tiny.name
+    other.write_text(tiny.read_text(encoding="utf-8"), encoding="utf-8")
+    heading = summary(tiny, "--compare", other, "--markdown").splitlines()[0]
+    assert heading == f"|  | {tiny} | {other} | ratio |"
+
+
+def test_the_help_names_every_column() -> None:
+    text = " ".join(invoke("summary", "--help").stdout.replace("│", " ").split())
+    assert f"separated by commas: {', '.join(COLUMNS)}; or all." in text
+
+
 def test_training_memory_is_told_beside_what_there_is(tiny: Path) -> None:
     text = summary(tiny, "--batch-size", "1", "optimizer.name=adam", "optimizer.lr=0.001")
     assert "training at batch size 1: " in text
@@ -109,8 +123,11 @@ def test_a_drawing_is_written_beside_the_table(tiny: Path, tmp_path: Path) -> No
         (["--columns", "kernl"], "no column is named kernl"),
         (["--columns", "kernel", "--json"], "--json has all columns"),
         (["--columns", "kernel", "--compare", "lenet5"], "--compare has columns of its own"),
+        (["--graph", "net.svg", "--compare", "lenet5"], "--graph draws one network"),
+        (["--depth", "1", "--json"], "--json has all blocks"),
         (["--json", "--markdown"], "--json and --markdown are two forms"),
         (["--style", "torchsummary", "--json"], "torchsummary prints its own text only"),
+        (["--style", "torchsummary", "--graph", "n.svg"], "torchsummary prints its own text only"),
         (["--graph", "net.txt"], "net.txt names no kind of drawing"),
         (["--compare", "lenet6"], "no network of the zoo is named lenet6"),
     ],

@@ -239,3 +239,16 @@ def test_signals_come_normalised_by_channel():
     assert inputs.shape == (1000, 1, 21)
     assert inputs.mean().item() == pytest.approx(0, abs=1e-5)
     assert inputs.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_signals_take_noise_and_mixup(channels_last):
+    signals = Samples(torch.randn(60, 2, 9) * 3 + 5, torch.arange(60))
+    normalize = measure(signals.inputs)
+    augment = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
+    options = {"batch_size": "all", "normalize": normalize, "channels_last": channels_last}
+    inputs, targets = next(batches(signals, augment=augment, **options).epoch(0))
+    mean, std = (torch.tensor(part)[:, None] for part in (normalize.mean, normalize.std))
+    plain = ((signals.inputs - mean) / std)[targets.argmax(dim=1)]
+    assert inputs.shape == (60, 2, 9)
+    assert (inputs - plain).std().item() == pytest.approx(0.5, rel=0.1)

@@ -26,6 +26,8 @@ def test_each_column_says_what_its_name_says(lenet: Plan) -> None:
     # 2,416 of 61,706 parameters, four bytes each
     assert rows["conv2"] == ["5", "6x14x14", "16x10x10", "3.9%", "9.7 kB", "default", "float32"]
     assert rows["tanh1"] == ["-", "6x28x28", "6x28x28", "-", "-", "-", "float32"]
+    # 16 * 10 * 10 outputs of 6 * 5 * 5 products each, of 416,520
+    assert rows_of(lenet, "share-multiply-adds")["conv2"] == ["57.6%"]
     assert rows["linear3"][:3] == ["-", "84", "10"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -55,15 +56,42 @@ def test_a_network_is_like_itself(lenet: Plan) -> None:
 
 def test_totals_have_their_ratio(architecture: Architecture) -> None:
     left, right = reports(architecture)
-    totals = {
-        total.name: (total.left, total.right, total.ratio) for total in compared_totals(left, right)
-    }
+    totals = {name: tuple(rest) for name, *rest in compared_totals(left, right)}
     # 8*4+4 + 4*3+3 = 51, and 8*6+6 + 6*6+6 + 6*3+3 = 117
     assert totals["parameters"] == ("51", "117", "2.29x")
     assert totals["multiply-adds"] == ("44", "102", "2.32x")
     assert totals["layers"] == ("4", "5", "1.25x")
     assert totals["input"] == ("8", "8", "")
-    assert totals["weights"] == ("204 B", "468 B", "2.29x")
+    assert totals["weight memory"] == ("204 B", "468 B", "2.29x")
+    # two samples: 4 + 4 + 4 + 3 numbers, and 6 + 6 + 6 + 6 + 3, of four bytes
+    assert totals["activation memory"] == ("120 B", "216 B", "1.80x")
+
+
+def test_work_that_is_not_counted_has_no_ratio(architecture: Architecture) -> None:
+    left, right = reports(architecture)
+    rows = tuple(replace(row, is_counted=False) for row in right.summary.rows)
+    unknown = Report(replace(right.summary, rows=rows))
+    totals = {name: tuple(rest) for name, *rest in compared_totals(left, unknown)}
+    assert totals["multiply-adds"] == ("44", "> 102", "")
+
+
+def test_what_is_of_another_kind_stands_alone(architecture: Architecture) -> None:
+    one, other = (
+        gather(architecture({"linear": 4}, kind, {"linear": 3}, input=(8,)), batch_size=1).rows
+        for kind in ("relu", "tanh")
+    )
+    pairs = [(p.sign, p.left and p.left.name, p.right and p.right.name) for p in paired(one, other)]
+    assert pairs[1:3] == [("-", "relu1", None), ("+", None, "tanh1")]
+
+
+def test_a_window_that_differs_is_shown(architecture: Architecture) -> None:
+    left, right = (
+        Report(gather(architecture({"max_pool": pool}, input=(1, 8, 8)), batch_size=1))
+        for pool in ({"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1})
+    )
+    assert comparison_to_json(left, right)["layers"][0]["differs"] == ["kernel"]
+    text = comparison_to_markdown(left, right, names=("a", "b"))
+    assert "| ~ | max_pool1 (2) | 1x4x4 | - | max_pool1 (3) | 1x4x4 | - |" in text
 
 
 def test_every_form_shows_both(architecture: Architecture) -> None:
@@ -78,4 +106,9 @@ def test_every_form_shows_both(architecture: Architecture) -> None:
     assert "2.29x" in text.getvalue()
     data = comparison_to_json(left, right)
     assert (data["left"]["parameters"], data["right"]["parameters"]) == (51, 117)
-    assert data["layers"][0] == {"sign": "~", "left": "linear1", "right": "linear1"}
+    assert data["layers"][0] == {
+        "sign": "~",
+        "left": "linear1",
+        "right": "linear1",
+        "differs": ["output", "parameters", "multiply_adds"],
+    }

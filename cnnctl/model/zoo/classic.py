@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from cnnctl.model.zoo.network import Network
-
-Width = Annotated[int, Field(gt=0, le=4096)]
+from cnnctl.config.choice import refusal
+from cnnctl.model.zoo.network import Chance, Network, Width, dropout_of
 
 
 class VGG(Network):
@@ -133,15 +132,26 @@ class DenseNet201(DenseNet, kind="densenet201"):
     stages = (6, 12, 48, 32)
 
 
+def six_n_plus_4(depth: int) -> int:
+    """The depth, if three stages of n bottlenecks and four more layers make it up."""
+    less = (depth - 4) // 6 * 6 + 4
+    if depth != less:
+        message = f"{depth} layers are not 6n + 4"
+        raise refusal(message, cure=f"write {less} or {less + 6}")
+    return depth
+
+
 class DenseNetBC(Network, kind="densenet_bc"):
     """DenseNet-BC for CIFAR (Huang et al. 2016)."""
 
     file = "densenet_bc.yaml"
 
-    depth: Annotated[int, Field(ge=10, le=1000)] = 100
-    """Layers; 6n + 4 of them, or as many of those as are not more."""
+    depth: Annotated[int, Field(ge=10, le=1000), AfterValidator(six_n_plus_4)] = 100
+    """Layers; 6n + 4 of them."""
     growth: Width = 12
     """Channels that each layer adds."""
+    dropout: Chance = 0.0
+    """Chance to drop an output of a convolution; 0.2 in the paper, without augmentation."""
 
     def parameters(self) -> dict[str, Any]:
         n, start = (self.depth - 4) // 6, 2 * self.growth
@@ -150,6 +160,7 @@ class DenseNetBC(Network, kind="densenet_bc"):
             "bottleneck": 4 * self.growth,
             "start": start,
             "n": n,
+            "dropout": dropout_of(self.dropout),
             **halves(start, (n, n, n), self.growth),
         }
 
@@ -158,6 +169,12 @@ class AlexNet(Network, kind="alexnet"):
     """AlexNet in one column (Krizhevsky 2014)."""
 
     file = "alexnet.yaml"
+
+
+class ZF5(Network, kind="zf5"):
+    """ZF-5 (Zeiler and Fergus 2013, He et al. 2014)."""
+
+    file = "zf5.yaml"
 
 
 class SqueezeNet10(Network, kind="squeezenet1_0"):
@@ -217,12 +234,6 @@ class LeNet4(Network, kind="lenet4"):
     """LeNet-4 (LeCun et al. 1995)."""
 
     file = "lenet4.yaml"
-
-
-class ZF5(Network, kind="zf5"):
-    """ZF-5 (Zeiler and Fergus 2013, He et al. 2014)."""
-
-    file = "zf5.yaml"
 
 
 class LeNet5(Network, kind="lenet5"):

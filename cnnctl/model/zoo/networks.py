@@ -6,9 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from cnnctl.model.zoo.network import Network
-
-Width = Annotated[int, Field(gt=0, le=4096)]
+from cnnctl.model.zoo.network import Chance, Network, Width, dropout_of
 
 _IMAGENET_STEM: list[Any] = [
     {"conv": {"out_channels": 64, "kernel_size": 7, "stride": 2, "padding": 3, "bias": False}},
@@ -142,6 +140,12 @@ class PreactResNet18(Network, kind="preact_resnet18"):
 
     file = "preact_resnet18.yaml"
 
+    width: Width = 64
+    """Channels of the first stage; each stage doubles them."""
+
+    def parameters(self) -> dict[str, Any]:
+        return {f"w{n + 1}": self.width * 2**n for n in range(4)}
+
 
 class WideResNet(Network, kind="wide_resnet"):
     """Wide ResNet for CIFAR (Zagoruyko and Komodakis 2016): WRN-28-10 if nothing is given."""
@@ -152,7 +156,10 @@ class WideResNet(Network, kind="wide_resnet"):
     """Layers; one of 6n + 4."""
     width: Annotated[int, Field(gt=0, le=100)] = 10
     """Times as many channels as in ResNet-20."""
+    dropout: Chance = 0.0
+    """Chance to drop an output between the two convolutions of a block; 0.3 in the paper."""
 
     def parameters(self) -> dict[str, Any]:
         widths = {f"w{n + 1}": 16 * self.width * 2**n for n in range(3)}
-        return {**widths, "more": (self.depth - 4) // 6 - 1}
+        more = (self.depth - 4) // 6 - 1
+        return {**widths, "more": more, "dropout": dropout_of(self.dropout)}

@@ -151,12 +151,17 @@ def test_a_single_sample_is_as_good(written):
 
 
 @everyone
-def test_what_does_not_fit_vectors_says_so(written):
+@pytest.mark.parametrize(
+    ("shape", "name"), [((5,), "vectors of 5"), ((2, 7), "signals of 2x7")], ids=str
+)
+def test_what_does_not_fit_vectors_or_signals_says_so(written, shape, name):
     augmentation = Augmentation.read(written)
     augmentation.check((3, 12, 10))
     if augmentation.kind in ("noise", "mixup"):
-        augmentation.check((5,))
+        augmentation.check(shape)
         return
-    with pytest.raises(FaultError, match=f"{augmentation.kind} changes images") as error:
-        augmentation.check((5,))
+    message = f"{augmentation.kind} changes images, but the samples are {name}"
+    with pytest.raises(FaultError) as error:
+        augmentation.check(shape)
+    assert error.value.faults[0].message == message
     assert error.value.faults[0].cure

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.parsing import parse
 from cnnctl.config.validation import validate
-from cnnctl.errors import FaultError
+from cnnctl.errors import FaultError, dotted
 from cnnctl.experiment import Experiment, Loaded, complete
 from cnnctl.inspection import gather
 from cnnctl.model import network, zoo
@@ -40,15 +40,40 @@ PUBLISHED = {
 """Parameters and 10^9 multiply-adds, as torchvision documents them."""
 
 PARAMETERS = {
-    "lenet1": 4 * 26 + 12 * 101 + 16 * 12 * 10 + 10,
-    "lenet4": 4 * 26 + 16 * 101 + 401 * 120 + 1210,  # LeCun et al. 1995: 51,000
-    "zf5": 62_357_608,  # by hand: 3,726,464 in convolutions, 58,631,144 behind them
+    "lenet1": 4 * 26 + 12 * 101 + 10 * 193,
+    "lenet4": 4 * 26 + 16 * 101 + 120 * 401 + 10 * 121,
     "lenet5": 61_706,
+    "zf5": sum(
+        outputs * (inputs + 1)
+        for inputs, outputs in [
+            *((3 * 49, 96), (96 * 25, 256), (256 * 9, 384), (384 * 9, 384), (384 * 9, 256)),
+            *((256 * 36, 4096), (4096, 4096), (4096, 1000)),
+        ]
+    ),
     "resnet20": 269_722,  # He et al. 2015, table 6: 0.27 M
+    "resnet32": 464_154,  # 0.46 M
+    "resnet44": 658_586,  # 0.66 M
+    "resnet56": 853_018,  # 0.85 M
+    "resnet110": 1_727_962,  # 1.7 M
+    "resnet18 model.stem=cifar data.shape=[3,32,32] data.classes=10": 11_173_962,  # kuangliu's
+    "preact_resnet18": 11_171_146 + 2 * 512,  # kuangliu's, which lacks the last batch norm
     "wide_resnet": 36_479_194,  # Zagoruyko and Komodakis 2016, table 4: 36.5 M
+    "wide_resnet model.depth=16 model.width=8": 10_961_370,  # 11.0 M
+    "wide_resnet model.depth=40 model.width=4": 8_949_210,  # 8.9 M
     "densenet_bc": 769_162,  # Huang et al. 2016, table 2: 0.8 M
+    "densenet_bc model.depth=250 model.growth=24": 15_324_406,  # 15.3 M
+    "densenet_bc model.depth=190 model.growth=40": 25_624_430,  # 25.6 M
+    "keras_cnn": 1_250_858,  # as Keras prints it
+    "all_cnn_c": 1_369_738,  # Springenberg et al. 2014: 1.4 M
+    "network_in_network": (
+        (192 * 76 + 160 * 193 + 96 * 161)
+        + (192 * 2401 + 192 * 193 + 192 * 193)
+        + (192 * 1729 + 192 * 193 + 10 * 193)
+    ),
     "mlp": 784 * 300 + 300 + 300 * 100 + 100 + 1010,
+    "mlp model.hidden=[5]": 785 * 5 + 6 * 10,
 }
+"""Parameters of a network with options; from its paper, a well-known twin, or by hand."""
 
 TWINS = [name for name in NAMES if hasattr(torchvision.models, name)]
 QUICK = {"squeezenet1_1", "mobilenet_v2", "resnet18", "googlenet"}
@@ -71,9 +96,10 @@ def test_size_and_cost_are_the_published_ones(name: str) -> None:
     assert round(facts.multiply_adds / 1e9, 3) == billions
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_small_networks_have_the_published_size(name: str) -> None:
-    assert gather(published(name).plan, batch_size=1).parameters == PARAMETERS[name]
+@pytest.mark.parametrize("written", PARAMETERS)
+def test_other_networks_have_the_published_size(written: str) -> None:
+    plan = published(*written.split()).plan
+    assert gather(plan, batch_size=1).parameters == PARAMETERS[written]
 
 
 def twins(name: str, *, side: int) -> tuple[nn.Module, nn.Module, Tensor]:
@@ -83,8 +109,9 @@ def twins(name: str, *, side: int) -> tuple[nn.Module, nn.Module, Tensor]:
     theirs = torchvision.models.get_model(name, weights=None, **options)
     for module in theirs.modules():
         if isinstance(module, nn.BatchNorm2d):  # so that statistics are not all 0 and 1
-            nn.init.uniform_(module.running_mean, -0.1, 0.1)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            statistics = dict(module.named_buffers())
+            nn.init.uniform_(statistics["running_mean"], -0.1, 0.1)
+            nn.init.uniform_(statistics["running_var"], 0.5, 1.5)
     loaded = published(name, f"data.shape=[3,{side},{side}]")
     ours = network.build(loaded.plan, seed=1)
     assert not fit_weights(ours, theirs.state_dict())
@@ -118,12 +145,22 @@ def test_a_file_fits_a_page(name: str) -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_shown_is_the_same_network(name: str) -> None:
-    shown = zoo.text_of(zoo.find(name), from_plain({}, Place(name)))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in NAMES),
+        ("resnet50", {"strides_in": "1x1", "stem": "cifar"}),
+        ("wide_resnet", {"dropout": 0.3}),
+        ("densenet_bc", {"dropout": 0.2, "depth": 40}),
+        ("mobilenet_v2", {"width": 0.5}),
+    ],
+)
+def test_what_is_shown_is_the_same_network(name: str, options: dict[str, Any]) -> None:
+    shown = zoo.text_of(zoo.find(name), from_plain(options, Place(name)))
     root = expand(parse(shown, origin=f"{name}.yaml"))
     experiment = validate(Experiment, root)
-    assert experiment.model == published(name).experiment.model
+    overrides = [f"model.{key}={value}" for key, value in options.items()]
+    assert experiment.model == published(name, *overrides).experiment.model
 
 
 def test_every_file_is_used() -> None:
@@ -131,22 +168,45 @@ def test_every_file_is_used() -> None:
     assert files == {zoo.find(name).file for name in NAMES}
 
 
-def test_options_change_the_network() -> None:
-    narrow = published("resnet18", "model.width=16", "model.stem=cifar", "data.shape=[3,32,32]")
-    assert narrow.plan.stages[0].output == (16, 32, 32)
-    # kuangliu's pytorch-cifar and many after it
-    for_cifar = published("resnet18", "model.stem=cifar", "data.shape=[3,32,32]", "data.classes=10")
-    assert gather(for_cifar.plan, batch_size=1).parameters == 11_173_962
-    assert gather(published("mlp", "model.hidden=[5]").plan, batch_size=1).parameters == 3985
+def dropouts(*written: str) -> list[float]:
+    """The chance of each dropout of a network that is written so."""
+    modules = network.outline(published(*written).plan).modules()
+    return [module.p for module in modules if isinstance(module, nn.Dropout)]
 
 
-@pytest.mark.parametrize("width", [0.25, 0.5, 0.75, 1.4])
+def test_dropout_stands_where_the_papers_have_it() -> None:
+    assert dropouts("wide_resnet") == dropouts("densenet_bc") == []
+    # Zagoruyko and Komodakis 2016: one in each of 3n blocks
+    assert dropouts("wide_resnet", "model.depth=16", "model.dropout=0.3") == [0.3] * 6
+    # Huang et al. 2016: behind every convolution but the first
+    assert dropouts("densenet_bc", "model.depth=16", "model.dropout=0.2") == [0.2] * (16 - 2)
+
+
+def test_a_width_is_that_of_the_first_stage() -> None:
+    for name in ("resnet18", "resnet20", "preact_resnet18"):
+        stages = published(name, "model.width=8").plan.stages
+        assert (stages[0].output[0], stages[-1].input[0]) == (8, 32 if name == "resnet20" else 64)
+
+
+def shapes(module: nn.Module) -> list[torch.Size]:
+    return [parameter.shape for parameter in module.parameters()]
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_every_parameter_has_the_shape_that_torchvisions_has(name: str) -> None:
+    options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
+    with torch.device("meta"):
+        theirs = torchvision.models.get_model(name, weights=None, **options)
+    assert shapes(network.outline(published(name).plan)) == shapes(theirs)
+
+
+@pytest.mark.parametrize("width", [0.25, 0.35, 0.5, 0.75, 1.4])
 def test_mobilenets_of_other_widths_are_torchvisions(width: float) -> None:
     with torch.device("meta"):
         theirs = torchvision.models.mobilenet_v2(width_mult=width)
-    ours = network.outline(published("mobilenet_v2", f"model.width={width}").plan)
-    shapes = [[p.shape for p in module.parameters()] for module in (ours, theirs)]
-    assert shapes[0] == shapes[1]
+    assert shapes(network.outline(published("mobilenet_v2", f"model.width={width}").plan)) == (
+        shapes(theirs)
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,19 +234,32 @@ def test_zf5_has_the_published_fields_strides_and_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "fault"),
+    ("written", "fault", "cure"),
     [
-        (["model.zoo=resnet81"], "model.zoo: no network of the zoo is named resnet81"),
-        (["model.widht=8"], "did you mean width?"),
-        (["model.width=0"], "model.width: 0 is too small"),
-        (["model.stem=cifra"], "did you mean cifar?"),
-        (["model.layers=[relu]"], "layers and zoo each name a network"),
+        ("zoo=resnet81", "zoo: no network of the zoo is named resnet81", "did you mean resnet18?"),
+        ("zoo=lennet1", "no network of the zoo is named lennet1", "did you mean lenet1?"),
+        ("zoo=xyz", "no network of the zoo is named xyz", "`cnnctl list zoo` shows all there are"),
+        ("widht=8", "resnet18 has no such option", "did you mean width?"),
+        ("width=0", "width: 0 is too small", "write a number greater than 0"),
+        ("width=5000", "width: 5000 is too large", "write a number of at most 4096"),
+        ("stem=cifra", "stem: cifra is not imagenet or cifar", "did you mean cifar?"),
+        ("layers=[relu] zoo=resnet18", "layers and zoo each name a network", "keep one of them"),
+        ("zoo=mobilenet_v2 width=0.1", "0.1 is too small", "write a number of at least 0.25"),
+        ("zoo=wide_resnet depth=30", "30 is not 16, 22, 28", "write 16, 22, 28"),
+        ("zoo=wide_resnet dropout=1", "1 is too large", "write a number less than 1"),
+        ("zoo=densenet_bc depth=50", "depth: 50 layers are not 6n + 4", "write 46 or 52"),
+        ("zoo=resnet50 strides_in=5x5", "5x5 is not 3x3 or 1x1", "write 3x3 or 1x1"),
+        ("zoo=lenet1 width=4", "lenet1 has no such option", "known: "),
+        ("zoo=mlp hidden=[]", "hidden: [] is too short", "write a list of at least 1"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_option(overrides: list[str], fault: str) -> None:
+def test_what_is_wrong_is_told_at_its_option(written: str, fault: str, cure: str) -> None:
     with pytest.raises(FaultError) as raised:
-        published("resnet18", *overrides)
-    assert fault in str(raised.value)
+        published("resnet18", *(f"model.{override}" for override in written.split()))
+    (found,) = raised.value.faults
+    assert dotted(found.path) == f"model.{written.rpartition(' ')[2].partition('=')[0]}"
+    assert fault in str(found)
+    assert cure in found.cure
 
 
 def test_an_input_that_is_too_small_is_told_with_the_line_of_the_file() -> None:
