@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cnnctl.model.block import Block, Stage
+from cnnctl.model.block import Block, Stage, Way
 from cnnctl.model.blocks import Branches
 from cnnctl.model.network import Plan
 
@@ -101,7 +101,7 @@ class _Pencil:
             feeding = [end for n in _feeding(block, index) for end in ends[n]]
             start = [*sources, *feeding] if block.keeps_all else feeding or sources
             inside, end = self.chain(way.stages, start, level)
-            items += inside
+            items += _framed(stage, way, inside)
             ends.append(end)
         if block.is_aside:
             return items, sources
@@ -115,6 +115,15 @@ class _Pencil:
 def _feeding(block: Block, index: int) -> Iterator[int]:
     """The ways whose output a way gets."""
     return (n for n in range(index) if block.feeds(n, index))
+
+
+def _framed(stage: Stage, way: Way, items: list[Box | Frame]) -> list[Box | Frame]:
+    """What is in a way, with a frame where the user has named it, as heads are."""
+    is_named = isinstance(stage.layer, Branches) and isinstance(stage.layer.ways, dict)
+    if not (is_named and items):
+        return items
+    identity = "n_" + f"{stage.name}.{way.name}".replace(".", "__") + "__way"
+    return [Frame(identity, way.name, items)]
 
 
 def _is_joined(block: Block, ends: list[str]) -> bool:

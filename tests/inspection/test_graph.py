@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnctl.errors import FaultError
-from cnnctl.experiment import complete
+from cnnctl.experiment import complete, load
 from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
 from cnnctl.inspection.graph import draw, to_mermaid
 from cnnctl.model import zoo
@@ -83,6 +83,15 @@ def test_an_auxiliary_classifier_is_a_way_that_ends() -> None:
     assert not [target for source, target in arrows if source == "n_aux1"]
     inside = [a for a in drawing_of(plan).arrows if a[0].startswith("n_aux1__")]
     assert all(target.startswith("n_aux1__") for _, target in inside)
+
+
+def test_heads_have_their_names_on_frames() -> None:
+    plan = load(Path(__file__).parents[2] / "configs" / "digit-and-parity.yaml").plan
+    frames = {frame.title: frame for frame in every(drawing_of(plan).items, Frame)}
+    assert set(frames) == {"heads", "digit", "parity"}
+    parity = frames["parity"]
+    assert isinstance(parity, Frame)
+    assert [item.title for item in parity.items] == ["linear1", "relu1", "linear2"]
 
 
 def test_blocks_are_folded_below_a_depth(resnet: Plan) -> None:
