@@ -38,11 +38,17 @@ def totals(report: Report) -> list[str]:
     trainable = "all" if summary.trainable == summary.parameters else f"{summary.trainable:,}"
     lines = [
         f"{summary.parameters:,} parameters, {trainable} trainable",
-        f"{summary.multiply_adds:,} multiply-adds for one sample{_without(summary)}",
+        f"{summary.multiply_adds:,} multiply-adds for one sample"
+        f"{_in_training_only(summary)}{_without(summary)}",
     ]
     lines += _memory_lines(report)
     advice = advice_on_field(summary)
     return [*lines, f"note: {advice}"] if advice else lines
+
+
+def _in_training_only(summary: Summary) -> str:
+    aside = sum(row.multiply_adds or 0 for row in summary.rows if row.kind == "auxiliary")
+    return f", {aside:,} of them in training only" if aside else ""
 
 
 def _without(summary: Summary) -> str:

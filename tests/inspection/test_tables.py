@@ -156,3 +156,11 @@ def test_training_memory_stands_beside_what_the_device_has(lenet: Plan) -> None:
 def test_a_small_field_is_noted(lenet: Plan) -> None:
     note = "the last convolution, conv2, sees 14x14 of 32x32 pixels"
     assert note in totals(Report(gather(lenet, batch_size=1)))[-1]
+
+
+def test_work_that_is_done_in_training_only_is_said_to_be_so(architecture: Architecture) -> None:
+    aside = {"auxiliary": ["global_avg_pool", {"linear": 3}]}
+    plan = architecture({"conv": 4}, aside, "flatten", {"linear": 2}, input=(1, 4, 4))
+    # 4 * 9 * 2 * 2 in the convolution, 4 * 3 beside it, 16 * 2 behind it
+    wanted = "188 multiply-adds for one sample, 12 of them in training only"
+    assert wanted in totals(Report(gather(plan, batch_size=1)))
