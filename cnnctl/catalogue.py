@@ -53,6 +53,7 @@ def describe_kind(kind: type[Choice]) -> Facts:
         "kind": kind.kind,
         "family": kind.family,
         "about": about(kind),
+        "details": details(kind),
         "short": kind.short or None,
         "example": example(kind),
         "options": [describe_option(*entry) for entry in _own_first(kind)],
@@ -81,6 +82,12 @@ def _line(info: FieldInfo) -> str:
 def about(kind: type[Choice]) -> str:
     """The first line of a class's docstring."""
     return (inspect.getdoc(kind) or "").split("\n")[0]
+
+
+def details(kind: type[Choice]) -> str:
+    """The rest of a class's docstring, a line for each paragraph; empty where there is none."""
+    rest = (inspect.getdoc(kind) or "").partition("\n")[2]
+    return "\n".join(" ".join(part.split()) for part in rest.strip().split("\n\n"))
 
 
 def example(kind: type[Choice]) -> str:
@@ -157,9 +164,12 @@ def render_kind(kind: type[Choice]) -> Table:
     """A table of a kind's options."""
     facts = describe_kind(kind)
     short = f"   short form fills {kind.short}" if kind.short else ""
-    title = (
-        f"[bold cyan]{kind.kind}[/]: {_plain(facts['about'])}\n{_plain(facts['example'])}{short}"
-    )
+    lines = [
+        f"[bold cyan]{kind.kind}[/]: {_plain(facts['about'])}",
+        *_plain(facts["details"]).splitlines(),
+        f"{_plain(facts['example'])}{short}",
+    ]
+    title = "\n".join(lines)
     table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
     table.title_style = ""
     for column in ("option", "type", "default", "help"):

@@ -153,3 +153,9 @@ def test_an_option_that_must_be_given_has_no_default() -> None:
         "type": "integer | classes",
         "about": "Number of outputs.",
     }
+
+
+def test_a_kind_is_told_with_the_whole_of_its_docstring() -> None:
+    assert "`digit` and `parity`" in describe_kind(find("datasets", "digits"))["details"]
+    assert describe_kind(find("layers", "relu"))["details"] == ""
+    assert "Targets for heads: `digit` and `parity`, which is even" in listed("datasets", "digits")
