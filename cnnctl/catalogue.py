@@ -29,7 +29,7 @@ def find(family: str, kind: str = "") -> type[Choice]:
     """
     chosen = Choice.families.get(family)
     if chosen is None:
-        cure = nearest(family, list(Choice.families))
+        cure = _families_with(family) or nearest(family, list(Choice.families))
         raise FaultError(Fault(message=f"no family is named {family}", cure=cure))
     if not kind:
         return chosen
@@ -37,6 +37,16 @@ def find(family: str, kind: str = "") -> type[Choice]:
         cure = nearest(kind, sorted(chosen.kinds))
         raise FaultError(Fault(message=f"no {chosen.noun()} is named {kind}", cure=cure))
     return chosen.kinds[kind]
+
+
+def _families_with(kind: str) -> str:
+    """The commands that show a kind whose family was left out."""
+    commands = [
+        f"cnnctl list {family} {kind}"
+        for family, members in Choice.families.items()
+        if kind in members.kinds
+    ]
+    return f"write {' or '.join(commands)}" if commands else ""
 
 
 def describe_family(family: type[Choice]) -> list[Facts]:

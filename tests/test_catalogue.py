@@ -94,6 +94,7 @@ def test_an_example_can_be_written_as_it_stands(kind: type[Choice]) -> None:
     [
         (["layer"], "no family is named layer", "did you mean layers?"),
         (["optimisers"], "no family is named optimisers", "did you mean optimizers?"),
+        (["residual"], "no family is named residual", "write cnnctl list layers residual"),
         (["x"], "no family is named x", "known: "),
         (["layers", "cnov"], "no layer is named cnov", "did you mean conv?"),
         (["losses", "crossentropy"], "no loss is named crossentropy", "did you mean cross_entropy"),

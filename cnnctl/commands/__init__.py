@@ -6,14 +6,21 @@ A module here is imported to show the help, so its top imports nothing heavy.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnctl import __version__
 from cnnctl.errors import ExitCode, FaultError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDE = 10_000
+"""Characters in a line of a file or a pipe, where nothing needs folding."""
 
 app = typer.Typer(
     name="cnnctl",
@@ -63,6 +70,16 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         return run
 
     return enter
+
+
+def display(renderable: RenderableType) -> None:
+    """Print a table: as wide as the terminal or $COLUMNS; in a file or a pipe, each row a line."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    console.print(renderable)
 
 
 def _print_version(asked: bool) -> None:

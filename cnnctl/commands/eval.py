@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import AsJson, DataFolder, Plugins, command
+from cnnctl.commands import AsJson, DataFolder, Plugins, command, display
 
 
 class Split(StrEnum):
@@ -36,8 +36,6 @@ def evaluate(
     """Measure how good a trained network is."""
     import json
 
-    from rich.console import Console
-
     from cnnctl.data.download import data_root
     from cnnctl.evaluation.evaluate import evaluate_checkpoint
     from cnnctl.evaluation.report import render
@@ -55,4 +53,4 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(measured.to_json(), indent=1, ensure_ascii=False))
     else:
-        Console(highlight=False).print(render(measured))
+        display(render(measured))

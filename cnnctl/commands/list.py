@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import AsJson, command
+from cnnctl.commands import AsJson, command, display
 
 
 @command("list")
@@ -24,8 +24,6 @@ def list_kinds(
     """Show the kinds of a family, or the options of one kind."""
     import json
 
-    from rich.console import Console
-
     from cnnctl.catalogue import describe_family, describe_kind, find, render_family, render_kind
 
     chosen = find(family, kind)
@@ -33,4 +31,4 @@ def list_kinds(
     if as_json:
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
     else:
-        Console().print(render_kind(chosen) if kind else render_family(chosen))
+        display(render_kind(chosen) if kind else render_family(chosen))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnctl.commands import AsJson, command
+from cnnctl.commands import AsJson, command, display
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,13 +23,11 @@ def list_runs(
     """List the runs: their epochs, last losses and best accuracy."""
     import json
 
-    from rich.console import Console
-
     facts = [describe(run) for run in sorted(folder.glob("*")) if (run / "config.yaml").exists()]
     if as_json:
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
     elif facts:
-        Console(highlight=False).print(render(facts))
+        display(render(facts))
     else:
         typer.echo(f"no runs in {folder}")
 

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnctl.commands import AsJson, Overrides, Plugins, command
+from cnnctl.commands import AsJson, Overrides, Plugins, command, display
 from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from cnnctl.inspection import Report
 
 
@@ -117,7 +115,7 @@ def _show(
     elif markdown:
         typer.echo(inspection.to_markdown(report, depth=depth, columns=columns))
     else:
-        _print(inspection.render(report, depth=depth, columns=columns))
+        display(inspection.render(report, depth=depth, columns=columns))
 
 
 def _show_both(
@@ -136,16 +134,10 @@ def _show_both(
     elif markdown:
         typer.echo(inspection.comparison_to_markdown(left, right, names=names, depth=depth))
     else:
-        _print(inspection.render_comparison(left, right, names=names, depth=depth))
+        display(inspection.render_comparison(left, right, names=names, depth=depth))
 
 
 def _print_json(data: dict[str, Any]) -> None:
     import json
 
     typer.echo(json.dumps(data, indent=1))
-
-
-def _print(renderable: RenderableType) -> None:
-    from rich.console import Console
-
-    Console().print(renderable)

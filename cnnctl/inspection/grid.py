@@ -12,8 +12,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-GAP = 2
-"""Blanks between columns."""
+WIDE_GAP, NARROW_GAP = 2, 1
+"""Blanks between columns, where there is room and where there is not."""
 
 
 class Heading(NamedTuple):
@@ -27,8 +27,8 @@ class Heading(NamedTuple):
 class Grid:
     """Cells below headings. The first column names the rows.
 
-    Where room is short, words are folded and numbers stay whole; columns that still find none stand
-    in a table of their own below, with the first column again.
+    Where room is short, columns stand closer, words are folded and numbers stay whole; columns that
+    still find none stand in a table of their own below, with the first column again.
     """
 
     headings: Sequence[Heading]
@@ -39,10 +39,12 @@ class Grid:
     """Characters that a column of words is folded to, at most."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for number, chosen in enumerate(self._parts(options.max_width)):
+        room = options.max_width
+        gap = WIDE_GAP if self._whole_width() <= room else NARROW_GAP
+        for number, chosen in enumerate(self._parts(room, gap)):
             if number:
                 yield Text()
-            yield self._table(chosen)
+            yield self._table(chosen, gap)
 
     def to_markdown(self) -> str:
         """A table of GitHub's Markdown."""
@@ -53,27 +55,41 @@ class Grid:
         ]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
-    def _parts(self, room: int) -> Iterator[list[int]]:
+    def _whole_width(self) -> int:
+        """Characters that all columns take where nothing is folded."""
+        widths = [self._width(column) for column in range(len(self.headings))]
+        return sum(widths) + WIDE_GAP * (len(widths) - 1)
+
+    def _parts(self, room: int, gap: int) -> Iterator[list[int]]:
         """The columns, by position, that stand beside each other."""
-        first, *others = (self._width(column) for column in range(len(self.headings)))
+        first, *others = (self._folded_width(column) for column in range(len(self.headings)))
         chosen, taken = [0], first
         for column, width in enumerate(others, start=1):
-            if len(chosen) > 1 and taken + GAP + width > room:
+            if len(chosen) > 1 and taken + gap + width > room:
                 yield chosen
                 chosen, taken = [0], first
             chosen.append(column)
-            taken += GAP + width
+            taken += gap + width
         yield chosen
 
-    def _width(self, column: int) -> int:
+    def _folded_width(self, column: int) -> int:
         """Characters that a column takes at least."""
-        heading = self.headings[column]
-        lines = [*heading.text.splitlines(), *(row[column] for row in self.rows)]
-        width = max(map(cell_len, lines), default=0)
-        return width if heading.is_number else min(width, self.narrowest)
+        width = self._width(column)
+        return width if self.headings[column].is_number else min(width, self.narrowest)
 
-    def _table(self, chosen: Sequence[int]) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    def _width(self, column: int) -> int:
+        """Characters that a column takes where nothing is folded."""
+        lines = [*self.headings[column].text.splitlines(), *(row[column] for row in self.rows)]
+        return max(map(cell_len, lines), default=0)
+
+    def _table(self, chosen: Sequence[int], gap: int) -> Table:
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            show_edge=False,
+            padding=(0, gap - 1),
+            collapse_padding=True,
+        )
         for heading in (self.headings[column] for column in chosen):
             justify: Literal["left", "right"] = "right" if heading.is_number else "left"
             table.add_column(

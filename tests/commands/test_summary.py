@@ -137,3 +137,12 @@ def test_what_does_not_go_together_is_told(options: list[str], fault: str, tiny:
     assert done.exit_code == 2
     assert fault in done.stderr
     assert not done.stdout
+
+
+def test_a_pipe_gets_a_line_for_each_row_whatever_its_width() -> None:
+    lines = summary("resnet18", "--columns", "all").splitlines()
+    (row,) = [line for line in lines if "basic4" in line]
+    assert row.split()[:2] == ["basic4", "(residual)"]
+    assert len(row) > 120
+    narrow = invoke("summary", "resnet18", "--columns", "all", COLUMNS="60").stdout
+    assert max(map(len, narrow.splitlines())) <= 60

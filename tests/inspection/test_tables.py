@@ -164,3 +164,10 @@ def test_work_that_is_done_in_training_only_is_said_to_be_so(architecture: Archi
     # 4 * 9 * 2 * 2 in the convolution, 4 * 3 beside it, 16 * 2 behind it
     wanted = "188 multiply-adds for one sample, 12 of them in training only"
     assert wanted in totals(Report(gather(plan, batch_size=1)))
+
+
+def test_a_name_stays_whole_where_columns_can_stand_closer() -> None:
+    plan = complete(zoo.experiment_of("resnet18"), "resnet18").plan
+    text = printed(render(Report(gather(plan, batch_size=64)), depth=2))
+    assert "  shortcut.batch_norm1  128x28x28" in text
+    assert max(map(len, text.splitlines())) <= 80
