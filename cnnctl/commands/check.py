@@ -18,12 +18,15 @@ def check(
     """Say what is wrong with YAML files, or that all is well, and what would be wiser."""
     from cnnctl.advice import advise
     from cnnctl.config.source import locate
-    from cnnctl.experiment import load
+    from cnnctl.experiment import load, starting_weights
+    from cnnctl.model.weights import DEFAULT
 
     faults: list[Fault] = []
     for path in files:
         try:
             loaded = load(path)
+            if loaded.experiment.model.weights != DEFAULT:  # which would have to be downloaded
+                starting_weights(loaded)
         except FaultError as error:
             faults += error.faults
             continue

@@ -1,7 +1,7 @@
 """One YAML file, checked as a whole: the experiment."""
 
 from cnnctl.experiment.agreement import check, measures_accuracy
-from cnnctl.experiment.loading import Loaded, complete, load, placed
+from cnnctl.experiment.loading import Loaded, complete, load, placed, starting_weights
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import Task, build_loss, tasks_of
 
@@ -16,5 +16,6 @@ __all__ = [
     "load",
     "measures_accuracy",
     "placed",
+    "starting_weights",
     "tasks_of",
 ]

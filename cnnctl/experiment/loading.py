@@ -17,8 +17,9 @@ from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.experiment.tasks import Task, tasks_of
 from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
-from cnnctl.model.network import Plan
-from cnnctl.model.weights import DEFAULT
+from cnnctl.model.matching import match_weights
+from cnnctl.model.network import Plan, outline
+from cnnctl.model.weights import DEFAULT, Tensors, gather_weights
 from cnnctl.plugins import load_plugins
 
 
@@ -41,6 +42,22 @@ class Loaded:
         """Faults raised inside get the file, line and column of what they blame."""
         with placed(self.source, *prefix):
             yield
+
+
+def starting_weights(loaded: Loaded) -> Tensors | None:
+    """The weights that an experiment begins with, held against its network; None for random ones.
+
+    Raises:
+        FaultError: they cannot be had, or do not fit.
+    """
+    weights = loaded.experiment.model.weights
+    if weights is None:
+        return None
+    with loaded.places():
+        tensors = gather_weights(weights, loaded.plan)
+    with loaded.places("model", "weights"):
+        match_weights(outline(loaded.plan), tensors)
+    return tensors
 
 
 @contextmanager

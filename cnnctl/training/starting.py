@@ -14,9 +14,8 @@ from cnnctl.config.overrides import apply
 from cnnctl.config.source import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError, checkpoint_fault
-from cnnctl.experiment import Experiment, Loaded, check, load, placed
-from cnnctl.model.network import outline
-from cnnctl.model.weights import Tensors, gather_weights, match_weights
+from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
+from cnnctl.model.weights import Tensors
 from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import RunFolder
@@ -44,7 +43,7 @@ def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
             folder cannot be made.
     """
     loaded = load(config, overrides)
-    weights = _gather_weights(loaded)
+    weights = starting_weights(loaded)
     folder = folders.create(runs, loaded.experiment.name)
     try:
         folder.write_source(_source_text(config, overrides))
@@ -52,17 +51,6 @@ def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
         folder.close()
         raise
     return Start(loaded, folder, weights=weights)
-
-
-def _gather_weights(loaded: Loaded) -> Tensors | None:
-    """The weights that the experiment begins with, held against its network."""
-    if loaded.experiment.model.weights is None:
-        return None
-    with loaded.places():
-        tensors = gather_weights(loaded.experiment.model.weights, loaded.plan)
-    with loaded.places("model", "weights"):
-        match_weights(outline(loaded.plan), tensors)
-    return tensors
 
 
 def _source_text(config: Path, overrides: Sequence[str]) -> str:

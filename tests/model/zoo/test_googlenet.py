@@ -10,8 +10,8 @@ from torch import nn
 from torchvision import models
 
 from cnnctl.inspection import gather
+from cnnctl.model.matching import fit_weights
 from cnnctl.model.network import build
-from cnnctl.model.weights import fit_weights
 from cnnctl.opening import open_experiment
 
 PUBLISHED = 13_004_888

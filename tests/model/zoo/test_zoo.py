@@ -16,7 +16,7 @@ from cnnctl.experiment import Experiment, Loaded, complete
 from cnnctl.inspection import gather
 from cnnctl.model import network, zoo
 from cnnctl.model.expansion import expand
-from cnnctl.model.weights import fit_weights
+from cnnctl.model.matching import fit_weights
 
 NAMES = sorted(zoo.Network.kinds)
 

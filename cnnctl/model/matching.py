@@ -1,0 +1,180 @@
+"""Weights of others into a network: which tensor goes where."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import torch
+from torch import nn
+
+from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.model.freezing import classifier
+from cnnctl.model.layers.torchvision_models import WITH_AUXILIARY_HEADS, model_names
+from cnnctl.model.weights import Tensors
+from cnnctl.model.zoo import Network
+
+_COUNTER = "num_batches_tracked"
+"""Of batch norms; files of old have none."""
+_LEAVES = {"weight", "bias", "running_mean", "running_var"}
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Which tensor goes where."""
+
+    tensors: Tensors
+    """By their names in the network."""
+    left_out: tuple[str, ...]
+    """The network's tensors that keep their start: a classifier for other classes."""
+
+
+def fit_weights(network: nn.Module, tensors: Tensors) -> tuple[str, ...]:
+    """Copy weights into a network, all or none; returns what kept its start.
+
+    Raises:
+        FaultError: they do not fit; see `match_weights`.
+    """
+    matched = match_weights(network, tensors)
+    network.load_state_dict(matched.tensors, strict=False)
+    return matched.left_out
+
+
+def match_weights(network: nn.Module, tensors: Tensors) -> Matched:
+    """Find the tensor for each of the network's; the meta device is enough for the network.
+
+    By name, where the network or one of its layers has the same names; otherwise by order and
+    shape, which finds a network that calls its layers otherwise. The classifier may have another
+    number of classes. Weights of a torchvision network that the zoo has a twin of are tried in
+    torchvision's order as well, since a .safetensors file keeps none.
+
+    Raises:
+        FaultError: they do not fit, with the first difference (exit code 4).
+    """
+    try:
+        return _match(network, tensors)
+    except FaultError:
+        ordered = _as_in_torchvision(tensors)
+        if ordered is None or list(ordered) == list(tensors):
+            raise
+    return _match(network, ordered)
+
+
+def _as_in_torchvision(tensors: Tensors) -> Tensors | None:
+    """The tensors in torchvision's order, if it has a network of these names."""
+    from torchvision import models  # slow to import
+
+    wanted = _uncounted(_without_auxiliary_heads(tensors, ()))
+    for name in Network.kinds.keys() & model_names():
+        heads = {"init_weights": False} if name in WITH_AUXILIARY_HEADS else {}
+        with torch.device("meta"):
+            names = models.get_model(name, weights=None, **heads).state_dict()
+        if _uncounted(_without_auxiliary_heads(names, ())) == wanted:
+            return {key: tensors[key] for key in names if key in tensors}
+    return None
+
+
+def _match(network: nn.Module, tensors: Tensors) -> Matched:
+    prefix, part = _receiver(network, tensors)
+    theirs = _without_auxiliary_heads(tensors, part.state_dict())
+    mine = _without_auxiliary_heads(_as_torchvision_orders(part), theirs)
+    pairs = list(_pairs(mine, theirs))
+    replaced = {*classifier(part), *filter(_is_auxiliary, mine)}
+    _check(pairs, mine, theirs, replaced)
+    found = {a: theirs[b] for a, b in pairs if mine[a].shape == theirs[b].shape}
+    named = {f"{prefix}{name}": tensor for name, tensor in found.items()}
+    missing = (name for name in network.state_dict() if name not in named)
+    return Matched(named, tuple(name for name in missing if not name.endswith(_COUNTER)))
+
+
+def _receiver(network: nn.Module, tensors: Tensors) -> tuple[str, nn.Module]:
+    """The layer that the weights are of, with its name and a dot; else the whole network.
+
+    It has the same names, or, where the whole network has more or fewer tensors than there are,
+    most of them.
+    """
+    children = {f"{name}.": child for name, child in network.named_children()}
+    shared = {name: len(_shared(child, tensors)) for name, child in children.items()}
+    name = max(shared, key=shared.__getitem__, default="")
+    if not name or 2 * shared[name] <= len(tensors):
+        return "", network
+    names, whole = _uncounted(children[name].state_dict()), _uncounted(network.state_dict())
+    wanted = _uncounted(_without_auxiliary_heads(tensors, names))
+    is_meant = names == wanted or len(whole) != len(wanted)
+    return (name, children[name]) if is_meant else ("", network)
+
+
+def _shared(module: nn.Module, tensors: Tensors) -> set[str]:
+    return module.state_dict().keys() & tensors.keys()
+
+
+def _uncounted(names: Collection[str]) -> set[str]:
+    return {name for name in names if not name.endswith(_COUNTER)}
+
+
+def _without_auxiliary_heads(tensors: Tensors, others: Collection[str]) -> Tensors:
+    """Leave out the heads that serve training alone, unless the others have them as well."""
+    if any(map(_is_auxiliary, others)):
+        return tensors
+    return {name: tensor for name, tensor in tensors.items() if not _is_auxiliary(name)}
+
+
+def _as_torchvision_orders(network: nn.Module) -> Tensors:
+    """A network's tensors, with auxiliary heads where torchvision has them: before the classifier.
+
+    Here they stand where they are run.
+    """
+    tensors = network.state_dict()
+    last = [name for name in classifier(network) if not _is_auxiliary(name)]
+    aside = [name for name in tensors if _is_auxiliary(name)]
+    rest = (name for name in tensors if name not in {*last, *aside})
+    return {name: tensors[name] for name in (*rest, *aside, *last)}
+
+
+def _is_auxiliary(name: str) -> bool:
+    return name.lower().startswith("aux")
+
+
+def _pairs(mine: Tensors, theirs: Tensors) -> Iterator[tuple[str, str]]:
+    """(network's name, file's name): by name where they are the same, or by order."""
+    if _uncounted(mine) == _uncounted(theirs):
+        return ((name, name) for name in mine if name in theirs)
+    are_counted = len(mine) == len(theirs)
+    ours, others = (
+        [name for name in names if are_counted or not name.endswith(_COUNTER)]
+        for names in (mine, theirs)
+    )
+    return zip_longest(ours, others, fillvalue="")
+
+
+def _check(
+    pairs: list[tuple[str, str]], mine: Tensors, theirs: Tensors, replaced: Collection[str]
+) -> None:
+    for position, (name, other) in enumerate(pairs, 1):
+        if not name or not other or not _fits(name, other, mine, theirs, replaced):
+            raise _misfit(position, _described(name, mine), _described(other, theirs))
+
+
+def _fits(name: str, other: str, mine: Tensors, theirs: Tensors, replaced: Collection[str]) -> bool:
+    leaf, other_leaf = (full.rpartition(".")[2] for full in (name, other))
+    # what a batch norm has is of one shape, so there the shape alone tells nothing
+    if leaf != other_leaf and {leaf, other_leaf} <= _LEAVES:
+        return False
+    shape, wanted = theirs[other].shape, mine[name].shape
+    return shape == wanted or (name in replaced and shape[1:] == wanted[1:])
+
+
+def _described(name: str, tensors: Tensors) -> str:
+    if not name:
+        return "nothing more"
+    return f"{name} ({'x'.join(map(str, tensors[name].shape)) or 'one number'})"
+
+
+def _misfit(position: int, mine: str, theirs: str) -> FaultError:
+    message = f"at tensor {position} the network has {mine}, but the weights have {theirs}"
+    cure = (
+        "use the weights of this architecture; where names differ the order counts, which "
+        "torch.save keeps and a .safetensors file does not"
+    )
+    return checkpoint_fault(message, cure=cure)
