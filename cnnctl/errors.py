@@ -3,7 +3,8 @@
 Everything else that is raised is a bug of ours and keeps its traceback.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -76,6 +77,15 @@ def under(prefix: Path, error: FaultError) -> FaultError:
     """The same faults with their paths put below `prefix`."""
     moved = (replace(fault, path=(*prefix, *fault.path)) for fault in error.faults)
     return FaultError(*moved, exit_code=error.exit_code)
+
+
+@contextmanager
+def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
+    """Add the faults raised inside to a list, their paths put below `prefix`."""
+    try:
+        yield
+    except FaultError as error:
+        faults += under(prefix, error).faults
 
 
 def dotted(path: Path) -> str:

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cnnctl.config.nodes import Node, Place
 from cnnctl.config.parsing import MAX_NODES
-from cnnctl.errors import Fault, FaultError, Path, nearest
+from cnnctl.config.template import Template, read_templates, unfit_entries
+from cnnctl.errors import Fault, FaultError, Path, config_fault
 
 MAX_USES_WITHIN_USES = 16
 
@@ -35,19 +36,21 @@ def expand(model: Node, *, kinds: Collection[str]) -> Node:
     """Replace every use of the model's templates; `kinds` are the layer kinds there are.
 
     Raises:
-        FaultError: a template that is not one, uses itself, or is used with the wrong parameters;
+        FaultError: templates that are none, use themselves, or are used with the wrong parameters;
             paths are below the model.
     """
     blocks = model.child("blocks")
     if blocks is None or not isinstance(model.value, dict):
         return model
-    templates = _read_all(blocks, kinds)
-    expansion = _Expansion(templates)
+    faults: list[Fault] = []
+    expansion = _Expansion(read_templates(blocks, kinds, faults), faults)
     rest = {key: node for key, node in model.value.items() if key != "blocks"}
     expanded = {
         key: expansion.fill(node, {}, (key,)) if key in _WITH_LAYERS else node
         for key, node in rest.items()
     }
+    if faults:
+        raise FaultError(*dict.fromkeys(faults))
     return replace(model, value=expanded)
 
 
@@ -76,64 +79,15 @@ def _spliced(written: Node, filled: Node) -> list[Node]:
     return filled.value if is_parameter and isinstance(filled.value, list) else [filled]
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
-    name: str
-    parameters: dict[str, Node]
-    """Their defaults; nothing where one must be given."""
-    layers: Node
-
-    @property
-    def home(self) -> Path:
-        """The path at which its layers are written, below the model."""
-        return ("blocks", self.name, "layers")
-
-
-def _fault(message: str, cure: str, path: Path, *, at_key: bool = False) -> FaultError:
-    return FaultError(Fault(message=message, cure=cure, path=path, at_key=at_key))
-
-
-def _read_all(blocks: Node, kinds: Collection[str]) -> dict[str, _Template]:
-    if not isinstance(blocks.value, dict):
-        cure = "write blocks: {name: {parameters: {…}, layers: […]}}"
-        raise _fault("is not a mapping of names", cure, ("blocks",))
-    for name in blocks.value:
-        if name in kinds:
-            message = f"{name} is the name of a layer kind already"
-            raise _fault(message, f"write my_{name}, say", ("blocks", name), at_key=True)
-    return {name: _read_one(name, node) for name, node in blocks.value.items()}
-
-
-def _read_one(name: str, node: Node) -> _Template:
-    path: Path = ("blocks", name)
-    layers, parameters = node.child("layers"), node.child("parameters")
-    if layers is None or not isinstance(layers.value, list) or not layers.value:
-        message = f"{name} has no list of layers"
-        raise _fault(message, f"write {name}: {{parameters: {{…}}, layers: […]}}", path)
-    assert isinstance(node.value, dict)
-    for key in node.value:
-        if key not in ("layers", "parameters"):
-            cure = nearest(key, ["layers", "parameters"])
-            raise _fault("no such option", cure, (*path, key), at_key=True)
-    return _Template(name, _parameters(parameters, (*path, "parameters")), layers)
-
-
-def _parameters(node: Node | None, path: Path) -> dict[str, Node]:
-    """`{width, stride: 1}`, or `[width, stride]` where none has a default."""
-    if node is None:
-        return {}
-    if isinstance(node.value, dict):
-        return dict(node.value)
-    if isinstance(node.value, list) and all(isinstance(n.value, str) for n in node.value):
-        return {str(name.value): Node(None, name.place) for name in node.value}
-    raise _fault("is not a mapping of names to defaults", "write {width, stride: 1}", path)
-
-
 class _Expansion:
-    """Replaces the uses of templates, with a bound on what comes out."""
+    """Replaces the uses of templates, with a bound on what comes out.
 
-    def __init__(self, templates: Mapping[str, _Template]) -> None:
+    What is wrong is added to the faults, and left as it was written.
+    """
+
+    def __init__(self, templates: Mapping[str, Template], faults: list[Fault]) -> None:
         self.templates = templates
+        self.faults = faults
         self.count = 0
 
     def fill(self, node: Node, scope: Scope, path: Path, within: tuple[str, ...] = ()) -> Node:
@@ -141,7 +95,7 @@ class _Expansion:
         self.count += 1
         if self.count > MAX_NODES:
             message = f"templates expand to more than {MAX_NODES} values"
-            raise _fault(message, "use repeat, or fewer of them", path)
+            raise config_fault(message, cure="use repeat, or fewer of them", path=path)
         if isinstance(node.value, str) and node.value.startswith("$"):
             return self._parameter(node, scope, path, within)
         if isinstance(node.value, dict):
@@ -155,15 +109,13 @@ class _Expansion:
         return node
 
     def _parameter(self, node: Node, scope: Scope, path: Path, within: tuple[str, ...]) -> Node:
-        name = str(node.value)[1:]
         if not within:
-            message = f"${name} stands outside of a template"
-            raise _fault(message, "write a value; parameters belong into blocks", path)
-        if name not in scope:
-            message = f"{within[-1]} has no parameter named {name}"
-            cure = nearest(name, list(scope)) or f"write parameters: {{{name}}} in the template"
-            raise _fault(message, cure, path)
-        return scope[name]
+            message = f"{node.value} stands outside of a template"
+            self._note(message, "write a value; parameters belong into blocks", path)
+        return scope.get(str(node.value)[1:], node)
+
+    def _note(self, message: str, cure: str, path: Path) -> None:
+        self.faults.append(Fault(message=message, cure=cure, path=path))
 
     def _items(
         self, items: list[Node], scope: Scope, path: Path, within: tuple[str, ...]
@@ -187,45 +139,39 @@ class _Expansion:
         if name in within or len(within) >= MAX_USES_WITHIN_USES:
             way = " -> ".join((*within, name))
             message = f"{name} uses itself: {way}" if name in within else f"too deep: {way}"
-            raise _fault(message, "a template can be made of others only", path)
+            self._note(message, "a template can be made of others only", path)
+            return item
         options = item.child(name) or Node(None, item.place)
         options = self.fill(options, scope, (*path, name), within)
-        given, own_name = _given(template, options, (*path, name))
+        entries, own_name = self._entries(template, options, (*path, name))
+        given = {**template.parameters, **entries}
         layers = self.fill(template.layers, given, template.home, (*within, name))
         used = replace(layers, value=[mark_use(n, item.place) for n in layers.children()])
         used.home = template.home
         return _named(used, own_name or Node(label, item.place), item)
+
+    def _entries(
+        self, template: Template, options: Node, path: Path
+    ) -> tuple[dict[str, Node], Node | None]:
+        """What a use gives for parameters, and the name that it gives itself, if any."""
+        first = next(iter(template.parameters), "")
+        entries: dict[str, Node] = {}
+        if isinstance(options.value, dict):
+            entries = dict(options.value)
+        elif options.value is not None and first:
+            entries = {first: options}
+        elif options.value is not None:
+            name = template.name
+            self._note(f"{name} has no parameters", f"write - {name} alone", path)
+        own_name = None if "name" in template.parameters else entries.pop("name", None)
+        self.faults += unfit_entries(template, entries, path)
+        return entries, own_name
 
 
 def _kind(item: Node) -> str:
     if isinstance(item.value, dict) and len(item.value) == 1:
         return next(iter(item.value))
     return item.value if isinstance(item.value, str) else ""
-
-
-def _given(template: _Template, options: Node, path: Path) -> tuple[dict[str, Node], Node | None]:
-    """What stands for each parameter of a use, and the name that it gives itself, if any."""
-    first = next(iter(template.parameters), "")
-    entries: dict[str, Node] = {}
-    if isinstance(options.value, dict):
-        entries = dict(options.value)
-    elif options.value is not None and first:
-        entries = {first: options}
-    elif options.value is not None:
-        message, cure = f"{template.name} has no parameters", f"write - {template.name} alone"
-        raise _fault(message, cure, path)
-    own_name = None if "name" in template.parameters else entries.pop("name", None)
-    for key in entries:
-        if key not in template.parameters:
-            cure = nearest(key, list(template.parameters)) or "leave it out"
-            message = f"{template.name} has no such parameter"
-            raise _fault(message, cure, (*path, key), at_key=True)
-    given = {**template.parameters, **entries}
-    missing = [key for key, node in given.items() if key not in entries and node.value is None]
-    if missing:
-        message = f"{template.name} needs {', '.join(missing)}"
-        raise _fault(message, f"write {template.name}: {{{missing[0]}: …}}", path)
-    return given, own_name
 
 
 def mark_use(node: Node, use: Place) -> Node:

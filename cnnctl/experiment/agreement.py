@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import Description
-from cnnctl.errors import Fault, FaultError, config_fault, nearest, under
+from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import learned_targets, tasks_of
 from cnnctl.model import network
@@ -57,15 +56,6 @@ def _planned(experiment: Experiment, description: Description) -> Plan:
         classes=targets[0].outputs,
         targets={target.name: target.outputs for target in targets},
     )
-
-
-@contextmanager
-def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
-    """Add the faults raised inside to a list, their paths put below `prefix`."""
-    try:
-        yield
-    except FaultError as error:
-        faults += under(prefix, error).faults
 
 
 def _unknown_targets(experiment: Experiment, description: Description) -> list[Fault]:

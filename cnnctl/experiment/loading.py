@@ -11,8 +11,8 @@ from cnnctl.config import overrides as command_line
 from cnnctl.config.source import Node, Place, homeward, locate, read_source
 from cnnctl.config.validation import validate
 from cnnctl.data.samples import Description
-from cnnctl.errors import Fault, FaultError, config_fault, under
-from cnnctl.experiment.agreement import check, gathered
+from cnnctl.errors import Fault, FaultError, config_fault, gathered, under
+from cnnctl.experiment.agreement import check
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.experiment.tasks import Task, tasks_of
 from cnnctl.model import zoo
@@ -111,7 +111,7 @@ def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:
     source = command_line.apply(root, overrides)
     with placed(source):
         load_plugins(_plugin_files(source))
-        source = expand(source)
+        source = _expanded(source)
     with placed(source):
         _place_weights(source)
         experiment = _read(source)
@@ -119,6 +119,20 @@ def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:
             experiment = experiment.model_copy(update={"name": name})
         plan, description = check(experiment)
     return Loaded(experiment, source, plan, description)
+
+
+def _expanded(source: Node) -> Node:
+    """The source with its model written out; if that fails, the other sections are still read."""
+    try:
+        return expand(source)
+    except FaultError as error:
+        assert isinstance(source.value, dict)
+        others = {key: node for key, node in source.value.items() if key != "model"}
+        faults: list[Fault] = []
+        with gathered(faults):
+            validate(Experiment, replace(source, value=others))
+        elsewhere = (fault for fault in faults if fault.path[:1] != ("model",))
+        raise FaultError(*error.faults, *elsewhere) from None
 
 
 def _plugin_files(source: Node) -> list[Path]:

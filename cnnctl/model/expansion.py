@@ -54,13 +54,13 @@ def _from_zoo(model: Node, name: Node) -> Node:
     unknown = [key for key in rest if key not in Model.model_fields]
     if unknown:
         known = [name for name in (*network.model_fields, *Model.model_fields) if name != "layers"]
-        fault = Fault(
-            message=f"{name.value} has no such option",
-            cure=nearest(unknown[0], known),
-            path=(unknown[0],),
-            at_key=True,
+        message = f"{name.value} has no such option"
+        raise FaultError(
+            *(
+                Fault(message=message, cure=nearest(key, known), path=(key,), at_key=True)
+                for key in unknown
+            )
         )
-        raise FaultError(fault)
     published = zoo.model_of(network, Node(options, name.place), used_at=name.place)
     assert isinstance(published.value, dict)
     return replace(model, value={**published.value, **rest})

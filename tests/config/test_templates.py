@@ -97,6 +97,32 @@ def test_what_is_wrong_is_told(text: str, fault: str) -> None:
     assert fault in told(text)
 
 
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    text = """
+blocks:
+  relu: {layers: [tanh]}
+  a: {parameters: {n}, layers: [conv: $m, conv: $m]}
+  b: {layers: [b]}
+layers: [a, a: {k: 1}, b, conv: $n, a: 3]
+"""
+    with pytest.raises(FaultError) as caught:
+        expand(parse(text, origin="x.yaml"), kinds=["relu", "conv"])
+    assert [(dotted(fault.path), fault.message) for fault in caught.value.faults] == [
+        ("blocks.relu", "relu is the name of a layer kind already"),
+        ("blocks.a.layers.0.conv", "a has no parameter named m"),
+        ("blocks.a.layers.1.conv", "a has no parameter named m"),
+        ("layers.0.a", "a needs n"),
+        ("layers.1.a.k", "a has no such parameter"),
+        ("blocks.b.layers.0", "b uses itself: b -> b"),
+        ("layers.3.conv", "$n stands outside of a template"),
+    ]
+
+
+def test_a_template_that_is_not_used_is_read_all_the_same() -> None:
+    text = "blocks: {a: {parameters: [n], layers: [conv: $m]}}\nlayers: [relu]"
+    assert "a has no parameter named m" in told(text)
+
+
 def test_templates_that_multiply_are_bounded() -> None:
     uses = "{layers: [" + ", ".join(["LOWER"] * 10) + "]}"
     blocks = ["t0: {layers: [relu, relu]}"]

@@ -1,0 +1,129 @@
+"""A template as it is written under `blocks:`, and what a use of it may give."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from cnnctl.config.nodes import Node
+from cnnctl.errors import Fault, FaultError, Path, gathered, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A piece of architecture under a name."""
+
+    name: str
+    parameters: dict[str, Node]
+    """Their defaults; nothing where one must be given."""
+    layers: Node
+
+    @property
+    def home(self) -> Path:
+        """The path at which its layers are written, below the model."""
+        return ("blocks", self.name, "layers")
+
+
+def _fault(message: str, cure: str, path: Path, *, at_key: bool = False) -> FaultError:
+    return FaultError(Fault(message=message, cure=cure, path=path, at_key=at_key))
+
+
+def read_templates(
+    blocks: Node, kinds: Collection[str], faults: list[Fault]
+) -> dict[str, Template]:
+    """The templates by their names; what is wrong with them is added to the faults.
+
+    Raises:
+        FaultError: `blocks` is no mapping.
+    """
+    if not isinstance(blocks.value, dict):
+        cure = "write blocks: {name: {parameters: {…}, layers: […]}}"
+        raise _fault("is not a mapping of names", cure, ("blocks",))
+    templates: dict[str, Template] = {}
+    for name, node in blocks.value.items():
+        with gathered(faults, "blocks", name):
+            templates[name] = _read_one(name, node, kinds)
+            faults += _unknown_in(templates[name])
+    return templates
+
+
+def _read_one(name: str, node: Node, kinds: Collection[str]) -> Template:
+    """The template of a name; faults are below it."""
+    if name in kinds:
+        message = f"{name} is the name of a layer kind already"
+        raise _fault(message, f"write my_{name}, say", (), at_key=True)
+    layers, parameters = node.child("layers"), node.child("parameters")
+    if layers is None or not isinstance(layers.value, list) or not layers.value:
+        message = f"{name} has no list of layers"
+        raise _fault(message, f"write {name}: {{parameters: {{…}}, layers: […]}}", ())
+    assert isinstance(node.value, dict)
+    for key in node.value:
+        if key not in ("layers", "parameters"):
+            cure = nearest(key, ["layers", "parameters"])
+            raise _fault("no such option", cure, (key,), at_key=True)
+    return Template(name, _parameters(parameters), layers)
+
+
+def _parameters(node: Node | None) -> dict[str, Node]:
+    """`{width, stride: 1}`, or `[width, stride]` where none has a default."""
+    if node is None:
+        return {}
+    if isinstance(node.value, dict):
+        return dict(node.value)
+    if isinstance(node.value, list) and all(isinstance(n.value, str) for n in node.value):
+        return {str(name.value): Node(None, name.place) for name in node.value}
+    message, cure = "is not a mapping of names to defaults", "write {width, stride: 1}"
+    raise _fault(message, cure, ("parameters",))
+
+
+def _unknown_in(template: Template) -> list[Fault]:
+    """What stands for a parameter that the template does not have."""
+    known = list(template.parameters)
+    return [
+        Fault(
+            message=f"{template.name} has no parameter named {name}",
+            cure=nearest(name, known) or f"write parameters: {{{name}}} in the template",
+            path=path,
+        )
+        for path, name in _mentions(template.layers, template.home)
+        if name not in known
+    ]
+
+
+def _mentions(node: Node, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every `$name` in a node, with its path."""
+    if isinstance(node.value, str) and node.value.startswith("$"):
+        yield path, node.value[1:]
+    elif isinstance(node.value, dict):
+        for key, below in node.value.items():
+            yield from _mentions(below, (*path, key))
+    elif isinstance(node.value, list):
+        for index, below in enumerate(node.value):
+            yield from _mentions(below, (*path, index))
+
+
+def unfit_entries(template: Template, entries: Collection[str], path: Path) -> list[Fault]:
+    """What a use at this path gives too much or, if nothing is misspelt, does not give."""
+    return _unknown(template, entries, path) or _missing(template, entries, path)
+
+
+def _unknown(template: Template, entries: Collection[str], path: Path) -> list[Fault]:
+    known = list(template.parameters)
+    return [
+        Fault(
+            message=f"{template.name} has no such parameter",
+            cure=nearest(key, known) or "leave it out",
+            path=(*path, key),
+            at_key=True,
+        )
+        for key in entries
+        if key not in known
+    ]
+
+
+def _missing(template: Template, entries: Collection[str], path: Path) -> list[Fault]:
+    required = (key for key, default in template.parameters.items() if default.value is None)
+    missing = [key for key in required if key not in entries]
+    message = f"{template.name} needs {', '.join(missing)}"
+    cure = f"write {template.name}: {{{': …, '.join(missing)}: …}}"
+    return [Fault(message=message, cure=cure, path=path)] if missing else []
