@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
@@ -138,6 +139,8 @@ def compiled(forward: Forward, mode: str | None) -> Forward:
     """
     from torch._dynamo.exc import BackendCompilerFailed  # slow to import
 
+    # it warns of every nvcc that stands beside no GPU
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # dynamic shapes would be compiled when the last, smaller batch comes, and serve all batches
     # from then on: slower, and other kernels than a resumed run has before it gets there
     fast: Forward = torch.compile(forward, dynamic=False, mode=mode)

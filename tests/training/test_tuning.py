@@ -122,6 +122,13 @@ def test_a_compiler_that_does_not_work_is_a_fault_where_compiling_was_asked_for(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not can_compile(CPU), reason="there is no C++ compiler")
+def test_a_cuda_compiler_beside_no_gpu_is_not_spoken_of(cli: Cli, tiny: Path) -> None:
+    done = cli("train", tiny, "train.compile=true", "train.device=cpu", CUDA_HOME="/usr")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ", compiled" in done.stdout
+
+
 def test_a_compiler_that_does_not_work_is_left_alone_where_it_was_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
