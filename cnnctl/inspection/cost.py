@@ -11,15 +11,24 @@ from math import prod
 from torch import nn
 
 from cnnctl.model.layer import Shape
-from cnnctl.model.modules import GlobalAvgPool, GlobalMaxPool, PadChannels
+from cnnctl.model.modules import (
+    ChannelNorm,
+    Chunk,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    LayerScale,
+    Maxout,
+    PadChannels,
+)
 
 NUMBER = 4
 """Bytes of a float32."""
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_VIEWS = (nn.Flatten, nn.Unflatten, nn.Identity)
-_OWN = (GlobalAvgPool, GlobalMaxPool, PadChannels)
+VIEWS = (nn.Flatten, nn.Unflatten, nn.Identity, Chunk)
+"""Modules whose output is the memory of their input."""
+_OWN = (ChannelNorm, GlobalAvgPool, GlobalMaxPool, LayerScale, Maxout, PadChannels)
 _WITHOUT_PRODUCTS = frozenset(
     {
         "torchvision.ops.stochastic_depth",
@@ -67,7 +76,7 @@ def known_cost(module: nn.Module, input: Shape, output: Shape) -> Cost | None:
     multiply_adds = _multiply_adds(module, input, output)
     if multiply_adds is None or next(module.children(), None) is not None:
         return None
-    return Cost(multiply_adds, 0 if isinstance(module, _VIEWS) else prod(output) * NUMBER)
+    return Cost(multiply_adds, 0 if isinstance(module, VIEWS) else prod(output) * NUMBER)
 
 
 def _multiply_adds(module: nn.Module, input: Shape, output: Shape) -> int | None:
@@ -79,7 +88,7 @@ def _multiply_adds(module: nn.Module, input: Shape, output: Shape) -> int | None
         return _weights(module) * prod(input[1:])
     if kind is nn.Linear:
         return _weights(module) * prod(output[:-1])
-    is_free = kind in (*_VIEWS, *_OWN) or kind.__module__ in _WITHOUT_PRODUCTS
+    is_free = kind in (*VIEWS, *_OWN) or kind.__module__ in _WITHOUT_PRODUCTS
     return 0 if is_free else None
 
 

@@ -15,17 +15,18 @@ from math import prod
 
 from torch import nn
 
-from cnnctl.inspection.cost import CONVOLUTIONS, NUMBER
+from cnnctl.inspection.cost import CONVOLUTIONS, NUMBER, VIEWS
 from cnnctl.model.block import Block, Stage
 from cnnctl.model.blocks import Branches
 from cnnctl.model.layer import Shape
-from cnnctl.model.modules import GlobalAvgPool, GlobalMaxPool, PadChannels
+from cnnctl.model.modules import ChannelNorm, GlobalAvgPool, GlobalMaxPool, Maxout, PadChannels
 
 _POSITION = 8
 """Bytes of an int64."""
 _NOTHING = (
-    nn.Flatten, nn.Unflatten, nn.Identity, nn.ZeroPad1d, nn.ZeroPad2d, nn.Upsample, nn.Dropout,
+    *VIEWS, nn.ZeroPad1d, nn.ZeroPad2d, nn.Upsample, nn.Dropout,
     nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout, GlobalAvgPool, PadChannels,
+    nn.ChannelShuffle,
 )  # fmt: skip
 _OUTPUT_ONLY = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax, nn.LogSoftmax)
 _AVERAGES = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
@@ -47,7 +48,7 @@ class Kept:
 
 def kept_by(module: nn.Module, input: Shape, output: Shape) -> Kept:
     """What a module keeps; of one that is not known, its input."""
-    keeps_output = isinstance(module, (*_OUTPUT_ONLY, GlobalMaxPool))
+    keeps_output = isinstance(module, (*_OUTPUT_ONLY, GlobalMaxPool, Maxout))
     return Kept(_keeps_input(module, output), keeps_output, _beside(module, input, output))
 
 
@@ -65,6 +66,8 @@ def _beside(module: nn.Module, input: Shape, output: Shape) -> int:
         return prod(output) * _POSITION
     if isinstance(module, (*_MASKS, *_COPIES)):
         return prod(input) * NUMBER
+    if isinstance(module, ChannelNorm):  # a mean and a deviation at each position
+        return 2 * prod(input[1:]) * NUMBER
     if isinstance(module, nn.LocalResponseNorm):  # squares, with channels added, and two powers
         return (3 * input[0] + module.size - 1) * prod(input[1:]) * NUMBER
     if isinstance(module, CONVOLUTIONS) and module.padding_mode != "zeros":
@@ -123,7 +126,7 @@ class _Keeping:
     def layer(self, stage: Stage, value: _Value) -> _Value:
         """What comes out of a layer; it marks what it keeps."""
         module = self.network.get_submodule(stage.name)
-        if isinstance(module, nn.Flatten | nn.Unflatten | nn.Identity):
+        if isinstance(module, VIEWS):
             return value
         learns = any(weight.requires_grad for weight in module.parameters())
         output = self.value(stage.output, needs_gradient=learns or value.needs_gradient)

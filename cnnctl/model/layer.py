@@ -117,6 +117,13 @@ def channels(shape: Shape) -> str:
     return "1 channel" if shape[0] == 1 else f"{shape[0]} channels"
 
 
+def check_divides(parts: int, input: Shape, *, option: str) -> None:
+    """Refuse an option that cuts the channels of an input in unequal parts."""
+    if input[0] % parts:
+        message = f"{parts} does not divide {measure(input)}"
+        raise config_fault(message, cure=f"use a divisor of {input[0]}", path=(option,))
+
+
 def spatial_dims(input: Shape, *, kind: str) -> int:
     """1 for (C, L) and 2 for (C, H, W); a vector is a fault."""
     if len(input) in (2, 3):

@@ -44,6 +44,57 @@ class PadChannels(nn.Module):
         return functional.pad(input, (*[0, 0] * (input.ndim - 2), 0, self.extra))
 
 
+class Chunk(nn.Module):
+    """One of the equal parts of the channels; (N, C, *) in, (N, C / chunks, *) out."""
+
+    def __init__(self, chunks: int, index: int) -> None:
+        super().__init__()
+        self.chunks = chunks
+        self.index = index
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Look at that part, without a copy."""
+        return input.chunk(self.chunks, dim=1)[self.index]
+
+
+class Maxout(nn.Module):
+    """The largest of every few channels; (N, C, *) in, (N, C / pieces, *) out."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Take the largest of each group."""
+        return torch.unflatten(input, 1, (-1, self.pieces)).amax(dim=2)
+
+
+class LayerScale(nn.Module):
+    """A learned factor for each channel; (N, C, *) in and out."""
+
+    def __init__(self, channels: int, init_value: float) -> None:
+        super().__init__()
+        self.init_value = init_value
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Let all factors be the one to start with."""
+        nn.init.constant_(self.weight, self.init_value)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Multiply each channel."""
+        return input * self.weight.reshape(-1, *[1] * (input.ndim - 2))
+
+
+class ChannelNorm(nn.LayerNorm):
+    """nn.LayerNorm over the channels at each position; (N, C, *) in and out."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise with the channels last, as nn.LayerNorm wants them."""
+        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
+
+
 class Residual(nn.Module):
     """A chain of layers around which the input finds a shorter way (He et al. 2015).
 

@@ -28,6 +28,9 @@ NEEDED: dict[str, Any] = {
     "unflatten": {"unflattened_size": [2, 2, 3]},
     "upsample": {"scale_factor": 2.0},
     "pad_channels": {"channels": 8},
+    "chunk": {"index": 1},
+    "channel_shuffle": {"groups": 2},
+    "maxout": {"pieces": 2},
     "stochastic_depth": {"p": 0.5},
 }
 KINDS = sorted(
@@ -51,6 +54,11 @@ def test_every_kind_costs_what_torchs_counter_finds(kind: str, input: Shape) -> 
     with suppress(FaultError), torch.device("meta"):
         module = layer.build(input)
         agrees(module, input)
+
+
+def test_a_norm_over_channels_costs_what_torchs_counter_finds() -> None:
+    with torch.device("meta"):
+        agrees(Layer.read({"layer_norm": {"over": "channels"}}).build((4, 9, 8)), (4, 9, 8))
 
 
 few = st.integers(1, 3)

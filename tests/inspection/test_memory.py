@@ -75,6 +75,9 @@ NEEDED: dict[str, Any] = {
     "zero_pad": {"padding": 1},
     "upsample": {"scale_factor": 2.0},
     "pad_channels": {"channels": 8},
+    "chunk": {"index": 1},
+    "channel_shuffle": {"groups": 2},
+    "maxout": {"pieces": 2},
 }
 KINDS = sorted(
     kind
@@ -93,7 +96,17 @@ def test_every_kind_keeps_what_autograd_saves(kind: str, architecture: Architect
     assert gather(plan, batch_size=8).kept_bytes == pytest.approx(real, rel=0.01)
 
 
+def test_a_norm_over_channels_keeps_what_autograd_saves(architecture: Architecture) -> None:
+    layer = {"layer_norm": {"over": "channels"}}
+    plan = architecture({"conv": 4}, layer, {"conv": 2}, input=(2, 20, 22))
+    real = saved(network.build(plan, seed=0).train(), plan, 8)
+    assert gather(plan, batch_size=8).kept_bytes == pytest.approx(real, rel=0.01)
+
+
+SAME: Any = {"conv": {"out_channels": 3, "padding": 1}}
 JOINED: list[Any] = [
+    {"branches": {"ways": [["sigmoid", {"chunk": 0}], ["silu", {"chunk": 1}]], "join": "add"}},
+    {"branches": {"ways": [[{"chunk": 0}], [{"chunk": 1}, SAME]], "join": "concatenate"}},
     {"branches": {"ways": [[{"conv": 3}], [{"conv": 3}], [{"conv": 3}]], "join": "multiply"}},
     {"branches": {"ways": [[{"conv": 3}], [{"conv": 3}]], "join": "multiply"}},
     {"branches": {"ways": [[{"conv": 3}, "relu"], [{"conv": 3}, "tanh"]], "join": "add"}},

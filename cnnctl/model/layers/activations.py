@@ -1,4 +1,5 @@
-"""Activations, value by value, except softmax; each tells the weights before it what it is."""
+"""Activations, value by value, except maxout and softmax; each tells the weights before it what it
+is."""
 
 from typing import Annotated, Literal, Self
 
@@ -7,7 +8,8 @@ from torch import nn
 
 from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Positive, Shape, ShapeKeeper, measure
+from cnnctl.model.layer import Layer, Positive, Shape, ShapeKeeper, check_divides, measure
+from cnnctl.model.modules import Maxout as MaxoutModule
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
 
@@ -211,6 +213,22 @@ class LogSigmoid(ShapeKeeper, kind="log_sigmoid"):
 
     def build(self, input: Shape) -> nn.Module:
         return nn.LogSigmoid()
+
+
+class Maxout(Layer, kind="maxout", short="pieces"):
+    """Keep the largest of every few channels that follow each other (Goodfellow et al. 2013)."""
+
+    acts_as = "linear"
+
+    pieces: Positive
+    """Channels of which one is kept; it divides the channels."""
+
+    def build(self, input: Shape) -> nn.Module:
+        check_divides(self.pieces, input, option="pieces")
+        return MaxoutModule(self.pieces)
+
+    def infer(self, input: Shape) -> Shape | None:
+        return (input[0] // self.pieces, *input[1:])
 
 
 class Softmax(ShapeKeeper, kind="softmax"):

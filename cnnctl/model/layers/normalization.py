@@ -1,13 +1,14 @@
 """Normalisation: mean 0 and variance 1 over a batch, a sample, a group or a channel."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Positive, Shape, ShapeKeeper, measure, spatial_dims
+from cnnctl.model.layer import Positive, Shape, ShapeKeeper, check_divides, measure, spatial_dims
+from cnnctl.model.modules import ChannelNorm
 
 Epsilon = Annotated[FiniteFloat, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,8 +35,10 @@ class BatchNorm(ShapeKeeper, kind="batch_norm"):
 
 
 class LayerNorm(ShapeKeeper, kind="layer_norm"):
-    """Normalise each sample as a whole (Ba et al. 2016)."""
+    """Normalise each sample as a whole (Ba et al. 2016), or each position of it."""
 
+    over: Literal["sample", "channels"] = "sample"
+    """What has mean 0: a sample, or its channels at each position, as in ConvNeXt."""
     eps: Epsilon = 1e-5
     """Added to the variance, so that nothing is divided by zero."""
     elementwise_affine: bool = True
@@ -44,6 +47,8 @@ class LayerNorm(ShapeKeeper, kind="layer_norm"):
     """Whether there is an offset beside the factor."""
 
     def build(self, input: Shape) -> nn.Module:
+        if self.over == "channels":
+            return ChannelNorm(input[0], self.eps, self.elementwise_affine, self.bias)
         return nn.LayerNorm(input, self.eps, self.elementwise_affine, self.bias)
 
 
@@ -70,10 +75,7 @@ class GroupNorm(ShapeKeeper, kind="group_norm", short="num_groups"):
     """Whether each channel has a learned factor and offset."""
 
     def build(self, input: Shape) -> nn.Module:
-        if input[0] % self.num_groups:
-            message = f"{self.num_groups} does not divide {measure(input)}"
-            cure = f"use a divisor of {input[0]}"
-            raise config_fault(message, cure=cure, path=("num_groups",))
+        check_divides(self.num_groups, input, option="num_groups")
         return nn.GroupNorm(self.num_groups, input[0], self.eps, self.affine)
 
 

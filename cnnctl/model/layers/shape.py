@@ -1,4 +1,4 @@
-"""Layers that change the shape and learn nothing."""
+"""Layers that change the shape or the order, and learn nothing."""
 
 from math import floor, prod
 from typing import Annotated, Literal, Self
@@ -14,9 +14,11 @@ from cnnctl.model.layer import (
     Positive,
     Shape,
     ShapeKeeper,
+    check_divides,
     measure,
     spatial_dims,
 )
+from cnnctl.model.modules import Chunk as ChunkModule
 from cnnctl.model.modules import PadChannels as PadChannelsModule
 from cnnctl.model.window import TWO, Size, per_side
 
@@ -162,3 +164,38 @@ class PadChannels(Layer, kind="pad_channels", short="channels"):
 
     def infer(self, input: Shape) -> Shape | None:
         return (self.channels, *input[1:])
+
+
+class Chunk(Layer, kind="chunk", short="index"):
+    """Keep one of the equal parts that the channels are cut into: torch.chunk."""
+
+    index: NotNegative
+    """Which part, from 0."""
+    chunks: Positive = 2
+    """Number of parts; it divides the channels."""
+
+    @model_validator(mode="after")
+    def _is_there(self) -> Self:
+        if self.index >= self.chunks:
+            message = f"there is no part {self.index} of {self.chunks}"
+            raise refusal(message, cure=f"the last one is {self.chunks - 1}")
+        return self
+
+    def build(self, input: Shape) -> nn.Module:
+        check_divides(self.chunks, input, option="chunks")
+        return ChunkModule(self.chunks, self.index)
+
+    def infer(self, input: Shape) -> Shape | None:
+        return (input[0] // self.chunks, *input[1:])
+
+
+class ChannelShuffle(ShapeKeeper, kind="channel_shuffle", short="groups"):
+    """Mix channels of different groups (Zhang et al. 2017): nn.ChannelShuffle."""
+
+    groups: Positive
+    """Number of groups; it divides the channels."""
+
+    def build(self, input: Shape) -> nn.Module:
+        spatial_dims(input, kind=self.kind)
+        check_divides(self.groups, input, option="groups")
+        return nn.ChannelShuffle(self.groups)

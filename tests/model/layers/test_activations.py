@@ -52,14 +52,25 @@ def test_an_activation_is_torchs_own(
         ("sigmoid", [[2.0]], [[0.8808]]),
         ("relu", [[-1.0]], [[0.0]]),
         ("softmax", [[1.0, 2.0, 3.0]], [[0.0900, 0.2447, 0.6652]]),
+        ({"maxout": 2}, [[1.0, 5.0, -2.0, -3.0]], [[5.0, -2.0]]),
     ],
 )
 def test_values_worked_by_hand(
-    kind: str, value: list[list[float]], expected: list[list[float]]
+    kind: Any, value: list[list[float]], expected: list[list[float]]
 ) -> None:
     values = torch.tensor(value)
     output = Layer.read(kind).build((values.shape[1],))(values)
     torch.testing.assert_close(output, torch.tensor(expected), rtol=0, atol=1e-4)
+
+
+def test_maxout_takes_groups_of_channels(faults_of: Callable[..., list[str]]) -> None:
+    module = Layer.read({"maxout": 3}).build((6, 2, 2))
+    samples = torch.randn(4, 6, 2, 2)
+    expected = [samples[:, :3].amax(1), samples[:, 3:].amax(1)]
+    assert torch.equal(module(samples), torch.stack(expected, dim=1))
+    assert faults_of("{layers: [maxout: 4]}", (6, 2, 2)) == [
+        "model.layers.0.maxout.pieces: 4 does not divide 6 channels of 2x2\n    use a divisor of 6"
+    ]
 
 
 def test_every_activation_says_what_it_is_to_the_weights_before() -> None:

@@ -1,6 +1,9 @@
 from collections.abc import Callable
 
+import torch
 from torch import nn
+
+from cnnctl.model.layer import Layer
 
 
 def test_a_linear_layer_is_torchs_own(same: Callable[..., None]) -> None:
@@ -20,3 +23,14 @@ def test_an_initial_bias_needs_a_bias(faults_of: Callable[..., list[str]]) -> No
     assert faults_of(text, (7,)) == [
         "model.layers.0: linear has a bias_init, but no bias\n    drop bias_init, or bias: false"
     ]
+
+
+def test_a_scale_is_one_factor_for_each_channel() -> None:
+    module = Layer.read({"layer_scale": 0.5}).build((2, 3, 1))
+    samples = torch.randn(4, 2, 3, 1)
+    assert torch.equal(module(samples), samples / 2)
+    module.get_parameter("weight").data = torch.tensor([2.0, -1.0])
+    assert torch.equal(module(samples)[:, 0], 2 * samples[:, 0])
+    assert torch.equal(module(samples)[:, 1], -samples[:, 1])
+    start = Layer.read("layer_scale").build((3,)).get_parameter("weight")
+    assert start.tolist() == torch.full((3,), 1e-6).tolist()

@@ -2,9 +2,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
+from torchvision.models.convnext import LayerNorm2d
 
-from cnnctl.model.layer import Shape
+from cnnctl.model.layer import Layer, Shape
 
 CASES: list[tuple[Any, Shape, nn.Module]] = [
     ("batch_norm", (6,), nn.BatchNorm1d(6)),
@@ -66,6 +68,22 @@ def test_a_normalisation_is_torchs_own(
     item: Any, input: Shape, expected: nn.Module, same: Callable[..., None]
 ) -> None:
     same(item, input, expected)
+
+
+def test_over_channels_is_the_norm_of_convnext() -> None:
+    """torchvision's LayerNorm2d, whose source is https://github.com/facebookresearch/ConvNeXt"""
+    theirs = LayerNorm2d(6, eps=1e-6)
+    for parameter in theirs.parameters():
+        nn.init.normal_(parameter)
+    layer = Layer.read({"layer_norm": {"over": "channels", "eps": 1e-6}})
+    ours = layer.build((6, 5, 4))
+    ours.load_state_dict(theirs.state_dict())
+    samples = torch.randn(3, 6, 5, 4)
+    torch.testing.assert_close(ours(samples), theirs(samples), rtol=0, atol=0)
+    vector = layer.build((6,))
+    vector.load_state_dict(theirs.state_dict())
+    expected = nn.functional.layer_norm(samples[..., 0, 0], (6,), theirs.weight, theirs.bias, 1e-6)
+    torch.testing.assert_close(vector(samples[..., 0, 0]), expected)
 
 
 def test_groups_divide_the_channels(faults_of: Callable[..., list[str]]) -> None:

@@ -2,9 +2,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
-from cnnctl.model.layer import Shape
+from cnnctl.model.layer import Layer, Shape
 
 CASES: list[tuple[Any, Shape, nn.Module]] = [
     ("identity", (2, 3), nn.Identity()),
@@ -41,6 +42,8 @@ CASES: list[tuple[Any, Shape, nn.Module]] = [
         (2, 3),
         nn.Upsample(scale_factor=2, mode="nearest-exact"),
     ),
+    ({"channel_shuffle": 3}, (6, 4, 5), nn.ChannelShuffle(3)),
+    ({"channel_shuffle": 2}, (6, 4), nn.ChannelShuffle(2)),
 ]
 
 
@@ -93,6 +96,16 @@ def test_a_change_of_shape_is_torchs_own(
             (2, 3, 4),
             "upsample.scale_factor: nothing is left of 2 channels of 3x4\n    use a larger factor",
         ),
+        (
+            "channel_shuffle: 4",
+            (6, 3, 4),
+            "channel_shuffle.groups: 4 does not divide 6 channels of 3x4\n    use a divisor of 6",
+        ),
+        (
+            "chunk: {index: 1, chunks: 4}",
+            (6,),
+            "chunk.chunks: 4 does not divide a vector of 6\n    use a divisor of 6",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_at_its_option(
@@ -116,4 +129,19 @@ def test_corners_are_aligned_only_where_pixels_are_blended(
 ) -> None:
     assert faults_of("{layers: [upsample: {size: 3, align_corners: true}]}") == [
         "model.layers.0: align_corners says nothing in the mode nearest\n    leave it out"
+    ]
+
+
+@pytest.mark.parametrize("input", [(6,), (6, 4), (6, 4, 5)], ids=str)
+def test_a_chunk_is_torchs_own(input: Shape) -> None:
+    samples = torch.randn(2, *input)
+    for index, expected in enumerate(samples.chunk(3, dim=1)):
+        layer = Layer.read({"chunk": {"index": index, "chunks": 3}})
+        assert torch.equal(layer.build(input)(samples), expected)
+        assert layer.infer(input) == expected.shape[1:]
+
+
+def test_a_part_that_is_not_there(faults_of: Callable[..., list[str]]) -> None:
+    assert faults_of("{layers: [chunk: 2]}", (6,)) == [
+        "model.layers.0: there is no part 2 of 2\n    the last one is 1"
     ]
