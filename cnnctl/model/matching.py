@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import filterfalse, zip_longest
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.model.freezing import classifier
@@ -65,14 +65,24 @@ def _as_in_torchvision(tensors: Tensors) -> Tensors | None:
     """The tensors in torchvision's order, if it has a network of these names."""
     from torchvision import models  # slow to import
 
-    wanted = _uncounted(_without_auxiliary_heads(tensors, ()))
+    wanted = _uncounted(filterfalse(_is_auxiliary, tensors))
     for name in Network.kinds.keys() & model_names():
         heads = {"init_weights": False} if name in WITH_AUXILIARY_HEADS else {}
         with torch.device("meta"):
-            names = models.get_model(name, weights=None, **heads).state_dict()
-        if _uncounted(_without_auxiliary_heads(names, ())) == wanted:
+            names = list(_children_first(models.get_model(name, weights=None, **heads)))
+        if _uncounted(filterfalse(_is_auxiliary, names)) == wanted:
             return {key: tensors[key] for key in names if key in tensors}
     return None
+
+
+def _children_first(module: nn.Module, prefix: str = "") -> Iterator[str]:
+    """The names of a module's tensors, its own behind those of what is in it.
+
+    So the factor of a ConvNeXt's block stands where it is used, behind the block's layers.
+    """
+    for name, child in module.named_children():
+        yield from _children_first(child, f"{prefix}{name}.")
+    yield from (f"{prefix}{name}" for name in module.state_dict() if "." not in name)
 
 
 def _match(network: nn.Module, tensors: Tensors) -> Matched:
@@ -82,7 +92,11 @@ def _match(network: nn.Module, tensors: Tensors) -> Matched:
     pairs = list(_pairs(mine, theirs))
     replaced = {*classifier(part), *filter(_is_auxiliary, mine)}
     _check(pairs, mine, theirs, replaced)
-    found = {a: theirs[b] for a, b in pairs if mine[a].shape == theirs[b].shape}
+    found = {
+        a: theirs[b].reshape(mine[a].shape) if mine[a].shape != theirs[b].shape else theirs[b]
+        for a, b in pairs
+        if _sides(mine[a]) == _sides(theirs[b])
+    }
     named = {f"{prefix}{name}": tensor for name, tensor in found.items()}
     missing = (name for name in network.state_dict() if name not in named)
     return Matched(named, tuple(name for name in missing if not name.endswith(_COUNTER)))
@@ -109,7 +123,7 @@ def _shared(module: nn.Module, tensors: Tensors) -> set[str]:
     return module.state_dict().keys() & tensors.keys()
 
 
-def _uncounted(names: Collection[str]) -> set[str]:
+def _uncounted(names: Iterable[str]) -> set[str]:
     return {name for name in names if not name.endswith(_COUNTER)}
 
 
@@ -161,8 +175,16 @@ def _fits(name: str, other: str, mine: Tensors, theirs: Tensors, replaced: Colle
     # what a batch norm has is of one shape, so there the shape alone tells nothing
     if leaf != other_leaf and {leaf, other_leaf} <= _LEAVES:
         return False
-    shape, wanted = theirs[other].shape, mine[name].shape
+    shape, wanted = _sides(theirs[other]), _sides(mine[name])
     return shape == wanted or (name in replaced and shape[1:] == wanted[1:])
+
+
+def _sides(tensor: Tensor) -> tuple[int, ...]:
+    """A tensor's shape without windows of 1: a linear map of channels is a convolution of 1x1."""
+    first, *others = tensor.shape or (1,)
+    while others and others[-1] == 1:
+        others.pop()
+    return (first, *others)
 
 
 def _described(name: str, tensors: Tensors) -> str:

@@ -57,6 +57,9 @@ SMALL = "data.shape=[3,64,64]"
         ("densenet_bc", ["model.depth=16"]),
         ("mobilenet_v2", [SMALL]),
         ("squeezenet1_1", [SMALL]),
+        ("mobilenet_v3_small", [SMALL]),
+        ("shufflenet_v2_x0_5", [SMALL]),
+        ("convnext_tiny", [SMALL]),
     ],
 )
 def test_activations_are_what_autograd_saves(name: str, overrides: list[str]) -> None:

@@ -19,10 +19,11 @@ from cnnctl.config.validation import validate
 from cnnctl.config.wording import show
 from cnnctl.errors import config_fault, nearest
 from cnnctl.model.zoo import classic as _classic
+from cnnctl.model.zoo import mobile as _mobile
 from cnnctl.model.zoo import networks as _networks
 from cnnctl.model.zoo.network import Network
 
-del _classic, _networks  # which declare the networks
+del _classic, _mobile, _networks  # which declare the networks
 
 __all__ = ["Network", "experiment_of", "find", "is_written_there", "model_of", "text_of"]
 

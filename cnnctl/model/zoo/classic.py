@@ -189,29 +189,6 @@ class SqueezeNet11(Network, kind="squeezenet1_1"):
     file = "squeezenet1_1.yaml"
 
 
-class MobileNetV2(Network, kind="mobilenet_v2"):
-    """MobileNetV2 (Sandler et al. 2018)."""
-
-    file = "mobilenet_v2.yaml"
-
-    width: Annotated[float, Field(ge=0.25, le=4)] = 1.0
-    """Times as many channels, rounded to multiples of 8."""
-
-    def parameters(self) -> dict[str, Any]:
-        channels = {f"c{c}": multiple_of_8(c * self.width) for c in _MOBILE_CHANNELS}
-        widened = {f"wide{c}": 6 * channels[f"c{c}"] for c in _MOBILE_CHANNELS}
-        return {**channels, **widened, "last": multiple_of_8(1280 * max(1.0, self.width))}
-
-
-_MOBILE_CHANNELS = (32, 16, 24, 64, 96, 160, 320)
-
-
-def multiple_of_8(channels: float) -> int:
-    """The nearest multiple of 8, and never a tenth less (the code of Sandler et al. 2018)."""
-    nearest = max(8, int(channels + 4) // 8 * 8)
-    return nearest + 8 if nearest < 0.9 * channels else nearest
-
-
 class GoogLeNet(Network, kind="googlenet"):
     """GoogLeNet with batch norm (Szegedy et al. 2014)."""
 

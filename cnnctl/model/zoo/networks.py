@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -64,13 +65,19 @@ class Bottlenecks(ResNet):
 
     file = "resnet_bottleneck.yaml"
     expansion = 4
+    groups: ClassVar[int] = 1
+    group_width: ClassVar[int] = 64
+    """Channels of a group of the 3x3, where the width is 64."""
 
     strides_in: Literal["3x3", "1x1"] = "3x3"
     """Where blocks make images smaller: as torchvision has it (v1.5), or the paper (v1)."""
 
     def parameters(self) -> dict[str, Any]:
         first, second = ("$stride", 1) if self.strides_in == "1x1" else (1, "$stride")
-        return {**super().parameters(), "first": first, "second": second}
+        middle = self.width * self.group_width // 64 * self.groups
+        middles = {f"m{n + 1}": middle * 2**n for n in range(4)}
+        strides = {"first": first, "second": second}
+        return {**super().parameters(), **middles, **strides, "groups": self.groups}
 
 
 class ResNet50(Bottlenecks, kind="resnet50"):
@@ -89,6 +96,44 @@ class ResNet152(Bottlenecks, kind="resnet152"):
     """ResNet-152 (He et al. 2015)."""
 
     stages = (3, 8, 36, 3)
+
+
+class ResNeXt50(Bottlenecks, kind="resnext50_32x4d"):
+    """ResNeXt-50, 32x4d (Xie et al. 2016)."""
+
+    stages = (3, 4, 6, 3)
+    groups = 32
+    group_width = 4
+
+
+class ResNeXt101x8(Bottlenecks, kind="resnext101_32x8d"):
+    """ResNeXt-101, 32x8d (Xie et al. 2016)."""
+
+    stages = (3, 4, 23, 3)
+    groups = 32
+    group_width = 8
+
+
+class ResNeXt101x4(Bottlenecks, kind="resnext101_64x4d"):
+    """ResNeXt-101, 64x4d (Xie et al. 2016)."""
+
+    stages = (3, 4, 23, 3)
+    groups = 64
+    group_width = 4
+
+
+class WideResNet50(Bottlenecks, kind="wide_resnet50_2"):
+    """Wide ResNet-50-2 for ImageNet (Zagoruyko and Komodakis 2016)."""
+
+    stages = (3, 4, 6, 3)
+    group_width = 128
+
+
+class WideResNet101(Bottlenecks, kind="wide_resnet101_2"):
+    """Wide ResNet-101-2 for ImageNet (Zagoruyko and Komodakis 2016)."""
+
+    stages = (3, 4, 23, 3)
+    group_width = 128
 
 
 class CifarResNet(Network):
@@ -163,3 +208,62 @@ class WideResNet(Network, kind="wide_resnet"):
         widths = {f"w{n + 1}": 16 * self.width * 2**n for n in range(3)}
         more = (self.depth - 4) // 6 - 1
         return {**widths, "more": more, "dropout": dropout_of(self.dropout)}
+
+
+class ConvNeXt(Network):
+    """Blocks of 7x7, one channel at a time, in four stages."""
+
+    file = "convnext.yaml"
+    stages: ClassVar[tuple[int, int, int, int]] = (3, 3, 27, 3)
+    width: ClassVar[int] = 96
+
+    stochastic_depth: Chance = 0.1
+    """Chance that the last block is left out; it grows from 0 at the first."""
+
+    def parameters(self) -> dict[str, Any]:
+        widths = [self.width * 2**n for n in range(4)]
+        named = {f"w{n + 1}": width for n, width in enumerate(widths)}
+        chances = self._chances()
+        stages = {
+            f"stage{n + 1}": [
+                {"block": {"width": width, "wide": 4 * width, "drop": next(chances)}}
+                for _ in range(count)
+            ]
+            for n, (count, width) in enumerate(zip(self.stages, widths, strict=True))
+        }
+        return {**named, **stages}
+
+    def _chances(self) -> Iterator[float]:
+        blocks = sum(self.stages)
+        return (round(self.stochastic_depth * n / (blocks - 1), 6) for n in range(blocks))
+
+
+class ConvNeXtTiny(ConvNeXt, kind="convnext_tiny"):
+    """ConvNeXt-T (Liu et al. 2022)."""
+
+    stages = (3, 3, 9, 3)
+
+
+class ConvNeXtSmall(ConvNeXt, kind="convnext_small"):
+    """ConvNeXt-S (Liu et al. 2022)."""
+
+    stochastic_depth: Chance = 0.4
+    """Chance that the last block is left out; it grows from 0 at the first."""
+
+
+class ConvNeXtBase(ConvNeXt, kind="convnext_base"):
+    """ConvNeXt-B (Liu et al. 2022)."""
+
+    width = 128
+
+    stochastic_depth: Chance = 0.5
+    """Chance that the last block is left out; it grows from 0 at the first."""
+
+
+class ConvNeXtLarge(ConvNeXt, kind="convnext_large"):
+    """ConvNeXt-L (Liu et al. 2022)."""
+
+    width = 192
+
+    stochastic_depth: Chance = 0.5
+    """Chance that the last block is left out; it grows from 0 at the first."""

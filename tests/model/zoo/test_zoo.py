@@ -16,7 +16,7 @@ from cnnctl.experiment import Experiment, Loaded, complete
 from cnnctl.inspection import gather
 from cnnctl.model import network, zoo
 from cnnctl.model.expansion import expand
-from cnnctl.model.matching import fit_weights
+from cnnctl.model.matching import fit_weights, match_weights
 
 NAMES = sorted(zoo.Network.kinds)
 
@@ -36,6 +36,22 @@ PUBLISHED = {
     "squeezenet1_0": (1_248_424, 0.819),
     "squeezenet1_1": (1_235_496, 0.349),
     "mobilenet_v2": (3_504_872, 0.301),
+    "mobilenet_v3_large": (5_483_032, 0.217),
+    "mobilenet_v3_small": (2_542_856, 0.057),
+    "shufflenet_v2_x0_5": (1_366_792, 0.040),
+    "shufflenet_v2_x1_0": (2_278_604, 0.145),
+    "shufflenet_v2_x1_5": (3_503_624, 0.296),
+    "shufflenet_v2_x2_0": (7_393_996, 0.583),
+    "efficientnet_b0": (5_288_548, 0.386),
+    "resnext50_32x4d": (25_028_904, 4.230),
+    "resnext101_32x8d": (88_791_336, 16.414),
+    "resnext101_64x4d": (83_455_272, 15.460),
+    "wide_resnet50_2": (68_883_240, 11.398),
+    "wide_resnet101_2": (126_886_696, 22.753),
+    "convnext_tiny": (28_589_128, 4.456),
+    "convnext_small": (50_223_688, 8.684),
+    "convnext_base": (88_591_464, 15.355),
+    "convnext_large": (197_767_336, 34.361),
 }
 """Parameters and 10^9 multiply-adds, as torchvision documents them."""
 
@@ -76,7 +92,7 @@ PARAMETERS = {
 """Parameters of a network with options; from its paper, a well-known twin, or by hand."""
 
 TWINS = [name for name in NAMES if hasattr(torchvision.models, name)]
-QUICK = {"squeezenet1_1", "mobilenet_v2", "resnet18", "googlenet"}
+QUICK = {"squeezenet1_1", "mobilenet_v2", "resnet18", "googlenet", "shufflenet_v2_x0_5"}
 
 
 def slow(names: list[str]) -> list[Any]:
@@ -125,7 +141,10 @@ def test_with_torchvisions_weights_the_outputs_agree(name: str) -> None:
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", slow(["resnet18", "densenet121", "googlenet"]))
+@pytest.mark.parametrize(
+    "name",
+    slow(["resnet18", "densenet121", "googlenet", "mobilenet_v3_small", "shufflenet_v2_x0_5"]),
+)
 def test_with_torchvisions_weights_the_gradients_agree(name: str) -> None:
     theirs, ours, images = twins(name, side=64)
     for module in (theirs, ours):
@@ -182,6 +201,28 @@ def test_dropout_stands_where_the_papers_have_it() -> None:
     assert dropouts("densenet_bc", "model.depth=16", "model.dropout=0.2") == [0.2] * (16 - 2)
 
 
+def chances(module: nn.Module) -> list[float]:
+    """Those of leaving out a block that has a shortcut."""
+    parts = module.modules()
+    blocks = (part for part in parts if getattr(part, "use_res_connect", True))
+    return [child.p for block in blocks for child in block.children() if is_left_out(child)]
+
+
+def is_left_out(module: nn.Module) -> bool:
+    return isinstance(module, torchvision.ops.StochasticDepth)
+
+
+@pytest.mark.parametrize(
+    "name", ["efficientnet_b0", "convnext_tiny", "convnext_small", "convnext_base"]
+)
+def test_blocks_are_left_out_as_often_as_torchvisions(name: str) -> None:
+    with torch.device("meta"):
+        theirs = torchvision.models.get_model(name, weights=None)
+    ours = network.outline(published(name).plan)
+    assert chances(ours) == pytest.approx(chances(theirs), abs=1e-6)
+    assert len(chances(ours)) > 8
+
+
 def test_a_width_is_that_of_the_first_stage() -> None:
     for name in ("resnet18", "resnet20", "preact_resnet18"):
         stages = published(name, "model.width=8").plan.stages
@@ -193,11 +234,13 @@ def shapes(module: nn.Module) -> list[torch.Size]:
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_every_parameter_has_the_shape_that_torchvisions_has(name: str) -> None:
+def test_every_tensor_of_torchvisions_has_its_place(name: str) -> None:
     options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
     with torch.device("meta"):
-        theirs = torchvision.models.get_model(name, weights=None, **options)
-    assert shapes(network.outline(published(name).plan)) == shapes(theirs)
+        theirs = torchvision.models.get_model(name, weights=None, **options).state_dict()
+    matched = match_weights(network.outline(published(name).plan), theirs)
+    assert not matched.left_out
+    assert len(matched.tensors) == len(theirs)
 
 
 @pytest.mark.parametrize("width", [0.25, 0.35, 0.5, 0.75, 1.4])

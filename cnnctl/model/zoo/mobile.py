@@ -1,0 +1,88 @@
+"""Networks that are made to be small and fast: MobileNet, ShuffleNet, EfficientNet."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from cnnctl.model.zoo.network import Network
+
+
+class MobileNetV2(Network, kind="mobilenet_v2"):
+    """MobileNetV2 (Sandler et al. 2018)."""
+
+    file = "mobilenet_v2.yaml"
+
+    width: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+    """Times as many channels, rounded to multiples of 8."""
+
+    def parameters(self) -> dict[str, Any]:
+        channels = {f"c{c}": multiple_of_8(c * self.width) for c in _MOBILE_CHANNELS}
+        widened = {f"wide{c}": 6 * channels[f"c{c}"] for c in _MOBILE_CHANNELS}
+        return {**channels, **widened, "last": multiple_of_8(1280 * max(1.0, self.width))}
+
+
+_MOBILE_CHANNELS = (32, 16, 24, 64, 96, 160, 320)
+
+
+def multiple_of_8(channels: float) -> int:
+    """The nearest multiple of 8, and never a tenth less (the code of Sandler et al. 2018)."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
+
+
+class MobileNetV3Large(Network, kind="mobilenet_v3_large"):
+    """MobileNetV3-Large (Howard et al. 2019)."""
+
+    file = "mobilenet_v3_large.yaml"
+
+
+class MobileNetV3Small(Network, kind="mobilenet_v3_small"):
+    """MobileNetV3-Small (Howard et al. 2019)."""
+
+    file = "mobilenet_v3_small.yaml"
+
+
+class ShuffleNetV2(Network):
+    """Units in which half of the channels pass by."""
+
+    file = "shufflenet_v2.yaml"
+    stages: ClassVar[tuple[int, int, int]]
+    last: ClassVar[int] = 1024
+
+    def parameters(self) -> dict[str, Any]:
+        widths = {f"stage{n}": width for n, width in enumerate(self.stages, 2)}
+        halves = {f"half{n}": width // 2 for n, width in enumerate(self.stages, 2)}
+        return {**widths, **halves, "last": self.last}
+
+
+class ShuffleNetV2Half(ShuffleNetV2, kind="shufflenet_v2_x0_5"):
+    """ShuffleNetV2 of half the width (Ma et al. 2018)."""
+
+    stages = (48, 96, 192)
+
+
+class ShuffleNetV2One(ShuffleNetV2, kind="shufflenet_v2_x1_0"):
+    """ShuffleNetV2 (Ma et al. 2018)."""
+
+    stages = (116, 232, 464)
+
+
+class ShuffleNetV2OneAndAHalf(ShuffleNetV2, kind="shufflenet_v2_x1_5"):
+    """ShuffleNetV2 of 1.5 times the width (Ma et al. 2018)."""
+
+    stages = (176, 352, 704)
+
+
+class ShuffleNetV2Two(ShuffleNetV2, kind="shufflenet_v2_x2_0"):
+    """ShuffleNetV2 of twice the width (Ma et al. 2018)."""
+
+    stages = (244, 488, 976)
+    last = 2048
+
+
+class EfficientNetB0(Network, kind="efficientnet_b0"):
+    """EfficientNet-B0 (Tan and Le 2019)."""
+
+    file = "efficientnet_b0.yaml"
