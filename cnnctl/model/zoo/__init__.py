@@ -88,7 +88,14 @@ def text_of(network: type[Network], options: Node) -> str:
 
 def _as_items(values: Sequence[Any], line: re.Match[str]) -> str:
     """A line for each value, as deep as the line of the parameter that stands for them."""
-    return "".join(f"{line[1]}- {_flow(value)}\n" for value in values)
+    return "".join(f"{line[1]}- {_as_item(value)}\n" for value in values)
+
+
+def _as_item(value: Any) -> str:
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, options),) = value.items()
+        return f"{key}: {_flow(options)}"
+    return _flow(value)
 
 
 def _flow(value: Any) -> str:

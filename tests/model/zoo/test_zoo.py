@@ -176,6 +176,7 @@ def test_a_file_fits_a_page(name: str) -> None:
 )
 def test_what_is_shown_is_the_same_network(name: str, options: dict[str, Any]) -> None:
     shown = zoo.text_of(zoo.find(name), from_plain(options, Place(name)))
+    assert max(map(len, shown.splitlines())) <= 100
     root = expand(parse(shown, origin=f"{name}.yaml"))
     experiment = validate(Experiment, root)
     overrides = [f"model.{key}={value}" for key, value in options.items()]
