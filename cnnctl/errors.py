@@ -3,7 +3,7 @@
 Everything else that is raised is a bug of ours and keeps its traceback.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -95,9 +95,13 @@ def dotted(path: Path) -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """`did you mean …?`, or a list of what there is when nothing is close."""
+    if close := closest(word, known):
+        return f"did you mean {close}?"
+    return f"known: {', '.join(known)}" if known else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """What is known and is most like a word; empty when nothing is close."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"known: {', '.join(known)}" if known else ""
+    return next(iter(get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)), "")

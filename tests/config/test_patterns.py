@@ -35,6 +35,20 @@ def test_a_misspelt_name_is_told_the_nearest() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("layer1", "net.layer1"),
+        ("layr1", "net.layer1"),
+        ("conv2", "net.layer1.conv2"),
+        ("fc", "net.fc"),
+    ],
+)
+def test_a_name_within_a_layer_is_found_by_its_end(written: str, meant: str) -> None:
+    names = ["net.layer1.conv2.weight", "net.layer2.conv2.weight", "net.fc.bias"]
+    assert unmatched(written, names, path=()).cure == f"did you mean {meant}?"
+
+
 def test_a_name_like_none_is_told_the_first_few() -> None:
     names = [f"layer{index}.weight" for index in range(30)]
     cure = unmatched("xyz", names, path=()).cure
