@@ -66,7 +66,7 @@ def _as_in_torchvision(tensors: Tensors) -> Tensors | None:
     from torchvision import models  # slow to import
 
     wanted = _uncounted(filterfalse(_is_auxiliary, tensors))
-    for name in Network.kinds.keys() & model_names():
+    for name in sorted(Network.kinds.keys() & model_names()):
         heads = {"init_weights": False} if name in WITH_AUXILIARY_HEADS else {}
         with torch.device("meta"):
             names = list(_children_first(models.get_model(name, weights=None, **heads)))
