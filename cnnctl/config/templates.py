@@ -24,7 +24,7 @@ from dataclasses import replace
 from cnnctl.config.nodes import Node, Place
 from cnnctl.config.parsing import MAX_NODES
 from cnnctl.config.template import Template, read_templates, unfit_entries
-from cnnctl.errors import Fault, FaultError, Path, config_fault
+from cnnctl.errors import Fault, FaultError, Path, config_fault, gathered
 
 MAX_USES_WITHIN_USES = 16
 
@@ -43,14 +43,18 @@ def expand(model: Node, *, kinds: Collection[str]) -> Node:
     if blocks is None or not isinstance(model.value, dict):
         return model
     faults: list[Fault] = []
-    expansion = _Expansion(read_templates(blocks, kinds, faults), faults)
+    expansion = _Expansion(read_templates(blocks, kinds, faults))
+    expansion.note(*faults)
     rest = {key: node for key, node in model.value.items() if key != "blocks"}
-    expanded = {
-        key: expansion.fill(node, {}, (key,)) if key in _WITH_LAYERS else node
-        for key, node in rest.items()
-    }
-    if faults:
-        raise FaultError(*dict.fromkeys(faults))
+    endless: list[Fault] = []
+    with gathered(endless):
+        expanded = {
+            key: expansion.fill(node, {}, (key,)) if key in _WITH_LAYERS else node
+            for key, node in rest.items()
+        }
+    # templates that use themselves end in too many values, which then tells nothing more
+    if found := list(expansion.faults.values()) or endless:
+        raise FaultError(*found)
     return replace(model, value=expanded)
 
 
@@ -82,13 +86,18 @@ def _spliced(written: Node, filled: Node) -> list[Node]:
 class _Expansion:
     """Replaces the uses of templates, with a bound on what comes out.
 
-    What is wrong is added to the faults, and left as it was written.
+    What is wrong is noted, and left as it was written.
     """
 
-    def __init__(self, templates: Mapping[str, Template], faults: list[Fault]) -> None:
+    def __init__(self, templates: Mapping[str, Template]) -> None:
         self.templates = templates
-        self.faults = faults
+        self.faults: dict[Path, Fault] = {}
         self.count = 0
+
+    def note(self, *faults: Fault) -> None:
+        """Add faults, the first one of each place: a template is read at every use of it."""
+        for fault in faults:
+            self.faults.setdefault(fault.path, fault)
 
     def fill(self, node: Node, scope: Scope, path: Path, within: tuple[str, ...] = ()) -> Node:
         """The node with parameters and templates replaced, in all that is below it."""
@@ -111,11 +120,9 @@ class _Expansion:
     def _parameter(self, node: Node, scope: Scope, path: Path, within: tuple[str, ...]) -> Node:
         if not within:
             message = f"{node.value} stands outside of a template"
-            self._note(message, "write a value; parameters belong into blocks", path)
+            cure = "write a value; parameters belong into blocks"
+            self.note(Fault(message=message, cure=cure, path=path))
         return scope.get(str(node.value)[1:], node)
-
-    def _note(self, message: str, cure: str, path: Path) -> None:
-        self.faults.append(Fault(message=message, cure=cure, path=path))
 
     def _items(
         self, items: list[Node], scope: Scope, path: Path, within: tuple[str, ...]
@@ -139,7 +146,8 @@ class _Expansion:
         if name in within or len(within) >= MAX_USES_WITHIN_USES:
             way = " -> ".join((*within, name))
             message = f"{name} uses itself: {way}" if name in within else f"too deep: {way}"
-            self._note(message, "a template can be made of others only", path)
+            cure = "a template can be made of others only"
+            self.note(Fault(message=message, cure=cure, path=path))
             return item
         options = item.child(name) or Node(None, item.place)
         options = self.fill(options, scope, (*path, name), within)
@@ -161,10 +169,10 @@ class _Expansion:
         elif options.value is not None and first:
             entries = {first: options}
         elif options.value is not None:
-            name = template.name
-            self._note(f"{name} has no parameters", f"write - {name} alone", path)
+            message, cure = f"{template.name} has no parameters", f"write - {template.name} alone"
+            self.note(Fault(message=message, cure=cure, path=path))
         own_name = None if "name" in template.parameters else entries.pop("name", None)
-        self.faults += unfit_entries(template, entries, path)
+        self.note(*unfit_entries(template, entries, path))
         return entries, own_name
 
 

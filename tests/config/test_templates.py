@@ -118,6 +118,15 @@ layers: [a, a: {k: 1}, b, conv: $n, a: 3]
     ]
 
 
+def test_templates_that_all_use_each_other_are_told_of_that() -> None:
+    names = [f"t{n}" for n in range(14)]
+    uses = {name: ", ".join(other for other in names if other != name) for name in names}
+    blocks = ", ".join(f"{name}: {{layers: [{uses[name]}]}}" for name in names)
+    text = told(f"blocks: {{{blocks}}}\nlayers: [t0]")
+    assert "t0 uses itself: t0 -> t1 -> t0" in text
+    assert "more than" not in text
+
+
 def test_a_template_that_is_not_used_is_read_all_the_same() -> None:
     text = "blocks: {a: {parameters: [n], layers: [conv: $m]}}\nlayers: [relu]"
     assert "a has no parameter named m" in told(text)
