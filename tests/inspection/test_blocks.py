@@ -74,6 +74,7 @@ def extent(output: Tensor, images: Tensor) -> tuple[int, int]:
         ("alexnet", []),
         ("vgg11", []),
         ("zf5", []),
+        ("shufflenet_v2_x0_5", []),
         ("googlenet", ["model.auxiliary=true"]),
     ],
 )

@@ -15,24 +15,9 @@ from cnnctl.inspection.cost import kernel_of, known_cost
 from cnnctl.inspection.opaque import measure
 from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer, Shape
+from tests.inspection.conftest import NEEDED
 
 INPUTS: list[Shape] = [(4, 9, 8), (4, 11), (12,)]
-NEEDED: dict[str, Any] = {
-    "conv": {"out_channels": 6, "kernel_size": 3},
-    "linear": {"out_features": 5},
-    "group_norm": {"num_groups": 2},
-    "local_response_norm": {"size": 3},
-    "adaptive_max_pool": {"output_size": 2},
-    "adaptive_avg_pool": {"output_size": 2},
-    "zero_pad": {"padding": 1},
-    "unflatten": {"unflattened_size": [2, 2, 3]},
-    "upsample": {"scale_factor": 2.0},
-    "pad_channels": {"channels": 8},
-    "chunk": {"index": 1},
-    "channel_shuffle": {"groups": 2},
-    "maxout": {"pieces": 2},
-    "stochastic_depth": {"p": 0.5},
-}
 KINDS = sorted(
     kind
     for kind, member in Layer.kinds.items()

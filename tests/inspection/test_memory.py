@@ -18,6 +18,7 @@ from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import Plan
 from cnnctl.optim.optimizers import Optimizer
+from tests.inspection.conftest import NEEDED
 
 Architecture = Callable[..., Plan]
 
@@ -69,19 +70,7 @@ def test_activations_are_what_autograd_saves(name: str, overrides: list[str]) ->
     assert gather(plan, batch_size=3).kept_bytes == pytest.approx(real, rel=0.015)
 
 
-NEEDED: dict[str, Any] = {
-    "conv": {"out_channels": 4, "padding": 1, "padding_mode": "reflect"},
-    "group_norm": {"num_groups": 2},
-    "local_response_norm": {"size": 3},
-    "adaptive_max_pool": {"output_size": 4},
-    "adaptive_avg_pool": {"output_size": 4},
-    "zero_pad": {"padding": 1},
-    "upsample": {"scale_factor": 2.0},
-    "pad_channels": {"channels": 8},
-    "chunk": {"index": 1},
-    "channel_shuffle": {"groups": 2},
-    "maxout": {"pieces": 2},
-}
+LAYERS = {**NEEDED, "conv": {"out_channels": 4, "padding": 1, "padding_mode": "reflect"}}
 KINDS = sorted(
     kind
     for kind, member in Layer.kinds.items()
@@ -93,7 +82,7 @@ KINDS = sorted(
 def test_every_kind_keeps_what_autograd_saves(kind: str, architecture: Architecture) -> None:
     """Between two convolutions, so that both its input and its output are numbers that learn."""
     end = [{"conv": 2}] if "global" not in kind and kind != "flatten" else [{"linear": 3}]
-    layer = {kind: NEEDED.get(kind, {})}
+    layer = {kind: LAYERS.get(kind, {})}
     plan = architecture({"conv": 4}, layer, *end, input=(2, 20, 22))
     real = saved(network.build(plan, seed=0).train(), plan, 8)
     assert gather(plan, batch_size=8).kept_bytes == pytest.approx(real, rel=0.01)
