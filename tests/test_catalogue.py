@@ -12,6 +12,7 @@ from cnnctl.config.choice import Choice
 from cnnctl.config.parsing import parse
 from cnnctl.errors import FaultError
 from cnnctl.model.layer import Layer
+from tests.conftest import invoke
 
 assert cnnctl.cli  # declares the commands
 
@@ -44,6 +45,13 @@ def test_a_list_shows_every_kind(family: str) -> None:
     found = json.loads(listed(family, "--json"))
     assert [facts["kind"] for facts in found] == list(Choice.families[family].kinds)
     assert all(facts["about"] and facts["example"] for facts in found)
+
+
+@pytest.mark.parametrize("arguments", [["layers"], ["zoo"], ["datasets", "digits"]], ids=str)
+def test_a_pipe_gets_lines_as_long_as_what_is_in_them(arguments: list[str]) -> None:
+    lines = invoke("list", *arguments).stdout.splitlines()
+    assert max(map(len, lines)) < 300
+    assert all(line.strip() for line in lines)
 
 
 @every_kind

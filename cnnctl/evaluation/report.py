@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -34,7 +33,7 @@ def _heads(measured: Heads) -> RenderableType:
     total = f"loss {measured.loss:.4f} on {measured.samples:,} samples"
     parts: list[RenderableType] = [Text(total, style="bold")]
     for name, head in measured.heads.items():
-        parts += [Text(), Rule(name, align="left"), render(head)]
+        parts += [Text(), Text(f"head {name}", style="bold cyan"), render(head)]
     return Group(*parts)
 
 
