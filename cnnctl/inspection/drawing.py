@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cnnctl.model.block import Block, Stage, Way
@@ -98,23 +98,11 @@ class _Pencil:
         items: list[Box | Frame] = []
         ends: list[list[str]] = []
         for index, way in enumerate(stage.ways):
-            feeding = [end for n in _feeding(block, index) for end in ends[n]]
-            start = [*sources, *feeding] if block.keeps_all else feeding or sources
+            start = [end for taken in block.taken(index, sources, ends) for end in taken]
             inside, end = self.chain(way.stages, start, level)
             items += _framed(stage, way, inside)
             ends.append(end)
-        if block.is_aside:
-            return items, sources
-        if block.keeps_all:
-            return items, [*sources, *(end for way in ends for end in way)]
-        last = range(len(ends))
-        open_ends = (n for n in last if not any(n in _feeding(block, m) for m in last))
-        return items, [end for n in open_ends for end in ends[n]]
-
-
-def _feeding(block: Block, index: int) -> Iterator[int]:
-    """The ways whose output a way gets."""
-    return (n for n in range(index) if block.feeds(n, index))
+        return items, [end for given in block.given(sources, ends) for end in given]
 
 
 def _framed(stage: Stage, way: Way, items: list[Box | Frame]) -> list[Box | Frame]:

@@ -9,12 +9,12 @@ from torch import nn
 
 from cnnctl.inspection.cost import Cost, Part, kernel_of, known_cost
 from cnnctl.inspection.facts import Row, Summary
-from cnnctl.inspection.receptive_field import Field, field_after, one_pixel, widest
+from cnnctl.inspection.receptive_field import Field, field_after, one_pixel, union
 from cnnctl.inspection.retention import Kept, kept_by, kept_bytes
 from cnnctl.model.block import Block
 from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.initializers import Initializer
-from cnnctl.model.layer import Layer, WeightedLayer
+from cnnctl.model.layer import Layer, Shape, WeightedLayer
 from cnnctl.model.network import Plan, Stage, outline
 
 
@@ -33,6 +33,10 @@ def gather(
     rows = gathering.rows(plan.stages, one_pixel(plan.input), depth=0)[0]
     kept = kept_bytes(plan.stages, plan.input, network=network, kept=gathering.kept)
     return Summary(plan.input, batch_size, tuple(rows), kept * batch_size)
+
+
+_Seen = tuple[Shape, Field | None]
+"""The shape of a tensor, and what its numbers see."""
 
 
 class _Gathering:
@@ -126,21 +130,23 @@ class _Gathering:
     ) -> tuple[list[Row], Field | None]:
         """A block's ways start from its input, or from the ways that feed them."""
         rows: list[Row] = []
-        behind: list[Field | None] = []
+        given = (stage.input, field)
+        behind: list[_Seen] = []
         for index, way in enumerate(stage.ways):
-            feeding = [behind[n] for n in range(index) if block.feeds(n, index)]
-            start = widest(feeding) if feeding else field
+            start = _joined(block.taken(index, given, behind), way.input)
             inside, end = self.rows(way.stages, start, depth=depth + 1)
             rows += [row if row.block else replace(row, block=stage.name) for row in inside]
-            behind.append(end if end is None or way.output[1:] == stage.output[1:] else None)
-        ends = [
-            end
-            for index, end in enumerate(behind)
-            if stage.ways[index].output[1:] == stage.output[1:]
-            and not any(block.feeds(index, n) for n in range(index + 1, len(behind)))
-        ]
-        found = field if block.is_aside else widest(ends)
+            behind.append((way.output, end))
+        found = _joined(block.given(given, behind), stage.output)
         return [_of_block(stage, rows, found, depth), *rows], found
+
+
+def _joined(seen: Sequence[_Seen], shape: Shape) -> Field | None:
+    """The field of a tensor of this shape that is made of others.
+
+    What is stretched to its sides, as by squeeze and excitation, is a factor for the whole image.
+    """
+    return union([field for given, field in seen if given[1:] == shape[1:]])
 
 
 def _starts(layer: Layer, default: Initializer) -> str:

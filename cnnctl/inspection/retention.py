@@ -13,13 +13,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 from torch import nn
 
 from cnnctl.inspection.cost import CONVOLUTIONS, NUMBER, VIEWS
 from cnnctl.model.block import Block, Stage
 from cnnctl.model.blocks import Branches
 from cnnctl.model.layer import Shape
-from cnnctl.model.modules import ChannelNorm, GlobalAvgPool, GlobalMaxPool, Maxout, PadChannels
+from cnnctl.model.modules import (
+    ChannelNorm,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    LayerScale,
+    Maxout,
+    PadChannels,
+)
 
 _POSITION = 8
 """Bytes of an int64."""
@@ -32,8 +40,10 @@ _OUTPUT_ONLY = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax, nn.LogSoftmax)
 _AVERAGES = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
 _MAXIMA = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 _MASKS = (nn.Dropout, nn.AlphaDropout)
-_COPIES = (nn.Softsign, nn.LogSigmoid, nn.RMSNorm)
+_COPIES = (nn.Softsign, nn.LogSigmoid)
 """Keep something as large as their input, beside it."""
+_FOR_THE_WEIGHT = (nn.Linear, LayerScale)
+"""Keep their input for the gradient of their weight alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Kept:
 
 
 def kept_by(module: nn.Module, input: Shape, output: Shape) -> Kept:
-    """What a module keeps; of one that is not known, its input."""
+    """What a module keeps, with what of it is frozen; of one that is not known, its input."""
     keeps_output = isinstance(module, (*_OUTPUT_ONLY, GlobalMaxPool, Maxout))
     return Kept(_keeps_input(module, output), keeps_output, _beside(module, input, output))
 
@@ -57,8 +67,14 @@ def _keeps_input(module: nn.Module, output: Shape) -> bool:
         return max(output[1:]) > 1  # of a single window it takes the mean, which needs nothing
     if isinstance(module, CONVOLUTIONS):
         return module.padding_mode != "circular"
+    if isinstance(module, _FOR_THE_WEIGHT):
+        return _has_learning_weight(module)
     is_stochastic_depth = type(module).__module__ == "torchvision.ops.stochastic_depth"
     return not (isinstance(module, (*_NOTHING, *_OUTPUT_ONLY)) or is_stochastic_depth)
+
+
+def _has_learning_weight(module: nn.Module) -> bool:
+    return isinstance(module.weight, nn.Parameter) and module.weight.requires_grad
 
 
 def _beside(module: nn.Module, input: Shape, output: Shape) -> int:
@@ -66,6 +82,8 @@ def _beside(module: nn.Module, input: Shape, output: Shape) -> int:
         return prod(output) * _POSITION
     if isinstance(module, (*_MASKS, *_COPIES)):
         return prod(input) * NUMBER
+    if isinstance(module, nn.RMSNorm):  # its output before the weight
+        return prod(input) * NUMBER if _has_learning_weight(module) else 0
     if isinstance(module, ChannelNorm):  # a mean and a deviation at each position
         return 2 * prod(input[1:]) * NUMBER
     if isinstance(module, nn.LocalResponseNorm):  # squares, with channels added, and two powers
@@ -132,39 +150,35 @@ class _Keeping:
         output = self.value(stage.output, needs_gradient=learns or value.needs_gradient)
         if output.needs_gradient:
             kept = self.kept[stage.name]
-            # a product keeps its input for the gradient of its weight alone
-            is_used = not isinstance(module, nn.Linear) or module.weight.requires_grad
-            value.is_kept |= kept.input and is_used
+            value.is_kept |= kept.input
             output.is_kept |= kept.output
             self.beside += kept.beside
         return output
 
     def block(self, stage: Stage, block: Block, value: _Value) -> _Value:
-        """What comes out of a block; ways that meet make a new tensor, which keeps none of them."""
+        """What comes out of a block."""
         ends: list[_Value] = []
         for index, way in enumerate(stage.ways):
-            feeding = [ends[n] for n in range(index) if block.feeds(n, index)]
-            sources = [value, *feeding] if block.keeps_all else feeding or [value]
-            ends.append(self.chain(way.stages, self.joined(sources, way.input)))
-        if block.is_aside:
-            return value
+            taken = self.joined(block.taken(index, value, ends), way.input)
+            ends.append(self.chain(way.stages, taken))
         if isinstance(block, Branches) and block.join == "multiply":
-            self.multiplied(ends)
-        last = range(len(ends))
-        fed = {n for n in last for m in last if n < m and block.feeds(n, m)}
-        sources = [value, *ends] if block.keeps_all else [ends[n] for n in last if n not in fed]
-        return self.joined(sources, stage.output)
+            return self.multiplied(ends, [way.output for way in stage.ways])
+        return self.joined(block.given(value, ends), stage.output)
 
     def joined(self, sources: Sequence[_Value], shape: Shape) -> _Value:
-        """One tensor of several."""
+        """One tensor of several, none of which is kept for it."""
         if len(sources) == 1:
             return sources[0]
         needs_gradient = any(source.needs_gradient for source in sources)
         return self.value(shape, needs_gradient=needs_gradient)
 
-    def multiplied(self, factors: Sequence[_Value]) -> None:
-        """The gradient of each factor needs the others, and the products of those before them."""
-        if any(factor.needs_gradient for factor in factors):
-            for factor in factors:
-                factor.is_kept = True
-            self.beside += max(factor.size for factor in factors) * (len(factors) - 2)
+    def multiplied(self, factors: Sequence[_Value], shapes: Sequence[Shape]) -> _Value:
+        """The product of several, one after the other; the gradient of each needs the other."""
+        product, shape = factors[0], shapes[0]
+        for factor, its_shape in zip(factors[1:], shapes[1:], strict=True):
+            product.is_kept |= factor.needs_gradient
+            factor.is_kept |= product.needs_gradient
+            shape = np.broadcast_shapes(shape, its_shape)
+            needs_gradient = product.needs_gradient or factor.needs_gradient
+            product = self.value(shape, needs_gradient=needs_gradient)
+        return product

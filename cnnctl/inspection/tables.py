@@ -143,6 +143,7 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "multiply_adds": row.multiply_adds,
         "is_counted": row.is_counted,
         "receptive_field": list(row.field.size) if row.field else None,
+        "receptive_field_start": list(row.field.start) if row.field else None,
         "stride": list(row.field.stride) if row.field else None,
         "weight_bytes": row.weight_bytes,
         "activation_bytes": row.activation_bytes,

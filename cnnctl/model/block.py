@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import nn
@@ -19,6 +19,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnctl.errors import Fault, FaultError, Path, config_fault, under
 from cnnctl.model.layer import Layer, Shape, measure
+
+Fact = TypeVar("Fact")
+"""Whatever is followed through a network, layer by layer: a tensor's memory, a receptive field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,25 @@ class Block(Layer):
     def feeds(self, index: int, other: int) -> bool:
         """Whether way `other` gets what way `index` gives, rather than the block's input."""
         return False
+
+    def taken(self, index: int, input: Fact, outputs: Sequence[Fact]) -> list[Fact]:
+        """What way `index` takes: several facts where tensors are joined in front of it.
+
+        Args:
+            input: what is known of the block's input.
+            outputs: what is known of the output of each way before it.
+        """
+        feeding = [output for n, output in enumerate(outputs[:index]) if self.feeds(n, index)]
+        return [input, *feeding] if self.keeps_all else feeding or [input]
+
+    def given(self, input: Fact, outputs: Sequence[Fact]) -> list[Fact]:
+        """What the block's output is made of: its input or the outputs of its ways."""
+        if self.is_aside:
+            return [input]
+        if self.keeps_all:
+            return [input, *outputs]
+        ways = range(len(outputs))
+        return [outputs[n] for n in ways if not any(self.feeds(n, m) for m in ways[n + 1 :])]
 
     def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
         """The stages in the block that get what way number `index` gives; none if none does."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor, nn
 
 from cnnctl.model.network import Model, Plan, plan
 
@@ -53,3 +55,18 @@ def lenet(architecture: Architecture) -> Plan:
     ]
     head = [{"linear": 120}, "tanh", {"linear": 84}, "tanh", {"linear": "classes"}]
     return architecture(*features, *head, input=(1, 32, 32))
+
+
+def saved(module: nn.Module, plan: Plan, batch_size: int) -> int:
+    """Bytes of the storages that a forward pass saves, without weights and statistics."""
+    own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}
+    found: dict[int, Tensor] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        found[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = module(torch.randn(batch_size, *plan.input))
+    assert output.requires_grad
+    return sum(t.untyped_storage().nbytes() for at, t in found.items() if at not in own)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor, nn
 
 from cnnctl.experiment import Loaded, complete
 from cnnctl.inspection import device_memory, gather, training_memory
@@ -18,24 +16,9 @@ from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import Plan
 from cnnctl.optim.optimizers import Optimizer
-from tests.inspection.conftest import NEEDED
+from tests.inspection.conftest import NEEDED, saved
 
 Architecture = Callable[..., Plan]
-
-
-def saved(module: nn.Module, plan: Plan, batch_size: int) -> int:
-    """Bytes of the storages that a forward pass saves, without weights and statistics."""
-    own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}
-    found: dict[int, Tensor] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        found[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        output = module(torch.randn(batch_size, *plan.input))
-    assert output.requires_grad
-    return sum(t.untyped_storage().nbytes() for at, t in found.items() if at not in own)
 
 
 def published(name: str, *overrides: str) -> Loaded:

@@ -107,6 +107,7 @@ def test_json_holds_every_fact_as_plain_data(lenet: Plan) -> None:
         "multiply_adds": None,
         "is_counted": True,
         "receptive_field": [6, 6],
+        "receptive_field_start": [0, 0],
         "stride": [2, 2],
         "weight_bytes": 0,
         "activation_bytes": 64 * 6 * 14 * 14 * 4,
