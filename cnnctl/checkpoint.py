@@ -18,9 +18,11 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cnnctl.errors import FaultError, checkpoint_fault
-from cnnctl.storage import write_atomically
+from cnnctl.storage import read_regular, reading_cure, write_atomically
 
 FORMAT = 1
+MAX_BYTES = 1 << 36
+"""64 GiB: more than any network that this program trains."""
 _DOCUMENT_KEY = "cnnctl"
 _DIGEST_KEY = "sha256"
 _NO_DIGEST = "0" * 64
@@ -56,16 +58,39 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     document = json.dumps({"format": FORMAT, **checkpoint.document}, separators=(",", ":"))
     metadata = {_DOCUMENT_KEY: document, _DIGEST_KEY: _NO_DIGEST}
     tensors = {k: v.detach().cpu().contiguous() for k, v in checkpoint.tensors.items()}
-    content = safetensors.torch.save(tensors, metadata)
-    digest = hashlib.sha256(content).hexdigest()
-    write_atomically(path, _swap_digest(content, _NO_DIGEST, digest))
+    head, body = _in_one_order(safetensors.torch.save(tensors, metadata))
+    write_atomically(path, _swap_digest(head, _NO_DIGEST, _digest(head, body)), body)
 
 
-def _swap_digest(content: bytes, old: str, new: str) -> bytes:
+def _in_one_order(content: bytes) -> tuple[bytes, memoryview]:
+    """The header and the tensors of a safetensors file, the header's keys sorted.
+
+    safetensors sorts the tensors, but writes the metadata in a random order.
+    """
+    length, body = _parted(content)
+    text = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
+    header = text.encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at a multiple of 8
+    return len(header).to_bytes(8, "little") + header, body
+
+
+def _parted(content: bytes) -> tuple[int, memoryview]:
+    """The length of the header's text, and what comes after it."""
+    length = int.from_bytes(content[:8], "little")
+    return length, memoryview(content)[8 + length :]
+
+
+def _digest(head: bytes, body: memoryview) -> str:
+    digest = hashlib.sha256(head)
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def _swap_digest(head: bytes, old: str, new: str) -> bytes:
     # the quotes of a key are escaped inside the document, so this is found in the header only
     entry = '"{key}":"{digest}"'
     found = entry.format(key=_DIGEST_KEY, digest=old).encode()
-    return content.replace(found, entry.format(key=_DIGEST_KEY, digest=new).encode(), 1)
+    return head.replace(found, entry.format(key=_DIGEST_KEY, digest=new).encode(), 1)
 
 
 def load(path: Path) -> Checkpoint:
@@ -76,10 +101,10 @@ def load(path: Path) -> Checkpoint:
             format (exit code 4).
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, limit=MAX_BYTES)
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise checkpoint_fault(reason, cure="check the path", place=str(path)) from None
+        reason, cure = f"cannot be read: {error.strerror}", reading_cure(error)
+        raise checkpoint_fault(reason, cure=cure, place=str(path)) from None
     try:
         return _parse(content, path)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -87,7 +112,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def _parse(content: bytes, path: Path) -> Checkpoint:
-    length = int.from_bytes(content[:8], "little")
+    length, body = _parted(content)
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     if _DOCUMENT_KEY not in metadata:
         message = "is a safetensors file, but not a checkpoint of cnnctl"
@@ -98,7 +123,7 @@ def _parse(content: bytes, path: Path) -> Checkpoint:
         message = f"has format {document['format']}; this cnnctl reads up to {FORMAT}"
         raise checkpoint_fault(message, cure="update cnnctl", place=str(path))
     digest = metadata[_DIGEST_KEY]
-    if hashlib.sha256(_swap_digest(content, digest, _NO_DIGEST)).hexdigest() != digest:
+    if _digest(_swap_digest(content[: 8 + length], digest, _NO_DIGEST), body) != digest:
         message = "is damaged: its content does not match its hash"
         raise checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
     return Checkpoint(safetensors.torch.load(content), document)

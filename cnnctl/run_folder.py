@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +12,23 @@ from filelock import FileLock, Timeout
 
 from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.config.writing import dump
-from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
-from cnnctl.storage import storing, write_atomically
+from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault, storage_fault
+from cnnctl.storage import (
+    append,
+    inside,
+    is_file,
+    is_folder,
+    read_regular,
+    reading_cure,
+    remove_temporary_files,
+    storing,
+    write_atomically,
+)
 
 Row = dict[str, Any]
+
+MAX_METRICS = 1 << 30
+"""Bytes that a metrics.jsonl may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +59,47 @@ class RunFolder:
         """One JSON line an epoch."""
         return self.path / "metrics.jsonl"
 
+    def own(self, *names: str) -> Path:
+        """The path of these names in the folder.
+
+        Raises:
+            FaultError: one of them is a link (exit code 6).
+        """
+        with storing(self.path):
+            return inside(self.path, *names)
+
     def save_last(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint that the run is resumed from."""
-        save(checkpoint, self.last)
+        save(checkpoint, self.own("checkpoints", "last.safetensors"))
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Replace the best checkpoint."""
-        save(checkpoint, self.best)
+        save(checkpoint, self.own("checkpoints", "best.safetensors"))
 
     def write_config(self, experiment: dict[str, Any]) -> None:
         """Write the experiment as it is run, every choice filled in."""
-        write_atomically(self.path / "config.yaml", dump(experiment).encode())
+        write_atomically(self.own("config.yaml"), dump(experiment).encode())
 
     def write_source(self, text: str) -> None:
         """Keep the file as the user wrote it, and the overrides."""
-        write_atomically(self.path / "config.source.yaml", text.encode())
+        write_atomically(self.own("config.source.yaml"), text.encode())
 
     def write_environment(self, facts: dict[str, Any]) -> None:
         """Write versions, hardware, command and git commit."""
         content = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.path / "environment.json", content.encode())
+        write_atomically(self.own("environment.json"), content.encode(errors="backslashreplace"))
 
     def append_metrics(self, row: Row) -> None:
         """Add the line of one epoch."""
-        with storing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # the checkpoint that comes next must not outlive it
+        # on the disk at once: the checkpoint that comes next must not outlive it
+        line = json.dumps(row, ensure_ascii=False) + "\n"
+        append(self.own("metrics.jsonl"), line.encode())
 
     def keep_metrics(self, *, through_epoch: int) -> None:
         """Drop the lines of epochs that a resumed run is going to repeat."""
         rows = [row for row in read_metrics(self.path) if row["epoch"] <= through_epoch]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(self.metrics, text.encode())
+        write_atomically(self.own("metrics.jsonl"), text.encode())
 
     def close(self) -> None:
         """Let others write here; a new folder that no training began in is taken away."""
@@ -114,12 +134,15 @@ def reopen(path: Path) -> RunFolder:
     Raises:
         FaultError: another run is writing to it (exit code 5), or it cannot be written to (6).
     """
-    lock = FileLock(path / ".lock")
     with storing(path):
+        lock = FileLock(inside(path, ".lock"))
         try:
             lock.acquire(timeout=0)
         except Timeout:  # which is an OSError, too
             raise _in_use(path) from None
+        for folder in (path, inside(path, "checkpoints")):
+            if is_folder(folder):
+                remove_temporary_files(folder)
     return RunFolder(path, lock)
 
 
@@ -131,10 +154,14 @@ def _in_use(path: Path) -> FaultError:
 
 def read_metrics(run: Path) -> list[Row]:
     """The lines of a run's metrics.jsonl; one that a crash cut short is left out."""
-    path = run / "metrics.jsonl"
-    if not path.exists():
+    try:
+        content = read_regular(inside(run, "metrics.jsonl"), limit=MAX_METRICS)
+    except FileNotFoundError:
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        reason, place = f"cannot be read: {error.strerror}", str(run / "metrics.jsonl")
+        raise storage_fault(reason, cure=reading_cure(error), place=place) from None
+    lines = content.decode("utf-8").split("\n")
     # every whole line ends in a newline, so what stands behind the last one is a part
     return [json.loads(line) for line in lines[:-1]]
 
@@ -145,8 +172,8 @@ def newest(runs: Path, name: str) -> Path:
     Raises:
         FaultError: there is none with a checkpoint (exit code 4).
     """
-    numbers = {_number(path.name, name): path for path in runs.glob("*") if path.is_dir()}
-    found = [numbers[n] for n in sorted(numbers) if n and find_last(numbers[n]).exists()]
+    numbers = {_number(path.name, name): path for path in runs.glob("*") if is_folder(path)}
+    found = [numbers[n] for n in sorted(numbers) if n and _has_last(numbers[n])]
     if not found:
         cure = "train without --resume first, or name a run folder or checkpoint"
         raise checkpoint_fault("no run to resume", cure=cure, place=str(runs / name))
@@ -161,28 +188,44 @@ def _number(folder: str, name: str) -> int:
     return int(tail) if tail != folder and tail.isdecimal() else 0
 
 
+def _has_last(folder: Path) -> bool:
+    return is_file(folder / "checkpoints" / "last.safetensors")
+
+
 def find_last(folder: Path) -> Path:
-    """Where a run folder has the checkpoint that it is resumed from."""
-    return folder / "checkpoints" / "last.safetensors"
+    """Where a run folder has the checkpoint that it is resumed from.
+
+    Raises:
+        FaultError: a link is in its place (exit code 4).
+    """
+    return _own_checkpoint(folder, "last")
 
 
 def find_checkpoint(source: Path) -> Path:
     """The checkpoint that a path means: the file itself, or the best (else last) of a run folder.
 
     Raises:
-        FaultError: there is none (exit code 4).
+        FaultError: there is none, or a link is in its place (exit code 4).
     """
-    if not source.is_dir():
+    if not is_folder(source):
         return source
     for name in ("best", "last"):
-        path = source / "checkpoints" / f"{name}.safetensors"
+        path = _own_checkpoint(source, name)
         if path.exists():
             return path
     cure = "name a run folder, or a file under its checkpoints/"
     raise checkpoint_fault("has no checkpoints", cure=cure, place=str(source))
 
 
+def _own_checkpoint(folder: Path, name: str) -> Path:
+    try:
+        return inside(folder, "checkpoints", f"{name}.safetensors")
+    except OSError as error:
+        reason, cure = f"cannot be read: {error.strerror}", reading_cure(error)
+        raise checkpoint_fault(reason, cure=cure, place=str(folder)) from None
+
+
 def folder_of(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint lies in, or nothing if it stands alone."""
     folder = checkpoint.parent.parent
-    return folder if (folder / "config.yaml").exists() else None
+    return folder if is_file(folder / "config.yaml") else None

@@ -1,10 +1,13 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read only where they are files."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import re
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +22,19 @@ _CURES = {
     errno.EPERM: "check who owns the folder, or name another with --runs",
     errno.EEXIST: "a file is in its place; name a folder with --runs",
     errno.ENOTDIR: "a file is in its place; name a folder with --runs",
+    errno.ENOENT: "check the path; the current folder may have been deleted",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ELOOP: "replace the link by what it leads to",
 }
+_READING_CURES = {
+    errno.EACCES: "check who may read it",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ELOOP: "replace the link by what it leads to",
+}
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""Opening a pipe that nobody writes to would wait for ever."""
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.writing")
 
 
 @contextmanager
@@ -38,19 +53,25 @@ def unstorable(path: Path, error: OSError) -> FaultError:
     return storage_fault(f"cannot be written: {reason}", cure=cure, place=str(path))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def reading_cure(error: OSError) -> str:
+    """What to do about a path that could not be read."""
+    return _READING_CURES.get(error.errno or 0, "check the path")
+
+
+def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file so that a reader finds the old one or the new one, never a part.
 
-    Temporary file in the same folder, flush, fsync, rename, fsync of the folder.
+    Temporary file in the same folder, flush, fsync, rename, fsync of the folder. No link is
+    followed: the temporary file is always a new one, and the rename replaces a link itself.
 
     Raises:
         FaultError: the disk is full, read-only, …; the old file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.writing")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.writing")
     with storing(path):
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
+            with temporary.open("xb") as file:
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -59,6 +80,90 @@ def write_atomically(path: Path, content: bytes) -> None:
                 temporary.unlink()
             raise
         sync_folder(path.parent)
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Delete what writers that were killed left behind; nobody may be writing there now.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name) and not path.is_dir():
+            path.unlink()
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add to a file's end, and wait until it is on the disk; the file is made if need be.
+
+    Raises:
+        FaultError: the disk is full, a link or a pipe is in the file's place, …
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_WAIT
+    with storing(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+        _regular_size(file.fileno())
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_regular(path: Path, *, limit: int) -> bytes:
+    """What a regular file holds when it is opened.
+
+    Raises:
+        OSError: it is not there, may not be read, is larger than `limit` bytes, or is a folder, a
+            pipe or a device; `strerror` says which.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | _NO_WAIT | getattr(os, "O_BINARY", 0))
+    except ValueError:  # a NUL character
+        raise OSError(errno.EINVAL, "no file has such a name") from None
+    with os.fdopen(handle, "rb") as file:
+        size = _regular_size(handle)
+        if size > limit:
+            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+        return file.read(size)
+
+
+def _regular_size(handle: int) -> int:
+    """The size in bytes of an open file, which has to be a regular one."""
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "a pipe or a device, not a regular file")
+    return status.st_size
+
+
+def inside(folder: Path, *names: str) -> Path:
+    """The path of these names below a folder, which may be reached by a link but holds none.
+
+    A folder that was received could otherwise make its reader write to any other file.
+
+    Raises:
+        OSError: one of the names is a link.
+    """
+    path = folder
+    for name in names:
+        path = path / name
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, f"{name} is a link, which may lead anywhere", str(path))
+    return path
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file; also false where the system does not say."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; also false where the system does not say."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):  # no permission, a name too long, a NUL character, …
+        return 0
 
 
 def sync_folder(folder: Path) -> None:

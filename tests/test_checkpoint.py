@@ -1,5 +1,10 @@
+import hashlib
 import io
 import json
+import os
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +45,55 @@ def test_what_was_saved_is_read_back(saved: Path) -> None:
 def test_the_file_is_plain_safetensors(saved: Path) -> None:
     tensors = safetensors.torch.load_file(saved)
     assert torch.equal(tensors["tally"], torch.ones(3))
+
+
+CONTENT = Checkpoint(
+    {"tally": torch.ones(3), "b": torch.zeros(1, dtype=torch.int64), "a": torch.zeros(())},
+    {"experiment": {"name": "größe"}, "best": None},
+)
+
+
+def test_equal_content_is_equal_bytes(tmp_path: Path) -> None:
+    written = set()
+    for _ in range(20):  # safetensors' own order changes from call to call
+        save(CONTENT, tmp_path / "last.safetensors")
+        written.add((tmp_path / "last.safetensors").read_bytes())
+    assert len(written) == 1
+
+
+@pytest.mark.long
+def test_equal_content_is_equal_bytes_in_every_process(tmp_path: Path) -> None:
+    written = set()
+    for seed in "012":
+        path = tmp_path / f"{seed}.safetensors"
+        program = (
+            "import torch; from pathlib import Path\n"
+            "from cnnctl.checkpoint import Checkpoint, save\n"
+            "names = {f'{n}' for n in range(9)}\n"
+            "tensors = {name: torch.ones(2) for name in names}\n"
+            f"save(Checkpoint(tensors, {{'best': 1}}), Path({str(path)!r}))"
+        )
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+        written.add(path.read_bytes())
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize("keys", [("cnnctl", "sha256"), ("sha256", "cnnctl")])
+def test_files_of_earlier_versions_are_read(keys: tuple[str, str], tmp_path: Path) -> None:
+    """Their metadata stands in either order, and before the tensors."""
+    document = json.dumps({"format": 1, "best": 2.5})
+    values = {"cnnctl": document, "sha256": "0" * 64}
+    tensor = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    header = {"__metadata__": {key: values[key] for key in keys}, "model.weight": tensor}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    content = len(text).to_bytes(8, "little") + text + struct.pack("<2f", 1.0, -2.0)
+    digest = hashlib.sha256(content).hexdigest().encode()
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(content.replace(b"0" * 64, digest))
+    checkpoint = load(path)
+    assert torch.equal(checkpoint.tensors["model.weight"], torch.tensor([1.0, -2.0]))
+    assert checkpoint.document["best"] == 2.5
 
 
 def test_every_flipped_bit_is_found(saved: Path, tmp_path: Path) -> None:

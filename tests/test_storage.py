@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnctl.errors import ExitCode, FaultError
-from cnnctl.storage import storing, write_atomically
+from cnnctl.storage import append, inside, read_regular, storing, write_atomically
 
 
 def test_a_file_is_replaced_by_a_whole_one(tmp_path: Path) -> None:
@@ -84,3 +84,65 @@ def test_what_the_system_says_is_told_with_a_cure(number: int, cure: str) -> Non
 def test_an_error_without_a_number_is_told_too() -> None:
     with pytest.raises(FaultError, match="written: Writer is closed"), storing(Path("runs/x")):
         raise OSError("Writer is closed")
+
+
+def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert read_regular(path, limit=5) == b"12345"
+    with pytest.raises(OSError, match="larger than 4 bytes"):
+        read_regular(path, limit=4)
+
+
+def test_a_sparse_file_is_refused_by_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(OSError, match="larger than"):
+        read_regular(path, limit=1 << 30)
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/full"])
+def test_devices_are_not_read(device: str) -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        read_regular(Path(device), limit=10)
+
+
+def test_a_pipe_that_nobody_writes_to_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_regular(tmp_path / "pipe", limit=10)
+    with pytest.raises(FaultError, match="cannot be written"):
+        append(tmp_path / "pipe", b"line")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, ".", "missing"])
+def test_what_is_no_file_is_an_error_of_the_system(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r".") as caught:
+        read_regular(tmp_path / name, limit=10)
+    assert caught.value.strerror
+
+
+def test_no_link_is_written_through(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"kept")
+    link = tmp_path / "link"
+    link.symlink_to(outside)
+    with pytest.raises(FaultError, match="cannot be written"):
+        append(link, b"line")
+    write_atomically(link, b"new")
+    assert outside.read_bytes() == b"kept"
+    assert link.read_bytes() == b"new"
+    assert not link.is_symlink()
+
+
+def test_a_folder_may_be_a_link_and_may_hold_none(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    (real / "checkpoints").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(real)
+    assert inside(tmp_path / "link", "checkpoints", "last") == tmp_path / "link/checkpoints/last"
+    (real / "checkpoints" / "last").symlink_to(tmp_path)
+    (real / "tensorboard").symlink_to(tmp_path)
+    for names in (("checkpoints", "last"), ("tensorboard", "events")):
+        with pytest.raises(OSError, match="is a link"):
+            inside(tmp_path / "link", *names)

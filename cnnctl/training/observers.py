@@ -52,10 +52,11 @@ class TensorBoard:
     """
 
     def __init__(self, folder: RunFolder, *, first_epoch: int) -> None:
-        self.path = folder.tensorboard / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+        name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+        self.path = folder.own("tensorboard", name)
         with storing(self.path):
             self.path.parent.mkdir(exist_ok=True)
-            self.file = self.path.open("wb")
+            self.file = self.path.open("xb")
         self.records = RecordWriter(self.file)
         self.write(Event(file_version="brain.Event:2"))
         # hides the events from this epoch on, of a run that was killed

@@ -19,6 +19,7 @@ from cnnctl.model.weights import Tensors
 from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import RunFolder
+from cnnctl.storage import is_file, is_folder
 from cnnctl.training.resuming import inexact_because, reconcile
 
 
@@ -84,6 +85,7 @@ def resume_run(
         raise checkpoint_fault(message, cure=cure, place=str(path))
     folder = folders.reopen(home)
     try:
+        folder.own("checkpoints", path.name)
         return _continue(asked, overrides, path, folder, plugins)
     except FaultError:
         folder.close()
@@ -93,10 +95,10 @@ def resume_run(
 def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
     if resume:
         path = Path(resume)
-        if not path.exists():
+        if not is_file(path) and not is_folder(path):
             message = "no such run folder or checkpoint"
             raise checkpoint_fault(message, cure="check the path", place=resume)
-        return folders.find_last(path) if path.is_dir() else path
+        return folders.find_last(path) if is_folder(path) else path
     if asked is None:
         message, cure = "resume what?", "name the experiment's YAML file, or a run folder"
         raise checkpoint_fault(message, cure=cure)

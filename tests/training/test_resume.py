@@ -63,13 +63,17 @@ def assert_same_run(run: Path, alone: Path) -> None:
     assert rows_of(run) == rows_of(alone)
 
 
+def is_saving(checkpoint: Path) -> bool:
+    """Whether a temporary file stands beside the checkpoint."""
+    return any(checkpoint.parent.glob(".*.writing"))
+
+
 def kill_again_and_again(
     config: Path, kills: int, draw: random.Random, *, in_saves: bool = False
 ) -> tuple[int, int]:
     """Start or resume, kill at a random moment, and so on; how many kills, how many in a save."""
     run = config.parent / "runs" / config.stem
     checkpoint = run / "checkpoints" / "last.safetensors"
-    writing = checkpoint.with_name(".last.safetensors.writing")
     killed = in_save = 0
     while killed < kills:
         before = stamp(checkpoint)
@@ -78,13 +82,13 @@ def kill_again_and_again(
         if not wait_until(partial(is_newer, checkpoint, before), process):
             break
         if in_saves and killed % 2:
-            wait_until(writing.exists, process)
+            wait_until(partial(is_saving, checkpoint), process)
         else:
             time.sleep(draw.uniform(0, 0.1))
         process.kill()
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
-        in_save += writing.exists()
+        in_save += is_saving(checkpoint)
     return killed, in_save
 
 
