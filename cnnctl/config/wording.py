@@ -15,6 +15,9 @@ from cnnctl.config.scalars import read_scalar
 MAX_LENGTH = 40
 """Characters of a value that a message repeats."""
 
+MOST_EXACT = 2**53
+"""Up to here a float is every whole number exactly."""
+
 _SCALARS = {
     "None": "nothing",
     "True": "true",
@@ -47,10 +50,10 @@ _EXAMPLES = {
 }
 
 _BOUNDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
-    "greater_than": lambda c: ("is too small", f"a number greater than {_exact(c['gt'])}"),
-    "greater_than_equal": lambda c: ("is too small", f"a number of at least {_exact(c['ge'])}"),
-    "less_than": lambda c: ("is too large", f"a number less than {_exact(c['lt'])}"),
-    "less_than_equal": lambda c: ("is too large", f"a number of at most {_exact(c['le'])}"),
+    "greater_than": lambda c: ("is too small", f"a number greater than {exact(c['gt'])}"),
+    "greater_than_equal": lambda c: ("is too small", f"a number of at least {exact(c['ge'])}"),
+    "less_than": lambda c: ("is too large", f"a number less than {exact(c['lt'])}"),
+    "less_than_equal": lambda c: ("is too large", f"a number of at most {exact(c['le'])}"),
     "finite_number": lambda _: ("is not finite", "a finite number"),
     "too_short": lambda c: ("is too short", f"a list of at least {c['min_length']}"),
     "too_long": lambda c: ("is too long", f"a list of at most {c['max_length']}"),
@@ -100,8 +103,10 @@ def _read(text: str) -> Scalar:
     return read_scalar(text) if len(text) < MAX_LENGTH else text
 
 
-def _exact(number: float) -> str:
-    return f"{number:g}" if isinstance(number, float) else str(number)
+def exact(number: float) -> str:
+    """A number with all its digits: `3000000`, where `:g` writes 3e+06; `0.5`."""
+    is_whole = isinstance(number, float) and number.is_integer() and abs(number) < MOST_EXACT
+    return str(int(number) if is_whole else number)
 
 
 def _wanted(detail: ErrorDetails) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnnctl.config.choice import Choice
+from cnnctl.config.wording import exact
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.samples import Description, Samples
@@ -78,7 +79,7 @@ class DataSet(Choice, family="datasets"):
         held_out = round(samples * self.validation)
         if (self.validation and not held_out) or held_out == samples:
             left = "validation" if not held_out else "training"
-            message = f"{self.validation:g} of {samples} samples leaves none for {left}"
+            message = f"{exact(self.validation)} of {samples} samples leaves none for {left}"
             raise config_fault(message, cure="use a share nearer to 0.5", path=("validation",))
         return held_out
 

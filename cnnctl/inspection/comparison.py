@@ -112,8 +112,8 @@ def _sizes(left: Report, right: Report) -> Iterator[tuple[str, int, int]]:
     one, other = left.summary, right.summary
     yield "weight memory", one.weight_bytes, other.weight_bytes
     yield "activation memory", one.activation_bytes, other.activation_bytes
-    if left.memory and right.memory:
-        yield "training memory", left.memory.total, right.memory.total
+    if left.peak_memory and right.peak_memory:
+        yield "peak training memory", left.peak_memory, right.peak_memory
 
 
 def _work(summary: Summary) -> str:

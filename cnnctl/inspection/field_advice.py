@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnnctl.inspection.columns import times
 from cnnctl.inspection.facts import Row, Summary
 
 
@@ -24,12 +25,8 @@ def advice_on_field(summary: Summary) -> str | None:
     sides = summary.input[1:]
     if all(seen >= side for seen, side in zip(last.field.size, sides, strict=True)):
         return None
-    unit = "pixels" if len(sides) > 1 else "values"
+    seen, unit = times(last.field.size), "pixels" if len(sides) > 1 else "values"
     return (
-        f"the last convolution, {last.name}, sees {_by(last.field.size)} of {_by(sides)} {unit}; "
+        f"the last convolution, {last.name}, sees {seen} of {times(sides)} {unit}; "
         "pooling, strides or more layers widen that"
     )
-
-
-def _by(sides: tuple[float, ...]) -> str:
-    return "x".join(f"{side:g}" for side in sides)

@@ -5,18 +5,27 @@ from __future__ import annotations
 from cnnctl.experiment import Loaded
 from cnnctl.inspection.gathering import gather
 from cnnctl.inspection.memory import device_memory, training_memory
-from cnnctl.inspection.tables import Report
+from cnnctl.inspection.tables import Report, Unfrozen
 
 
 def report_on(loaded: Loaded, *, batch_size: int | None = None) -> Report:
     """Everything there is to say of an experiment's network, at its own batch size or another."""
     experiment, model = loaded.experiment, loaded.experiment.model
-    size = batch_size or experiment.data.batch_size
+    asked = batch_size or experiment.data.batch_size
+    size = loaded.description.train_samples if asked == "all" else asked
     summary = gather(
-        loaded.plan,
-        batch_size=loaded.description.train_samples if size == "all" else size,
-        freeze=model.freeze,
-        unfreeze_at=model.unfreeze_at,
+        loaded.plan, batch_size=size, freeze=model.freeze, unfreeze_at=model.unfreeze_at
     )
     memory = training_memory(summary, experiment.optimizer)
-    return Report(summary, memory, device_memory(experiment.train.device))
+    device = device_memory(experiment.train.device)
+    return Report(summary, memory, device, _unfrozen(loaded, size))
+
+
+def _unfrozen(loaded: Loaded, batch_size: int) -> Unfrozen | None:
+    """What changes in the epoch from which frozen layers train; None where there is none."""
+    epoch = loaded.experiment.model.unfreeze_at
+    if epoch is None or not 1 < epoch <= loaded.experiment.train.epochs:
+        return None
+    summary = gather(loaded.plan, batch_size=batch_size)
+    memory = training_memory(summary, loaded.experiment.optimizer)
+    return Unfrozen(epoch, summary.trainable, memory)

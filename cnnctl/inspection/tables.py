@@ -23,27 +23,51 @@ MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Unfrozen:
+    """What changes once the frozen layers train, too."""
+
+    epoch: int
+    """The first in which they do, from 1."""
+    trainable: int
+    memory: TrainingMemory
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A summary, and what training it takes of what there is."""
 
     summary: Summary
     memory: TrainingMemory | None = None
+    """In the first epoch."""
     device: tuple[str, int] | None = None
     """The device's name and the bytes of memory that it has, where known."""
+    unfrozen: Unfrozen | None = None
+
+    @property
+    def peak_memory(self) -> int | None:
+        """The most that any epoch takes, in bytes."""
+        memories = (self.memory, self.unfrozen and self.unfrozen.memory)
+        return max((memory.total for memory in memories if memory), default=None)
 
 
 def totals(report: Report) -> list[str]:
     """The sums, in words."""
     summary = report.summary
-    trainable = "all" if summary.trainable == summary.parameters else f"{summary.trainable:,}"
+    trainable = _of_all(summary.trainable, summary)
+    later = report.unfrozen
+    more = f", {_of_all(later.trainable, summary)} from epoch {later.epoch}" if later else ""
     lines = [
-        f"{summary.parameters:,} parameters, {trainable} trainable",
+        f"{summary.parameters:,} parameters, {trainable} trainable{more}",
         f"{summary.multiply_adds:,} multiply-adds for one sample"
         f"{_in_training_only(summary)}{_without(summary)}",
     ]
     lines += _memory_lines(report)
     advice = advice_on_field(summary)
     return [*lines, f"note: {advice}"] if advice else lines
+
+
+def _of_all(parameters: int, summary: Summary) -> str:
+    return "all" if parameters == summary.parameters else f"{parameters:,}"
 
 
 def _in_training_only(summary: Summary) -> str:
@@ -59,10 +83,18 @@ def _without(summary: Summary) -> str:
 
 
 def _memory_lines(report: Report) -> list[str]:
-    memory, size = report.memory, report.summary.batch_size
+    memory, size, later = report.memory, report.summary.batch_size, report.unfrozen
     if memory is None:
         return [f"{bytes_of(report.summary.weight_bytes)} for weights"]
     there = f" of {bytes_of(report.device[1])} that {report.device[0]} has" if report.device else ""
+    heading = f"training at batch size {size:,}"
+    if later is None:
+        return _parts(heading, memory, there)
+    first = _parts(f"{heading}, up to epoch {later.epoch - 1}", memory, there)
+    return first + _parts(f"{heading}, from epoch {later.epoch}", later.memory, there)
+
+
+def _parts(heading: str, memory: TrainingMemory, there: str) -> list[str]:
     parts = {
         "weights": memory.weights,
         "gradients": memory.gradients,
@@ -70,7 +102,7 @@ def _memory_lines(report: Report) -> list[str]:
         "activations": memory.activations,
     }
     return [
-        f"training at batch size {size:,}: {bytes_of(memory.total)}{there}",
+        f"{heading}: {bytes_of(memory.total)}{there}",
         f"  {', '.join(f'{name} {bytes_of(part)}' for name, part in parts.items())}",
     ]
 
@@ -122,9 +154,22 @@ def to_json(report: Report) -> dict[str, Any]:
         "is_counted": summary.is_counted,
         "weight_bytes": summary.weight_bytes,
         "activation_bytes": summary.activation_bytes,
-        "training_memory": {**asdict(memory), "total": memory.total} if memory else None,
+        "training_memory": _memory_to_json(memory) if memory else None,
+        "unfrozen": _unfrozen_to_json(report.unfrozen) if report.unfrozen else None,
         "device_memory": {"device": device[0], "bytes": device[1]} if device else None,
         "note": advice_on_field(summary),
+    }
+
+
+def _memory_to_json(memory: TrainingMemory) -> dict[str, int]:
+    return {**asdict(memory), "total": memory.total}
+
+
+def _unfrozen_to_json(unfrozen: Unfrozen) -> dict[str, Any]:
+    return {
+        "epoch": unfrozen.epoch,
+        "trainable": unfrozen.trainable,
+        "training_memory": _memory_to_json(unfrozen.memory),
     }
 
 

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from torch.nn import init
 
 from cnnctl.config.choice import Choice, refusal
+from cnnctl.config.wording import exact
 from cnnctl.errors import config_fault
 
 Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
@@ -131,10 +132,11 @@ class TruncNormal(Initializer, kind="trunc_normal"):
     @model_validator(mode="after")
     def _holds_the_bell(self) -> Self:
         if self.a >= self.b:
-            raise refusal(f"a = {self.a:g} is not below b = {self.b:g}", cure="swap them")
+            raise refusal(f"a = {exact(self.a)} is not below b = {exact(self.b)}", cure="swap them")
         if not self.a - 2 * self.std <= self.mean <= self.b + 2 * self.std:
             # further out, torch draws for very long before it finds a value
-            message = f"mean = {self.mean:g} is more than two std outside [{self.a:g}, {self.b:g}]"
+            range_ = f"[{exact(self.a)}, {exact(self.b)}]"
+            message = f"mean = {exact(self.mean)} is more than two std outside {range_}"
             raise refusal(message, cure="move mean, or a and b")
         return self
 
@@ -153,7 +155,7 @@ class Uniform(Initializer, kind="uniform"):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.a > self.b:
-            raise refusal(f"a = {self.a:g} is above b = {self.b:g}", cure="swap them")
+            raise refusal(f"a = {exact(self.a)} is above b = {exact(self.b)}", cure="swap them")
         return self
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cnnctl.inspection.columns import COLUMNS
+from tests.commands.test_summary_document import check_summary
 from tests.conftest import invoke
 
 
@@ -110,6 +111,40 @@ def test_frozen_layers_do_not_train(tiny: Path) -> None:
     assert (data["parameters"], data["trainable"]) == (1210, 170)
     assert data["training_memory"]["gradients"] == 170 * 4
     assert "trainable" in summary(tiny, "model.freeze=[linear1]")
+
+
+def test_layers_that_train_later_count_from_their_epoch_on(tiny: Path) -> None:
+    freeze = ["model.freeze=[linear1]", "model.unfreeze_at=2"]
+    all_train, data = facts(tiny), facts(tiny, *freeze)
+    assert data["training_memory"] == facts(tiny, freeze[0])["training_memory"]
+    assert data["unfrozen"] == {
+        "epoch": 2, "trainable": 1210, "training_memory": all_train["training_memory"],
+    }  # fmt: skip
+    text = summary(tiny, *freeze)
+    assert "1,210 parameters, 170 trainable, all from epoch 2" in text
+    assert "training at batch size 128, up to epoch 1: " in text
+    assert "training at batch size 128, from epoch 2: " in text
+    check_summary(data)
+
+
+def test_the_memory_that_is_compared_is_the_most_of_any_epoch(tiny: Path) -> None:
+    freeze = ["model.freeze=[linear1]", "model.unfreeze_at=2"]
+    rows = summary(tiny, *freeze, "--compare", tiny, "--markdown").splitlines()
+    (peak,) = [row for row in rows if "peak training memory" in row]
+    assert peak.endswith("| 1.00x |")
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_epoch_that_does_not_come_unfreezes_nothing(tiny: Path, epoch: int) -> None:
+    data = facts(tiny, "model.freeze=[linear1]", f"model.unfreeze_at={epoch}")
+    assert data["unfrozen"] is None
+    assert data["trainable"] == (1210 if epoch == 1 else 170)
+
+
+def test_a_wide_output_is_shown_with_all_its_digits(tiny: Path) -> None:
+    wide = summary(tiny, "model.layers.1.linear=3000000")
+    assert "e+" not in wide
+    assert " 3000000 " in wide
 
 
 def test_a_drawing_is_written_beside_the_table(tiny: Path, tmp_path: Path) -> None:

@@ -55,6 +55,9 @@ def check_summary(data: dict[str, Any]) -> None:
         check(layer, documented["`layers`"])
     check(data["training_memory"], documented["`training_memory`"])
     check(data["device_memory"], documented["`device_memory`"])
+    if data["unfrozen"]:
+        check(data["unfrozen"], documented["`unfrozen`"])
+        check(data["unfrozen"]["training_memory"], documented["`training_memory`"])
     assert data["format"] == 1
 
 

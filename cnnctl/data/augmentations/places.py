@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from cnnctl.config.choice import refusal
+from cnnctl.config.wording import exact
 from cnnctl.data.augmentation import (
     Chance,
     InputAugmentation,
@@ -33,7 +34,7 @@ PaddingMode = Literal["zeros", "reflect"]
 def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
         low, high = sorted(bounds)
-        raise refusal("the range ends below its start", cure=f"write [{low:g}, {high:g}]")
+        raise refusal("the range ends below its start", cure=f"write [{exact(low)}, {exact(high)}]")
     return bounds
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from torch import nn
 
 from cnnctl.config.choice import refusal
+from cnnctl.config.wording import exact
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Layer, Positive, Shape, ShapeKeeper, check_divides, measure
 from cnnctl.model.modules import Maxout as MaxoutModule
@@ -155,9 +156,8 @@ class Hardtanh(ShapeKeeper, kind="hardtanh"):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.min_val >= self.max_val:
-            message = (
-                f"hardtanh: min_val = {self.min_val:g} is not below max_val = {self.max_val:g}"
-            )
+            low, high = exact(self.min_val), exact(self.max_val)
+            message = f"hardtanh: min_val = {low} is not below max_val = {high}"
             raise refusal(message, cure="swap them")
         return self
 
