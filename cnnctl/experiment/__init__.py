@@ -3,7 +3,13 @@
 from cnnctl.experiment.agreement import check, measures_accuracy
 from cnnctl.experiment.loading import Loaded, complete, load, placed, starting_weights
 from cnnctl.experiment.spec import Experiment, Train
-from cnnctl.experiment.tasks import Task, build_loss, tasks_of
+from cnnctl.experiment.tasks import (
+    Task,
+    build_loss,
+    build_normalizer,
+    task_weights,
+    tasks_of,
+)
 
 __all__ = [
     "Experiment",
@@ -11,11 +17,13 @@ __all__ = [
     "Task",
     "Train",
     "build_loss",
+    "build_normalizer",
     "check",
     "complete",
     "load",
     "measures_accuracy",
     "placed",
     "starting_weights",
+    "task_weights",
     "tasks_of",
 ]

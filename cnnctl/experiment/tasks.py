@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from cnnctl.experiment.spec import Experiment
 from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
 from cnnctl.model.network import Plan, Stage, all_stages
-from cnnctl.optim.losses import Loss
+from cnnctl.optim.losses import Loss, Normalizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +55,71 @@ class Task:
         """Its own outputs (N, outputs) and targets, in the form that its loss takes."""
         if self.outputs is not None:
             outputs = outputs[:, self.outputs]
-        if self.targets is not None:
-            targets = targets[:, self.targets]
-            targets = targets[:, 0].long() if self.target.is_classification else targets
-        return outputs, targets
+        return outputs, self.own_targets(targets)
+
+    def own_targets(self, targets: Tensor) -> Tensor:
+        """Its own targets, in the form that its loss takes."""
+        if self.targets is None:
+            return targets
+        targets = targets[:, self.targets]
+        return targets[:, 0].long() if self.target.is_classification else targets
 
     def metric(self, name: str) -> str:
         """What a metric of this task is called: `accuracy`, or `parity_accuracy`."""
         return f"{self.name}_{name}" if self.name else name
 
 
-class SumOfLosses(nn.Module):
-    """The losses of all tasks, each times its weight; outputs (N, columns) and targets in."""
+class LossOfEach(nn.Module):
+    """The losses of all tasks side by side, without their weights."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[Task], losses: Sequence[Loss]) -> None:
         super().__init__()
         self.tasks = tasks
-        self.losses = nn.ModuleList(task.loss.build() for task in tasks)
+        self.losses = nn.ModuleList(loss.build() for loss in losses)
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """One number."""
+        """Outputs (N, columns) and targets in, (tasks,) out, or () for a single one."""
         parts = [
-            task.weight * loss(*task.of(outputs, targets))
+            loss(*task.of(outputs, targets))
             for task, loss in zip(self.tasks, self.losses, strict=True)
         ]
-        return torch.stack(parts).sum()
+        return torch.stack(parts) if len(parts) > 1 else parts[0]
 
 
-def build_loss(tasks: Sequence[Task]) -> nn.Module:
-    """One module for what all these tasks want: outputs and targets in, one number out."""
-    is_plain = len(tasks) == 1 and tasks[0].weight == 1 and tasks[0].outputs is None
-    return tasks[0].loss.build() if is_plain else SumOfLosses(tasks)
+def build_loss(tasks: Sequence[Task], *, reduction: Literal["mean", "sum"]) -> nn.Module:
+    """One module for what these tasks want: outputs and targets in, the loss of each task out.
+
+    (tasks,), or () for a single one. Their weights are in `task_weights`.
+    """
+    losses = [task.loss.model_copy(update={"reduction": reduction}) for task in tasks]
+    has_columns = tasks[0].outputs is not None
+    return LossOfEach(tasks, losses) if has_columns else losses[0].build()
+
+
+def build_normalizer(tasks: Sequence[Task], *, device: torch.device) -> Normalizer:
+    """What the mean loss of each task divides by, from a batch's targets; shaped as the losses."""
+    own = [task.loss.normalizer(outputs=task.output[0], device=device) for task in tasks]
+    if len(tasks) == 1:
+        return lambda targets: own[0](tasks[0].own_targets(targets))
+    one = torch.zeros(1, dtype=torch.int64, device=device)
+    of_one = torch.tensor([float(size(one)) for size in own], device=device)
+    if not any(task.loss.is_weighted for task in tasks):
+        return lambda targets: of_one * len(targets)
+
+    def of_each(targets: Tensor) -> Tensor:
+        sizes = of_one * len(targets)
+        for index, (task, size) in enumerate(zip(tasks, own, strict=True)):
+            if task.loss.is_weighted:
+                sizes[index] = size(task.own_targets(targets))
+        return sizes
+
+    return of_each
+
+
+def task_weights(tasks: Sequence[Task], *, device: torch.device) -> Tensor:
+    """The factor of each task's loss in the sum of all; shaped as the losses."""
+    weights = torch.tensor([task.weight for task in tasks], device=device)
+    return weights if len(tasks) > 1 else weights[0]
 
 
 def learned_targets(experiment: Experiment, description: Description) -> tuple[Target, ...]:

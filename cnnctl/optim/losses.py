@@ -7,6 +7,7 @@ probabilities (N, classes) where samples are mixed, or values (N, T) of a regres
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
@@ -18,6 +19,8 @@ from cnnctl.errors import config_fault
 from cnnctl.optim.bounds import NotNegative, Positive, Share
 
 Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
+Normalizer = Callable[[Tensor], Tensor | int]
+"""The targets of a batch -> what the mean of its losses divides their sum by."""
 
 
 class Loss(Choice, family="losses"):
@@ -42,9 +45,22 @@ class Loss(Choice, family="losses"):
             FaultError: they do not go together; paths are below the loss.
         """
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether samples of different classes count differently in the mean."""
+        return False
+
     @abstractmethod
     def build(self) -> nn.Module:
         """Build the module: outputs (N, outputs) and targets in, one number out."""
+
+    def normalizer(self, *, outputs: int, device: torch.device) -> Normalizer:
+        """What `reduction: mean` divides by: here, the outputs of all samples.
+
+        It follows from the targets alone, as the built loss takes them, and never waits for the
+        device.
+        """
+        return lambda targets: outputs * len(targets)
 
     @abstractmethod
     def activate(self, outputs: Tensor) -> Tensor:
@@ -72,6 +88,21 @@ class ClassLoss(Loss):
         _need_classes(self.kind, is_classification=is_classification)
         _need_outputs(self.kind, output, classes, is_classification=True, one_does=False)
         _need_length(self.weight, classes, each="class", option="weight")
+
+    @property
+    def is_weighted(self) -> bool:
+        return self.weight is not None
+
+    def normalizer(self, *, outputs: int, device: torch.device) -> Normalizer:
+        """The weights of the targets' classes, added up; samples where there are no weights, and
+        where targets are probabilities, as torch has it."""
+        weight = self._weight()
+        if weight is None:
+            return len
+        placed = weight.to(device)
+        return lambda targets: (
+            len(targets) if targets.is_floating_point() else placed.index_select(0, targets).sum()
+        )
 
     def _weight(self) -> Tensor | None:
         return None if self.weight is None else torch.tensor(self.weight)

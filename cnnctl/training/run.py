@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -48,19 +48,28 @@ class Tally:
     """Sums over the epoch under way; they stay on the device until it ends."""
 
     sums: Tensor
-    """float64: losses of all samples, right predictions of each task with classes, samples."""
+    """float64: of each task the sum of its losses, and what their mean divides by; then the right
+    predictions of each task with classes, and the samples."""
+    weights: tuple[float, ...]
+    """The factor of each task's loss in the sum of all."""
     parts: tuple[Tensor, ...]
-    """They as views; `sums[0] += …` would look up, add and copy back at every step."""
+    """The sums as views: losses, normalizers, right predictions, samples; `sums[0] += …` would look
+    up, add and copy back at every step."""
 
     @classmethod
-    def on(cls, device: torch.device, *, tasks: int) -> Tally:
-        """An empty tally for so many tasks with classes."""
-        sums = torch.zeros(tasks + 2, dtype=torch.float64, device=device)
-        return cls(sums, sums.unbind())
+    def on(cls, device: torch.device, *, weights: Sequence[float], classifying: int) -> Tally:
+        """An empty tally for tasks of these weights, so many of them with classes."""
+        tasks = len(weights)
+        sums = torch.zeros(2 * tasks + classifying + 1, dtype=torch.float64, device=device)
+        many = (sums[:tasks], sums[tasks : 2 * tasks], *sums[2 * tasks :])
+        return cls(sums, tuple(weights), many if tasks > 1 else sums.unbind())
 
-    def add(self, loss: Tensor, right: Iterable[Tensor], samples: int) -> None:
-        """Count a batch: the sum of its losses, how many were right, how many there were."""
-        counted: list[Tensor | int] = [loss, *right, samples]
+    def add(
+        self, losses: Tensor, normalizers: Tensor | int, right: Iterable[Tensor], samples: int
+    ) -> None:
+        """Count a batch: the sum of its losses and what their mean divides by, of each task; how
+        many predictions were right, and how many samples there were."""
+        counted: list[Tensor | int] = [losses, normalizers, *right, samples]
         for part, more in zip(self.parts, counted, strict=True):
             part.add_(more)
 
@@ -72,12 +81,18 @@ class Tally:
     def read(self) -> tuple[float, list[float]]:
         """Mean loss, and share of right predictions of each task; waits for the device."""
         *sums, samples = self.sums.tolist()
-        loss, *shares = (part / samples if samples else float("nan") for part in sums)
-        return loss, shares
+        tasks = len(self.weights)
+        parts = zip(self.weights, sums[:tasks], sums[tasks : 2 * tasks], strict=True)
+        loss = sum(weight * _ratio(total, size) for weight, total, size in parts)
+        return loss, [_ratio(right, samples) for right in sums[2 * tasks :]]
 
     def clear(self) -> None:
         """Begin an epoch."""
         self.sums.zero_()
+
+
+def _ratio(total: float, size: float) -> float:
+    return total / size if size else float("nan")
 
 
 @dataclass(slots=True)
@@ -164,7 +179,9 @@ def assemble(
         ),
         average=_average(network, regularization.ema),
         patience=_patience(experiment),
-        tally=Tally.on(device, tasks=len(classifying)),
+        tally=Tally.on(
+            device, weights=[task.weight for task in tasks], classifying=len(classifying)
+        ),
     )
 
 

@@ -6,21 +6,22 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
 from cnnctl.errors import config_fault
-from cnnctl.experiment import Task, build_loss
+from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
+from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.divergence import FiniteGuard
 from cnnctl.training.run import Run, Tally
 
 Batch = tuple[Tensor, Tensor]
 Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(inputs, targets) -> (outputs, loss)."""
+"""(inputs, targets) -> (outputs, losses of the tasks)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,19 @@ class Step:
 
     run: Run
     forward: Forward
+    normalizer: Normalizer
+    """What the mean losses of a batch divide by, from its targets."""
+    weights: Tensor
+    """The factor of each task's loss in the sum of all; shaped as the losses are."""
     classifying: Sequence[Task]
     """The tasks whose right predictions are counted."""
     guard: FiniteGuard
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
+    averages: bool
+    """Whether `forward` gives mean losses, or else sums."""
     is_mean: bool
-    """Whether the loss of a batch is a mean over its samples, or else their sum."""
+    """Whether the step makes the mean loss of its batches small, or else the sum."""
 
     def __call__(self, batches: Sequence[Batch]) -> None:
         """Move the weights by the loss of all these batches together.
@@ -56,16 +63,19 @@ class Step:
         """Leave the gradients of the loss of all batches, penalties included, in the weights."""
         for parameter in self.trainable:
             parameter.grad = None  # zero_grad's own bookkeeping takes longer
-        samples = sum(len(targets) for _, targets in batches)
+        sizes = [self.normalizer(targets) for _, targets in batches]
+        whole = sum(sizes)
+        # a sum that is divided by all targets of the step is the mean of the one large batch
+        factors = self.weights / whole if self.is_mean and not self.averages else self.weights
         losses: list[Tensor] = []
-        for inputs, targets in batches:
+        for (inputs, targets), size in zip(batches, sizes, strict=True):
             outputs, loss = self.forward(inputs, targets)
-            share = len(targets) / samples if self.is_mean else 1.0
-            losses.append(loss * share if share < 1 else loss)
-            losses[-1].backward()  # type: ignore[no-untyped-call]
+            loss.backward(factors)  # type: ignore[no-untyped-call]
+            loss = loss.detach()
+            losses.append(torch.inner(loss, factors))
             if tally is not None:
-                total = loss.detach() * (len(targets) if self.is_mean else 1)
-                tally.add(total, self.count_right(outputs, targets), len(targets))
+                total = loss * size if self.averages else loss
+                tally.add(total, size, self.count_right(outputs, targets), len(targets))
         return self.finish(losses)
 
     def finish(self, losses: list[Tensor]) -> Tensor:
@@ -74,7 +84,7 @@ class Step:
         if self.penalized:
             losses.append(penalty(self.penalized, l1=settings.l1, l2=settings.l2))
             losses[-1].backward()  # type: ignore[no-untyped-call]
-        total = losses[0].detach() if len(losses) == 1 else torch.stack(losses).detach().sum()
+        total = losses[0] if len(losses) == 1 else torch.stack(losses).detach().sum()
         self.guard.watch(total, self.run.counters.step)
         clip_(self.trainable, norm=settings.clip_norm, value=settings.clip_value)
         return total
@@ -96,14 +106,19 @@ class Step:
 
 def make_step(run: Run) -> Step:
     """Put a step together from the experiment."""
+    is_mean = run.tasks[0].loss.reduction == "mean"
+    averages = is_mean and run.experiment.train.accumulate == 1
     return Step(
         run=run,
-        forward=make_forward(run),
+        forward=make_forward(run, reduction="mean" if averages else "sum"),
+        normalizer=build_normalizer(run.tasks, device=run.device),
+        weights=task_weights(run.tasks, device=run.device),
         classifying=run.classifying,
         guard=FiniteGuard(run.optimizer, run.device),
         trainable=_trainable(run),
         penalized=_penalized(run),
-        is_mean=run.tasks[0].loss.reduction == "mean",
+        averages=averages,
+        is_mean=is_mean,
     )
 
 
@@ -116,10 +131,10 @@ def _penalized(run: Run) -> list[nn.Parameter]:
     return penalized(run.network, settings.penalize) if settings.l1 or settings.l2 else []
 
 
-def make_forward(run: Run) -> Forward:
+def make_forward(run: Run, *, reduction: Literal["mean", "sum"]) -> Forward:
     """The forward pass and the loss as one function, compiled where the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
-    loss_of = build_loss(run.tasks).to(run.device)
+    loss_of = build_loss(run.tasks, reduction=reduction).to(run.device)
 
     def forward(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with autocast(precision, inputs.device):

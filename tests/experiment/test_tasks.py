@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnctl.config.parsing import parse
 from cnnctl.errors import FaultError
-from cnnctl.experiment import Loaded, build_loss, complete
+from cnnctl.experiment import (
+    Loaded,
+    Task,
+    build_loss,
+    build_normalizer,
+    complete,
+    task_weights,
+)
 
 TRUNK = "layers: [conv: {out_channels: 4, padding: 1}, relu, flatten, linear: 8, relu]"
 TWO = f"""
@@ -46,7 +56,7 @@ def told(text: str) -> str:
 def test_a_network_without_heads_has_one_task_and_the_loss_itself() -> None:
     tasks = loaded("model: {layers: [flatten, linear: classes]}").tasks
     assert [(t.name, t.weight, t.outputs, t.targets) for t in tasks] == [("", 1.0, None, None)]
-    assert isinstance(build_loss(tasks), torch.nn.CrossEntropyLoss)
+    assert isinstance(build_loss(tasks, reduction="mean"), torch.nn.CrossEntropyLoss)
 
 
 def test_each_head_has_its_own_classes_and_its_own_columns() -> None:
@@ -59,12 +69,17 @@ def test_each_head_has_its_own_classes_and_its_own_columns() -> None:
     assert found.plan.output == (12,)
 
 
-def test_the_loss_is_the_weighted_sum_of_the_heads() -> None:
+def weighted_sum(tasks: Sequence[Task], outputs: Tensor, targets: Tensor) -> Tensor:
+    losses = build_loss(tasks, reduction="mean")(outputs, targets)
+    return torch.inner(losses, task_weights(tasks, device=outputs.device))
+
+
+def test_the_losses_of_the_heads_have_their_weights_beside_them() -> None:
     outputs, digits = torch.randn(7, 12), torch.arange(7)
     targets = torch.stack([digits % 2, digits], dim=1).float()
     expected = 0.5 * functional.cross_entropy(outputs[:, :2], digits % 2)
     expected += functional.cross_entropy(outputs[:, 2:], digits)
-    torch.testing.assert_close(build_loss(loaded(TWO).tasks)(outputs, targets), expected)
+    torch.testing.assert_close(weighted_sum(loaded(TWO).tasks, outputs, targets), expected)
 
 
 def test_heads_may_have_losses_of_their_own_and_values_beside_classes() -> None:
@@ -86,7 +101,8 @@ model:
     ]
     outputs, places = torch.randn(4, 4), torch.randn(4, 2)
     sides = torch.tensor([0, 1, 1, 0])
-    found = build_loss(tasks)(outputs, torch.cat([places, sides[:, None].float()], dim=1))
+    targets = torch.cat([places, sides[:, None].float()], dim=1)
+    found = weighted_sum(tasks, outputs, targets)
     expected = 2 * functional.mse_loss(outputs[:, :2], places)
     expected += functional.cross_entropy(outputs[:, 2:], sides)
     torch.testing.assert_close(found, expected)
@@ -105,7 +121,7 @@ def test_an_auxiliary_classifier_has_the_target_of_the_network_and_a_weight() ->
     outputs, targets = torch.randn(5, 20), torch.arange(5)
     expected = functional.cross_entropy(outputs[:, :10], targets)
     expected += 0.25 * functional.cross_entropy(outputs[:, 10:], targets)
-    torch.testing.assert_close(build_loss(found.tasks)(outputs, targets), expected)
+    torch.testing.assert_close(weighted_sum(found.tasks, outputs, targets), expected)
 
 
 def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
@@ -165,3 +181,29 @@ def test_the_shipped_example_has_two_heads() -> None:
     file = Path(__file__).parents[2] / "configs" / "digit-and-parity.yaml"
     found = complete(parse(file.read_text(encoding="utf-8"), origin=str(file)), "x")
     assert [task.name for task in found.tasks] == ["digit", "parity"]
+
+
+class NoReading(TorchDispatchMode):
+    """Fails where a value is read on the host, for which a GPU would have to be waited for."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        assert func.overloadpacket.__name__ not in ("_local_scalar_dense", "nonzero", "_to_copy")
+        return func(*args, **(kwargs or {}))
+
+
+def test_what_the_means_divide_by_follows_from_the_targets_and_waits_for_nothing() -> None:
+    tasks = loaded(f"{TWO}loss: {{name: mse}}").tasks
+    digits = torch.tensor([3, 4, 9])
+    targets = torch.stack([digits % 2, digits], dim=1).float()
+    size = build_normalizer(tasks, device=torch.device("cpu"))
+    with NoReading():
+        sizes = size(targets)
+    assert sizes.tolist() == [3 * 2, 3 * 10]  # type: ignore[union-attr]
+
+
+def test_class_weights_are_what_the_mean_of_their_head_divides_by() -> None:
+    text = TWO.replace("weight: 0.5", "loss: {name: cross_entropy, weight: [0.25, 2]}")
+    digits = torch.tensor([3, 4, 9])
+    targets = torch.stack([digits % 2, digits], dim=1).float()
+    size = build_normalizer(loaded(text).tasks, device=torch.device("cpu"))
+    assert size(targets).tolist() == [2 + 0.25 + 2, 3]  # type: ignore[union-attr]

@@ -83,7 +83,7 @@ def drawn(console: Console, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("cnnctl.training.progress.time.perf_counter", lambda: next(clock))
     bar = LiveBar(console, epochs=2, batches_per_epoch=20)
     for _ in range(2):
-        run.tally.add(torch.tensor(150.0), [torch.tensor(240)] * len(run.classifying), 300)
+        run.tally.add(torch.tensor(150.0), 300, [torch.tensor(240)] * len(run.classifying), 300)
         run.counters.batch += 5
         bar.stepped(run)
     bar.close()

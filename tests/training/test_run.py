@@ -19,9 +19,9 @@ def moons(**sections: Any) -> Run:
 
 
 def test_a_tally_gives_the_mean_loss_and_the_shares_of_right_ones() -> None:
-    tally = Tally.on(torch.device("cpu"), tasks=2)
-    tally.add(torch.tensor(6.0), [torch.tensor(1), torch.tensor(2)], 2)
-    tally.add(torch.tensor(3.0), [torch.tensor(2), torch.tensor(4)], 4)
+    tally = Tally.on(torch.device("cpu"), weights=[1.0], classifying=2)
+    tally.add(torch.tensor(6.0), 2, [torch.tensor(1), torch.tensor(2)], 2)
+    tally.add(torch.tensor(3.0), 4, [torch.tensor(2), torch.tensor(4)], 4)
     assert tally.samples == 6
     assert tally.read() == (1.5, [0.5, 1.0])
     tally.clear()

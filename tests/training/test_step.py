@@ -60,13 +60,14 @@ def loss_of(run: Run, inputs: Tensor, targets: Tensor) -> float:
 def test_accumulated_batches_give_the_gradient_of_the_one_large_batch(
     sizes: list[int], reduction: str
 ) -> None:
-    run = moons(loss={"name": "cross_entropy", "reduction": reduction})
+    train = {"accumulate": len(sizes)}
+    run = moons(loss={"name": "cross_entropy", "reduction": reduction}, train=train)
     expected = plain_gradients(run, sum(sizes), reduction=reduction)
     torch.testing.assert_close(gradients(run, sizes), expected)
 
 
 def test_a_step_of_accumulated_batches_counts_once() -> None:
-    run = moons()
+    run = moons(train={"accumulate": 2})
     step = make_step(run)
     for sizes in ([4, 4], [4, 2]):
         step(in_batches(sizes))
@@ -76,7 +77,7 @@ def test_a_step_of_accumulated_batches_counts_once() -> None:
 
 
 def test_the_tally_is_the_mean_over_all_samples_before_each_step() -> None:
-    run = moons()
+    run = moons(train={"accumulate": 2})
     step, expected, right = make_step(run), 0.0, 0
     for sizes in ([4, 4], [3]):
         network = deepcopy(run.network).requires_grad_(False)
@@ -91,7 +92,7 @@ def test_the_tally_is_the_mean_over_all_samples_before_each_step() -> None:
 
 @pytest.mark.parametrize("l1, l2", [(0.1, 0.0), (0.0, 0.3), (0.1, 0.3)])
 def test_penalties_reach_the_weights_and_not_the_biases(l1: float, l2: float) -> None:
-    run = moons(regularization={"l1": l1, "l2": l2})
+    run = moons(regularization={"l1": l1, "l2": l2}, train={"accumulate": 2})
     weights = [p.detach() * (p.ndim > 1) for p in run.network.parameters()]
     pairs = zip(plain_gradients(run, 6), weights, strict=True)
     expected = [gradient + l1 * weight.sign() + l2 * weight for gradient, weight in pairs]
@@ -100,7 +101,7 @@ def test_penalties_reach_the_weights_and_not_the_biases(l1: float, l2: float) ->
 
 
 def test_a_gradient_is_clipped_to_its_norm() -> None:
-    run = moons(regularization={"clip_norm": 0.01})
+    run = moons(regularization={"clip_norm": 0.01}, train={"accumulate": 2})
     clipped, whole = gradients(run, [4, 2]), plain_gradients(run, 6)
     norm = float(torch.cat([g.flatten() for g in whole]).norm())
     assert norm > 0.01
