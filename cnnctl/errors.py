@@ -80,6 +80,15 @@ def under(prefix: Path, error: FaultError) -> FaultError:
 
 
 @contextmanager
+def below(*prefix: str | int) -> Iterator[None]:
+    """Put the paths of the faults raised inside below `prefix`."""
+    try:
+        yield
+    except FaultError as error:
+        raise under(prefix, error) from None
+
+
+@contextmanager
 def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
     """Add the faults raised inside to a list, their paths put below `prefix`."""
     try:

@@ -69,11 +69,18 @@ def follow(root: Node, path: Path) -> tuple[Node, Path]:
     """Go down `path` as far as the text goes: the last node there is, and the rest of the path."""
     node = root
     for position, step in enumerate(path):
-        below = node.child(step)
+        below = _below(node, step)
         if below is None:
             return node, path[position:]
         node = below
     return node, ()
+
+
+def _below(node: Node, step: str | int) -> Node | None:
+    """The node below another; a list that stands for an option, as `residual: […]`, is that one."""
+    if isinstance(node.value, list) and isinstance(step, str):
+        return node
+    return node.child(step)
 
 
 def homeward(root: Node, path: Path, *, above: Path = ()) -> Path:
@@ -83,7 +90,7 @@ def homeward(root: Node, path: Path, *, above: Path = ()) -> Path:
     """
     node, written = root, list(path)
     for position, step in enumerate(path):
-        below = node.child(step)
+        below = _below(node, step)
         if below is None:
             break
         if below.home is not None:

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cnnctl.errors import Fault, FaultError, Path, config_fault, under
+from cnnctl.errors import Fault, FaultError, Path, below, config_fault
 from cnnctl.model.layer import Layer, Shape, measure
 
 Fact = TypeVar("Fact")
@@ -81,10 +81,28 @@ class Site:
         """Plan a chain: layers that stand at the option `at` of the block.
 
         Raises:
-            FaultError: names that are taken, or the first layer that does not fit what it gets.
+            FaultError: names that are taken, or the first layer that does not fit what it gets;
+                paths are below the block.
         """
-        prefix = ".".join(filter(None, (self.name, name)))
-        return Way(name, stages_of(layers, input, Site(prefix, (*self.path, *at))), input)
+        with below(*at):
+            return Way(name, stages_of(layers, input, self._inside(at, name)), input)
+
+    def way_of_one(self, layer: Layer | None, input: Shape, *, at: Path, name: str) -> Way:
+        """Plan the one layer that stands at the option `at` of the block; without it, nothing.
+
+        Raises:
+            FaultError: it does not fit what it gets; the path is below the block.
+        """
+        if layer is None:
+            return Way(name, (), input)
+        at = (*at, layer.kind)
+        with below(*at):
+            own_name = layer.name or f"{layer.kind}1"
+            stage = plan_stage(layer, input, self._inside(at, name), name=own_name)
+        return Way(name, (stage,), input)
+
+    def _inside(self, at: Path, name: str) -> Site:
+        return Site(".".join(filter(None, (self.name, name))), (*self.path, *at))
 
 
 class Block(Layer):
@@ -100,7 +118,7 @@ class Block(Layer):
         """Plan the layers in it.
 
         Raises:
-            FaultError: a layer does not fit what it gets.
+            FaultError: a layer does not fit what it gets; paths are below the block.
         """
 
     @abstractmethod
@@ -147,30 +165,36 @@ class Block(Layer):
 
 
 def stages_of(layers: Sequence[Layer], input: Shape, site: Site) -> tuple[Stage, ...]:
-    """Plan layers one after the other, each getting what the one before it gives."""
+    """Plan layers one after the other, each getting what the one before it gives.
+
+    Raises:
+        FaultError: names that are taken, or the first layer that does not fit; paths are below the
+            list of layers.
+    """
     stages: list[Stage] = []
     shape = input
-    for index, (name, layer) in enumerate(zip(_names(layers, site.path), layers, strict=True)):
+    for index, (name, layer) in enumerate(zip(_names(layers), layers, strict=True)):
         place = Site(site.name, (*site.path, index, layer.kind))
-        stages.append(plan_stage(layer, shape, place, name=name))
+        with below(index, layer.kind):
+            stages.append(plan_stage(layer, shape, place, name=name))
         shape = stages[-1].output
     return tuple(stages)
 
 
 def plan_stage(layer: Layer, input: Shape, site: Site, *, name: str) -> Stage:
-    """Plan one layer and everything in it."""
+    """Plan one layer and everything in it.
+
+    Raises:
+        FaultError: it does not fit what it gets; paths are below the layer.
+    """
     whole = ".".join(filter(None, (site.name, name)))
     if not isinstance(layer, Block):
-        return Stage(whole, layer, site.path, input, _infer(layer, input, site.path))
+        return Stage(whole, layer, site.path, input, _infer(layer, input))
     ways = layer.lay_out(input, Site(whole, site.path))
-    try:
-        output = layer.joined(ways)
-    except FaultError as error:
-        raise under(site.path, error) from None
-    return Stage(whole, layer, site.path, input, output, ways)
+    return Stage(whole, layer, site.path, input, layer.joined(ways), ways)
 
 
-def _names(layers: Sequence[Layer], at: Path) -> list[str]:
+def _names(layers: Sequence[Layer]) -> list[str]:
     """Each layer's own name, or its kind with a number; two of one name are a fault."""
     counts: Counter[str] = Counter()
     names: list[str] = []
@@ -181,7 +205,7 @@ def _names(layers: Sequence[Layer], at: Path) -> list[str]:
         Fault(
             message=f"another layer is named {layer.name} too",
             cure="give each its own name",
-            path=(*at, index, layer.kind, "name"),
+            path=(index, layer.kind, "name"),
         )
         for index, layer in enumerate(layers)
         if layer.name and names.count(layer.name) > 1
@@ -191,22 +215,20 @@ def _names(layers: Sequence[Layer], at: Path) -> list[str]:
     return names
 
 
-def _infer(layer: Layer, input: Shape, path: Path) -> Shape:
+def _infer(layer: Layer, input: Shape) -> Shape:
     """The shape that comes out of a layer."""
     try:
         with torch.device("meta"):
             module = layer.build(input)
             output = layer.infer(input) or _rehearse(module, input)
-    except FaultError as error:
-        raise under(path, error) from None
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         message = f"{layer.kind} does not fit {measure(input)}: {reason}"
         cure = "change its options or the layers before"
-        raise config_fault(message, cure=cure, path=path) from None
+        raise config_fault(message, cure=cure) from None
     if min(output) < 1:
         message = f"nothing is left of {measure(input)}"
-        raise config_fault(message, cure="use smaller windows, or a larger data.size", path=path)
+        raise config_fault(message, cure="use smaller windows, or a larger data.size")
     return output
 
 

@@ -104,11 +104,10 @@ class Residual(Block, kind="residual", short="layers"):
     def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
         body = site.way(self.layers, input, at=("layers",))
         around = self._around(input, body.output)
-        after = [self.activation] if self.activation else []
         return (
             body,
             site.way(around, input, at=("shortcut",), name="shortcut"),
-            site.way(after, body.output, at=("activation",), name="activation"),
+            site.way_of_one(self.activation, body.output, at=("activation",), name="activation"),
         )
 
     def _around(self, input: Shape, output: Shape) -> list[Layer]:
@@ -120,6 +119,7 @@ class Residual(Block, kind="residual", short="layers"):
             return [Linear(out_features=output[0], bias=False)]
         stride = _stride(input, output)
         if self.shortcut == "pad":
+            _check_padded(input, output)
             return [AvgPool(kernel_size=1, stride=stride), PadChannels(channels=output[0])]
         conv = Conv(out_channels=output[0], kernel_size=1, stride=stride, bias=False)
         return [conv, BatchNorm()]
@@ -144,6 +144,14 @@ class Residual(Block, kind="residual", short="layers"):
     def layer_count(self) -> int:
         around = self.shortcut if isinstance(self.shortcut, list) else []
         return count_layers(self.layers) + count_layers(around)
+
+
+def _check_padded(input: Shape, output: Shape) -> None:
+    """Zeros can only be added to channels."""
+    if output[0] < input[0]:
+        message = f"no zeros make {measure(output)} of {measure(input)}"
+        cure = "use shortcut: projection, or layers that give as many channels"
+        raise config_fault(message, cure=cure, path=("shortcut",))
 
 
 def _stride(input: Shape, output: Shape) -> int | tuple[int, ...]:
@@ -222,7 +230,8 @@ class Dense(Block, kind="dense"):
         seen = input
         for number in range(self.times * len(self.layers)):
             index = number % len(self.layers)
-            way = site.way([self.layers[index]], seen, at=("layers",), name=str(number + 1))
+            at, name = ("layers", index), str(number + 1)
+            way = site.way_of_one(self.layers[index], seen, at=at, name=name)
             self._check(way, index)
             ways.append(way)
             seen = (seen[0] + way.output[0], *seen[1:])

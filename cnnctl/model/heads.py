@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from cnnctl.config.choice import Spec
-from cnnctl.errors import config_fault
+from cnnctl.errors import below, config_fault
 from cnnctl.model import modules
 from cnnctl.model.block import Block, Site, Stage, Way
 from cnnctl.model.blocks import Branches, Layers, count_layers
@@ -69,9 +69,10 @@ def plan_heads(heads: Mapping[str, Head], input: Shape, *, outputs: Mapping[str,
         name: [layer.with_classes(outputs[name]) for layer in head.layers]
         for name, head in heads.items()
     }
-    ways = tuple(
-        site.way(chain, input, at=(name, "layers"), name=name) for name, chain in layers.items()
-    )
+    with below(*site.path):
+        ways = tuple(
+            site.way(chain, input, at=(name, "layers"), name=name) for name, chain in layers.items()
+        )
     for way in ways:
         if len(way.output) != 1:
             message = f"the head ends in {measure(way.output)}, not in a vector"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from cnnctl.config.choice import Spec, add_helps
-from cnnctl.errors import Fault, FaultError, Path, config_fault, under
+from cnnctl.errors import Fault, FaultError, Path, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
 from cnnctl.model.block import Block, Site, Stage, chain, rehearsing, stages_of
 from cnnctl.model.freezing import Freeze
@@ -131,7 +131,8 @@ def plan(
     """
     _check_size(model)
     layers = [layer.with_classes(classes) for layer in model.layers]
-    stages = stages_of(layers, input, Site("", ("model", "layers")))
+    with below("model", "layers"):
+        stages = stages_of(layers, input, Site("", ("model", "layers")))
     if model.heads:
         _check_free(stages)
         heads = plan_heads(model.heads, stages[-1].output, outputs=targets or {})
