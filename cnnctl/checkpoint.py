@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from cnnctl.storage import read_regular, reading_cure, write_atomically
 FORMAT = 1
 MAX_BYTES = 1 << 36
 """64 GiB: more than any network that this program trains."""
+MAX_DEPTH = 128
+"""Twice what a configuration may have."""
 _DOCUMENT_KEY = "cnnctl"
 _DIGEST_KEY = "sha256"
 _NO_DIGEST = "0" * 64
@@ -119,6 +123,8 @@ def _parse(content: bytes, path: Path) -> Checkpoint:
         cure = "name a file under checkpoints/ of a run folder"
         raise checkpoint_fault(message, cure=cure, place=str(path))
     document = json.loads(metadata[_DOCUMENT_KEY])
+    if not isinstance(document, dict) or type(document["format"]) is not int:
+        raise _damaged(content, path)
     if document["format"] > FORMAT:
         message = f"has format {document['format']}; this cnnctl reads up to {FORMAT}"
         raise checkpoint_fault(message, cure="update cnnctl", place=str(path))
@@ -126,7 +132,20 @@ def _parse(content: bytes, path: Path) -> Checkpoint:
     if _digest(_swap_digest(content[: 8 + length], digest, _NO_DIGEST), body) != digest:
         message = "is damaged: its content does not match its hash"
         raise checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
+    if sum(1 for _ in levels(document)) > MAX_DEPTH:
+        cure = "use a checkpoint that cnnctl wrote"
+        raise checkpoint_fault(f"is nested over {MAX_DEPTH} deep", cure=cure, place=str(path))
     return Checkpoint(safetensors.torch.load(content), document)
+
+
+def levels(data: Any) -> Iterator[list[Any]]:
+    """The values of plain data, level by level; without recursion, which has a bound of its own."""
+    level = [data]
+    while level:
+        yield level
+        nested = (value for value in level if isinstance(value, dict | list))
+        inner = (value.values() if isinstance(value, dict) else value for value in nested)
+        level = list(chain.from_iterable(inner))
 
 
 _ELSEWHERE = "use another checkpoint of the run, or copy the file again"
@@ -147,14 +166,36 @@ def load_weights(network: nn.Module, tensors: Tensors) -> None:
     """Copy weights and buffers into a network.
 
     Raises:
-        FaultError: a tensor is missing, unknown or of another shape.
+        FaultError: a tensor is missing, unknown, or of another shape or dtype.
     """
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        message = f"its weights do not fit the network: {reason}"
-        raise checkpoint_fault(message, cure="use the checkpoint of this architecture") from None
+    check_weights(network, tensors)
+    network.load_state_dict(tensors)
+
+
+def check_weights(network: nn.Module, tensors: Tensors) -> None:
+    """Hold weights and buffers against a network, which may be on the meta device.
+
+    Raises:
+        FaultError: a tensor is missing, unknown, or of another shape or dtype.
+    """
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors:
+            raise _unfit(f"{name} is missing")
+        if name not in expected:
+            raise _unfit(f"the network has no {name}")
+        if form_of(tensors[name]) != form_of(expected[name]):
+            raise _unfit(f"{name} is {form_of(tensors[name])}, not {form_of(expected[name])}")
+
+
+def _unfit(reason: str) -> FaultError:
+    message = f"its weights do not fit the network: {reason}"
+    return checkpoint_fault(message, cure="use the checkpoint of this architecture")
+
+
+def form_of(tensor: Tensor) -> str:
+    """The shape and the dtype of a tensor, as in `[3, 4] float32`."""
+    return f"{list(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def pack(state: Any, *, prefix: str) -> tuple[Tensors, Any]:
@@ -199,3 +240,12 @@ def unpack(skeleton: Any, tensors: Tensors) -> Any:
     if "$tuple" in skeleton:
         return tuple(unpack(item, tensors) for item in skeleton["$tuple"])
     return {key: unpack(item, tensors) for key, item in skeleton["$dict"]}
+
+
+def tensor_names(skeleton: Any) -> Iterator[str]:
+    """The names of the tensors in a skeleton; see `pack`."""
+    if isinstance(skeleton, dict) and isinstance(name := skeleton.get("$tensor"), str):
+        yield name
+    inner = skeleton.values() if isinstance(skeleton, dict) else skeleton
+    for item in inner if isinstance(skeleton, dict | list) else ():
+        yield from tensor_names(item)

@@ -20,6 +20,10 @@ WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
 """Suffixes of files with weights; only the first is read, the others get their own words."""
 
 
+MAX_VALUES = 500_000
+"""Of a checkpoint's experiment; a configuration has at most 20,000, and each brings defaults."""
+
+
 def is_checkpoint(source: Path) -> bool:
     """Whether a path means trained weights rather than a configuration."""
     return source.is_dir() or source.suffix in WEIGHTS
@@ -72,6 +76,9 @@ def read_experiment(checkpoint: Checkpoint, *, place: str) -> Loaded:
         FaultError: this cnnctl does not know all of its kinds or options (exit code 4).
     """
     plain = checkpoint.document.get("experiment")
+    if sum(map(len, checkpoints.levels(plain))) > MAX_VALUES:
+        message = f"its experiment has over {MAX_VALUES} values"
+        raise checkpoint_fault(message, cure="use a checkpoint that cnnctl wrote", place=place)
     node = from_plain(plain, Place(place))
     try:
         experiment = validate(Experiment, node)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnnctl.checkpoint import Checkpoint, load_weights
+from cnnctl.checkpoint import Checkpoint, check_weights, load_weights
 from cnnctl.data.loader import evaluation_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.device import memory_faults, pick_device, use_precision
@@ -56,6 +56,7 @@ def _evaluate(
 ) -> Classification | Regression | Heads:
     experiment, precision = loaded.experiment, loaded.experiment.train.precision
     use_precision(precision, device)
+    check_weights(network.outline(loaded.plan), checkpoint.weights)  # before memory is taken
     built = network.build(loaded.plan, seed=experiment.seed)
     load_weights(built, checkpoint.weights)
     data = prepare(experiment.data, seed=experiment.seed, root=root)

@@ -27,6 +27,10 @@ class Optimizer(Choice, family="optimizers"):
 
     keeps: ClassVar[int | None] = None
     """What `numbers_kept` gives, where that is the same whatever the options are."""
+    state_shares: ClassVar[tuple[str, ...]] = ()
+    """Numbers in the state of a weight that lie from 0 to 1."""
+    revealing: ClassVar[dict[str, Any]] = {}
+    """Options with which a few steps show every form that the state of a weight can have."""
 
     lr: Positive
     """Learning rate."""
@@ -205,6 +209,8 @@ class Adamax(AdamLike, kind="adamax"):
 class NAdam(AdamLike, kind="nadam"):
     """Adam with Nesterov's momentum (Dozat 2016)."""
 
+    state_shares = ("mu_product",)
+
     lr: Positive = 2e-3
     """Learning rate."""
     weight_decay: NotNegative = 0.0
@@ -255,6 +261,7 @@ class LBFGS(Optimizer, kind="lbfgs"):
     """A quasi-Newton method, for full batches; it evaluates the loss several times a step."""
 
     usual_lr = (1e-1, 1.0)
+    revealing = {"lr": 1.0, "max_iter": 1, "tolerance_grad": 0.0, "tolerance_change": 0.0}
 
     lr: Positive = 1.0
     """Length of a step, as a share of the Newton step."""

@@ -15,6 +15,7 @@ from cnnctl.config.source import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
+from cnnctl.model.network import outline
 from cnnctl.model.weights import Tensors
 from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
@@ -115,6 +116,7 @@ def _continue(
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)
     before = read_experiment(checkpoint, place=str(path))
+    checkpoints.check_weights(outline(before.plan), checkpoint.under("model"))
     wanted = asked.experiment if asked else _overridden(before.experiment, overrides)
     experiment = reconcile(wanted, before.experiment, place=str(path))
     inexact = inexact_because(experiment, before.experiment, checkpoint)

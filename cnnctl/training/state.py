@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
-from cnnctl.checkpoint import Checkpoint, Document, Tensors, load_weights, pack, unpack
+from cnnctl.checkpoint import Checkpoint, Document, Tensors, load_weights, pack
 from cnnctl.errors import checkpoint_fault
 from cnnctl.training.run import Counters, Run
+from cnnctl.training.verification import verify
 
 
 def capture_best(run: Run) -> Checkpoint:
@@ -73,20 +74,16 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
         raise checkpoint_fault(
             "holds weights only, not the state of a run", cure="resume from last.safetensors"
         )
+    optimizer = verify(run, checkpoint)
     load_weights(run.network, checkpoint.under("model"))
     if run.average is not None:
         load_weights(run.average.network, checkpoint.under("average"))
-    try:
-        _restore_optimizer(run.optimizer, unpack(document["optimizer"], checkpoint.tensors))
-        run.schedule.load_state_dict(document["schedule"])
-        if run.patience is not None:
-            run.patience.load_state_dict(document["patience"])
-        run.tally.sums.copy_(checkpoint.tensors["tally"])
-        run.counters = Counters(**document["counters"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        message = f"a part of the run's state is missing or does not fit: {error}"
-        cure = "resume with the versions of cnnctl and torch that environment.json names"
-        raise checkpoint_fault(message, cure=cure) from error
+    _restore_optimizer(run.optimizer, optimizer)
+    run.schedule.load_state_dict(document["schedule"])
+    if run.patience is not None:
+        run.patience.load_state_dict(document["patience"])
+    run.tally.sums.copy_(checkpoint.tensors["tally"])
+    run.counters = Counters(**document["counters"])
 
 
 def restore_random(checkpoint: Checkpoint, device: torch.device) -> None:

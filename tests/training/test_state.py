@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +46,44 @@ def take_steps(run: Run, count: int) -> None:
         step([(images, torch.randint(10, (6,), generator=draw))])
 
 
+def finish_epoch(run: Run) -> None:
+    take_steps(run, run.schedule.steps_per_epoch)
+    run.counters.epoch, run.counters.batch = 1, 0
+    run.schedule.end_epoch(2.0)
+    assert run.patience is not None
+    run.patience.end_epoch(0.5)
+
+
 def through_a_file(run: Run, folder: Path) -> Checkpoint:
     save(capture_last(run), folder / "last.safetensors")
     return load(folder / "last.safetensors")
 
 
-@pytest.mark.parametrize("kind", sorted(Optimizer.kinds))
-def test_every_optimizer_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> None:
-    optimizer = {"name": kind, "momentum": 0.9} if kind == "sgd" else {"name": kind}
+OPTIMIZERS: list[dict[str, Any]] = [
+    *({"name": kind} for kind in sorted(Optimizer.kinds)),
+    {"name": "sgd", "momentum": 0.9, "nesterov": True},
+    {"name": "adam", "amsgrad": True},
+    {"name": "adamw", "amsgrad": True, "lr": 100.0},
+    {"name": "rmsprop", "momentum": 0.9, "centered": True},
+    {"name": "asgd", "lr": 2.0, "t0": 2.0},
+    {"name": "lbfgs", "line_search_fn": "strong_wolfe"},
+    {"name": "lbfgs", "max_iter": 1, "lr": 1e-6},
+    {"name": "lbfgs", "max_iter": 3, "history_size": 1, "tolerance_grad": 1.0},
+]
+
+
+def named(options: dict[str, Any]) -> str:
+    return "-".join(map(str, options.values()))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=named)
+def test_every_optimizer_goes_on_to_the_same_bits(
+    optimizer: dict[str, Any], tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     alone = new_run(optimizer=optimizer)
+    finish_epoch(alone)
     take_steps(alone, 3)
-    alone.schedule.end_epoch(2.0)
-    assert alone.patience is not None
-    alone.patience.end_epoch(0.5)
     checkpoint = through_a_file(alone, tmp_path)
     take_steps(alone, 3)
 
@@ -68,6 +93,18 @@ def test_every_optimizer_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> 
     restore_random(checkpoint, resumed.device)
     take_steps(resumed, 3)
     assert_same_state(capture_last(resumed), capture_last(alone))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=named)
+def test_every_state_on_the_way_is_restored(optimizer: dict[str, Any]) -> None:
+    run = new_run(optimizer=optimizer, regularization={})
+    for _ in range(8):
+        taken = capture_last(run)
+        document = json.loads(json.dumps({"format": 1, **taken.document}))
+        restore(
+            new_run(optimizer=optimizer, regularization={}), Checkpoint(taken.tensors, document)
+        )
+        take_steps(run, 1)
 
 
 def test_a_restored_state_is_the_saved_one(tmp_path: Path) -> None:

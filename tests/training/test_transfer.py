@@ -110,11 +110,12 @@ def take_epochs(run: Run, count: int) -> None:
     for _ in range(count):
         run.begin_epoch()
         step = make_step(run).for_epoch()
-        for _ in range(2):
+        for _ in range(run.schedule.steps_per_epoch):
             draw = torch.Generator().manual_seed(run.counters.step)
             images = torch.randn(6, 1, 8, 8, generator=draw)
             step([(images, torch.randint(10, (6,), generator=draw))])
         run.counters.epoch += 1
+        run.counters.batch = 0
 
 
 def weights(run: Run) -> dict[str, Tensor]:

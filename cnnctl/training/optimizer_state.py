@@ -1,0 +1,226 @@
+"""Whether an optimizer's state is one that it can have: every tensor's form, every number's range.
+
+What a kind keeps is not written down anywhere: it is seen by running the kind on two small weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor, optim
+
+from cnnctl.checkpoint import form_of
+from cnnctl.optim.optimizers import Optimizer
+
+SCHEDULED = ("lr", "momentum", "betas")
+"""Settings of a parameter group that change in training."""
+CHOSEN_BY_TORCH = ("fused", "foreach", "capturable")
+"""How an optimizer computes on a device, not what."""
+SCALES = (0.0, 0.01, 1.0, 100.0)
+"""Of the losses in the example, from a vanished gradient to a large one."""
+STEPS = 6
+
+
+def verified(
+    found: Any, optimizer: optim.Optimizer, kind: Optimizer, *, steps: int
+) -> dict[str, Any]:
+    """An optimizer's state from a checkpoint, held against a new optimizer of this kind.
+
+    steps: how many the run has taken.
+
+    Raises:
+        ValueError: it is none of this optimizer; names the part.
+    """
+    if not isinstance(found, dict) or found.keys() != {"state", "param_groups"}:
+        raise ValueError("state and param_groups are missing")
+    groups = _verified_groups(found["param_groups"], optimizer.state_dict()["param_groups"])
+    entries = found["state"]
+    if not isinstance(entries, dict):
+        raise ValueError("state: is no mapping")
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    example = observe(kind, device=parameters[0].device)
+    total = sum(parameter.numel() for parameter in parameters)
+    for index, entry in entries.items():
+        if type(index) is not int or not 0 <= index < len(parameters):
+            raise ValueError(f"state.{index}: there is no such parameter")
+        for problem in example.problems(entry, parameters[index], total):
+            raise ValueError(f"state.{index}{problem}")
+        for problem in _out_of_range(entry, kind, steps):
+            raise ValueError(f"state.{index}{problem}")
+    return {"state": entries, "param_groups": groups}
+
+
+def _verified_groups(found: Any, fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The groups of a new optimizer, with the settings that the run had reached."""
+    if not isinstance(found, list) or len(found) != len(fresh):
+        raise ValueError(f"param_groups: there are not {len(fresh)}")
+    groups = []
+    for index, (group, new) in enumerate(zip(found, fresh, strict=True)):
+        if not isinstance(group, dict) or not {"params", "lr"} <= group.keys():
+            raise ValueError(f"param_groups.{index}: has no params and lr")
+        for key, value in group.items():
+            if key not in new or not _fits(key, value, new[key]):
+                raise ValueError(f"param_groups.{index}.{key}: is not of this experiment")
+        groups.append({**new, **{key: group[key] for key in SCHEDULED if key in group}})
+    return groups
+
+
+def _fits(key: str, value: object, fresh: object) -> bool:
+    if key in CHOSEN_BY_TORCH:
+        return True
+    if key == "betas":
+        return isinstance(value, tuple) and len(value) == 2 and all(map(_is_share, value))
+    if key == "momentum":
+        return _is_share(value)
+    if key == "lr":
+        return _is_number(value) and float(value) >= 0  # type: ignore[arg-type]
+    # true is 1, and a tensor compares element by element
+    return type(value) is type(fresh) and not isinstance(value, Tensor) and value == fresh
+
+
+def _is_share(value: object) -> bool:
+    return _is_number(value) and 0 <= value < 1  # type: ignore[operator]
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number, and no integer beyond what a float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < 2**1000 and isfinite(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a value of a state is: a number or nothing, a tensor of a dtype and a size, a list."""
+
+    type: str
+    size: str = ""
+    """Of a tensor: that of the `weight`, of `all` weights together, or of a `number`."""
+
+    def accepts(self, value: object, weight: Tensor, total: int) -> bool:
+        """Whether a value of the state of this weight, of `total` numbers in all, has the form."""
+        if not self.size:
+            return self == plain_form(value)
+        shapes = {"weight": weight.shape, "all": (total,), "number": ()}
+        if not isinstance(value, Tensor) or tuple(value.shape) != tuple(shapes[self.size]):
+            return False
+        is_weights = self.size != "number" and self.type == "float32"
+        return (str(weight.dtype) if is_weights else f"torch.{self.type}") == str(value.dtype)
+
+
+def plain_form(value: object) -> Form:
+    """The form of what is no tensor."""
+    return Form("number" if _is_number(value) else type(value).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the state of a weight was seen to be, at several moments."""
+
+    weights: tuple[Tensor, ...]
+    forms: dict[str, set[Form]] = field(default_factory=dict)
+    """Of each key; of the items of a list under `key[]`."""
+    lengths: dict[frozenset[str], list[dict[str, int]]] = field(default_factory=dict)
+    """Of the lists at every moment, for each set of keys that there was."""
+    zeros: dict[frozenset[str], set[str]] = field(default_factory=dict)
+    """Keys that were zero whenever these were the keys."""
+
+    def look(self, state: dict[str, Any], weight: Tensor) -> None:
+        """Remember what the state of a weight is at this moment."""
+        keys = frozenset(state)
+        for name, value in _items(state):
+            self.forms.setdefault(name, set()).add(self._form(value, weight))
+        self.lengths.setdefault(keys, []).append(_lengths(state))
+        zeros = {key for key, value in state.items() if type(value) is int and value == 0}
+        self.zeros[keys] = self.zeros.get(keys, zeros) & zeros
+
+    def _form(self, value: object, weight: Tensor) -> Form:
+        if not isinstance(value, Tensor):
+            return plain_form(value)
+        total = sum(weight.numel() for weight in self.weights)
+        sizes = {tuple(weight.shape): "weight", (total,): "all", (): "number"}
+        return Form(str(value.dtype).removeprefix("torch."), sizes[tuple(value.shape)])
+
+    def problems(self, entry: Any, weight: Tensor, total: int) -> Iterator[str]:
+        """What the state of a weight has that was never seen."""
+        if not isinstance(entry, dict) or frozenset(entry) not in self.lengths:
+            yield ": has other parts than this optimizer keeps"
+            return
+        for name, value in _items(entry):
+            if not any(form.accepts(value, weight, total) for form in self._forms_of(name)):
+                what = form_of(value) if isinstance(value, Tensor) else type(value).__name__
+                yield f".{name}: {what} does not fit a weight of {form_of(weight)}"
+        keys = frozenset(entry)
+        yield from (f".{key}: is not 0" for key in self.zeros[keys] if entry[key] != 0)
+        yield from self._uneven(_lengths(entry), self.lengths[keys])
+
+    def _forms_of(self, key: str) -> set[Form]:
+        """The forms of a key; a kind that counts in Python takes either form of a number."""
+        forms, numbers = self.forms.get(key, set()), {Form("number"), Form("float32", "number")}
+        counts = any(Form("number") in seen for seen in self.forms.values())
+        return forms | numbers if counts and forms & numbers else forms
+
+    def _uneven(self, found: dict[str, int], seen: list[dict[str, int]]) -> Iterator[str]:
+        """Lists that have another length than always, or than those that grow together."""
+        fixed = {key for key in found if {lengths[key] for lengths in seen} == {seen[0][key]}}
+        yield from (f".{k}: has {found[k]} items" for k in fixed if found[k] != seen[0][k])
+        growing = found.keys() - fixed
+        if len({found[key] for key in growing}) > 1:
+            yield f".{min(growing)}: is not as long as the others"
+
+
+def observe(kind: Optimizer, *, device: torch.device) -> Example:
+    """Run an optimizer on two small weights for a few steps, and look at what it keeps."""
+    kind = kind.model_copy(update=kind.revealing)
+    weights = tuple(torch.zeros(s, device=device, requires_grad=True) for s in ((2, 3), (4,)))
+    example = Example(weights)
+    for scale in SCALES:
+        optimizer = kind.build([{"params": list(weights)}], fused=True)
+        for _ in range(STEPS):
+            optimizer.step(lambda scale=scale: _loss(weights, scale))  # type: ignore[misc, arg-type]
+            for weight, state in optimizer.state.items():
+                example.look(state, weight)
+        with torch.no_grad():
+            for weight in weights:
+                weight.zero_()
+    return example
+
+
+def _loss(weights: tuple[Tensor, ...], scale: float) -> Tensor:
+    """A loss that curves both ways; its gradients are left in the weights."""
+    for weight in weights:
+        weight.grad = None
+    total = sum(((weight + 0.1).cos().sum() for weight in weights), torch.zeros(()))
+    loss = scale * total
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss
+
+
+def _items(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of a state, lists and their items each by itself."""
+    for key, value in state.items():
+        yield str(key), value
+        if isinstance(value, list):
+            yield from ((f"{key}[]", item) for item in value)
+
+
+def _lengths(state: dict[str, Any]) -> dict[str, int]:
+    return {key: len(value) for key, value in state.items() if isinstance(value, list)}
+
+
+def _out_of_range(entry: dict[str, Any], kind: Optimizer, steps: int) -> Iterator[str]:
+    """Numbers that no training comes to; torch divides by what it makes of them."""
+    for name, value in _items(entry):
+        if isinstance(value, Tensor) and value.dim():
+            continue
+        number = float(value) if isinstance(value, int | float | Tensor) else 0.0
+        if not isfinite(number):
+            yield f".{name}: is {number}"
+        elif name == "step" and not (0 <= number <= steps and number.is_integer()):
+            yield f".{name}: is {number:g} after {steps} steps"
+        elif name in kind.state_shares and not 0 <= number <= 1:
+            yield f".{name}: is {number:g}, not between 0 and 1"

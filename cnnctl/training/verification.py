@@ -1,0 +1,171 @@
+"""Whether a checkpoint's state is one that a run of its experiment can have.
+
+A checkpoint may come from anyone, and its hash says only that it is whole. The kernels of
+optimizers trust their tensors: one that is too short is read and written beyond its end. So
+everything is held against what a run of the same experiment has, before any of it is used.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import ceil
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from cnnctl.checkpoint import FORMAT, Checkpoint, Tensors, form_of, tensor_names, unpack
+from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.training.optimizer_state import verified
+from cnnctl.training.run import Run
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CountersState(_Part):
+    """What `Counters` holds."""
+
+    epoch: Count
+    batch: Count
+    step: Count
+    best: Number | None
+    best_loss: Number | None
+    best_epoch: Count
+    stopped_early: bool
+
+
+class ScheduleState(_Part):
+    """What `Schedule` remembers."""
+
+    epochs: Count
+    best: Number | None
+    bad_epochs: Count
+    cooldown: Count
+    reductions: Count
+
+
+class PatienceState(_Part):
+    """What `Patience` remembers."""
+
+    best: Number | None
+    bad_epochs: Count
+
+
+class State(_Part):
+    """The document of a checkpoint that a run is resumed from."""
+
+    format: int = FORMAT
+    experiment: dict[str, Any]
+    class_names: list[str] | dict[str, list[str]]
+    counters: CountersState
+    optimizer: Any
+    schedule: ScheduleState
+    patience: PatienceState | None
+    torch: str
+
+
+def misfit(message: str) -> FaultError:
+    """The fault of a state that no run of the experiment can have."""
+    cure = "resume with the versions of cnnctl and torch that environment.json names"
+    return checkpoint_fault(f"the run's state does not fit: {message}", cure=cure)
+
+
+def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Hold all but the weights against a run at its beginning; returns the optimizer's state.
+
+    Raises:
+        FaultError: a part is missing, unknown, or of a form that it cannot have.
+    """
+    try:
+        state = State.model_validate(checkpoint.document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise misfit(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+    _verify_counters(run, state)
+    _verify_names(run, checkpoint.tensors)
+    _verify_tally(run, checkpoint.tensors["tally"])
+    verify_random(checkpoint.tensors["random.cpu"])
+    return _verified_optimizer(run, checkpoint, state)
+
+
+def _verify_counters(run: Run, state: State) -> None:
+    counters, per_epoch = state.counters, run.schedule.steps_per_epoch
+    done = ceil(counters.batch / run.experiment.train.accumulate)
+    if done >= per_epoch or counters.step != counters.epoch * per_epoch + done:
+        counted = f"epoch {counters.epoch}, batch {counters.batch} and step {counters.step}"
+        raise misfit(f"counters: {counted} do not go together")
+    schedule, bad = state.schedule, state.patience.bad_epochs if state.patience else 0
+    for name, number in (
+        ("counters.best_epoch", counters.best_epoch),
+        ("schedule.epochs", schedule.epochs),
+        ("schedule.reductions", schedule.reductions),
+        ("patience.bad_epochs", bad),
+    ):
+        if number > counters.epoch:
+            raise misfit(f"{name}: is {number}, of {counters.epoch} epochs")
+    if (state.patience is None) != (run.patience is None):
+        raise misfit(f"patience: is {'missing' if run.patience else 'not of this experiment'}")
+
+
+def _verify_names(run: Run, tensors: Tensors) -> None:
+    needed = {"tally", "random.cpu"}
+    if missing := needed - tensors.keys():
+        raise misfit(f"{min(missing)}: is missing")
+    parts = {"model", "optimizer", *(["average"] if run.average else [])}
+    known = needed | {"random.cuda"}
+    for name in sorted(tensors.keys() - known):
+        if name.partition(".")[0] not in parts:
+            raise misfit(f"{name}: is not of this experiment")
+
+
+def _verify_tally(run: Run, found: Tensor) -> None:
+    _check_tensor("tally", found, run.tally.sums)
+    samples = float(found[-1])
+    if not found.isfinite().all() or samples < 0 or not samples.is_integer():
+        raise misfit("tally: holds what cannot be counted")
+
+
+def verify_random(state: Tensor) -> None:
+    """Hold a random state of the CPU against what its generator can have.
+
+    torch checks each of its two positions, but not that they go together, and would read beyond
+    the end of its numbers.
+
+    Raises:
+        FaultError: it is none.
+    """
+    generator = torch.Generator()
+    _check_tensor("random.cpu", state, generator.get_state())
+    _, left, _, position = struct.unpack_from("<QiiQ", bytes(state.numpy()))
+    try:
+        generator.set_state(state)
+    except (RuntimeError, TypeError):
+        raise misfit("random.cpu: is no state of torch's generator") from None
+    if left + position not in (1, 625):  # newly seeded, or within its 624 numbers
+        raise misfit("random.cpu: is no state of torch's generator")
+
+
+def _check_tensor(name: str, found: Tensor, expected: Tensor) -> None:
+    if form_of(found) != form_of(expected):
+        raise misfit(f"{name}: is {form_of(found)}, not {form_of(expected)}")
+
+
+def _verified_optimizer(run: Run, checkpoint: Checkpoint, state: State) -> dict[str, Any]:
+    try:
+        found = unpack(state.optimizer, checkpoint.tensors)
+        used = set(tensor_names(state.optimizer))
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise misfit("optimizer: a tensor is missing, or it is no state") from None
+    if unused := {f"optimizer.{name}" for name in checkpoint.under("optimizer")} - used:
+        raise misfit(f"{min(unused)}: is not of this experiment")
+    try:
+        return verified(found, run.optimizer, run.experiment.optimizer, steps=state.counters.step)
+    except ValueError as error:
+        raise misfit(f"optimizer.{error}") from None
