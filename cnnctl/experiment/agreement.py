@@ -169,7 +169,9 @@ def _unwatched(experiment: Experiment, description: Description) -> list[Fault]:
 def _unfit_schedule(experiment: Experiment, description: Description) -> list[Fault]:
     faults: list[Fault] = []
     with gathered(faults, "scheduler"):
-        experiment.scheduler.check(epochs=experiment.train.epochs, lr=experiment.optimizer.lr)
+        optimizer = experiment.optimizer
+        groups = [group.lr for group in optimizer.groups if group.lr is not None]
+        experiment.scheduler.check(epochs=experiment.train.epochs, lr=optimizer.lr, groups=groups)
         watches_accuracy = experiment.scheduler.options().get("mode") == "max"
         if watches_accuracy and not measures_accuracy(experiment, description):
             raise config_fault("there is no accuracy to watch", cure="use min", path=("mode",))

@@ -20,7 +20,7 @@ class Group(Spec):
     match: str | Annotated[list[str], Field(min_length=1)]
     """Names of layers or weights, or patterns of them: `conv1`, `residual*`, `*.bias`."""
     lr: Positive | None = None
-    """Their learning rate; a scheduler scales it as it scales the optimizer's."""
+    """Their learning rate; a scheduler moves it as it moves the optimizer's."""
     weight_decay: NotNegative | None = None
     """Their weight decay."""
 

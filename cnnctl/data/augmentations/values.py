@@ -60,5 +60,6 @@ class Noise(InputAugmentation, kind="noise", short="std"):
         """Noise fits every shape."""
 
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
-        noise = torch.empty_like(inputs).normal_(std=self.std, generator=generator)
-        return noise.add_(inputs)
+        # empty_like would lie as the inputs do, and draws fill memory in its order
+        noise = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
+        return inputs + noise.normal_(std=self.std, generator=generator)

@@ -14,8 +14,8 @@ from cnnctl.optim.schedulers.scheduler import Cycle, Position, Scheduler
 class Schedule:
     """Sets the learning rate, and the momentum where the kind moves it, before each step.
 
-    Groups with rates of their own keep their ratio to the optimizer's. Nothing here touches a
-    device.
+    A group with a rate of its own moves from that one, as in torch: what the kind gives as a number
+    (`eta_min`, `min_lr`, `base_lr`) is the same for all groups. Nothing here touches a device.
     """
 
     def __init__(
@@ -35,10 +35,8 @@ class Schedule:
         warmup = self.scheduler.warmup
         factor = warmup.factor(position) if warmup else 1.0
         position = warmup.rest(position) if warmup else position
-        base = self.optimizer.defaults["lr"]
-        rate = factor * self.scheduler.rate(position, lr=base)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * (group["initial_lr"] / base)
+            group["lr"] = factor * self.scheduler.rate(position, lr=group["initial_lr"])
         if isinstance(self.scheduler, Cycle) and self.scheduler.cycle_momentum:
             self._set_momentum(self.scheduler.momentum(position))
 

@@ -7,6 +7,7 @@ needs no state, so a resumed run cannot drift, and a warm-up can be put before a
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
@@ -66,19 +67,23 @@ class Scheduler(Choice, family="schedulers"):
 
     @abstractmethod
     def rate(self, position: Position, *, lr: float) -> float:
-        """The rate of the step at this position, where the optimizer's own rate is `lr`."""
+        """The rate of the step at this position, of a group whose own rate is `lr`."""
 
-    def check(self, *, epochs: int, lr: float) -> None:
-        """Hold the options against the run's length and the optimizer's learning rate.
+    def check(self, *, epochs: int, lr: float, groups: Sequence[float] = ()) -> None:
+        """Hold the options against the run's length and the learning rates.
+
+        lr: the optimizer's. groups: those of parameter groups with one of their own.
 
         Raises:
-            FaultError: the warm-up takes the whole run, or the lowest rate is above `lr`.
+            FaultError: the warm-up takes the whole run, or the lowest rate is above one of them.
         """
         if self.warmup and self.warmup.epochs >= epochs:
             message = f"a warm-up of {self.warmup.epochs} epochs leaves none of {epochs}"
             raise config_fault(message, cure="shorten it, or train longer", path=("warmup",))
-        if self.lowest and getattr(self, self.lowest) > lr:
-            message = f"is above the optimizer's learning rate of {lr:g}"
+        least = min([lr, *groups])
+        if self.lowest and getattr(self, self.lowest) > least:
+            whose = "the optimizer's" if least == lr else "a parameter group's"
+            message = f"is above {whose} learning rate of {least:g}"
             raise config_fault(message, cure="choose a lower one", path=(self.lowest,))
 
 

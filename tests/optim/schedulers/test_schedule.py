@@ -63,6 +63,77 @@ def test_every_group_moves_relative_to_its_own_rate() -> None:
     assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.025]
 
 
+def two_groups(**options: Any) -> optim.Optimizer:
+    groups = [{"params": [torch.zeros(1)], "lr": rate} for rate in (LR, 0.04)]
+    return optim.SGD(groups, lr=LR, momentum=0.9, **options)
+
+
+IN_GROUPS: list[tuple[Any, Any]] = [
+    ("constant", lambda o: theirs.ConstantLR(o, 1.0)),
+    ({"name": "step", "step_size": 2}, lambda o: theirs.StepLR(o, 2 * SPE)),
+    (
+        {"name": "multi_step", "milestones": [3, 8]},
+        lambda o: theirs.MultiStepLR(o, [3 * SPE, 8 * SPE]),
+    ),
+    (
+        {"name": "exponential", "gamma": 0.8, "interval": "step"},
+        lambda o: theirs.ExponentialLR(o, 0.8 ** (1 / SPE)),
+    ),
+    (
+        {"name": "cosine", "eta_min": 0.03},
+        lambda o: theirs.CosineAnnealingLR(o, 12 * SPE, 0.03),
+    ),
+    (
+        {"name": "cosine_restarts", "T_0": 2, "T_mult": 2, "eta_min": 0.03},
+        lambda o: theirs.CosineAnnealingWarmRestarts(o, 2 * SPE, 2, eta_min=0.03),
+    ),
+    ("linear", lambda o: theirs.LinearLR(o, total_iters=12 * SPE)),
+    ({"name": "polynomial", "power": 2}, lambda o: theirs.PolynomialLR(o, 12 * SPE, 2)),
+    (
+        "one_cycle",
+        lambda o: theirs.OneCycleLR(o, [LR, 0.04], total_steps=12 * SPE),
+    ),
+    (
+        {"name": "cyclic", "base_lr": 0.03, "step_size_up": 2},
+        lambda o: theirs.CyclicLR(o, 0.03, [LR, 0.04], step_size_up=2 * SPE),
+    ),
+]
+
+
+def test_every_kind_is_held_against_torch_in_groups() -> None:
+    named = {written if isinstance(written, str) else written["name"] for written, _ in IN_GROUPS}
+    assert named | {"plateau"} == set(Scheduler.kinds)
+
+
+@pytest.mark.parametrize(
+    ("written", "build"), IN_GROUPS, ids=lambda v: v["name"] if isinstance(v, dict) else str(v)[:9]
+)
+def test_groups_with_rates_of_their_own_move_as_torchs_do(written: Any, build: Any) -> None:
+    ours, other = two_groups(), two_groups()
+    schedule = Schedule(Scheduler.read(written), ours, steps_per_epoch=SPE, epochs=12)
+    scheduler = build(other)
+    for step in range(12 * SPE):
+        schedule.apply(step)
+        expected = [group["lr"] for group in other.param_groups]
+        assert [g["lr"] for g in ours.param_groups] == pytest.approx(expected, rel=1e-7, abs=1e-15)
+        other.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize("options", [{"min_lr": 0.03}, {"min_lr": 0.03, "eps": 0.02}])
+def test_groups_on_a_plateau_move_as_torchs_do(options: dict[str, float]) -> None:
+    ours, other = two_groups(), two_groups()
+    spec = Scheduler.read({"name": "plateau", "patience": 0, "factor": 0.5, **options})
+    schedule = Schedule(spec, ours, steps_per_epoch=1, epochs=12)
+    scheduler = theirs.ReduceLROnPlateau(other, patience=0, factor=0.5, **options)  # type: ignore[arg-type]
+    for step in range(12):
+        schedule.apply(step)
+        rates = [[group["lr"] for group in each.param_groups] for each in (ours, other)]
+        assert rates[0] == pytest.approx(rates[1], rel=1e-9)
+        schedule.end_epoch(1.0)
+        scheduler.step(1.0)
+
+
 def test_a_restored_optimizer_keeps_the_rate_it_started_with() -> None:
     spec = Scheduler.read({"name": "exponential", "gamma": 0.5})
     first = optim.SGD([torch.zeros(1)], lr=LR)
@@ -102,3 +173,10 @@ def test_what_does_not_fit_the_run_is_a_fault_with_a_cure(
 
 def test_what_fits_the_run_is_no_fault() -> None:
     Scheduler.read({"name": "cosine", "warmup": 9, "eta_min": 0.1}).check(epochs=10, lr=0.1)
+
+
+def test_a_lowest_rate_above_that_of_a_group_is_a_fault() -> None:
+    cosine = Scheduler.read({"name": "cosine", "eta_min": 0.05})
+    cosine.check(epochs=10, lr=0.1, groups=[0.06])
+    with pytest.raises(FaultError, match=r"a parameter group's learning rate of 0\.01"):
+        cosine.check(epochs=10, lr=0.1, groups=[0.06, 0.01])
