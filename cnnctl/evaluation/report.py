@@ -12,6 +12,7 @@ from rich.text import Text
 from cnnctl.evaluation.classification import Classification, Scores
 from cnnctl.evaluation.heads import Heads
 from cnnctl.evaluation.regression import Regression
+from cnnctl.evaluation.wording import show_loss
 
 LARGEST_MATRIX = 16
 """Classes of a confusion matrix that a terminal has room for."""
@@ -30,7 +31,7 @@ def render(measured: Classification | Regression | Heads) -> RenderableType:
 
 
 def _heads(measured: Heads) -> RenderableType:
-    total = f"loss {measured.loss:.4f} on {measured.samples:,} samples"
+    total = f"loss {show_loss(measured.loss)} on {measured.samples:,} samples"
     parts: list[RenderableType] = [Text(total, style="bold")]
     for name, head in measured.heads.items():
         parts += [Text(), Text(f"head {name}", style="bold cyan"), render(head)]
@@ -38,7 +39,7 @@ def _heads(measured: Heads) -> RenderableType:
 
 
 def _headlines(measured: Classification) -> Iterator[Text]:
-    result = f"loss {measured.loss:.4f}, accuracy {_percent(measured.accuracy)}"
+    result = f"loss {show_loss(measured.loss)}, accuracy {_percent(measured.accuracy)}"
     yield Text(f"{result} on {measured.samples:,} samples", style="bold")
     top5 = "" if measured.top5 is None else f"top-5 accuracy {_percent(measured.top5)}, "
     yield Text(f"{top5}calibration error {_percent(measured.calibration_error)}")
@@ -120,5 +121,5 @@ def _regression(measured: Regression) -> RenderableType:
     table.add_row("MAE", f"{measured.mae:,.5g}")
     table.add_row("RMSE", f"{measured.rmse:,.5g}")
     table.add_row("R²", "-" if measured.r2 is None else f"{measured.r2:.4f}")
-    headline = f"loss {measured.loss:.5g} on {measured.samples:,} samples"
+    headline = f"loss {show_loss(measured.loss)} on {measured.samples:,} samples"
     return Group(Text(headline, style="bold"), table)

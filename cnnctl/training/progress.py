@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
+from cnnctl.evaluation.wording import show_loss, show_metric
 from cnnctl.run_folder import Row
 from cnnctl.training.outcome import Outcome
 from cnnctl.training.run import Run
@@ -81,7 +82,7 @@ class LiveBar:
         samples = run.tally.samples
         new = samples - self.samples_then if samples > self.samples_then else samples
         self.samples_then = samples
-        parts = [f"loss {loss:.4f}"]
+        parts = [f"loss {show_loss(loss)}"]
         parts += [
             f"{task.name or 'accuracy'} {share:.2%}"
             for task, share in zip(run.classifying, shares, strict=True)
@@ -107,7 +108,7 @@ def epoch_line(row: Row, *, epochs: int) -> Text:
     line = Text(f"epoch {row['epoch']:>{width}}/{epochs}  ")
     for split, style in (("train", "cyan"), ("val", "green")):
         if f"{split}_loss" in row:
-            line.append(f"{split} ").append(f"{row[f'{split}_loss']:.4f}", style=style)
+            line.append(f"{split} ").append(show_loss(row[f"{split}_loss"]), style=style)
             for head, share in _accuracies(row, split):
                 line.append(f" {head}").append(f"{share:7.2%}", style=style)
             line.append("  ")
@@ -163,12 +164,12 @@ def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
         lines.append(f"stopped early after epoch {run.counters.epoch}")
     if run.counters.best is not None:
         monitor = run.experiment.train.monitor
-        best = _metric(monitor, run.counters.best)
+        best = show_metric(monitor, run.counters.best)
         split = "validation" if run.experiment.data.validation else "training"
         lines.append(f"best epoch {run.counters.best_epoch}: {split} {monitor} {best}")
     if outcome.test is not None:
         test = ", ".join(
-            f"{name.replace('_', ' ')} {_metric(name, value)}"
+            f"{name.replace('_', ' ')} {show_metric(name, value)}"
             for name, value in outcome.test.items()
         )
         lines += [f"test: {test}", f"checkpoint: {folder.best}"]
@@ -185,7 +186,3 @@ def _position(run: Run) -> str:
     if not counters.batch:
         return f"epoch {counters.epoch}"
     return f"step {counters.step}, in epoch {counters.epoch + 1}"
-
-
-def _metric(name: str, value: float) -> str:
-    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from torch.nn import functional
 from cnnctl.training.run import Run
 from cnnctl.training.state import capture_last, restore
 from cnnctl.training.step import make_step
+from tests.conftest import Cli, rows_of
 from tests.training.conftest import assert_same_state, run_of
 
 Batch = tuple[Tensor, Tensor]
@@ -41,6 +45,13 @@ LOSSES: dict[str, tuple[dict[str, Any], nn.Module]] = {
     "huber": ({"name": "huber", "delta": 0.5}, nn.HuberLoss(delta=0.5)),
 }
 """Our losses, and torch's own in float64."""
+SUMMED = """\
+data: {name: digits, batch_size: 128}
+model: {layers: [flatten, linear: classes]}
+loss: {name: cross_entropy, reduction: sum}
+optimizer: {name: sgd, lr: 1.0e-9}
+train: {epochs: 1, device: cpu}
+"""
 OF_CLASSES = ("plain", "weighted", "smoothed", "nll")
 
 losses = pytest.mark.parametrize("name", LOSSES)
@@ -220,3 +231,15 @@ def test_the_sums_of_an_epoch_under_way_are_resumed() -> None:
         make_step(run)(digits([4, 1], 2))
     assert_same_state(capture_last(unbroken), capture_last(resumed))
     assert unbroken.tally.read() == resumed.tally.read()
+
+
+def test_a_sum_is_shown_as_the_mean_it_comes_from(cli: Cli, tmp_path: Path) -> None:
+    config = tmp_path / "sum.yaml"
+    config.write_text(SUMMED, encoding="utf-8")
+    assert cli("train", config).returncode == 0
+    (row,) = rows_of(tmp_path / "runs" / "sum")
+    # the weights hardly move: about ln 10 in both splits, where a sum would be 128 times as much
+    assert row["train_loss"] == pytest.approx(row["val_loss"], rel=0.1)
+    found = json.loads(cli("eval", tmp_path / "runs" / "sum", "--json").stdout)
+    assert found["loss"] == pytest.approx(row["train_loss"], rel=0.1)
+    assert math.log(10) < found["loss"] < 2 * math.log(10)
