@@ -8,6 +8,7 @@ from math import ceil
 
 from cnnctl.errors import Fault, Path
 from cnnctl.experiment import Experiment, Task, tasks_of
+from cnnctl.model.following import following_activation, with_followers
 from cnnctl.model.initializers import (
     Activation,
     Initializer,
@@ -18,7 +19,7 @@ from cnnctl.model.initializers import (
 )
 from cnnctl.model.layer import WeightedLayer
 from cnnctl.model.layers.convolution import Conv
-from cnnctl.model.network import Plan, Stage, following_activation, with_followers
+from cnnctl.model.network import Plan, Stage
 
 Advice = Iterator[Fault]
 Rule = Callable[[Experiment, Plan], Advice]

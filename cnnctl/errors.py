@@ -3,7 +3,8 @@
 Everything else that is raised is a bug of ours and keeps its traceback.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -102,15 +103,76 @@ def dotted(path: Path) -> str:
     return ".".join(map(str, path))
 
 
+SHOWN = 20
+"""Faults of one file that are shown; of the rest, their number."""
+MAX_WORD = 100
+"""Characters, above which a word is not compared with others."""
+MOST_CLOSE = 3
+"""Words that a suggestion offers at most."""
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """`did you mean …?`, or a list of what there is when nothing is close."""
     if close := closest(word, known):
-        return f"did you mean {close}?"
+        return did_you_mean(close)
     return f"known: {', '.join(known)}" if known else ""
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """What is known and is most like a word; empty when nothing is close."""
-    from difflib import get_close_matches
+def did_you_mean(words: Sequence[object]) -> str:
+    """`did you mean a, b or c?`; empty for no words."""
+    *others, last = map(str, words) if words else ("",)
+    either = " or ".join(filter(None, (", ".join(others), last)))
+    return f"did you mean {either}?" if words else ""
 
-    return next(iter(get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)), "")
+
+def closest(word: str, known: Collection[str]) -> list[str]:
+    """The known words that a word was most likely meant for; several where they are equally close.
+
+    Up to two edits are a slip, or a third of a longer word, as long as most letters are there; or
+    else the word is a part of another, as `kernel` is of `kernel_size`.
+    """
+    if len(word) > MAX_WORD:
+        return []
+    word, best, found = word.lower(), max(2, len(word) // 3), list[str]()
+    for candidate in known:
+        longer = max(len(word), len(candidate))
+        edits = edit_distance(word, candidate.lower(), at_most=min(best, longer // 2))
+        if edits > min(best, longer // 2) or 2 * len(_common(word, candidate.lower())) <= longer:
+            continue
+        if edits < best:
+            best, found = edits, []
+        found.append(candidate)
+    found = found or [candidate for candidate in known if word in candidate.lower().split("_")]
+    alike = sorted(found, key=lambda candidate: _likeness(word, candidate.lower()), reverse=True)
+    return alike[:MOST_CLOSE]
+
+
+def _common(word: str, candidate: str) -> list[str]:
+    """The letters that both have, as often as both have them."""
+    return list((Counter(word) & Counter(candidate)).elements())
+
+
+def _likeness(word: str, candidate: str) -> tuple[bool, int]:
+    """Prefers the same first letter, then more letters in common; for equal distances."""
+    return word[:1] == candidate[:1], len(_common(word, candidate))
+
+
+def edit_distance(word: str, other: str, *, at_most: int) -> int:
+    """Insertions, deletions, substitutions and swaps of neighbours that lead from word to word.
+
+    The restricted Damerau-Levenshtein distance (optimal string alignment); `at_most + 1` stands
+    for all that is more.
+    """
+    if abs(len(word) - len(other)) > at_most:
+        return at_most + 1
+    before, row = [0] * (len(other) + 1), list(range(len(other) + 1))
+    for i, letter in enumerate(word, 1):
+        earlier, before, row = before, row, [i]
+        for j, letter_there in enumerate(other, 1):
+            edits = min(row[-1] + 1, before[j] + 1, before[j - 1] + (letter != letter_there))
+            if i > 1 and j > 1 and word[i - 2] == letter_there and letter == other[j - 2]:
+                edits = min(edits, earlier[j - 2] + 1)
+            row.append(edits)
+        if min(row) > at_most and min(before) > at_most:
+            return at_most + 1
+    return row[-1]

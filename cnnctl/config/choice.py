@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from cnnctl.config.helps import field_helps
 from cnnctl.config.wording import show
-from cnnctl.errors import nearest
+from cnnctl.errors import closest, nearest
 
 MANY = 20
 """Kinds, above which a message does not name them all."""
@@ -41,6 +41,9 @@ class Spec(BaseModel):
         ser_json_inf_nan="constants",
         defer_build=True,  # a third of the time that all imports take
     )
+
+    written_out: ClassVar[tuple[str, ...]] = ()
+    """Options that a file may have, too, and that are written out before it is validated."""
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -122,12 +125,7 @@ class Choice(Spec):
         kind, options = cls._split_item(value) if cls.item else cls._split_section(value)
         member = cls.kinds.get(kind)
         if member is None:
-            names = sorted(cls.kinds)
-            cure = nearest(kind, names)
-            if len(names) > MANY and not cure.startswith("did you mean"):
-                cure = f"`cnnctl list {cls.family}` shows all there are"
-            message = f"no {cls.noun()} is named {show(kind)}"
-            raise refusal(message, cure=cure, reason=UNKNOWN)
+            raise unknown_kind(cls, kind)
         if options is None:
             options = {}
         elif not isinstance(options, dict):
@@ -141,8 +139,17 @@ class Choice(Spec):
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             return value["name"], {k: v for k, v in value.items() if k != "name"}
         form = "add name: …" if isinstance(value, dict) else "write {name: …}"
-        cure = f"{form}; known: {', '.join(cls.kinds)}"
+        misspelt = cls._misspelt_name(value) if isinstance(value, dict) else ""
+        meant = f"did you mean name where it says {misspelt}?" if misspelt else ""
+        cure = meant or f"{form}; known: {', '.join(cls.kinds)}"
         raise refusal(f"{cls.noun(a=True)} needs its name", cure=cure)
+
+    @classmethod
+    def _misspelt_name(cls, section: dict[str, Any]) -> str:
+        """The key of a section that was meant to be `name`, if there is one."""
+        options = {option for kind in cls.kinds.values() for option in kind.model_fields}
+        unknown = (key for key in section if key not in options and isinstance(section[key], str))
+        return next((key for key in unknown if closest(key, ("name", *options)) == ["name"]), "")
 
     @classmethod
     def _split_item(cls, value: Any) -> tuple[str, Any]:
@@ -202,6 +209,21 @@ class Choice(Spec):
         for name, info in cls.model_fields.items():
             info.description = helps.get(name)
         return dict(cls.model_fields)
+
+
+def unknown_kind(family: type[Choice], kind: str) -> PydanticCustomError:
+    """A name that no member of a family has; what was meant is looked up once it is shown."""
+    context = {"noun": family.noun(), "shown": show(kind), "kind": kind, "family": family}
+    return PydanticCustomError(UNKNOWN, "no {noun} is named {shown}", context)
+
+
+def nearest_kind(family: type[Choice], kind: str, *more: str) -> str:
+    """The cure for the name of a kind that is not there, and is none of `more` either."""
+    names = sorted({*family.kinds, *more})
+    close = closest(kind, names)
+    if not close and len(names) > MANY:
+        return f"`cnnctl list {family.family}` shows all there are"
+    return nearest(kind, names)
 
 
 def refusal(message: str, *, cure: str, reason: LiteralString = "refusal") -> PydanticCustomError:

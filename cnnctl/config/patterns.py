@@ -2,37 +2,68 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from itertools import accumulate
 
-from cnnctl.errors import Fault, Path, closest
+from cnnctl.errors import SHOWN, Fault, Path, closest, did_you_mean
 
 MANY = 10
 """Names, above which a cure does not list them all."""
+_IS_PATTERN = re.compile(r"[*?[]")
 
 
-def select(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a pattern fits, as a whole or up to one of their dots.
+class Names:
+    """The names of weights, to choose from by many patterns."""
 
-    A layer's name so chooses all below it; * stands for any text, dots included.
+    def __init__(self, names: Iterable[str]) -> None:
+        self.whole = list(names)
+        self.below: dict[str, list[str]] = {}
+        for name in self.whole:
+            for head in _heads(name):
+                self.below.setdefault(head, []).append(name)
+
+    def select(self, pattern: str) -> list[str]:
+        """The names that a pattern fits, as a whole or up to one of their dots.
+
+        A layer's name so chooses all below it; * stands for any text, dots included.
+        """
+        if not _IS_PATTERN.search(pattern):
+            return self.below.get(pattern, [])
+        fits = re.compile(translate(pattern)).match
+        chosen = {name for head, below in self.below.items() if fits(head) for name in below}
+        return [name for name in self.whole if name in chosen]
+
+
+def unmatched(patterns: Iterable[tuple[Path, str]], names: Sequence[str]) -> list[Fault]:
+    """The faults of the patterns that fit none of the names, each at its path.
+
+    The first ones, which are shown, know what was meant.
     """
-    return [name for name in names if any(fnmatchcase(part, pattern) for part in _heads(name))]
+    known = Names(names)
+    missed = [(path, pattern) for path, pattern in patterns if not known.select(pattern)]
+    return [
+        Fault(
+            message=f"no layer with weights is named {pattern}",
+            cure=_meant(pattern, known) if index < SHOWN else "",
+            path=path,
+        )
+        for index, (path, pattern) in enumerate(missed)
+    ]
 
 
-def unmatched(pattern: str, names: Sequence[str], *, path: Path) -> Fault:
-    """The fault of a pattern that fits none of the names."""
-    known = dict.fromkeys(head for name in names for head in _heads(name))
+def _meant(pattern: str, names: Names) -> str:
+    """The name that a pattern was meant for, or the names that there are."""
+    if close := closest(pattern, names.below):
+        return did_you_mean(close)
     # somebody who knows the names within a layer may leave the layer's own out
-    within = {tail: name for name in reversed(known) for tail in _tails(name)}
-    close = closest(pattern, known) or within.get(closest(pattern, within))
-    if close:
-        cure = f"did you mean {close}?"
-    else:
-        tops = list(dict.fromkeys(name.partition(".")[0] for name in names))
-        more = f" and {len(tops) - MANY} more" if len(tops) > MANY else ""
-        cure = f"layers with weights: {', '.join(tops[:MANY])}{more}; `cnnctl summary` shows them"
-    return Fault(message=f"no layer with weights is named {pattern}", cure=cure, path=path)
+    within = {tail: name for name in reversed(names.below) for tail in _tails(name)}
+    if close := closest(pattern, within):
+        return did_you_mean([within[tail] for tail in close])
+    tops = list(dict.fromkeys(name.partition(".")[0] for name in names.whole))
+    more = f" and {len(tops) - MANY} more" if len(tops) > MANY else ""
+    return f"layers with weights: {', '.join(tops[:MANY])}{more}; `cnnctl summary` shows them"
 
 
 def _heads(name: str) -> Iterable[str]:

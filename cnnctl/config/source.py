@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 
 from cnnctl.config.nodes import Node, Place, from_plain, homeward, locate
 from cnnctl.config.parsing import parse
-from cnnctl.errors import Fault, FaultError
+from cnnctl.errors import Fault, FaultError, closest, did_you_mean
 
 __all__ = ["Node", "Place", "from_plain", "homeward", "locate", "parse", "read_file", "read_source"]
 
@@ -50,11 +50,9 @@ def _fault(place: str | Place, message: str, cure: str) -> FaultError:
 
 
 def _similar_files(path: FilePath) -> str:
-    from difflib import get_close_matches
-
     there = {p.stem: p for p in path.parent.glob("*.y*ml")} if path.parent.is_dir() else {}
-    close = get_close_matches(path.stem, there, n=1)
-    return f"did you mean {there[close[0]]}?" if close else "check the path"
+    close = [there[stem] for stem in closest(path.stem, there)]
+    return did_you_mean(close) or "check the path"
 
 
 def read_source(path: FilePath) -> Node:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cnnctl.config.choice import UNKNOWN, Choice, Spec
-from cnnctl.config.nodes import Node, follow
+from cnnctl.config.choice import UNKNOWN, Choice, Spec, nearest_kind
+from cnnctl.config.nodes import Node, Place, follow
 from cnnctl.config.wording import describe
-from cnnctl.errors import Fault, FaultError, Path, dotted, nearest
+from cnnctl.errors import SHOWN, Fault, FaultError, Path, closest, dotted, nearest
 
 SpecType = TypeVar("SpecType", bound=Spec)
 
 
-def validate(spec: type[SpecType], root: Node) -> SpecType:
-    """Read nodes as this spec.
+def validate(spec: type[SpecType], root: Node, *, templates: Collection[str] = ()) -> SpecType:
+    """Read nodes as this spec; `templates` are names that have been layer kinds in the text.
 
     An option that the chosen kind does not have falls away when it lies in a lower file than the
     kind's name: `optimizer.name=adam` on the command line drops the file's `momentum`.
@@ -33,7 +33,7 @@ def validate(spec: type[SpecType], root: Node) -> SpecType:
             details = error.errors(include_url=False)
             dropped = [_drop_outranked(root, detail) for detail in details]
             if not any(dropped):
-                raise FaultError(*explain(details, root, spec)) from None
+                raise FaultError(*explain(details, Context(root, spec, templates))) from None
 
 
 def _drop_outranked(root: Node, detail: ErrorDetails) -> bool:
@@ -68,6 +68,7 @@ class Spot(NamedTuple):
 
 
 Found = tuple[Spot, ErrorDetails]
+Group = tuple[Spot, list[ErrorDetails]]
 
 
 def find(root: Node, loc: Path) -> Spot:
@@ -88,22 +89,58 @@ def find(root: Node, loc: Path) -> Spot:
     return spot
 
 
-def explain(details: Iterable[ErrorDetails], root: Node, spec: type[Spec]) -> list[Fault]:
-    """pydantic's errors as faults: one for a path, though a union reports each of its branches."""
-    groups: dict[tuple[Path, str], tuple[Spot, list[ErrorDetails]]] = {}
-    found = [(find(root, detail["loc"]), detail) for detail in map(_with_length, details)]
+class Context(NamedTuple):
+    """What a fault is explained from."""
+
+    root: Node
+    spec: type[Spec]
+    templates: Collection[str] = ()
+
+
+def explain(details: Iterable[ErrorDetails], context: Context) -> list[Fault]:
+    """pydantic's errors as faults: one for a path, though a union reports each of its branches.
+
+    They are in the order of the text; those beyond what is shown have no cure.
+    """
+    groups: dict[tuple[Path, str], Group] = {}
+    found = [(find(context.root, detail["loc"]), detail) for detail in map(_with_length, details)]
     for spot, detail in _of_likeliest_branches(found):
         if detail["type"] == "missing" and spot.missing is not None:
             key = ((*spot.path, spot.missing), "missing")
         else:
             key = (spot.path, detail["type"] if detail["type"] in _WORDED else "")
         groups.setdefault(key, (spot, []))[1].append(detail)
-    worded = {path for path, _ in groups}
+    around = {path[:length] for path, _ in groups for length in range(len(path))}
+    told = [group for (path, kind), group in groups.items() if kind or path not in around]
+    told.sort(key=lambda group: _place(*group))
+    meant = {spot.path: _closest(spot, context) for spot, group in told[:SHOWN] if _is_extra(group)}
     return [
-        _fault(spot, group, root, spec)
-        for (path, kind), (spot, group) in groups.items()
-        if kind or not any(_is_below(other, path) for other in worded)
+        _fault(spot, group, context, is_shown=index < SHOWN)
+        for index, (spot, group) in enumerate(told)
+        if not _is_filled(spot, meant, context)
     ]
+
+
+def _is_extra(group: list[ErrorDetails]) -> bool:
+    return group[0]["type"] == "extra_forbidden"
+
+
+def _closest(spot: Spot, context: Context) -> list[str]:
+    return closest(str(spot.path[-1]), _siblings(context.spec, context.root, spot.path))
+
+
+def _is_filled(spot: Spot, meant: Mapping[Path, list[str]], context: Context) -> bool:
+    """Whether what is missing is there, misspelt, or would be written out of what is."""
+    if spot.missing is None:
+        return False
+    words = {word for path, close in meant.items() if path[:-1] == spot.path for word in close}
+    holder = _holder(context.spec, context.root, (*spot.path, spot.missing))
+    return bool(words & {spot.missing, *getattr(holder, "written_out", ())})
+
+
+def _place(spot: Spot, group: list[ErrorDetails]) -> Place:
+    """Where a fault is shown: at a key that is none, or else at the value."""
+    return (spot.node.key_place if _is_extra(group) else None) or spot.node.place
 
 
 def _of_likeliest_branches(found: list[Found]) -> list[Found]:
@@ -139,20 +176,30 @@ def _is_below(path: Path, other: Path) -> bool:
     return len(path) > len(other) and path[: len(other)] == other
 
 
-def _fault(spot: Spot, group: list[ErrorDetails], root: Node, spec: type[Spec]) -> Fault:
+def _fault(spot: Spot, group: list[ErrorDetails], context: Context, *, is_shown: bool) -> Fault:
+    """The words for an error; what was meant is looked up only where it is shown."""
     kind = group[0]["type"]
     if kind == "extra_forbidden":
-        cure = _meant(str(spot.path[-1]), root, spec, spot.path)
+        cure = _meant(str(spot.path[-1]), spot.path, context) if is_shown else ""
         return Fault(message="no such option", cure=cure, path=spot.path, at_key=True)
     if kind == "missing":
         return _missing(spot)
-    is_name = kind == UNKNOWN and spot.node.child("name") is not None
+    if kind == UNKNOWN:
+        path = (*spot.path, "name") if spot.node.child("name") is not None else spot.path
+        cure = _meant_kind(group[0]["ctx"], context) if is_shown else ""
+        return Fault(message=group[0]["msg"], cure=cure, path=path)
     message, cure = describe(group)
-    return Fault(message=message, cure=cure, path=(*spot.path, "name") if is_name else spot.path)
+    return Fault(message=message, cure=cure, path=spot.path)
 
 
-def _meant(option: str, root: Node, spec: type[Spec], path: Path) -> str:
+def _meant_kind(unknown: dict[str, Any], context: Context) -> str:
+    more = context.templates if unknown["family"].family == "layers" else ()
+    return nearest_kind(unknown["family"], unknown["kind"], *more)
+
+
+def _meant(option: str, path: Path, context: Context) -> str:
     """What an unknown option may have been meant for: the same one elsewhere, or a like one."""
+    root, spec = context.root, context.spec
     places = [place for place in _options(spec, root) if place[-1] == option and place != path]
     if places:
         return f"did you mean {dotted(min(places, key=len))}?"
@@ -190,14 +237,19 @@ def _missing(spot: Spot) -> Fault:
 
 def _siblings(spec: type[Spec], root: Node, path: Path) -> list[str]:
     """The options that could stand where an unknown one does."""
+    holder = _holder(spec, root, path)
+    names = [*holder.model_fields, *holder.written_out] if _is_spec(holder) else []
+    return ["name", *names] if _is_section(holder) else names
+
+
+def _holder(spec: type[Spec], root: Node, path: Path) -> Any:
+    """The type of what holds the option at a path."""
     current: Any = spec
     node = root
     for step in path[:-1]:
         current = _below(current, step, node)
         node = node.child(step) or node
-    current = _member(current, node)
-    names = list(current.model_fields) if _is_spec(current) else []
-    return ["name", *names] if _is_section(current) else names
+    return _member(current, node)
 
 
 def _below(current: Any, step: str | int, node: Node) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from cnnctl.config.nodes import Scalar
 from cnnctl.config.scalars import read_scalar
+from cnnctl.errors import closest, did_you_mean
 
 MAX_LENGTH = 40
 """Characters of a value that a message repeats."""
@@ -125,8 +125,12 @@ def _nothing(value: Any, wants: Sequence[str]) -> str:
 
 
 def _close_word(value: Any, wants: Sequence[str]) -> str:
-    close = get_close_matches(value.lower(), wants, n=1) if isinstance(value, str) else []
-    return f"did you mean {close[0]}?" if close else ""
+    words = [word for want in wants for word in _WORDS.get(want, (want,))]
+    return did_you_mean(closest(value, words) if isinstance(value, str) else ())
+
+
+_WORDS = {"true or false": ("true", "false"), **dict.fromkeys(_EXAMPLES, ())}
+"""The words that can be written for a type."""
 
 
 def _old_bool(value: Any, wants: Sequence[str]) -> str:
@@ -163,10 +167,10 @@ def _list_of_it(value: Any, wants: Sequence[str]) -> str:
 
 _HINTS = (
     _nothing,
-    _list_of_it,
-    _close_word,
     _old_bool,
     _number_in_quotes,
+    _close_word,
+    _list_of_it,
     _whole_number,
     _text_without_quotes,
 )

@@ -11,7 +11,16 @@ from cnnctl.config import overrides as command_line
 from cnnctl.config.source import Node, Place, homeward, locate, read_source
 from cnnctl.config.validation import validate
 from cnnctl.data.samples import Description
-from cnnctl.errors import Fault, FaultError, config_fault, gathered, under
+from cnnctl.errors import (
+    SHOWN,
+    Fault,
+    FaultError,
+    closest,
+    config_fault,
+    did_you_mean,
+    gathered,
+    under,
+)
 from cnnctl.experiment.agreement import check
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.experiment.tasks import Task, tasks_of
@@ -70,7 +79,10 @@ def placed(source: Node, *prefix: str) -> Iterator[None]:
         yield
     except FaultError as raised:
         faults = sorted(under(prefix, raised).faults, key=lambda fault: locate(source, fault))
-        told = (_told(source, fault) for fault in faults)
+        told = [_told(source, fault) for fault in faults[:SHOWN]]
+        if len(faults) > SHOWN:
+            more = f"and {len(faults) - SHOWN:,} more faults"
+            told.append(Fault(message=more, cure="mend these first", place=source.place.origin))
         raise FaultError(*told, exit_code=raised.exit_code) from None
 
 
@@ -111,14 +123,20 @@ def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:
     source = command_line.apply(root, overrides)
     with placed(source):
         load_plugins(_plugin_files(source))
+        templates = _template_names(source)
         source = _expanded(source)
     with placed(source):
         _place_weights(source)
-        experiment = _read(source)
+        experiment = _read(source, templates)
         if "name" not in experiment.model_fields_set and is_fit_for_a_folder(name):
             experiment = experiment.model_copy(update={"name": name})
         plan, description = check(experiment)
     return Loaded(experiment, source, plan, description)
+
+
+def _template_names(source: Node) -> list[str]:
+    blocks = (source.child("model") or source).child("blocks")
+    return list(blocks.value) if blocks and isinstance(blocks.value, dict) else []
 
 
 def _expanded(source: Node) -> Node:
@@ -164,14 +182,16 @@ def _place_weights(source: Node) -> None:
     if node and isinstance(node.value, str) and node.value not in (DEFAULT, "none"):
         written, node.value = node.value, _absolute(node)
         if not Path(node.value).is_file():
-            message, cure = f"there is no file {written}", "name a file of weights, or leave it out"
+            message = f"there is no file {written}"
+            close = did_you_mean(closest(written, (DEFAULT, "none")))
+            cure = close or "name a file of weights, or leave it out"
             raise config_fault(message, cure=cure, path=("model", "weights"))
 
 
-def _read(source: Node) -> Experiment:
+def _read(source: Node, templates: Sequence[str]) -> Experiment:
     """Read the experiment; where other sections are wrong, the layers are still tried."""
     try:
-        return validate(Experiment, source)
+        return validate(Experiment, source, templates=templates)
     except FaultError as error:
         broken = {section for fault in error.faults for section in fault.path[:1]}
         raise FaultError(*error.faults, *_unfit_layers(source, broken)) from None

@@ -102,6 +102,8 @@ class Architecture(Model):
 class Experiment(Spec):
     """An architecture, a data set, and how the one learns the other."""
 
+    written_out = ("base",)
+
     name: RunName = "experiment"
     """Names the run folder; the file's stem if left out."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -18,9 +18,10 @@ from cnnctl.config.wording import show
 from cnnctl.data.samples import Description, Target
 from cnnctl.errors import Path, config_fault, nearest
 from cnnctl.experiment.spec import Experiment
+from cnnctl.model.following import all_stages
 from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
-from cnnctl.model.network import Plan, Stage, all_stages
+from cnnctl.model.network import Plan, Stage
 from cnnctl.optim.losses import Loss, Normalizer
 
 

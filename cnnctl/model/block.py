@@ -201,6 +201,7 @@ def _names(layers: Sequence[Layer]) -> list[str]:
     for layer in layers:
         counts[layer.kind] += 1
         names.append(layer.name or f"{layer.kind}{counts[layer.kind]}")
+    taken = Counter(names)
     faults = [
         Fault(
             message=f"another layer is named {layer.name} too",
@@ -208,7 +209,7 @@ def _names(layers: Sequence[Layer]) -> list[str]:
             path=(index, layer.kind, "name"),
         )
         for index, layer in enumerate(layers)
-        if layer.name and names.count(layer.name) > 1
+        if layer.name and taken[layer.name] > 1
     ]
     if faults:
         raise FaultError(*faults)

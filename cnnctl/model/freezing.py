@@ -9,8 +9,8 @@ from typing import Literal
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from cnnctl.config.patterns import select, unmatched
-from cnnctl.errors import Fault
+from cnnctl.config.patterns import Names, unmatched
+from cnnctl.errors import Fault, Path
 from cnnctl.model.heads import HEADS
 from cnnctl.model.modules import Branches
 
@@ -50,10 +50,10 @@ def freezing_of(network: nn.Module, freeze: Freeze, *, unfreeze_at: int | None) 
 
 
 def _chosen(network: nn.Module, freeze: Freeze) -> set[str]:
-    names = list(network.state_dict())
+    names = Names(network.state_dict())
     if freeze == "backbone":
-        return set(names) - set(classifier(network))
-    return {name for pattern in freeze for name in select(pattern, names)}
+        return set(names.whole) - set(classifier(network))
+    return {name for pattern in freeze for name in names.select(pattern)}
 
 
 def classifier(network: nn.Module) -> list[str]:
@@ -100,8 +100,5 @@ _NOTHING_TO_UNFREEZE = Fault(
 
 
 def _unmatched(patterns: Sequence[str], names: Sequence[str]) -> list[Fault]:
-    return [
-        unmatched(pattern, names, path=("model", "freeze", index))
-        for index, pattern in enumerate(patterns)
-        if not select(pattern, names)
-    ]
+    paths: list[Path] = [("model", "freeze", index) for index in range(len(patterns))]
+    return unmatched(zip(paths, patterns, strict=True), names)

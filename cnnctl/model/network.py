@@ -20,6 +20,7 @@ from cnnctl.config.choice import Spec, add_helps
 from cnnctl.errors import Fault, FaultError, Path, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
 from cnnctl.model.block import Block, Site, Stage, chain, rehearsing, stages_of
+from cnnctl.model.following import chains, following_activation, with_followers
 from cnnctl.model.freezing import Freeze
 from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
@@ -75,6 +76,7 @@ class Model(Spec):
     """An architecture: layers, one after the other."""
 
     model_config = ConfigDict(json_schema_extra=_with_short_ways)
+    written_out = ("zoo", "torchvision", "blocks")
 
     layers: Annotated[list[Layer], Field(min_length=1)]
     """The layers, from the input to the output, or to what the heads share."""
@@ -115,7 +117,7 @@ class Plan:
 
     def chains(self) -> Iterator[tuple[Stage, ...]]:
         """Every run of layers one after the other: the network's own, and those in its blocks."""
-        return _chains(self.stages)
+        return chains(self.stages)
 
 
 def plan(
@@ -230,53 +232,6 @@ def _check_starts(plan: Plan) -> None:
                 faults.setdefault(fault.path, fault)
     if faults:
         raise FaultError(*faults.values())
-
-
-def all_stages(stages: Sequence[Stage]) -> Iterator[Stage]:
-    """These stages and all that is in them; a block comes before what is in it."""
-    for stage in stages:
-        yield stage
-        for way in stage.ways:
-            yield from all_stages(way.stages)
-
-
-def _chains(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, ...]]:
-    yield tuple(_on_the_way(stages))
-    for stage in stages:
-        for way in stage.ways:
-            yield from _chains(way.stages)
-
-
-def _on_the_way(stages: Sequence[Stage]) -> Iterator[Stage]:
-    """The stages that change what passes through them."""
-    for stage in stages:
-        if not (isinstance(stage.layer, Block) and stage.layer.is_aside):
-            yield stage
-
-
-def with_followers(
-    stages: Sequence[Stage], behind: tuple[Stage, ...] = ()
-) -> Iterator[tuple[Stage, tuple[Stage, ...]]]:
-    """Every layer that holds no others, with the stages that get what it gives, one by one."""
-    for index, stage in enumerate(stages):
-        rest = (*_on_the_way(stages[index + 1 :]), *behind)
-        if not isinstance(stage.layer, Block):
-            yield stage, rest
-            continue
-        for number, way in enumerate(stage.ways):
-            inside = stage.layer.behind(number, stage.ways)
-            after = () if stage.layer.is_aside else (*inside, *rest)
-            yield from with_followers(way.stages, after)
-
-
-def following_activation(stages: Sequence[Stage]) -> Activation:
-    """The first activation behind a layer, before the next weights; `linear` if there is none."""
-    for stage in (leaf for behind in stages for leaf in behind.leaves()):
-        if stage.layer.acts_as is not None:
-            return stage.layer.acts_as
-        if isinstance(stage.layer, WeightedLayer):
-            break
-    return "linear"
 
 
 def needing_company(plan: Plan) -> list[Fault]:

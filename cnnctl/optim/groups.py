@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from cnnctl.config.choice import Spec, refusal
-from cnnctl.config.patterns import select, unmatched
+from cnnctl.config.patterns import Names, unmatched
 from cnnctl.errors import Fault, Path
 from cnnctl.optim.bounds import NotNegative, Positive
 
@@ -44,12 +44,7 @@ def check_groups(groups: Sequence[Group], network: nn.Module) -> list[Fault]:
 
     The meta device is enough for the network.
     """
-    names = [name for name, _ in network.named_parameters()]
-    return [
-        unmatched(pattern, names, path=path)
-        for path, pattern in _patterns(groups)
-        if not select(pattern, names)
-    ]
+    return unmatched(_patterns(groups), [name for name, _ in network.named_parameters()])
 
 
 def _patterns(groups: Sequence[Group]) -> Iterator[tuple[Path, str]]:
@@ -62,10 +57,10 @@ def _patterns(groups: Sequence[Group]) -> Iterator[tuple[Path, str]]:
 
 def members(network: nn.Module, groups: Sequence[Group]) -> dict[str, int]:
     """The group of each parameter that is in one, by name; the first that matches counts."""
-    names = [name for name, _ in network.named_parameters()]
+    names = Names(name for name, _ in network.named_parameters())
     found: dict[str, int] = {}
     for index, group in enumerate(groups):
         for pattern in group.patterns():
-            for name in select(pattern, names):
+            for name in names.select(pattern):
                 found.setdefault(name, index)
     return found

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnnctl.config.patterns import select, unmatched
+from cnnctl.config.patterns import Names, unmatched
 
 NAMES = ["conv1.weight", "conv1.bias", "conv10.weight", "block1.conv1.weight", "linear1.bias"]
 
@@ -25,14 +25,19 @@ NAMES = ["conv1.weight", "conv1.bias", "conv10.weight", "block1.conv1.weight", "
 def test_a_pattern_chooses_layers_with_all_below_and_weights(
     pattern: str, chosen: list[int]
 ) -> None:
-    assert select(pattern, NAMES) == [NAMES[index] for index in chosen]
+    assert Names(NAMES).select(pattern) == [NAMES[index] for index in chosen]
 
 
 def test_a_misspelt_name_is_told_the_nearest() -> None:
-    fault = unmatched("block1.cnv1", NAMES, path=("model", "freeze", 0))
+    [fault] = unmatched([(("model", "freeze", 0), "block1.cnv1")], NAMES)
     assert str(fault) == (
         "model.freeze.0: no layer with weights is named block1.cnv1\n    did you mean block1.conv1?"
     )
+
+
+def cure_of(pattern: str, names: list[str]) -> str:
+    [fault] = unmatched([((), pattern)], names)
+    return fault.cure
 
 
 @pytest.mark.parametrize(
@@ -46,11 +51,11 @@ def test_a_misspelt_name_is_told_the_nearest() -> None:
 )
 def test_a_name_within_a_layer_is_found_by_its_end(written: str, meant: str) -> None:
     names = ["net.layer1.conv2.weight", "net.layer2.conv2.weight", "net.fc.bias"]
-    assert unmatched(written, names, path=()).cure == f"did you mean {meant}?"
+    assert cure_of(written, names) == f"did you mean {meant}?"
 
 
 def test_a_name_like_none_is_told_the_first_few() -> None:
     names = [f"layer{index}.weight" for index in range(30)]
-    cure = unmatched("xyz", names, path=()).cure
+    cure = cure_of("xyz", names)
     assert "layer9 and 20 more" in cure
     assert "layer10" not in cure

@@ -9,7 +9,7 @@ from torch import nn
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError
-from cnnctl.model import network
+from cnnctl.model import following, network
 from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import Model, Plan
@@ -123,8 +123,8 @@ def test_weights_start_for_the_activation_that_they_meet() -> None:
     behind = plan_of({"sequence": [CONV]}, "tanh")
     for plan, expected in ((inside, "relu"), (behind, "tanh")):
         [found] = [
-            network.following_activation(rest)
-            for stage, rest in network.with_followers(plan.stages)
+            following.following_activation(rest)
+            for stage, rest in following.with_followers(plan.stages)
             if stage.layer.kind == "conv"
         ]
         assert found == expected

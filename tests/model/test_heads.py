@@ -8,8 +8,9 @@ from copy import deepcopy
 import torch
 from torch import nn
 
+from cnnctl.model.following import with_followers
 from cnnctl.model.freezing import classifier
-from cnnctl.model.network import Plan, build, with_followers
+from cnnctl.model.network import Plan, build
 
 HEADS = """{
   layers: [flatten, linear: 6, relu],

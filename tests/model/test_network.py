@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cnnctl.model.network import Plan, build, following_activation, needing_company, outline
+from cnnctl.model.following import following_activation
+from cnnctl.model.network import Plan, build, needing_company, outline
 
 PlanOf = Callable[..., Plan]
 FaultsOf = Callable[..., list[str]]
