@@ -41,6 +41,8 @@ class Node:
     """Levels below it."""
     home: Path | None = field(default=None, repr=False)
     """Of a template: the path at which it was written, below the model."""
+    formula: str = field(default="", repr=False)
+    """What the value was computed from: `24 / 16`."""
 
     def child(self, key: str | int) -> Node | None:
         """The node below this one, or nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from cnnctl.config.arithmetic import parameters_in
 from cnnctl.config.nodes import Node
 from cnnctl.errors import Fault, FaultError, Path, gathered, nearest
 
@@ -85,21 +86,29 @@ def _unknown_in(template: Template) -> list[Fault]:
             cure=nearest(name, known) or f"write parameters: {{{name}}} in the template",
             path=path,
         )
-        for path, name in _mentions(template.layers, template.home)
+        for path, text in _texts(template.layers, template.home)
+        for name in mentioned(text, known)
         if name not in known
     ]
 
 
-def _mentions(node: Node, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every `$name` in a node, with its path."""
-    if isinstance(node.value, str) and node.value.startswith("$"):
-        yield path, node.value[1:]
+def mentioned(text: str, known: Collection[str] = ()) -> list[str]:
+    """The parameters in a text: that of `$name`, or those of a formula such as `$width / 16`."""
+    if text.startswith("$") and (text[1:] in known or not parameters_in(text)):
+        return [text[1:]]
+    return parameters_in(text)
+
+
+def _texts(node: Node, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in a node, with its path."""
+    if isinstance(node.value, str):
+        yield path, node.value
     elif isinstance(node.value, dict):
         for key, below in node.value.items():
-            yield from _mentions(below, (*path, key))
+            yield from _texts(below, (*path, key))
     elif isinstance(node.value, list):
         for index, below in enumerate(node.value):
-            yield from _mentions(below, (*path, index))
+            yield from _texts(below, (*path, index))
 
 
 def unfit_entries(template: Template, entries: Collection[str], path: Path) -> list[Fault]:

@@ -11,8 +11,8 @@
       - basic: 64                           # fills the first parameter
 
 A use is replaced by the layers, `$width` by what was given; where that is a list and stands in a
-list, by its items. Nothing is evaluated. Every node of a template remembers where it was written
-and where it is used.
+list, by its items. `$width / 16` is computed (`config.arithmetic`). Every node of a
+template remembers where it was written and where it is used.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from cnnctl.config.arithmetic import evaluate, with_values
 from cnnctl.config.nodes import Node, Place
 from cnnctl.config.parsing import MAX_NODES
-from cnnctl.config.template import Template, read_templates, unfit_entries
-from cnnctl.errors import Fault, FaultError, Path, config_fault, gathered
+from cnnctl.config.template import Template, mentioned, read_templates, unfit_entries
+from cnnctl.errors import Fault, FaultError, Path, config_fault, gathered, under
 
 MAX_USES_WITHIN_USES = 16
 
@@ -105,8 +106,8 @@ class _Expansion:
         if self.count > MAX_NODES:
             message = f"templates expand to more than {MAX_NODES} values"
             raise config_fault(message, cure="use repeat, or fewer of them", path=path)
-        if isinstance(node.value, str) and node.value.startswith("$"):
-            return self._parameter(node, scope, path, within)
+        if isinstance(node.value, str) and "$" in node.value and mentioned(node.value, scope):
+            return self._parameter(node, str(node.value), scope, path, within)
         if isinstance(node.value, dict):
             filled = {
                 key: self.fill(below, scope, (*path, key), within)
@@ -117,12 +118,24 @@ class _Expansion:
             return replace(node, value=self._items(node.value, scope, path, within))
         return node
 
-    def _parameter(self, node: Node, scope: Scope, path: Path, within: tuple[str, ...]) -> Node:
+    def _parameter(
+        self, node: Node, text: str, scope: Scope, path: Path, within: tuple[str, ...]
+    ) -> Node:
+        """What stands for a parameter, or what a formula of parameters comes to."""
         if not within:
-            message = f"{node.value} stands outside of a template"
+            message = f"{text} stands outside of a template"
             cure = "write a value; parameters belong into blocks"
             self.note(Fault(message=message, cure=cure, path=path))
-        return scope.get(str(node.value)[1:], node)
+        if text[1:] in scope and text.startswith("$"):
+            return scope[text[1:]]
+        if text.removeprefix("$").isidentifier() or not scope.keys() >= set(mentioned(text, scope)):
+            return node  # the template has no such parameter, which is a fault of its own
+        try:
+            value = evaluate(text, scope)
+        except FaultError as error:
+            self.note(*under(path, error).faults)
+            return node
+        return replace(node, value=value, formula=with_values(text, scope))
 
     def _items(
         self, items: list[Node], scope: Scope, path: Path, within: tuple[str, ...]

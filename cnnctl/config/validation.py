@@ -189,6 +189,10 @@ def _fault(spot: Spot, group: list[ErrorDetails], context: Context, *, is_shown:
         cure = _meant_kind(group[0]["ctx"], context) if is_shown else ""
         return Fault(message=group[0]["msg"], cure=cure, path=path)
     message, cure = describe(group)
+    if spot.node.formula:
+        is_fraction = isinstance(spot.node.value, float)
+        cure = "use // to round down, or values that come out whole" if is_fraction else cure
+        message = f"{spot.node.formula}: {message}"
     return Fault(message=message, cure=cure, path=spot.path)
 
 
