@@ -14,6 +14,7 @@ from types import FrameType
 from cnnctl import commands
 from cnnctl.commands import app
 from cnnctl.errors import ExitCode
+from cnnctl.escaping import guard
 
 READER_LEFT = 141
 """How a program ends whose output nobody reads: 128 + SIGPIPE."""
@@ -29,9 +30,7 @@ def main() -> None:
     # How often an idle OpenMP thread looks for work before it sleeps; read when torch is imported.
     # GNU's default, ten times as often, trains five times slower beside other busy programs.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no bug
+    guard()
     try:
         app(spell_out_resume(sys.argv[1:]))
     except SystemExit as leaving:

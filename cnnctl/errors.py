@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from cnnctl.escaping import visible
+
 Path = tuple[str | int, ...]
 """Where something stands in an experiment: keys, and positions in lists."""
 
@@ -42,7 +44,7 @@ class Fault:
 
     def __str__(self) -> str:
         head = ": ".join(part for part in (self.place, dotted(self.path), self.message) if part)
-        return f"{head}\n    {self.cure}" if self.cure else head
+        return "\n    ".join(visible(line) for line in (head, self.cure) if line)
 
 
 class FaultError(Exception):

@@ -16,7 +16,8 @@ ROOT = Path(cnnctl.__file__).parent
 
 # a part imports those in the rows above it, never its own row
 ORDER = [
-    {"errors"},
+    {"escaping"},
+    {"errors", "console", "vocabulary"},
     {"storage"},
     {"config"},
     {"model", "data", "optim", "plugins", "device"},
@@ -25,6 +26,7 @@ ORDER = [
     {"run_folder"},
     {"opening", "advice", "catalogue", "inspection", "evaluation"},
     {"training"},
+    {"program"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -100,10 +100,14 @@ def test_an_example_can_be_written_as_it_stands(kind: type[Choice]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fault", "cure"),
     [
-        (["layer"], "no family is named layer", "did you mean layers?"),
-        (["optimisers"], "no family is named optimisers", "did you mean optimizers?"),
-        (["residual"], "no family is named residual", "write cnnctl list layers residual"),
-        (["x"], "no family is named x", "known: "),
+        (["layer"], "no family or section is named layer", "did you mean layers?"),
+        (["optimisers"], "no family or section is named optimisers", "did you mean optimizers?"),
+        (
+            ["residual"],
+            "no family or section is named residual",
+            "write cnnctl list layers residual",
+        ),
+        (["x"], "no family or section is named x", "known: "),
         (["layers", "cnov"], "no layer is named cnov", "did you mean conv?"),
         (["losses", "crossentropy"], "no loss is named crossentropy", "did you mean cross_entropy"),
         (["optimizers", "xyz"], "no optimizer is named xyz", "known: adadelta, adagrad, adam"),

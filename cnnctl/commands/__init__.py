@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,8 @@ import typer
 
 from cnnctl import __version__
 from cnnctl.errors import ExitCode, FaultError
+from cnnctl.escaping import to_json, visible_lines
+from cnnctl.program import Program
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,6 +27,7 @@ WIDE = 10_000
 
 app = typer.Typer(
     name="cnnctl",
+    cls=Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -60,10 +64,10 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 function(*arguments, **options)
             except FaultError as error:
                 for fault in error.faults:
-                    typer.echo(str(fault), err=True)
+                    say(str(fault), err=True)
                 raise typer.Exit(error.exit_code) from None
             except KeyboardInterrupt:
-                typer.echo("stopped", err=True)
+                say("stopped", err=True)
                 raise typer.Exit(ExitCode.INTERRUPTED) from None
 
         app.command(name)(run)
@@ -72,11 +76,21 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return enter
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print text whose lines are our own; what else is in it is escaped."""
+    print(visible_lines(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def print_json(data: Any) -> None:
+    """Print data as JSON."""
+    say(to_json(data))
+
+
 def display(renderable: RenderableType) -> None:
     """Print a table: as wide as the terminal or $COLUMNS; in a file or a pipe, each row a line."""
-    from rich.console import Console
+    from cnnctl.console import Screen
 
-    console = Console(highlight=False)
+    console = Screen()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE
     console.print(renderable)
@@ -84,7 +98,7 @@ def display(renderable: RenderableType) -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"cnnctl {__version__}")
+        say(f"cnnctl {__version__}")
         raise typer.Exit
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnctl.commands import command
+from cnnctl.commands import command, say
 from cnnctl.errors import Fault, FaultError
+from cnnctl.escaping import visible
 
 
 @command("check")
@@ -32,7 +34,7 @@ def check(
             continue
         for advice in advise(loaded.experiment, loaded.plan):
             place = locate(loaded.source, advice)
-            typer.echo(f"{place}: advice: {advice}")
-        typer.echo(f"{path}: all is well")
+            say(str(replace(advice, place=f"{place}: advice")))
+        say(visible(f"{path}: all is well"))
     if faults:
         raise FaultError(*faults)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import AsJson, DataFolder, Plugins, command, display
+from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json
 
 
 class Split(StrEnum):
@@ -34,8 +34,6 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure how good a trained network is."""
-    import json
-
     from cnnctl.data.download import data_root
     from cnnctl.evaluation.evaluate import evaluate_checkpoint
     from cnnctl.evaluation.report import render
@@ -51,6 +49,6 @@ def evaluate(
         data_root=data or data_root(),
     )
     if as_json:
-        typer.echo(json.dumps(measured.to_json(), indent=1, ensure_ascii=False))
+        print_json(measured.to_json())
     else:
         display(render(measured))

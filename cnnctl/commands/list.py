@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnctl.commands import AsJson, command, display
+from cnnctl.commands import AsJson, command, display, print_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 @command("list")
@@ -14,21 +17,44 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="layers, zoo, datasets, losses, optimizers, or another family; all without it.",
+            help="layers, zoo, datasets, losses, optimizers or another family, or a section like "
+            "train; all of them without it.",
             show_default=False,
         ),
-    ],
-    kind: Annotated[str, typer.Argument(help="One of them, for its options.")] = "",
+    ] = "",
+    kind: Annotated[
+        str, typer.Argument(help="A kind of the family, for its options.", show_default=False)
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the kinds of a family, or the options of one kind."""
-    import json
+    """Show the families and sections, the kinds of a family, or the options of one kind."""
+    facts, table = _all() if not family else _one(family, kind)
+    if as_json:
+        print_json(facts)
+    else:
+        display(table)
 
-    from cnnctl.catalogue import describe_family, describe_kind, find, render_family, render_kind
+
+def _all() -> tuple[Any, RenderableType]:
+    from cnnctl.catalogue import describe_all
+    from cnnctl.catalogue.tables import render_all
+
+    return describe_all(), render_all()
+
+
+def _one(family: str, kind: str) -> tuple[Any, RenderableType]:
+    from cnnctl.catalogue import (
+        describe_family,
+        describe_kind,
+        describe_section,
+        find,
+        tables,
+    )
+    from cnnctl.config.choice import Choice
 
     chosen = find(family, kind)
-    facts = describe_kind(chosen) if kind else describe_family(chosen)
-    if as_json:
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
-    else:
-        display(render_kind(chosen) if kind else render_family(chosen))
+    if not issubclass(chosen, Choice):
+        return describe_section(chosen), tables.render_section(chosen)
+    if chosen.kind:
+        return describe_kind(chosen), tables.render_kind(chosen)
+    return describe_family(chosen), tables.render_family(chosen)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnctl.commands import AsJson, command, display
+from cnnctl.commands import AsJson, command, display, print_json, say
+from cnnctl.escaping import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,15 +22,13 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """List the runs: their epochs, last losses and best accuracy."""
-    import json
-
     facts = [describe(run) for run in sorted(folder.glob("*")) if (run / "config.yaml").exists()]
     if as_json:
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        print_json(facts)
     elif facts:
         display(render(facts))
     else:
-        typer.echo(f"no runs in {folder}")
+        say(visible(f"no runs in {folder}"))
 
 
 def describe(run: Path) -> dict[str, Any]:
@@ -60,8 +59,7 @@ def render(facts: list[dict[str, Any]]) -> Table:
     for run in facts:
         loss = "-" if run["loss"] is None else f"{run['loss']:.4f}"
         accuracy = "-" if run["best_accuracy"] is None else f"{run['best_accuracy']:.2%}"
-        name = run["run"].replace("[", r"\[")
         table.add_row(
-            name, str(run["epochs"]), run["split"], loss, accuracy, f"{run['seconds']:.1f}"
+            run["run"], str(run["epochs"]), run["split"], loss, accuracy, f"{run['seconds']:.1f}"
         )
     return table

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-import typer
-
-from cnnctl.commands import command
+from cnnctl.commands import command, print_json
 
 
 @command("schema")
@@ -16,4 +12,4 @@ def schema() -> None:
     from cnnctl.experiment import Experiment
 
     described = json_schema(Experiment, title="A cnnctl experiment")
-    typer.echo(json.dumps(described, indent=1, ensure_ascii=False))
+    print_json(described)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import Overrides, command
+from cnnctl.commands import Overrides, command, say
 
 
 @command("show")
@@ -25,4 +25,4 @@ def show(
     chosen = zoo.find(network)
     given = apply(Node({}, Place(network)), options or ())
     with placed(given):
-        typer.echo(zoo.text_of(chosen, given), nl=False)
+        say(zoo.text_of(chosen, given).removesuffix("\n"))

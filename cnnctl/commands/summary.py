@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnctl.commands import AsJson, Overrides, Plugins, command, display
+from cnnctl.commands import AsJson, Overrides, Plugins, command, display, print_json, say
 from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def summary(
     loaded = open_experiment(source, overrides or (), plugin or ())
     if style is Style.TORCHSUMMARY:
         text = inspection.torchsummary_text(loaded.plan, batch_size=batch_size or -1)
-        typer.echo(text, nl=False)
+        say(text.removesuffix("\n"))
         return
     report = report_on(loaded, batch_size=batch_size)
     if graph is not None:
@@ -111,9 +111,9 @@ def _show(
     from cnnctl import inspection
 
     if as_json:
-        _print_json(inspection.to_json(report))
+        print_json(inspection.to_json(report))
     elif markdown:
-        typer.echo(inspection.to_markdown(report, depth=depth, columns=columns))
+        say(inspection.to_markdown(report, depth=depth, columns=columns))
     else:
         display(inspection.render(report, depth=depth, columns=columns))
 
@@ -130,14 +130,8 @@ def _show_both(
     from cnnctl import inspection
 
     if as_json:
-        _print_json(inspection.comparison_to_json(left, right))
+        print_json(inspection.comparison_to_json(left, right))
     elif markdown:
-        typer.echo(inspection.comparison_to_markdown(left, right, names=names, depth=depth))
+        say(inspection.comparison_to_markdown(left, right, names=names, depth=depth))
     else:
         display(inspection.render_comparison(left, right, names=names, depth=depth))
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    import json
-
-    typer.echo(json.dumps(data, indent=1))

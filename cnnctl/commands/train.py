@@ -36,8 +36,7 @@ def train(
     plugin: Plugins = None,
 ) -> None:
     """Train the network of a YAML file, or go on with a run that was stopped."""
-    from rich.console import Console
-
+    from cnnctl.console import Screen
     from cnnctl.data.download import data_root
     from cnnctl.training.progress import conclude
     from cnnctl.training.recipe import train as run_recipe
@@ -51,7 +50,7 @@ def train(
     else:
         message, cure = "train what? no YAML file is named", "cnnctl train configs/lenet.yaml"
         raise FaultError(Fault(message=message, cure=cure))
-    console = Console(highlight=False)
+    console = Screen()
     try:
         outcome = run_recipe(start, data_root=data or data_root(), console=console)
     finally:

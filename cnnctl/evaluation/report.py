@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from cnnctl.escaping import visible
 from cnnctl.evaluation.classification import Classification, Scores
 from cnnctl.evaluation.heads import Heads
 from cnnctl.evaluation.regression import Regression
@@ -34,7 +35,7 @@ def _heads(measured: Heads) -> RenderableType:
     total = f"loss {show_loss(measured.loss)} on {measured.samples:,} samples"
     parts: list[RenderableType] = [Text(total, style="bold")]
     for name, head in measured.heads.items():
-        parts += [Text(), Text(f"head {name}", style="bold cyan"), render(head)]
+        parts += [Text(), Text(visible(f"head {name}"), style="bold cyan"), render(head)]
     return Group(*parts)
 
 
@@ -54,9 +55,7 @@ def _table(*headings: str, labels: int = 1) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for index, heading in enumerate(headings):
         is_label = index < labels
-        table.add_column(
-            Text(heading), justify="left" if is_label else "right", no_wrap=not is_label
-        )
+        table.add_column(heading, justify="left" if is_label else "right", no_wrap=not is_label)
     return table
 
 
@@ -70,8 +69,8 @@ def _scores(measured: Classification) -> Table:
     return table
 
 
-def _cells(scores: Scores) -> Iterator[str | Text]:
-    yield Text(scores.name)
+def _cells(scores: Scores) -> Iterator[str]:
+    yield scores.name
     for share in (scores.precision, scores.recall, scores.f1):
         yield _percent(share)
     yield f"{scores.support:,}"
@@ -87,7 +86,7 @@ def _matrix(measured: Classification) -> Iterator[RenderableType]:
     table = _table("", *heads)
     for truth, counts in enumerate(measured.confusion):
         cells = (_count(n, is_right=taken == truth) for taken, n in enumerate(counts))
-        table.add_row(Text(labels[truth]), *cells)
+        table.add_row(labels[truth], *cells)
     yield table
 
 
@@ -103,7 +102,7 @@ def _confused_pairs(measured: Classification) -> Iterator[RenderableType]:
     yield Text("most often taken for another:" if errors else "no class was taken for another")
     table = _table("class", "taken for", "samples", labels=2)
     for count, truth, taken in errors[:CONFUSED_PAIRS]:
-        table.add_row(Text(names[truth]), Text(names[taken]), _count(count, is_right=False))
+        table.add_row(names[truth], names[taken], _count(count, is_right=False))
     if errors:
         yield table
 

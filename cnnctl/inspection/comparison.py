@@ -10,6 +10,7 @@ from typing import Any, Literal
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cnnctl.escaping import visible
 from cnnctl.inspection.columns import alike, bytes_of, count, times
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.grid import Grid, Heading
@@ -157,7 +158,7 @@ def comparison_to_json(left: Report, right: Report) -> dict[str, Any]:
 def _grids(
     left: Report, right: Report, names: tuple[str, str], depth: int | None
 ) -> tuple[Grid, Grid]:
-    blank = Heading("", is_number=False)
+    blank, names = Heading("", is_number=False), (visible(names[0]), visible(names[1]))
     totals = [*compared_totals(left, right)]
     pairs = paired(shown(left.summary, depth), shown(right.summary, depth))
     sides = [

@@ -12,15 +12,27 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from cnnctl.escaping import visible
+
 WIDE_GAP, NARROW_GAP = 2, 1
 """Blanks between columns, where there is room and where there is not."""
 
 
 class Heading(NamedTuple):
-    """What stands above a column, in one line or two."""
+    """What stands above a column, in one line or two of our own."""
 
     text: str
     is_number: bool = True
+
+    @property
+    def in_one_line(self) -> str:
+        """The text without its line break."""
+        return self.text.replace("-\n", "-").replace("\n", " ")
+
+
+def _cell(text: str) -> str:
+    """Text that ends no cell of Markdown."""
+    return visible(text).replace("|", r"\|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +61,12 @@ class Grid:
     def to_markdown(self) -> str:
         """A table of GitHub's Markdown."""
         lines = [
-            [heading.text.replace("-\n", "-").replace("\n", " ") for heading in self.headings],
+            [
+                _cell(heading.text.replace("-\n", "-").replace("\n", " "))
+                for heading in self.headings
+            ],
             ["--:" if heading.is_number else ":--" for heading in self.headings],
-            *self.rows,
+            *([_cell(text) for text in row] for row in self.rows),
         ]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -93,7 +108,7 @@ class Grid:
         for heading in (self.headings[column] for column in chosen):
             justify: Literal["left", "right"] = "right" if heading.is_number else "left"
             table.add_column(
-                heading.text, justify=justify, no_wrap=heading.is_number, overflow="fold"
+                Text(heading.text), justify=justify, no_wrap=heading.is_number, overflow="fold"
             )
         for number, row in enumerate(self.rows):
             style = self.styles[number] if self.styles else None

@@ -148,7 +148,8 @@ def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
         lines.append("finished already, nothing is left to do; for more, set train.epochs")
     if start.inexact:
         lines.append(f"not bit for bit as an unbroken run: changed {start.inexact}")
-    console.print("\n".join(lines), soft_wrap=True, markup=False)
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
@@ -178,7 +179,8 @@ def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
         lines.append(f"stopped after {_position(run)}; saved {folder.last}")
         command = shlex.join(["cnnctl", "train", "--resume", str(folder.path), *more])
         lines.append(f"to go on: {command}")
-    console.print("\n".join(lines), soft_wrap=True, markup=False)
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _position(run: Run) -> str:

@@ -2,8 +2,8 @@ from io import StringIO
 
 import pytest
 import torch
-from rich.console import Console
 
+from cnnctl.console import Screen
 from cnnctl.evaluation.classification import Classification, measure_classification
 from cnnctl.evaluation.regression import Regression
 from cnnctl.evaluation.report import render
@@ -16,7 +16,7 @@ CIFAR10 = [
 
 def printed(measured: Classification | Regression, *, color: bool = False) -> str:
     text = StringIO()
-    console = Console(file=text, width=80, force_terminal=color, no_color=not color)
+    console = Screen(file=text, width=80, force_terminal=color, no_color=not color)
     console.print(render(measured))
     return text.getvalue()
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 
-from rich.console import Console
-
+from cnnctl.console import Screen
 from cnnctl.inspection import Report, gather, render_comparison
 from cnnctl.inspection.comparison import (
     compared_totals,
@@ -101,7 +100,7 @@ def test_every_form_shows_both(architecture: Architecture) -> None:
     assert "| ~ | linear1 | 4 | 36 | linear1 | 6 | 54 |" in markdown
     text = StringIO()
     shown = render_comparison(left, right, names=("a.yaml", "b.yaml"))
-    Console(file=text, width=80).print(shown)
+    Screen(file=text, width=80).print(shown)
     assert "~ differs" in text.getvalue()
     assert "2.29x" in text.getvalue()
     data = comparison_to_json(left, right)

@@ -4,9 +4,10 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from torch import nn
 
+from cnnctl.console import Screen
 from cnnctl.experiment import complete
 from cnnctl.inspection import Report, TrainingMemory, gather, render, to_json, to_markdown
 from cnnctl.inspection.tables import totals
@@ -18,7 +19,7 @@ Architecture = Callable[..., Plan]
 
 def printed(renderable: RenderableType) -> str:
     text = StringIO()
-    Console(file=text, width=80).print(renderable)
+    Screen(file=text, width=80).print(renderable)
     return text.getvalue()
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 from cnnctl import run_folder
+from cnnctl.console import Screen
 from cnnctl.run_folder import Row
 from cnnctl.training.outcome import Outcome
 from cnnctl.training.progress import EpochLines, LiveBar, conclude, epoch_line
@@ -37,8 +37,8 @@ def moons(**sections: Any) -> Run:
     return run_of(plain)
 
 
-def terminal(*, width: int = 100, colors: bool = True) -> Console:
-    return Console(
+def terminal(*, width: int = 100, colors: bool = True) -> Screen:
+    return Screen(
         file=StringIO(),
         force_terminal=True,
         width=width,
@@ -47,7 +47,7 @@ def terminal(*, width: int = 100, colors: bool = True) -> Console:
     )
 
 
-def written(console: Console) -> str:
+def written(console: Screen) -> str:
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -69,7 +69,7 @@ def test_a_regression_without_validation_has_a_shorter_line() -> None:
 
 
 def test_where_there_is_no_terminal_an_epoch_is_a_line_of_plain_text() -> None:
-    console = Console(file=StringIO(), width=40, _environ={})
+    console = Screen(file=StringIO(), width=40, _environ={})
     EpochLines(console, epochs=20).epoch_ended(ROW)
     text = written(console)
     assert text.count("\n") == 1
@@ -77,7 +77,7 @@ def test_where_there_is_no_terminal_an_epoch_is_a_line_of_plain_text() -> None:
     assert text.endswith("12,345 samples/s\n")
 
 
-def drawn(console: Console, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
+def drawn(console: Screen, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
     """A bar after two redraws, 5 and 10 batches into the first of two epochs."""
     clock = iter([100.0, 101.0])
     monkeypatch.setattr("cnnctl.training.progress.time.perf_counter", lambda: next(clock))
@@ -147,7 +147,7 @@ def test_the_cursor_is_there_again_when_the_bar_is_gone(monkeypatch: pytest.Monk
 
 
 def concluded(run: Run, folder: Path, *, test: dict[str, float] | None, data: Path | None) -> str:
-    console = Console(file=StringIO(), width=40, _environ={})
+    console = Screen(file=StringIO(), width=40, _environ={})
     stopped = None if test else signal.SIGINT
     conclude(console, Outcome(run, run_folder.create(folder, "größe 1"), test, stopped), data=data)
     return written(console)

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import pytest
 import torch
-from rich.console import Console
 
+from cnnctl.console import Screen
 from cnnctl.data.preparation import prepare
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.training import recipe
@@ -35,9 +35,9 @@ def as_before() -> Iterator[None]:
     cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
 
 
-def train(config: Path, *overrides: str, console: Console | None = None) -> Outcome:
+def train(config: Path, *overrides: str, console: Screen | None = None) -> Outcome:
     start = begin_run(config, overrides, runs=config.parent / "runs")
-    shown = console or Console(file=StringIO())
+    shown = console or Screen(file=StringIO())
     try:
         return recipe.train(start, data_root=config.parent, console=shown)
     finally:
@@ -125,7 +125,7 @@ def test_a_terminal_keeps_its_cursor_when_the_event_file_cannot_be_made(
         raise FaultError(exit_code=ExitCode.STORAGE)
 
     monkeypatch.setattr(recipe, "TensorBoard", refuse)
-    console = Console(file=StringIO(), force_terminal=True, _environ={})
+    console = Screen(file=StringIO(), force_terminal=True, _environ={})
     with pytest.raises(FaultError):
         train(tiny, console=console)
     assert isinstance(console.file, StringIO)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 from torch import Tensor
 
+from cnnctl.console import Screen
 from cnnctl.errors import FaultError
 from cnnctl.training import recipe
 from cnnctl.training.loop import Loop
@@ -61,7 +61,7 @@ def write(name: str, text: str = FROZEN) -> Path:
 def train(config: Path, *, resume: bool = False) -> Path:
     """Begin or resume, and train to the end; the run's folder."""
     start = resume_run(config, [], "", runs=RUNS) if resume else begin_run(config, [], runs=RUNS)
-    console = Console(quiet=True)
+    console = Screen(quiet=True)
     with closing(start.folder):
         recipe.train(start, data_root=Path("data"), console=console)
     return start.folder.path

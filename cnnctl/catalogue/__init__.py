@@ -1,36 +1,38 @@
-"""Every kind there is, as facts and as tables; all of it from the classes themselves."""
+"""Every kind and every section of an experiment, as facts from the classes themselves."""
 
 from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import MaxLen, MinLen
 from pydantic.fields import FieldInfo
-from rich.table import Table
 
-from cnnctl import experiment as _experiment  # declares every kind
+from cnnctl.catalogue.sections import sections
 from cnnctl.config.choice import Choice, Spec
+from cnnctl.config.helps import field_helps
 from cnnctl.errors import Fault, FaultError, nearest
-
-del _experiment
+from cnnctl.model.zoo.costs import costs_of
+from cnnctl.model.zoo.network import Network
 
 Facts = dict[str, Any]
 _WORDS = {int: "integer", float: "number", bool: "true | false", str: "text", type(None): "null"}
 
 
-def find(family: str, kind: str = "") -> type[Choice]:
-    """The class of a family, or of one of its kinds.
+def find(family: str, kind: str = "") -> type[Spec]:
+    """The class of a family, of one of its kinds, or of a section.
 
     Raises:
         FaultError: there is none of this name.
     """
     chosen = Choice.families.get(family)
+    if chosen is None and family in sections() and not kind:
+        return sections()[family]
     if chosen is None:
-        cure = _families_with(family) or nearest(family, list(Choice.families))
-        raise FaultError(Fault(message=f"no family is named {family}", cure=cure))
+        cure = _families_with(kind or family) or nearest(family, [*Choice.families, *sections()])
+        raise FaultError(Fault(message=f"no family or section is named {family}", cure=cure))
     if not kind:
         return chosen
     if kind not in chosen.kinds:
@@ -49,12 +51,43 @@ def _families_with(kind: str) -> str:
     return f"write {' or '.join(commands)}" if commands else ""
 
 
+def describe_all() -> list[Facts]:
+    """Every family with its number of kinds, and every section with its number of options."""
+    families: list[Facts] = [
+        {"family": name, "about": _first_sentence(about(family)), "kinds": len(family.kinds)}
+        for name, family in Choice.families.items()
+    ]
+    return families + [
+        {"section": name, "about": about(section), "options": len(section.model_fields)}
+        for name, section in sections().items()
+    ]
+
+
+def _first_sentence(text: str) -> str:
+    return f"{text.partition('. ')[0].removesuffix('.')}."
+
+
 def describe_family(family: type[Choice]) -> list[Facts]:
-    """Every kind: its name, what it is, and how it may be written."""
+    """Every kind: its name, what it is, and how it may be written; of networks their costs."""
     return [
         {"kind": kind, "about": about(member), "example": example(member)}
+        | (costs_of(kind)._asdict() if issubclass(member, Network) else {})
         for kind, member in family.kinds.items()
     ]
+
+
+def describe_section(section: type[Spec]) -> Facts:
+    """One section: what it is, and every option with type, default and help."""
+    helps = field_helps(section)
+    return {
+        "section": next(name for name, member in sections().items() if member is section),
+        "about": about(section),
+        "details": details(section),
+        "options": [
+            describe_option(option, info, help=helps.get(option, ""))
+            for option, info in section.model_fields.items()
+        ],
+    }
 
 
 def describe_kind(kind: type[Choice]) -> Facts:
@@ -77,24 +110,21 @@ def _own_first(kind: type[Choice]) -> list[tuple[str, FieldInfo]]:
     return [(name, fields[name]) for name in dict.fromkeys([*own, *fields])]
 
 
-def describe_option(name: str, info: FieldInfo) -> Facts:
+def describe_option(name: str, info: FieldInfo, *, help: str = "") -> Facts:
     """One option: its name, type, default and help; no `default` where it must be given."""
-    facts: Facts = {"name": name, "type": type_name(info.annotation), "about": _line(info)}
+    about = " ".join((help or info.description or "").split())
+    facts: Facts = {"name": name, "type": type_name(info.annotation), "about": about}
     if not info.is_required():
         facts["default"] = written(info.get_default(call_default_factory=True))
     return facts
 
 
-def _line(info: FieldInfo) -> str:
-    return " ".join((info.description or "").split())
-
-
-def about(kind: type[Choice]) -> str:
+def about(kind: type[Spec]) -> str:
     """The first line of a class's docstring."""
     return (inspect.getdoc(kind) or "").split("\n")[0]
 
 
-def details(kind: type[Choice]) -> str:
+def details(kind: type[Spec]) -> str:
     """The rest of a class's docstring, a line for each paragraph; empty where there is none."""
     rest = (inspect.getdoc(kind) or "").partition("\n")[2]
     return "\n".join(" ".join(part.split()) for part in rest.strip().split("\n\n"))
@@ -138,7 +168,7 @@ def _alternatives(annotation: Any) -> Iterable[str]:
     if origin is tuple:
         words = ["…" if part is Ellipsis else type_name(part) for part in arguments]
         return [f"[{', '.join(words)}]"]
-    if origin is dict:
+    if origin in (dict, Mapping):
         return [f"mapping of names to {type_name(arguments[1])}"]
     if origin is list:
         return [f"list of {type_name(arguments[0])}"]
@@ -158,43 +188,3 @@ def _sized(annotation: Any, metadata: Iterable[Any]) -> list[str]:
     if get_origin(annotation) is not tuple or least != most or not least:
         return []
     return [f"[{', '.join([type_name(get_args(annotation)[0])] * least.pop())}]"]
-
-
-def render_family(family: type[Choice]) -> Table:
-    """A table of a family's kinds."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in (family.noun(), "what it is", "written"):
-        table.add_column(column, overflow="fold")
-    for facts in describe_family(family):
-        table.add_row(f"[cyan]{facts['kind']}", facts["about"], _plain(facts["example"]))
-    return table
-
-
-def render_kind(kind: type[Choice]) -> Table:
-    """A table of a kind's options."""
-    facts = describe_kind(kind)
-    short = f"   short form fills {kind.short}" if kind.short else ""
-    lines = [
-        f"[bold cyan]{kind.kind}[/]: {_plain(facts['about'])}",
-        *_plain(facts["details"]).splitlines(),
-        f"{_plain(facts['example'])}{short}",
-    ]
-    title = "\n".join(lines)
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
-    table.title_style = ""
-    for column in ("option", "type", "default", "help"):
-        table.add_column(column, overflow="fold")
-    for option in facts["options"]:
-        default = _shown(option["default"]) if "default" in option else "[yellow]required"
-        table.add_row(option["name"], _plain(option["type"]), default, _plain(option["about"]))
-    return table
-
-
-def _shown(value: Any) -> str:
-    words = {True: "true", False: "false", None: "null"}
-    return words[value] if isinstance(value, bool | None) else _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Text in which rich sees no markup."""
-    return text.replace("[", r"\[")

@@ -1,0 +1,101 @@
+"""What the catalogue holds, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cnnctl.catalogue import Facts, describe_all, describe_family, describe_kind, describe_section
+from cnnctl.config.choice import Choice, Spec
+from cnnctl.model.zoo.network import Network
+
+_HINT = """
+cnnctl list FAMILY shows its kinds, cnnctl list FAMILY KIND the options of one,
+cnnctl list SECTION the options of a section."""
+
+
+def render_all() -> RenderableType:
+    """A table of the families and one of the sections."""
+    families = _table("family", "kinds", "what they are", numbers=["kinds"])
+    sections = _table("section", "options", "what it is", numbers=["options"])
+    for facts in describe_all():
+        if "family" in facts:
+            families.add_row(_named(facts["family"]), str(facts["kinds"]), facts["about"])
+        else:
+            sections.add_row(_named(facts["section"]), str(facts["options"]), facts["about"])
+    return Group(families, Text(), sections, Text(_HINT))
+
+
+def render_family(family: type[Choice]) -> Table:
+    """A table of a family's kinds."""
+    if issubclass(family, Network):
+        return _networks(family)
+    table = _table(family.noun(), "what it is", "written")
+    for facts in describe_family(family):
+        table.add_row(_named(facts["kind"]), facts["about"], facts["example"])
+    return table
+
+
+def _networks(family: type[Choice]) -> Table:
+    """The zoo, with what each network costs on input of its published shape."""
+    numbers = ["input", "parameters", "multiply-adds"]
+    table = _table("network", *numbers, "what it is", numbers=numbers)
+    for facts in describe_family(family):
+        shape = "x".join(map(str, facts["input"]))
+        costs = (f"{facts[name]:,}" for name in ("parameters", "multiply_adds"))
+        table.add_row(_named(facts["kind"]), shape, *costs, facts["about"])
+    return table
+
+
+def render_kind(kind: type[Choice]) -> RenderableType:
+    """What a kind is, how it is written, and a table of its options."""
+    facts = describe_kind(kind)
+    short = f"   short form fills {kind.short}" if kind.short else ""
+    return Group(*_heading(kind.kind, facts), f"{facts['example']}{short}", _options(facts))
+
+
+def render_section(section: type[Spec]) -> RenderableType:
+    """What a section is, and a table of its options."""
+    facts = describe_section(section)
+    return Group(*_heading(facts["section"], facts), _options(facts))
+
+
+def _heading(name: str, facts: Facts) -> list[RenderableType]:
+    head = Text.assemble((name, "bold cyan"), f": {facts['about']}")
+    return [head, *facts["details"].splitlines()]
+
+
+def _options(facts: Facts) -> Table:
+    table = _table("option", "type", "default", "help")
+    for option in facts["options"]:
+        is_required = "default" not in option
+        default = Text("required", style="yellow") if is_required else _shown(option["default"])
+        table.add_row(option["name"], option["type"], default, option["about"])
+    return table
+
+
+def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
+    """A table whose first column and whose numbers stay whole, and whose others are folded."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        is_number = column in numbers
+        table.add_column(
+            column,
+            justify="right" if is_number else "left",
+            no_wrap=is_number or not index,
+            overflow="fold",
+        )
+    return table
+
+
+def _named(name: str) -> Text:
+    return Text(name, style="cyan")
+
+
+def _shown(value: Any) -> str:
+    words = {True: "true", False: "false", None: "null"}
+    return words[value] if isinstance(value, bool | None) else str(value)

@@ -1,0 +1,36 @@
+"""The console of every table and every line of progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from cnnctl.escaping import visible, visible_lines
+
+
+class Screen(Console):
+    """A console that prints a string as it is: one line, no markup, and nothing that steers.
+
+    What has lines or colours of its own is a `Text`, which only we make.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A string as text, before its width is measured."""
+        return super().render_str(visible(text), **{**options, "markup": False})
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The same for text that was made elsewhere."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(visible_lines(segment.text), segment.style)

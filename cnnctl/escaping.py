@@ -1,0 +1,88 @@
+"""Text from outside, made safe to print: whatever steers a terminal becomes visible.
+
+Files, names and exceptions of others can hold sequences that move the cursor, set the window's
+title or swap the order of what is read. Everything foreign goes through `visible`; `guard` is the
+net below it, for what other libraries print.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from io import TextIOWrapper
+from typing import Any, TextIO
+
+_STEERING = (
+    r"\x00-\x1f\x7f-\x9f"  # C0 and C1: escape sequences, bells, backspaces
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the order of reading
+    r"\u2028\u2029"  # lines and paragraphs
+    r"\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"  # what is not seen
+    r"\ud800-\udfff"  # bytes of a file name that are not UTF-8
+)
+_ANY = re.compile(f"[{_STEERING}]")
+_BUT_LINES = re.compile(rf"(?![\n\t])[{_STEERING}]")
+_LOOKS = r"\x1b\[[\d;]*m|\x1b\[\?25[hl]|\x1b\[\d*[AGK]|\r"
+"""What rich writes to a terminal: colours, the cursor's visibility, and lines drawn again."""
+_BUT_LOOKS = re.compile(rf"({_LOOKS})|{_BUT_LINES.pattern}")
+_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_COLORED = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
+"""Variables that make rich or typer write colours to a pipe."""
+
+
+def visible(text: str) -> str:
+    r"""One line of text with all that steers a terminal written out, as `\x1b` or `\u202e`."""
+    return _ANY.sub(_escape, text)
+
+
+def visible_lines(text: str) -> str:
+    """The same for text whose line breaks and tabs are our own."""
+    return _BUT_LINES.sub(_escape, text)
+
+
+def to_json(data: Any) -> str:
+    """Data as JSON that is safe to print, and reads as the same data."""
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    return _BUT_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+class _Guarded(TextIOWrapper):
+    """A text stream on which nothing steers a terminal but colours and redrawn lines."""
+
+    has_looks = False
+
+    def write(self, text: str) -> int:
+        """Write text, escaped; returns the length of what was given."""
+        if self.has_looks:
+            super().write(_BUT_LOOKS.sub(lambda found: found[1] or _escape(found), text))
+        else:
+            super().write(_BUT_LINES.sub(_escape, text))
+        return len(text)
+
+
+def guard() -> None:
+    """Let stdout and stderr write out what would steer a terminal, or cannot be encoded."""
+    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+
+
+def _guarded(stream: TextIO) -> TextIO:
+    if not isinstance(stream, TextIOWrapper):  # None where it was closed before the start
+        return stream
+    guarded = _Guarded(
+        stream.buffer,
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+    guarded.has_looks = guarded.isatty() or any(map(os.environ.get, _COLORED))
+    return guarded

@@ -1,0 +1,218 @@
+"""The names that can be typed: families, kinds and options, read from the source of their classes.
+
+Shell completion and the words of a usage error need them in a tenth of a second, in which neither
+torch nor pydantic can be imported. Tests hold what is read here against the classes themselves.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+PARTS = ("data", "model", "optim")
+"""Where families and kinds are declared."""
+ROOT = "cnnctl.experiment.spec", "Experiment"
+
+Reference = tuple[str, str]
+"""A module and a class in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source of a module: its classes, and where its other names are from."""
+
+    name: str
+    classes: dict[str, ast.ClassDef]
+    aliases: dict[str, ast.expr]
+    imports: dict[str, str]
+
+
+@cache
+def families() -> dict[str, dict[str, str]]:
+    """Every family's kinds, and the first line of what each is."""
+    found: dict[str, dict[str, str]] = {}
+    for reference, declared in _declared():
+        if family := _keyword(declared, "family"):
+            found.setdefault(family, {})
+        elif kind := _keyword(declared, "kind"):
+            family = _family_of(reference)
+            found.setdefault(family, {})[kind] = (ast.get_docstring(declared) or "").split("\n")[0]
+    return found
+
+
+@cache
+def options() -> dict[str, tuple[str, ...]]:
+    """Every path of an experiment that an override can set, and the names that it takes, if any.
+
+    `optimizer.name` takes the kinds of its family; what is in a list has no path of its own.
+    """
+    return dict(_options(ROOT, ""))
+
+
+def paths_of(option: str) -> list[str]:
+    """The paths whose last step is this name: `optimizer.lr` of `lr`."""
+    wanted = option.replace("-", "_")
+    found = [path for path in options() if path.rpartition(".")[2] == wanted]
+    return sorted(found, key=lambda path: path.count("."))
+
+
+def _options(owner: Reference, prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, (module, annotation) in _fields(owner).items():
+        path, is_list = f"{prefix}{name}", _is_list(annotation)
+        below = [] if is_list else list(_specs(module, annotation))
+        chosen = [_keyword(_class(reference), "family") for reference in below]
+        kinds = tuple(kind for family in chosen if family for kind in families()[family])
+        yield path, kinds
+        if kinds:
+            yield f"{path}.name", kinds
+        for reference in below:
+            for member in _members(reference):
+                yield from _options(member, f"{path}.")
+
+
+def _members(reference: Reference) -> list[Reference]:
+    """A section itself; of a family, its kinds."""
+    family = _keyword(_class(reference), "family")
+    if not family:
+        return [reference]
+    return [
+        member
+        for member, declared in _declared()
+        if _keyword(declared, "kind") and _family_of(member) == family
+    ]
+
+
+@cache
+def _source(module: str) -> Source | None:
+    """A module of ours, parsed; None if it is another's."""
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    files = (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file())
+    file = next(files, None) if module.startswith(f"{PACKAGE.name}.") else None
+    return _read(module, file) if file else None
+
+
+def _read(module: str, file: Path) -> Source:
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    return Source(
+        module,
+        {node.name: node for node in body if isinstance(node, ast.ClassDef)},
+        {
+            node.targets[0].id: node.value
+            for node in body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        },
+        {
+            alias.asname or alias.name: node.module or ""
+            for node in body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        },
+    )
+
+
+@cache
+def _declared() -> tuple[tuple[Reference, ast.ClassDef], ...]:
+    """Every class of a module that declares a family or a kind."""
+    return tuple(
+        ((source.name, name), declared)
+        for module in _modules()
+        if (source := _source(module))
+        for name, declared in source.classes.items()
+    )
+
+
+def _modules() -> Iterator[str]:
+    """The modules that declare families or kinds; the others are parsed when they are named."""
+    for part in PARTS:
+        for file in sorted((PACKAGE / part).rglob("*.py")):
+            text = file.read_text(encoding="utf-8")
+            if 'kind="' in text or 'family="' in text:
+                module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+                yield module.removesuffix(".__init__")
+
+
+def _class(reference: Reference) -> ast.ClassDef:
+    source = _source(reference[0])
+    assert source is not None  # a reference is made where it was found
+    return source.classes[reference[1]]
+
+
+def _keyword(declared: ast.ClassDef, name: str) -> str:
+    """An argument of a class, such as `kind="conv"`; empty if there is none."""
+    values = [word.value for word in declared.keywords if word.arg == name]
+    return str(values[0].value) if values and isinstance(values[0], ast.Constant) else ""
+
+
+@cache
+def _family_of(reference: Reference) -> str:
+    declared = _class(reference)
+    if family := _keyword(declared, "family"):
+        return family
+    return next(filter(None, map(_family_of, _bases(reference))), "")
+
+
+def _bases(reference: Reference) -> list[Reference]:
+    names = (base.id for base in _class(reference).bases if isinstance(base, ast.Name))
+    return list(filter(None, (_resolve(reference[0], name) for name in names)))
+
+
+def _resolve(module: str, name: str) -> Reference | None:
+    """Where a class is declared that a module calls by this name; None if it is not one of ours."""
+    source = _source(module)
+    if source is None:
+        return None
+    if name in source.classes:
+        return module, name
+    return _resolve(source.imports[name], name) if name in source.imports else None
+
+
+@cache
+def _is_spec(reference: Reference) -> bool:
+    return reference[1] == "Spec" or any(map(_is_spec, _bases(reference)))
+
+
+def _fields(reference: Reference) -> dict[str, tuple[str, ast.expr]]:
+    """The options of a class, those that it inherits first: the module of each, and its type."""
+    found: dict[str, tuple[str, ast.expr]] = {}
+    for base in reversed(_bases(reference)):
+        found |= _fields(base)
+    for node in _class(reference).body:
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name)) if not _is_of_class(node):
+                found[name] = reference[0], node.annotation
+    return found
+
+
+def _is_of_class(field: ast.AnnAssign) -> bool:
+    return ast.unparse(field.annotation).startswith("ClassVar")
+
+
+def _specs(module: str, annotation: ast.expr) -> Iterator[Reference]:
+    """The specs that a type names, through the aliases of its module."""
+    for node in ast.walk(annotation):
+        if not isinstance(node, ast.Name):
+            continue
+        reference = _resolve(module, node.id)
+        if reference is not None and _is_spec(reference):
+            yield reference
+        yield from _specs_of_alias(module, node.id)
+
+
+def _specs_of_alias(module: str, name: str) -> Iterator[Reference]:
+    source = _source(module)
+    if source is not None and name in source.aliases:
+        yield from _specs(module, source.aliases[name])
+    elif source is not None and name in source.imports:
+        yield from _specs_of_alias(source.imports[name], name)
+
+
+def _is_list(annotation: ast.expr) -> bool:
+    """Whether a type is a list or a mapping, whose items have no names of their own."""
+    outer = annotation
+    while isinstance(outer, ast.Subscript) and ast.unparse(outer.value) == "Annotated":
+        outer = outer.slice.elts[0] if isinstance(outer.slice, ast.Tuple) else outer.slice
+    return isinstance(outer, ast.Subscript) and ast.unparse(outer.value) in ("list", "Mapping")
