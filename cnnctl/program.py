@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cnnctl.errors import ExitCode, Fault, closest
+from cnnctl.errors import ExitCode, Fault, closest, did_you_mean
 from cnnctl.vocabulary import families, options, paths_of
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -81,14 +81,17 @@ def _for_option(error: Any, option: str, command: str, words: Sequence[str]) -> 
         yield f"{' or '.join(paths)} is an option of the experiment: set it in the YAML file"
     known = [name for parameter in error.ctx.command.params for name in parameter.opts]
     if close := closest(option, [name for name in known if name.startswith("--")]):
-        yield f"did you mean {close}?"
-    if command in OVERRIDABLE and (close := closest(name.replace("-", "_"), _last_steps())):
+        yield did_you_mean(close)
+    if command in OVERRIDABLE:
         value = _value_of(option, words)
-        yield f"write {' or '.join(f'{path}={value}' for path in paths_of(close))}, without dashes"
+        words_near = closest(name.replace("-", "_"), _last_steps())
+        near = [path for word in words_near for path in paths_of(word)]
+        if near:
+            yield f"write {' or '.join(f'{path}={value}' for path in near)}, without dashes"
 
 
 def _last_steps() -> list[str]:
-    return [path.rpartition(".")[2] for path in options()]
+    return [*dict.fromkeys(path.rpartition(".")[2] for path in options())]
 
 
 def _value_of(option: str, words: Sequence[str]) -> str:
@@ -105,7 +108,7 @@ def _for_command(context: Any, words: Sequence[str]) -> Iterator[str]:
     """The command that a word is nearly, or that takes it."""
     word = next((word for word in words if not word.startswith("-")), "")
     if close := closest(word, context.command.commands):
-        yield f"did you mean {close}?"
+        yield did_you_mean(close)
     if Path(word).suffix in (".yaml", ".yml"):
         yield f"write cnnctl train {word}"
     elif Path(word).is_dir():

@@ -55,6 +55,8 @@ class Loop:
         self.started, self.samples_before = time.perf_counter(), run.tally.samples
         run.begin_epoch()
         self.step = self.step.for_epoch()
+        for observer in self.observers:
+            observer.epoch_began(run)
         batches = self.training.epoch(run.counters.epoch, start=run.counters.batch)
         for group in grouped(batches, settings.accumulate):
             self.step(group)
@@ -100,6 +102,8 @@ class Loop:
         seconds = time.perf_counter() - self.started
         samples = run.tally.samples - self.samples_before
         loss, shares = run.tally.read()
+        for observer in self.observers:
+            observer.steps_ended(run)
         row: Row = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
         row |= {"lr": run.optimizer.param_groups[0]["lr"], "train_loss": loss}
         right = accuracies(run.classifying, shares)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Protocol
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -15,11 +14,17 @@ from cnnctl.storage import storing
 from cnnctl.training.run import Run
 
 
-class Observer(Protocol):
-    """Is told of every step and every epoch; changes nothing."""
+class Observer:
+    """Is told of every step and every epoch; changes nothing, and by itself does nothing."""
+
+    def epoch_began(self, run: Run) -> None:
+        """The first step of an epoch, or the next one of a resumed epoch, is about to be taken."""
 
     def stepped(self, run: Run) -> None:
         """A step of the optimizer is done. Must not wait for the device at every call."""
+
+    def steps_ended(self, run: Run) -> None:
+        """The steps of an epoch are done; validating and saving come next."""
 
     def epoch_ended(self, row: Row) -> None:
         """An epoch is done; its metrics, as they stand in metrics.jsonl."""
@@ -28,24 +33,18 @@ class Observer(Protocol):
         """The training ended, or was stopped."""
 
 
-class MetricsFile:
+class MetricsFile(Observer):
     """One line an epoch in metrics.jsonl, from which everything else can be drawn."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
 
-    def stepped(self, run: Run) -> None:
-        """Nothing: only epochs are written."""
-
     def epoch_ended(self, row: Row) -> None:
         """Append the line."""
         self.folder.append_metrics(row)
 
-    def close(self) -> None:
-        """Nothing is held open."""
 
-
-class TensorBoard:
+class TensorBoard(Observer):
     """The same numbers as an event file.
 
     torch's SummaryWriter writes from a thread of its own, where a full disk ends in a traceback.
@@ -61,9 +60,6 @@ class TensorBoard:
         self.write(Event(file_version="brain.Event:2"))
         # hides the events from this epoch on, of a run that was killed
         self.write(Event(step=first_epoch, session_log=SessionLog(status=SessionLog.START)))
-
-    def stepped(self, run: Run) -> None:
-        """Nothing: only epochs are written."""
 
     def epoch_ended(self, row: Row) -> None:
         """Write every number of the row."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
+from cnnctl.escaping import visible
 from cnnctl.evaluation.wording import show_loss, show_metric
 from cnnctl.run_folder import Row
+from cnnctl.training.bar import OneLine
+from cnnctl.training.observers import Observer
 from cnnctl.training.outcome import Outcome
+from cnnctl.training.pace import Pace
 from cnnctl.training.run import Run
 from cnnctl.training.starting import Start
 
@@ -23,46 +27,42 @@ REFRESH_SECONDS = 0.25
 """How often the bar reads the loss, which on a GPU waits for the device."""
 
 
-class EpochLines:
-    """One line an epoch: losses, accuracies, speed; the best so far is marked."""
+class EpochLines(Observer):
+    """One line an epoch: losses, accuracies, speed."""
 
     def __init__(self, console: Console, *, epochs: int) -> None:
         self.console = console
         self.epochs = epochs
 
-    def stepped(self, run: Run) -> None:
-        """Nothing: only epochs are told."""
-
     def epoch_ended(self, row: Row) -> None:
-        """Print the line."""
-        self.console.print(epoch_line(row, epochs=self.epochs), soft_wrap=True)
+        """Print the line, on a terminal without what would not fit."""
+        width = self.console.width if self.console.is_terminal else None
+        line = epoch_line(row, epochs=self.epochs, width=width)
+        self.console.print(line, soft_wrap=True)
 
-    def close(self) -> None:
-        """Nothing is held open."""
 
-
-class LiveBar:
+class LiveBar(Observer):
     """A bar with loss, accuracy, samples a second and the time left, above it a line an epoch."""
 
     def __init__(self, console: Console, *, epochs: int, batches_per_epoch: int) -> None:
         self.lines = EpochLines(console, epochs=epochs)
+        self.epochs = epochs
         self.batches_per_epoch = batches_per_epoch
-        self.progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[metrics]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=console,
-            transient=True,
-            auto_refresh=False,
-        )
+        self.progress = OneLine(console=console, transient=True, auto_refresh=False)
         self.task = self.progress.add_task(
-            "", total=epochs * batches_per_epoch, epoch=1, epochs=epochs, metrics=""
+            "", total=epochs * batches_per_epoch, head=self.head(1), parts=[]
         )
         self.progress.start()
         self.shown_at = 0.0
-        self.samples_then = 0
+        self.pace = Pace()
+
+    def head(self, epoch: int) -> str:
+        """`epoch 3/20`."""
+        return f"epoch {min(epoch, self.epochs)}/{self.epochs}"
+
+    def epoch_began(self, run: Run) -> None:
+        """Count training time from here."""
+        self.pace.go_on(run.tally.samples)
 
     def stepped(self, run: Run) -> None:
         """Redraw the bar, a few times a second at most."""
@@ -70,31 +70,31 @@ class LiveBar:
         if now - self.shown_at < REFRESH_SECONDS:
             return
         done = run.counters.epoch * self.batches_per_epoch + run.counters.batch
-        metrics = self.metrics(run, seconds=now - self.shown_at)
-        self.progress.update(
-            self.task, completed=done, epoch=run.counters.epoch + 1, metrics=metrics, refresh=True
-        )
+        parts, head = self.metrics(run, now=now), self.head(run.counters.epoch + 1)
+        self.progress.update(self.task, completed=done, head=head, parts=parts, refresh=True)
         self.shown_at = now
 
-    def metrics(self, run: Run, *, seconds: float) -> str:
+    def metrics(self, run: Run, *, now: float) -> list[str]:
         """Loss, accuracy and speed of the epoch so far; waits for the device."""
         loss, shares = run.tally.read()
-        samples = run.tally.samples
-        new = samples - self.samples_then if samples > self.samples_then else samples
-        self.samples_then = samples
-        parts = [f"loss {show_loss(loss)}"]
-        parts += [
-            f"{task.name or 'accuracy'} {share:.2%}"
+        accuracies = [
+            visible(f"{task.name or 'accuracy'} {share:.2%}")
             for task, share in zip(run.classifying, shares, strict=True)
         ]
-        if self.shown_at:
-            parts.append(f"{new / seconds:,.0f} samples/s")
-        return "  ".join(parts)
+        rate = self.pace.read(run.tally.samples, now=now)
+        speed = [] if rate is None else [f"{rate:,.0f} samples/s"]
+        return [f"loss {show_loss(loss)}", *accuracies, *speed]
+
+    def steps_ended(self, run: Run) -> None:
+        """Stop counting training time, and say what is being done."""
+        self.pace.pause(run.tally.samples)
+        if run.experiment.data.validation:
+            self.progress.update(self.task, parts=["validating"], refresh=True)
 
     def epoch_ended(self, row: Row) -> None:
         """Print the line of the epoch above the bar."""
-        done, upcoming = row["epoch"], min(row["epoch"] + 1, self.lines.epochs)
-        self.progress.update(self.task, completed=done * self.batches_per_epoch, epoch=upcoming)
+        done, head = row["epoch"] * self.batches_per_epoch, self.head(row["epoch"] + 1)
+        self.progress.update(self.task, completed=done, head=head)
         self.lines.epoch_ended(row)
 
     def close(self) -> None:
@@ -102,18 +102,45 @@ class LiveBar:
         self.progress.stop()
 
 
-def epoch_line(row: Row, *, epochs: int) -> Text:
-    """`epoch  3/20  train 0.4321 91.20%  val 0.3911 93.10%  lr 0.05  12,345 samples/s`."""
-    width = len(str(epochs))
-    line = Text(f"epoch {row['epoch']:>{width}}/{epochs}  ")
+def epoch_line(row: Row, *, epochs: int, width: int | None = None) -> Text:
+    """`epoch  3/20  train 0.4321 91.20%  val 0.3911 93.10%  lr 0.05  12,345 samples/s`.
+
+    Where there is a width, what matters least is left out until the line fits.
+    """
+    lines = [_epoch_line(row, epochs, **form) for form in _FORMS]
+    return next((line for line in lines if width is None or line.cell_len <= width), lines[-1])
+
+
+_FORMS: Sequence[dict[str, Any]] = (
+    {},
+    {"rate": "/s"},
+    {"rate": ""},
+    {"rate": "", "with_lr": False},
+    {"rate": "", "with_lr": False, "with_heads": False},
+)
+"""What an epoch's line leaves out, from nothing to all but the losses."""
+
+
+def _epoch_line(
+    row: Row,
+    epochs: int,
+    *,
+    rate: str = " samples/s",
+    with_lr: bool = True,
+    with_heads: bool = True,
+) -> Text:
+    parts = [Text(f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}")]
     for split, style in (("train", "cyan"), ("val", "green")):
         if f"{split}_loss" in row:
-            line.append(f"{split} ").append(show_loss(row[f"{split}_loss"]), style=style)
-            for head, share in _accuracies(row, split):
-                line.append(f" {head}").append(f"{share:7.2%}", style=style)
-            line.append("  ")
-    line.append(f"lr {row['lr']:.3g}  {row['samples_per_second']:,.0f} samples/s", style="dim")
-    return line
+            part = Text(f"{split} ").append(show_loss(row[f"{split}_loss"]), style=style)
+            for head, share in _accuracies(row, split) if with_heads else []:
+                part.append(f" {visible(head)}").append(f"{share:7.2%}", style=style)
+            parts.append(part)
+    if with_lr:
+        parts.append(Text(f"lr {row['lr']:.3g}", style="dim"))
+    if rate:
+        parts.append(Text(f"{row['samples_per_second']:,.0f}{rate}", style="dim"))
+    return Text("  ").join(parts)
 
 
 def _accuracies(row: Mapping[str, float], split: str) -> list[tuple[str, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -95,7 +95,8 @@ def fit(
         if start.checkpoint is not None:
             restore_random(start.checkpoint, device)
         loop.fit()
-    return conclude(loop, loaders.test)
+    with showing(console, "testing the best weights"):
+        return conclude(loop, loaders.test)
 
 
 def use_machine(experiment: Experiment) -> torch.device:
@@ -176,6 +177,11 @@ def observing(
     finally:
         for observer in reversed(observers):
             observer.close()
+
+
+def showing(console: Console, what: str) -> AbstractContextManager[object]:
+    """Say on a terminal what is being done, for as long as it lasts."""
+    return console.status(what) if console.is_terminal else nullcontext()
 
 
 def conclude(loop: Loop, test: Batches) -> Outcome:

@@ -17,6 +17,7 @@ from cnnctl.data.loader import Batches, Resident
 from cnnctl.data.samples import Samples
 from cnnctl.run_folder import Row, RunFolder
 from cnnctl.training.loop import Loop, evaluate, grouped
+from cnnctl.training.observers import Observer
 from cnnctl.training.run import Run
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.step import make_step
@@ -25,7 +26,7 @@ from tests.training.conftest import run_of
 Event = tuple[str, int]
 
 
-class Watcher:
+class Watcher(Observer):
     """Notes steps and epochs, and sends a signal after a step if it is told to."""
 
     def __init__(self, events: list[Event], *, stop_after: int = -1) -> None:
@@ -39,9 +40,6 @@ class Watcher:
 
     def epoch_ended(self, row: Row) -> None:
         self.events.append(("row", row["epoch"]))
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def moons(**sections: Any) -> Run:

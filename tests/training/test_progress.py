@@ -15,6 +15,7 @@ from cnnctl import run_folder
 from cnnctl.console import Screen
 from cnnctl.run_folder import Row
 from cnnctl.training.outcome import Outcome
+from cnnctl.training.pace import Pace
 from cnnctl.training.progress import EpochLines, LiveBar, conclude, epoch_line
 from cnnctl.training.run import Run
 from tests.training.conftest import run_of
@@ -179,3 +180,48 @@ def test_a_run_that_was_stopped_says_where_it_is(tmp_path: Path) -> None:
     run.counters.epoch, run.counters.batch, run.counters.step = 2, 7, 47
     text = concluded(run, tmp_path, test=None, data=None)
     assert "stopped after step 47, in epoch 3; saved " in text
+
+
+def test_the_rate_counts_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the epochs 99 s pass, in which nothing is trained."""
+    clock = iter([0.0, 1.0, 100.0])
+    monkeypatch.setattr("cnnctl.training.pace.time.perf_counter", lambda: next(clock))
+    pace = Pace()
+    pace.go_on(0)
+    pace.pause(500)
+    pace.go_on(0)
+    assert pace.read(500, now=101.0) == 500
+    assert pace.read(900, now=102.0) == 400
+
+
+WIDE_ROW: Row = {
+    "epoch": 3,
+    "step": 63,
+    "lr": 0.000123,
+    "train_loss": 43.214,
+    "train_digit_accuracy": 0.912,
+    "train_parity_accuracy": 0.912,
+    "val_loss": 39.11,
+    "val_digit_accuracy": 0.931,
+    "val_parity_accuracy": 0.931,
+    "samples_per_second": 1234567.4,
+    "seconds": 0.1,
+}
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("row", [ROW, WIDE_ROW, {**ROW, "train_loss": 12.3, "val_loss": 10.1}])
+def test_an_epoch_is_one_line_of_a_terminal(row: Row, width: int) -> None:
+    console = terminal(width=width, colors=False)
+    EpochLines(console, epochs=20).epoch_ended(row)
+    [line] = plain(written(console)).splitlines()
+    assert len(line) <= width
+    assert line.startswith("epoch  3/20  train ")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_bar_keeps_the_number_of_steps(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = drawn(terminal(width=width), moons(), monkeypatch)
+    lines = re.split(r"[\r\n]+", text)
+    assert all(len(line) <= width for line in lines)
+    assert any("10/40" in line and "loss 0.5000" in line for line in lines)

@@ -1,0 +1,39 @@
+"""How fast a training is, in the time that it trains."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Pace:
+    """Samples and seconds since the rate was last read, without what lies between epochs."""
+
+    samples: int = 0
+    seconds: float = 0.0
+    samples_then: int | None = None
+    """The samples of the epoch that are counted already; None while nothing is timed."""
+    since: float = 0.0
+
+    def go_on(self, samples: int) -> None:
+        """Time from now on, at this many samples of the epoch."""
+        self.samples_then, self.since = samples, time.perf_counter()
+
+    def pause(self, samples: int) -> None:
+        """Time no further, at this many samples of the epoch."""
+        self._count(samples, time.perf_counter())
+        self.samples_then = None
+
+    def read(self, samples: int, *, now: float) -> float | None:
+        """Samples a second since the last call; None where there was no time in between."""
+        self._count(samples, now)
+        rate = self.samples / self.seconds if self.seconds > 0 else None
+        self.samples, self.seconds = 0, 0.0
+        return rate
+
+    def _count(self, samples: int, now: float) -> None:
+        if self.samples_then is not None:
+            self.samples += samples - self.samples_then
+            self.seconds += now - self.since
+        self.samples_then, self.since = samples, now
