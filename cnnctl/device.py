@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -38,6 +40,36 @@ def pick_precision(name: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
     return "bf16" if has_native_bf16() else "fp32"
+
+
+def use_threads(count: int) -> None:
+    """Compute with this many CPU threads from now on.
+
+    Raises:
+        FaultError: the system gives fewer, which ends a process that computes with them.
+    """
+    if count > (os.cpu_count() or 1) and (given := _threads_given(count)) < count:
+        message = f"the system gives this process {given:,} threads"
+        cure = "use auto, or raise the limit (ulimit -u)"
+        raise config_fault(message, cure=cure, path=("train", "threads"))
+    torch.set_num_threads(count)
+
+
+def _threads_given(count: int) -> int:
+    """How many of so many threads can be started."""
+    over = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range(count):
+            started.append(threading.Thread(target=over.wait))
+            started[-1].start()
+    except RuntimeError:  # can't start new thread
+        del started[-1]
+    finally:
+        over.set()
+        for thread in started:
+            thread.join()
+    return len(started)
 
 
 def has_native_bf16() -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from cnnctl.device import autocast, describe_device, memory_faults, pick_device, use_precision
+from cnnctl.device import (
+    autocast,
+    describe_device,
+    memory_faults,
+    pick_device,
+    use_precision,
+    use_threads,
+)
 from cnnctl.errors import ExitCode, FaultError
 
 CPU = torch.device("cpu")
@@ -105,3 +114,24 @@ def test_an_allocation_that_no_machine_has_room_for_is_such_a_fault() -> None:
 def test_other_errors_are_left_as_they_are() -> None:
     with pytest.raises(RuntimeError, match="shapes"), memory_faults(CPU, batch_size="x=1"):
         raise RuntimeError("shapes do not match")
+
+
+def test_more_threads_than_the_system_gives_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, running = threading.Thread.start, []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(running) == 40:
+            raise RuntimeError("can't start new thread")
+        running.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with pytest.raises(FaultError) as raised:
+        use_threads(64)
+    [fault] = raised.value.faults
+    assert (fault.message, fault.path) == (
+        "the system gives this process 40 threads",
+        ("train", "threads"),
+    )
+    assert not any(thread.is_alive() for thread in running)

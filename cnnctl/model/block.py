@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, TypeVar
 
 import torch
@@ -19,6 +20,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnctl.errors import Fault, FaultError, Path, below, config_fault
 from cnnctl.model.layer import Layer, Shape, measure
+
+MAX_VALUES = 10**12
+"""Weights of one layer, and values that it gives for one sample: 4 TB of float32.
+
+Products of a few such numbers still fit 64 bits.
+"""
 
 Fact = TypeVar("Fact")
 """Whatever is followed through a network, layer by layer: a tensor's memory, a receptive field."""
@@ -191,7 +198,7 @@ def plan_stage(layer: Layer, input: Shape, site: Site, *, name: str) -> Stage:
     if not isinstance(layer, Block):
         return Stage(whole, layer, site.path, input, _infer(layer, input))
     ways = layer.lay_out(input, Site(whole, site.path))
-    return Stage(whole, layer, site.path, input, layer.joined(ways), ways)
+    return Stage(whole, layer, site.path, input, _bounded(layer.joined(ways)), ways)
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:
@@ -222,6 +229,11 @@ def _infer(layer: Layer, input: Shape) -> Shape:
         with torch.device("meta"):
             module = layer.build(input)
             output = layer.infer(input) or _rehearse(module, input)
+            _check_weights(module)
+    except (TypeError, OverflowError) as error:  # torch's words for sizes beyond 64 bits
+        if "overflow" not in str(error).lower():
+            raise
+        raise _too_many(f"{layer.kind} on {measure(input)}") from None
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         message = f"{layer.kind} does not fit {measure(input)}: {reason}"
@@ -230,7 +242,25 @@ def _infer(layer: Layer, input: Shape) -> Shape:
     if min(output) < 1:
         message = f"nothing is left of {measure(input)}"
         raise config_fault(message, cure="use smaller windows, or a larger data.size")
+    return _bounded(output)
+
+
+def _bounded(output: Shape) -> Shape:
+    """A shape of as many values as can be counted on."""
+    if prod(output) > MAX_VALUES:
+        raise _too_many(measure(output))
     return output
+
+
+def _check_weights(module: nn.Module) -> None:
+    count = sum(weight.numel() for weight in module.parameters())
+    if count > MAX_VALUES:
+        raise _too_many(f"{count:,} weights")
+
+
+def _too_many(what: str) -> FaultError:
+    message = f"{what}: more than {MAX_VALUES:,} values"
+    return config_fault(message, cure="use smaller widths, windows or paddings")
 
 
 def _rehearse(module: nn.Module, input: Shape) -> Shape:

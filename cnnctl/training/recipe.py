@@ -16,7 +16,7 @@ from rich.console import Console
 from cnnctl import checkpoint as checkpoints
 from cnnctl.data.loader import Batches, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
-from cnnctl.device import memory_faults, use_precision
+from cnnctl.device import memory_faults, use_precision, use_threads
 from cnnctl.experiment import Experiment
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.environment import describe_environment
@@ -51,7 +51,8 @@ def train(start: Start, *, data_root: Path, console: Console) -> Outcome:
     loaded = start.loaded
     with loaded.places("train", "device"):
         experiment = settle(loaded.experiment, loaded.plan, loaded.description)
-    device = use_machine(experiment)
+    with loaded.places():
+        device = use_machine(experiment)
     with memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}"):
         with loaded.places("data"):
             data = prepare(experiment.data, seed=experiment.seed, root=data_root)
@@ -104,7 +105,7 @@ def use_machine(experiment: Experiment) -> torch.device:
     settings = experiment.train
     device = torch.device(settings.device)
     if isinstance(settings.threads, int):
-        torch.set_num_threads(settings.threads)
+        use_threads(settings.threads)
     use_precision(settings.precision, device)
     torch.backends.cudnn.deterministic = settings.deterministic
     torch.backends.cudnn.benchmark = not settings.deterministic
