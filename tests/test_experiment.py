@@ -320,7 +320,14 @@ def test_an_experiment_is_named_after_its_file(
 @pytest.mark.parametrize("name", ["a/b", "a\\b", ".a", "", "..", "a\nb", "ä" * 101])
 def test_a_name_that_no_folder_can_have_is_refused(faults: Faults, name: str) -> None:
     [fault] = faults(f"name: {name!r}\n{M}".replace("'", '"'))
-    assert "cannot name a run folder\n    use at most 200 letters" in fault
+    assert "cannot name a run folder\n    use at most 200 printable bytes" in fault
+
+
+@pytest.mark.parametrize("name", ["lenet", "a b.c", "lr=0.1", "größe-2", "x" * 200])
+def test_a_name_that_follows_the_rule_of_the_message_is_taken(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"name: {name}\n{M}", encoding="utf-8")
+    assert load(path).experiment.name == name
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:100", "cpu:0", "CUDA", ""])

@@ -26,11 +26,13 @@ def json_schema(
     for family in Choice.families.values():
         if family.family in apart:
             continue
-        definitions[family.family] = {"anyOf": _branches(family, definitions)}
+        definitions[family.family] = _member_of(family, definitions)
     return {
         "$schema": DIALECT,
         "title": title,
-        "anyOf": [top, _over_a_base(top)],
+        "if": {"required": ["base"]},
+        "then": _over_a_base(top),
+        "else": top,
         "$defs": dict(sorted(definitions.items())),
     }
 
@@ -69,16 +71,46 @@ def _point(schema: Any) -> Any:
     return {k: _point(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
 
 
-def _branches(family: type[Choice], definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    alone = [kind for kind, member in family.kinds.items() if member.stands_alone()]
-    names = {"type": "string", "enum": alone}
-    sections = []
+def _member_of(family: type[Choice], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A member by its name alone, or with options.
+
+    The conditions pick one form, so that an editor blames the slip and not the whole.
+    """
     for kind, member in family.kinds.items():
         options = _flatten(member.model_json_schema(), definitions)
         form = _item_form if family.item else _section_form
         definitions[f"{family.family}.{kind}"] = form(member, options)
-        sections.append({"$ref": f"#/$defs/{family.family}.{kind}"})
-    return [names, *sections] if alone else sections
+    alone = [kind for kind, member in family.kinds.items() if member.stands_alone()]
+    with_options = _item(family) if family.item else _section(family)
+    return {"if": {"type": "string"}, "then": {"enum": alone}, "else": with_options}
+
+
+def _section(family: type[Choice]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": {"enum": list(family.kinds)}},
+        "required": ["name"],
+        "allOf": [
+            {
+                "if": {"properties": {"name": {"const": kind}}, "required": ["name"]},
+                "then": {"$ref": f"#/$defs/{family.family}.{kind}"},
+            }
+            for kind in family.kinds
+        ],
+    }
+
+
+def _item(family: type[Choice]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "propertyNames": {"enum": list(family.kinds)},
+        "minProperties": 1,
+        "maxProperties": 1,
+        "allOf": [
+            {"if": {"required": [kind]}, "then": {"$ref": f"#/$defs/{family.family}.{kind}"}}
+            for kind in family.kinds
+        ],
+    }
 
 
 def _section_form(member: type[Choice], options: dict[str, Any]) -> dict[str, Any]:
@@ -88,15 +120,16 @@ def _section_form(member: type[Choice], options: dict[str, Any]) -> dict[str, An
 
 
 def _item_form(member: type[Choice], options: dict[str, Any]) -> dict[str, Any]:
-    forms = [options]
+    forms: list[dict[str, Any]] = []
     if member.short:
         forms.append(options["properties"][member.short])
     if member.stands_alone():
         forms.append({"type": "null"})
+    written: dict[str, Any] = {"if": {"type": "object"}, "then": options}
+    written["else"] = {"anyOf": forms} if forms else False
     return {
         "type": "object",
         "description": options.get("description", ""),
-        "properties": {member.kind: {"anyOf": forms}},
+        "properties": {member.kind: written},
         "required": [member.kind],
-        "additionalProperties": False,
     }

@@ -27,7 +27,7 @@ del _sources
 Count = Annotated[int, Field(gt=0, le=10**9)]
 Threads = Annotated[int, Field(gt=0, le=1024)]
 
-_NAME = r"^[^/\\.][^/\\]*$"
+_NAME = r"^[^/\\.\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
 _DEVICE = r"^(auto|cpu|cuda(:[0-9]{1,2})?)$"
 NAME_BYTES = 200
 """What a file system takes is 255; a run folder adds a number."""
@@ -40,7 +40,7 @@ def is_fit_for_a_folder(name: str) -> bool:
 
 def _check_name(name: str) -> str:
     if not is_fit_for_a_folder(name):
-        cure = f"use at most {NAME_BYTES} letters, digits, - and _"
+        cure = f"use at most {NAME_BYTES} printable bytes, no / or \\, and no dot in front"
         raise refusal(f"{show(name)} cannot name a run folder", cure=cure)
     return name
 
@@ -51,7 +51,11 @@ def _check_device(device: str) -> str:
     return device
 
 
-RunName = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": _NAME})]
+RunName = Annotated[
+    str,
+    AfterValidator(_check_name),
+    Field(json_schema_extra={"pattern": _NAME, "maxLength": NAME_BYTES}),
+]
 Device = Annotated[
     str, AfterValidator(_check_device), Field(json_schema_extra={"pattern": _DEVICE})
 ]

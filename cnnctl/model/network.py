@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from cnnctl.config.choice import Spec, add_helps
+from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError, Path, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
 from cnnctl.model.block import Block, Site, Stage, chain, rehearsing, stages_of
 from cnnctl.model.following import chains, following_activation, with_followers
+from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
 from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
@@ -35,47 +36,10 @@ MAX_LAYERS = 10_000
 __all__ = ["Block", "Model", "Plan", "Stage", "build", "outline", "plan"]
 
 
-def _with_short_ways(schema: dict[str, Any], kind: type[BaseModel]) -> None:
-    """Add what stands for layers: templates; a network of the zoo or of torchvision."""
-    properties = schema.pop("properties")
-    add_helps(properties, kind)
-    shared = {name: part for name, part in properties.items() if name != "layers"}
-    plain = {"type": "object", "properties": properties, "required": ["layers"]}
-    forms = [
-        {**plain, "additionalProperties": schema.pop("additionalProperties")},
-        _with_templates(properties["layers"], shared),
-    ]
-    for way, help_ in (
-        ("zoo", "A published network; `cnnctl list zoo` shows all, with their options."),
-        ("torchvision", "A classification network of torchvision."),
-    ):
-        named = {way: {"type": "string", "description": help_}}
-        forms.append({"type": "object", "properties": {**named, **shared}, "required": [way]})
-    schema["anyOf"] = forms
-    del schema["required"]
-
-
-def _with_templates(layers: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    """A model whose templates are layer kinds, too; which, a schema cannot say."""
-    blocks = {
-        "type": "object",
-        "description": "Templates: pieces of architecture with parameters, used as layer kinds.",
-        "additionalProperties": {"type": "object", "required": ["layers"]},
-    }
-    used = {"type": ["string", "object"], "maxProperties": 1}
-    loose = {**layers, "items": {"anyOf": [layers["items"], used]}}
-    return {
-        "type": "object",
-        "properties": {**shared, "blocks": blocks, "layers": loose, "heads": {"type": "object"}},
-        "required": ["blocks", "layers"],
-        "additionalProperties": False,
-    }
-
-
 class Model(Spec):
     """An architecture: layers, one after the other."""
 
-    model_config = ConfigDict(json_schema_extra=_with_short_ways)
+    model_config = ConfigDict(json_schema_extra=with_short_forms)
     written_out = ("zoo", "torchvision", "blocks")
 
     layers: Annotated[list[Layer], Field(min_length=1)]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from cnnctl.config.choice import Choice
 from cnnctl.config.parsing import parse
@@ -95,7 +96,7 @@ def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
 def test_every_kind_and_option_is_in_it(kind: type[Choice], schema: dict[str, Any]) -> None:
     described = schema["$defs"][f"{kind.family}.{kind.kind}"]
     if kind.item:
-        described = described["properties"][kind.kind]["anyOf"][0]
+        described = described["properties"][kind.kind]["then"]
     for name, info in kind.fields().items():
         assert described["properties"][name]["description"] == info.description
         assert info.is_required() or "default" in described["properties"][name]
@@ -141,6 +142,16 @@ BOTH_REFUSE = [
     "model: {layers: relu}",
     "model: {layers: [cnov]}",
     "model: {blocks: {}}",
+    "model: {zoo: resnet1888}",
+    "model: {zoo: resnet18, nosuch: 3}",
+    "model: {zoo: resnet18, layers: [relu]}",
+    "model: {zoo: lenet5, width: 64}",
+    "model: {zooo: resnet18}",
+    "model: {torchvision: resnet1888}",
+    "model: {torchvision: resnet18, widht: 3}",
+    "model: {layers: [torchvision: resnet1888]}",
+    "model: {blocks: {mine: {layers: [relu], parametres: {a}}}, layers: [mine]}",
+    "{name: .hidden, model: {layers: [flatten, linear: classes]}}",
     "model: {blocks: {mine: 3}, layers: [mine]}",
     "model: {blocks: {mine: {parameters: {a}}}, layers: [mine]}",
     "model: {blocks: {mine: {layers: [relu]}}, layers: [{mine: 3, relu: null}]}",
@@ -184,6 +195,36 @@ def test_typical_mistakes_are_refused_by_both(text: str, editor: Draft202012Vali
 
 
 @pytest.mark.parametrize(
+    ("text", "where", "slip"),
+    [
+        (f"trian: {{epochs: 3}}\n{M}", [], "trian"),
+        (f"train: {{epochz: 3}}\n{M}", ["train"], "epochz"),
+        (f"train: {{epochs: many}}\n{M}", ["train", "epochs"], "many"),
+        (f"optimizer: {{name: sgd, momentun: 0.9}}\n{M}", ["optimizer"], "momentun"),
+        (f"optimizer: {{name: sdg}}\n{M}", ["optimizer", "name"], "sdg"),
+        (f"loss: mes\n{M}", ["loss"], "mes"),
+        ("model: {zoo: resnet1888}", ["model", "zoo"], "resnet1888"),
+        ("model: {zoo: resnet18, nosuch: 3}", ["model"], "nosuch"),
+        ("model: {torchvision: resnet1888}", ["model", "torchvision"], "resnet1888"),
+        ("model: {layers: [cnov: 3]}", ["model", "layers", 0], "cnov"),
+        (
+            "model: {layers: [conv: {out_channels: 3, strid: 2}]}",
+            ["model", "layers", 0, "conv"],
+            "strid",
+        ),
+        ("{base: x.yaml, trian: {epochs: 3}}", [], "trian"),
+    ],
+)
+def test_an_editor_points_at_the_slip(
+    text: str, where: list[str | int], slip: str, editor: Draft202012Validator
+) -> None:
+    error = best_match(editor.iter_errors(parse(text, origin="x.yaml").plain()))
+    assert error is not None
+    assert list(error.absolute_path) == where
+    assert slip in error.message
+
+
+@pytest.mark.parametrize(
     ("text", "is_valid"),
     [
         ("base: lenet.yaml", True),
@@ -204,7 +245,8 @@ def outline(schema: dict[str, Any]) -> dict[str, Any]:
     return {
         **{key: schema[key] for key in ours if key in schema},
         "properties": {name: outline(part) for name, part in schema.get("properties", {}).items()},
-        "forms": [outline(form) for form in schema.get("anyOf", [])],
+        "forms": [outline(form) for key in ("anyOf", "allOf") for form in schema.get(key, [])],
+        "cases": {key: outline(schema[key]) for key in ("if", "then", "else") if schema.get(key)},
     }
 
 

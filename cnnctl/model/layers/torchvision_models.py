@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 import torch
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -33,10 +33,14 @@ def _check_model(name: str) -> str:
     return name
 
 
+def _with_every_model(schema: dict[str, Any]) -> None:
+    schema["enum"] = model_names()
+
+
 class Torchvision(Layer, kind="torchvision", short="model"):
     """A network of torchvision, from images of 3 channels to one number for each class."""
 
-    model: Annotated[str, AfterValidator(_check_model)]
+    model: Annotated[str, AfterValidator(_check_model), Field(json_schema_extra=_with_every_model)]
     """Its name in torchvision.models, such as resnet18."""
     outputs: Width = "classes"
     """Number of outputs of its last layer, which is made to fit."""
