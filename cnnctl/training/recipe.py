@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -17,6 +17,7 @@ from cnnctl import checkpoint as checkpoints
 from cnnctl.data.loader import Batches, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.device import memory_faults, use_precision, use_threads
+from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import Experiment
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.compilation import use_cache_folder
@@ -87,7 +88,10 @@ def fit(
     run = make_run(experiment)
     begin(run, start, console)
     introduce(console, run, data.splits, start)
-    with observing(console, run, start.folder, len(loaders.train)) as observers:
+    with (
+        writing_failures(start.folder),
+        observing(console, run, start.folder, len(loaders.train)) as observers,
+    ):
         loop = Loop(
             run=run,
             step=make_step(run, failed=partial(go_on_uncompiled, run, start.folder, console)),
@@ -100,8 +104,10 @@ def fit(
         if start.checkpoint is not None:
             restore_random(start.checkpoint, device)
         loop.fit()
-    with showing(console, "testing the best weights"):
-        return conclude(loop, loaders.test)
+    with writing_failures(start.folder), showing(console, "testing the weights that are kept"):
+        outcome = conclude(loop, loaders.test)
+    start.folder.write_result(outcome.to_json())
+    return outcome
 
 
 def decide_on_compiling(
@@ -177,13 +183,29 @@ def begin(run: Run, start: Start, console: Console) -> None:
         start.folder.save_last(capture_last(run))
     else:
         restore(run, start.checkpoint)
-        start.folder.keep_metrics(through_epoch=run.counters.epoch)
+        start.folder.remove_result()
+        if damaged := start.folder.keep_metrics(through_epoch=run.counters.epoch):
+            lines = "1 line that is" if damaged == 1 else f"{damaged} lines that are"
+            console.print(f"metrics.jsonl: dropped {lines} no metrics of an epoch", markup=False)
 
 
 def _told(left_out: Collection[str]) -> str:
     """Which weights a run starts from."""
     kept = f"; {', '.join(left_out)} start anew" if left_out else ""
     return f"weights are taken over{kept}"
+
+
+@contextmanager
+def writing_failures(folder: RunFolder) -> Iterator[None]:
+    """Write down how a training failed, where the folder can still be written to."""
+    try:
+        yield
+    except (FaultError, MemoryError, RuntimeError) as error:
+        has_diverged = isinstance(error, FaultError) and error.exit_code is ExitCode.DIVERGED
+        state = "diverged" if has_diverged else "failed"
+        with suppress(FaultError):
+            folder.write_result({"state": state, "fault": str(error), "test": None})
+        raise
 
 
 @contextmanager
