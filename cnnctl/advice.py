@@ -8,7 +8,7 @@ from math import ceil
 
 from cnnctl.errors import Fault, Path
 from cnnctl.experiment import Experiment, Task, tasks_of
-from cnnctl.model.following import following_activation, with_followers
+from cnnctl.model.following import fewest_between_norms, following_activation, with_followers
 from cnnctl.model.initializers import (
     Activation,
     Initializer,
@@ -184,12 +184,11 @@ def _activation_twice(experiment: Experiment, plan: Plan) -> Advice:
 
 
 def _vanishing_gradients(experiment: Experiment, plan: Plan) -> Advice:
-    stages = list(plan.leaves())
-    kinds = [stage.layer.kind for stage in stages]
-    if kinds.count("sigmoid") >= DEEP_SIGMOIDS and not NORMS & set(kinds):
-        sigmoid = stages[kinds.index("sigmoid")]
-        message = f"through {kinds.count('sigmoid')} sigmoids hardly any gradient comes back"
-        yield Fault(message=message, cure="use relu, or add batch_norm", path=sigmoid.path)
+    count = fewest_between_norms(plan.stages, kind="sigmoid", norms=NORMS)
+    if count >= DEEP_SIGMOIDS:
+        first = next(stage for stage in plan.leaves() if stage.layer.kind == "sigmoid")
+        message = f"through {count} sigmoids hardly any gradient comes back"
+        yield Fault(message=message, cure="use relu, or add batch_norm", path=first.path)
 
 
 def _unusual_rate(experiment: Experiment, plan: Plan) -> Advice:

@@ -152,12 +152,46 @@ def test_two_activations_in_a_row_are_one_too_many() -> None:
     assert list(advice([CONV, "relu", "tanh", *HEAD])) == ["model.layers.2.tanh"]
 
 
+SIGMOIDS: list[Any] = [{"linear": 20}, "sigmoid"]
+
+
 def test_many_sigmoids_let_no_gradient_through() -> None:
-    hidden = [{"linear": 20}, "sigmoid"]
-    deep = ["flatten", *hidden * 4, {"linear": "classes"}]
-    assert "through 4 sigmoids" in advice(deep)["model.layers.2.sigmoid"]
-    normed = ["flatten", {"linear": 20}, "layer_norm", "sigmoid", *hidden * 3, HEAD[1]]
-    assert advice(normed) == {}
+    deep = ["flatten", {"linear": 20}, *SIGMOIDS * 4, HEAD[1]]
+    assert "through 4 sigmoids" in advice(deep)["model.layers.3.sigmoid"]
+
+
+ROUND = {"residual": SIGMOIDS}
+BESIDE = {"branches": {"ways": [SIGMOIDS * 2, [{"linear": 20}]], "join": "add"}}
+BOTH = {"branches": {"ways": [SIGMOIDS, SIGMOIDS * 2], "join": "add"}}
+DENSE = {"dense": {"layers": [{"sequence": SIGMOIDS}], "times": 6}}
+REPEAT = {"repeat": {"times": 2, "layers": SIGMOIDS}}
+AFTER = {"residual": {"layers": [{"linear": 20}], "activation": "sigmoid"}}
+NORMED: list[Any] = [{"linear": 20}, "layer_norm", "sigmoid"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ([ROUND] * 6, 0),
+        ([BESIDE] * 6, 0),
+        ([BOTH] * 5, 5),
+        ([DENSE], 0),
+        ([REPEAT] * 2, 4),
+        ([AFTER] * 4, 4),
+        ([{"residual": SIGMOIDS * 5}], 0),
+        ([*SIGMOIDS * 3, ROUND, *SIGMOIDS * 3], 6),
+        (NORMED * 6, 0),
+        ([*NORMED, *SIGMOIDS * 2], 0),
+        ([*SIGMOIDS * 2, *NORMED, *SIGMOIDS * 2], 0),
+        # a norm that stands far from them is of no help
+        ([*NORMED, *SIGMOIDS * 4], 5),
+        ([*SIGMOIDS * 4, *NORMED], 4),
+    ],
+)
+def test_only_sigmoids_that_every_gradient_has_to_pass_count(layers: list[Any], count: int) -> None:
+    found = advice(["flatten", {"linear": 20}, *layers, HEAD[1]]).values()
+    said = [message for message in found if "hardly any gradient" in message]
+    assert [message.split()[1] for message in said] == ([str(count)] if count else [])
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import Description
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
 from cnnctl.experiment.spec import Experiment
-from cnnctl.experiment.tasks import learned_targets, tasks_of
+from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
 from cnnctl.model import network
+from cnnctl.model.following import deciding
 from cnnctl.model.freezing import check_freeze
 from cnnctl.model.network import Plan, needing_company
 from cnnctl.model.weights import DEFAULT, default_network
@@ -97,12 +98,30 @@ def _unfit_losses(experiment: Experiment, description: Description, plan: Plan) 
     faults: list[Fault] = []
     with gathered(faults):
         for task in tasks_of(experiment, plan, description):
-            with gathered(faults, *task.path):
-                task.loss.check(
-                    output=task.output,
-                    classes=task.target.outputs,
-                    is_classification=task.target.is_classification,
-                )
+            faults += _unfit_output(task) or _unfit_loss(task)
+    return faults
+
+
+def _unfit_output(task: Task) -> list[Fault]:
+    """Another number of outputs than the target needs, at the layer that sets it."""
+    faults: list[Fault] = []
+    target = task.target
+    with gathered(faults, *deciding(task.stages).path):
+        task.loss.check_output(
+            task.output, classes=target.outputs, is_classification=target.is_classification
+        )
+    return faults
+
+
+def _unfit_loss(task: Task) -> list[Fault]:
+    faults: list[Fault] = []
+    target = task.target
+    with gathered(faults, *task.path):
+        task.loss.check(
+            output=task.output,
+            classes=target.outputs,
+            is_classification=target.is_classification,
+        )
     return faults
 
 

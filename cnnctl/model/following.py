@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cnnctl.model.block import Block, Stage
@@ -31,6 +31,50 @@ def _on_the_way(stages: Iterable[Stage]) -> Iterator[Stage]:
     for stage in stages:
         if not (isinstance(stage.layer, Block) and stage.layer.is_aside):
             yield stage
+
+
+def deciding(stages: Sequence[Stage]) -> Stage:
+    """The layer that sets the shape of what a chain gives; within a block, if it is one way's."""
+    return _deciding(stages) or stages[-1]
+
+
+def _deciding(stages: Sequence[Stage]) -> Stage | None:
+    for stage in reversed(tuple(_on_the_way(stages))):
+        if isinstance(stage.layer, Block):
+            ends: list[Sequence[Stage]] = [way.stages for way in stage.ways]
+            given = stage.layer.given((), ends)
+            return (_deciding(given[0]) if len(given) == 1 else None) or stage
+        if isinstance(stage.layer, WeightedLayer) or stage.output != stage.input:
+            return stage
+    return None
+
+
+def fewest_between_norms(stages: Sequence[Stage], *, kind: str, norms: Collection[str]) -> int:
+    """How many layers of a kind every gradient has to pass with no norm in between.
+
+    Of all paths through the blocks the one with the fewest counts, as a shortcut lets it by.
+    """
+    return _passed(stages, (0, 0), kind, norms)[0]
+
+
+def _passed(
+    stages: Sequence[Stage], before: tuple[int, int], kind: str, norms: Collection[str]
+) -> tuple[int, int]:
+    """The most layers without a norm in between, and how many since the last norm."""
+    most, run = before
+    for stage in stages:
+        layer = stage.layer
+        if isinstance(layer, Block):
+            outputs: list[tuple[int, int]] = []
+            for index, way in enumerate(stage.ways):
+                start = min(layer.taken(index, (most, run), outputs))
+                outputs.append(_passed(way.stages, start, kind, norms))
+            most, run = min(layer.given((most, run), outputs))
+        elif layer.kind in norms:
+            run = 0
+        elif layer.kind == kind:
+            most, run = max(most, run + 1), run + 1
+    return most, run
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,26 @@ class Loss(Choice, family="losses"):
     reduction: Literal["mean", "sum"] = "mean"
     """Whether the loss of a batch is the mean or the sum of its parts."""
 
-    @abstractmethod
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
-        """Hold the loss against the network and the data.
+        """Hold the loss and its options against the data and an output that fits it.
 
-        output: the shape of what the network gives for one sample.
-        classes: the classes, or target values of a regression.
+        Args:
+            output: the shape of what the network gives for one sample.
+            classes: the classes, or target values of a regression.
 
         Raises:
             FaultError: they do not go together; paths are below the loss.
+        """
+        return
+
+    @abstractmethod
+    def check_output(
+        self, output: tuple[int, ...], *, classes: int, is_classification: bool
+    ) -> None:
+        """Hold what the network gives for one sample against the loss and the data.
+
+        Raises:
+            FaultError: its shape is not what the loss takes; the path is empty.
         """
 
     @property
@@ -86,8 +97,13 @@ class ClassLoss(Loss):
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
         _need_classes(self.kind, is_classification=is_classification)
-        _need_outputs(self.kind, output, classes, is_classification=True, one_does=False)
         _need_length(self.weight, classes, each="class", option="weight")
+
+    def check_output(
+        self, output: tuple[int, ...], *, classes: int, is_classification: bool
+    ) -> None:
+        if is_classification:  # else `check` refuses the loss itself
+            _need_outputs(self.kind, output, classes, is_classification=True, one_does=False)
 
     @property
     def is_weighted(self) -> bool:
@@ -145,7 +161,12 @@ class BCE(Loss, kind="bce"):
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
         _need_classes(self.kind, is_classification=is_classification)
-        _need_outputs(self.kind, output, classes, is_classification=True)
+
+    def check_output(
+        self, output: tuple[int, ...], *, classes: int, is_classification: bool
+    ) -> None:
+        if is_classification:
+            _need_outputs(self.kind, output, classes, is_classification=True)
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.BCELoss(reduction=self.reduction))
@@ -164,8 +185,13 @@ class BCEWithLogits(Loss, kind="bce_with_logits"):
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
         _need_classes(self.kind, is_classification=is_classification)
-        _need_outputs(self.kind, output, classes, is_classification=True)
         _need_length(self.pos_weight, output[0], each="output", option="pos_weight")
+
+    def check_output(
+        self, output: tuple[int, ...], *, classes: int, is_classification: bool
+    ) -> None:
+        if is_classification:
+            _need_outputs(self.kind, output, classes, is_classification=True)
 
     def build(self) -> nn.Module:
         weight = None if self.pos_weight is None else torch.tensor(self.pos_weight)
@@ -180,7 +206,9 @@ class ValueLoss(Loss):
 
     outputs = "values"
 
-    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
+    def check_output(
+        self, output: tuple[int, ...], *, classes: int, is_classification: bool
+    ) -> None:
         _need_outputs(self.kind, output, classes, is_classification=is_classification)
 
     def activate(self, outputs: Tensor) -> Tensor:

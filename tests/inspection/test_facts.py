@@ -118,7 +118,8 @@ def test_frozen_parameters_are_not_trainable(
 
 def test_nothing_is_allocated_and_nothing_drawn(architecture: Architecture) -> None:
     state = torch.get_rng_state()
-    plan = architecture({"linear": 10**7}, {"linear": 10**7}, {"dropout": 0.5}, input=(10,))
+    layers = [{"linear": 990_000}, *[{"linear": 990_000}] * 30, {"dropout": 0.5}]
+    plan = architecture(*layers, input=(10,))
     summary = gather(plan, batch_size=64)
     assert summary.weight_bytes > 10**14  # more than any machine has
     assert torch.equal(torch.get_rng_state(), state)

@@ -72,14 +72,17 @@ def measurable(plan: Plan) -> nn.Sequential:
 def measured(plan: Plan, names: list[str]) -> Iterator[tuple[str, tuple[int, ...], Pixels]]:
     """Layers, outputs in their middle, and the pixels of the input that each depends on."""
     built, outputs = measurable(plan), dict[str, Tensor]()
+    generator = torch.Generator().manual_seed(0)
     for name in names:
         built.get_submodule(name).register_forward_hook(
             lambda _, __, output, name=name: outputs.update({name: output})
         )
-    images = torch.rand(1, *plan.input, dtype=torch.float64) + 0.5
+    # numbers at which every activation has a slope, and weights under which they stay there
+    images = 0.1 + 0.8 * torch.rand(1, *plan.input, dtype=torch.float64, generator=generator)
     built(images.requires_grad_())
     for name, output in outputs.items():
-        weights = torch.rand(output.shape[1], dtype=torch.float64)  # softmax sums to one
+        # softmax sums to one
+        weights = torch.rand(output.shape[1], dtype=torch.float64, generator=generator)
         middle = [side // 2 for side in output.shape[2:]]
         for step in range(-1, 3):  # neighbours differ behind upsampling
             at = tuple(

@@ -119,7 +119,7 @@ def test_a_scheduler_scales_every_group_alike(scheduler: Any) -> None:
         assert found[1:] == pytest.approx([rate * 0.2, rate * 3.0])
 
 
-def test_an_absolute_lowest_rate_is_scaled_with_the_rest() -> None:
+def test_an_absolute_lowest_rate_is_the_end_of_every_group() -> None:
     spec = optimizer([{"match": "conv1", "lr": 0.01}])
     groups = parameter_groups(network(), weight_decay=0.0, penalize="weights", groups=spec.groups)
     schedule = Schedule(
@@ -130,7 +130,7 @@ def test_an_absolute_lowest_rate_is_scaled_with_the_rest() -> None:
     )
     schedule.apply(10)
     rates = [group["lr"] for group in schedule.optimizer.param_groups]
-    assert rates == pytest.approx([0.05, 0.005])
+    assert rates == pytest.approx([0.05, 0.05])
 
 
 def test_patterns_that_match_nothing_are_faults_at_their_places() -> None:
