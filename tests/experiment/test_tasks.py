@@ -142,7 +142,7 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         ),
         (
             TWO.replace("[linear: classes]", "[linear: 3]"),
-            "model.heads.parity.layers.0.linear: the network gives 3 values, the data has 2 classes",
+            "model.heads.parity.layers.0.linear: the network gives 3 values, the data has 2",
         ),
         (
             TWO.replace("[linear: classes], weight", "[unflatten: [8, 1, 1]], weight"),
