@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json
+from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
 
 
 class Split(StrEnum):
@@ -24,7 +24,14 @@ def evaluate(
     source: Annotated[
         Path, typer.Argument(help="A run folder or a checkpoint.", show_default=False)
     ],
-    split: Annotated[Split, typer.Option(help="The split to measure on.")] = Split.TEST,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="The split to measure on: test if left out, or where there is none, validation or "
+            "else train.",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Samples at a time: 1000 if left out, or what fits.", min=1)
     ] = None,
@@ -34,7 +41,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure how good a trained network is."""
-    from cnnctl.data.download import data_root
+    from cnnctl.data.download import data_root, used_folder
     from cnnctl.evaluation.evaluate import evaluate_checkpoint
     from cnnctl.evaluation.report import render
     from cnnctl.opening import open_checkpoint
@@ -43,12 +50,13 @@ def evaluate(
     measured = evaluate_checkpoint(
         loaded,
         checkpoint,
-        split=split.value,
+        split=split.value if split else None,
         batch_size=batch_size,
         device=device,
-        data_root=data or data_root(),
+        data_root=used_folder(loaded.experiment.data, data) or data_root(),
     )
     if as_json:
         print_json(measured.to_json())
     else:
-        display(render(measured))
+        say(f"{measured.split} split")
+        display(render(measured.result))

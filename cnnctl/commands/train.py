@@ -37,7 +37,7 @@ def train(
 ) -> None:
     """Train the network of a YAML file, or go on with a run that was stopped."""
     from cnnctl.console import Screen
-    from cnnctl.data.download import data_root
+    from cnnctl.data.download import data_root, used_folder
     from cnnctl.training.progress import conclude
     from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
@@ -50,6 +50,7 @@ def train(
     else:
         message, cure = "train what? no YAML file is named", "cnnctl train configs/lenet.yaml"
         raise FaultError(Fault(message=message, cure=cure))
+    data = used_folder(start.loaded.experiment.data, data)
     console = Screen()
     try:
         outcome = run_recipe(start, data_root=data or data_root(), console=console)

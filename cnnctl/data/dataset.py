@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
+from math import prod
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -14,9 +15,10 @@ from torch.nn import functional
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import exact
 from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.samples import Description, Samples
-from cnnctl.errors import FaultError, config_fault, under
+from cnnctl.errors import FaultError, config_fault, data_fault, under
 
 Split = Literal["train", "test"]
 Positive = Annotated[int, Field(gt=0)]
@@ -24,10 +26,15 @@ Side = Annotated[int, Field(gt=0, le=4096)]
 Size = Side | Annotated[tuple[Side, Side], Field(strict=False)]
 """A side in pixels, or height and width."""
 BatchSize = Positive | Literal["all"]
+MAX_NUMBERS = 10**11
+"""In all training samples together, which live in memory."""
 
 
 class DataSet(Choice, family="datasets"):
     """A data set. A member says what it is and reads its samples."""
+
+    has_files: ClassVar[bool] = True
+    """Whether it is read from the dataset directory."""
 
     batch_size: BatchSize = 64
     """Samples in a step; 1 is a single sample, `all` the full batch."""
@@ -56,6 +63,7 @@ class DataSet(Choice, family="datasets"):
             FaultError: options that do not fit the data.
         """
         whole = self.whole()
+        check_size(whole)
         if isinstance(self.normalize, Normalize):
             try:
                 self.normalize.check(whole.shape[0])
@@ -68,11 +76,14 @@ class DataSet(Choice, family="datasets"):
         """One split, whole: its inputs of the shape that `describe` gives.
 
         Raises:
-            FaultError: the files are not there and could not be downloaded, or are damaged.
+            FaultError: the files are not there and could not be downloaded, are damaged, or hold
+                other samples than described; or there is no test split.
         """
+        whole = self.whole()
+        if split == "test" and not whole.has_test:
+            raise data_fault(f"{self.kind} has no test split", cure="use another split")
         samples = self.read_split(split, root=root, download=download)
-        samples.check(self.whole(), what=f"{self.kind}, {split} split,")
-        return samples
+        return conformed(samples, whole, what=f"{self.kind}, {split} split,")
 
     def held_out(self, samples: int) -> int:
         """How many of the training split's samples are kept for validation."""
@@ -121,6 +132,15 @@ class RegressionSet(DataSet):
     """Mean and standard deviation of the target values, which the network learns in units of
     them; `auto` measures them on the training split, null leaves targets as they are. Metrics are
     in the targets' own units."""
+
+
+def check_size(whole: Description) -> None:
+    """Raise a FaultError for more numbers than any machine has memory for."""
+    numbers = whole.train_samples * prod(whole.shape)
+    if numbers > MAX_NUMBERS:
+        counted = f"{whole.train_samples} samples of {'x'.join(map(str, whole.shape))}"
+        message = f"{counted} are {numbers:.0e} numbers, and at most {MAX_NUMBERS:.0e} are held"
+        raise config_fault(message, cure="use fewer or smaller samples")
 
 
 def resized(images: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shlex
 import socket
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr
+from functools import partial
 from http.client import HTTPException
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
-from cnnctl.data.dataset import ImageSet, Split
+from cnnctl.data.dataset import DataSet, ImageSet, Split
 from cnnctl.data.samples import Samples
 from cnnctl.errors import FaultError, data_fault, storage_fault
 
+NOTE = ".md5"
+"""Suffix of the sum that is written down beside a downloaded file."""
+MOST_FOLDERS = 1000
+"""Folders that are looked into for files that lie elsewhere."""
 PATIENCE = 30.0
 """Seconds without a byte after which a download has failed."""
 ARCHIVES = {".gz", ".zip"}
@@ -26,6 +34,10 @@ CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=d
 
 class DownloadedSet(ImageSet):
     """Images in files that are downloaded once, by torchvision and to where it looks for them."""
+
+    notes_sums: ClassVar[bool] = False
+    """Whether a download writes the MD5 sum of each file beside it, where only those of its
+    archives are published."""
 
     @abstractmethod
     def files(self) -> Sequence[str]:
@@ -42,9 +54,12 @@ class DownloadedSet(ImageSet):
     def read_original(self, split: Split, *, root: Path, download: bool) -> Samples:
         """Read one split as it was published, downloaded if need be; see `load`."""
         root = root.expanduser().absolute()
+        if _missing(self.files(), root) and (near := _found_near(self.files(), root)):
+            message = f"{self.kind} is not in {root}; the files are in {near}"
+            raise data_fault(message, cure=f"write --data {shlex.quote(str(near))}")
         reason = ""
         if download and _missing(self.files(), root):
-            reason = _download(self.kind, self.fetch, root)
+            reason = _download(self.kind, self.fetch, root, notes_sums=self.notes_sums)
         if missing := _missing(self.files(), root):
             message = f"{self.kind} is not there: no {root / missing[0]}{reason}"
             raise data_fault(message, cure=CURE)
@@ -56,6 +71,27 @@ def data_root() -> Path:
     return Path(os.environ.get("CNNCTL_DATA") or "data")
 
 
+def used_folder(data: DataSet, folder: Path | None) -> Path | None:
+    """The dataset directory that was named, or nothing, with a note, where no files are read."""
+    if folder is None or data.has_files:
+        return folder
+    print(f"note: {data.kind} has no files, so --data is not used", file=sys.stderr)
+    return None
+
+
+def check_sum(file: Path, published: str | None = None) -> None:
+    """Hold a file against its published MD5 sum, or against that written down at its download.
+
+    Raises:
+        FaultError: it is another.
+    """
+    note = _note_of(file)
+    if published is None and note.is_file():
+        published = note.read_text(encoding="utf-8", errors="replace").strip()
+    if published is not None and _sum_of(file) != published:
+        raise damaged(file)
+
+
 def damaged(file: Path) -> FaultError:
     """The fault of a file that does not hold what it should."""
     return data_fault(f"{file} is damaged", cure="delete it, and it will be downloaded again")
@@ -65,7 +101,30 @@ def _missing(files: Sequence[str], root: Path) -> list[str]:
     return [file for file in files if not (root / file).is_file()]
 
 
-def _download(kind: str, fetch: Callable[[Path], None], root: Path) -> str:
+def _found_near(files: Sequence[str], root: Path) -> Path | None:
+    """The folder one level down, or a few up, that has all the files."""
+    try:
+        below = sorted(path for path in root.iterdir() if path.is_dir())
+    except OSError:
+        below = []
+    levels = max(len(Path(file).parts) for file in files)
+    folders = [*list(root.parents)[:levels], *below[:MOST_FOLDERS]]
+    return next((folder for folder in folders if not _missing(files, folder)), None)
+
+
+def _sum_of(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+
+
+def _note_of(file: Path) -> Path:
+    """Where the MD5 sum of a downloaded file is written down."""
+    return file.with_name(f"{file.name}{NOTE}")
+
+
+def _download(
+    kind: str, fetch: Callable[[Path], None], root: Path, *, notes_sums: bool = False
+) -> str:
     """Fetch into a folder beside, then move what came; returns what went wrong.
 
     A file has its name only once it is whole, so a broken download leaves nothing to be mistaken.
@@ -79,6 +138,10 @@ def _download(kind: str, fetch: Callable[[Path], None], root: Path) -> str:
             return f", and the download failed: {' '.join(str(error).split())}"
         for file in folder.rglob("*"):
             if file.is_file() and file.suffix not in ARCHIVES:
+                if notes_sums:
+                    note = _note_of(root / file.relative_to(folder))
+                    note.parent.mkdir(parents=True, exist_ok=True)
+                    note.write_text(f"{_sum_of(file)}\n", encoding="utf-8")
                 _move(file, root / file.relative_to(folder))
     return ""
 

@@ -39,7 +39,13 @@ def prepare(data: DataSet, *, seed: int, root: Path, download: bool = True) -> P
     Raises:
         FaultError: the data can't be read, or does not suffice for one batch.
     """
-    whole, test = (data.load(split, root=root, download=download) for split in ("train", "test"))
+    whole = data.load("train", root=root, download=download)
+    expected, has_test = data.whole().train_samples, data.whole().has_test
+    if len(whole) != expected:
+        message = f"{data.kind} has {len(whole):,} training samples, not {expected:,}"
+        cure = "the files are damaged, or the data set describes itself wrongly"
+        raise data_fault(message, cure=cure)
+    test = data.load("test", root=root, download=download) if has_test else whole.none()
     train, validation = cut(whole, held_out=data.held_out(len(whole)), seed=seed)
     if data.drop_last and data.batch_size != "all" and len(train) < data.batch_size:
         message = f"{len(train)} training samples do not fill a batch of {data.batch_size}"

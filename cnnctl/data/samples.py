@@ -10,8 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnctl.errors import data_fault
-
 Shape = tuple[int, ...]
 
 
@@ -48,6 +46,8 @@ class Description:
     """The name of what is learned."""
     others: tuple[Target, ...] = ()
     """What else is known of each sample, for networks with several heads."""
+    has_test: bool = True
+    """Whether there is a test split."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -76,6 +76,10 @@ class Samples:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def none(self) -> Samples:
+        """No samples of the same shapes and dtypes."""
+        return self.take(np.empty(0, dtype=np.int64))
+
     def take(self, indices: NDArray[np.int64]) -> Samples:
         """The samples at these positions, in this order."""
         rows = torch.from_numpy(indices)
@@ -92,38 +96,17 @@ class Samples:
         columns = [known[name].float().reshape(len(self), -1) for name in names]
         return Samples(self.inputs, torch.cat(columns, dim=1))
 
-    def check(self, description: Description, *, what: str) -> None:
-        """Raise a FaultError where these samples are not what was described."""
-        if len(self.inputs) != len(self.targets):
-            counts = f"{len(self.inputs)} samples, but {len(self.targets)} targets"
-            raise data_fault(f"{what} has {counts}", cure="the files do not belong together")
-        if not len(self):
-            raise data_fault(f"{what} has no samples", cure="delete its files and load them again")
-        shape = tuple(self.inputs.shape[1:])
-        if shape != description.shape:
-            message = f"{what} has samples of {_times(shape)}, not of {_times(description.shape)}"
-            raise data_fault(message, cure="the files are those of another data set")
-        known = {description.target: self.targets, **self.others}
-        for target in description.targets:
-            if target.is_classification:
-                _check_labels(known[target.name], target.outputs, what)
-
-
-def _check_labels(labels: Tensor, classes: int, what: str) -> None:
-    low, high = (int(bound) for bound in torch.aminmax(labels))
-    if low < 0 or high >= classes:
-        message = f"{what} has labels from {low} to {high}, but classes from 0 to {classes - 1}"
-        raise data_fault(message, cure="the files are damaged, or those of another data set")
-
-
-def _times(shape: Shape) -> str:
-    return "x".join(map(str, shape))
-
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """A data set, cut in three; `validation` may be empty."""
+    """A data set, cut in three; `validation` and `test` may be empty."""
 
     train: Samples
     validation: Samples
     test: Samples
+
+    @property
+    def there(self) -> dict[str, Samples]:
+        """Those that are not empty, by name, the fairest measure first."""
+        splits = {"test": self.test, "validation": self.validation, "train": self.train}
+        return {name: samples for name, samples in splits.items() if len(samples)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,18 +23,33 @@ from cnnctl.experiment import Loaded, Task
 from cnnctl.model import network
 
 Split = Literal["test", "validation", "train"]
+Result = Classification | Regression | Heads
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured, and on which split."""
+
+    split: str
+    result: Result
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {"split": self.split, **self.result.to_json()}
 
 
 def evaluate_checkpoint(
     loaded: Loaded,
     checkpoint: Checkpoint,
     *,
-    split: Split,
+    split: Split | None,
     batch_size: int | None,
     device: str,
     data_root: Path,
-) -> Classification | Regression | Heads:
+) -> Evaluation:
     """Measure a checkpoint on a split, prepared as in training but not augmented.
+
+    Without a split, it is the fairest there is: test, or else validation, or else train.
 
     Raises:
         FaultError: the data or the device is not there, the split is empty, the weights do not
@@ -48,29 +64,31 @@ def evaluate_checkpoint(
 def _evaluate(
     loaded: Loaded,
     checkpoint: Checkpoint,
-    split: Split,
+    split: Split | None,
     *,
     batch_size: int,
     device: torch.device,
     root: Path,
-) -> Classification | Regression | Heads:
+) -> Evaluation:
     experiment, precision = loaded.experiment, loaded.experiment.train.precision
     use_precision(precision, device)
     check_weights(network.outline(loaded.plan), checkpoint.weights)  # before memory is taken
     built = network.build(loaded.plan, seed=experiment.seed)
     load_weights(built, checkpoint.weights)
     data = prepare(experiment.data, seed=experiment.seed, root=root)
-    samples = getattr(data.splits, split)
-    if not len(samples):
-        message = f"the {split} split of {experiment.data.kind} is empty"
-        raise data_fault(message, cure="choose another with --split")
+    there = data.splits.there
+    name: str = split or next(name for name in there)
+    if name not in there:
+        message = f"{experiment.data.kind} has no {name} split here"
+        raise data_fault(message, cure=f"use --split {' or '.join(there)}")
+    samples = there[name]
     tasks = [task for task in loaded.tasks if not task.is_auxiliary]
     heads = [task.name for task in tasks if task.name]
     batches = evaluation_batches(data, samples, device=device, targets=heads)
     in_order = batches.in_order(batch_size=batch_size)
     outputs, targets = collect_outputs(built.to(device), in_order, precision=precision)
     measured = {task.name: _measure(task, data, *task.of(outputs, targets)) for task in tasks}
-    return Heads.of(tasks, measured) if heads else measured[""]
+    return Evaluation(name, Heads.of(tasks, measured) if heads else measured[""])
 
 
 def _measure(

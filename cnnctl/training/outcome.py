@@ -17,7 +17,8 @@ class Outcome:
     run: Run
     folder: RunFolder
     test: dict[str, float] | None
-    """Loss and accuracy of the best weights on the test split; nothing if it was stopped."""
+    """Loss and accuracy of the best weights on the test split; nothing if the run was
+    stopped, or if there is no test split."""
     stopped_by: signal.Signals | None
 
     def to_json(self) -> dict[str, Any]:

@@ -160,6 +160,7 @@ def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
     parameters = sum(p.numel() for p in run.network.parameters())
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items() if len(part))
+    counts += "" if len(splits.test) else ", no test split"
     compiled = ", compiled" if train.compile else ""
     lines = [
         f"{run.experiment.name}: {parameters:,} parameters, "
@@ -197,7 +198,9 @@ def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
             f"{name.replace('_', ' ')} {show_metric(name, value)}"
             for name, value in outcome.test.items()
         )
-        lines += [f"test: {test}", f"checkpoint: {folder.best}"]
+        lines.append(f"test: {test}")
+    if run.is_finished:
+        lines.append(f"checkpoint: {folder.best}")
         lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")
     else:
         lines.append(f"stopped after {_position(run)}; saved {folder.last}")

@@ -41,7 +41,7 @@ class Loaders:
 
     train: Batches
     validation: Batches | None
-    test: Batches
+    test: Batches | None
 
 
 def train(start: Start, *, data_root: Path, console: Console) -> Outcome:
@@ -166,7 +166,7 @@ def make_loaders(
             targets=targets,
         ),
         validation=in_order(splits.validation) if len(splits.validation) else None,
-        test=in_order(splits.test),
+        test=in_order(splits.test) if len(splits.test) else None,
     )
 
 
@@ -233,11 +233,11 @@ def showing(console: Console, what: str) -> AbstractContextManager[object]:
     return console.status(what) if console.is_terminal else nullcontext()
 
 
-def conclude(loop: Loop, test: Batches) -> Outcome:
-    """Measure the best weights on the test split, unless the run was stopped before its end."""
+def conclude(loop: Loop, test: Batches | None) -> Outcome:
+    """Measure the best weights on the test split, if there is one and the run came to its end."""
     run = loop.run
     found = None
-    if run.is_finished:
+    if run.is_finished and test is not None:
         checkpoints.load_weights(run.evaluated, checkpoints.load(loop.folder.best).weights)
         found = evaluate(run, test)
     stopped_by = None if run.is_finished else loop.signals.received

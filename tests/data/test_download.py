@@ -12,8 +12,9 @@ from urllib.error import URLError
 import pytest
 from torchvision import datasets
 
-from cnnctl.data.download import data_root
-from cnnctl.data.sources.mnist import Mnist
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.download import data_root, used_folder
+from cnnctl.data.sources.mnist import Kmnist, Mnist
 from cnnctl.errors import ExitCode, FaultError
 
 PARTS = ["images-idx3", "labels-idx1"]
@@ -39,6 +40,13 @@ def put(folder, name, what):
 
 def files_below(folder):
     return sorted(file.name for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """The small files pass for the published ones."""
+    sums = {name: hashlib.md5(content(name)).hexdigest() for name in NAMES}
+    monkeypatch.setattr(Mnist, "sums", sums)
 
 
 @pytest.fixture
@@ -168,3 +176,34 @@ def test_the_bar_is_drawn_on_a_terminal_and_nowhere_else(tmp_path, server, capsy
     out, err = capsys.readouterr()
     assert out == ""
     assert "100" in err
+
+
+def test_a_download_whose_files_have_no_published_sum_notes_it_beside_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(Kmnist, "folder", "MNIST")
+    monkeypatch.setattr(Kmnist, "counts", {"train": 20, "test": 20})
+    monkeypatch.setattr(Kmnist, "fetch", fetch_all)
+    Kmnist().load("train", root=tmp_path)
+    assert files_below(tmp_path) == sorted([*NAMES, *(f"{name}.md5" for name in NAMES)])
+    images = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
+    assert Path(f"{images}.md5").read_text().strip() == hashlib.md5(content(NAMES[0])).hexdigest()
+    images.write_bytes(content(NAMES[0])[:-1] + b"x")
+    with pytest.raises(FaultError, match="train-images-idx3-ubyte is damaged"):
+        Kmnist().load("train", root=tmp_path)
+
+
+@pytest.mark.parametrize("named", ["sets/MNIST", "sets/MNIST/raw", "."])
+def test_files_one_folder_higher_or_lower_are_pointed_at(named, tmp_path, monkeypatch):
+    fetch_all(None, tmp_path / "sets")
+    monkeypatch.setattr(Mnist, "fetch", None)  # nothing is downloaded
+    with pytest.raises(FaultError, match="the files are in") as error:
+        Mnist().load("train", root=tmp_path / named)
+    assert error.value.exit_code is ExitCode.DATA
+    assert f"write --data {tmp_path / 'sets'}" in error.value.faults[0].cure
+
+
+def test_a_folder_that_is_not_used_is_told(capsys):
+    assert used_folder(DataSet.read("digits"), Path("here")) is None
+    assert capsys.readouterr().err == "note: digits has no files, so --data is not used\n"
+    assert used_folder(DataSet.read("digits"), None) is None
+    assert used_folder(DataSet.read("mnist"), Path("here")) == Path("here")
+    assert capsys.readouterr().err == ""

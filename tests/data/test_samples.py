@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from cnnctl.data.conformity import conformed
 from cnnctl.data.samples import Description, Samples
 from cnnctl.errors import ExitCode, FaultError
 
@@ -25,13 +26,14 @@ def images(*, count=3, side=2):
 )
 def test_samples_that_are_not_what_was_described_are_a_data_fault(samples, words):
     with pytest.raises(FaultError, match=words) as error:
-        samples.check(DESCRIBED, what="cats and dogs")
+        conformed(samples, DESCRIBED, what="cats and dogs")
     assert error.value.exit_code is ExitCode.DATA
     assert error.value.faults[0].cure
 
 
 def test_samples_that_fit_pass():
-    Samples(images(), torch.tensor([0, 1, 1])).check(DESCRIBED, what="cats and dogs")
+    samples = Samples(images(), torch.tensor([0, 1, 1]))
+    assert conformed(samples, DESCRIBED, what="cats and dogs").inputs is samples.inputs
 
 
 def test_samples_are_taken_in_the_order_asked_for():

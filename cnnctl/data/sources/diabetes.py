@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
@@ -21,6 +22,8 @@ class Diabetes(RegressionSet, kind="diabetes"):
     al., Least Angle Regression, 2004). The features are those measured, not scikit-learn's default,
     which is scaled by statistics of the test samples, too. The test split is a fixed fifth.
     """
+
+    has_files: ClassVar[bool] = False
 
     def whole(self) -> Description:
         return Description((FEATURES,), (), 1, SAMPLES - TEST_SAMPLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
@@ -23,6 +24,8 @@ class Digits(ImageSet, kind="digits"):
     set. It is published without a test split; ours is a fixed fifth of every class. Targets for
     heads: `digit` and `parity`, which is even or odd.
     """
+
+    has_files: ClassVar[bool] = False
 
     def original(self) -> Description:
         names, count = tuple("0123456789"), SAMPLES - TEST_SAMPLES

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from cnnctl.config.choice import refusal
 from cnnctl.data.dataset import DataSet, Split
 from cnnctl.data.samples import Description, Samples
 
 Side = Annotated[int, Field(gt=0, le=10**6)]
-MAX_NUMBERS = 10**11
-"""In all training samples together."""
 TEST_SHARE = 5
 """Training samples to one of the test split."""
 
@@ -23,21 +19,14 @@ TEST_SHARE = 5
 class Fake(DataSet, kind="fake"):
     """Random images, signals or vectors, as torchvision's FakeData has them."""
 
+    has_files: ClassVar[bool] = False
+
     shape: Annotated[list[Side], Field(min_length=1, max_length=3)] = [3, 224, 224]
     """What one sample measures: [C, H, W] an image, [C, L] a signal, [F] a vector."""
     classes: Annotated[int, Field(ge=2, le=10**6)] = 10
     """Number of classes."""
     samples: Annotated[int, Field(gt=1, le=10**7)] = 1000
     """Training samples; the test split has a fifth as many."""
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        numbers = self.samples * prod(self.shape)
-        if numbers > MAX_NUMBERS:
-            counted = f"{self.samples} samples of {'x'.join(map(str, self.shape))}"
-            message = f"{counted} are {numbers:.0e} numbers, and at most {MAX_NUMBERS:.0e} are made"
-            raise refusal(message, cure="use fewer samples or a smaller shape")
-        return self
 
     def whole(self) -> Description:
         names = tuple(map(str, range(self.classes)))

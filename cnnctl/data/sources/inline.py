@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -15,23 +15,40 @@ from cnnctl.data.dataset import BatchSize, RegressionSet, Split
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.samples import Description, Samples, Target
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Row = Annotated[list[Number], Field(min_length=1)]
+MAX_ROWS = 10_000
+MAX_NUMBERS = 20_000
+"""In all rows together, as many as a configuration has room for."""
+Number = Annotated[float, Field(ge=-1e38, le=1e38)]
+Row = Annotated[list[Number], Field(min_length=1, max_length=MAX_NUMBERS)]
+Rows = Annotated[list[Row], Field(max_length=MAX_ROWS)]
 ClassNumber = Annotated[int, Field(ge=0, lt=1000)]
-Targets = list[ClassNumber] | list[Row]
+Classes = Annotated[list[ClassNumber], Field(max_length=MAX_ROWS)]
+Targets = Classes | Rows
 """For each sample its class, counted from 0, or a row of values."""
+TargetsByName = Annotated[dict[str, Targets], Field(min_length=1, max_length=100)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Names = Annotated[list[Name], Field(max_length=1000)]
 
 
 class Inline(RegressionSet, kind="inline"):
     """Samples written here: rows of inputs, and for each a class or a row of values.
 
-    Nothing is held out: the test split is the training split.
+    There is a test split only where `test_inputs` and `test_targets` give one.
     """
 
-    inputs: Annotated[list[Row], Field(min_length=1)]
+    has_files: ClassVar[bool] = False
+
+    inputs: Annotated[Rows, Field(min_length=1)]
     """A row of features for each sample."""
-    targets: Targets | Annotated[dict[str, Targets], Field(min_length=1)]
+    targets: Targets | TargetsByName
     """For each sample its class, counted from 0, or a row of values; for heads, several by name."""
+    test_inputs: Rows = Field(default=[])
+    """A row of features for each sample of the test split; empty for no test split."""
+    test_targets: Targets | TargetsByName = Field(default=[])
+    """The targets of the test split, in the form of `targets`."""
+    classes: Names | dict[str, Names] = Field(default=[])
+    """Names of the classes, in the order of their numbers, which name them if left out; for heads,
+    by target."""
     batch_size: BatchSize = "all"
     """Samples in a step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -44,29 +61,110 @@ class Inline(RegressionSet, kind="inline"):
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:
-        _check_widths(self.inputs, "inputs")
-        for name, rows in self._named().items():
-            what = f"targets of {name}" if isinstance(self.targets, dict) else "targets"
-            if len(self.inputs) != len(rows):
-                counts = f"{len(self.inputs)} rows of inputs, but {len(rows)} {what}"
-                raise refusal(counts, cure="write one target for each row")
-            _check_widths(rows, what)
+        _check_size(self.inputs, self.test_inputs, *self._named().values())
+        _check_table(self.inputs, self._named(), "")
+        if self.test_inputs or self.test_targets:
+            self._check_test()
+        self._check_class_names()
         return self
 
+    def _check_test(self) -> None:
+        """Raise a refusal unless test samples are of the form of the training samples."""
+        train, test = self._named(), _by_name(self.test_targets)
+        if list(train) != list(test):
+            cure = f"give test_targets for {', '.join(train)}, in this order"
+            raise refusal("test_targets are not named as targets are", cure=cure)
+        _check_size(self.inputs, self.test_inputs, *train.values(), *test.values())
+        _check_table(self.test_inputs, test, "test_")
+        for what, rows, own in (
+            ("test_inputs", self.inputs, self.test_inputs),
+            *((_called(name, "test_"), train[name], test[name]) for name in train),
+        ):
+            if _form(rows[0]) != _form(own[0]):
+                message = f"rows of {what} are {_form(own[0])}, those for training {_form(rows[0])}"
+                raise refusal(message, cure="write both in the same form")
+
+    def _check_class_names(self) -> None:
+        """Raise a refusal where classes are named twice, or not at all, or there are none."""
+        for name, names in self._class_names().items():
+            rows = self._named().get(name)
+            if rows is None:
+                cure = f"there is {', '.join(self._named())}"
+                raise refusal(f"classes of {name}, which is no target", cure=cure)
+            if isinstance(rows[0], list):
+                raise refusal("values have no classes", cure="leave out classes")
+            if len(set(names)) < len(names) or len(names) < 2:
+                what = f"{len(names)} names of classes, {len(set(names))} of them different"
+                raise refusal(what, cure="give each of at least two classes its own name")
+            highest = self._highest(name)
+            if highest >= len(names):
+                message = f"class {highest} among the targets, but {len(names)} names of classes"
+                raise refusal(message, cure="classes are counted from 0; name all of them")
+
+    def _class_names(self) -> dict[str, list[str]]:
+        if isinstance(self.classes, dict):
+            return self.classes
+        return {next(iter(self._named())): self.classes} if self.classes else {}
+
+    def _highest(self, name: str) -> int:
+        """The largest number of a class in both splits."""
+        rows = [*self._named()[name], *_by_name(self.test_targets).get(name, [])]
+        return max(row for row in rows if isinstance(row, int))
+
     def _named(self) -> dict[str, Targets]:
-        return self.targets if isinstance(self.targets, dict) else {"target": self.targets}
+        return _by_name(self.targets)
 
     def whole(self) -> Description:
-        first, *others = (_describe(name, rows) for name, rows in self._named().items())
-        shape = (len(self.inputs[0]),)
+        first, *others = (self._describe(name, rows) for name, rows in self._named().items())
         return Description(
-            shape, first.class_names, first.outputs, len(self.inputs), first.name, tuple(others)
+            (len(self.inputs[0]),),
+            first.class_names,
+            first.outputs,
+            len(self.inputs),
+            first.name,
+            tuple(others),
+            has_test=bool(self.test_inputs),
         )
 
+    def _describe(self, name: str, rows: Targets) -> Target:
+        if isinstance(rows[0], list):
+            return Target(name, (), len(rows[0]))
+        numbers = range(max(2, self._highest(name) + 1))
+        classes = self._class_names().get(name) or map(str, numbers)
+        names = tuple(classes)
+        return Target(name, names, len(names))
+
     def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
-        inputs = torch.tensor(self.inputs, dtype=torch.float32)
-        tensors = {name: _tensor(rows) for name, rows in self._named().items()}
+        is_test = split == "test"
+        inputs = torch.tensor(self.test_inputs if is_test else self.inputs, dtype=torch.float32)
+        named = _by_name(self.test_targets) if is_test else self._named()
+        tensors = {name: _tensor(rows) for name, rows in named.items()}
         return Samples(inputs, tensors.pop(next(iter(tensors))), tensors)
+
+
+def _by_name(targets: Targets | dict[str, Targets]) -> dict[str, Targets]:
+    return targets if isinstance(targets, dict) else {"target": targets}
+
+
+def _check_size(*tables: Sequence[object]) -> None:
+    numbers = sum(len(row) if isinstance(row, list) else 1 for rows in tables for row in rows)
+    if numbers > MAX_NUMBERS:
+        message = f"{numbers:,} numbers, and at most {MAX_NUMBERS:,} are written in an experiment"
+        raise refusal(message, cure="write fewer samples")
+
+
+def _check_table(inputs: Sequence[object], targets: dict[str, Targets], prefix: str) -> None:
+    _check_widths(inputs, f"{prefix}inputs")
+    for name, rows in targets.items():
+        what = _called(name, prefix)
+        if len(inputs) != len(rows):
+            counts = f"{len(inputs)} rows of {prefix}inputs, but {len(rows)} {what}"
+            raise refusal(counts, cure="write one target for each row")
+        _check_widths(rows, what)
+
+
+def _called(name: str, prefix: str) -> str:
+    return f"{prefix}targets" if name == "target" else f"{prefix}targets of {name}"
 
 
 def _check_widths(rows: Sequence[object], what: str) -> None:
@@ -76,13 +174,8 @@ def _check_widths(rows: Sequence[object], what: str) -> None:
         raise refusal(uneven, cure="make all rows equally long")
 
 
-def _describe(name: str, rows: Targets) -> Target:
-    first = rows[0]
-    if isinstance(first, list):
-        return Target(name, (), len(first))
-    highest = max(number for number in rows if isinstance(number, int))
-    classes = tuple(str(number) for number in range(max(2, highest + 1)))
-    return Target(name, classes, len(classes))
+def _form(row: object) -> str:
+    return f"{len(row)} numbers" if isinstance(row, list) else "classes"
 
 
 def _tensor(rows: Targets) -> Tensor:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 from cnnctl.data.dataset import Split
-from cnnctl.data.download import DownloadedSet, damaged
+from cnnctl.data.download import DownloadedSet, check_sum, damaged
 from cnnctl.data.samples import Description, Samples
+from cnnctl.errors import data_fault
 
 SHAPE = (1, 28, 28)
 
@@ -22,6 +24,10 @@ class MnistLike(DownloadedSet):
 
     folder: ClassVar[str]
     """Where torchvision keeps the files, below the root."""
+    sums: ClassVar[Mapping[str, str]] = {}
+    """The MD5 sums of the unpacked files, where they are known."""
+    counts: ClassVar[Mapping[Split, int]] = {"train": 60_000, "test": 10_000}
+    """Samples in each split, for sets whose sums are not known: the same of every class."""
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
@@ -34,13 +40,23 @@ class MnistLike(DownloadedSet):
         return [*idx_files(self.folder, "train"), *idx_files(self.folder, "t10k")]
 
     def parse(self, split: Split, root: Path) -> Samples:
-        return read_idx_files(root, idx_files(self.folder, "train" if split == "train" else "t10k"))
+        files = idx_files(self.folder, "train" if split == "train" else "t10k")
+        samples = read_idx_files(root, files, sums=self.sums)
+        if not self.sums:
+            check_labels(samples, 10, self.counts[split], is_even=True, file=root / files[1])
+        return samples
 
 
 class Mnist(MnistLike, kind="mnist"):
     """Handwritten digits: 60,000 training and 10,000 test images, 28x28, grey."""
 
     folder = "MNIST"
+    sums = {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    }
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(digits)
@@ -55,6 +71,12 @@ class FashionMnist(MnistLike, kind="fashion_mnist"):
     """Clothes: 60,000 training and 10,000 test images, 28x28, grey."""
 
     folder = "FashionMNIST"
+    sums = {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    }
 
     def class_names(self) -> tuple[str, ...]:
         tops = "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"
@@ -70,6 +92,7 @@ class Kmnist(MnistLike, kind="kmnist"):
     """Cursive Japanese characters: 60,000 training and 10,000 test images, 28x28, grey."""
 
     folder = "KMNIST"
+    notes_sums = True
 
     def class_names(self) -> tuple[str, ...]:
         return "o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"
@@ -82,15 +105,26 @@ class Kmnist(MnistLike, kind="kmnist"):
 
 MERGED = digits + ascii_uppercase + "abdefghnqrt"
 """Letters of which both cases look alike count once."""
+
+
+class Variant(NamedTuple):
+    """What one variant of EMNIST holds."""
+
+    classes: str
+    train: int
+    test: int
+    is_even: bool = True
+    """Whether every class has the same number of samples."""
+
+
 VARIANTS = {
-    "byclass": (digits + ascii_uppercase + ascii_lowercase, 697_932),
-    "bymerge": (MERGED, 697_932),
-    "balanced": (MERGED, 112_800),
-    "letters": (ascii_lowercase, 124_800),
-    "digits": (digits, 240_000),
-    "mnist": (digits, 60_000),
+    "byclass": Variant(digits + ascii_uppercase + ascii_lowercase, 697_932, 116_323, is_even=False),
+    "bymerge": Variant(MERGED, 697_932, 116_323, is_even=False),
+    "balanced": Variant(MERGED, 112_800, 18_800),
+    "letters": Variant(ascii_lowercase, 124_800, 20_800),
+    "digits": Variant(digits, 240_000, 40_000),
+    "mnist": Variant(digits, 60_000, 10_000),
 }
-"""The classes of each variant, and its training samples."""
 
 
 class Emnist(DownloadedSet, kind="emnist"):
@@ -100,13 +134,15 @@ class Emnist(DownloadedSet, kind="emnist"):
     images stand upright and classes begin at 0.
     """
 
+    notes_sums = True
+
     split: Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"] = "balanced"
     """The variant: 62 unbalanced classes, 47 with like cases merged, those balanced, 26 letters,
     10 digits, or as many digits as MNIST has."""
 
     def original(self) -> Description:
-        classes, samples = VARIANTS[self.split]
-        return Description(SHAPE, tuple(classes), len(classes), samples)
+        variant = VARIANTS[self.split]
+        return Description(SHAPE, tuple(variant.classes), len(variant.classes), variant.train)
 
     def files(self) -> Sequence[str]:
         return [*self._files("train"), *self._files("test")]
@@ -117,9 +153,14 @@ class Emnist(DownloadedSet, kind="emnist"):
         EMNIST(folder, split=self.split, download=True)
 
     def parse(self, split: Split, root: Path) -> Samples:
-        stored = read_idx_files(root, self._files(split))
-        first = int(self.split == "letters")
-        return Samples(stored.inputs.transpose(2, 3).contiguous(), stored.targets - first)
+        files, variant = self._files(split), VARIANTS[self.split]
+        stored = read_idx_files(root, files)
+        labels = stored.targets - int(self.split == "letters")
+        samples = Samples(stored.inputs.transpose(2, 3).contiguous(), labels)
+        count = variant.train if split == "train" else variant.test
+        classes = len(variant.classes)
+        check_labels(samples, classes, count, is_even=variant.is_even, file=root / files[1])
+        return samples
 
     def _files(self, split: Split) -> tuple[str, str]:
         return idx_files("EMNIST", f"emnist-{self.split}-{split}")
@@ -130,12 +171,35 @@ def idx_files(folder: str, stem: str) -> tuple[str, str]:
     return f"{folder}/raw/{stem}-images-idx3-ubyte", f"{folder}/raw/{stem}-labels-idx1-ubyte"
 
 
-def read_idx_files(root: Path, files: tuple[str, str]) -> Samples:
-    """Images (N, 1, H, W) and labels (N,) of two idx files; damaged ones are a fault."""
+def read_idx_files(
+    root: Path, files: tuple[str, str], *, sums: Mapping[str, str] | None = None
+) -> Samples:
+    """Images (N, 1, H, W) and labels (N,) of two idx files; damaged ones are a fault.
+
+    `sums` are the MD5 sums that files of these names are held against.
+    """
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
     images, labels = (root / file for file in files)
+    for file in (images, labels):
+        check_sum(file, (sums or {}).get(file.name))
     return Samples(_read(images, read_image_file)[:, None], _read(labels, read_label_file))
+
+
+def check_labels(samples: Samples, classes: int, count: int, *, is_even: bool, file: Path) -> None:
+    """Raise a FaultError unless there are as many samples, and of each class, as were published."""
+    labels, cure = samples.targets, "delete it, and it will be downloaded again"
+    if len(labels) != count:
+        raise data_fault(f"{file} has {len(labels):,} labels, not {count:,}", cure=cure)
+    low, high = (int(bound) for bound in torch.aminmax(labels))
+    if low < 0 or high >= classes:
+        return  # which `conformed` refuses, with the range
+    counts = torch.bincount(labels, minlength=classes)
+    fewest, most = int(counts.min()), int(counts.max())
+    if not fewest or (is_even and fewest != most):
+        wanted = f"{count // classes:,} of each class" if is_even else "some of each class"
+        message = f"{file} has {fewest:,} to {most:,} labels of a class, not {wanted}"
+        raise data_fault(message, cure=cure)
 
 
 def _read(file: Path, read: Callable[[str], Tensor]) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,20 +17,22 @@ from cnnctl.data.samples import Description, Samples
 from cnnctl.data.splits import random_state
 
 Points = NDArray[Any]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Noise = Annotated[float, Field(ge=0, le=10**6)]
 Count = Annotated[int, Field(ge=2, le=10_000_000)]
 
 
 class Planar(DataSet):
     """Points in the plane with their classes; training and test points are drawn apart."""
 
+    has_files: ClassVar[bool] = False
+
     samples: Count = 1000
     """Points in the training split, validation among them."""
     test_samples: Count = 1000
     """Points in the test split."""
-    noise: NotNegative = 0.1
+    noise: Noise = 0.1
     """Standard deviation of what is added to both coordinates."""
-    data_seed: Annotated[int, Field(ge=0)] = 0
+    data_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Decides the points; the experiment's own seed does not."""
 
     @abstractmethod
@@ -86,7 +88,7 @@ class Circles(Planar, kind="circles"):
 class Spirals(Planar, kind="spirals"):
     """Arms that wind around each other, out to a radius of 1."""
 
-    noise: NotNegative = 0.02
+    noise: Noise = 0.02
     """Standard deviation of what is added to both coordinates."""
     arms: Annotated[int, Field(ge=2, le=100)] = 2
     """Number of spirals, and of classes."""
@@ -119,7 +121,7 @@ class Xor(Planar, kind="xor"):
 class Blobs(Planar, kind="blobs"):
     """Round clouds, their middles evenly around a circle of radius 1."""
 
-    noise: NotNegative = 0.2
+    noise: Noise = 0.2
     """Standard deviation of a cloud."""
     centers: Annotated[int, Field(ge=2, le=100)] = 3
     """Number of clouds, and of classes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -25,13 +25,15 @@ class Waveform(DataSet, kind="waveform"):
     (Hastie et al. 2009, table 12.4). Training and test signals are drawn apart.
     """
 
+    has_files: ClassVar[bool] = False
+
     samples: Annotated[int, Field(ge=3, le=10_000_000)] = 1000
     """Signals in the training split, validation among them."""
     test_samples: Annotated[int, Field(ge=3, le=10_000_000)] = 5000
     """Signals in the test split."""
-    noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    noise: Annotated[float, Field(ge=0, le=10**6)] = 1.0
     """Standard deviation of what is added to every value."""
-    data_seed: Annotated[int, Field(ge=0)] = 0
+    data_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Decides the signals; the experiment's own seed does not."""
 
     def whole(self) -> Description:

@@ -1,3 +1,4 @@
+import hashlib
 import struct
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 
 from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet
-from cnnctl.data.sources.mnist import Emnist, FashionMnist, Mnist
+from cnnctl.data.sources.mnist import VARIANTS, Emnist, FashionMnist, Kmnist, Mnist
 from cnnctl.errors import ExitCode, FaultError
 
 assert sources
@@ -23,8 +24,11 @@ def random_split(count, classes=10):
 
 
 @pytest.fixture
-def written(tmp_path):
-    """Writes a data set's files into their place; returns images and labels of each split."""
+def written(tmp_path, monkeypatch):
+    """Writes small files into their place, as if they were the published ones.
+
+    Returns images and labels of each split.
+    """
 
     def write(folder, stems, classes=10, first=0):
         raw = tmp_path / folder / "raw"
@@ -33,6 +37,12 @@ def written(tmp_path):
         for stem, (images, labels) in zip(stems, splits, strict=True):
             (raw / f"{stem}-images-idx3-ubyte").write_bytes(idx(images))
             (raw / f"{stem}-labels-idx1-ubyte").write_bytes(idx(labels + first))
+        sums = {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in raw.iterdir()}
+        for kind in (Mnist, FashionMnist):
+            monkeypatch.setattr(kind, "sums", sums)
+        monkeypatch.setattr(Kmnist, "counts", {"train": 40, "test": 20})
+        letters = VARIANTS["letters"]._replace(train=40, test=20, is_even=False)
+        monkeypatch.setitem(VARIANTS, "letters", letters)
         return splits
 
     return write
@@ -114,9 +124,64 @@ def test_labels_of_other_classes_are_a_data_fault(written, tmp_path):
         Mnist().load("train", root=tmp_path, download=False)
 
 
-def test_images_of_another_size_are_a_data_fault(written, tmp_path):
+def test_images_of_another_size_are_a_data_fault(written, tmp_path, monkeypatch):
     written("MNIST", ["train", "t10k"])
     file = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
     file.write_bytes(idx(torch.zeros(40, 8, 8, dtype=torch.uint8)))
+    monkeypatch.setattr(Mnist, "sums", {})
+    monkeypatch.setattr(Mnist, "counts", {"train": 40, "test": 20})
     with pytest.raises(FaultError, match="samples of 1x8x8, not of 1x28x28"):
         Mnist().load("train", root=tmp_path, download=False)
+
+
+def zero(file):
+    content = file.read_bytes()
+    file.write_bytes(content[:8] + bytes(len(content) - 8))
+
+
+def exchange(file):
+    other = file.with_name(file.name.replace("train", "t10k"))
+    ours, theirs = file.read_bytes(), other.read_bytes()
+    file.write_bytes(theirs)
+    other.write_bytes(ours)
+
+
+@pytest.mark.parametrize("spoil", [zero, exchange])
+@pytest.mark.parametrize(
+    ("kind", "folder"),
+    [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")],
+)
+def test_files_of_the_right_form_but_other_content_are_a_data_fault(
+    kind, folder, spoil, written, tmp_path
+):
+    written(folder, ["train", "t10k"])
+    file = tmp_path / folder / "raw/train-labels-idx1-ubyte"
+    spoil(file)
+    with pytest.raises(FaultError) as error:
+        DataSet.read(kind).load("train", root=tmp_path, download=False)
+    assert error.value.exit_code is ExitCode.DATA
+    assert str(file) in str(error.value)
+    assert "delete it" in error.value.faults[0].cure
+
+
+def test_a_few_samples_of_a_set_whose_sums_are_not_known_are_a_data_fault(
+    written, tmp_path, monkeypatch
+):
+    written("KMNIST", ["train", "t10k"])
+    monkeypatch.setattr(Kmnist, "counts", {"train": 60_000, "test": 10_000})
+    with pytest.raises(FaultError, match="has 40 labels, not 60,000"):
+        Kmnist().load("train", root=tmp_path, download=False)
+
+
+def test_letters_of_which_some_are_missing_are_a_data_fault(written, tmp_path):
+    stems = ["emnist-letters-train", "emnist-letters-test"]
+    written("EMNIST", stems, classes=25, first=1)
+    with pytest.raises(FaultError, match="has 0 to 2 labels of a class, not some of each class"):
+        Emnist(split="letters").load("train", root=tmp_path, download=False)
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values())
+def test_variants_that_are_even_have_whole_numbers_of_samples_a_class(variant):
+    classes = len(variant.classes)
+    is_even = variant.train % classes == 0 and variant.test % classes == 0
+    assert is_even or not variant.is_even

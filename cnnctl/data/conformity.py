@@ -1,0 +1,150 @@
+"""Samples, held against what was described: counts, shapes, dtypes, labels, finite numbers.
+
+What a data set reads is converted here, at one place, where the documented meaning stays: numbers
+become float32, pixels bytes, classes int64. All that comes after relies on it.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import torch
+from torch import Tensor
+
+from cnnctl.data.samples import Description, Samples, Shape, Target
+from cnnctl.errors import FaultError, data_fault
+
+BLACK_AND_WHITE = 0, 255
+EXACT = 2**24
+"""The largest whole number up to which float32 holds all of them."""
+OTHERS = "the files are damaged, or those of another data set"
+
+
+def conformed(samples: Samples, description: Description, *, what: str) -> Samples:
+    """The same samples as every part of the program takes them; see `Samples`.
+
+    Raises:
+        FaultError: they are not what was described, or cannot be converted without loss.
+    """
+    known = {description.target: samples.targets, **samples.others}
+    for target in description.targets:
+        if target.name not in known:
+            cure = "give it in Samples.others, or leave it out of the description"
+            raise data_fault(f"{what} has no target named {target.name}", cure=cure)
+    for name, values in (("inputs", samples.inputs), *known.items()):
+        if not isinstance(values, Tensor) or values.ndim < 1:
+            given = type(values).__name__ if not isinstance(values, Tensor) else "a single number"
+            message = f"{what} has {name} that are {given}, not a tensor of samples"
+            raise data_fault(message, cure="use torch.from_numpy or torch.tensor")
+    _check_counts(samples.inputs, known, what)
+    _check_shape(samples.inputs, description.shape, what)
+    targets = {
+        target.name: _conformed_target(known[target.name], target, what)
+        for target in description.targets
+    }
+    inputs = _conformed_inputs(samples.inputs, what)
+    return Samples(inputs, targets.pop(description.target), targets)
+
+
+def _check_counts(inputs: Tensor, targets: dict[str, Tensor], what: str) -> None:
+    for values in targets.values():
+        if len(values) != len(inputs):
+            counts = f"{len(inputs)} samples, but {len(values)} targets"
+            raise data_fault(f"{what} has {counts}", cure="the files do not belong together")
+    if not len(inputs):
+        raise data_fault(f"{what} has no samples", cure="delete its files and load them again")
+
+
+def _check_shape(inputs: Tensor, described: Shape, what: str) -> None:
+    shape = tuple(inputs.shape[1:])
+    if shape != tuple(described):
+        message = f"{what} has samples of {_times(shape)}, not of {_times(described)}"
+        raise data_fault(message, cure="the files are those of another data set")
+
+
+def _conformed_inputs(inputs: Tensor, what: str) -> Tensor:
+    """Images of whole numbers as bytes, everything else as float32."""
+    name = f"{what} has inputs"
+    is_whole = not inputs.is_floating_point() and inputs.dtype != torch.bool
+    if inputs.ndim != 4 or not is_whole:
+        return _numbers(inputs, name)
+    if inputs.dtype == torch.uint8:
+        return inputs
+    low, high = _range(inputs, name, wanted="uint8")
+    if (low, high) != (max(low, BLACK_AND_WHITE[0]), min(high, BLACK_AND_WHITE[1])):
+        message = f"{name} of {_dtype(inputs)} from {low:g} to {high:g}, but pixels are 0 to 255"
+        raise data_fault(message, cure="give uint8 pixels, or floating-point numbers")
+    return inputs.to(torch.uint8)
+
+
+def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
+    name = f"{what} has {target.name if target.name != 'target' else 'targets'}"
+    if target.is_classification:
+        return _classes(values, target, what, name)
+    if tuple(values.shape[1:]) != (target.outputs,):
+        wanted = f"(N, {target.outputs})"
+        message = f"{name} of shape {_batch(values)}, not {wanted}"
+        raise data_fault(message, cure=f"give {target.outputs} values for each sample")
+    return _numbers(values, name)
+
+
+def _classes(labels: Tensor, target: Target, what: str, name: str) -> Tensor:
+    """(N,) classes as int64."""
+    if labels.is_floating_point() or labels.is_complex() or labels.ndim != 1:
+        message = f"{name} of {_dtype(labels)} {_batch(labels)}, but classes are whole numbers (N,)"
+        raise data_fault(message, cure="give each sample's class as an int64, counted from 0")
+    low, high = _range(labels, name, wanted="int64")
+    if low < 0 or high >= target.outputs:
+        labelled = f"labels from {low:g} to {high:g}, but classes from 0 to {target.outputs - 1}"
+        raise data_fault(f"{what} has {labelled}", cure=OTHERS)
+    return labels.to(torch.int64)
+
+
+def _numbers(values: Tensor, name: str) -> Tensor:
+    """The same numbers as float32, all of them finite."""
+    low, high = _range(values, name, wanted="float32")
+    if not values.is_floating_point() and max(-low, high) > EXACT:
+        message = f"{name} of {_dtype(values)} up to {max(-low, high):g}, which float32 would round"
+        raise data_fault(message, cure=f"scale them to at most {EXACT:,}, or convert them")
+    converted = values.to(torch.float32)
+    if values.is_floating_point():
+        _check_finite(values, converted, name)
+    return converted
+
+
+def _range(values: Tensor, name: str, *, wanted: str) -> tuple[float, float]:
+    """The lowest and the highest of whole or real numbers."""
+    try:
+        low, high = torch.aminmax(values.to(torch.uint8) if values.dtype == torch.bool else values)
+    except (NotImplementedError, RuntimeError):
+        raise _unknown(values, name, wanted) from None
+    return low.item(), high.item()
+
+
+def _unknown(values: Tensor, name: str, wanted: str) -> FaultError:
+    message = f"{name} of {_dtype(values)}, which cannot become {wanted}"
+    return data_fault(message, cure=f"convert them to {wanted}")
+
+
+def _check_finite(values: Tensor, converted: Tensor, name: str) -> None:
+    """Raise a FaultError for NaN, for infinities, and for what is too large for float32."""
+    low, high = torch.aminmax(converted)  # NaN wins over every number
+    if isfinite(low.item()) and isfinite(high.item()):
+        return
+    wrong = ~torch.isfinite(converted.flatten(1) if converted.ndim > 1 else converted[:, None])
+    row = int(wrong.any(dim=1).nonzero()[0])
+    own = values[row].flatten()[wrong[row]][0].item()
+    message = f"{name} that are not finite: {own:g} in sample {row} (counted from 0)"
+    raise data_fault(message, cure="leave such samples out, or fill in numbers")
+
+
+def _dtype(values: Tensor) -> str:
+    return str(values.dtype).removeprefix("torch.")
+
+
+def _batch(values: Tensor) -> str:
+    return f"({', '.join(['N', *map(str, values.shape[1:])])}{',' * (values.ndim == 1)})"
+
+
+def _times(shape: Shape) -> str:
+    return "x".join(map(str, shape)) or "single numbers"
