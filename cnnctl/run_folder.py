@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.config.writing import dump
 from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault, storage_fault
+from cnnctl.interruption import forget, unbroken, undo_at_signal
 from cnnctl.storage import (
     append,
     inside,
@@ -101,15 +102,20 @@ class RunFolder:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_atomically(self.own("metrics.jsonl"), text.encode())
 
+    @unbroken()
     def close(self) -> None:
         """Let others write here; a new folder that no training began in is taken away."""
-        if self._is_new and not self.last.exists():
+        forget(self.close)
+        if self._is_new and not is_file(self.last):
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
 
+@unbroken()
 def create(runs: Path, name: str) -> RunFolder:
     """Make and lock `runs/NAME`, or `NAME-2`, `NAME-3`, … if that is taken.
+
+    A signal that ends the program closes the folder first.
 
     Raises:
         FaultError: the folder cannot be made (exit code 6).
@@ -125,7 +131,9 @@ def create(runs: Path, name: str) -> RunFolder:
             except FileExistsError:
                 number += 1
         (path / "checkpoints").mkdir()
-    return replace(reopen(path), _is_new=True)
+    folder = replace(reopen(path), _is_new=True)
+    undo_at_signal(folder.close)
+    return folder
 
 
 def reopen(path: Path) -> RunFolder:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnctl.errors import FaultError, storage_fault
+from cnnctl.interruption import unbroken
 
 _CURES = {
     errno.ENOSPC: "free some space, or name another disk with --runs",
@@ -58,6 +59,7 @@ def reading_cure(error: OSError) -> str:
     return _READING_CURES.get(error.errno or 0, "check the path")
 
 
+@unbroken()
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file so that a reader finds the old one or the new one, never a part.
 
