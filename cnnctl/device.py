@@ -33,10 +33,8 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def pick_precision(name: str, device: torch.device) -> str:
-    """`auto` is bf16 where the device computes it natively, tf32 on older GPUs, else fp32."""
-    if name != "auto":
-        return name
+def fastest_precision(device: torch.device) -> str:
+    """bf16 where the device computes it natively, tf32 on older GPUs, else fp32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
     return "bf16" if has_native_bf16() else "fp32"

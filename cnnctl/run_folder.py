@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +12,32 @@ from filelock import FileLock, Timeout
 
 from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.config.writing import dump
-from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault, storage_fault
+from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
+from cnnctl.run_files import Row, read_metrics
 from cnnctl.storage import (
     append,
     inside,
     is_file,
     is_folder,
-    read_regular,
     reading_cure,
     remove_temporary_files,
     storing,
     write_atomically,
 )
 
-Row = dict[str, Any]
-
-MAX_METRICS = 1 << 30
-"""Bytes that a metrics.jsonl may have."""
+LOCK_SECONDS = 0.5
+"""How long the lock is waited for; who lists the runs holds it for a moment."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunFolder:
     """One run's folder. Whoever writes holds its lock, for the life of the run."""
 
     path: Path
     _lock: FileLock = field(compare=False, repr=False)
-    _is_new: bool = field(default=False, compare=False, repr=False)
+    _is_empty: bool = field(default=False, compare=False, repr=False)
+    """Whether it was made for this run, and nothing was saved in it so far."""
 
     @property
     def last(self) -> Path:
@@ -72,10 +71,12 @@ class RunFolder:
     def save_last(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint that the run is resumed from."""
         save(checkpoint, self.own("checkpoints", "last.safetensors"))
+        self._is_empty = False
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Replace the best checkpoint."""
         save(checkpoint, self.own("checkpoints", "best.safetensors"))
+        self._is_empty = False
 
     def write_config(self, experiment: dict[str, Any]) -> None:
         """Write the experiment as it is run, every choice filled in."""
@@ -96,17 +97,33 @@ class RunFolder:
         line = json.dumps(row, ensure_ascii=False) + "\n"
         append(self.own("metrics.jsonl"), line.encode())
 
-    def keep_metrics(self, *, through_epoch: int) -> None:
-        """Drop the lines of epochs that a resumed run is going to repeat."""
-        rows = [row for row in read_metrics(self.path) if row["epoch"] <= through_epoch]
+    def keep_metrics(self, *, through_epoch: int) -> int:
+        """Drop the lines of epochs that a resumed run is going to repeat, and damaged ones.
+
+        Returns how many were damaged.
+        """
+        metrics = read_metrics(self.path)
+        rows = [row for row in metrics.rows if row["epoch"] <= through_epoch]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(self.own("metrics.jsonl"), text.encode())
+        write_atomically(self.own("metrics.jsonl"), text.encode(errors="backslashreplace"))
+        return metrics.damaged
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        """Write down how the run ended."""
+        content = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.own("result.json"), content.encode(errors="backslashreplace"))
+
+    def remove_result(self) -> None:
+        """Forget how the run ended before; it goes on."""
+        path = self.own("result.json")
+        with storing(path):
+            path.unlink(missing_ok=True)
 
     @unbroken()
     def close(self) -> None:
-        """Let others write here; a new folder that no training began in is taken away."""
+        """Let others write here; a new folder in which nothing was ever saved is taken away."""
         forget(self.close)
-        if self._is_new and not is_file(self.last):
+        if self._is_empty:
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
@@ -130,8 +147,13 @@ def create(runs: Path, name: str) -> RunFolder:
                 break
             except FileExistsError:
                 number += 1
-        (path / "checkpoints").mkdir()
-    folder = replace(reopen(path), _is_new=True)
+        try:
+            (path / "checkpoints").mkdir()
+            folder = reopen(path)
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+    folder._is_empty = True
     undo_at_signal(folder.close)
     return folder
 
@@ -145,7 +167,7 @@ def reopen(path: Path) -> RunFolder:
     with storing(path):
         lock = FileLock(inside(path, ".lock"))
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:  # which is an OSError, too
             raise _in_use(path) from None
         for folder in (path, inside(path, "checkpoints")):
@@ -158,20 +180,6 @@ def _in_use(path: Path) -> FaultError:
     cure = "wait for it, stop it, or start a new run"
     fault = Fault(message="is in use by another run", cure=cure, place=str(path))
     return FaultError(fault, exit_code=ExitCode.IN_USE)
-
-
-def read_metrics(run: Path) -> list[Row]:
-    """The lines of a run's metrics.jsonl; one that a crash cut short is left out."""
-    try:
-        content = read_regular(inside(run, "metrics.jsonl"), limit=MAX_METRICS)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        reason, place = f"cannot be read: {error.strerror}", str(run / "metrics.jsonl")
-        raise storage_fault(reason, cure=reading_cure(error), place=place) from None
-    lines = content.decode("utf-8").split("\n")
-    # every whole line ends in a newline, so what stands behind the last one is a part
-    return [json.loads(line) for line in lines[:-1]]
 
 
 def newest(runs: Path, name: str) -> Path:

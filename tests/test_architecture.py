@@ -20,7 +20,7 @@ ORDER = [
     {"errors", "console", "vocabulary"},
     {"storage"},
     {"config"},
-    {"model", "data", "optim", "plugins", "device"},
+    {"model", "data", "optim", "plugins", "device", "run_files"},
     {"experiment"},
     {"checkpoint"},
     {"run_folder"},

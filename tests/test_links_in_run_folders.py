@@ -17,6 +17,7 @@ NAMES = [
     "config.source.yaml",
     "environment.json",
     "metrics.jsonl",
+    "result.json",
     ".lock",
     "checkpoints",
     "checkpoints/last.safetensors",

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from cnnctl import run_folder
 from cnnctl.checkpoint import Checkpoint, load
 from cnnctl.config.source import read_file
 from cnnctl.errors import ExitCode, FaultError
+from cnnctl.run_files import Metrics, is_in_use, read_metrics, read_result
 from cnnctl.run_folder import (
     RunFolder,
     create,
     find_checkpoint,
     folder_of,
     newest,
-    read_metrics,
     reopen,
 )
 
@@ -73,12 +74,70 @@ def test_an_old_folder_stays_whatever_is_missing_in_it(folder: RunFolder) -> Non
     assert folder.path.exists()
 
 
+@pytest.mark.parametrize("kept", ["last", "best"])
+def test_a_new_folder_in_which_something_was_saved_stays(folder: RunFolder, kept: str) -> None:
+    folder.save_last(NOTHING)
+    folder.save_best(NOTHING)
+    # moved away at the end, say, on a disk that is full then
+    (folder.last if kept == "best" else folder.best).unlink()
+    folder.close()
+    assert (folder.path / "checkpoints" / f"{kept}.safetensors").exists()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, FaultError])
+def test_a_start_that_is_interrupted_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    def interrupt(path: Path) -> RunFolder:
+        raise stop
+
+    monkeypatch.setattr(run_folder, "reopen", interrupt)
+    with pytest.raises(stop):
+        create(tmp_path, "lenet")
+    assert not list(tmp_path.iterdir())
+
+
+DAMAGED = [b"{", b"null", b"3", b'{"epoch": "1"}', b'{"epoch": 1, "loss": [1]}', b"\0\0\0", b"\xff"]
+DAMAGED += [b"[" * 100_000, b'{"epoch": 1.5}', b"", b'{"epoch": true}']
+
+
+@pytest.mark.parametrize("line", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_line_is_dropped_and_counted(folder: RunFolder, line: bytes) -> None:
+    good = [{"epoch": epoch, "loss": 0.5} for epoch in (1, 2)]
+    lines = [json.dumps(row).encode() for row in good]
+    folder.metrics.write_bytes(b"\n".join([lines[0], line, lines[1], b""]))
+    assert read_metrics(folder.path) == Metrics(good, damaged=1)
+    assert folder.keep_metrics(through_epoch=2) == 1
+    assert read_metrics(folder.path) == Metrics(good)
+
+
+def test_how_a_run_ended_is_read_back_until_it_goes_on(folder: RunFolder) -> None:
+    assert read_result(folder.path) == {}
+    folder.write_result({"state": "stopped", "test": None})
+    assert read_result(folder.path) == {"state": "stopped", "test": None}
+    folder.remove_result()
+    assert read_result(folder.path) == {}
+    for damaged in (b"{", b"[]", b"\xff", b"[" * 100_000):
+        (folder.path / "result.json").write_bytes(damaged)
+        assert read_result(folder.path) == {}
+
+
+def test_a_lock_is_seen_as_long_as_it_is_held(folder: RunFolder) -> None:
+    assert is_in_use(folder.path)
+    folder.save_last(NOTHING)
+    folder.close()
+    assert not is_in_use(folder.path)
+    again = reopen(folder.path)
+    assert is_in_use(folder.path)
+    again.close()
+
+
 def test_rows_are_read_back(folder: RunFolder) -> None:
     rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
-    assert read_metrics(folder.path) == []
+    assert read_metrics(folder.path).rows == []
     for row in rows:
         folder.append_metrics(row)
-    assert read_metrics(folder.path) == rows
+    assert read_metrics(folder.path).rows == rows
     lines = folder.metrics.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == rows
 
@@ -91,14 +150,14 @@ def test_a_line_cut_short_by_a_crash_is_repaired(folder: RunFolder, cut: int) ->
     folder.metrics.write_bytes(content[:-cut])
     folder.keep_metrics(through_epoch=2)
     folder.append_metrics({"epoch": 2, "loss": 0.25})
-    assert read_metrics(folder.path) == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    assert read_metrics(folder.path).rows == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
 
 
 def test_epochs_that_are_repeated_lose_their_lines(folder: RunFolder) -> None:
     for epoch in (1, 2, 3):
         folder.append_metrics({"epoch": epoch})
     folder.keep_metrics(through_epoch=1)
-    assert read_metrics(folder.path) == [{"epoch": 1}]
+    assert read_metrics(folder.path).rows == [{"epoch": 1}]
 
 
 def test_the_experiment_can_be_read_again(folder: RunFolder) -> None:

@@ -1,17 +1,34 @@
-"""`cnnctl runs`: what was trained so far."""
+"""`cnnctl runs`: what was trained so far, and how it went."""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.cells import cell_len
 
 from cnnctl.commands import AsJson, command, display, print_json, say
 from cnnctl.escaping import visible
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
     from rich.table import Table
+
+    from cnnctl.run_files import Row
+
+Facts = dict[str, Any]
+
+ALIKE = ("split", "lr", "seed")
+"""Columns that say nothing where all runs have the same."""
+LEAST = ("seconds", "split", "kept", "seed", "lr", "loss", "overrides")
+"""Columns that a narrow terminal goes without, the first ones first."""
+ENOUGH_FOR_OVERRIDES = 20
+"""Characters; longer ones are folded."""
 
 
 @command("runs")
@@ -21,45 +38,164 @@ def list_runs(
     ] = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
-    """List the runs: their epochs, last losses and best accuracy."""
-    facts = [describe(run) for run in sorted(folder.glob("*")) if (run / "config.yaml").exists()]
+    """List the runs: how they ended, what they reached, and what they differ in."""
+    from cnnctl.errors import FaultError
+    from cnnctl.storage import is_file, storing
+
+    facts: list[Facts] = []
+    with storing(folder):
+        paths = list(folder.iterdir()) if folder.exists() else []
+    for run in sorted(paths, key=lambda path: _natural(path.name)):
+        if is_file(run / "config.yaml"):
+            try:
+                facts.append(describe(run))
+            except FaultError as error:
+                say(str(error), err=True)
     if as_json:
         print_json(facts)
     elif facts:
-        display(render(facts))
+        display(Listing(facts))
     else:
         say(visible(f"no runs in {folder}"))
 
 
-def describe(run: Path) -> dict[str, Any]:
-    """One run's facts, of the validation split or, where there is none, of the training split."""
-    from cnnctl.run_folder import read_metrics
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that puts `lenet-2` before `lenet-10`."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
-    rows = read_metrics(run)
-    split = "val" if any("val_loss" in row for row in rows) else "train"
-    accuracies = [row[f"{split}_accuracy"] for row in rows if f"{split}_accuracy" in row]
+
+def describe(run: Path) -> Facts:
+    """One run's facts, read from its text files.
+
+    `loss` and `accuracy` are those of the epoch that is kept, on `split`: the validation split or,
+    where there is none, the training split.
+
+    Raises:
+        FaultError: one of its files cannot be read.
+    """
+    from cnnctl.run_files import read_config, read_metrics, read_overrides, read_result
+
+    metrics, result, config = read_metrics(run), read_result(run), read_config(run)
+    kept = next((row for row in reversed(metrics.rows) if row.get("kept")), {})
+    split = "val" if any("val_loss" in row for row in metrics.rows) else "train"
     return {
         "run": run.name,
-        "epochs": len(rows),
+        "state": _state(run, result),
+        "epochs": metrics.rows[-1]["epoch"] if metrics.rows else 0,
+        "of": _get(config, "train", "epochs"),
+        "kept": kept.get("epoch"),
+        "kept_because": _why(config) if kept else None,
         "split": split,
-        "loss": rows[-1][f"{split}_loss"] if rows else None,
-        "best_accuracy": max(accuracies, default=None),
-        "seconds": sum(row["seconds"] for row in rows),
+        "loss": kept.get(f"{split}_loss"),
+        "accuracy": kept.get(f"{split}_accuracy"),
+        "test": result.get("test"),
+        "lr": _get(config, "optimizer", "lr"),
+        "seed": _get(config, "seed"),
+        "overrides": read_overrides(run),
+        "seconds": sum(_number(row, "seconds") for row in metrics.rows),
+        "damaged_lines": metrics.damaged,
     }
 
 
-def render(facts: list[dict[str, Any]]) -> Table:
-    """A row for each run."""
-    from rich.table import Table
+def _state(run: Path, result: Facts) -> str:
+    """`running`, `finished`, `stopped` by a signal, `diverged`, `failed`, or else `killed`."""
+    from cnnctl.run_files import is_in_use
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("run", overflow="fold")
-    for name in ("epochs", "split", "last loss", "best accuracy", "seconds"):
-        table.add_column(name, justify="right")
-    for run in facts:
-        loss = "-" if run["loss"] is None else f"{run['loss']:.4f}"
-        accuracy = "-" if run["best_accuracy"] is None else f"{run['best_accuracy']:.2%}"
-        table.add_row(
-            run["run"], str(run["epochs"]), run["split"], loss, accuracy, f"{run['seconds']:.1f}"
-        )
-    return table
+    if is_in_use(run):
+        return "running"
+    state = result.get("state")
+    return state if isinstance(state, str) else "killed"
+
+
+def _why(config: Any) -> str:
+    if not _get(config, "data", "validation"):
+        return "the last, without a validation split"
+    return f"the best {_get(config, 'train', 'monitor')} on the validation split"
+
+
+def _get(config: Any, *path: str) -> Any:
+    """An option of a configuration that nobody checked; None where there is none."""
+    for key in path:
+        config = config.get(key) if isinstance(config, dict) else None
+    return config if isinstance(config, int | float | str) else None
+
+
+def _number(row: Row, name: str) -> float:
+    value = row.get(name, 0.0)
+    return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A row for each run; in a narrow terminal without the columns that matter least."""
+
+    facts: Sequence[Facts]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        """The table."""
+        from rich.table import Table
+
+        columns = _fitting(_filled(self.facts), width=options.max_width)
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in columns:
+            is_text = name in ("run", "state", "overrides")
+            is_long = name in ("run", "overrides")
+            justify: Literal["left", "right"] = "left" if is_text else "right"
+            table.add_column(name, justify=justify, overflow="fold", no_wrap=not is_long)
+        for cells in zip(*columns.values(), strict=True):
+            table.add_row(*cells)
+        yield table
+
+
+def _filled(facts: Sequence[Facts]) -> dict[str, list[str]]:
+    """The columns in which there is something to see, cell by cell."""
+    columns: dict[str, Callable[[Facts], str]] = {
+        "run": lambda run: str(run["run"]),
+        "state": lambda run: str(run["state"]),
+        "epochs": lambda run: f"{run['epochs']}/{run['of']}" if run["of"] else str(run["epochs"]),
+        "kept": lambda run: _text(run["kept"]),
+        "split": lambda run: str(run["split"]) if run["kept"] else "",
+        "loss": lambda run: _metric("loss", run["loss"]),
+        "accuracy": lambda run: _metric("accuracy", run["accuracy"]),
+        "test": _test,
+        "lr": lambda run: _text(run["lr"]),
+        "seed": lambda run: _text(run["seed"]),
+        "seconds": lambda run: f"{run['seconds']:.1f}",
+        "overrides": lambda run: shlex.join(run["overrides"]),
+    }
+    filled = {name: [cell(run) for run in facts] for name, cell in columns.items()}
+    return {
+        name: [visible(cell or "-") for cell in cells]
+        for name, cells in filled.items()
+        if any(cells) and not (name in ALIKE and len(facts) > 1 and len(set(cells)) == 1)
+    }
+
+
+def _fitting(columns: dict[str, list[str]], *, width: int) -> dict[str, list[str]]:
+    """The columns for a line of this width."""
+    for name in LEAST:
+        natural = [max(map(cell_len, [heading, *cells])) for heading, cells in columns.items()]
+        if "overrides" in columns:
+            natural[-1] = min(natural[-1], ENOUGH_FOR_OVERRIDES)
+        if sum(natural) + 2 * (len(natural) - 1) <= width:
+            break
+        columns = {heading: cells for heading, cells in columns.items() if heading != name}
+    return columns
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _metric(name: str, value: Any) -> str:
+    from cnnctl.evaluation.wording import show_metric
+
+    return show_metric(name, value) if isinstance(value, int | float) else ""
+
+
+def _test(run: Facts) -> str:
+    """The accuracy on the test split, or the loss where there is none."""
+    test = run["test"] if isinstance(run["test"], dict) else {}
+    name = "accuracy" if "accuracy" in test else "loss"
+    return _metric(name, test.get(name))

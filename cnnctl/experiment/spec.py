@@ -71,11 +71,13 @@ class Train(Spec):
     device: Device = "auto"
     """`cpu`, `cuda` or `cuda:1`; `auto` takes a GPU where there is one."""
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
-    """Numbers of the forward pass; `auto` takes bf16 where the device computes it natively."""
+    """Numbers of the forward pass; `auto` takes bf16 where the device computes it natively and a
+    step is enough work for it to be faster."""
     memory_format: Literal["auto", "contiguous_format", "channels_last"] = "auto"
     """How images lie in memory; `auto` takes channels_last for convolutions on images."""
-    compile: Literal["auto", "reduce-overhead", "max-autotune"] | bool = "auto"
-    """Whether torch.compile is used, or its mode; `auto` compiles runs that are long enough."""
+    compile: Literal["auto", "measure", "reduce-overhead", "max-autotune"] | bool = "auto"
+    """Whether torch.compile is used, or its mode; `measure` tries it on the first batches and keeps
+    it if it is faster, `auto` does not compile."""
     deterministic: bool = True
     """Same bits at every run on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"

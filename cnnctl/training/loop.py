@@ -11,7 +11,8 @@ from math import isfinite
 from cnnctl.data.loader import Batches
 from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
 from cnnctl.evaluation.scores import accuracies, score
-from cnnctl.run_folder import Row, RunFolder
+from cnnctl.run_files import Row
+from cnnctl.run_folder import RunFolder
 from cnnctl.training.divergence import diverged
 from cnnctl.training.observers import Observer
 from cnnctl.training.run import Run, stopping_metric
@@ -87,7 +88,8 @@ class Loop:
             watched = stopping_metric(run.experiment)
             run.counters.stopped_early = run.patience.end_epoch(row[self.named(watched)])
         score, loss = row[self.named(run.experiment.train.monitor)], row[self.named("loss")]
-        if self.is_best(score, loss):
+        row["kept"] = self.is_kept(score, loss)
+        if row["kept"]:
             run.counters.best, run.counters.best_loss = score, loss
             run.counters.best_epoch = run.counters.epoch
             self.folder.save_best(capture_best(run))
@@ -117,8 +119,12 @@ class Loop:
         """A metric of the validation split, or of the training split where there is no other."""
         return f"{'train' if self.validation is None else 'val'}_{metric}"
 
-    def is_best(self, score: float, loss: float) -> bool:
-        """Whether the epoch beats all before; without a validation split the newest always does."""
+    def is_kept(self, score: float, loss: float) -> bool:
+        """Whether the epoch beats all before on the validation split.
+
+        Without one the newest is always kept: the loss of an epoch's training is that of the
+        weights before its steps, and says nothing of those after the last.
+        """
         counters = self.run.counters
         if counters.best is None or counters.best_loss is None or self.validation is None:
             return True

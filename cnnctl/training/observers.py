@@ -9,7 +9,8 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from cnnctl.run_folder import Row, RunFolder
+from cnnctl.run_files import Row
+from cnnctl.run_folder import RunFolder
 from cnnctl.storage import storing
 from cnnctl.training.run import Run
 
@@ -63,7 +64,7 @@ class TensorBoard(Observer):
 
     def epoch_ended(self, row: Row) -> None:
         """Write every number of the row."""
-        numbers = {name: value for name, value in row.items() if name != "epoch"}
+        numbers = {name: value for name, value in row.items() if name not in ("epoch", "kept")}
         values = [Summary.Value(tag=name, simple_value=value) for name, value in numbers.items()]
         self.write(Event(step=row["epoch"], summary=Summary(value=values)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import Any
 
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.run import Run
@@ -18,3 +19,12 @@ class Outcome:
     test: dict[str, float] | None
     """Loss and accuracy of the best weights on the test split; nothing if it was stopped."""
     stopped_by: signal.Signals | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What result.json says of it."""
+        state = "finished" if self.stopped_by is None else "stopped"
+        return {
+            "state": state,
+            "stopped_early": self.run.counters.stopped_early,
+            "test": self.test,
+        }

@@ -15,7 +15,7 @@ from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
 from cnnctl.escaping import visible
 from cnnctl.evaluation.wording import show_loss, show_metric
-from cnnctl.run_folder import Row
+from cnnctl.run_files import Row
 from cnnctl.training.bar import OneLine
 from cnnctl.training.observers import Observer
 from cnnctl.training.outcome import Outcome
@@ -191,10 +191,7 @@ def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
     if run.counters.stopped_early:
         lines.append(f"stopped early after epoch {run.counters.epoch}")
     if run.counters.best is not None:
-        monitor = run.experiment.train.monitor
-        best = show_metric(monitor, run.counters.best)
-        split = "validation" if run.experiment.data.validation else "training"
-        lines.append(f"best epoch {run.counters.best_epoch}: {split} {monitor} {best}")
+        lines.append(_kept(run, run.counters.best))
     if outcome.test is not None:
         test = ", ".join(
             f"{name.replace('_', ' ')} {show_metric(name, value)}"
@@ -208,6 +205,16 @@ def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
         lines.append(f"to go on: {command}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _kept(run: Run, score: float) -> str:
+    """Which epoch's weights are kept, and why."""
+    monitor, epoch = run.experiment.train.monitor, run.counters.best_epoch
+    shown = f"{monitor} {show_metric(monitor, score)}"
+    if run.experiment.data.validation:
+        return f"best epoch {epoch}: validation {shown}"
+    why = "there is no validation split to choose by"
+    return f"kept epoch {epoch}, the last, as {why}: training {shown}"
 
 
 def _position(run: Run) -> str:

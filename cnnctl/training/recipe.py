@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -17,8 +17,10 @@ from cnnctl import checkpoint as checkpoints
 from cnnctl.data.loader import Batches, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.device import memory_faults, use_precision, use_threads
+from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import Experiment
 from cnnctl.run_folder import RunFolder
+from cnnctl.training.compilation import use_cache_folder
 from cnnctl.training.environment import describe_environment
 from cnnctl.training.loop import Loop, evaluate
 from cnnctl.training.observers import MetricsFile, Observer, TensorBoard
@@ -30,7 +32,7 @@ from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import Start
 from cnnctl.training.state import capture_last, restore, restore_random
 from cnnctl.training.step import make_step
-from cnnctl.training.tuning import settle_compile
+from cnnctl.training.tuning import try_compile, with_compile
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,19 @@ def fit(
         device=device,
         steps_per_epoch=ceil(len(loaders.train) / experiment.train.accumulate),
     )
-    run = make_run(settle_compile(experiment, make_run, loaders.train))
+    if experiment.train.compile == "measure":
+        with showing(console, "measuring compiled steps"):
+            experiment = decide_on_compiling(experiment, make_run, loaders.train, console)
+    run = make_run(experiment)
     begin(run, start, console)
     introduce(console, run, data.splits, start)
-    with observing(console, run, start.folder, len(loaders.train)) as observers:
+    with (
+        writing_failures(start.folder),
+        observing(console, run, start.folder, len(loaders.train)) as observers,
+    ):
         loop = Loop(
             run=run,
-            step=make_step(run),
+            step=make_step(run, failed=partial(go_on_uncompiled, run, start.folder, console)),
             training=loaders.train,
             validation=loaders.validation,
             folder=start.folder,
@@ -96,8 +104,31 @@ def fit(
         if start.checkpoint is not None:
             restore_random(start.checkpoint, device)
         loop.fit()
-    with showing(console, "testing the best weights"):
-        return conclude(loop, loaders.test)
+    with writing_failures(start.folder), showing(console, "testing the weights that are kept"):
+        outcome = conclude(loop, loaders.test)
+    start.folder.write_result(outcome.to_json())
+    return outcome
+
+
+def decide_on_compiling(
+    experiment: Experiment,
+    make_run: Callable[[Experiment], Run],
+    batches: Batches,
+    console: Console,
+) -> Experiment:
+    """Try compiled steps, and say what was found; it is written down with the experiment."""
+    trial = try_compile(experiment, make_run, batches)
+    choice = "compiled" if trial.compile else "not compiled"
+    console.print(f"train.compile=measure: {trial.found}; {choice}", soft_wrap=True, markup=False)
+    return with_compile(experiment, trial.compile)
+
+
+def go_on_uncompiled(run: Run, folder: RunFolder, console: Console, reason: str) -> None:
+    """Say that compiling failed, and write down that the run goes on without it."""
+    run.experiment = with_compile(run.experiment, False)
+    folder.write_config(run.experiment.plain())
+    message = f"the network could not be compiled, and training goes on without: {reason}"
+    console.print(f"train.compile: {message}", soft_wrap=True, markup=False)
 
 
 def use_machine(experiment: Experiment) -> torch.device:
@@ -107,6 +138,7 @@ def use_machine(experiment: Experiment) -> torch.device:
     if isinstance(settings.threads, int):
         use_threads(settings.threads)
     use_precision(settings.precision, device)
+    use_cache_folder()
     torch.backends.cudnn.deterministic = settings.deterministic
     torch.backends.cudnn.benchmark = not settings.deterministic
     if device.type == "cuda" and settings.deterministic:
@@ -151,13 +183,29 @@ def begin(run: Run, start: Start, console: Console) -> None:
         start.folder.save_last(capture_last(run))
     else:
         restore(run, start.checkpoint)
-        start.folder.keep_metrics(through_epoch=run.counters.epoch)
+        start.folder.remove_result()
+        if damaged := start.folder.keep_metrics(through_epoch=run.counters.epoch):
+            lines = "1 line that is" if damaged == 1 else f"{damaged} lines that are"
+            console.print(f"metrics.jsonl: dropped {lines} no metrics of an epoch", markup=False)
 
 
 def _told(left_out: Collection[str]) -> str:
     """Which weights a run starts from."""
     kept = f"; {', '.join(left_out)} start anew" if left_out else ""
     return f"weights are taken over{kept}"
+
+
+@contextmanager
+def writing_failures(folder: RunFolder) -> Iterator[None]:
+    """Write down how a training failed, where the folder can still be written to."""
+    try:
+        yield
+    except (FaultError, MemoryError, RuntimeError) as error:
+        has_diverged = isinstance(error, FaultError) and error.exit_code is ExitCode.DIVERGED
+        state = "diverged" if has_diverged else "failed"
+        with suppress(FaultError):
+            folder.write_result({"state": state, "fault": str(error), "test": None})
+        raise
 
 
 @contextmanager

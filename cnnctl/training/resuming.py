@@ -17,10 +17,18 @@ MAY_CHANGE: tuple[Path, ...] = (
     ("train", "checkpoint_every"),
     ("train", "device"),
     ("train", "threads"),
+    ("train", "compile"),
 )
 """What a resumed run takes from the command; everything else must be as it was."""
 
-BREAKS_EXACTNESS: tuple[Path, ...] = (("train", "device"), ("train", "threads"))
+SETTLED = ("auto", "measure")
+"""Values that stand for what was chosen when the run began."""
+
+BREAKS_EXACTNESS: tuple[Path, ...] = (
+    ("train", "device"),
+    ("train", "threads"),
+    ("train", "compile"),
+)
 """What may change, but then the same bits cannot be promised."""
 
 
@@ -51,14 +59,14 @@ def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experimen
 
 
 def differences(new: Any, old: Any, path: Path = ()) -> Iterator[tuple[Path, tuple[Any, Any]]]:
-    """Where two pieces of plain data differ; what is `auto` in the new one differs from nothing."""
+    """Where two pieces of plain data differ; an automatic choice differs from nothing."""
     if isinstance(new, dict) and isinstance(old, dict):
         for key in dict.fromkeys((*new, *old)):
             yield from differences(new.get(key), old.get(key), (*path, key))
     elif isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
         for index, (mine, other) in enumerate(zip(new, old, strict=True)):
             yield from differences(mine, other, (*path, index))
-    elif new not in (old, "auto"):
+    elif new not in (old, *SETTLED):
         yield path, (new, old)
 
 

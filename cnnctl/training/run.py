@@ -34,7 +34,7 @@ class Counters:
     best_loss: float | None = None
     """The loss of that epoch, which decides between epochs of the same accuracy."""
     best_epoch: int = 0
-    """The epoch it was reached in, from 1."""
+    """The epoch it was reached in, from 1; without a validation split, the newest."""
     stopped_early: bool = False
     """Whether early stopping ended the run."""
 

@@ -13,12 +13,13 @@ from cnnctl.checkpoint import Checkpoint
 from cnnctl.config.overrides import apply
 from cnnctl.config.source import Place, from_plain
 from cnnctl.config.validation import validate
-from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.errors import checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
 from cnnctl.model.network import outline
 from cnnctl.model.weights import Tensors
 from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
+from cnnctl.run_files import OVERRIDES
 from cnnctl.run_folder import RunFolder
 from cnnctl.storage import is_file, is_folder
 from cnnctl.training.resuming import inexact_because, reconcile
@@ -49,14 +50,15 @@ def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
     folder = folders.create(runs, loaded.experiment.name)
     try:
         folder.write_source(_source_text(config, overrides))
-    except FaultError:
+    except BaseException:
         folder.close()
         raise
     return Start(loaded, folder, weights=weights)
 
 
 def _source_text(config: Path, overrides: Sequence[str]) -> str:
-    lines = [f"# overrides: {shlex.join(overrides)}\n"] if overrides else []
+    given = shlex.join(overrides).replace("\n", "\n# ")
+    lines = [f"{OVERRIDES}{given}\n"] if overrides else []
     return "".join([*lines, config.read_text(encoding="utf-8-sig")])
 
 
@@ -88,7 +90,7 @@ def resume_run(
     try:
         folder.own("checkpoints", path.name)
         return _continue(asked, overrides, path, folder, plugins)
-    except FaultError:
+    except BaseException:
         folder.close()
         raise
 

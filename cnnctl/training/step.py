@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, repeat
 from typing import Literal, cast
+from warnings import warn
 
 import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
-from cnnctl.errors import config_fault
 from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
+from cnnctl.training.compilation import Compiled, Failed, Propagate, propagate
 from cnnctl.training.divergence import FiniteGuard
 from cnnctl.training.run import Run, Tally
 
 Batch = tuple[Tensor, Tensor]
-Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(inputs, targets) -> (outputs, losses of the tasks)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Step:
     """Moves a run by one step. What it needs does not change within an epoch."""
 
     run: Run
-    forward: Forward
+    propagate: Propagate
     normalizer: Normalizer
     """What the mean losses of a batch divide by, from its targets."""
     weights: Tensor
@@ -40,7 +39,7 @@ class Step:
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
     averages: bool
-    """Whether `forward` gives mean losses, or else sums."""
+    """Whether `propagate` gives mean losses, or else sums."""
     is_mean: bool
     """Whether the step makes the mean loss of its batches small, or else the sum."""
 
@@ -69,9 +68,7 @@ class Step:
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
         losses: list[Tensor] = []
         for (inputs, targets), size in zip(batches, sizes, strict=True):
-            outputs, loss = self.forward(inputs, targets)
-            loss.backward(factors)  # type: ignore[no-untyped-call]
-            loss = loss.detach()
+            outputs, loss = self.propagate(inputs, targets, factors)
             losses.append(torch.inner(loss, factors))
             if tally is not None:
                 total = loss * size if self.averages else loss
@@ -104,13 +101,16 @@ class Step:
         return counts
 
 
-def make_step(run: Run) -> Step:
-    """Put a step together from the experiment."""
+def make_step(run: Run, *, failed: Failed = warn) -> Step:
+    """Put a step together from the experiment.
+
+    failed: is given the reason if compiling fails; the step goes on uncompiled.
+    """
     is_mean = run.tasks[0].loss.reduction == "mean"
     averages = is_mean and run.experiment.train.accumulate == 1
     return Step(
         run=run,
-        forward=make_forward(run, reduction="mean" if averages else "sum"),
+        propagate=make_propagate(run, reduction="mean" if averages else "sum", failed=failed),
         normalizer=build_normalizer(run.tasks, device=run.device),
         weights=task_weights(run.tasks, device=run.device),
         classifying=run.classifying,
@@ -131,8 +131,10 @@ def _penalized(run: Run) -> list[nn.Parameter]:
     return penalized(run.network, settings.penalize) if settings.l1 or settings.l2 else []
 
 
-def make_forward(run: Run, *, reduction: Literal["mean", "sum"]) -> Forward:
-    """The forward pass and the loss as one function, compiled where the experiment says so."""
+def make_propagate(
+    run: Run, *, reduction: Literal["mean", "sum"], failed: Failed = warn
+) -> Propagate:
+    """Network and loss, forward and back, compiled where the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
     loss_of = build_loss(run.tasks, reduction=reduction).to(run.device)
 
@@ -143,30 +145,6 @@ def make_forward(run: Run, *, reduction: Literal["mean", "sum"]) -> Forward:
         return outputs, loss_of(outputs, targets)
 
     mode = run.experiment.train.compile
-    return compiled(forward, mode if isinstance(mode, str) else None) if mode else forward
-
-
-def compiled(forward: Forward, mode: str | None) -> Forward:
-    """The same function, compiled at its first call.
-
-    Raises:
-        FaultError: when called, where this machine lacks what compiling needs.
-    """
-    from torch._dynamo.exc import BackendCompilerFailed  # slow to import
-
-    # it warns of every nvcc that stands beside no GPU
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    # dynamic shapes would be compiled when the last, smaller batch comes, and serve all batches
-    # from then on: slower, and other kernels than a resumed run has before it gets there
-    fast: Forward = torch.compile(forward, dynamic=False, mode=mode)
-
-    def call(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        try:
-            return fast(inputs, targets)
-        except BackendCompilerFailed as error:
-            reason = str(error).splitlines()[0]
-            message = f"the network could not be compiled: {reason}"
-            cure = "set train.compile=false, or install a C++ compiler and Python's headers"
-            raise config_fault(message, cure=cure, path=("train", "compile")) from error
-
-    return call
+    if not mode:
+        return partial(propagate, forward)
+    return Compiled(forward, mode=mode if isinstance(mode, str) else None, failed=failed)

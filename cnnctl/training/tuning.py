@@ -1,86 +1,108 @@
-"""Whether torch.compile pays: tried on the first batches of a run that is long enough."""
+"""`train.compile: measure`: torch.compile is tried on the first batches, and kept if it pays."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
-from collections.abc import Callable
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
 from statistics import median
+from warnings import warn
 
 import torch
 
 from cnnctl.data.loader import Batches
 from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment
+from cnnctl.training.compilation import Failed, can_compile
 from cnnctl.training.run import Run
-from cnnctl.training.step import make_step
+from cnnctl.training.step import Batch, Step, make_step
 
-LONG_SECONDS = 180.0
-"""A run that takes less as it is would not win back the 20 to 60 seconds of compiling."""
-GAIN = 1.1
-"""How many times faster compiled steps must be, lest a noisy machine answers now so, now so; some
-networks run slower compiled."""
-WARM_UP, STEPS = 3, 60
-ENOUGH_SECONDS = 1.0
+GAIN = 1.05
+"""How many times faster compiled steps must be."""
+WARM_UP = 3
+"""Steps before the first that is timed; compiling takes place in them."""
+ROUNDS, ROUND_SECONDS = 7, 0.4
+"""Plain and compiled steps take turns, so that both meet a busy machine alike."""
+DIFFERENT = 50
+"""Batches that the steps are taken with, again and again."""
 
 
-def settle_compile(
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What was found."""
+
+    compile: bool
+    """Whether the run is to be compiled."""
+    found: str
+    """The finding in words."""
+
+
+def try_compile(
     experiment: Experiment, assemble: Callable[[Experiment], Run], batches: Batches
-) -> Experiment:
-    """Replace `train.compile: auto` by what a short measurement says; it is written down.
+) -> Trial:
+    """Measure steps as they are and compiled, in turn.
 
     `assemble` makes a run that is thrown away.
     """
-    if experiment.train.compile != "auto":
-        return experiment
-    plain, compiled = (_with_compile(experiment, compile=choice) for choice in (False, True))
     if not can_compile(torch.device(experiment.train.device)):
-        return plain
+        return Trial(False, "this machine has no compiler that torch could use")
+    reasons: list[str] = []
     try:
-        seconds = seconds_per_step(assemble(plain), batches)
-        if seconds * len(batches) * experiment.train.epochs < LONG_SECONDS:
-            return plain
-        pays = seconds > GAIN * seconds_per_step(assemble(compiled), batches)
+        plain = _step(assemble(with_compile(experiment, False)))
+        compiled = _step(assemble(with_compile(experiment, True)), failed=reasons.append)
+        gain = measured_gain(plain, compiled, _whole(batches), failures=reasons)
     except FaultError:
-        # it diverges, as the run will, which says so; or this machine's compiler does not work
-        return plain
-    return compiled if pays else plain
+        # the loss is not finite; the run will meet that, too, and say so
+        return Trial(False, "the loss was not finite")
+    if reasons:
+        return Trial(False, reasons[0])
+    return Trial(gain > GAIN, f"compiled steps ran at {gain:.2f} times the speed")
 
 
-def _with_compile(experiment: Experiment, *, compile: bool) -> Experiment:
+def with_compile(experiment: Experiment, compile: bool) -> Experiment:
+    """The experiment with `train.compile` decided."""
     train = experiment.train.model_copy(update={"compile": compile})
     return experiment.model_copy(update={"train": train})
 
 
-def seconds_per_step(run: Run, batches: Batches) -> float:
-    """What a step takes once it has warmed up: the median of some, within about a second."""
-    step = make_step(run)
-    # whole batches only: a shorter one would be compiled apart
-    endless = cycle(list(islice(batches.epoch(0), min(STEPS, max(1, len(batches) - 1)))))
+def _step(run: Run, *, failed: Failed = warn) -> Step:
     run.begin_epoch()
-    taken: list[float] = []
-    for batch in islice(endless, WARM_UP + STEPS):
-        start = time.perf_counter()
-        step([batch])
-        if run.device.type == "cuda":
-            torch.cuda.synchronize(run.device)
-        taken.append(time.perf_counter() - start)
-        if sum(taken[WARM_UP:]) > ENOUGH_SECONDS:
-            break
-    return median(taken[WARM_UP:])
+    return make_step(run, failed=failed).for_epoch()
 
 
-def can_compile(device: torch.device) -> bool:
-    """Whether torch.compile has the compiler it needs: a C++ one for CPUs, triton for GPUs.
+def _whole(batches: Batches) -> list[Batch]:
+    """Batches of full size; a shorter one would be compiled apart."""
+    return list(islice(batches.epoch(0), min(DIFFERENT, max(1, len(batches) - 1))))
 
-    triton compiles for GPUs from Volta (compute capability 7.0) on.
+
+def measured_gain(
+    plain: Step, compiled: Step, batches: Sequence[Batch], *, failures: Sequence[str] = ()
+) -> float:
+    """How many times faster compiled steps are: the median over rounds; 0 once there are failures.
+
+    Raises:
+        FaultError: the loss is not finite.
     """
-    if sys.platform == "win32":
-        return False
-    if device.type == "cuda":
-        has_triton = find_spec("triton") is not None
-        return has_triton and torch.cuda.get_device_capability(device) >= (7, 0)
-    return any(map(shutil.which, ("g++", "c++", "clang++")))
+    endless = cycle(batches)
+    for step in (plain, compiled):
+        for batch in islice(endless, WARM_UP):
+            step([batch])
+    gains = []
+    for _ in range(ROUNDS):
+        if failures:
+            return 0.0
+        gains.append(_seconds_per_step(plain, endless) / _seconds_per_step(compiled, endless))
+    return median(gains)
+
+
+def _seconds_per_step(step: Step, batches: Iterator[Batch]) -> float:
+    """The median over the steps of a round."""
+    taken: list[float] = []
+    while sum(taken) < ROUND_SECONDS:
+        start = time.perf_counter()
+        step([next(batches)])
+        if step.run.device.type == "cuda":
+            torch.cuda.synchronize(step.run.device)
+        taken.append(time.perf_counter() - start)
+    return median(taken)

@@ -15,7 +15,8 @@ from cnnctl import run_folder
 from cnnctl.checkpoint import Checkpoint
 from cnnctl.data.loader import Batches, Resident
 from cnnctl.data.samples import Samples
-from cnnctl.run_folder import Row, RunFolder
+from cnnctl.run_files import Row
+from cnnctl.run_folder import RunFolder
 from cnnctl.training.loop import Loop, evaluate, grouped
 from cnnctl.training.observers import Observer
 from cnnctl.training.run import Run
@@ -133,10 +134,10 @@ def loop_without_validation(run: Run, folder: Path) -> Loop:
     )
 
 
-def test_without_validation_the_newest_is_the_best(tmp_path: Path) -> None:
+def test_without_validation_the_newest_is_kept(tmp_path: Path) -> None:
     loop = loop_without_validation(moons(), tmp_path)
     loop.run.counters.best, loop.run.counters.best_loss = 0.9, 0.1
-    assert loop.is_best(0.5, 2.0)
+    assert loop.is_kept(0.5, 2.0)
     assert loop.named("loss") == "train_loss"
 
 
@@ -159,7 +160,7 @@ def test_the_best_is_the_first_of_the_highest_score(
     loop.validation = batches()
     loop.run.counters.best_loss = 0.5
     loop.run.counters.best = 0.9 if monitor == "accuracy" else 0.5
-    assert loop.is_best(score, loss) is is_best
+    assert loop.is_kept(score, loss) is is_best
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

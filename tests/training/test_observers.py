@@ -13,7 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from cnnctl import run_folder
 from cnnctl.errors import ExitCode, FaultError
-from cnnctl.run_folder import Row, RunFolder, read_metrics
+from cnnctl.run_files import Row, read_metrics
+from cnnctl.run_folder import RunFolder
 from cnnctl.training.observers import MetricsFile, TensorBoard
 
 
@@ -50,7 +51,7 @@ def test_an_epoch_is_on_the_disk_when_it_ended(folder: RunFolder) -> None:
     for observer in (board, metrics):
         observer.epoch_ended(row(1))
     assert events(folder)["train_loss"] == {1: 0.5}
-    assert read_metrics(folder.path) == [row(1)]
+    assert read_metrics(folder.path).rows == [row(1)]
 
 
 def test_a_resumed_run_hides_the_events_it_repeats(folder: RunFolder) -> None:

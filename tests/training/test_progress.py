@@ -13,7 +13,7 @@ import torch
 
 from cnnctl import run_folder
 from cnnctl.console import Screen
-from cnnctl.run_folder import Row
+from cnnctl.run_files import Row
 from cnnctl.training.outcome import Outcome
 from cnnctl.training.pace import Pace
 from cnnctl.training.progress import EpochLines, LiveBar, conclude, epoch_line

@@ -224,3 +224,18 @@ def test_another_thread_count_is_taken_and_said(cli: Cli, tiny: Path) -> None:
     resumed = cli("train", "--resume", "runs/tiny", "train.threads=2", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr
     assert "not bit for bit as an unbroken run: changed train.threads" in resumed.stdout
+
+
+def test_a_bad_line_of_metrics_does_not_keep_a_sound_checkpoint_from_going_on(
+    tiny: Path, cli: Cli
+) -> None:
+    assert cli("train", tiny).returncode == 0
+    run = tiny.parent / "runs" / "tiny"
+    rows = rows_of(run)
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(b"\xff\0\n{\n")
+    done = cli("train", "--resume", run, "train.epochs=3")
+    assert done.returncode == 0, done.stderr
+    assert "metrics.jsonl: dropped 2 lines that are no metrics of an epoch" in done.stdout
+    assert rows_of(run)[:2] == rows
+    assert len(rows_of(run)) == 3

@@ -1,4 +1,4 @@
-"""Each `auto` but `compile` is settled by a rule that never asks a clock."""
+"""Each `auto` is settled by a rule that never asks a clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from cnnctl.experiment import Experiment, Train, check
 from cnnctl.training.settings import settle
 from tests.training.conftest import experiment_of
 
-CONV = [{"conv": {"out_channels": 64, "kernel_size": 3}}, "flatten", {"linear": "classes"}]
+CONV = [
+    {"conv": {"out_channels": 64, "kernel_size": 3}},
+    {"conv": {"out_channels": 64, "kernel_size": 3}},
+    "flatten",
+    {"linear": "classes"},
+]
 LINEAR = ["flatten", {"linear": "classes"}]
 
 
@@ -78,6 +83,53 @@ def test_an_older_gpu_gets_tf32(machine: Machine) -> None:
     assert settled(experiment()).precision == "tf32"
 
 
+@pytest.mark.parametrize("compile", ["auto", False])
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_nothing_is_compiled_unless_it_is_asked_for(
+    machine: Machine, has_gpu: bool, compile: str | bool
+) -> None:
+    if has_gpu:
+        machine.has_gpu()
+    assert settled(experiment(compile=compile)).compile is False
+    assert settled(experiment(compile="measure")).compile == "measure"
+
+
+def mlp(width: int, batch_size: int | str, *, samples: int = 4096) -> str:
+    """The precision of two layers of this width on 64 numbers, as a CPU with bf16 trains them."""
+    data = {"name": "fake", "shape": [64], "samples": samples, "batch_size": batch_size}
+    layers = [{"linear": width}, "relu", {"linear": width}, "relu", {"linear": "classes"}]
+    free = {"device": "auto", "precision": "auto", "compile": "auto"}
+    plain = {"data": data, "model": {"layers": layers}, "train": free}
+    return settled(experiment_of(plain)).precision
+
+
+def test_little_work_keeps_float32(machine: Machine) -> None:
+    machine.has_cpu(bf16="avx512_bf16")
+    # multiply-adds of a step: 64 x (64 x 8 + 8 x 8 + 8 x 10)
+    assert mlp(8, 64) == "fp32"
+    # 64 x (64 x 1024 + 1024 x 1024 + 1024 x 10) = 72 million
+    assert mlp(1024, 64) == "bf16"
+    # more weights to cast than products of each
+    assert mlp(2048, 8) == "fp32"
+    # a batch of all samples is as large as they are many
+    assert mlp(256, "all", samples=4096) == "bf16"
+    assert mlp(256, "all", samples=64) == "fp32"
+
+
+def test_little_work_keeps_float32_on_a_gpu(machine: Machine) -> None:
+    machine.has_gpu()
+    assert (mlp(8, 64), mlp(1024, 64)) == ("fp32", "bf16")
+
+
+def test_a_network_whose_cost_nobody_knows_is_taken_for_a_large_one(machine: Machine) -> None:
+    machine.has_cpu(bf16="avx512_bf16")
+    layers = [{"torchvision": {"model": "squeezenet1_1"}}]
+    data = {"name": "fake", "shape": [3, 64, 64], "samples": 20, "batch_size": 8}
+    free = {"device": "auto", "precision": "auto"}
+    asked = experiment_of({"data": data, "model": {"layers": layers}, "train": free})
+    assert settled(asked).precision == "bf16"
+
+
 def test_images_under_convolutions_lie_channels_last(machine: Machine) -> None:
     assert settled(experiment(CONV)).memory_format == "channels_last"
     assert settled(experiment(LINEAR)).memory_format == "contiguous_format"
@@ -108,7 +160,7 @@ def test_no_auto_is_left_and_settling_again_changes_nothing(machine: Machine) ->
     asked = experiment()
     once = settle(asked, *check(asked))
     left = [name for name, value in once.train if value == "auto"]
-    assert left == ["compile"]  # which is measured, see test_tuning.py
+    assert left == []
     machine.has_gpu()
     assert settle(once, *check(once)).train == once.train
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnctl import run_folder
+from cnnctl.checkpoint import Checkpoint
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.storage import write_atomically
 from cnnctl.training.starting import begin_run, resume_run
@@ -66,6 +67,7 @@ def test_a_checkpoint_that_lies_in_no_run_folder_is_not_resumed(tmp_path: Path) 
 def test_a_damaged_checkpoint_lets_go_of_the_folder_and_leaves_it(tiny: Path) -> None:
     folder = begin_run(tiny, [], runs=RUNS).folder
     folder.write_config({})
+    folder.save_last(Checkpoint({}, {}))
     write_atomically(folder.last, b"damaged")
     folder.close()
     for _ in range(2):

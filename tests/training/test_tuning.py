@@ -1,7 +1,9 @@
-"""Whether to compile is measured, for runs that are long enough to win the compiling back."""
+"""`train.compile: measure` tries both ways in turn, says what it found, and writes it down."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,141 +12,126 @@ import torch
 
 from cnnctl.data.loader import Batches
 from cnnctl.errors import config_fault
+from cnnctl.experiment import Experiment
 from cnnctl.training import tuning
 from cnnctl.training.run import Run
-from cnnctl.training.tuning import can_compile, seconds_per_step, settle_compile
+from cnnctl.training.step import Step
+from cnnctl.training.tuning import Trial, measured_gain, try_compile
 from tests.conftest import Cli
 from tests.training.conftest import experiment_of, run_of
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda")
-MOONS = {
+CPU = torch.device("cpu")
+MOONS: dict[str, Any] = {
     "data": {"name": "moons"},
     "model": {"layers": [{"linear": 4}, "relu", {"linear": 2}]},
 }
+BATCHES = [(torch.randn(8, 2), torch.randint(2, (8,))) for _ in range(5)]
 
 
-def choose(
-    patch: pytest.MonkeyPatch, *, plain: float, compiled: float, epochs: int, asked: Any = "auto"
-) -> tuple[Any, list[bool]]:
-    """What is chosen where steps take so many seconds, and what was measured for it."""
-    measured: list[bool] = []
+class Few(Batches):
+    def __init__(self) -> None:
+        """Hold the five batches above."""
 
-    def seconds(run: Run, batches: object) -> float:
-        compiles = bool(run.experiment.train.compile)
-        measured.append(compiles)
-        return compiled if compiles else plain
+    def __len__(self) -> int:
+        return len(BATCHES)
 
-    patch.setattr(tuning, "seconds_per_step", seconds)
-    patch.setattr("shutil.which", lambda name: name)
-    experiment = experiment_of({**MOONS, "train": {"epochs": epochs, "compile": asked}})
-    batches = [None] * 10  # all that is asked of them is how many there are
-    run = run_of(MOONS)
-
-    def make_run(tried: object) -> Run:
-        run.experiment = tried  # type: ignore[assignment]
-        return run
-
-    settled = settle_compile(experiment, make_run, batches)  # type: ignore[arg-type]
-    return settled.train.compile, measured
+    def epoch(self, number: int, *, start: int = 0) -> Any:
+        return iter(BATCHES)
 
 
-def test_a_short_run_is_not_compiled_nor_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 10 steps of 1 s, 17 epochs: 170 s
-    assert choose(monkeypatch, plain=1.0, compiled=0.1, epochs=17) == (False, [False])
+def run_with(experiment: Experiment) -> Run:
+    return run_of({**MOONS, "train": {"compile": experiment.train.compile}})
 
 
-def test_a_long_run_is_compiled_where_that_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = choose(monkeypatch, plain=1.0, compiled=0.85, epochs=19)
-    assert chosen == (True, [False, True])
-
-
-@pytest.mark.parametrize("compiled", [0.95, 1.5])
-def test_a_long_run_is_left_where_that_is_not(
-    monkeypatch: pytest.MonkeyPatch, compiled: float
-) -> None:
-    chosen = choose(monkeypatch, plain=1.0, compiled=compiled, epochs=19)
-    assert chosen == (False, [False, True])
-
-
-@pytest.mark.parametrize("asked", [True, False, "reduce-overhead"])
-def test_what_is_asked_for_is_not_measured(monkeypatch: pytest.MonkeyPatch, asked: Any) -> None:
-    assert choose(monkeypatch, plain=1.0, compiled=0.1, epochs=99, asked=asked) == (asked, [])
-
-
-def test_real_steps_are_timed() -> None:
-    run = run_of(MOONS)
-    batches = [(torch.randn(8, 2), torch.randint(2, (8,))) for _ in range(5)]
-
-    class Few(Batches):
-        def __init__(self) -> None:
-            """Hold the five batches above."""
-
-        def __len__(self) -> int:
-            return len(batches)
-
-        def epoch(self, number: int, *, start: int = 0) -> Any:
-            return iter(batches)
-
-    assert 0 < seconds_per_step(run, Few()) < 10
-    assert run.counters.step > tuning.WARM_UP
-
-
-def test_a_cpu_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine with a C++ compiler."""
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    assert not can_compile(CPU)
-    monkeypatch.setattr("shutil.which", lambda name: name if name == "clang++" else None)
-    assert can_compile(CPU)
-    monkeypatch.setattr("sys.platform", "win32")
-    assert not can_compile(CPU)
-
-
-@pytest.mark.parametrize(
-    ("capability", "triton", "can"), [(9, 1, True), (6, 1, False), (9, 0, False)]
-)
-def test_a_gpu_needs_triton_and_volta(
-    monkeypatch: pytest.MonkeyPatch, capability: int, triton: int, can: bool
-) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (capability, 0))
-    monkeypatch.setattr(tuning, "find_spec", lambda name: object() if triton else None)
-    assert can_compile(GPU) is can
-
-
-def test_a_compiler_that_does_not_work_is_a_fault_where_compiling_was_asked_for(
-    cli: Cli, tiny: Path
-) -> None:
-    broken = {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tiny.parent / "cache")}
-    done = cli("train", tiny, "train.compile=true", "train.device=cpu", **broken)
-    assert done.returncode == 2
-    assert "train.compile: the network could not be compiled: " in done.stderr
-    assert "set train.compile=false" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(not can_compile(CPU), reason="there is no C++ compiler")
-def test_a_cuda_compiler_beside_no_gpu_is_not_spoken_of(cli: Cli, tiny: Path) -> None:
-    done = cli("train", tiny, "train.compile=true", "train.device=cpu", CUDA_HOME="/usr")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert ", compiled" in done.stdout
-
-
-def test_a_compiler_that_does_not_work_is_left_alone_where_it_was_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(run: Run, batches: object) -> float:
-        if run.experiment.train.compile:
-            raise config_fault("the network could not be compiled")
-        return 10.0
-
     monkeypatch.setattr("shutil.which", lambda name: name)
-    monkeypatch.setattr(tuning, "seconds_per_step", fail)
-    experiment = experiment_of({**MOONS, "train": {"epochs": 99, "compile": "auto"}})
-    run = run_of(MOONS)
+    return monkeypatch
 
-    def make_run(tried: object) -> Run:
-        run.experiment = tried  # type: ignore[assignment]
-        return run
 
-    settled = settle_compile(experiment, make_run, [None] * 10)  # type: ignore[arg-type]
-    assert settled.train.compile is False
+@pytest.mark.parametrize(("gain", "compile"), [(1.3, True), (1.04, False), (0.6, False)])
+def test_what_is_faster_is_chosen(compiler: pytest.MonkeyPatch, gain: float, compile: bool) -> None:
+    compiler.setattr(tuning, "measured_gain", lambda *steps, failures: gain)
+    found = try_compile(experiment_of(MOONS), run_with, Few())
+    assert found == Trial(compile, f"compiled steps ran at {gain:.2f} times the speed")
+
+
+def test_plain_and_compiled_steps_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    clock = iter(range(10**6))
+    monkeypatch.setattr(tuning, "ROUND_SECONDS", 3)
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+
+    class Counted:
+        """A step that is noted; by the clock above each takes a second."""
+
+        run = run_of(MOONS)
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __call__(self, batches: object) -> None:
+            taken.append(self.name)
+
+    steps: list[Any] = [Counted("plain"), Counted("compiled")]
+    assert measured_gain(*steps, BATCHES) == 1.0
+    assert taken[:6] == ["plain"] * 3 + ["compiled"] * 3
+    assert taken[6:] == (["plain"] * 3 + ["compiled"] * 3) * tuning.ROUNDS
+
+
+def test_real_steps_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "ROUND_SECONDS", 0.01)
+    steps = [tuning._step(run_of(MOONS)) for _ in range(2)]
+    assert measured_gain(steps[0], steps[1], BATCHES) > 0
+    assert all(step.run.counters.step > tuning.WARM_UP for step in steps)
+
+
+def test_without_a_compiler_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    trial = try_compile(experiment_of(MOONS), None, Few())  # type: ignore[arg-type]
+    assert trial == Trial(False, "this machine has no compiler that torch could use")
+
+
+def test_a_compiler_that_fails_is_the_finding(compiler: pytest.MonkeyPatch) -> None:
+    real = tuning._step
+
+    def failing(run: Run, **more: Any) -> Step:
+        if run.experiment.train.compile:
+            more["failed"]("no headers")
+            run = run_of(MOONS)
+        return real(run)
+
+    compiler.setattr(tuning, "_step", failing)
+    assert try_compile(experiment_of(MOONS), run_with, Few()) == Trial(False, "no headers")
+
+
+def test_a_loss_that_is_not_finite_is_left_to_the_run(compiler: pytest.MonkeyPatch) -> None:
+    def diverge(*steps: Step, failures: object) -> float:
+        raise config_fault("the loss is not finite")
+
+    compiler.setattr(tuning, "measured_gain", diverge)
+    trial = try_compile(experiment_of(MOONS), run_with, Few())
+    assert trial == Trial(False, "the loss was not finite")
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment whose compiler works at nothing."""
+    yield {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+
+
+def test_what_was_found_is_said_and_written_down(
+    cli: Cli, tiny: Path, broken: dict[str, str]
+) -> None:
+    done = cli("train", tiny, "train.compile=measure", "train.device=cpu", **broken)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^train\.compile=measure: .+; not compiled$", done.stdout, re.M)
+    run = re.search(r"run folder: (\S+)", done.stdout)
+    assert run
+    assert "compile: false" in (tiny.parent / run[1] / "config.yaml").read_text()
+    # the file asks for a measurement still, and the run goes on with what was found
+    again = cli("train", tiny, "train.compile=measure", "train.epochs=4", "--resume", **broken)
+    assert again.returncode == 0, again.stderr
+    assert "train.compile" not in again.stdout

@@ -1,0 +1,127 @@
+"""What the text files of a run folder say; read without torch, and whatever stands in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnctl.config.parsing import parse
+from cnnctl.errors import FaultError, storage_fault
+from cnnctl.storage import inside, read_regular, reading_cure
+
+Row = dict[str, Any]
+
+MAX_METRICS = 1 << 30
+"""Bytes that a metrics.jsonl may have."""
+MAX_TEXT = 1 << 24
+"""Bytes that any other text file may have."""
+OVERRIDES = "# overrides: "
+"""Begins the first line of a config.source.yaml whose run had overrides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The lines of a metrics.jsonl."""
+
+    rows: list[Row]
+    damaged: int = 0
+    """Lines that hold no metrics of an epoch; one that a crash cut short is not counted."""
+
+
+def read_metrics(run: Path) -> Metrics:
+    """The metrics of a run, epoch after epoch.
+
+    Raises:
+        FaultError: the file cannot be read (exit code 6).
+    """
+    # every whole line ends in a newline, so what stands behind the last one is a part
+    lines = (_read(run, "metrics.jsonl", limit=MAX_METRICS) or b"").split(b"\n")[:-1]
+    rows = [row for row in map(_row, lines) if row is not None]
+    return Metrics(rows, damaged=len(lines) - len(rows))
+
+
+def _row(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):  # no JSON, or not even UTF-8
+        return None
+    if not isinstance(row, dict) or type(row.get("epoch")) is not int:
+        return None
+    return row if all(isinstance(value, int | float) for value in row.values()) else None
+
+
+def read_result(run: Path) -> dict[str, Any]:
+    """How a run ended, by its result.json; nothing while it goes on, or where it was killed.
+
+    Raises:
+        FaultError: the file cannot be read (exit code 6).
+    """
+    try:
+        result = json.loads(_read(run, "result.json") or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return result if isinstance(result, dict) else {}
+
+
+def read_config(run: Path) -> Any:
+    """The experiment of a run as plain data, unchecked.
+
+    Raises:
+        FaultError: it cannot be read, or is no YAML.
+    """
+    content = _read(run, "config.yaml") or b""
+    return parse(content.decode(errors="replace"), origin=str(run / "config.yaml")).plain()
+
+
+def read_overrides(run: Path) -> list[str]:
+    """The overrides that a run was started with.
+
+    Raises:
+        FaultError: the file cannot be read (exit code 6).
+    """
+    content = _read(run, "config.source.yaml") or b""
+    first = content.partition(b"\n")[0].decode(errors="replace")
+    if not first.startswith(OVERRIDES):
+        return []
+    try:
+        return shlex.split(first.removeprefix(OVERRIDES))
+    except ValueError:  # a quote that nothing closes
+        return []
+
+
+def is_in_use(run: Path) -> bool:
+    """Whether a training holds the folder's lock; false where the system does not say."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        handle = os.open(inside(run, ".lock"), os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)  # which lets the lock go
+    return False
+
+
+def _read(run: Path, name: str, *, limit: int = MAX_TEXT) -> bytes | None:
+    """What a file of a run folder holds; None where there is none."""
+    try:
+        return read_regular(inside(run, name), limit=limit)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(run / name, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> FaultError:
+    reason = f"cannot be read: {error.strerror}"
+    return storage_fault(reason, cure=reading_cure(error), place=str(path))

@@ -1,0 +1,92 @@
+"""torch.compile: whether a machine has what it needs, and going on without it where it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(inputs, targets) -> (outputs, losses of the tasks)."""
+Propagate = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(inputs, targets, factors of the losses) -> (outputs, losses); adds to the gradients."""
+Failed = Callable[[str], None]
+"""Is given the reason when compiling fails."""
+
+
+CACHE = "TORCHINDUCTOR_CACHE_DIR"
+
+
+def propagate(
+    forward: Forward, inputs: Tensor, targets: Tensor, factors: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Run the forward and the backward pass; see `Propagate`."""
+    outputs, losses = forward(inputs, targets)
+    losses.backward(factors)  # type: ignore[no-untyped-call]
+    return outputs, losses.detach()
+
+
+class Compiled:
+    """A `Propagate` whose forward pass is compiled at the first call.
+
+    Shapes and layers that are new are compiled later, and the backward pass apart from the forward
+    pass, so compiling can fail at any call. From that call on the function runs uncompiled.
+    """
+
+    def __init__(self, forward: Forward, *, mode: str | None, failed: Failed) -> None:
+        # it warns of every nvcc that stands beside no GPU
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+        self.plain = forward
+        # dynamic shapes would be compiled when the last, smaller batch comes, and serve all batches
+        # from then on: slower, and other kernels than a resumed run has before it gets there
+        self.fast: Forward | None = torch.compile(forward, dynamic=False, mode=mode)
+        self.failed = failed
+
+    def __call__(self, inputs: Tensor, targets: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+        """Run both passes."""
+        from torch._dynamo.exc import TorchDynamoException  # slow to import
+
+        if self.fast is not None:
+            try:
+                return propagate(self.fast, inputs, targets, factors)
+            except (TorchDynamoException, OSError) as error:
+                self.fast = None
+                self.failed(str(error).strip().partition("\n")[0])
+        return propagate(self.plain, inputs, targets, factors)
+
+
+def use_cache_folder() -> None:
+    """Let torch's compiler use its own cache folder where its variable names no usable one.
+
+    torch's optimizers make that folder, too, and fail where they cannot.
+    """
+    asked = os.environ.get(CACHE)
+    if asked is None:
+        return
+    try:
+        Path(asked).mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(asked, os.W_OK | os.X_OK)
+    except (OSError, ValueError):
+        is_writable = False
+    if not is_writable:
+        del os.environ[CACHE]
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile has the compiler it needs: a C++ one for CPUs, triton for GPUs.
+
+    triton compiles for GPUs from Volta (compute capability 7.0) on.
+    """
+    if sys.platform == "win32":
+        return False
+    if device.type == "cuda":
+        has_triton = find_spec("triton") is not None
+        return has_triton and torch.cuda.get_device_capability(device) >= (7, 0)
+    return any(map(shutil.which, ("g++", "c++", "clang++")))

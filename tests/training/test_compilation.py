@@ -1,0 +1,98 @@
+"""A compiler that is not there or does not work never ends a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnnctl.training import compilation
+from cnnctl.training.compilation import Compiled, can_compile
+from tests.conftest import Cli
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def test_a_cpu_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert not can_compile(CPU)
+    monkeypatch.setattr("shutil.which", lambda name: name if name == "clang++" else None)
+    assert can_compile(CPU)
+    monkeypatch.setattr("sys.platform", "win32")
+    assert not can_compile(CPU)
+
+
+@pytest.mark.parametrize(
+    ("capability", "triton", "can"), [(9, 1, True), (6, 1, False), (9, 0, False)]
+)
+def test_a_gpu_needs_triton_and_volta(
+    monkeypatch: pytest.MonkeyPatch, capability: int, triton: int, can: bool
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (capability, 0))
+    monkeypatch.setattr(compilation, "find_spec", lambda name: object() if triton else None)
+    assert can_compile(GPU) is can
+
+
+def test_a_compiler_that_does_not_work_is_gone_on_without(cli: Cli, tiny: Path) -> None:
+    broken = {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tiny.parent / "cache")}
+    done = cli("train", tiny, "train.compile=true", "train.device=cpu", **broken)
+    plain = cli("train", tiny, "train.compile=false", "train.device=cpu")
+    assert done.returncode == plain.returncode == 0, done.stderr
+    said = "train.compile: the network could not be compiled, and training goes on without: "
+    assert said in done.stdout
+    runs = tiny.parent / "runs"
+    configs = [(runs / name / "config.yaml").read_text() for name in ("tiny", "tiny-2")]
+    assert configs[0] == configs[1]
+    # and it is the same training
+    lines = [out.stdout.partition("\ntest: ")[2].partition("\n")[0] for out in (done, plain)]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/below"])
+@pytest.mark.parametrize("compile", ["true", "auto"])
+def test_a_folder_that_the_compiler_cannot_write_to_is_not_used(
+    cli: Cli, tiny: Path, where: str, compile: str
+) -> None:
+    options = (f"train.compile={compile}", "train.device=cpu", "train.epochs=1")
+    done = cli("train", tiny, *options, TORCHINDUCTOR_CACHE_DIR=where)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+class Failing:
+    """A function that cannot be compiled from its second call on."""
+
+    calls = 0
+
+    def __call__(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        self.calls += 1
+        if self.calls > 1:
+            raise PermissionError("the cache cannot be written")
+        return inputs, (inputs * targets).sum()
+
+
+def test_compiling_can_fail_at_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = Failing()
+    monkeypatch.setattr("torch.compile", lambda forward, **options: fast)
+    reasons: list[str] = []
+    plain = lambda inputs, targets: (inputs, (2 * inputs * targets).sum())  # noqa: E731
+    step = Compiled(plain, mode=None, failed=reasons.append)
+    targets, factor = torch.tensor([1.0, 3.0]), torch.tensor(1.0)
+    for times in (1, 2, 2):
+        inputs = torch.ones(2, requires_grad=True)
+        step(inputs, targets, factor)
+        assert inputs.grad is not None
+        assert torch.equal(inputs.grad, times * targets)
+    assert fast.calls == 2
+    assert reasons == ["the cache cannot be written"]
+
+
+@pytest.mark.skipif(not can_compile(CPU), reason="there is no C++ compiler")
+def test_a_cuda_compiler_beside_no_gpu_is_not_spoken_of(cli: Cli, tiny: Path) -> None:
+    done = cli("train", tiny, "train.compile=true", "train.device=cpu", CUDA_HOME="/usr")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ", compiled" in done.stdout
