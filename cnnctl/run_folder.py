@@ -17,9 +17,11 @@ from cnnctl.interruption import forget, unbroken, undo_at_signal
 from cnnctl.run_files import Row, read_metrics
 from cnnctl.storage import (
     append,
+    contents,
     inside,
     is_file,
     is_folder,
+    is_there,
     reading_cure,
     remove_temporary_files,
     storing,
@@ -188,7 +190,7 @@ def newest(runs: Path, name: str) -> Path:
     Raises:
         FaultError: there is none with a checkpoint (exit code 4).
     """
-    numbers = {_number(path.name, name): path for path in runs.glob("*") if is_folder(path)}
+    numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
     found = [numbers[n] for n in sorted(numbers) if n and _has_last(numbers[n])]
     if not found:
         cure = "train without --resume first, or name a run folder or checkpoint"
@@ -227,7 +229,7 @@ def find_checkpoint(source: Path) -> Path:
         return source
     for name in ("best", "last"):
         path = _own_checkpoint(source, name)
-        if path.exists():
+        if is_there(path):
             return path
     cure = "name a run folder, or a file under its checkpoints/"
     raise checkpoint_fault("has no checkpoints", cure=cure, place=str(source))
