@@ -1,5 +1,18 @@
-"""`python -m cnnctl`: the same as the command `cnnctl`."""
+"""The command `cnnctl`, and `python -m cnnctl`: takes care of signals before all else."""
 
-from cnnctl.cli import main
+from cnnctl import interruption
 
-main()
+
+def main() -> None:
+    """Run the command that was typed."""
+    interruption.install()
+    try:
+        from cnnctl.cli import main as run  # a tenth of a second, in which a signal may come
+
+        run()
+    finally:
+        interruption.ignore()
+
+
+if __name__ == "__main__":
+    main()

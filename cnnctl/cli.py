@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import pkgutil
-import signal
 import sys
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from types import FrameType
 
 from cnnctl import commands
 from cnnctl.commands import app
-from cnnctl.errors import ExitCode
-from cnnctl.escaping import guard
+from cnnctl.errors import FaultError, storage_fault
+from cnnctl.escaping import OutputError, guard
 
 READER_LEFT = 141
 """How a program ends whose output nobody reads: 128 + SIGPIPE."""
@@ -26,13 +24,21 @@ for module in pkgutil.iter_modules(commands.__path__):
 
 def main() -> None:
     """Run the command that was typed."""
-    signal.signal(signal.SIGTERM, _leave)
     # How often an idle OpenMP thread looks for work before it sleeps; read when torch is imported.
     # GNU's default, ten times as often, trains five times slower beside other busy programs.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     guard()
     try:
-        app(spell_out_resume(sys.argv[1:]))
+        try:
+            app(spell_out_resume(sys.argv[1:]))
+        finally:
+            sys.stdout.flush()  # what fails later ends in a traceback and exit code 120
+    except OutputError as error:
+        fault = unwritable_output(error)
+        print(fault, file=sys.stderr)
+        sys.exit(fault.exit_code)
+    except BrokenPipeError:
+        sys.exit(READER_LEFT)
     except SystemExit as leaving:
         # typer and rich call it an error when the reader of a pipe has left, as `| head` does
         if isinstance(leaving.__context__, BrokenPipeError):
@@ -40,8 +46,10 @@ def main() -> None:
         raise
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(ExitCode.TERMINATED)
+def unwritable_output(error: OutputError) -> FaultError:
+    """The fault of a standard output that takes no more, as of a file on a full disk."""
+    cure = "free some space, or write the output elsewhere"
+    return storage_fault(f"cannot be written: {error.strerror}", cure=cure, place="standard output")
 
 
 def spell_out_resume(arguments: list[str]) -> list[str]:
@@ -54,7 +62,3 @@ def spell_out_resume(arguments: list[str]) -> list[str]:
         is_alone = after.startswith("-") or "=" in after or Path(after).suffix in (".yaml", ".yml")
         spelled.append("--resume=" if argument == "--resume" and is_alone else argument)
     return spelled
-
-
-if __name__ == "__main__":
-    main()

@@ -11,6 +11,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any, TextIO
 
@@ -55,27 +57,71 @@ def _escape(found: re.Match[str]) -> str:
     return _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
+class OutputError(OSError):
+    """Standard output takes no more: it is a file on a full disk, or a device that failed."""
+
+
 class _Guarded(TextIOWrapper):
     """A text stream on which nothing steers a terminal but colours and redrawn lines."""
 
     has_looks = False
+    is_needed = True
+    """Whether what cannot be written is an error; with stderr, there is nobody to tell."""
 
     def write(self, text: str) -> int:
         """Write text, escaped; returns the length of what was given."""
         if self.has_looks:
-            super().write(_BUT_LOOKS.sub(lambda found: found[1] or _escape(found), text))
+            shown = _BUT_LOOKS.sub(lambda found: found[1] or _escape(found), text)
         else:
-            super().write(_BUT_LINES.sub(_escape, text))
+            shown = _BUT_LINES.sub(_escape, text)
+        with self._writing():
+            super().write(shown)
         return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        with self._writing():
+            super().flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # what is left in the buffer would be tried again, and fail again, when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if self.is_needed:
+                raise OutputError(error.errno, error.strerror) from None
 
 
 def guard() -> None:
-    """Let stdout and stderr write out what would steer a terminal, or cannot be encoded."""
+    """Let stdout and stderr write out what would steer a terminal, or cannot be encoded.
+
+    Where they or stdin are closed, /dev/null is put in their places: the next file to be opened
+    would get their numbers, and what is printed.
+    """
+    for number in range(3):
+        if not _is_open(number):
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    if isinstance(sys.stderr, _Guarded):
+        sys.stderr.is_needed = False
 
 
-def _guarded(stream: TextIO) -> TextIO:
-    if not isinstance(stream, TextIOWrapper):  # None where it was closed before the start
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _guarded(stream: TextIO | None) -> TextIO:
+    if stream is None:  # closed before the start
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - to the program's end
+    if not isinstance(stream, TextIOWrapper):
         return stream
     guarded = _Guarded(
         stream.buffer,

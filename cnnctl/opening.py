@@ -15,6 +15,7 @@ from cnnctl.experiment import Experiment, Loaded, check, complete, load
 from cnnctl.model import zoo
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import find_checkpoint
+from cnnctl.storage import is_folder, is_there
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
 """Suffixes of files with weights; only the first is read, the others get their own words."""
@@ -26,13 +27,13 @@ MAX_VALUES = 500_000
 
 def is_checkpoint(source: Path) -> bool:
     """Whether a path means trained weights rather than a configuration."""
-    return source.is_dir() or source.suffix in WEIGHTS
+    return is_folder(source) or source.suffix in WEIGHTS
 
 
 def is_published(source: Path) -> bool:
     """Whether a path is no file, but the name of a network of the zoo, or nearly one."""
     is_name = len(source.parts) == 1 and not source.suffix
-    return is_name and not source.exists()
+    return is_name and not is_there(source)
 
 
 def open_experiment(
@@ -60,7 +61,7 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
         FaultError: it is not there, a YAML file, damaged, or needs plugins that were not named
             (exit code 4).
     """
-    if source.suffix in (".yaml", ".yml"):
+    if source.suffix in (".yaml", ".yml") and not is_folder(source):
         cure = f"cnnctl train {source} trains it; name the run folder then"
         raise checkpoint_fault("is a configuration, without weights", cure=cure, place=str(source))
     path = find_checkpoint(source)

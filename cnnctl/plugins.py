@@ -13,6 +13,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from cnnctl.errors import Fault, FaultError, config_fault, under
+from cnnctl.storage import read_regular, reading_cure
+
+MAX_BYTES = 1 << 24
+"""Of a plugin: more than any file that somebody wrote."""
 
 _loaded: dict[Path, FaultError | None] = {}
 """The files that have been run, and what came of those that failed."""
@@ -34,8 +38,13 @@ def load_plugins(paths: Iterable[Path]) -> None:
 
 
 def _load(path: Path) -> FaultError | None:
-    if path.suffix != ".py" or not path.is_file():
+    if path.suffix != ".py":
         return config_fault(f"no Python file at {path}", cure="check the path")
+    try:
+        read_regular(path, limit=MAX_BYTES)
+    except OSError as error:
+        message = f"no Python file at {path}: {error.strerror}"
+        return config_fault(message, cure=reading_cure(error))
     path = path.resolve()
     if path not in _loaded:
         _loaded[path] = _run(path)

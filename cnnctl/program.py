@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from cnnctl.errors import ExitCode, Fault, closest, did_you_mean
+from cnnctl.storage import is_folder
 from cnnctl.vocabulary import families, options, paths_of
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -63,6 +64,8 @@ def _message(error: Any) -> str:
 def _cures(error: Any, words: Sequence[str]) -> Iterator[str]:
     """What to type instead, the likeliest first."""
     command = error.ctx.info_name if error.ctx else ""
+    if _message(error).endswith("is not readable"):
+        yield "check who may read it"
     if option := getattr(error, "option_name", ""):
         if error.ctx:  # else the option is known, and lacks its value
             yield from _for_option(error, option, command, words)
@@ -111,7 +114,7 @@ def _for_command(context: Any, words: Sequence[str]) -> Iterator[str]:
         yield did_you_mean(close)
     if Path(word).suffix in (".yaml", ".yml"):
         yield f"write cnnctl train {word}"
-    elif Path(word).is_dir():
+    elif is_folder(Path(word)):
         yield f"write cnnctl eval {word}, or cnnctl train --resume {word}"
     elif word in families()["zoo"]:
         yield f"write cnnctl summary {word} or cnnctl show {word}"

@@ -13,12 +13,15 @@ from filelock import FileLock, Timeout
 from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.config.writing import dump
 from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
+from cnnctl.interruption import forget, unbroken, undo_at_signal
 from cnnctl.run_files import Row, read_metrics
 from cnnctl.storage import (
     append,
+    contents,
     inside,
     is_file,
     is_folder,
+    is_there,
     reading_cure,
     remove_temporary_files,
     storing,
@@ -118,15 +121,20 @@ class RunFolder:
         with storing(path):
             path.unlink(missing_ok=True)
 
+    @unbroken()
     def close(self) -> None:
         """Let others write here; a new folder in which nothing was ever saved is taken away."""
+        forget(self.close)
         if self._is_empty:
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
 
+@unbroken()
 def create(runs: Path, name: str) -> RunFolder:
     """Make and lock `runs/NAME`, or `NAME-2`, `NAME-3`, … if that is taken.
+
+    A signal that ends the program closes the folder first.
 
     Raises:
         FaultError: the folder cannot be made (exit code 6).
@@ -148,6 +156,7 @@ def create(runs: Path, name: str) -> RunFolder:
             shutil.rmtree(path, ignore_errors=True)
             raise
     folder._is_empty = True
+    undo_at_signal(folder.close)
     return folder
 
 
@@ -181,7 +190,7 @@ def newest(runs: Path, name: str) -> Path:
     Raises:
         FaultError: there is none with a checkpoint (exit code 4).
     """
-    numbers = {_number(path.name, name): path for path in runs.glob("*") if is_folder(path)}
+    numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
     found = [numbers[n] for n in sorted(numbers) if n and _has_last(numbers[n])]
     if not found:
         cure = "train without --resume first, or name a run folder or checkpoint"
@@ -220,7 +229,7 @@ def find_checkpoint(source: Path) -> Path:
         return source
     for name in ("best", "last"):
         path = _own_checkpoint(source, name)
-        if path.exists():
+        if is_there(path):
             return path
     cure = "name a run folder, or a file under its checkpoints/"
     raise checkpoint_fault("has no checkpoints", cure=cure, place=str(source))

@@ -1,4 +1,7 @@
-"""Files that are written whole or not at all, and read only where they are files."""
+"""Files that are written whole or not at all, and read only where they are files.
+
+What stands at a path is asked here, for `Path.exists` and its like raise where the system refuses.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnctl.errors import FaultError, storage_fault
+from cnnctl.interruption import unbroken
 
 _CURES = {
     errno.ENOSPC: "free some space, or name another disk with --runs",
@@ -27,9 +31,11 @@ _CURES = {
     errno.ELOOP: "replace the link by what it leads to",
 }
 _READING_CURES = {
+    errno.ENOTDIR: "name a folder",
     errno.EACCES: "check who may read it",
     errno.ENAMETOOLONG: "use a shorter name",
     errno.ELOOP: "replace the link by what it leads to",
+    errno.EISDIR: "name a file in it",
 }
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
@@ -58,6 +64,7 @@ def reading_cure(error: OSError) -> str:
     return _READING_CURES.get(error.errno or 0, "check the path")
 
 
+@unbroken()
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file so that a reader finds the old one or the new one, never a part.
 
@@ -89,7 +96,7 @@ def remove_temporary_files(folder: Path) -> None:
         OSError: the folder cannot be read or written.
     """
     for path in folder.iterdir():
-        if _TEMPORARY.fullmatch(path.name) and not path.is_dir():
+        if _TEMPORARY.fullmatch(path.name) and not is_folder(path):
             path.unlink()
 
 
@@ -114,20 +121,61 @@ def read_regular(path: Path, *, limit: int) -> bytes:
         OSError: it is not there, may not be read, is larger than `limit` bytes, or is a folder, a
             pipe or a device; `strerror` says which.
     """
+    with _opened(path) as handle:
+        return _read_at_once(handle, limit)
+
+
+def read_file_or_pipe(path: Path, *, limit: int) -> bytes:
+    """What a regular file holds, or what comes out of a pipe until its writers close it.
+
+    A pipe, as /dev/stdin may be one, gives its content once.
+
+    Raises:
+        OSError: as for `read_regular`; or it is a pipe that nobody writes to.
+    """
+    with _opened(path) as handle:
+        if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+            return _read_at_once(handle, limit)
+        os.set_blocking(handle, True)
+        content = b""
+        while len(content) <= limit and (part := os.read(handle, limit + 1)):
+            content += part
+    if len(content) > limit:
+        raise _too_large(limit)
+    if not content:
+        raise OSError(errno.EINVAL, "a pipe that nobody writes to")
+    return content
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     try:
         handle = os.open(path, os.O_RDONLY | _NO_WAIT | getattr(os, "O_BINARY", 0))
     except ValueError:  # a NUL character
         raise OSError(errno.EINVAL, "no file has such a name") from None
-    with os.fdopen(handle, "rb") as file:
-        size = _regular_size(handle)
-        if size > limit:
-            raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _read_at_once(handle: int, limit: int) -> bytes:
+    size = _regular_size(handle)
+    if size > limit:
+        raise _too_large(limit)
+    with os.fdopen(handle, "rb", closefd=False) as file:
         return file.read(size)
+
+
+def _too_large(limit: int) -> OSError:
+    return OSError(errno.EFBIG, f"larger than {limit} bytes")
 
 
 def _regular_size(handle: int) -> int:
     """The size in bytes of an open file, which has to be a regular one."""
     status = os.fstat(handle)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "a pipe or a device, not a regular file")
     return status.st_size
@@ -147,6 +195,61 @@ def inside(folder: Path, *names: str) -> Path:
         if path.is_symlink():
             raise OSError(errno.ELOOP, f"{name} is a link, which may lead anywhere", str(path))
     return path
+
+
+def contents(folder: Path) -> list[Path]:
+    """What is in a folder, in the order of the names; nothing where there is no folder.
+
+    Raises:
+        FaultError: it may not be read, or is a file.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        message, cure = f"cannot be read: {error.strerror}", reading_cure(error)
+        raise storage_fault(message, cure=cure, place=str(folder)) from None
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """What is the same for two paths of one file, however they are written.
+
+    Raises:
+        OSError: the system does not say.
+    """
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def from_anywhere(path: Path) -> Path:
+    """The path as it holds from every folder, with `~` written out.
+
+    Raises:
+        OSError: `~` names no user, or the current folder was deleted.
+    """
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise OSError(errno.ENOENT, f"no home folder is known of {path.parts[0]}") from None
+
+
+def current_folder() -> Path:
+    """Where the command was given.
+
+    Raises:
+        FaultError: it was deleted since; neither torch nor a relative path can do without.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        message, cure = f"cannot be read: {error.strerror}", "change to a folder that is there"
+        raise storage_fault(message, cure=cure, place="the current folder") from None
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything; also false where the system does not say."""
+    return bool(_mode(path))
 
 
 def is_file(path: Path) -> bool:

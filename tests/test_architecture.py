@@ -16,7 +16,7 @@ ROOT = Path(cnnctl.__file__).parent
 
 # a part imports those in the rows above it, never its own row
 ORDER = [
-    {"escaping"},
+    {"escaping", "interruption"},
     {"errors", "console", "vocabulary"},
     {"storage"},
     {"config"},

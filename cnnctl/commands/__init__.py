@@ -8,20 +8,23 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnctl import __version__
-from cnnctl.errors import ExitCode, FaultError
+from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import to_json, visible_lines
 from cnnctl.program import Program
+from cnnctl.storage import current_folder, is_file, is_there
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+YAML = (".yaml", ".yml")
+"""Suffixes of a configuration."""
 WIDE = 10_000
 """Characters in a line of a file or a pipe, where nothing needs folding."""
 
@@ -61,6 +64,7 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         @functools.wraps(function)
         def run(*arguments: Any, **options: Any) -> None:
             try:
+                current_folder()
                 function(*arguments, **options)
             except FaultError as error:
                 for fault in error.faults:
@@ -74,6 +78,26 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         return run
 
     return enter
+
+
+def split_words(words: Sequence[str], *, for_two: str) -> tuple[str | None, list[str]]:
+    """What a command is about, wherever it stands among the overrides, and the overrides.
+
+    An override holds a `=`; a file may hold one too, if nothing else is named.
+
+    Raises:
+        FaultError: two files are named; `for_two` is the cure.
+    """
+    plain = [word for word in words if "=" not in word]
+    plain = plain or [word for word in words if is_file(Path(word))][:1]
+    files = [word for word in plain if is_there(Path(word)) or Path(word).suffix in YAML]
+    if len(files) > 1:
+        raise FaultError(Fault(message=f"{len(files)} are given: {', '.join(files)}", cure=for_two))
+    source = next(iter([*files, *plain]), None)
+    others = [*words]  # `list` is a command here
+    if source is not None:
+        others.remove(source)
+    return source, others
 
 
 def say(text: str, *, err: bool = False) -> None:

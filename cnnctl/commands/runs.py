@@ -40,12 +40,10 @@ def list_runs(
 ) -> None:
     """List the runs: how they ended, what they reached, and what they differ in."""
     from cnnctl.errors import FaultError
-    from cnnctl.storage import is_file, storing
+    from cnnctl.storage import contents, is_file
 
     facts: list[Facts] = []
-    with storing(folder):
-        paths = list(folder.iterdir()) if folder.exists() else []
-    for run in sorted(paths, key=lambda path: _natural(path.name)):
+    for run in sorted(contents(folder), key=lambda path: _natural(path.name)):
         if is_file(run / "config.yaml"):
             try:
                 facts.append(describe(run))

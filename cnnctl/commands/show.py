@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import Overrides, command, say
+from cnnctl.commands import Overrides, command, say, split_words
 
 
 @command("show")
@@ -22,7 +22,8 @@ def show(
     from cnnctl.experiment import placed
     from cnnctl.model import zoo
 
-    chosen = zoo.find(network)
-    given = apply(Node({}, Place(network)), options or ())
+    named, words = split_words([network, *(options or ())], for_two="show one of them")
+    chosen = zoo.find(named or network)
+    given = apply(Node({}, Place(chosen.kind)), words)
     with placed(given):
         say(zoo.text_of(chosen, given).removesuffix("\n"))

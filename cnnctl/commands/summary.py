@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnctl.commands import AsJson, Overrides, Plugins, command, display, print_json, say
+from cnnctl.commands import (
+    AsJson,
+    Overrides,
+    Plugins,
+    command,
+    display,
+    print_json,
+    say,
+    split_words,
+)
 from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
@@ -77,7 +87,8 @@ def summary(
     _refuse(as_json and bool(depth) and not graph, "--json has all blocks", "--depth")
     _refuse(bool(compare and columns), "--compare has columns of its own", "--columns")
     _refuse(bool(compare and graph), "--graph draws one network", "--compare")
-    loaded = open_experiment(source, overrides or (), plugin or ())
+    source, given = _sorted_out(source, overrides or ())
+    loaded = open_experiment(source, given, plugin or ())
     if style is Style.TORCHSUMMARY:
         text = inspection.torchsummary_text(loaded.plan, batch_size=batch_size or -1)
         say(text.removesuffix("\n"))
@@ -97,6 +108,16 @@ def _refuse(is_so: bool, message: str, superfluous: str) -> None:
     """Options that do not go together are a fault; the cure is to leave one out."""
     if is_so:
         raise FaultError(Fault(message=message, cure=f"leave out {superfluous}"))
+
+
+def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]]:
+    """The source and the overrides, in whichever order they were typed."""
+    words = [str(source), *overrides]
+    named, given = split_words(words, for_two="write --compare before the second")
+    if named is None:
+        message, cure = "no config file given", "cnnctl summary configs/lenet.yaml"
+        raise FaultError(Fault(message=message, cure=cure))
+    return Path(named), given
 
 
 def _told_apart(source: Path, other: Path) -> tuple[str, str]:

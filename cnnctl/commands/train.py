@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import DataFolder, Plugins, command
+from cnnctl.commands import DataFolder, Plugins, command, split_words
 from cnnctl.errors import Fault, FaultError
 
 
@@ -42,13 +42,14 @@ def train(
     from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
 
-    config, overrides = split_arguments(arguments or [])
+    named, overrides = split_words(arguments or [], for_two="train one after the other")
+    config = None if named is None else Path(named)
     if resume is not None:
         start = resume_run(config, overrides, resume, runs=runs, plugins=plugin or ())
     elif config is not None:
         start = begin_run(config, overrides, runs=runs)
     else:
-        message, cure = "train what? no YAML file is named", "cnnctl train configs/lenet.yaml"
+        message, cure = "no config file given", "cnnctl train configs/lenet.yaml"
         raise FaultError(Fault(message=message, cure=cure))
     data = used_folder(start.loaded.experiment.data, data)
     console = Screen()
@@ -59,10 +60,3 @@ def train(
     conclude(console, outcome, data=data)
     if outcome.stopped_by is not None:
         raise typer.Exit(128 + outcome.stopped_by)
-
-
-def split_arguments(given: list[str]) -> tuple[Path | None, list[str]]:
-    """The YAML file, which stands first if it is named at all, and the overrides."""
-    if given and (Path(given[0]).exists() or "=" not in given[0]):
-        return Path(given[0]), given[1:]
-    return None, given

@@ -20,8 +20,13 @@ from cnnctl.config.scalars import read_scalar
 from cnnctl.config.wording import show
 from cnnctl.errors import Fault, FaultError
 
-_NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
-"""What escapes can write, and no file name and no UTF-8 can hold."""
+_NO_CHARACTER = re.compile(r"[\x00\ud800-\udc7f\udd00-\udfff]")
+"""What escapes can write, and no file name and no UTF-8 can hold.
+
+Those between stand for the bytes of a path that are not UTF-8: Python's surrogateescape.
+"""
+_NO_LETTER = re.compile(r"[\x00\ud800-\udfff]")
+"""The same for a key, which is no path."""
 
 MAX_DEPTH = 64
 MAX_NODES = 20_000
@@ -145,9 +150,9 @@ class _Composer:
             cure = "write it shorter, or quote it if it is a text"
             raise self.fault(event, f"cannot be read: {error}", cure) from None
 
-    def text(self, event: Any) -> str:
+    def text(self, event: Any, *, refused: re.Pattern[str] = _NO_CHARACTER) -> str:
         text = str(event.value)
-        if _NO_CHARACTER.search(text):
+        if refused.search(text):
             message = "holds a zero byte or half of a character (\\0, \\ud800 to \\udfff)"
             raise self.fault(event, message, "write the character itself")
         return text
@@ -177,7 +182,7 @@ class _Composer:
         self.refuse_tag(event)
         if event.value == "<<" and event.implicit[0]:
             raise self.fault(event, "merge keys are not taken", "use `base: FILE`, or write it out")
-        key = self.text(event)
+        key = self.text(event, refused=_NO_LETTER)
         if key in entries:
             first = entries[key].key_place
             message = f"{key} is given twice, first at line {first.line if first else 0}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path as FilePath
 
 from cnnctl.config.nodes import Node, Place, from_plain, homeward, locate
 from cnnctl.config.parsing import parse
 from cnnctl.errors import Fault, FaultError, closest, did_you_mean
+from cnnctl.storage import identity, is_folder, read_file_or_pipe
 
 __all__ = ["Node", "Place", "from_plain", "homeward", "locate", "parse", "read_file", "read_source"]
 
@@ -19,28 +21,32 @@ def read_file(path: FilePath, *, layer: int = 0) -> Node:
     Raises:
         FaultError: it is no readable text file, or no YAML.
     """
-    origin = str(path)
-    content = _read_bytes(path)
-    if len(content) > MAX_BYTES:
-        cure = f"a configuration has at most {MAX_BYTES // 1024} KiB"
-        raise _fault(origin, "is too large", cure)
+    return parse(read_text(path), origin=str(path), layer=layer)
+
+
+def read_text(path: FilePath) -> str:
+    """What stands in a YAML file, or comes out of a pipe, which gives it once.
+
+    Raises:
+        FaultError: it is no readable text, or has more than `MAX_BYTES`.
+    """
     try:
-        text = content.decode("utf-8-sig")
+        return _read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _fault(origin, "is not a text file", "save it as YAML, in UTF-8") from None
-    return parse(text, origin=origin, layer=layer)
+        raise _fault(str(path), "is not a text file", "save it as YAML, in UTF-8") from None
 
 
 def _read_bytes(path: FilePath) -> bytes:
-    """What stands in a file, up to a little more than it may hold."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_file_or_pipe(path, limit=MAX_BYTES)
     except FileNotFoundError:
         raise _fault(str(path), "no such file", _similar_files(path)) from None
     except IsADirectoryError:
         raise _fault(str(path), "is a folder, not a file", "name a YAML file in it") from None
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            cure = f"a configuration has at most {MAX_BYTES // 1024} KiB"
+            raise _fault(str(path), "is too large", cure) from None
         cure = "check the path, and who may read it"
         raise _fault(str(path), f"cannot be read: {error.strerror}", cure) from None
 
@@ -50,7 +56,7 @@ def _fault(place: str | Place, message: str, cure: str) -> FaultError:
 
 
 def _similar_files(path: FilePath) -> str:
-    there = {p.stem: p for p in path.parent.glob("*.y*ml")} if path.parent.is_dir() else {}
+    there = {p.stem: p for p in path.parent.glob("*.y*ml")} if is_folder(path.parent) else {}
     close = [there[stem] for stem in closest(path.stem, there)]
     return did_you_mean(close) or "check the path"
 
@@ -61,23 +67,39 @@ def read_source(path: FilePath) -> Node:
     Raises:
         FaultError: one of them cannot be read, is no mapping, or names one that has been read.
     """
-    *uppers, root = _chain(path)
+    return parse_source(read_text(path), path)
+
+
+def parse_source(text: str, path: FilePath) -> Node:
+    """What was read from an experiment's file, laid over the files that its `base:` names.
+
+    Raises:
+        FaultError: as `read_source`.
+    """
+    *uppers, root = _chain(text, path)
     for upper in reversed(uppers):
         root = overlay(root, upper)
     return root
 
 
-def _chain(path: FilePath) -> list[Node]:
+def _chain(text: str, path: FilePath) -> list[Node]:
     """The file, its base, the base of that, …; each without its `base:`."""
-    chain = [_read_experiment(path, layer=0)]
-    seen = [path.resolve()]
+    chain = [_experiment(text, path, layer=0)]
+    seen = [_identity(path)]
     while base := _take_base(chain[-1]):
         path = path.parent / str(base.value)
-        chain.append(_read_base(path, named_at=base.place, layer=-len(chain)))
-        if path.resolve() in seen:
+        if _identity(path) in seen:
             raise _fault(base.place, "the base files go in a circle", "remove one `base:`")
-        seen.append(path.resolve())
+        seen.append(_identity(path))
+        chain.append(_read_base(path, named_at=base.place, layer=-len(chain)))
     return chain
+
+
+def _identity(path: FilePath) -> object:
+    try:
+        return identity(path)
+    except (OSError, ValueError):  # which reading it is going to say
+        return path
 
 
 def _take_base(node: Node) -> Node | None:
@@ -92,7 +114,7 @@ def _take_base(node: Node) -> Node | None:
 def _read_base(path: FilePath, *, named_at: Place, layer: int) -> Node:
     """Read a base file; one that cannot be read is a fault of the file that names it."""
     try:
-        return _read_experiment(path, layer=layer)
+        return _experiment(read_text(path), path, layer=layer)
     except FaultError as error:
         [fault] = error.faults
         if fault.place != str(path):
@@ -100,8 +122,8 @@ def _read_base(path: FilePath, *, named_at: Place, layer: int) -> Node:
         raise _fault(named_at, f"base: {path}: {fault.message}", fault.cure) from None
 
 
-def _read_experiment(path: FilePath, *, layer: int) -> Node:
-    node = read_file(path, layer=layer)
+def _experiment(text: str, path: FilePath, *, layer: int) -> Node:
+    node = parse(text, origin=str(path), layer=layer)
     if not isinstance(node.value, dict):
         what = {type(None): "is empty", list: "is a list"}
         message = what.get(type(node.value), "is a single value")

@@ -20,6 +20,8 @@ from typing import ClassVar
 from cnnctl.data.dataset import DataSet, ImageSet, Split
 from cnnctl.data.samples import Samples
 from cnnctl.errors import FaultError, data_fault, storage_fault
+from cnnctl.interruption import forget, unbroken, undo_at_signal
+from cnnctl.storage import from_anywhere, is_file, reading_cure, storing
 
 NOTE = ".md5"
 """Suffix of the sum that is written down beside a downloaded file."""
@@ -53,7 +55,7 @@ class DownloadedSet(ImageSet):
 
     def read_original(self, split: Split, *, root: Path, download: bool) -> Samples:
         """Read one split as it was published, downloaded if need be; see `load`."""
-        root = root.expanduser().absolute()
+        root = _whole(root)
         if _missing(self.files(), root) and (near := _found_near(self.files(), root)):
             message = f"{self.kind} is not in {root}; the files are in {near}"
             raise data_fault(message, cure=f"write --data {shlex.quote(str(near))}")
@@ -63,7 +65,11 @@ class DownloadedSet(ImageSet):
         if missing := _missing(self.files(), root):
             message = f"{self.kind} is not there: no {root / missing[0]}{reason}"
             raise data_fault(message, cure=CURE)
-        return self.parse(split, root)
+        try:
+            return self.parse(split, root)
+        except OSError as error:
+            message = f"{error.filename or root} cannot be read: {error.strerror or error}"
+            raise data_fault(message, cure=reading_cure(error)) from None
 
 
 def data_root() -> Path:
@@ -98,7 +104,14 @@ def damaged(file: Path) -> FaultError:
 
 
 def _missing(files: Sequence[str], root: Path) -> list[str]:
-    return [file for file in files if not (root / file).is_file()]
+    return [file for file in files if not is_file(root / file)]
+
+
+def _whole(root: Path) -> Path:
+    try:
+        return from_anywhere(root)
+    except OSError as error:
+        raise data_fault(f"{root} cannot be used: {error.strerror}", cure=CURE) from None
 
 
 def _found_near(files: Sequence[str], root: Path) -> Path | None:
@@ -137,12 +150,13 @@ def _download(
         except (OSError, RuntimeError, HTTPException) as error:
             return f", and the download failed: {' '.join(str(error).split())}"
         for file in folder.rglob("*"):
-            if file.is_file() and file.suffix not in ARCHIVES:
-                if notes_sums:
-                    note = _note_of(root / file.relative_to(folder))
-                    note.parent.mkdir(parents=True, exist_ok=True)
-                    note.write_text(f"{_sum_of(file)}\n", encoding="utf-8")
-                _move(file, root / file.relative_to(folder))
+            if is_file(file) and file.suffix not in ARCHIVES:
+                target = root / file.relative_to(folder)
+                with storing(target):
+                    if notes_sums:
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        _note_of(target).write_text(f"{_sum_of(file)}\n", encoding="utf-8")
+                    _move(file, target)
     return ""
 
 
@@ -151,12 +165,17 @@ def _folder_in(root: Path) -> Iterator[Path]:
     """A folder for a while, on the same disk, so that files move from it in one step."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        folder = TemporaryDirectory(dir=root, prefix=".download-")
+        with unbroken():
+            folder = TemporaryDirectory(dir=root, prefix=".download-")
+            undo_at_signal(folder.cleanup)
     except OSError as error:
         cure = "let CNNCTL_DATA name a folder that can be written"
         raise storage_fault(f"cannot write to {root}: {error.strerror}", cure=cure) from None
-    with folder as name:
-        yield Path(name)
+    try:
+        with folder as name:
+            yield Path(name)
+    finally:
+        forget(folder.cleanup)
 
 
 def _move(file: Path, target: Path) -> None:

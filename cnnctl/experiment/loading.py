@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnctl.config import overrides as command_line
-from cnnctl.config.source import Node, Place, homeward, locate, read_source
+from cnnctl.config.source import Node, Place, homeward, locate, parse_source, read_text
 from cnnctl.config.validation import validate
 from cnnctl.data.samples import Description
 from cnnctl.errors import (
@@ -30,6 +30,7 @@ from cnnctl.model.matching import match_weights
 from cnnctl.model.network import Plan, outline
 from cnnctl.model.weights import DEFAULT, Tensors, gather_weights
 from cnnctl.plugins import load_plugins
+from cnnctl.storage import current_folder, is_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Loaded:
     source: Node
     plan: Plan
     description: Description
+    text: str = ""
+    """What stands in its file; a pipe can be read but once."""
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -111,7 +114,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     Raises:
         FaultError: everything that is wrong with it, each fault with its place.
     """
-    return complete(read_source(path), path.stem, overrides)
+    text = read_text(path)
+    return replace(complete(parse_source(text, path), path.stem, overrides), text=text)
 
 
 def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:
@@ -168,7 +172,7 @@ def _absolute(node: Node) -> str:
     """A path as it holds from everywhere; a file's paths start from its folder."""
     is_typed = node.layer == command_line.COMMAND_LINE
     folder = Path() if is_typed else Path(node.place.origin).parent
-    return str(folder.absolute() / str(node.value))
+    return str(current_folder() / folder / str(node.value))
 
 
 def _place_weights(source: Node) -> None:
@@ -181,7 +185,7 @@ def _place_weights(source: Node) -> None:
     node = model.child("weights") if model else None
     if node and isinstance(node.value, str) and node.value not in (DEFAULT, "none"):
         written, node.value = node.value, _absolute(node)
-        if not Path(node.value).is_file():
+        if not is_file(Path(node.value)):
             message = f"there is no file {written}"
             close = did_you_mean(closest(written, (DEFAULT, "none")))
             cure = close or "name a file of weights, or leave it out"

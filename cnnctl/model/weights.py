@@ -14,6 +14,7 @@ from torch import Tensor
 from cnnctl.errors import checkpoint_fault, config_fault
 from cnnctl.model.layers.torchvision_models import Torchvision
 from cnnctl.model.network import Plan
+from cnnctl.storage import is_file
 
 DEFAULT = "DEFAULT"
 """torchvision's own weights of a network, as it calls them."""
@@ -59,7 +60,7 @@ def read_weights(path: Path) -> Tensors:
     Raises:
         FaultError: not there, damaged, or no state dict (exit code 4).
     """
-    if not path.is_file():
+    if not is_file(path):
         raise checkpoint_fault("no such file", cure="check the path", place=str(path))
     try:
         found = _parse(path)

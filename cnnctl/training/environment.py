@@ -7,12 +7,12 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnnctl import __version__
+from cnnctl.storage import current_folder
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pydantic", "safetensors")
 
@@ -34,7 +34,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "command": sys.argv,
-        "folder": str(Path.cwd()),
+        "folder": str(current_folder()),
         "git": _git_commit(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -1,18 +1,12 @@
-"""SIGINT and SIGTERM: the first asks, the second stops at once."""
+"""SIGINT and SIGTERM while a network is trained: the first asks, the second stops at once."""
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from types import FrameType, TracebackType
 from typing import Self
 
-from cnnctl.errors import ExitCode
-
-_EXIT = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-SHOW_CURSOR = b"\x1b[?25h"
-"""What a terminal needs after a live bar that could not take itself away."""
+from cnnctl import interruption
 
 
 class StopSignals:
@@ -26,7 +20,7 @@ class StopSignals:
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        for number in _EXIT:
+        for number in interruption.NUMBERS:
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -41,7 +35,5 @@ class StopSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
-            if sys.stdout.isatty():
-                os.write(sys.stdout.fileno(), SHOW_CURSOR)
-            os._exit(_EXIT[signal.Signals(number)])
+            interruption.leave(number)
         self.received = signal.Signals(number)

@@ -49,17 +49,17 @@ def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
     weights = starting_weights(loaded)
     folder = folders.create(runs, loaded.experiment.name)
     try:
-        folder.write_source(_source_text(config, overrides))
+        folder.write_source(_source_text(loaded, overrides))
     except BaseException:
         folder.close()
         raise
     return Start(loaded, folder, weights=weights)
 
 
-def _source_text(config: Path, overrides: Sequence[str]) -> str:
+def _source_text(loaded: Loaded, overrides: Sequence[str]) -> str:
     given = shlex.join(overrides).replace("\n", "\n# ")
     lines = [f"{OVERRIDES}{given}\n"] if overrides else []
-    return "".join([*lines, config.read_text(encoding="utf-8-sig")])
+    return "".join([*lines, loaded.text])
 
 
 def resume_run(

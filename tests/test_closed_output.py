@@ -1,0 +1,82 @@
+"""Standard output on a full disk is a fault of every command; what is closed is nobody's loss."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnctl import __version__
+from tests.conftest import command, environment
+
+FULL = Path("/dev/full")
+on_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+
+
+def in_shell(words: list[str], redirection: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f"{shlex.join(command(*words))} {redirection}"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@on_a_full_disk
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--help"], ["--version"], ["list"], ["list", "layers", "--json"], ["schema"], ["runs"]),
+        *(["show", "lenet5"], ["check", "tiny.yaml"], ["summary", "tiny.yaml"]),
+        ["train", "tiny.yaml"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_full_disk_below_the_output_is_said(words: list[str], tiny: Path) -> None:
+    done = in_shell(words, f">{FULL}", tiny.parent)
+    assert done.returncode == 6
+    assert done.stderr == (
+        "standard output: cannot be written: No space left on device\n"
+        "    free some space, or write the output elsewhere\n"
+    )
+
+
+@on_a_full_disk
+def test_what_is_buffered_to_the_end_is_written_before_it() -> None:
+    program = "import cnnctl.cli as cli\ncli.app = lambda words: print('text')\ncli.main()"
+    script = shlex.join([sys.executable, "-c", program])
+    done = subprocess.run(
+        ["sh", "-c", f"{script} >{FULL}"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 6
+    assert done.stderr.startswith("standard output: cannot be written")
+
+
+@on_a_full_disk
+@pytest.mark.parametrize("output", [f">{FULL}", "", ">&-"])
+def test_a_fault_keeps_its_code_where_it_cannot_be_said(output: str, tmp_path: Path) -> None:
+    assert in_shell(["check", "no.yaml"], f"{output} 2>{FULL}", tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_written_to_by_nobody(closed: str, tiny: Path) -> None:
+    done = in_shell(["train", "tiny.yaml"], closed, tiny.parent)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    run = tiny.parent / "runs" / "tiny"
+    files = [path for path in run.rglob("*") if path.is_file()]
+    assert len(files) >= 6
+    assert not any(b"best epoch" in path.read_bytes() for path in files)
+
+
+def test_a_closed_error_stream_leaves_the_output_alone(tmp_path: Path) -> None:
+    assert in_shell(["--version"], "2>&-", tmp_path).stdout == f"cnnctl {__version__}\n"
