@@ -52,6 +52,13 @@ class Checkpoint:
         """The weights to evaluate with: the averaged ones where there are some."""
         return self.under("average") or self.under("model")
 
+    @property
+    def epoch(self) -> int | None:
+        """Whole epochs that it was trained for; None where it does not say."""
+        counters = self.document.get("counters")
+        epoch = counters.get("epoch") if isinstance(counters, dict) else None
+        return epoch if type(epoch) is int else None
+
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint whole or not at all.

@@ -45,8 +45,13 @@ def evaluate(
     from cnnctl.evaluation.evaluate import evaluate_checkpoint
     from cnnctl.evaluation.report import render
     from cnnctl.opening import open_checkpoint
+    from cnnctl.run_folder import find_checkpoint
+    from cnnctl.storage import is_folder
 
-    loaded, checkpoint = open_checkpoint(source, plugin or ())
+    path = find_checkpoint(source)
+    loaded, checkpoint = open_checkpoint(path, plugin or ())
+    if is_folder(source) and path.name == "last.safetensors":
+        say(f"{source}: best.safetensors is missing; measuring last.safetensors", err=True)
     measured = evaluate_checkpoint(
         loaded,
         checkpoint,
@@ -56,7 +61,8 @@ def evaluate(
         data_root=used_folder(loaded.experiment.data, data) or data_root(),
     )
     if as_json:
-        print_json(measured.to_json())
+        facts = {"checkpoint": str(path), "epoch": checkpoint.epoch}
+        print_json(facts | measured.to_json())
     else:
-        say(f"{measured.split} split")
+        say(f"{path.name}, epoch {checkpoint.epoch}: {measured.split} split")
         display(render(measured.result))

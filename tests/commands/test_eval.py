@@ -191,3 +191,20 @@ def test_no_memory_left_is_told_with_the_batch_size(
     monkeypatch.setattr("cnnctl.evaluation.evaluate.collect_outputs", fail)
     said = refused(8, digits_run, "--batch-size", "512", "--device", "cpu")
     assert "out of memory on cpu with --batch-size=512\n    use a smaller --batch-size" in said
+
+
+def test_the_weights_that_are_measured_are_named(digits_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(digits_run, tmp_path / "run")
+    best, last = (load(run / "checkpoints" / f"{name}.safetensors") for name in ("best", "last"))
+    done = invoke("eval", run)
+    assert not done.stderr
+    assert done.stdout.startswith(f"best.safetensors, epoch {best.epoch}: test split\n")
+    (run / "checkpoints" / "best.safetensors").unlink()
+    done = invoke("eval", run)
+    assert done.stderr == f"{run}: best.safetensors is missing; measuring last.safetensors\n"
+    assert done.stdout.startswith(f"last.safetensors, epoch {last.epoch}: test split\n")
+    found = measured(run)
+    assert found["checkpoint"] == str(run / "checkpoints" / "last.safetensors")
+    assert found["epoch"] == last.epoch
+    # a file that is named is what was meant
+    assert not invoke("eval", run / "checkpoints" / "last.safetensors").stderr
