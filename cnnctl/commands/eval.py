@@ -58,5 +58,6 @@ def evaluate(
     if as_json:
         print_json(measured.to_json())
     else:
-        say(f"{measured.split} split")
+        why = "; there is no test split" if split is None and measured.split != Split.TEST else ""
+        say(f"{measured.split} split{why}")
         display(render(measured.result))
