@@ -64,5 +64,6 @@ def evaluate(
         facts = {"checkpoint": str(path), "epoch": checkpoint.epoch}
         print_json(facts | measured.to_json())
     else:
-        say(f"{path.name}, epoch {checkpoint.epoch}: {measured.split} split")
+        why = "; there is no test split" if split is None and measured.split != Split.TEST else ""
+        say(f"{path.name}, epoch {checkpoint.epoch}: {measured.split} split{why}")
         display(render(measured.result))

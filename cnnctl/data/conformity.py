@@ -14,9 +14,11 @@ from torch import Tensor
 from cnnctl.data.samples import Description, Samples, Shape, Target
 from cnnctl.errors import FaultError, data_fault
 
-BLACK_AND_WHITE = 0, 255
+BLACK, WHITE = 0, 255
 EXACT = 2**24
 """The largest whole number up to which float32 holds all of them."""
+NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
+"""Dtypes that torch finds no minimum of."""
 OTHERS = "the files are damaged, or those of another data set"
 
 
@@ -71,7 +73,7 @@ def _conformed_inputs(inputs: Tensor, what: str) -> Tensor:
     if inputs.dtype == torch.uint8:
         return inputs
     low, high = _range(inputs, name, wanted="uint8")
-    if (low, high) != (max(low, BLACK_AND_WHITE[0]), min(high, BLACK_AND_WHITE[1])):
+    if low < BLACK or high > WHITE:
         message = f"{name} of {_dtype(inputs)} from {low:g} to {high:g}, but pixels are 0 to 255"
         raise data_fault(message, cure="give uint8 pixels, or floating-point numbers")
     return inputs.to(torch.uint8)
@@ -114,8 +116,9 @@ def _numbers(values: Tensor, name: str) -> Tensor:
 
 def _range(values: Tensor, name: str, *, wanted: str) -> tuple[float, float]:
     """The lowest and the highest of whole or real numbers."""
+    known = values.to(torch.int64) if values.dtype in NOT_COMPARED else values
     try:
-        low, high = torch.aminmax(values.to(torch.uint8) if values.dtype == torch.bool else values)
+        low, high = torch.aminmax(known)
     except (NotImplementedError, RuntimeError):
         raise _unknown(values, name, wanted) from None
     return low.item(), high.item()

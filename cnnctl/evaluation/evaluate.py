@@ -79,7 +79,7 @@ def _evaluate(
     there = data.splits.there
     name: str = split or next(name for name in there)
     if name not in there:
-        message = f"{experiment.data.kind} has no {name} split here"
+        message = f"the {name} split of {experiment.data.kind} is empty"
         raise data_fault(message, cure=f"use --split {' or '.join(there)}")
     samples = there[name]
     tasks = [task for task in loaded.tasks if not task.is_auxiliary]

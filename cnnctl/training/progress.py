@@ -199,7 +199,7 @@ def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
             for name, value in outcome.test.items()
         )
         lines.append(f"test: {test}")
-    if run.is_finished:
+    if outcome.stopped_by is None:
         lines.append(f"checkpoint: {folder.best}")
         lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")
     else:

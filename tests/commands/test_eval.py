@@ -146,7 +146,7 @@ def best(run: Path) -> Path:
 
 def test_an_empty_split_is_said(diabetes_run: Path) -> None:
     said = refused(3, diabetes_run, "--split", "validation")
-    assert "the validation split of diabetes is empty\n    choose another with --split" in said
+    assert "the validation split of diabetes is empty\n    use --split test or train" in said
 
 
 def test_the_batch_size_changes_nothing(digits_run: Path) -> None:
@@ -158,13 +158,13 @@ def test_the_batch_size_changes_nothing(digits_run: Path) -> None:
 def test_a_checkpoint_is_enough_by_itself(digits_run: Path, tmp_path: Path) -> None:
     alone = tmp_path / "netz für später.safetensors"
     shutil.copy(best(digits_run), alone)
-    assert measured(alone) == measured(digits_run)
+    assert measured(alone) == measured(digits_run) | {"checkpoint": str(alone)}
 
 
 def test_a_table_shows_the_same_numbers(digits_run: Path) -> None:
     found, shown = measured(digits_run), invoke("eval", digits_run).stdout
     headline = f"loss {found['loss']:.4f}, accuracy {100 * found['accuracy']:.2f} % on 360 samples"
-    assert shown.startswith(headline)
+    assert f": test split\n{headline}" in shown
     assert re.search(r"macro average +\d", shown)
     assert "\x1b" not in shown
 
@@ -208,3 +208,56 @@ def test_the_weights_that_are_measured_are_named(digits_run: Path, tmp_path: Pat
     assert found["epoch"] == last.epoch
     # a file that is named is what was meant
     assert not invoke("eval", run / "checkpoints" / "last.safetensors").stderr
+
+
+INLINE = """
+data: {name: inline, inputs: [[0, 1], [1, 0], [1, 1], [0, 0]], targets: [0, 1, 1, 0]%s}
+model: {layers: [linear: classes]}
+train: {epochs: 2, precision: fp32}
+"""
+
+
+def trained_inline(folder: Path, more: str) -> tuple[Path, str]:
+    """A run on four samples, and what its training printed."""
+    (folder / "few.yaml").write_text(INLINE % more, encoding="utf-8")
+    done = invoke("train", folder / "few.yaml", "--runs", folder / "runs")
+    assert done.exit_code == 0, done.output
+    return folder / "runs" / "few", done.output
+
+
+def test_without_a_test_split_the_training_gives_no_test_result(tmp_path: Path) -> None:
+    run, said = trained_inline(tmp_path, ", classes: [blue, red]")
+    assert "inline: 4 train, no test split" in said
+    assert "test:" not in said
+    assert "best epoch" in said
+    assert f"next: cnnctl eval {run}" in said
+    found = measured(run)
+    assert found["split"] == "train"
+    assert [scores["name"] for scores in found["classes"]] == ["blue", "red"]
+    shown = invoke("eval", run).stdout
+    assert ": train split; there is no test split\n" in shown
+    assert "the test split of inline is empty\n    use --split train" in refused(
+        3, run, "--split", "test"
+    )
+
+
+def test_without_a_test_split_validation_comes_first(tmp_path: Path) -> None:
+    run, _ = trained_inline(tmp_path, ", validation: 0.5")
+    assert (measured(run)["split"], measured(run)["samples"]) == ("validation", 2)
+    assert measured(run, "--split", "train")["split"] == "train"
+
+
+def test_test_samples_that_are_written_are_measured(tmp_path: Path) -> None:
+    more = ", test_inputs: [[1, 2], [2, 2], [0, 3]], test_targets: [1, 1, 0]"
+    run, said = trained_inline(tmp_path, more)
+    assert "inline: 4 train, 3 test" in said
+    assert "test: loss" in said
+    assert (measured(run)["split"], measured(run)["samples"]) == ("test", 3)
+
+
+def test_a_data_folder_that_is_not_read_is_told(tmp_path: Path) -> None:
+    run, _ = trained_inline(tmp_path, "")
+    done = invoke("eval", run, "--data", tmp_path, "--json")
+    assert done.exit_code == 0
+    assert "note: inline has no files, so --data is not used" in done.stderr
+    assert json.loads(done.stdout)["samples"] == 4

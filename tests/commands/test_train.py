@@ -153,13 +153,24 @@ def write_idx(folder: Path, stem: str, labels: list[int]) -> None:
     (folder / f"{stem}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + count + bytes(labels))
 
 
-def test_labels_that_do_not_fit_the_classes_are_a_fault_of_the_data(here: Path, tiny: Path) -> None:
+def test_files_with_other_content_than_published_are_a_fault_of_the_data(
+    here: Path, tiny: Path
+) -> None:
     raw = here / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     write_idx(raw, "train", [*range(10), 10])
     write_idx(raw, "t10k", [*range(10)])
     said = refused(3, tiny, "data.name=mnist")
-    assert "mnist, train split, has labels from 0 to 10, but classes from 0 to 9" in said
+    assert "train-images-idx3-ubyte is damaged\n    delete it" in said
+
+
+def test_files_that_lie_a_folder_higher_are_pointed_at(here: Path, tiny: Path) -> None:
+    raw = here / "my data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    write_idx(raw, "train", [*range(10)])
+    write_idx(raw, "t10k", [*range(10)])
+    said = refused(3, tiny, "data.name=mnist", "--data", "my data/MNIST")
+    assert f"write --data '{here / 'my data'}'" in said
 
 
 BATCH_NORM = "model.layers=[flatten, {linear: 8}, batch_norm, {linear: classes}]"

@@ -78,3 +78,43 @@ def test_images_are_resized_as_torchvision_does_it(size):
 def test_images_of_the_right_size_are_not_touched():
     images = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
     assert resized(images, (8, 8)) is images
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"name": "fake", "shape": [1_000_000], "samples": 10_000_000},
+        {"name": "fake", "shape": [1000, 1000, 100], "samples": 100_000},
+        {"name": "mnist", "size": 4096},
+        {"name": "cifar10", "size": [4096, 4096]},
+        {"name": "emnist", "split": "byclass", "size": 2000},
+    ],
+)
+def test_more_numbers_than_memory_can_hold_are_refused_before_they_are_made(options):
+    with pytest.raises(FaultError, match="numbers, and at most 1e\\+11 are held") as error:
+        DataSet.read(options).describe()
+    assert error.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_data_sets_that_are_not_read_from_files_load_without_a_folder(kind, tmp_path):
+    data = DataSet.read(shortest(kind))
+    if data.has_files:
+        with pytest.raises(FaultError, match="is not there"):
+            data.load("train", root=tmp_path, download=False)
+    else:
+        assert len(data.load("train", root=NO_DATA))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not DataSet.kinds[kind].has_files])
+def test_no_test_sample_is_a_training_sample(kind):
+    data = DataSet.read(shortest(kind))
+    if not data.whole().has_test:
+        return
+    if kind == "fake":
+        data = data.model_copy(update={"shape": [3, 16, 16]})
+    train, test = (
+        {(*row.tolist(),) for row in data.load(split, root=NO_DATA).inputs.flatten(1)}
+        for split in ("train", "test")
+    )
+    assert not train & test

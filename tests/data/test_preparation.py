@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -110,3 +111,12 @@ def test_values_are_cut_at_random():
     kept, held = cut(samples, held_out=5, seed=0)
     assert sorted([*kept.targets.flatten(), *held.targets.flatten()]) == list(range(20))
     assert held.targets.flatten().tolist() != [0, 1, 2, 3, 4]
+
+
+def test_another_number_of_samples_than_described_is_a_data_fault(monkeypatch):
+    data = DataSet.read("digits")
+    few = data.load("train", root=NO_DATA).take(np.arange(100))
+    monkeypatch.setattr(type(data), "read_original", lambda *_, **__: few)
+    with pytest.raises(FaultError, match="digits has 100 training samples, not 1,437") as error:
+        prepare(data, seed=0, root=NO_DATA)
+    assert error.value.exit_code is ExitCode.DATA

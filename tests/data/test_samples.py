@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from cnnctl.data.conformity import conformed
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.samples import Description, Samples, Target
 from cnnctl.errors import ExitCode, FaultError
 
 DESCRIBED = Description((1, 2, 2), ("cat", "dog"), 2, 3)
@@ -41,3 +43,89 @@ def test_samples_are_taken_in_the_order_asked_for():
     taken = samples.take(np.array([7, 2, 2]))
     assert taken.inputs.flatten().tolist() == [7, 2, 2]
     assert taken.targets.tolist() == [7, 2, 2]
+
+
+VALUES = Description((2,), (), 1, 3)
+CLASSES = Description((2,), ("cat", "dog"), 2, 3)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "float64",
+        "float16",
+        "bfloat16",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
+    ],
+)
+def test_numbers_of_every_dtype_become_float32(dtype):
+    given = torch.tensor([[0, 1], [1, 0], [1, 1]]).to(getattr(torch, dtype))
+    samples = conformed(Samples(given, given[:, :1]), VALUES, what="numbers")
+    assert samples.inputs.dtype == samples.targets.dtype == torch.float32
+    assert torch.equal(samples.inputs, given.float())
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64", "bool"]
+)
+def test_classes_of_every_whole_dtype_become_int64(dtype):
+    labels = torch.tensor([0, 1, 1]).to(getattr(torch, dtype))
+    samples = conformed(Samples(torch.zeros(3, 2), labels), CLASSES, what="classes")
+    assert samples.targets.dtype == torch.int64
+    assert samples.targets.tolist() == [0, 1, 1]
+
+
+def test_whole_pixels_become_bytes_and_others_stay_numbers():
+    labels = torch.tensor([0, 1, 1])
+    pixels = torch.full((3, 1, 2, 2), 255)
+    assert conformed(Samples(pixels, labels), DESCRIBED, what="x").inputs.dtype == torch.uint8
+    halves = torch.full((3, 1, 2, 2), 0.5, dtype=torch.float64)
+    assert conformed(Samples(halves, labels), DESCRIBED, what="x").inputs.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "description", "words"),
+    [
+        (torch.zeros(3, 2), torch.tensor([0.0, 1, 1]), CLASSES, r"float32 \(N,\), but classes are"),
+        (torch.zeros(3, 2), torch.zeros(3, 1).long(), CLASSES, r"int64 \(N, 1\), but classes are"),
+        (torch.zeros(3, 2), torch.zeros(3), VALUES, r"of shape \(N,\), not \(N, 1\)"),
+        (torch.full((3, 1, 2, 2), 256), torch.zeros(3).long(), DESCRIBED, "pixels are 0 to 255"),
+        (torch.full((3, 2), 2**24 + 1), torch.zeros(3).long(), CLASSES, "float32 would round"),
+        (torch.zeros(3, 2).cfloat(), torch.zeros(3).long(), CLASSES, "complex64, which cannot"),
+        (
+            torch.tensor([[0, 1], [0, torch.nan], [0, 0]]),
+            torch.zeros(3).long(),
+            CLASSES,
+            "nan in sample 1",
+        ),
+        (
+            torch.full((3, 2), 1e300, dtype=torch.float64),
+            torch.zeros(3).long(),
+            CLASSES,
+            "1e\\+300 in sample 0",
+        ),
+        (torch.zeros(3, 2), torch.tensor([[0], [0], [torch.inf]]), VALUES, "inf in sample 2"),
+        (np.zeros((3, 2)), torch.zeros(3).long(), CLASSES, "inputs that are ndarray"),
+        (torch.zeros(3, 2), [0, 1, 1], CLASSES, "target that are list"),
+    ],
+)
+def test_what_cannot_be_converted_is_a_data_fault(inputs, targets, description, words):
+    with pytest.raises(FaultError, match=words) as error:
+        conformed(Samples(inputs, targets), description, what="this")
+    assert error.value.exit_code is ExitCode.DATA
+    assert error.value.faults[0].cure
+
+
+def test_a_target_that_was_described_and_is_not_there_is_a_data_fault():
+    described = replace(CLASSES, others=(Target("size", (), 1),))
+    samples = Samples(torch.zeros(3, 2), torch.tensor([0, 1, 1]))
+    with pytest.raises(FaultError, match="this has no target named size"):
+        conformed(samples, described, what="this")

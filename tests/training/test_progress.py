@@ -147,9 +147,15 @@ def test_the_cursor_is_there_again_when_the_bar_is_gone(monkeypatch: pytest.Monk
     assert 0 <= hidden < shown
 
 
-def concluded(run: Run, folder: Path, *, test: dict[str, float] | None, data: Path | None) -> str:
+def concluded(
+    run: Run,
+    folder: Path,
+    *,
+    test: dict[str, float] | None,
+    data: Path | None,
+    stopped: signal.Signals | None = None,
+) -> str:
     console = Screen(file=StringIO(), width=40, _environ={})
-    stopped = None if test else signal.SIGINT
     conclude(console, Outcome(run, run_folder.create(folder, "größe 1"), test, stopped), data=data)
     return written(console)
 
@@ -167,9 +173,21 @@ def test_the_end_says_result_checkpoint_and_what_to_type_next(tmp_path: Path) ->
     ]
 
 
+def test_a_finished_run_without_a_test_split_says_all_but_a_test_result(tmp_path: Path) -> None:
+    run = moons()
+    run.counters.best, run.counters.best_epoch = 0.9375, 4
+    text = concluded(run, tmp_path, test=None, data=None)
+    folder = tmp_path / "größe 1"
+    assert text.splitlines() == [
+        "best epoch 4: validation accuracy 93.75%",
+        f"checkpoint: {folder}/checkpoints/best.safetensors",
+        f"next: cnnctl eval '{folder}'",
+    ]
+
+
 def test_what_to_type_next_names_data_and_plugins_again(tmp_path: Path) -> None:
     run = moons(plugins=["/home/me/my layers.py"])
-    text = concluded(run, tmp_path, test=None, data=Path("my data"))
+    text = concluded(run, tmp_path, test=None, data=Path("my data"), stopped=signal.SIGINT)
     command = f"cnnctl train --resume '{tmp_path / 'größe 1'}'"
     options = "--plugin '/home/me/my layers.py' --data 'my data'"
     assert text.splitlines()[-1] == f"to go on: {command} {options}"
@@ -178,7 +196,7 @@ def test_what_to_type_next_names_data_and_plugins_again(tmp_path: Path) -> None:
 def test_a_run_that_was_stopped_says_where_it_is(tmp_path: Path) -> None:
     run = moons()
     run.counters.epoch, run.counters.batch, run.counters.step = 2, 7, 47
-    text = concluded(run, tmp_path, test=None, data=None)
+    text = concluded(run, tmp_path, test=None, data=None, stopped=signal.SIGTERM)
     assert "stopped after step 47, in epoch 3; saved " in text
 
 

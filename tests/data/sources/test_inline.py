@@ -10,13 +10,15 @@ import torch
 from pydantic import ValidationError
 
 from cnnctl.data.dataset import DataSet
+from cnnctl.data.preparation import prepare
 from cnnctl.data.sources.inline import Inline
+from cnnctl.errors import ExitCode, FaultError
 
 INPUTS = [[0, 1], [1, 0], [1, 1]]
 
 
-def read(targets: Any) -> DataSet:
-    return DataSet.read({"name": "inline", "inputs": INPUTS, "targets": targets})
+def read(targets: Any, **options: Any) -> DataSet:
+    return DataSet.read({"name": "inline", "inputs": INPUTS, "targets": targets, **options})
 
 
 def test_targets_by_name_are_all_described_and_read() -> None:
@@ -43,3 +45,55 @@ def test_targets_by_name_are_all_described_and_read() -> None:
 def test_targets_that_are_no_table_are_refused(targets: Any, fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         read(targets)
+
+
+def test_without_test_samples_there_is_no_test_split() -> None:
+    data = read([0, 1, 1])
+    assert not data.describe().has_test
+    with pytest.raises(FaultError, match="inline has no test split") as error:
+        data.load("test", root=Path("none"))
+    assert error.value.exit_code is ExitCode.DATA
+    splits = prepare(data, seed=0, root=Path("none")).splits
+    assert list(splits.there) == ["train"]
+
+
+def test_test_samples_and_names_of_classes_are_read() -> None:
+    data = read([0, 1, 1], test_inputs=[[5, 6]], test_targets=[2], classes=["a", "b", "c"])
+    assert data.describe().has_test
+    assert data.describe().class_names == ("a", "b", "c")
+    samples = data.load("test", root=Path("none"))
+    assert (samples.inputs.tolist(), samples.targets.tolist()) == ([[5, 6]], [2])
+
+
+def test_classes_of_both_splits_are_counted_and_named_by_target() -> None:
+    targets = {"side": [0, 1, 1], "place": [[1], [2], [3]]}
+    test = {"side": [2], "place": [[4]]}
+    data = read(targets, test_inputs=[[1, 1]], test_targets=test)
+    assert data.describe().class_names == ("0", "1", "2")
+    named = {"side": ["left", "right", "middle"]}
+    data = read(targets, test_inputs=[[1, 1]], test_targets=test, classes=named)
+    assert data.describe().class_names == ("left", "right", "middle")
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"test_inputs": [[0, 1]]}, "1 rows of test_inputs, but 0 test_targets"),
+        ({"test_targets": [1]}, "0 rows of test_inputs, but 1 test_targets"),
+        ({"test_inputs": [[0]], "test_targets": [1]}, "1 numbers, those for training 2 numbers"),
+        ({"test_inputs": [[0, 1]], "test_targets": [[1]]}, "are 1 numbers, those for training cla"),
+        ({"test_inputs": [[0, 1]], "test_targets": {"a": [1]}}, "not named as targets are"),
+        ({"classes": ["a"]}, "1 names of classes"),
+        ({"classes": ["a", "a"]}, "2 names of classes, 1 of them different"),
+        ({"classes": {"side": ["a", "b"]}}, "classes of side, which is no target"),
+        ({"targets": [0, 2, 1], "classes": ["a", "b"]}, "class 2 among the targets, but 2 names"),
+        ({"targets": [[0], [2], [1]], "classes": ["a", "b"]}, "values have no classes"),
+        ({"inputs": [[1e300, 1], [1, 1], [1, 1]]}, "less than or equal to 1"),
+        ({"inputs": [[0, 1]] * 10_001}, "at most 10000 items"),
+        ({"inputs": [[0] * 10_000] * 3}, "numbers, and at most 20,000 are written"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(options: dict[str, Any], fault: str) -> None:
+    given = {"targets": [0, 1, 1], **options}
+    with pytest.raises(ValidationError, match=fault):
+        read(**given)
