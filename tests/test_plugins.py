@@ -164,11 +164,18 @@ def test_every_plugin_that_fails_is_told_at_its_place(write: Write) -> None:
     assert raised.value.exit_code == ExitCode.USAGE
 
 
-@pytest.mark.parametrize("name", ["nowhere.py", "folder.py", "text.txt"])
-def test_what_is_no_python_file_is_refused(write: Write, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere.py", ": No such file or directory"),
+        ("folder.py", ": Is a directory"),
+        ("text.txt", ""),
+    ],
+)
+def test_what_is_no_python_file_is_refused(write: Write, name: str, reason: str) -> None:
     write("text.txt", "x = 1\n")
     Path("folder.py").mkdir()
-    assert refused(Path(name)) == [f"no Python file at {name}"]
+    assert refused(Path(name)) == [f"no Python file at {name}{reason}"]
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cnnctl.config.choice import Choice
 from cnnctl.errors import config_fault
 from cnnctl.optim.bounds import NotNegative, Positive, Share
+from cnnctl.optim.value_criterion import ValueCriterion
 
 Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
 Normalizer = Callable[[Tensor], Tensor | int]
@@ -247,31 +247,6 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta))
-
-
-class ValueCriterion(nn.Module):
-    """A criterion between numbers, for targets of every form."""
-
-    def __init__(self, criterion: nn.Module) -> None:
-        super().__init__()
-        self.criterion = criterion
-
-    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Outputs (N, outputs) and targets as the data has them in, one number out."""
-        loss: Tensor = self.criterion(outputs, as_values(targets, like=outputs))
-        return loss
-
-
-def as_values(targets: Tensor, *, like: Tensor) -> Tensor:
-    """Targets as numbers in the shape of the outputs `like`, (N, outputs).
-
-    Classes (N,) are one-hot, or 0 and 1 where there is one output; of probabilities (N, 2) one
-    output is the second; values (N, T) are what they are.
-    """
-    width = like.shape[1]
-    if not targets.is_floating_point():
-        targets = targets[:, None] if width == 1 else functional.one_hot(targets, width)
-    return targets[:, -width:].to(like.dtype)
 
 
 def _need_classes(kind: str, *, is_classification: bool) -> None:

@@ -229,7 +229,7 @@ def test_without_a_test_split_the_training_gives_no_test_result(tmp_path: Path) 
     run, said = trained_inline(tmp_path, ", classes: [blue, red]")
     assert "inline: 4 train, no test split" in said
     assert "test:" not in said
-    assert "best epoch" in said
+    assert "kept epoch 2, the last, as there is no validation split" in said
     assert f"next: cnnctl eval {run}" in said
     found = measured(run)
     assert found["split"] == "train"

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def test_an_unreadable_file_is_refused(write: Write, monkeypatch: pytest.MonkeyP
         raise PermissionError(13, "Permission denied")
 
     path = write("a.yaml", "a: 1")
-    monkeypatch.setattr(Path, "open", deny)
+    monkeypatch.setattr(os, "open", deny)
     assert "cannot be read: Permission denied\n    check the path, and who may" in refused(path)
 
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn, tensor
 from torch.nn import functional
 
 from cnnctl.errors import FaultError
-from cnnctl.optim.losses import Loss, as_values
+from cnnctl.optim.losses import Loss
+from cnnctl.optim.value_criterion import as_values
 
 DISTANCES = ["mse", "mae", "huber", "smooth_l1"]
 

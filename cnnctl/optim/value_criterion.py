@@ -1,0 +1,31 @@
+"""A criterion between numbers, for targets of every form."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ValueCriterion(nn.Module):
+    """A criterion between numbers, for targets of every form."""
+
+    def __init__(self, criterion: nn.Module) -> None:
+        super().__init__()
+        self.criterion = criterion
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Outputs (N, outputs) and targets as the data has them in, one number out."""
+        loss: Tensor = self.criterion(outputs, as_values(targets, like=outputs))
+        return loss
+
+
+def as_values(targets: Tensor, *, like: Tensor) -> Tensor:
+    """Targets as numbers in the shape of the outputs `like`, (N, outputs).
+
+    Classes (N,) are one-hot, or 0 and 1 where there is one output; of probabilities (N, 2) one
+    output is the second; values (N, T) are what they are.
+    """
+    width = like.shape[1]
+    if not targets.is_floating_point():
+        targets = targets[:, None] if width == 1 else functional.one_hot(targets, width)
+    return targets[:, -width:].to(like.dtype)
