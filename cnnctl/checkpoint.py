@@ -1,13 +1,11 @@
 """The state of a run <-> one safetensors file.
 
 Tensors are stored as tensors; everything else is one JSON document in the header's metadata,
-beside a SHA-256 of the whole file (taken with the digest's own place zeroed). No pickle: reading
-a checkpoint can not run anything.
+beside a SHA-256 of the whole file. No pickle: reading a checkpoint can not run anything.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,16 +18,13 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.sealing import MAX_BYTES, is_whole, metadata_of, seal
 from cnnctl.storage import read_regular, reading_cure, write_atomically
 
 FORMAT = 1
-MAX_BYTES = 1 << 36
-"""64 GiB: more than any network that this program trains."""
 MAX_DEPTH = 128
 """Twice what a configuration may have."""
 _DOCUMENT_KEY = "cnnctl"
-_DIGEST_KEY = "sha256"
-_NO_DIGEST = "0" * 64
 
 Tensors = dict[str, Tensor]
 Document = dict[str, Any]
@@ -67,41 +62,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         FaultError: it cannot be stored (exit code 6); an older file there is untouched.
     """
     document = json.dumps({"format": FORMAT, **checkpoint.document}, separators=(",", ":"))
-    metadata = {_DOCUMENT_KEY: document, _DIGEST_KEY: _NO_DIGEST}
-    tensors = {k: v.detach().cpu().contiguous() for k, v in checkpoint.tensors.items()}
-    head, body = _in_one_order(safetensors.torch.save(tensors, metadata))
-    write_atomically(path, _swap_digest(head, _NO_DIGEST, _digest(head, body)), body)
-
-
-def _in_one_order(content: bytes) -> tuple[bytes, memoryview]:
-    """The header and the tensors of a safetensors file, the header's keys sorted.
-
-    safetensors sorts the tensors, but writes the metadata in a random order.
-    """
-    length, body = _parted(content)
-    text = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
-    header = text.encode()
-    header += b" " * (-len(header) % 8)  # tensors begin at a multiple of 8
-    return len(header).to_bytes(8, "little") + header, body
-
-
-def _parted(content: bytes) -> tuple[int, memoryview]:
-    """The length of the header's text, and what comes after it."""
-    length = int.from_bytes(content[:8], "little")
-    return length, memoryview(content)[8 + length :]
-
-
-def _digest(head: bytes, body: memoryview) -> str:
-    digest = hashlib.sha256(head)
-    digest.update(body)
-    return digest.hexdigest()
-
-
-def _swap_digest(head: bytes, old: str, new: str) -> bytes:
-    # the quotes of a key are escaped inside the document, so this is found in the header only
-    entry = '"{key}":"{digest}"'
-    found = entry.format(key=_DIGEST_KEY, digest=old).encode()
-    return head.replace(found, entry.format(key=_DIGEST_KEY, digest=new).encode(), 1)
+    write_atomically(path, *seal(checkpoint.tensors, {_DOCUMENT_KEY: document}))
 
 
 def load(path: Path) -> Checkpoint:
@@ -123,8 +84,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def _parse(content: bytes, path: Path) -> Checkpoint:
-    length, body = _parted(content)
-    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    metadata = metadata_of(content)
     if _DOCUMENT_KEY not in metadata:
         message = "is a safetensors file, but not a checkpoint of cnnctl"
         cure = "name a file under checkpoints/ of a run folder"
@@ -135,8 +95,7 @@ def _parse(content: bytes, path: Path) -> Checkpoint:
     if document["format"] > FORMAT:
         message = f"has format {document['format']}; this cnnctl reads up to {FORMAT}"
         raise checkpoint_fault(message, cure="update cnnctl", place=str(path))
-    digest = metadata[_DIGEST_KEY]
-    if _digest(_swap_digest(content[: 8 + length], digest, _NO_DIGEST), body) != digest:
+    if not is_whole(content):
         message = "is damaged: its content does not match its hash"
         raise checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
     if sum(1 for _ in levels(document)) > MAX_DEPTH:

@@ -28,7 +28,8 @@ from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
 from cnnctl.model.matching import match_weights
 from cnnctl.model.network import Plan, outline
-from cnnctl.model.weights import DEFAULT, Tensors, gather_weights
+from cnnctl.model.weights import DEFAULT, gather_weights
+from cnnctl.model.weights_file import Tensors
 from cnnctl.plugins import load_plugins
 from cnnctl.storage import current_folder, is_file
 

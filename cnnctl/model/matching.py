@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.model.freezing import classifier
 from cnnctl.model.layers.torchvision_models import WITH_AUXILIARY_HEADS, model_names
-from cnnctl.model.weights import Tensors
+from cnnctl.model.weights_file import Tensors
 from cnnctl.model.zoo import Network
 
 _COUNTER = "num_batches_tracked"

@@ -14,7 +14,7 @@ from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.network import Plan
-from cnnctl.model.weights import Tensors
+from cnnctl.model.weights_file import Tensors
 from cnnctl.optim.regularizers import Average, Ema, Patience, parameter_groups
 from cnnctl.optim.schedulers import Schedule
 

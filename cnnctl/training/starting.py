@@ -16,7 +16,7 @@ from cnnctl.config.validation import validate
 from cnnctl.errors import checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
 from cnnctl.model.network import outline
-from cnnctl.model.weights import Tensors
+from cnnctl.model.weights_file import Tensors
 from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
 from cnnctl.run_files import OVERRIDES

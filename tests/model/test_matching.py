@@ -20,7 +20,7 @@ from cnnctl.model import zoo
 from cnnctl.model.layers.torchvision_models import Torchvision
 from cnnctl.model.matching import fit_weights, match_weights
 from cnnctl.model.network import outline
-from cnnctl.model.weights import read_weights
+from cnnctl.model.weights_file import read_weights
 
 Tensors = dict[str, Tensor]
 

@@ -1,0 +1,131 @@
+"""Files of weights, as others write them: whole, of plain tensors, and unable to run anything."""
+
+from __future__ import annotations
+
+import errno
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.sealing import MAX_BYTES, is_sealed, is_whole, metadata_of
+from cnnctl.storage import read_regular, reading_cure
+
+Tensors = dict[str, Tensor]
+
+_OWN_PARTS = {"model", "average", "optimizer", "random", "tally"}
+"""What the names in a checkpoint of cnnctl begin with."""
+_WRAPPERS = ("state_dict", "model")
+"""Where others keep the state dict among other things."""
+
+
+def read_weights(path: Path) -> Tensors:
+    """Read a state dict: .safetensors, or what torch.save wrote of it; nothing in it is run.
+
+    A checkpoint of cnnctl gives the weights to evaluate with. What a file says of its own content
+    is checked: the hash of a checkpoint of cnnctl, the check sums of a zip, which is what torch
+    has written since 1.6. Older .pth files and .safetensors have none.
+
+    Raises:
+        FaultError: not there, damaged, or no state dict of plain tensors (exit code 4).
+    """
+    try:
+        content = read_regular(path, limit=MAX_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        found = _parse(content, is_safetensors=path.suffix == ".safetensors")
+    except Exception:  # a damaged file fails in every way there is
+        message = "is damaged, or holds more than tensors"
+        cure = "copy it again, or save the network's state_dict() alone"
+        raise checkpoint_fault(message, cure=cure, place=str(path)) from None
+    tensors = _unwrapped(found)
+    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        message, cure = "holds no state dict", "save the network's state_dict() alone"
+        raise checkpoint_fault(message, cure=cure, place=str(path))
+    for name, tensor in tensors.items():
+        if reason := _oddity(tensor):
+            cure = "save dense tensors of real numbers, on the CPU"
+            raise checkpoint_fault(f"{name} is {reason}", cure=cure, place=str(path))
+    return _weights_of_checkpoint({name: tensor.detach() for name, tensor in tensors.items()})
+
+
+def _unreadable(path: Path, error: OSError) -> FaultError:
+    if error.errno == errno.ENOENT:
+        return checkpoint_fault("no such file", cure="check the path", place=str(path))
+    reason = f"cannot be read: {error.strerror}"
+    return checkpoint_fault(reason, cure=reading_cure(error), place=str(path))
+
+
+def _parse(content: bytes, *, is_safetensors: bool) -> Any:
+    if is_safetensors:
+        if is_sealed(metadata_of(content)) and not is_whole(content):
+            raise ValueError("the content does not match its hash")
+        return safetensors.torch.load(content)
+    if content.startswith(b"PK"):
+        _check_archive(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about kinds of archives that are refused
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def _check_archive(content: bytes) -> None:
+    """Hold a zip's check sums against its content, which torch does not.
+
+    Raises:
+        BadZipFile: they do not match; or its parts are compressed or overlap, and so may be far
+            larger than the file.
+    """
+    with ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        if any(part.compress_type != ZIP_STORED for part in parts):
+            raise BadZipFile("compressed")
+        if sum(part.file_size for part in parts) > len(content):
+            raise BadZipFile("overlapping")
+        if damaged := archive.testzip():
+            raise BadZipFile(damaged)
+
+
+def _unwrapped(found: Any) -> dict[str, Any]:
+    """The state dict itself, or nothing."""
+    if not isinstance(found, dict):
+        return {}
+    inner = (found[key] for key in _WRAPPERS if isinstance(found.get(key), dict))
+    state: dict[Any, Any] = next(inner, found)
+    return state if all(isinstance(name, str) for name in state) else {}
+
+
+def _oddity(tensor: Tensor) -> str | None:
+    """What a tensor is, if it is not one that a layer could keep as its weight."""
+    if type(tensor) not in (Tensor, nn.Parameter):
+        return f"a {type(tensor).__name__}"
+    if tensor.is_nested:
+        return "nested"
+    if tensor.is_quantized:
+        return "quantized"
+    if tensor.layout != torch.strided:
+        return str(tensor.layout).removeprefix("torch.").replace("_", " ")
+    if tensor.device.type != "cpu":
+        return f"on the {tensor.device.type} device"
+    if tensor.is_complex():
+        return "complex"
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return f"{'x'.join(map(str, tensor.shape))}, which is more than the file holds of it"
+    return None
+
+
+def _weights_of_checkpoint(tensors: Tensors) -> Tensors:
+    """Of a checkpoint of cnnctl the averaged weights, or else the weights; others as they are."""
+    if not {name.partition(".")[0] for name in tensors} <= _OWN_PARTS:
+        return tensors
+    return _under("average.", tensors) or _under("model.", tensors) or tensors
+
+
+def _under(prefix: str, tensors: Tensors) -> Tensors:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
