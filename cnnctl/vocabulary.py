@@ -7,7 +7,7 @@ torch nor pydantic can be imported. Tests hold what is read here against the cla
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,9 +48,43 @@ def families() -> dict[str, dict[str, str]]:
 def options() -> dict[str, tuple[str, ...]]:
     """Every path of an experiment that an override can set, and the names that it takes, if any.
 
-    `optimizer.name` takes the kinds of its family; what is in a list has no path of its own.
+    `optimizer.name` takes the kinds of its family, `train.compile` true, false and measure; what
+    is in a list has no path of its own.
     """
-    return dict(_options(ROOT, ""))
+    return options_beside({})
+
+
+def options_beside(chosen: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The paths that go with what is chosen: `{"optimizer": "adam"}` leaves out momentum."""
+    return dict(_options(ROOT, "", chosen))
+
+
+def options_of(family: str, kind: str) -> dict[str, tuple[str, ...]]:
+    """The options of a kind, and the names that each takes."""
+    return {
+        name: found
+        for reference, declared in _declared()
+        if _keyword(declared, "kind") == kind and _family_of(reference) == family
+        for name, found in _options(reference, "", {})
+    }
+
+
+@cache
+def sections() -> tuple[str, ...]:
+    """The sections of an experiment that are no choice between kinds, and `experiment` itself."""
+    return tuple(dict.fromkeys(["experiment", *_sections(ROOT, {ROOT})]))
+
+
+def _sections(owner: Reference, seen: set[Reference]) -> Iterator[str]:
+    for name, (module, annotation) in _fields(owner).items():
+        for reference in _specs(module, annotation):
+            if reference in seen:
+                continue
+            seen.add(reference)
+            if not _family_of(reference):
+                yield name
+            for member in _members(reference):
+                yield from _sections(member, seen)
 
 
 def paths_of(option: str) -> list[str]:
@@ -60,30 +94,37 @@ def paths_of(option: str) -> list[str]:
     return sorted(found, key=lambda path: path.count("."))
 
 
-def _options(owner: Reference, prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _options(
+    owner: Reference, prefix: str, chosen: Mapping[str, str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     for name, (module, annotation) in _fields(owner).items():
         path, is_list = f"{prefix}{name}", _is_list(annotation)
         below = [] if is_list else list(_specs(module, annotation))
-        chosen = [_keyword(_class(reference), "family") for reference in below]
-        kinds = tuple(kind for family in chosen if family for kind in families()[family])
-        yield path, kinds
+        kinds = tuple(kind for part in below for kind in _kinds_of(part))
+        yield path, kinds or (() if is_list else tuple(dict.fromkeys(_words(module, annotation))))
         if kinds:
             yield f"{path}.name", kinds
         for reference in below:
-            for member in _members(reference):
-                yield from _options(member, f"{path}.")
+            for member in _members(reference, chosen.get(path)):
+                yield from _options(member, f"{path}.", chosen)
 
 
-def _members(reference: Reference) -> list[Reference]:
-    """A section itself; of a family, its kinds."""
+def _kinds_of(reference: Reference) -> Iterable[str]:
+    family = _keyword(_class(reference), "family")
+    return families()[family] if family else ()
+
+
+def _members(reference: Reference, chosen: str | None = None) -> list[Reference]:
+    """A section itself; of a family, its kinds, or the chosen one."""
     family = _keyword(_class(reference), "family")
     if not family:
         return [reference]
-    return [
-        member
+    members = {
+        _keyword(declared, "kind"): member
         for member, declared in _declared()
         if _keyword(declared, "kind") and _family_of(member) == family
-    ]
+    }
+    return [members[chosen]] if chosen in members else list(members.values())
 
 
 @cache
@@ -208,6 +249,30 @@ def _specs_of_alias(module: str, name: str) -> Iterator[Reference]:
         yield from _specs(module, source.aliases[name])
     elif source is not None and name in source.imports:
         yield from _specs_of_alias(source.imports[name], name)
+
+
+def _words(module: str, annotation: ast.expr) -> Iterator[str]:
+    """The words that a type is made of: those of a Literal, true and false."""
+    match annotation:
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choice):
+            parts = choice.elts if isinstance(choice, ast.Tuple) else [choice]
+            yield from (str(part.value) for part in parts if isinstance(part, ast.Constant))
+        case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[inner, *_])):
+            yield from _words(module, inner)
+        case ast.BinOp(left=left, right=right):
+            yield from (*_words(module, left), *_words(module, right))
+        case ast.Name(id="bool"):
+            yield from ("true", "false")
+        case ast.Name(id=name):
+            yield from _words_of_alias(module, name)
+
+
+def _words_of_alias(module: str, name: str) -> Iterator[str]:
+    source = _source(module)
+    if source is not None and name in source.aliases:
+        yield from _words(module, source.aliases[name])
+    elif source is not None and name in source.imports:
+        yield from _words_of_alias(source.imports[name], name)
 
 
 def _is_list(annotation: ast.expr) -> bool:

@@ -26,7 +26,7 @@ ORDER = [
     {"run_folder"},
     {"opening", "advice", "catalogue", "inspection", "evaluation"},
     {"training"},
-    {"program"},
+    {"program", "completion"},
     {"commands"},
     {"cli"},
     {"__main__"},

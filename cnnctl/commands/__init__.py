@@ -36,14 +36,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Options to change, like train.epochs=3.",
-        metavar="[PATH=VALUE]...",
-        show_default=False,
-    ),
-]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file that the checkpoint was trained with; it is run."),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cnnctl import completion
 from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
 
 
@@ -22,7 +23,12 @@ class Split(StrEnum):
 @command("eval")
 def evaluate(
     source: Annotated[
-        Path, typer.Argument(help="A run folder or a checkpoint.", show_default=False)
+        Path,
+        typer.Argument(
+            help="A run folder or a checkpoint.",
+            show_default=False,
+            autocompletion=completion.run,
+        ),
     ],
     split: Annotated[
         Split | None,
@@ -35,7 +41,10 @@ def evaluate(
     batch_size: Annotated[
         int | None, typer.Option(help="Samples at a time: 1000 if left out, or what fits.", min=1)
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(help="cpu, cuda, cuda:1, or auto.", autocompletion=completion.device),
+    ] = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
     as_json: AsJson = False,

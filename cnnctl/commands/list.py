@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cnnctl import completion
 from cnnctl.commands import AsJson, command, display, print_json
 
 if TYPE_CHECKING:
@@ -20,10 +21,16 @@ def list_kinds(
             help="layers, zoo, datasets, losses, optimizers or another family, or a section like "
             "train; all of them without it.",
             show_default=False,
+            autocompletion=completion.family,
         ),
     ] = "",
     kind: Annotated[
-        str, typer.Argument(help="A kind of the family, for its options.", show_default=False)
+        str,
+        typer.Argument(
+            help="A kind of the family, for its options.",
+            show_default=False,
+            autocompletion=completion.kind,
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -6,15 +6,34 @@ from typing import Annotated
 
 import typer
 
-from cnnctl.commands import Overrides, command, say, split_words
+from cnnctl import completion
+from cnnctl.commands import command, say, split_words
+
+
+def _complete_options(ctx: typer.Context, incomplete: str) -> completion.Candidates:
+    words = [ctx.params.get("network") or "", *(ctx.params.get("options") or [])]
+    return completion.network_option(words, incomplete)
 
 
 @command("show")
 def show(
     network: Annotated[
-        str, typer.Argument(help="A name that `cnnctl list zoo` shows.", show_default=False)
+        str,
+        typer.Argument(
+            help="A name that `cnnctl list zoo` shows.",
+            show_default=False,
+            autocompletion=completion.network,
+        ),
     ],
-    options: Overrides = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Options to change, like width=32.",
+            metavar="[OPTION=VALUE]...",
+            show_default=False,
+            autocompletion=_complete_options,
+        ),
+    ] = None,
 ) -> None:
     """Print the YAML of a published network, with options like width=32 in place."""
     from cnnctl.config.overrides import apply

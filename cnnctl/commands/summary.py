@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnnctl import completion
 from cnnctl.commands import (
     AsJson,
-    Overrides,
     Plugins,
     command,
     display,
@@ -32,15 +32,41 @@ class Style(StrEnum):
     TORCHSUMMARY = "torchsummary"
 
 
+COLUMNS = (
+    *("kernel", "input", "output", "parameters", "trainable", "multiply-adds", "share"),
+    *("share-multiply-adds", "field", "stride", "memory", "weights", "init", "dtype"),
+)
+"""What inspection can show beside the names; named here, too, for it takes long to import."""
+
+
+def _complete_overrides(ctx: typer.Context, incomplete: str) -> completion.Candidates:
+    words = [str(ctx.params.get("source") or ""), *(ctx.params.get("overrides") or [])]
+    return completion.override(words, incomplete)
+
+
+def _complete_columns(incomplete: str) -> completion.Candidates:
+    return completion.columns((*COLUMNS, "all"), incomplete)
+
+
 @command("summary")
 def summary(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A YAML file, a run folder, a checkpoint or a name of the zoo.", show_default=False
+            help="A YAML file, a run folder, a checkpoint or a name of the zoo.",
+            show_default=False,
+            autocompletion=completion.source,
         ),
     ],
-    overrides: Overrides = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Options to change, like model.layers.0.conv.out_channels=8.",
+            metavar="[PATH=VALUE]...",
+            show_default=False,
+            autocompletion=_complete_overrides,
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Samples that memory is counted for.", min=1)
     ] = None,
@@ -50,10 +76,9 @@ def summary(
     columns: Annotated[
         str,
         typer.Option(
-            help="Columns of the table, separated by commas: kernel, input, output, parameters, "
-            "trainable, multiply-adds, share, share-multiply-adds, field, stride, memory, weights, "
-            "init, dtype; or all.",
+            help=f"Columns of the table, separated by commas: {', '.join(COLUMNS)}; or all.",
             metavar="NAMES",
+            autocompletion=_complete_columns,
         ),
     ] = "",
     compare: Annotated[
@@ -61,6 +86,7 @@ def summary(
         typer.Option(
             help="Another SOURCE, to show beside the first; overrides go to the first only.",
             metavar="OTHER",
+            autocompletion=completion.source,
         ),
     ] = None,
     style: Annotated[Style, typer.Option(help="Our own table, or torchsummary's.")] = Style.TABLE,

@@ -7,8 +7,16 @@ from typing import Annotated
 
 import typer
 
+from cnnctl import completion
 from cnnctl.commands import DataFolder, Plugins, command, split_words
 from cnnctl.errors import Fault, FaultError
+
+
+def _complete_words(ctx: typer.Context, incomplete: str) -> completion.Candidates:
+    """Overrides, once it is known of what; until then a file is looked for."""
+    words = ctx.params.get("arguments") or []
+    is_named = words or ctx.params.get("resume") is not None
+    return completion.override(words, incomplete) if is_named or "." in incomplete else []
 
 
 @command("train")
@@ -19,6 +27,7 @@ def train(
             help="The experiment's YAML file, and options to change, like train.epochs=3.",
             metavar="CONFIG [PATH=VALUE]...",
             show_default=False,
+            autocompletion=_complete_words,
         ),
     ] = None,
     resume: Annotated[
@@ -27,6 +36,7 @@ def train(
             help="Go on with a run: its folder, a checkpoint, or nothing for the newest.",
             metavar="[RUN]",
             show_default=False,
+            autocompletion=completion.run,
         ),
     ] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders are made.", metavar="DIR")] = Path(

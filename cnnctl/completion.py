@@ -1,0 +1,171 @@
+"""What shell completion offers for arguments and options, in a tenth of a second: no torch here.
+
+A candidate goes to the shell unquoted, so names that a shell would read as more than a word are
+left out, whoever made them. Where nothing is offered, shells complete the names of files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnctl.errors import FaultError
+from cnnctl.storage import contents, is_file, is_folder
+from cnnctl.vocabulary import families, options_beside, options_of, sections
+
+Candidates = Iterable[str | tuple[str, str]]
+"""Words, or words with what they are."""
+
+YAML = (".yaml", ".yml")
+_WORD = re.compile(r"[\w/+@%,][\w./+@%,=-]*")
+"""What no shell gives another meaning."""
+
+
+def family(incomplete: str) -> Candidates:
+    """Families and sections, for `list`."""
+    return _beginning([*families(), *sections()], incomplete)
+
+
+def kind(ctx: Any, incomplete: str) -> Candidates:
+    """The kinds of the family that was typed, with what each is."""
+    kinds = families().get(ctx.params.get("family") or "", {})
+    return [(name, about) for name, about in kinds.items() if name.startswith(incomplete)]
+
+
+def network(incomplete: str) -> Candidates:
+    """The networks of the zoo, with what each is."""
+    zoo = families()["zoo"]
+    return [(name, about) for name, about in zoo.items() if name.startswith(incomplete)]
+
+
+def run(ctx: Any, incomplete: str) -> Candidates:
+    """The run folders where runs are made."""
+    folder = Path(ctx.params.get("runs") or "runs")
+    try:
+        found = [str(path) for path in contents(folder) if is_file(path / "config.yaml")]
+    except FaultError:
+        return []
+    return _beginning(found, incomplete)
+
+
+def source(ctx: Any, incomplete: str) -> Candidates:
+    """A network of the zoo, a YAML file or a run."""
+    networks, runs = network(incomplete), run(ctx, incomplete)
+    files = _beginning(_files(), incomplete) if networks else []
+    return [*networks, *files, *runs]
+
+
+def device(incomplete: str) -> Candidates:
+    """The devices that there may be; asking for those that there are would import torch."""
+    return _beginning(["auto", "cpu", "cuda"], incomplete)
+
+
+def columns(names: Iterable[str], incomplete: str) -> Candidates:
+    """The next name in a list of names with commas between them."""
+    before, comma, last = incomplete.rpartition(",")
+    taken = before.split(",")
+    free = [name for name in names if name not in taken and name.startswith(last)]
+    return [f"{before}{comma}{name}" for name in free]
+
+
+def override(words: Sequence[str], incomplete: str) -> Candidates:
+    """`path=value` for the file among the words that were typed, or for any file."""
+    words = _joined(words)
+    return _assignment(_paths(words), words, incomplete)
+
+
+def network_option(words: Sequence[str], incomplete: str) -> Candidates:
+    """`option=value` for the network of the zoo among the words."""
+    chosen = next((word for word in words if word in families()["zoo"]), None)
+    return _assignment(options_of("zoo", chosen), _joined(words), incomplete) if chosen else []
+
+
+def _joined(words: Iterable[str]) -> list[str]:
+    """The words as they were typed; bash takes `optimizer.lr=0.1` for three of them."""
+    joined = [""]
+    for word in words:
+        if word == "=" or joined[-1].endswith("="):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
+def _assignment(
+    paths: Mapping[str, Sequence[str]], words: Sequence[str], incomplete: str
+) -> Candidates:
+    last = words[-1].removesuffix("=")
+    if last in paths and (words[-1] != last or not incomplete):  # bash, behind the equals sign
+        return _beginning(paths[last], incomplete)
+    name, equals, value = incomplete.partition("=")
+    if equals:
+        return [f"{name}={word}" for word in _beginning(paths.get(name, ()), value)]
+    found = [path for path in paths if path.startswith(incomplete)]
+    first = {path.partition(".")[0] for path in found}
+    if len(first) > 1:  # a step at a time, where there are many
+        return sorted(f"{top}." if _has_more(top, found) else f"{top}=" for top in first)
+    if len(found) > 1:
+        return [f"{path}=" for path in found]
+    # with the values, for a shell puts a space behind a single candidate
+    return [f"{path}={value}" for path in found for value in ("", *_beginning(paths[path], ""))]
+
+
+def _has_more(section: str, paths: Iterable[str]) -> bool:
+    return any(path.startswith(f"{section}.") for path in paths)
+
+
+def _paths(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Every path that an override may have, and the values that are known for it.
+
+    The file and the overrides before tell which kinds are chosen; the file, what its lists hold.
+    """
+    written = _written(next((word for word in words if Path(word).suffix in YAML), None))
+    given = dict(word.split("=", 1) for word in words if "=" in word[1:])
+    chosen = {path.removesuffix(".name"): value for path, value in {**written, **given}.items()}
+    found = options_beside(chosen)
+    for path, value in written.items():
+        found[path] = tuple(dict.fromkeys([*found.get(path, ()), value]))
+    return {path: values for path, values in found.items() if _WORD.fullmatch(path)}
+
+
+def _written(file: str | None) -> dict[str, str]:
+    """The single values of a YAML file by their paths, and those of its bases."""
+    from cnnctl.config.source import read_source
+
+    if file is None or not is_file(Path(file)):
+        return {}
+    try:
+        return dict(_leaves(read_source(Path(file)).plain(), ""))
+    except FaultError:
+        return {}
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for step, inner in value.items():
+            yield from _leaves(inner, f"{path}.{step}" if path else str(step))
+    elif value is not None:
+        yield path, value if isinstance(value, str) else json.dumps(value)
+
+
+def _files() -> Iterator[str]:
+    """The YAML files and folders here."""
+    try:
+        there = contents(Path())
+    except FaultError:
+        return
+    for path in there:
+        if path.suffix in YAML and is_file(path):
+            yield path.name
+        elif is_folder(path):
+            yield f"{path.name}/"
+
+
+def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
+    """The words that begin so and that no shell would take for more."""
+    return [word for word in words if word.startswith(incomplete) and _WORD.fullmatch(word)]
