@@ -349,3 +349,68 @@ def test_no_document_makes_more_than_a_fault(data: st.DataObject) -> None:
         except (KeyError, IndexError, TypeError):
             continue  # the place went with an earlier change
     assert outcome(ADAM, Checkpoint(checkpoint.tensors, document)) in TAKEN
+
+
+words = st.text(max_size=12) | st.sampled_from(["auto", "adam", "digits", "mean", "../a", "$x"])
+numbers = st.integers() | st.sampled_from([0, -1, 1, 2**31, 2**63, 10**12]) | st.floats()
+other_values = plain | words | numbers | st.sampled_from(VALUES[:-1])
+"""Without the deepest, of which no copy can be made."""
+
+
+@st.composite
+def changed(draw: st.DrawFn, checkpoint: Checkpoint) -> Checkpoint:
+    """A checkpoint with up to three of its tensors and values replaced, moved or left out."""
+    tensors, document = dict(checkpoint.tensors), checkpoint.document
+    for _ in range(draw(st.integers(1, 3))):
+        if draw(st.booleans()):
+            name = draw(st.sampled_from(sorted(tensors)))
+            others = [*tensor_variants(tensors[name]), *checkpoint.tensors.values()]
+            other = draw(st.sampled_from(others))
+            del tensors[name]
+            if other is not None:
+                tensors[draw(st.sampled_from([name, f"{name}x", "model.x"]))] = (
+                    other.contiguous().clone()
+                )
+            continue
+        places = [*steps_of(document)]
+        path = draw(st.sampled_from(places))
+        value = draw(other_values)
+        if draw(st.integers(0, 3)) == 0:  # what stands elsewhere in the document
+            value = copy.deepcopy(at(document, draw(st.sampled_from(places))))
+        document = replaced(document, path, value)
+    return Checkpoint(tensors, document)
+
+
+def at(document: Any, path: Steps) -> Any:
+    for step in path:
+        document = document[step]
+    return document
+
+
+def fuzz(data: st.DataObject, run_folder: Path, tmp_path: Path) -> None:
+    """Make a run folder of a changed checkpoint, and do all that can be done with one."""
+    mutant = data.draw(changed(load(run_folder / "checkpoints" / "last.safetensors")))
+    run = tmp_path / "everything"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(run_folder, run)
+    try_all_commands(run, mutant, "a drawn checkpoint")
+
+
+FUZZING = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=FUZZING, derandomize=True)
+@given(data=st.data())
+def test_some_drawn_checkpoints_are_taken_or_refused(
+    data: st.DataObject, run_folder: Path, tmp_path: Path
+) -> None:
+    fuzz(data, run_folder, tmp_path)
+
+
+@pytest.mark.long
+@settings(max_examples=400, deadline=None, suppress_health_check=FUZZING)
+@given(data=st.data())
+def test_any_drawn_checkpoint_is_taken_or_refused(
+    data: st.DataObject, run_folder: Path, tmp_path: Path
+) -> None:
+    fuzz(data, run_folder, tmp_path)
