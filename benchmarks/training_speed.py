@@ -13,7 +13,7 @@ The contenders:
     dataset   a TensorDataset of normalised images and a DataLoader
     memory    normalised images in memory, a permutation an epoch, an index a batch; fp32
     cnnctl    cnnctl train
-    compiled  cnnctl train with train.compile=true, which `auto` tries on runs over three minutes
+    compiled  cnnctl train with train.compile=true, which `auto` never chooses
 """
 
 from __future__ import annotations

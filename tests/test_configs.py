@@ -86,7 +86,7 @@ MEASURES: dict[str, list[str]] = {
 
 def claims(name: str) -> list[float]:
     """The figures of a header, up to the words on which seeds they are from."""
-    text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8").replace("\n#", "")
+    text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8").replace("\n#   ", " ")
     reached = re.search(r"# Reaches: (.*?), means? of five seeds", text)
     assert reached, f"{name} does not say what five seeds reach"
     percent = [float(figure) / 100 for figure in re.findall(r"([\d.]+) %", reached[1])]

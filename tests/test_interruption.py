@@ -196,18 +196,31 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+READY = """
+import os
+from cnnctl import interruption
+interruption.install()
+os.write(1, b"ready\\n")
+from cnnctl.__main__ import main
+main()
+"""
+"""The program, which says when it has begun to take care of signals."""
+
+
 def stopped_at(
     words: Sequence[str], folder: Path, number: int, delay: float, times: int
 ) -> tuple[int, str]:
     """The exit code and the complaints of a command that gets signals so many seconds on."""
     process = subprocess.Popen(
-        command(*words),
+        [sys.executable, "-c", READY, *words],
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
     time.sleep(delay)  # the moment is what is tried here; no outcome depends on it
     for _ in range(times):
         process.send_signal(number)
@@ -216,14 +229,11 @@ def stopped_at(
 
 
 def moments(words: Sequence[str], folder: Path) -> Iterator[float]:
-    """Seconds from behind Python's own start to behind the end of a command."""
+    """Seconds from the first line of the program to behind the end of a command."""
     started = time.perf_counter()
     subprocess.run(command(*words), cwd=folder, env=environment(), check=True, capture_output=True)
     life = time.perf_counter() - started
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", ""], env=environment(), check=True)
-    first = 3 * (time.perf_counter() - started)
-    yield from (first + (1.1 * life - first) * n / SAMPLES for n in range(SAMPLES))
+    yield from (1.1 * life * n / SAMPLES for n in range(SAMPLES))
 
 
 @pytest.mark.long

@@ -213,7 +213,9 @@ class Choice(Spec):
 
 def unknown_kind(family: type[Choice], kind: str) -> PydanticCustomError:
     """A name that no member of a family has; what was meant is looked up once it is shown."""
-    context = {"noun": family.noun(), "shown": show(kind), "kind": kind, "family": family}
+    # pydantic writes the message, in UTF-8; a kind may hold half of a character
+    plain = kind.encode(errors="backslashreplace").decode()
+    context = {"noun": family.noun(), "shown": show(kind), "kind": plain, "family": family}
     return PydanticCustomError(UNKNOWN, "no {noun} is named {shown}", context)
 
 

@@ -220,6 +220,15 @@ def _unlike_sums(experiment: Experiment, _: Description) -> list[Fault]:
     return [Fault(message=message, cure=cure, path=("model", "heads"))]
 
 
+def _unfit_memory_format(experiment: Experiment, _: Description) -> list[Fault]:
+    optimizer, asked = experiment.optimizer, experiment.train.memory_format
+    if asked != "channels_last" or optimizer.takes_channels_last:
+        return []
+    message = f"{optimizer.kind} cannot train weights that are {asked}"
+    cure = "use contiguous_format, auto, or another optimizer"
+    return [Fault(message=message, cure=cure, path=("train", "memory_format"))]
+
+
 RULES: tuple[Callable[[Experiment, Description], list[Fault]], ...] = (
     _unfit_augmentations,
     _unfit_batch,
@@ -227,5 +236,6 @@ RULES: tuple[Callable[[Experiment, Description], list[Fault]], ...] = (
     _unfit_schedule,
     _given_twice,
     _unlike_sums,
+    _unfit_memory_format,
 )
 """What sections must agree on; a new rule is a function and its entry here."""

@@ -29,6 +29,8 @@ class Optimizer(Choice, family="optimizers"):
     """What `numbers_kept` gives, where that is the same whatever the options are."""
     state_shares: ClassVar[tuple[str, ...]] = ()
     """Numbers in the state of a weight that lie from 0 to 1."""
+    takes_channels_last: ClassVar[bool] = True
+    """Whether weights may lie otherwise in memory than their shapes say."""
     revealing: ClassVar[dict[str, Any]] = {}
     """Options with which a few steps show every form that the state of a weight can have."""
 
@@ -261,6 +263,7 @@ class LBFGS(Optimizer, kind="lbfgs"):
     """A quasi-Newton method, for full batches; it evaluates the loss several times a step."""
 
     usual_lr = (1e-1, 1.0)
+    takes_channels_last = False  # torch views each gradient as a vector
     revealing = {"lr": 1.0, "max_iter": 1, "tolerance_grad": 0.0, "tolerance_change": 0.0}
 
     lr: Positive = 1.0
@@ -287,11 +290,12 @@ class LBFGS(Optimizer, kind="lbfgs"):
         return groups
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        together = list(groups)
-        if len(together) > 1:
-            message = f"lbfgs moves all weights together, not in {len(together)} groups"
+        parts = list(groups)
+        if len(parts) > 1 and any(group.keys() != {"params"} for group in parts):
+            message = f"lbfgs moves all weights together, not in {len(parts)} groups"
             raise config_fault(message, cure="use another optimizer, or no weight decay")
-        return optim.LBFGS(together, **self.arguments())
+        together = [weight for group in parts for weight in group["params"]]
+        return optim.LBFGS([{**parts[0], "params": together}], **self.arguments())
 
     def numbers_kept(self) -> int:
         return 2 * self.history_size + 2  # pairs of steps; the last direction and gradient

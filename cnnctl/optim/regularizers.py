@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -125,15 +125,18 @@ def parameter_groups(
     weight_decay: float,
     penalize: Penalized,
     groups: Sequence[Group] = (),
+    late: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """The trainable parameters as an optimizer takes them, those of no group first.
 
     Where a group sets nothing, the optimizer's own settings apply. With `weight_decay`, it or that
-    of the group acts on penalized parameters alone, and the others have none.
+    of the group acts on penalized parameters alone, and the others have none. Parameters that get
+    gradients `late` are in groups of their own: torch's fused SGD takes no group in which some
+    weights have a momentum and others none.
     """
     group_of = members(network, groups)
     decayed = set(map(id, penalized(network, penalize))) if weight_decay else set()
-    found: dict[tuple[int, bool], dict[str, Any]] = {}
+    found: dict[tuple[int, bool, bool], dict[str, Any]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             index, is_spared = group_of.get(name, -1), id(parameter) not in decayed
@@ -141,7 +144,8 @@ def parameter_groups(
             if weight_decay:
                 decay = 0.0 if is_spared else settings.get("weight_decay", weight_decay)
                 settings["weight_decay"] = decay
-            group = found.setdefault((index, is_spared), {"params": [], **settings})
+            key = index, is_spared, name in late
+            group = found.setdefault(key, {"params": [], **settings})
             group["params"].append(parameter)
     return [found[key] for key in sorted(found)]
 

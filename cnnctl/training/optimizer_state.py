@@ -51,6 +51,8 @@ def verified(
             raise ValueError(f"state.{index}{problem}")
         for problem in _out_of_range(entry, kind, steps):
             raise ValueError(f"state.{index}{problem}")
+    for problem in example.gaps(entries, groups):
+        raise ValueError(f"state.{problem}")
     return {"state": entries, "param_groups": groups}
 
 
@@ -78,8 +80,16 @@ def _fits(key: str, value: object, fresh: object) -> bool:
         return _is_share(value)
     if key == "lr":
         return _is_number(value) and float(value) >= 0  # type: ignore[arg-type]
-    # true is 1, and a tensor compares element by element
-    return type(value) is type(fresh) and not isinstance(value, Tensor) and value == fresh
+    return _is_same(value, fresh)
+
+
+def _is_same(value: object, fresh: object) -> bool:
+    """Whether both are the same, also by type: true is 1, and tensors compare by element."""
+    if type(value) is not type(fresh) or isinstance(value, Tensor):
+        return False
+    if isinstance(value, list | tuple) and isinstance(fresh, list | tuple):
+        return len(value) == len(fresh) and all(map(_is_same, value, fresh))
+    return value == fresh
 
 
 def _is_share(value: object) -> bool:
@@ -87,10 +97,10 @@ def _is_share(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    """Whether it is a finite number, and no integer beyond what a float holds."""
+    """Whether it is a finite number, and no integer beyond those that torch computes with."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return abs(value) < 2**1000 and isfinite(value)
+    return abs(value) < 2**63 if isinstance(value, int) else isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,8 @@ class Example:
     """What the state of a weight was seen to be, at several moments."""
 
     weights: tuple[Tensor, ...]
+    owners: set[int] = field(default_factory=set)
+    """Which weights have a state of their own, by `id`."""
     forms: dict[str, set[Form]] = field(default_factory=dict)
     """Of each key; of the items of a list under `key[]`."""
     lengths: dict[frozenset[str], list[dict[str, int]]] = field(default_factory=dict)
@@ -132,6 +144,7 @@ class Example:
     def look(self, state: dict[str, Any], weight: Tensor) -> None:
         """Remember what the state of a weight is at this moment."""
         keys = frozenset(state)
+        self.owners.add(id(weight))
         for name, value in _items(state):
             self.forms.setdefault(name, set()).add(self._form(value, weight))
         self.lengths.setdefault(keys, []).append(_lengths(state))
@@ -157,6 +170,24 @@ class Example:
         keys = frozenset(entry)
         yield from (f".{key}: is not 0" for key in self.zeros[keys] if entry[key] != 0)
         yield from self._uneven(_lengths(entry), self.lengths[keys])
+
+    def gaps(
+        self, entries: dict[int, dict[str, Any]], groups: list[dict[str, Any]]
+    ) -> Iterator[str]:
+        """Weights without what others of their group have; kernels take a group as one.
+
+        A kind that keeps all with the first weight was seen to have one state for two.
+        """
+        if len(self.owners) < len(self.weights):
+            return
+        for group in groups:
+            kept = {index: _present(entries.get(index, {})) for index in group["params"]}
+            everything = set().union(*kept.values())
+            yield from (
+                f"{index}: has no {min(everything - keys)}, as others of its group have"
+                for index, keys in kept.items()
+                if keys != everything
+            )
 
     def _forms_of(self, key: str) -> set[Form]:
         """The forms of a key; a kind that counts in Python takes either form of a number."""
@@ -206,6 +237,10 @@ def _items(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield str(key), value
         if isinstance(value, list):
             yield from ((f"{key}[]", item) for item in value)
+
+
+def _present(state: dict[str, Any]) -> set[str]:
+    return {str(key) for key, value in state.items() if value is not None}
 
 
 def _lengths(state: dict[str, Any]) -> dict[str, int]:

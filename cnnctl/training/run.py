@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -163,7 +163,7 @@ def assemble(
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
     freezing = _freeze(network, experiment)
-    optimizer = _optimizer(network, experiment)
+    optimizer = _optimizer(network, experiment, late=freezing.names)
     freezing.begin_epoch(1)
     classifying = [t for t in tasks if t.target.is_classification and not t.is_auxiliary]
     return Run(
@@ -194,13 +194,16 @@ def _freeze(network: nn.Module, experiment: Experiment) -> Freezing:
     return freezing
 
 
-def _optimizer(network: nn.Module, experiment: Experiment) -> optim.Optimizer:
+def _optimizer(
+    network: nn.Module, experiment: Experiment, *, late: Collection[str]
+) -> optim.Optimizer:
     regularization = experiment.regularization
     groups = parameter_groups(
         network,
         weight_decay=regularization.weight_decay,
         penalize=regularization.penalize,
         groups=experiment.optimizer.groups,
+        late=late,
     )
     return experiment.optimizer.build(groups, fused=True)
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from cnnctl.data.samples import Description
 from cnnctl.device import fastest_precision, pick_device
-from cnnctl.experiment import Experiment, Train, measures_accuracy
+from cnnctl.experiment import Experiment, measures_accuracy
 from cnnctl.inspection.cost import known_cost
 from cnnctl.model.network import Plan, outline
 
@@ -32,7 +32,7 @@ def settle(experiment: Experiment, plan: Plan, description: Description) -> Expe
     settled = {
         "device": str(device),
         "precision": _precision(experiment, plan, description, device),
-        "memory_format": _memory_format(train, plan),
+        "memory_format": _memory_format(experiment, plan),
         "compile": False if train.compile == "auto" else train.compile,
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
@@ -67,9 +67,11 @@ def gains_by_bf16(plan: Plan, *, batch_size: int) -> bool:
     return len(costs) < len(known) or work >= max(MUCH_WORK, MUCH_REUSE * weights)
 
 
-def _memory_format(train: Train, plan: Plan) -> str:
-    if train.memory_format != "auto":
-        return train.memory_format
+def _memory_format(experiment: Experiment, plan: Plan) -> str:
+    if experiment.train.memory_format != "auto":
+        return experiment.train.memory_format
+    if not experiment.optimizer.takes_channels_last:
+        return "contiguous_format"
     has_images = any(isinstance(module, nn.Conv2d) for module in outline(plan).modules())
     return "channels_last" if has_images else "contiguous_format"
 

@@ -158,7 +158,7 @@ def test_lbfgs_takes_no_groups() -> None:
     with pytest.raises(ValidationError, match="all weights together"):
         Optimizer.read({"name": "lbfgs", "groups": [{"match": "conv1", "lr": 0.1}]})
     with pytest.raises(FaultError, match="not in 2 groups"):
-        Optimizer.read("lbfgs").build([{"params": []}, {"params": []}], fused=False)
+        Optimizer.read("lbfgs").build([{"params": []}, {"params": [], "lr": 1.0}], fused=False)
 
 
 def test_groups_are_written_as_they_are_read() -> None:

@@ -9,6 +9,7 @@ import torch
 
 from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment, Train, check
+from cnnctl.optim.optimizers import Optimizer
 from cnnctl.training.settings import settle
 from tests.training.conftest import experiment_of
 
@@ -70,6 +71,20 @@ def test_a_plain_cpu_gets_what_it_computes_itself(machine: Machine) -> None:
 def test_a_cpu_that_multiplies_bf16_gets_bf16(machine: Machine, unit: str) -> None:
     machine.has_cpu(bf16=unit)
     assert settled(experiment()).precision == "bf16"
+
+
+@pytest.mark.parametrize("kind", sorted(Optimizer.kinds))
+def test_images_lie_as_the_optimizer_can_take_them(kind: str) -> None:
+    plain = {"data": {"name": "digits"}, "model": {"layers": CONV}, "optimizer": kind}
+    asked = experiment_of({**plain, "train": {"memory_format": "auto", "device": "cpu"}})
+    expected = "contiguous_format" if kind == "lbfgs" else "channels_last"
+    assert settled(asked).memory_format == expected
+
+
+def test_a_memory_format_that_the_optimizer_cannot_take_is_a_fault() -> None:
+    plain = {"data": {"name": "digits"}, "model": {"layers": CONV}, "optimizer": "lbfgs"}
+    with pytest.raises(FaultError, match=r"train.memory_format: lbfgs cannot train weights"):
+        check(experiment_of({**plain, "train": {"memory_format": "channels_last"}}))
 
 
 def test_a_gpu_is_taken_where_there_is_one(machine: Machine) -> None:

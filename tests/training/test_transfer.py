@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from cnnctl.console import Screen
 from cnnctl.errors import FaultError
+from cnnctl.optim.optimizers import Optimizer
 from cnnctl.training import recipe
 from cnnctl.training.loop import Loop
 from cnnctl.training.run import Run
@@ -149,6 +151,49 @@ def test_everything_trains_from_the_epoch_of_unfreezing_on() -> None:
     take_epochs(run, 1)
     assert changed(before, run) == set(before)
     assert len(run.optimizer.state) == 6
+
+
+THAWING = [
+    *({"name": kind} for kind in sorted(Optimizer.kinds)),
+    {"name": "sgd", "momentum": 0.9, "dampening": 0.1},
+    {"name": "rmsprop", "momentum": 0.9},
+    {"name": "sgd", "momentum": 0.9, "groups": [{"match": "conv1", "lr": 0.01}]},
+]
+
+
+@pytest.mark.parametrize("optimizer", THAWING, ids=lambda options: "-".join(map(str, options)))
+def test_every_optimizer_takes_weights_that_join_it_late(optimizer: dict[str, Any]) -> None:
+    model = {"freeze": "backbone", "unfreeze_at": 2}
+    alone, resumed = (new_run(model=model, optimizer=optimizer) for _ in range(2))
+    before = weights(alone)
+    take_epochs(alone, 1)
+    restore(resumed, capture_last(alone))
+    for run in (alone, resumed):
+        take_epochs(run, 2)
+    assert changed(before, alone) == set(before)
+    one, other = weights(alone), weights(resumed)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    restore(new_run(model=model, optimizer=optimizer), capture_last(alone))
+
+
+def test_weights_that_join_late_move_as_in_a_loop_by_hand() -> None:
+    """Their first momentum is their first gradient, without the dampening."""
+    options = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}
+    model = {"freeze": ["conv1"], "unfreeze_at": 2}
+    run = new_run(model=model, optimizer={"name": "sgd", **options})
+    network = copy.deepcopy(run.network)
+    by_hand = torch.optim.SGD(network.parameters(), **options, foreach=False)
+    take_epochs(run, 2)
+    for number in range(2 * run.schedule.steps_per_epoch):
+        network.get_submodule("conv1").requires_grad_(number >= run.schedule.steps_per_epoch)
+        draw = torch.Generator().manual_seed(number)
+        images = torch.randn(6, 1, 8, 8, generator=draw)
+        classes = torch.randint(10, (6,), generator=draw)
+        by_hand.zero_grad()
+        torch.nn.functional.cross_entropy(network(images), classes).backward()
+        by_hand.step()
+    for ours, other in zip(run.network.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(ours, other, atol=1e-5, rtol=1e-5)
 
 
 def test_unfreezing_in_the_first_epoch_is_no_freezing() -> None:

@@ -35,7 +35,7 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
     DeVries and Taylor, arXiv 1708.04552: zero after normalisation.
     """
 
-    size: Annotated[int, Field(gt=0)]
+    size: Annotated[int, Field(gt=0, le=4096)]
     """Side of the square, in pixels."""
     p: Chance = 1.0
     """Chance of an image to be covered."""

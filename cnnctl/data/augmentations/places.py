@@ -118,7 +118,7 @@ class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
 class Crop(InputAugmentation, kind="crop", short="padding"):
     """Shift by up to some pixels each way: pad, then cut the old size out at random."""
 
-    padding: Annotated[int, Field(ge=0)] = 4
+    padding: Annotated[int, Field(ge=0, le=4096)] = 4
     """Pixels added at each border; the largest shift."""
     padding_mode: PaddingMode = "zeros"
     """What the added pixels hold: `zeros` is black, `reflect` mirrors the image."""
