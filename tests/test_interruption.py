@@ -182,7 +182,7 @@ COMMANDS = [
     *(["--help"], ["check", "tiny.yaml"], ["summary", "tiny.yaml"]),
     *(["eval", "kept/tiny"], ["train", "tiny.yaml"]),
 ]
-SAMPLES = 25
+SAMPLES = 15
 """Moments of a process's life at which a signal is sent."""
 
 
