@@ -24,13 +24,11 @@ class Optimizer(Choice, family="optimizers"):
 
     usual_lr: ClassVar[tuple[float, float]]
     """The range in which learning rates usually lie; outside it `check` gives advice."""
-
     keeps: ClassVar[int | None] = None
     """What `numbers_kept` gives, where that is the same whatever the options are."""
     state_shares: ClassVar[tuple[str, ...]] = ()
     """Numbers in the state of a weight that lie from 0 to 1."""
-    takes_channels_last: ClassVar[bool] = True
-    """Whether weights may lie otherwise in memory than their shapes say."""
+    takes_channels_last: ClassVar[bool] = True  # whether weights may be channels_last
     revealing: ClassVar[dict[str, Any]] = {}
     """Options with which a few steps show every form that the state of a weight can have."""
 
@@ -294,8 +292,8 @@ class LBFGS(Optimizer, kind="lbfgs"):
         if len(parts) > 1 and any(group.keys() != {"params"} for group in parts):
             message = f"lbfgs moves all weights together, not in {len(parts)} groups"
             raise config_fault(message, cure="use another optimizer, or no weight decay")
-        together = [weight for group in parts for weight in group["params"]]
-        return optim.LBFGS([{**parts[0], "params": together}], **self.arguments())
+        parts[0]["params"] = [weight for group in parts for weight in group["params"]]
+        return optim.LBFGS(parts[:1], **self.arguments())
 
     def numbers_kept(self) -> int:
         return 2 * self.history_size + 2  # pairs of steps; the last direction and gradient
