@@ -13,6 +13,7 @@ from cnnctl import commands
 from cnnctl.commands import app
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.escaping import OutputError, guard
+from cnnctl.vocabulary import YAML
 
 READER_LEFT = 141
 """How a program ends whose output nobody reads: 128 + SIGPIPE."""
@@ -59,6 +60,6 @@ def spell_out_resume(arguments: list[str]) -> list[str]:
     """
     spelled = []
     for argument, after in pairwise([*arguments, "--"]):
-        is_alone = after.startswith("-") or "=" in after or Path(after).suffix in (".yaml", ".yml")
+        is_alone = after.startswith("-") or "=" in after or Path(after).suffix in YAML
         spelled.append("--resume=" if argument == "--resume" and is_alone else argument)
     return spelled

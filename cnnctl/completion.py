@@ -1,7 +1,7 @@
-"""What shell completion offers for arguments and options, in a tenth of a second: no torch here.
+"""Candidates for shell completion, in a tenth of a second: without torch.
 
-A candidate goes to the shell unquoted, so names that a shell would read as more than a word are
-left out, whoever made them. Where nothing is offered, shells complete the names of files.
+Candidates reach the shell unquoted, so names with characters that are special to a shell are left
+out, wherever they come from. Where there are no candidates, shells complete file names.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import Any
 
 from cnnctl.errors import FaultError
 from cnnctl.storage import contents, is_file, is_folder
-from cnnctl.vocabulary import families, options_beside, options_of, sections
+from cnnctl.vocabulary import YAML, families, options_beside, options_of, sections
 
 Candidates = Iterable[str | tuple[str, str]]
-"""Words, or words with what they are."""
+"""Words, or words with a line of help."""
 
-YAML = (".yaml", ".yml")
-_WORD = re.compile(r"[\w/+@%,][\w./+@%,=-]*")
-"""What no shell gives another meaning."""
+_WORD = re.compile(r"(?:\.{1,2}/)*[\w/+@%,][\w./+@%,=-]*")
+"""Characters that are not special to any shell; no hidden file, no option."""
 
 
 def family(incomplete: str) -> Candidates:
@@ -59,35 +58,46 @@ def source(ctx: Any, incomplete: str) -> Candidates:
 
 
 def device(incomplete: str) -> Candidates:
-    """The devices that there may be; asking for those that there are would import torch."""
+    """Device names; finding out which are there would import torch."""
     return _beginning(["auto", "cpu", "cuda"], incomplete)
 
 
 def columns(names: Iterable[str], incomplete: str) -> Candidates:
-    """The next name in a list of names with commas between them."""
+    """The next name of a comma-separated list."""
     before, comma, last = incomplete.rpartition(",")
     taken = before.split(",")
     free = [name for name in names if name not in taken and name.startswith(last)]
     return [f"{before}{comma}{name}" for name in free]
 
 
-def override(words: Sequence[str], incomplete: str) -> Candidates:
-    """`path=value` for the file among the words that were typed, or for any file."""
-    words = _joined(words)
+def override(ctx: Any, incomplete: str) -> Candidates:
+    """`path=value` for the file on the command line; file names until it is clear what runs."""
+    words = _typed(ctx)
+    if not words and ctx.params.get("resume") is None and "." not in incomplete:
+        return []
     return _assignment(_paths(words), words, incomplete)
 
 
-def network_option(words: Sequence[str], incomplete: str) -> Candidates:
-    """`option=value` for the network of the zoo among the words."""
+def network_option(ctx: Any, incomplete: str) -> Candidates:
+    """`option=value` for the network of the zoo on the command line."""
+    words = _typed(ctx)
     chosen = next((word for word in words if word in families()["zoo"]), None)
-    return _assignment(options_of("zoo", chosen), _joined(words), incomplete) if chosen else []
+    return _assignment(options_of("zoo", chosen), words, incomplete) if chosen else []
+
+
+def _typed(ctx: Any) -> list[str]:
+    """The arguments before the incomplete word, without the options."""
+    names = [each.name for each in ctx.command.params if each.param_type_name == "argument"]
+    values = [ctx.params.get(name) for name in names]
+    lists = [value if isinstance(value, list) else [value] for value in values if value]
+    return _joined(str(word) for words in lists for word in words)
 
 
 def _joined(words: Iterable[str]) -> list[str]:
-    """The words as they were typed; bash takes `optimizer.lr=0.1` for three of them."""
-    joined = [""]
+    """The words as they were typed: bash splits `optimizer.lr=0.1` in three."""
+    joined: list[str] = []
     for word in words:
-        if word == "=" or joined[-1].endswith("="):
+        if joined and (word == "=" or joined[-1].endswith("=")):
             joined[-1] += word
         else:
             joined.append(word)
@@ -97,19 +107,20 @@ def _joined(words: Iterable[str]) -> list[str]:
 def _assignment(
     paths: Mapping[str, Sequence[str]], words: Sequence[str], incomplete: str
 ) -> Candidates:
-    last = words[-1].removesuffix("=")
-    if last in paths and (words[-1] != last or not incomplete):  # bash, behind the equals sign
-        return _beginning(paths[last], incomplete)
+    last = words[-1] if words else ""
+    path = last.removesuffix("=")
+    if path in paths and (last != path or not incomplete):  # in bash, after the equals sign
+        return _beginning(paths[path], incomplete)
     name, equals, value = incomplete.partition("=")
     if equals:
         return [f"{name}={word}" for word in _beginning(paths.get(name, ()), value)]
     found = [path for path in paths if path.startswith(incomplete)]
     first = {path.partition(".")[0] for path in found}
-    if len(first) > 1:  # a step at a time, where there are many
+    if len(first) > 1:
         return sorted(f"{top}." if _has_more(top, found) else f"{top}=" for top in first)
     if len(found) > 1:
         return [f"{path}=" for path in found]
-    # with the values, for a shell puts a space behind a single candidate
+    # with its values, since shells add a space after a single candidate
     return [f"{path}={value}" for path in found for value in ("", *_beginning(paths[path], ""))]
 
 
@@ -118,9 +129,9 @@ def _has_more(section: str, paths: Iterable[str]) -> bool:
 
 
 def _paths(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Every path that an override may have, and the values that are known for it.
+    """The paths that can be overridden, and the known values of each.
 
-    The file and the overrides before tell which kinds are chosen; the file, what its lists hold.
+    Kinds are those that the file and earlier overrides choose; the file also gives list items.
     """
     written = _written(next((word for word in words if Path(word).suffix in YAML), None))
     given = dict(word.split("=", 1) for word in words if "=" in word[1:])
@@ -132,7 +143,7 @@ def _paths(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _written(file: str | None) -> dict[str, str]:
-    """The single values of a YAML file by their paths, and those of its bases."""
+    """The scalars of a YAML file and its bases, by path."""
     from cnnctl.config.source import read_source
 
     if file is None or not is_file(Path(file)):
@@ -167,5 +178,5 @@ def _files() -> Iterator[str]:
 
 
 def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
-    """The words that begin so and that no shell would take for more."""
+    """The words with this prefix that are safe in a shell."""
     return [word for word in words if word.startswith(incomplete) and _WORD.fullmatch(word)]

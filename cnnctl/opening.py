@@ -16,6 +16,7 @@ from cnnctl.model import zoo
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import find_checkpoint
 from cnnctl.storage import is_folder, is_there
+from cnnctl.vocabulary import YAML
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
 """Suffixes of files with weights; only the first is read, the others get their own words."""
@@ -61,7 +62,7 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
         FaultError: it is not there, a YAML file, damaged, or needs plugins that were not named
             (exit code 4).
     """
-    if source.suffix in (".yaml", ".yml") and not is_folder(source):
+    if source.suffix in YAML and not is_folder(source):
         cure = f"cnnctl train {source} trains it; name the run folder then"
         raise checkpoint_fault("is a configuration, without weights", cure=cure, place=str(source))
     path = find_checkpoint(source)

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from cnnctl.errors import ExitCode, Fault, closest, did_you_mean
 from cnnctl.storage import is_folder
-from cnnctl.vocabulary import families, options, paths_of
+from cnnctl.vocabulary import YAML, families, options, paths_of
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """typer's own, or click's in older versions of typer."""
@@ -112,7 +112,7 @@ def _for_command(context: Any, words: Sequence[str]) -> Iterator[str]:
     word = next((word for word in words if not word.startswith("-")), "")
     if close := closest(word, context.command.commands):
         yield did_you_mean(close)
-    if Path(word).suffix in (".yaml", ".yml"):
+    if Path(word).suffix in YAML:
         yield f"write cnnctl train {word}"
     elif is_folder(Path(word)):
         yield f"write cnnctl eval {word}, or cnnctl train --resume {word}"

@@ -15,6 +15,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 PARTS = ("data", "model", "optim")
 """Where families and kinds are declared."""
+YAML = (".yaml", ".yml")
+"""Suffixes of a configuration."""
 ROOT = "cnnctl.experiment.spec", "Experiment"
 
 Reference = tuple[str, str]
@@ -240,15 +242,8 @@ def _specs(module: str, annotation: ast.expr) -> Iterator[Reference]:
         reference = _resolve(module, node.id)
         if reference is not None and _is_spec(reference):
             yield reference
-        yield from _specs_of_alias(module, node.id)
-
-
-def _specs_of_alias(module: str, name: str) -> Iterator[Reference]:
-    source = _source(module)
-    if source is not None and name in source.aliases:
-        yield from _specs(module, source.aliases[name])
-    elif source is not None and name in source.imports:
-        yield from _specs_of_alias(source.imports[name], name)
+        if alias := _alias(module, node.id):
+            yield from _specs(*alias)
 
 
 def _words(module: str, annotation: ast.expr) -> Iterator[str]:
@@ -263,16 +258,18 @@ def _words(module: str, annotation: ast.expr) -> Iterator[str]:
             yield from (*_words(module, left), *_words(module, right))
         case ast.Name(id="bool"):
             yield from ("true", "false")
-        case ast.Name(id=name):
-            yield from _words_of_alias(module, name)
+        case ast.Name(id=name) if alias := _alias(module, name):
+            yield from _words(*alias)
 
 
-def _words_of_alias(module: str, name: str) -> Iterator[str]:
+def _alias(module: str, name: str) -> tuple[str, ast.expr] | None:
+    """What a name stands for that is assigned, and the module of ours where it is."""
     source = _source(module)
-    if source is not None and name in source.aliases:
-        yield from _words(module, source.aliases[name])
-    elif source is not None and name in source.imports:
-        yield from _words_of_alias(source.imports[name], name)
+    if source is None:
+        return None
+    if name in source.aliases:
+        return module, source.aliases[name]
+    return _alias(source.imports[name], name) if name in source.imports else None
 
 
 def _is_list(annotation: ast.expr) -> bool:

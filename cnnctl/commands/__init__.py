@@ -19,12 +19,11 @@ from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import to_json, visible_lines
 from cnnctl.program import Program
 from cnnctl.storage import current_folder, is_file, is_there
+from cnnctl.vocabulary import YAML
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-YAML = (".yaml", ".yml")
-"""Suffixes of a configuration."""
 WIDE = 10_000
 """Characters in a line of a file or a pipe, where nothing needs folding."""
 

@@ -10,11 +10,6 @@ from cnnctl import completion
 from cnnctl.commands import command, say, split_words
 
 
-def _complete_options(ctx: typer.Context, incomplete: str) -> completion.Candidates:
-    words = [ctx.params.get("network") or "", *(ctx.params.get("options") or [])]
-    return completion.network_option(words, incomplete)
-
-
 @command("show")
 def show(
     network: Annotated[
@@ -31,7 +26,7 @@ def show(
             help="Options to change, like width=32.",
             metavar="[OPTION=VALUE]...",
             show_default=False,
-            autocompletion=_complete_options,
+            autocompletion=completion.network_option,
         ),
     ] = None,
 ) -> None:

@@ -36,12 +36,7 @@ COLUMNS = (
     *("kernel", "input", "output", "parameters", "trainable", "multiply-adds", "share"),
     *("share-multiply-adds", "field", "stride", "memory", "weights", "init", "dtype"),
 )
-"""What inspection can show beside the names; named here, too, for it takes long to import."""
-
-
-def _complete_overrides(ctx: typer.Context, incomplete: str) -> completion.Candidates:
-    words = [str(ctx.params.get("source") or ""), *(ctx.params.get("overrides") or [])]
-    return completion.override(words, incomplete)
+"""The columns of inspection, which takes too long to import for a help text."""
 
 
 def _complete_columns(incomplete: str) -> completion.Candidates:
@@ -64,7 +59,7 @@ def summary(
             help="Options to change, like model.layers.0.conv.out_channels=8.",
             metavar="[PATH=VALUE]...",
             show_default=False,
-            autocompletion=_complete_overrides,
+            autocompletion=completion.override,
         ),
     ] = None,
     batch_size: Annotated[

@@ -12,13 +12,6 @@ from cnnctl.commands import DataFolder, Plugins, command, split_words
 from cnnctl.errors import Fault, FaultError
 
 
-def _complete_words(ctx: typer.Context, incomplete: str) -> completion.Candidates:
-    """Overrides, once it is known of what; until then a file is looked for."""
-    words = ctx.params.get("arguments") or []
-    is_named = words or ctx.params.get("resume") is not None
-    return completion.override(words, incomplete) if is_named or "." in incomplete else []
-
-
 @command("train")
 def train(
     arguments: Annotated[
@@ -27,7 +20,7 @@ def train(
             help="The experiment's YAML file, and options to change, like train.epochs=3.",
             metavar="CONFIG [PATH=VALUE]...",
             show_default=False,
-            autocompletion=_complete_words,
+            autocompletion=completion.override,
         ),
     ] = None,
     resume: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cnnctl.errors import FaultError, checkpoint_fault
@@ -23,14 +25,19 @@ _OWN_PARTS = {"model", "average", "optimizer", "random", "tally"}
 """What the names in a checkpoint of cnnctl begin with."""
 _WRAPPERS = ("state_dict", "model")
 """Where others keep the state dict among other things."""
+_DAMAGED = (
+    *(SafetensorError, BadZipFile, ValueError, EOFError, OSError, RuntimeError),
+    *(KeyError, TypeError, OverflowError, struct.error),
+)
+"""What the readers of safetensors and zip files raise for bytes of another form."""
 
 
 def read_weights(path: Path) -> Tensors:
-    """Read a state dict: .safetensors, or what torch.save wrote of it; nothing in it is run.
+    """Read a state dict from a .safetensors file or one of torch.save; nothing in it is run.
 
-    A checkpoint of cnnctl gives the weights to evaluate with. What a file says of its own content
-    is checked: the hash of a checkpoint of cnnctl, the check sums of a zip, which is what torch
-    has written since 1.6. Older .pth files and .safetensors have none.
+    A checkpoint of cnnctl gives the weights to evaluate with. Checksums are verified where the
+    format has them: the hash of a cnnctl checkpoint, and the CRCs of the zip that torch.save has
+    written since 1.6. Older .pth files and other .safetensors have none.
 
     Raises:
         FaultError: not there, damaged, or no state dict of plain tensors (exit code 4).
@@ -41,17 +48,17 @@ def read_weights(path: Path) -> Tensors:
         raise _unreadable(path, error) from None
     try:
         found = _parse(content, is_safetensors=path.suffix == ".safetensors")
-    except Exception:  # a damaged file fails in every way there is
+    except _DAMAGED as error:
         message = "is damaged, or holds more than tensors"
         cure = "copy it again, or save the network's state_dict() alone"
-        raise checkpoint_fault(message, cure=cure, place=str(path)) from None
+        raise checkpoint_fault(message, cure=cure, place=str(path)) from error
     tensors = _unwrapped(found)
     if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         message, cure = "holds no state dict", "save the network's state_dict() alone"
         raise checkpoint_fault(message, cure=cure, place=str(path))
     for name, tensor in tensors.items():
         if reason := _oddity(tensor):
-            cure = "save dense tensors of real numbers, on the CPU"
+            cure = "save it as a dense, real-valued tensor on the CPU"
             raise checkpoint_fault(f"{name} is {reason}", cure=cure, place=str(path))
     return _weights_of_checkpoint({name: tensor.detach() for name, tensor in tensors.items()})
 
@@ -70,17 +77,32 @@ def _parse(content: bytes, *, is_safetensors: bool) -> Any:
         return safetensors.torch.load(content)
     if content.startswith(b"PK"):
         _check_archive(content)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about kinds of archives that are refused
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return _unpickled(content)
+
+
+def _unpickled(content: bytes) -> Any:
+    """What torch.save wrote, as far as it is tensors and containers.
+
+    Raises:
+        ValueError: it is damaged, or something else.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of archives that it then refuses
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # torch has no error of its own for this: damaged files raise a dozen of Python's
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def _check_archive(content: bytes) -> None:
-    """Hold a zip's check sums against its content, which torch does not.
+    """Verify a zip's CRCs, which torch ignores.
 
     Raises:
-        BadZipFile: they do not match; or its parts are compressed or overlap, and so may be far
-            larger than the file.
+        BadZipFile: one does not match, or members are compressed or overlap, and could unpack to
+            far more than the file's size.
     """
     with ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
@@ -102,7 +124,7 @@ def _unwrapped(found: Any) -> dict[str, Any]:
 
 
 def _oddity(tensor: Tensor) -> str | None:
-    """What a tensor is, if it is not one that a layer could keep as its weight."""
+    """Why a tensor cannot be a weight; None if it can."""
     if type(tensor) not in (Tensor, nn.Parameter):
         return f"a {type(tensor).__name__}"
     if tensor.is_nested:
@@ -116,7 +138,7 @@ def _oddity(tensor: Tensor) -> str | None:
     if tensor.is_complex():
         return "complex"
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return f"{'x'.join(map(str, tensor.shape))}, which is more than the file holds of it"
+        return f"{'x'.join(map(str, tensor.shape))}, larger than its stored data"
     return None
 
 

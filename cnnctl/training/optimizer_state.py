@@ -174,9 +174,9 @@ class Example:
     def gaps(
         self, entries: dict[int, dict[str, Any]], groups: list[dict[str, Any]]
     ) -> Iterator[str]:
-        """Weights without what others of their group have; kernels take a group as one.
+        """Weights that lack what others in their group have; torch's kernels take a group at once.
 
-        A kind that keeps all with the first weight was seen to have one state for two.
+        Kinds that keep everything in the first weight's state, such as lbfgs, have no gaps.
         """
         if len(self.owners) < len(self.weights):
             return
@@ -184,7 +184,7 @@ class Example:
             kept = {index: _present(entries.get(index, {})) for index in group["params"]}
             everything = set().union(*kept.values())
             yield from (
-                f"{index}: has no {min(everything - keys)}, as others of its group have"
+                f"{index}: {min(everything - keys)} is missing, but others in its group have one"
                 for index, keys in kept.items()
                 if keys != everything
             )

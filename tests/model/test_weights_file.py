@@ -111,7 +111,7 @@ ODD: dict[str, Callable[[], Tensor]] = {
     "quantized": lambda: torch.quantize_per_tensor(torch.eye(3), 0.1, 0, torch.qint8),
     "complex": lambda: torch.ones(2, dtype=torch.complex64),
     "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
-    "1000000x1000000, which is more than the file": lambda: torch.ones(1).expand(10**6, 10**6),
+    "1000000x1000000, larger than its stored data": lambda: torch.ones(1).expand(10**6, 10**6),
 }
 """What weights_only lets through and no layer could keep."""
 
