@@ -157,6 +157,10 @@ def test_runs_are_offered_where_runs_are_made() -> None:
     Path("runs").rename("elsewhere")
     assert offered("eval", "") == []
     assert offered("train", "--runs", "elsewhere", "--resume", "elsewhere/m") == ["elsewhere/mlp"]
+    Path("below").mkdir()
+    os.chdir("below")
+    found = offered("train", "--runs", "../elsewhere", "--resume", "../elsewhere/m")
+    assert found == ["../elsewhere/mlp"]
 
 
 HOSTILE = [

@@ -45,8 +45,13 @@ def tensor_variants(tensor: Tensor) -> Iterator[Tensor | None]:
     yield torch.complex(tensor.float(), tensor.float())
     numbers = [-1, 0, 255] if tensor.dtype == torch.uint8 else [-1, 0, 2**62]
     if tensor.is_floating_point():
-        yield from (torch.full_like(tensor, x) for x in (float("nan"), float("inf"), 0.5, 1e30))
-    yield from (torch.full_like(tensor, x) for x in numbers if x >= 0 or tensor.dtype.is_signed)
+        yield from (filled(tensor, x) for x in (float("nan"), float("inf"), 0.5, 1e30))
+    yield from (filled(tensor, x) for x in numbers if x >= 0 or tensor.dtype.is_signed)
+
+
+def filled(tensor: Tensor, number: float) -> Tensor:
+    """A tensor of one number; one that is too large for its dtype becomes infinite."""
+    return torch.full_like(tensor, number, dtype=torch.float64).to(tensor.dtype)
 
 
 DEEP: list[Any] = []
