@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
 from math import ceil
 
-from cnnctl.errors import Fault, Path
+from cnnctl.errors import ConfigPath, Fault
 from cnnctl.experiment import Experiment, Task, tasks_of
 from cnnctl.model.following import fewest_between_norms, following_activation, with_followers
 from cnnctl.model.initializers import (
@@ -19,10 +19,10 @@ from cnnctl.model.initializers import (
 )
 from cnnctl.model.layer import WeightedLayer
 from cnnctl.model.layers.convolution import Conv
-from cnnctl.model.network import Plan, Stage
+from cnnctl.model.network import NetworkPlan, PlannedLayer
 
 Advice = Iterator[Fault]
-Rule = Callable[[Experiment, Plan], Advice]
+Rule = Callable[[Experiment, NetworkPlan], Advice]
 
 SHARES = {"softmax", "sigmoid", "hardsigmoid"}
 SQUASHING = {*SHARES, "log_softmax", "log_sigmoid"}
@@ -47,61 +47,63 @@ DEEP_SIGMOIDS = 4
 """Sigmoids in a row, each of which lets at most a quarter of the gradient through."""
 
 
-def advise(experiment: Experiment, plan: Plan) -> list[Fault]:
+def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     """All that is legal but unwise, with paths of the experiment."""
     return [advice for rule in RULES for advice in rule(experiment, plan)]
 
 
-def _pairs(plan: Plan, *, without: Collection[str] = ()) -> Iterator[tuple[Stage, Stage]]:
+def _pairs(
+    plan: NetworkPlan, *, without: Collection[str] = ()
+) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
     """Layers that follow each other, in the network itself and in its blocks."""
     for chain in plan.chains():
-        yield from pairwise(stage for stage in chain if stage.layer.kind not in without)
+        yield from pairwise(planned for planned in chain if planned.layer.kind not in without)
 
 
-def _ends(experiment: Experiment, plan: Plan) -> Iterator[tuple[Task, Stage]]:
+def _ends(experiment: Experiment, plan: NetworkPlan) -> Iterator[tuple[Task, PlannedLayer]]:
     """Every task, and the last of its layers that computes something."""
     for task in tasks_of(experiment, plan, experiment.data.describe()):
-        leaves = [leaf for stage in task.stages for leaf in stage.leaves()]
-        stages = [stage for stage in leaves if stage.layer.kind not in MOVING_ONLY]
-        yield task, (stages or leaves)[-1]
+        leaves = [leaf for planned in task.layers for leaf in planned.leaves()]
+        layers = [planned for planned in leaves if planned.layer.kind not in MOVING_ONLY]
+        yield task, (layers or leaves)[-1]
 
 
-def _activation_done_by_the_loss(experiment: Experiment, plan: Plan) -> Advice:
+def _activation_done_by_the_loss(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Softmax before cross-entropy."""
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "logits" and last.layer.kind in SQUASHING:
             own = "sigmoid" if task.loss.kind == "bce_with_logits" else "softmax"
             message = f"{task.loss.kind} wants raw outputs: it contains {own} itself"
-            yield Fault(message=message, cure=f"leave {last.layer.kind} out", path=last.path)
+            yield Fault(message=message, hint=f"leave {last.layer.kind} out", path=last.path)
 
 
-def _no_log_softmax_before_nll(experiment: Experiment, plan: Plan) -> Advice:
+def _no_log_softmax_before_nll(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "log_probabilities" and last.layer.kind != "log_softmax":
             message = f"{task.loss.kind} wants log-probabilities, which {last.name} does not give"
             in_place = last.layer.kind in SQUASHING
-            cure = "write log_softmax instead" if in_place else "add log_softmax"
-            yield Fault(message=message, cure=f"{cure}, or use cross_entropy", path=last.path)
+            hint = "write log_softmax instead" if in_place else "add log_softmax"
+            yield Fault(message=message, hint=f"{hint}, or use cross_entropy", path=last.path)
 
 
-def _no_sigmoid_before_bce(experiment: Experiment, plan: Plan) -> Advice:
+def _no_sigmoid_before_bce(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "probabilities" and last.layer.kind not in SHARES:
             message = f"{task.loss.kind} wants numbers from 0 to 1, and {last.name} gives others"
-            yield Fault(message=message, cure="add sigmoid, or use bce_with_logits", path=last.path)
+            yield Fault(message=message, hint="add sigmoid, or use bce_with_logits", path=last.path)
 
 
-def _rectified_output(experiment: Experiment, plan: Plan) -> Advice:
+def _rectified_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for _, last in _ends(experiment, plan):
         is_meant = last.layer.kind in ("softplus", "log_sigmoid")
         if last.layer.acts_as in (*RECTIFIERS, "selu") and not is_meant:
             message = (
                 f"{last.layer.kind} at the output holds back what is negative, and its gradient"
             )
-            yield Fault(message=message, cure="leave it out", path=last.path)
+            yield Fault(message=message, hint="leave it out", path=last.path)
 
 
-def _bounded_output(experiment: Experiment, plan: Plan) -> Advice:
+def _bounded_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     # values that are not normalised may well lie within the bounds
     is_spread = getattr(experiment.data, "normalize_targets", None) is not None
     for task, last in _ends(experiment, plan):
@@ -109,28 +111,28 @@ def _bounded_output(experiment: Experiment, plan: Plan) -> Advice:
         is_free = task.loss.outputs == "logits" if is_class else is_spread
         if is_free and last.layer.kind in (TANH_LIKE if is_class else TANH_LIKE | SHARES):
             message = f"{last.layer.kind} at the output lets nothing beyond its bounds be predicted"
-            yield Fault(message=message, cure="leave it out", path=last.path)
+            yield Fault(message=message, hint="leave it out", path=last.path)
 
 
-def _dropout_at_output(experiment: Experiment, plan: Plan) -> Advice:
+def _dropout_at_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for _, last in _ends(experiment, plan):
         if last.layer.kind in DROPOUTS:
             message = "dropout at the output strikes out answers, not features"
-            yield Fault(message=message, cure="put it before the last linear layer", path=last.path)
+            yield Fault(message=message, hint="put it before the last linear layer", path=last.path)
 
 
-def _unfit_weights(experiment: Experiment, plan: Plan) -> Advice:
+def _unfit_weights(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Kaiming before sigmoid, Xavier before relu; what the whole model has is said once."""
-    found: dict[Path, Fault] = {}
-    for stage, behind in with_followers(plan.stages):
-        if isinstance(stage.layer, WeightedLayer):
-            init = stage.layer.init or plan.init
-            path: Path = (*stage.path, "init") if stage.layer.init else ("model", "init")
+    found: dict[ConfigPath, Fault] = {}
+    for planned, behind in with_followers(plan.layers):
+        if isinstance(planned.layer, WeightedLayer):
+            init = planned.layer.init or plan.init
+            path: ConfigPath = (*planned.path, "init") if planned.layer.init else ("model", "init")
             activation = following_activation(behind)
             if better := _better_weights(init, activation):
-                message = f"{init.kind} does not suit the {activation} behind {stage.name}"
-                cure = f"use {better}, or leave init out"
-                found.setdefault(path, Fault(message=message, cure=cure, path=path))
+                message = f"{init.kind} does not suit the {activation} behind {planned.name}"
+                hint = f"use {better}, or leave init out"
+                found.setdefault(path, Fault(message=message, hint=hint, path=path))
     yield from found.values()
 
 
@@ -146,108 +148,108 @@ def _better_weights(initializer: Initializer, activation: Activation) -> str:
     return ""
 
 
-def _bias_before_norm(experiment: Experiment, plan: Plan) -> Advice:
-    for stage, after in _pairs(plan):
-        has_bias = isinstance(stage.layer, WeightedLayer) and stage.layer.bias
+def _bias_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
+    for planned, after in _pairs(plan):
+        has_bias = isinstance(planned.layer, WeightedLayer) and planned.layer.bias
         if has_bias and after.layer.kind in ("batch_norm", "instance_norm"):
-            message = f"{after.name} takes the mean away, and the bias of {stage.name} with it"
-            yield Fault(message=message, cure="add bias: false", path=(*stage.path, "bias"))
+            message = f"{after.name} takes the mean away, and the bias of {planned.name} with it"
+            yield Fault(message=message, hint="add bias: false", path=(*planned.path, "bias"))
 
 
-def _dropout_before_norm(experiment: Experiment, plan: Plan) -> Advice:
+def _dropout_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Li et al. 2018, https://arxiv.org/abs/1801.05134."""
-    for stage, after in _pairs(plan):
-        if stage.layer.kind in DROPOUTS and after.layer.kind == "batch_norm":
-            message = f"{after.name} measures a variance that {stage.name} has in training only"
-            yield Fault(message=message, cure="put dropout behind the norm", path=stage.path)
+    for planned, after in _pairs(plan):
+        if planned.layer.kind in DROPOUTS and after.layer.kind == "batch_norm":
+            message = f"{after.name} measures a variance that {planned.name} has in training only"
+            yield Fault(message=message, hint="put dropout behind the norm", path=planned.path)
 
 
-def _no_activation_between(experiment: Experiment, plan: Plan) -> Advice:
-    for stage, after in _pairs(plan, without=LINEAR_KINDS):
-        if _is_dense(stage) and _is_dense(after):
-            message = f"no activation stands between {stage.name} and {after.name}: "
+def _no_activation_between(experiment: Experiment, plan: NetworkPlan) -> Advice:
+    for planned, after in _pairs(plan, without=LINEAR_KINDS):
+        if _is_dense(planned) and _is_dense(after):
+            message = f"no activation stands between {planned.name} and {after.name}: "
             message += "they can do no more than one layer"
-            yield Fault(message=message, cure="add relu between them", path=after.path)
+            yield Fault(message=message, hint="add relu between them", path=after.path)
 
 
-def _is_dense(stage: Stage) -> bool:
+def _is_dense(planned: PlannedLayer) -> bool:
     """Whether a layer has weights; a convolution in groups is half of a layer on purpose."""
-    is_half = isinstance(stage.layer, Conv) and stage.layer.groups > 1
-    return isinstance(stage.layer, WeightedLayer) and not is_half
+    is_half = isinstance(planned.layer, Conv) and planned.layer.groups > 1
+    return isinstance(planned.layer, WeightedLayer) and not is_half
 
 
-def _activation_twice(experiment: Experiment, plan: Plan) -> Advice:
-    for stage, after in _pairs(plan):
-        if stage.layer.acts_as and after.layer.acts_as:
-            message = f"two activations in a row: {stage.name} and {after.name}"
-            yield Fault(message=message, cure="leave one of them out", path=after.path)
+def _activation_twice(experiment: Experiment, plan: NetworkPlan) -> Advice:
+    for planned, after in _pairs(plan):
+        if planned.layer.acts_as and after.layer.acts_as:
+            message = f"two activations in a row: {planned.name} and {after.name}"
+            yield Fault(message=message, hint="leave one of them out", path=after.path)
 
 
-def _vanishing_gradients(experiment: Experiment, plan: Plan) -> Advice:
-    count = fewest_between_norms(plan.stages, kind="sigmoid", norms=NORMS)
+def _vanishing_gradients(experiment: Experiment, plan: NetworkPlan) -> Advice:
+    count = fewest_between_norms(plan.layers, kind="sigmoid", norms=NORMS)
     if count >= DEEP_SIGMOIDS:
-        first = next(stage for stage in plan.leaves() if stage.layer.kind == "sigmoid")
+        first = next(planned for planned in plan.leaves() if planned.layer.kind == "sigmoid")
         message = f"through {count} sigmoids hardly any gradient comes back"
-        yield Fault(message=message, cure="use relu, or add batch_norm", path=first.path)
+        yield Fault(message=message, hint="use relu, or add batch_norm", path=first.path)
 
 
-def _unusual_rate(experiment: Experiment, plan: Plan) -> Advice:
+def _unusual_rate(experiment: Experiment, plan: NetworkPlan) -> Advice:
     optimizer = experiment.optimizer
     low, high = optimizer.usual_lr
     if not low <= optimizer.lr <= high:
         message = f"{optimizer.lr:g} is outside the usual range of {optimizer.kind}"
-        cure = f"try a rate from {low:g} to {high:g}"
-        yield Fault(message=message, cure=cure, path=("optimizer", "lr"))
+        hint = f"try a rate from {low:g} to {high:g}"
+        yield Fault(message=message, hint=hint, path=("optimizer", "lr"))
 
 
-def _decay_that_adam_undoes(experiment: Experiment, plan: Plan) -> Advice:
+def _decay_that_adam_undoes(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101."""
     optimizer, l2 = experiment.optimizer, experiment.regularization.l2
     if l2 and optimizer.kind in ("adam", "adamw", "adamax", "nadam", "radam"):
         message = f"{optimizer.kind} shrinks the gradient of l2 where other gradients are large"
-        cure = "use adamw with its weight_decay"
-        yield Fault(message=message, cure=cure, path=("regularization", "l2"))
+        hint = "use adamw with its weight_decay"
+        yield Fault(message=message, hint=hint, path=("regularization", "l2"))
 
 
-def _lbfgs_on_batches(experiment: Experiment, plan: Plan) -> Advice:
+def _lbfgs_on_batches(experiment: Experiment, plan: NetworkPlan) -> Advice:
     size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
     if experiment.optimizer.kind == "lbfgs" and size != "all" and size < samples:
         message = "lbfgs compares gradients from step to step, which batches change"
-        yield Fault(message=message, cure="set it to all", path=("data", "batch_size"))
+        yield Fault(message=message, hint="set it to all", path=("data", "batch_size"))
 
 
-def _few_steps(experiment: Experiment, plan: Plan) -> Advice:
+def _few_steps(experiment: Experiment, plan: NetworkPlan) -> Advice:
     size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
     if size != "all" and ceil(samples / size) < FEW_STEPS:
         message = f"{samples} samples are no more than {ceil(samples / size)} batches of {size}"
-        cure = f"use a batch_size <= {max(1, samples // FEW_STEPS)}, or all on purpose"
-        yield Fault(message=message, cure=cure, path=("data", "batch_size"))
+        hint = f"use a batch_size <= {max(1, samples // FEW_STEPS)}, or all on purpose"
+        yield Fault(message=message, hint=hint, path=("data", "batch_size"))
 
 
-def _noisy_statistics(experiment: Experiment, plan: Plan) -> Advice:
+def _noisy_statistics(experiment: Experiment, plan: NetworkPlan) -> Advice:
     size = experiment.data.batch_size
-    has_norm = any(stage.layer.kind == "batch_norm" for stage in plan.leaves())
+    has_norm = any(planned.layer.kind == "batch_norm" for planned in plan.leaves())
     if has_norm and size != "all" and size < SMALL_BATCH:
         message = f"batch_norm learns little of the data from {size} samples at a time"
-        cure = f"use a batch_size >= {SMALL_BATCH}, or group_norm"
-        yield Fault(message=message, cure=cure, path=("data", "batch_size"))
+        hint = f"use a batch_size >= {SMALL_BATCH}, or group_norm"
+        yield Fault(message=message, hint=hint, path=("data", "batch_size"))
 
 
-def _endless_patience(experiment: Experiment, plan: Plan) -> Advice:
+def _endless_patience(experiment: Experiment, plan: NetworkPlan) -> Advice:
     stopping, epochs = experiment.regularization.early_stopping, experiment.train.epochs
     if stopping and stopping.patience >= epochs:
         message = f"a patience of {stopping.patience} cannot end a training of {epochs} epochs"
         path = ("regularization", "early_stopping")
-        yield Fault(message=message, cure="use a smaller one, or more epochs", path=path)
+        yield Fault(message=message, hint="use a smaller one, or more epochs", path=path)
 
 
-def _flipped_characters(experiment: Experiment, plan: Plan) -> Advice:
+def _flipped_characters(experiment: Experiment, plan: NetworkPlan) -> Advice:
     data = experiment.data
     for index, augmentation in enumerate(data.augment):
         if data.kind in CHARACTERS and augmentation.kind in ("horizontal_flip", "vertical_flip"):
             message = "a flipped digit or letter is another one, or none"
             path = ("data", "augment", index, augmentation.kind)
-            yield Fault(message=message, cure="use crop or a small rotation", path=path)
+            yield Fault(message=message, hint="use crop or a small rotation", path=path)
 
 
 RULES: tuple[Rule, ...] = (

@@ -75,8 +75,8 @@ def load(path: Path) -> Checkpoint:
     try:
         content = read_regular(path, limit=MAX_BYTES)
     except OSError as error:
-        reason, cure = f"cannot be read: {error.strerror}", reading_cure(error)
-        raise checkpoint_fault(reason, cure=cure, place=str(path)) from None
+        reason, hint = f"cannot be read: {error.strerror}", reading_cure(error)
+        raise checkpoint_fault(reason, hint=hint, place=str(path)) from None
     try:
         return _parse(content, path)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -87,20 +87,20 @@ def _parse(content: bytes, path: Path) -> Checkpoint:
     metadata = metadata_of(content)
     if _DOCUMENT_KEY not in metadata:
         message = "is a safetensors file, but not a checkpoint of cnnctl"
-        cure = "name a file under checkpoints/ of a run folder"
-        raise checkpoint_fault(message, cure=cure, place=str(path))
+        hint = "name a file under checkpoints/ of a run folder"
+        raise checkpoint_fault(message, hint=hint, place=str(path))
     document = json.loads(metadata[_DOCUMENT_KEY])
     if not isinstance(document, dict) or type(document["format"]) is not int:
         raise _damaged(content, path)
     if document["format"] > FORMAT:
         message = f"has format {document['format']}; this cnnctl reads up to {FORMAT}"
-        raise checkpoint_fault(message, cure="update cnnctl", place=str(path))
+        raise checkpoint_fault(message, hint="update cnnctl", place=str(path))
     if not is_whole(content):
         message = "is damaged: its content does not match its hash"
-        raise checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
+        raise checkpoint_fault(message, hint=_ELSEWHERE, place=str(path))
     if sum(1 for _ in levels(document)) > MAX_DEPTH:
-        cure = "use a checkpoint that cnnctl wrote"
-        raise checkpoint_fault(f"is nested over {MAX_DEPTH} deep", cure=cure, place=str(path))
+        hint = "use a checkpoint that cnnctl wrote"
+        raise checkpoint_fault(f"is nested over {MAX_DEPTH} deep", hint=hint, place=str(path))
     return Checkpoint(safetensors.torch.load(content), document)
 
 
@@ -120,12 +120,12 @@ _ELSEWHERE = "use another checkpoint of the run, or copy the file again"
 def _damaged(content: bytes, path: Path) -> FaultError:
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
         message = "is a pickle, which can run code when it is read"
-        cure = "cnnctl reads only its own safetensors files"
-        return checkpoint_fault(message, cure=cure, place=str(path))
+        hint = "cnnctl reads only its own safetensors files"
+        return checkpoint_fault(message, hint=hint, place=str(path))
     if not content:
-        return checkpoint_fault("is empty", cure=_ELSEWHERE, place=str(path))
+        return checkpoint_fault("is empty", hint=_ELSEWHERE, place=str(path))
     message = "is cut short, damaged, or not a checkpoint"
-    return checkpoint_fault(message, cure=_ELSEWHERE, place=str(path))
+    return checkpoint_fault(message, hint=_ELSEWHERE, place=str(path))
 
 
 def load_weights(network: nn.Module, tensors: Tensors) -> None:
@@ -156,7 +156,7 @@ def check_weights(network: nn.Module, tensors: Tensors) -> None:
 
 def _unfit(reason: str) -> FaultError:
     message = f"its weights do not fit the network: {reason}"
-    return checkpoint_fault(message, cure="use the checkpoint of this architecture")
+    return checkpoint_fault(message, hint="use the checkpoint of this architecture")
 
 
 def form_of(tensor: Tensor) -> str:

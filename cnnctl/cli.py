@@ -49,8 +49,8 @@ def main() -> None:
 
 def unwritable_output(error: OutputError) -> FaultError:
     """The fault of a standard output that takes no more, as of a file on a full disk."""
-    cure = "free some space, or write the output elsewhere"
-    return storage_fault(f"cannot be written: {error.strerror}", cure=cure, place="standard output")
+    hint = "free some space, or write the output elsewhere"
+    return storage_fault(f"cannot be written: {error.strerror}", hint=hint, place="standard output")
 
 
 def spell_out_resume(arguments: list[str]) -> list[str]:

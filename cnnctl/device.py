@@ -25,11 +25,11 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not re.fullmatch(NAMED, name):
-        raise config_fault(f"{name} is no device", cure="write auto, cpu, cuda or cuda:1")
+        raise config_fault(f"{name} is no device", hint="write auto, cpu, cuda or cuda:1")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
         message = f"no {name} here: torch sees {count or 'no'} GPU{'s' if count > 1 else ''}"
-        raise config_fault(message, cure="use cpu")
+        raise config_fault(message, hint="use cpu")
     return device
 
 
@@ -48,8 +48,8 @@ def use_threads(count: int) -> None:
     """
     if count > (os.cpu_count() or 1) and (given := _threads_given(count)) < count:
         message = f"the system gives this process {given:,} threads"
-        cure = "use auto, or raise the limit (ulimit -u)"
-        raise config_fault(message, cure=cure, path=("train", "threads"))
+        hint = "use auto, or raise the limit (ulimit -u)"
+        raise config_fault(message, hint=hint, path=("train", "threads"))
     torch.set_num_threads(count)
 
 
@@ -111,7 +111,7 @@ def memory_faults(device: torch.device, *, batch_size: str) -> Iterator[None]:
         option = batch_size.partition("=")[0]
         fault = Fault(
             message=f"out of memory on {device} with {batch_size}",
-            cure=f"use a smaller {option}, smaller images or a smaller network",
+            hint=f"use a smaller {option}, smaller images or a smaller network",
         )
         raise FaultError(fault, exit_code=ExitCode.OUT_OF_MEMORY) from error
 

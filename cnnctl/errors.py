@@ -1,4 +1,4 @@
-"""A fault that a user can mend: its place, what is wrong, the cure, and the exit code.
+"""A fault that a user can mend: its place, what is wrong, the hint, and the exit code.
 
 Everything else that is raised is a bug of ours and keeps its traceback.
 """
@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from cnnctl.escaping import visible
 
-Path = tuple[str | int, ...]
+ConfigPath = tuple[str | int, ...]
 """Where something stands in an experiment: keys, and positions in lists."""
 
 
@@ -36,15 +36,15 @@ class Fault:
     """One thing to mend. `place` is a file with line and column, filled in once it is known."""
 
     message: str
-    cure: str = ""
-    path: Path = ()
+    hint: str = ""
+    path: ConfigPath = ()
     place: str = ""
     at_key: bool = False
     """The fault is the key at `path` itself, not its value."""
 
     def __str__(self) -> str:
         head = ": ".join(part for part in (self.place, dotted(self.path), self.message) if part)
-        return "\n    ".join(visible(line) for line in (head, self.cure) if line)
+        return "\n    ".join(visible(line) for line in (head, self.hint) if line)
 
 
 class FaultError(Exception):
@@ -56,27 +56,27 @@ class FaultError(Exception):
         self.exit_code = exit_code
 
 
-def config_fault(message: str, *, cure: str = "", path: Path = ()) -> FaultError:
+def config_fault(message: str, *, hint: str = "", path: ConfigPath = ()) -> FaultError:
     """A fault in a configuration, at this path of it."""
-    return FaultError(Fault(message=message, cure=cure, path=path))
+    return FaultError(Fault(message=message, hint=hint, path=path))
 
 
-def data_fault(message: str, *, cure: str = "", place: str = "") -> FaultError:
+def data_fault(message: str, *, hint: str = "", place: str = "") -> FaultError:
     """A fault in the data."""
-    return FaultError(Fault(message=message, cure=cure, place=place), exit_code=ExitCode.DATA)
+    return FaultError(Fault(message=message, hint=hint, place=place), exit_code=ExitCode.DATA)
 
 
-def checkpoint_fault(message: str, *, cure: str = "", place: str = "") -> FaultError:
+def checkpoint_fault(message: str, *, hint: str = "", place: str = "") -> FaultError:
     """A fault in a checkpoint, or in what is asked of it."""
-    return FaultError(Fault(message=message, cure=cure, place=place), exit_code=ExitCode.CHECKPOINT)
+    return FaultError(Fault(message=message, hint=hint, place=place), exit_code=ExitCode.CHECKPOINT)
 
 
-def storage_fault(message: str, *, cure: str = "", place: str = "") -> FaultError:
+def storage_fault(message: str, *, hint: str = "", place: str = "") -> FaultError:
     """Something that could not be written or read."""
-    return FaultError(Fault(message=message, cure=cure, place=place), exit_code=ExitCode.STORAGE)
+    return FaultError(Fault(message=message, hint=hint, place=place), exit_code=ExitCode.STORAGE)
 
 
-def under(prefix: Path, error: FaultError) -> FaultError:
+def under(prefix: ConfigPath, error: FaultError) -> FaultError:
     """The same faults with their paths put below `prefix`."""
     moved = (replace(fault, path=(*prefix, *fault.path)) for fault in error.faults)
     return FaultError(*moved, exit_code=error.exit_code)
@@ -100,7 +100,7 @@ def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
         faults += under(prefix, error).faults
 
 
-def dotted(path: Path) -> str:
+def dotted(path: ConfigPath) -> str:
     """`("model", "layers", 3)` as `model.layers.3`, the form that overrides take."""
     return ".".join(map(str, path))
 

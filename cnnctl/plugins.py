@@ -39,12 +39,12 @@ def load_plugins(paths: Iterable[Path]) -> None:
 
 def _load(path: Path) -> FaultError | None:
     if path.suffix != ".py":
-        return config_fault(f"no Python file at {path}", cure="check the path")
+        return config_fault(f"no Python file at {path}", hint="check the path")
     try:
         read_regular(path, limit=MAX_BYTES)
     except OSError as error:
         message = f"no Python file at {path}: {error.strerror}"
-        return config_fault(message, cure=reading_cure(error))
+        return config_fault(message, hint=reading_cure(error))
     path = path.resolve()
     if path not in _loaded:
         _loaded[path] = _run(path)
@@ -63,7 +63,7 @@ def _run(path: Path) -> FaultError | None:
     except (Exception, SystemExit) as error:  # whatever the user's own code raises
         reason = " ".join(str(error).split())
         message = f"{path.name} failed{_line(error, path)}: {type(error).__name__}: {reason}"
-        return config_fault(message, cure=f"run `python {path}` to see more")
+        return config_fault(message, hint=f"run `python {path}` to see more")
     return None
 
 

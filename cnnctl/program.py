@@ -21,7 +21,7 @@ OVERRIDABLE = ("train", "summary")
 
 
 class Program(TyperGroup):
-    """All commands; mistakes in their use are faults with a cure, as all others are."""
+    """All commands; mistakes in their use are faults with a hint, as all others are."""
 
     def main(
         self,
@@ -49,7 +49,7 @@ def _refuse(error: Any, words: Sequence[str]) -> ExitCode:
         return ExitCode.USAGE
     path = error.ctx.command_path if error.ctx else f"cnnctl {words[0]}"
     cures = [*_cures(error, words), f"`{path} --help` shows how it is used"]
-    print(Fault(place=path, message=_message(error), cure=cures[0]), file=sys.stderr)
+    print(Fault(place=path, message=_message(error), hint=cures[0]), file=sys.stderr)
     return ExitCode.USAGE
 
 

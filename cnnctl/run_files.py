@@ -13,7 +13,7 @@ from cnnctl.config.parsing import parse
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.storage import inside, read_regular, reading_cure
 
-Row = dict[str, Any]
+EpochMetrics = dict[str, Any]
 
 MAX_METRICS = 1 << 30
 """Bytes that a metrics.jsonl may have."""
@@ -27,7 +27,7 @@ OVERRIDES = "# overrides: "
 class Metrics:
     """The lines of a metrics.jsonl."""
 
-    rows: list[Row]
+    rows: list[EpochMetrics]
     damaged: int = 0
     """Lines that hold no metrics of an epoch; one that a crash cut short is not counted."""
 
@@ -44,7 +44,7 @@ def read_metrics(run: Path) -> Metrics:
     return Metrics(rows, damaged=len(lines) - len(rows))
 
 
-def _row(line: bytes) -> Row | None:
+def _row(line: bytes) -> EpochMetrics | None:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):  # no JSON, or not even UTF-8
@@ -124,4 +124,4 @@ def _read(run: Path, name: str, *, limit: int = MAX_TEXT) -> bytes | None:
 
 def _unreadable(path: Path, error: OSError) -> FaultError:
     reason = f"cannot be read: {error.strerror}"
-    return storage_fault(reason, cure=reading_cure(error), place=str(path))
+    return storage_fault(reason, hint=reading_cure(error), place=str(path))

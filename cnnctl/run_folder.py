@@ -14,7 +14,7 @@ from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.config.writing import dump
 from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
-from cnnctl.run_files import Row, read_metrics
+from cnnctl.run_files import EpochMetrics, read_metrics
 from cnnctl.storage import (
     append,
     contents,
@@ -93,7 +93,7 @@ class RunFolder:
         content = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.own("environment.json"), content.encode(errors="backslashreplace"))
 
-    def append_metrics(self, row: Row) -> None:
+    def append_metrics(self, row: EpochMetrics) -> None:
         """Add the line of one epoch."""
         # on the disk at once: the checkpoint that comes next must not outlive it
         line = json.dumps(row, ensure_ascii=False) + "\n"
@@ -179,8 +179,8 @@ def reopen(path: Path) -> RunFolder:
 
 
 def _in_use(path: Path) -> FaultError:
-    cure = "wait for it, stop it, or start a new run"
-    fault = Fault(message="is in use by another run", cure=cure, place=str(path))
+    hint = "wait for it, stop it, or start a new run"
+    fault = Fault(message="is in use by another run", hint=hint, place=str(path))
     return FaultError(fault, exit_code=ExitCode.IN_USE)
 
 
@@ -193,8 +193,8 @@ def newest(runs: Path, name: str) -> Path:
     numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
     found = [numbers[n] for n in sorted(numbers) if n and _has_last(numbers[n])]
     if not found:
-        cure = "train without --resume first, or name a run folder or checkpoint"
-        raise checkpoint_fault("no run to resume", cure=cure, place=str(runs / name))
+        hint = "train without --resume first, or name a run folder or checkpoint"
+        raise checkpoint_fault("no run to resume", hint=hint, place=str(runs / name))
     return found[-1]
 
 
@@ -231,16 +231,16 @@ def find_checkpoint(source: Path) -> Path:
         path = _own_checkpoint(source, name)
         if is_there(path):
             return path
-    cure = "name a run folder, or a file under its checkpoints/"
-    raise checkpoint_fault("has no checkpoints", cure=cure, place=str(source))
+    hint = "name a run folder, or a file under its checkpoints/"
+    raise checkpoint_fault("has no checkpoints", hint=hint, place=str(source))
 
 
 def _own_checkpoint(folder: Path, name: str) -> Path:
     try:
         return inside(folder, "checkpoints", f"{name}.safetensors")
     except OSError as error:
-        reason, cure = f"cannot be read: {error.strerror}", reading_cure(error)
-        raise checkpoint_fault(reason, cure=cure, place=str(folder)) from None
+        reason, hint = f"cannot be read: {error.strerror}", reading_cure(error)
+        raise checkpoint_fault(reason, hint=hint, place=str(folder)) from None
 
 
 def folder_of(checkpoint: Path) -> Path | None:

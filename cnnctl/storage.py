@@ -55,8 +55,8 @@ def storing(path: Path) -> Iterator[None]:
 def unstorable(path: Path, error: OSError) -> FaultError:
     """The fault for a path that could not be written or read."""
     reason = error.strerror or str(error)
-    cure = _CURES.get(error.errno or 0, "check the disk and the path")
-    return storage_fault(f"cannot be written: {reason}", cure=cure, place=str(path))
+    hint = _CURES.get(error.errno or 0, "check the disk and the path")
+    return storage_fault(f"cannot be written: {reason}", hint=hint, place=str(path))
 
 
 def reading_cure(error: OSError) -> str:
@@ -208,8 +208,8 @@ def contents(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        message, cure = f"cannot be read: {error.strerror}", reading_cure(error)
-        raise storage_fault(message, cure=cure, place=str(folder)) from None
+        message, hint = f"cannot be read: {error.strerror}", reading_cure(error)
+        raise storage_fault(message, hint=hint, place=str(folder)) from None
 
 
 def identity(path: Path) -> tuple[int, int]:
@@ -243,8 +243,8 @@ def current_folder() -> Path:
     try:
         return Path.cwd()
     except OSError as error:
-        message, cure = f"cannot be read: {error.strerror}", "change to a folder that is there"
-        raise storage_fault(message, cure=cure, place="the current folder") from None
+        message, hint = f"cannot be read: {error.strerror}", "change to a folder that is there"
+        raise storage_fault(message, hint=hint, place="the current folder") from None
 
 
 def is_there(path: Path) -> bool:

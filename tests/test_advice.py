@@ -19,7 +19,7 @@ def advice(layers: list[Any], *, init: Any = "default", **sections: Any) -> dict
     experiment = Experiment.model_validate(plain)
     plan, _ = check(experiment)
     return {
-        dotted(fault.path): f"{fault.message}: {fault.cure}" for fault in advise(experiment, plan)
+        dotted(fault.path): f"{fault.message}: {fault.hint}" for fault in advise(experiment, plan)
     }
 
 
@@ -68,14 +68,14 @@ def test_bce_with_logits_wants_raw_outputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "path", "cure"),
+    ("layers", "path", "hint"),
     [
         ([*HEAD, "softmax"], "model.layers.2.softmax", "write log_softmax instead"),
         (HEAD, "model.layers.1.linear", "add log_softmax"),
     ],
 )
-def test_nll_wants_log_probabilities(layers: list[Any], path: str, cure: str) -> None:
-    assert cure in advice(layers, loss="nll")[path]
+def test_nll_wants_log_probabilities(layers: list[Any], path: str, hint: str) -> None:
+    assert hint in advice(layers, loss="nll")[path]
 
 
 def test_bce_wants_numbers_from_0_to_1() -> None:
@@ -104,7 +104,7 @@ def test_dropout_does_not_belong_at_the_output() -> None:
 
 
 @pytest.mark.parametrize(
-    ("init", "activation", "cure"),
+    ("init", "activation", "hint"),
     [
         ("kaiming_normal", "tanh", "use xavier_normal"),
         ("kaiming_uniform", "sigmoid", "use xavier_uniform"),
@@ -112,9 +112,9 @@ def test_dropout_does_not_belong_at_the_output() -> None:
         ("xavier_uniform", "leaky_relu", "use kaiming_uniform"),
     ],
 )
-def test_weights_suit_the_activation_behind_them(init: str, activation: str, cure: str) -> None:
+def test_weights_suit_the_activation_behind_them(init: str, activation: str, hint: str) -> None:
     layers = [{"conv": 4}, {"avg_pool": 2}, activation, *HEAD]
-    assert cure in advice(layers, init=init)["model.init"]
+    assert hint in advice(layers, init=init)["model.init"]
 
 
 def test_a_layers_own_weights_are_judged_by_themselves() -> None:

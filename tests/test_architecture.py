@@ -24,7 +24,7 @@ ORDER = [
     {"experiment"},
     {"checkpoint"},
     {"run_folder"},
-    {"opening", "advice", "catalogue", "inspection", "evaluation"},
+    {"sources", "advice", "catalogue", "inspection", "evaluation"},
     {"training"},
     {"program", "completion"},
     {"commands"},
@@ -142,7 +142,7 @@ def test_every_fault_has_a_cure(module: str) -> None:
             continue
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in FAULTS:
-                cures = [word.value for word in node.keywords if word.arg == "cure"]
+                cures = [word.value for word in node.keywords if word.arg == "hint"]
                 assert cures, f"{module}:{node.lineno}"
                 assert ast.unparse(cures[0]) != "''", f"{module}:{node.lineno}"
 

@@ -1,7 +1,7 @@
 """Every mistake gets its place, what is wrong and what to do; none gets a traceback.
 
 `broken_configs.txt` holds the mistakes: `=== what it is`, the file, and for each fault
-`>>> line:column | a piece of the fault | a piece of the cure`.
+`>>> line:column | a piece of the fault | a piece of the hint`.
 """
 
 import os
@@ -36,7 +36,7 @@ UNSEEN = [
 
 @dataclass(frozen=True)
 class Case:
-    """A broken file, and what is to be said of it: place, fault and cure."""
+    """A broken file, and what is to be said of it: place, fault and hint."""
 
     name: str
     text: str
@@ -48,21 +48,21 @@ def read_cases(text: str) -> Iterator[Case]:
         name, *lines = part.rstrip().split("\n")
         told = [line.removeprefix(">>>").split("|") for line in lines if line.startswith(">>>")]
         content = "".join(f"{line}\n" for line in lines if not line.startswith(">>>"))
-        faults = [(place.strip(), fault.strip(), cure.strip()) for place, fault, cure in told]
+        faults = [(place.strip(), fault.strip(), hint.strip()) for place, fault, hint in told]
         yield Case(name, content, faults)
 
 
 CASES = [
     *read_cases(Path(__file__).with_suffix(".txt").with_stem("broken_configs").read_text("utf-8")),
-    *(Case(name, text, [(place, fault, cure)]) for name, text, place, fault, cure in UNSEEN),
+    *(Case(name, text, [(place, fault, hint)]) for name, text, place, fault, hint in UNSEEN),
 ]
 
 
 def told(stderr: str) -> list[tuple[str, str]]:
-    """Every fault with its cure."""
+    """Every fault with its hint."""
     lines = stderr.splitlines()
     assert len(lines) % 2 == 0
-    assert all(cure.startswith("    ") and cure.strip() for cure in lines[1::2])
+    assert all(hint.startswith("    ") and hint.strip() for hint in lines[1::2])
     assert not any(fault.startswith(" ") for fault in lines[::2])
     return list(zip(lines[::2], lines[1::2], strict=True))
 
@@ -70,10 +70,10 @@ def told(stderr: str) -> list[tuple[str, str]]:
 def assert_told(stderr: str, case: Case) -> None:
     found = told(stderr)
     assert len(found) == len(case.faults)
-    for (fault, cure), (place, message, advice) in zip(found, case.faults, strict=True):
+    for (fault, hint), (place, message, advice) in zip(found, case.faults, strict=True):
         assert fault.startswith(f"x.yaml:{place}: " if place else "x.yaml: ")
         assert message in fault
-        assert advice in cure
+        assert advice in hint
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

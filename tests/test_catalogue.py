@@ -98,7 +98,7 @@ def test_an_example_can_be_written_as_it_stands(kind: type[Choice]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "fault", "cure"),
+    ("arguments", "fault", "hint"),
     [
         (["layer"], "no family or section is named layer", "did you mean layers?"),
         (["optimisers"], "no family or section is named optimisers", "did you mean optimizers?"),
@@ -113,10 +113,10 @@ def test_an_example_can_be_written_as_it_stands(kind: type[Choice]) -> None:
         (["optimizers", "xyz"], "no optimizer is named xyz", "known: adadelta, adagrad, adam"),
     ],
 )
-def test_an_unknown_name_gets_the_nearest(arguments: list[str], fault: str, cure: str) -> None:
+def test_an_unknown_name_gets_the_nearest(arguments: list[str], fault: str, hint: str) -> None:
     first, second = refused(*arguments).splitlines()
     assert (first, second[:4]) == (fault, "    ")
-    assert cure in second
+    assert hint in second
 
 
 def test_a_name_is_found_by_its_family() -> None:

@@ -30,7 +30,7 @@ def refusal(path: Path) -> FaultError:
     with pytest.raises(FaultError) as caught:
         load(path)
     assert caught.value.exit_code is ExitCode.CHECKPOINT
-    assert all(fault.cure and fault.place == str(path) for fault in caught.value.faults)
+    assert all(fault.hint and fault.place == str(path) for fault in caught.value.faults)
     return caught.value
 
 

@@ -57,7 +57,7 @@ def test_json_is_safe_and_reads_as_the_same() -> None:
 
 
 def test_a_fault_is_a_line_and_its_cure_another() -> None:
-    fault = Fault(place="a\nb", path=("c\x1b",), message="d\ne", cure="f\ng")
+    fault = Fault(place="a\nb", path=("c\x1b",), message="d\ne", hint="f\ng")
     assert str(fault) == r"a\nb: c\x1b: d\ne" + "\n    " + r"f\ng"
 
 

@@ -209,14 +209,14 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "fault", "cure"), RULES)
+@pytest.mark.parametrize(("text", "fault", "hint"), RULES)
 def test_sections_that_do_not_go_together_are_refused(
-    faults: Faults, text: str, fault: str, cure: str
+    faults: Faults, text: str, fault: str, hint: str
 ) -> None:
     [found] = faults(text)
     message, advice = found.split("\n    ")
     assert message.startswith(f"x.yaml:{fault}")
-    assert cure in advice
+    assert hint in advice
 
 
 SOUND = [
@@ -341,7 +341,7 @@ def test_a_later_fault_is_placed_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(f"{M}\ntrain: {{device: cuda:9}}", encoding="utf-8")
     loaded = load(path)
-    fault = config_fault("no GPU here", cure="use cpu", path=("train", "device"))
+    fault = config_fault("no GPU here", hint="use cpu", path=("train", "device"))
     with pytest.raises(FaultError, match=r"x\.yaml:2:17: train\.device: no GPU"), loaded.places():
         raise fault
     assert locate(loaded.source, fault.faults[0]) == Place(str(path), 2, 17)

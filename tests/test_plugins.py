@@ -11,8 +11,8 @@ from cnnctl.config.choice import Choice
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import load
 from cnnctl.model import network
-from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
+from cnnctl.sources import read_experiment
 
 Write = Callable[[str, str], Path]
 
@@ -78,7 +78,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 def refused(*paths: Path) -> list[str]:
     with pytest.raises(FaultError) as raised:
         load_plugins(paths)
-    assert all(fault.cure for fault in raised.value.faults)
+    assert all(fault.hint for fault in raised.value.faults)
     return [fault.message for fault in raised.value.faults]
 
 
@@ -193,7 +193,7 @@ def test_a_checkpoint_never_loads_a_plugin(checkpoint: Checkpoint) -> None:
     [fault] = raised.value.faults
     assert raised.value.exit_code == ExitCode.CHECKPOINT
     assert str(fault).startswith("last.safetensors: model.layers.0: no layer is named times")
-    assert "times.py; add --plugin FILE for each" in fault.cure
+    assert "times.py; add --plugin FILE for each" in fault.hint
     assert not Path("times.ran").exists()
 
 

@@ -60,7 +60,7 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_at_last(
 
 
 @pytest.mark.parametrize(
-    ("number", "cure"),
+    ("number", "hint"),
     [
         (errno.ENOSPC, "free some space, or name another disk with --runs"),
         (errno.EDQUOT, "free some of your quota"),
@@ -72,13 +72,13 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_at_last(
         (errno.EIO, "check the disk and the path"),
     ],
 )
-def test_what_the_system_says_is_told_with_a_cure(number: int, cure: str) -> None:
+def test_what_the_system_says_is_told_with_a_cure(number: int, hint: str) -> None:
     with pytest.raises(FaultError) as caught, storing(Path("runs/x")):
         raise OSError(number, os.strerror(number))
     assert caught.value.exit_code is ExitCode.STORAGE
     text = str(caught.value)
     assert text.startswith(f"runs/x: cannot be written: {os.strerror(number)}\n")
-    assert cure in text
+    assert hint in text
 
 
 def test_an_error_without_a_number_is_told_too() -> None:

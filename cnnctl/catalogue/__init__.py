@@ -31,13 +31,13 @@ def find(family: str, kind: str = "") -> type[Spec]:
     if chosen is None and family in sections() and not kind:
         return sections()[family]
     if chosen is None:
-        cure = _families_with(kind or family) or nearest(family, [*Choice.families, *sections()])
-        raise FaultError(Fault(message=f"no family or section is named {family}", cure=cure))
+        hint = _families_with(kind or family) or nearest(family, [*Choice.families, *sections()])
+        raise FaultError(Fault(message=f"no family or section is named {family}", hint=hint))
     if not kind:
         return chosen
     if kind not in chosen.kinds:
-        cure = nearest(kind, sorted(chosen.kinds))
-        raise FaultError(Fault(message=f"no {chosen.noun()} is named {kind}", cure=cure))
+        hint = nearest(kind, sorted(chosen.kinds))
+        raise FaultError(Fault(message=f"no {chosen.noun()} is named {kind}", hint=hint))
     return chosen.kinds[kind]
 
 

@@ -77,13 +77,13 @@ def split_words(words: Sequence[str], *, for_two: str) -> tuple[str | None, list
     An override holds a `=`; a file may hold one too, if nothing else is named.
 
     Raises:
-        FaultError: two files are named; `for_two` is the cure.
+        FaultError: two files are named; `for_two` is the hint.
     """
     plain = [word for word in words if "=" not in word]
     plain = plain or [word for word in words if is_file(Path(word))][:1]
     files = [word for word in plain if is_there(Path(word)) or Path(word).suffix in YAML]
     if len(files) > 1:
-        raise FaultError(Fault(message=f"{len(files)} are given: {', '.join(files)}", cure=for_two))
+        raise FaultError(Fault(message=f"{len(files)} are given: {', '.join(files)}", hint=for_two))
     source = next(iter([*files, *plain]), None)
     others = [*words]  # `list` is a command here
     if source is not None:

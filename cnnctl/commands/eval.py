@@ -12,7 +12,7 @@ from cnnctl import completion
 from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
 
 
-class Split(StrEnum):
+class SplitOption(StrEnum):
     """What a network can be held against."""
 
     TEST = "test"
@@ -31,7 +31,7 @@ def evaluate(
         ),
     ],
     split: Annotated[
-        Split | None,
+        SplitOption | None,
         typer.Option(
             help="The split to measure on: test if left out, or where there is none, validation or "
             "else train.",
@@ -53,8 +53,8 @@ def evaluate(
     from cnnctl.data.download import data_root, used_folder
     from cnnctl.evaluation.evaluate import evaluate_checkpoint
     from cnnctl.evaluation.report import render
-    from cnnctl.opening import open_checkpoint
     from cnnctl.run_folder import find_checkpoint
+    from cnnctl.sources import open_checkpoint
     from cnnctl.storage import is_folder
 
     path = find_checkpoint(source)
@@ -73,6 +73,10 @@ def evaluate(
         facts = {"checkpoint": str(path), "epoch": checkpoint.epoch}
         print_json(facts | measured.to_json())
     else:
-        why = "; there is no test split" if split is None and measured.split != Split.TEST else ""
+        why = (
+            "; there is no test split"
+            if split is None and measured.split != SplitOption.TEST
+            else ""
+        )
         say(f"{path.name}, epoch {checkpoint.epoch}: {measured.split} split{why}")
         display(render(measured.result))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
-    from cnnctl.run_files import Row
+    from cnnctl.run_files import EpochMetrics
 
 Facts = dict[str, Any]
 
@@ -119,7 +119,7 @@ def _get(config: Any, *path: str) -> Any:
     return config if isinstance(config, int | float | str) else None
 
 
-def _number(row: Row, name: str) -> float:
+def _number(row: EpochMetrics, name: str) -> float:
     value = row.get(name, 0.0)
     return float(value)
 

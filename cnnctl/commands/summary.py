@@ -99,7 +99,7 @@ def summary(
     """Show every layer's shape, parameters and cost."""
     from cnnctl import inspection
     from cnnctl.inspection.report import report_on
-    from cnnctl.opening import open_experiment
+    from cnnctl.sources import open_experiment
 
     own = as_json or markdown or bool(columns or compare or graph or depth)
     _refuse(own and style is Style.TORCHSUMMARY, "torchsummary prints its own text only", "--style")
@@ -126,9 +126,9 @@ def summary(
 
 
 def _refuse(is_so: bool, message: str, superfluous: str) -> None:
-    """Options that do not go together are a fault; the cure is to leave one out."""
+    """Options that do not go together are a fault; the hint is to leave one out."""
     if is_so:
-        raise FaultError(Fault(message=message, cure=f"leave out {superfluous}"))
+        raise FaultError(Fault(message=message, hint=f"leave out {superfluous}"))
 
 
 def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]]:
@@ -136,8 +136,8 @@ def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]
     words = [str(source), *overrides]
     named, given = split_words(words, for_two="write --compare before the second")
     if named is None:
-        message, cure = "no config file given", "cnnctl summary configs/lenet.yaml"
-        raise FaultError(Fault(message=message, cure=cure))
+        message, hint = "no config file given", "cnnctl summary configs/lenet.yaml"
+        raise FaultError(Fault(message=message, hint=hint))
     return Path(named), given
 
 

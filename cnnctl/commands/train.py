@@ -41,7 +41,7 @@ def train(
     """Train the network of a YAML file, or go on with a run that was stopped."""
     from cnnctl.console import Screen
     from cnnctl.data.download import data_root, used_folder
-    from cnnctl.training.progress import conclude
+    from cnnctl.training.progress import print_result
     from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
 
@@ -52,14 +52,14 @@ def train(
     elif config is not None:
         start = begin_run(config, overrides, runs=runs)
     else:
-        message, cure = "no config file given", "cnnctl train configs/lenet.yaml"
-        raise FaultError(Fault(message=message, cure=cure))
+        message, hint = "no config file given", "cnnctl train configs/lenet.yaml"
+        raise FaultError(Fault(message=message, hint=hint))
     data = used_folder(start.loaded.experiment.data, data)
     console = Screen()
     try:
         outcome = run_recipe(start, data_root=data or data_root(), console=console)
     finally:
         start.folder.close()
-    conclude(console, outcome, data=data)
+    print_result(console, outcome, data=data)
     if outcome.stopped_by is not None:
         raise typer.Exit(128 + outcome.stopped_by)

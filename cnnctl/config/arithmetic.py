@@ -55,7 +55,7 @@ def evaluate(text: str, scope: Mapping[str, Node]) -> int | float:
     """
     if len(text) > MAX_CHARACTERS:
         message = f"a formula of {len(text)} characters"
-        raise config_fault(message, cure=f"use at most {MAX_CHARACTERS}")
+        raise config_fault(message, hint=f"use at most {MAX_CHARACTERS}")
     reader = _Reader(text, scope)
     result = reader.sum(depth=0)
     if reader.ahead:
@@ -135,5 +135,5 @@ class _Reader:
 
     def fault(self, what: str) -> Exception:
         """The fault of a formula, with what is wrong."""
-        cure = "write parameters and numbers with + - * / // and parentheses"
-        return config_fault(f"{show(self.text)}: {what}", cure=cure)
+        hint = "write parameters and numbers with + - * / // and parentheses"
+        return config_fault(f"{show(self.text)}: {what}", hint=hint)

@@ -141,8 +141,8 @@ class Choice(Spec):
         form = "add name: …" if isinstance(value, dict) else "write {name: …}"
         misspelt = cls._misspelt_name(value) if isinstance(value, dict) else ""
         meant = f"did you mean name where it says {misspelt}?" if misspelt else ""
-        cure = meant or f"{form}; known: {', '.join(cls.kinds)}"
-        raise refusal(f"{cls.noun(a=True)} needs its name", cure=cure)
+        hint = meant or f"{form}; known: {', '.join(cls.kinds)}"
+        raise refusal(f"{cls.noun(a=True)} needs its name", hint=hint)
 
     @classmethod
     def _misspelt_name(cls, section: dict[str, Any]) -> str:
@@ -157,11 +157,11 @@ class Choice(Spec):
             return value, None
         if isinstance(value, dict) and len(value) == 1:
             return next(iter(value.items()))
-        cure = f"write one of those that `cnnctl list {cls.family}` shows"
+        hint = f"write one of those that `cnnctl list {cls.family}` shows"
         if isinstance(value, dict) and value:
             kind = next(iter(value))
-            cure = f"indent the options of {kind} two spaces further, and begin each kind with a -"
-        raise refusal(f"{cls.noun(a=True)} is `kind` or `kind: options`", cure=cure)
+            hint = f"indent the options of {kind} two spaces further, and begin each kind with a -"
+        raise refusal(f"{cls.noun(a=True)} is `kind` or `kind: options`", hint=hint)
 
     @classmethod
     def _long_form(cls, value: Any) -> dict[str, Any]:
@@ -169,8 +169,8 @@ class Choice(Spec):
             return {cls.short: value}
         shared = cls.families[cls.family].model_fields
         own = next((name for name in cls.model_fields if name not in shared), "")
-        cure = f"write {cls.kind}: {{{own}: …}}" if own else f"write {cls.kind} alone"
-        raise refusal(f"{cls.kind} takes no value of its own", cure=cure)
+        hint = f"write {cls.kind}: {{{own}: …}}" if own else f"write {cls.kind} alone"
+        raise refusal(f"{cls.kind} takes no value of its own", hint=hint)
 
     @classmethod
     def noun(cls, *, a: bool = False) -> str:
@@ -220,7 +220,7 @@ def unknown_kind(family: type[Choice], kind: str) -> PydanticCustomError:
 
 
 def nearest_kind(family: type[Choice], kind: str, *more: str) -> str:
-    """The cure for the name of a kind that is not there, and is none of `more` either."""
+    """The hint for the name of a kind that is not there, and is none of `more` either."""
     names = sorted({*family.kinds, *more})
     close = closest(kind, names)
     if not close and len(names) > MANY:
@@ -228,6 +228,6 @@ def nearest_kind(family: type[Choice], kind: str, *more: str) -> str:
     return nearest(kind, names)
 
 
-def refusal(message: str, *, cure: str, reason: LiteralString = "refusal") -> PydanticCustomError:
-    """What a validator of a spec raises: a fault at what it validates, with its cure."""
-    return PydanticCustomError(reason, "{message}", {"message": message, "cure": cure})
+def refusal(message: str, *, hint: str, reason: LiteralString = "refusal") -> PydanticCustomError:
+    """What a validator of a spec raises: a fault at what it validates, with its hint."""
+    return PydanticCustomError(reason, "{message}", {"message": message, "hint": hint})

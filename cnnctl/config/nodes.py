@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnctl.errors import Fault, Path
+from cnnctl.errors import ConfigPath, Fault
 
 Scalar = str | int | float | bool | None
 
@@ -39,7 +39,7 @@ class Node:
     """Values in it, itself included; what an alias stands for counts each time."""
     height: int = field(default=0, repr=False)
     """Levels below it."""
-    home: Path | None = field(default=None, repr=False)
+    home: ConfigPath | None = field(default=None, repr=False)
     """Of a template: the path at which it was written, below the model."""
     formula: str = field(default="", repr=False)
     """What the value was computed from: `24 / 16`."""
@@ -67,7 +67,7 @@ class Node:
         return self.value
 
 
-def follow(root: Node, path: Path) -> tuple[Node, Path]:
+def follow(root: Node, path: ConfigPath) -> tuple[Node, ConfigPath]:
     """Go down `path` as far as the text goes: the last node there is, and the rest of the path."""
     node = root
     for position, step in enumerate(path):
@@ -85,7 +85,7 @@ def _below(node: Node, step: str | int) -> Node | None:
     return node.child(step)
 
 
-def homeward(root: Node, path: Path, *, above: Path = ()) -> Path:
+def homeward(root: Node, path: ConfigPath, *, above: ConfigPath = ()) -> ConfigPath:
     """A path of what templates were expanded to, as the path of what was written.
 
     `above` is the path of the part that the homes of templates are counted from.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cnnctl.config.nodes import Node, Place
 from cnnctl.config.parsing import MAX_DEPTH, parse
 from cnnctl.config.source import entries
-from cnnctl.errors import Fault, FaultError, Path, dotted
+from cnnctl.errors import ConfigPath, Fault, FaultError, dotted
 
 COMMAND_LINE = 1
 """The layer of an override: above every file."""
@@ -34,16 +34,16 @@ def apply(root: Node, overrides: Iterable[str]) -> Node:
     return root
 
 
-def read(text: str) -> tuple[Path, Node]:
+def read(text: str) -> tuple[ConfigPath, Node]:
     """Split `path=value`; the value is read as YAML."""
     name, equals, value = text.partition("=")
     steps = name.split(".")
     if not equals or not all(steps) or len(steps) > MAX_DEPTH:
-        cure = "write it as path=value, like train.epochs=3"
-        raise FaultError(Fault(place=text, message="is not an override", cure=cure))
+        hint = "write it as path=value, like train.epochs=3"
+        raise FaultError(Fault(place=text, message="is not an override", hint=hint))
     if steps == ["base"]:
-        cure = "name the base file itself, or write base: into a file"
-        raise FaultError(Fault(place=text, message="base stands in a file only", cure=cure))
+        hint = "name the base file itself, or write base: into a file"
+        raise FaultError(Fault(place=text, message="base stands in a file only", hint=hint))
     node = parse(value, origin=text, layer=COMMAND_LINE)
     _place(node, Place(text))
     return tuple(map(_step, steps)), node
@@ -61,7 +61,7 @@ def _place(node: Node, place: Place) -> None:
         _place(child, place)
 
 
-def _put(node: Node, path: Path, value: Node, done: Path) -> Node:
+def _put(node: Node, path: ConfigPath, value: Node, done: ConfigPath) -> Node:
     """The node with this value at `path` below it; `done` is the way that led to the node."""
     if not path:
         return value
@@ -71,14 +71,14 @@ def _put(node: Node, path: Path, value: Node, done: Path) -> Node:
         return _put_item(node, step, rest, value, at)
     if not _may_hold_options(node, done):
         message = f"{dotted(done)} is {node.value} here, without {step}"
-        cure = f"override {dotted(done)} itself, like {dotted(done)}={{…}}"
-        raise FaultError(Fault(place=str(value.place), message=message, cure=cure))
+        hint = f"override {dotted(done)} itself, like {dotted(done)}={{…}}"
+        raise FaultError(Fault(place=str(value.place), message=message, hint=hint))
     below = node.child(step) or Node(None, value.place, value.place, COMMAND_LINE)
     merged = {**entries(node), str(step): _put(below, rest, value, at)}
     return Node(merged, node.place, node.key_place, node.layer)
 
 
-def _may_hold_options(node: Node, path: Path) -> bool:
+def _may_hold_options(node: Node, path: ConfigPath) -> bool:
     """A mapping does, and what is not there; a text does where it is the name of a section.
 
     It is none in `- linear: classes`, whose options are short for a mapping that only the kind
@@ -88,13 +88,13 @@ def _may_hold_options(node: Node, path: Path) -> bool:
     return isinstance(node.value, dict | None) or (isinstance(node.value, str) and not is_item)
 
 
-def _put_item(node: Node, step: str | int, rest: Path, value: Node, at: Path) -> Node:
+def _put_item(node: Node, step: str | int, rest: ConfigPath, value: Node, at: ConfigPath) -> Node:
     below = node.child(step)
     if below is None:
         last = len(node.children()) - 1
-        cure = f"items are counted from 0 to {last}" if last >= 0 else "override the whole list"
+        hint = f"items are counted from 0 to {last}" if last >= 0 else "override the whole list"
         message = f"{dotted(at)}: no such item of the list"
-        raise FaultError(Fault(place=str(value.place), message=message, cure=cure))
+        raise FaultError(Fault(place=str(value.place), message=message, hint=hint))
     if isinstance(below.value, str) and rest:  # `- relu` counts as `- relu: {}`
         below = Node({below.value: Node(None, below.place)}, below.place, layer=below.layer)
     items = list(node.children())

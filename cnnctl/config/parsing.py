@@ -51,12 +51,12 @@ def parse(text: str, *, origin: str, layer: int = 0) -> Node:
         # what PyYAML lets through of escapes beyond Unicode, and of version numbers without end
         mark = parser.get_mark()
         place = Place(origin, mark.line + 1, mark.column + 1)
-        message, cure = "is not YAML: an escape that is no character", "write the character itself"
-        raise _fault(place, message, cure) from None
+        message, hint = "is not YAML: an escape that is no character", "write the character itself"
+        raise _fault(place, message, hint) from None
 
 
-def _fault(place: Place, message: str, cure: str) -> FaultError:
-    return FaultError(Fault(place=str(place), message=message, cure=cure))
+def _fault(place: Place, message: str, hint: str) -> FaultError:
+    return FaultError(Fault(place=str(place), message=message, hint=hint))
 
 
 def _unprintable(text: str, error: ReaderError, origin: str) -> FaultError:
@@ -85,10 +85,10 @@ def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> FaultError:
     mark, start = error.problem_mark or error.context_mark, error.context_mark
     if mark and start and start.line < mark.line:
         problem += f", {error.context} that begins at line {start.line + 1}"
-    cures = (cure for part, cure in _CURES.items() if part in problem)
+    cures = (hint for part, hint in _CURES.items() if part in problem)
     place = Place(origin, mark.line + 1, mark.column + 1) if mark else Place(origin)
-    cure = next(cures, "check brackets, quotes and indentation around this place")
-    return _fault(place, f"is not YAML: {problem}", cure)
+    hint = next(cures, "check brackets, quotes and indentation around this place")
+    return _fault(place, f"is not YAML: {problem}", hint)
 
 
 class _Composer:
@@ -138,17 +138,17 @@ class _Composer:
 
     def refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
-            cure = "write the value alone; quote it to make it a text"
+            hint = "write the value alone; quote it to make it a text"
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise self.fault(event, f"tags are not taken: {show(tag)}", cure)
+            raise self.fault(event, f"tags are not taken: {show(tag)}", hint)
 
     def scalar(self, event: Any) -> Scalar:
         is_unquoted = event.implicit[0]
         try:
             return read_scalar(event.value) if is_unquoted else self.text(event)
         except ValueError as error:
-            cure = "write it shorter, or quote it if it is a text"
-            raise self.fault(event, f"cannot be read: {error}", cure) from None
+            hint = "write it shorter, or quote it if it is a text"
+            raise self.fault(event, f"cannot be read: {error}", hint) from None
 
     def text(self, event: Any, *, refused: re.Pattern[str] = _NO_CHARACTER) -> str:
         text = str(event.value)
@@ -202,5 +202,5 @@ class _Composer:
     def place(self, event: Any) -> Place:
         return Place(self.origin, event.start_mark.line + 1, event.start_mark.column + 1)
 
-    def fault(self, event: Any, message: str, cure: str) -> FaultError:
-        return _fault(self.place(event), message, cure)
+    def fault(self, event: Any, message: str, hint: str) -> FaultError:
+        return _fault(self.place(event), message, hint)

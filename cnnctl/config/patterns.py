@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import translate
 from itertools import accumulate
 
-from cnnctl.errors import SHOWN, Fault, Path, closest, did_you_mean
+from cnnctl.errors import SHOWN, ConfigPath, Fault, closest, did_you_mean
 
 MANY = 10
-"""Names, above which a cure does not list them all."""
+"""Names, above which a hint does not list them all."""
 _IS_PATTERN = re.compile(r"[*?[]")
 
 
@@ -36,7 +36,7 @@ class Names:
         return [name for name in self.whole if name in chosen]
 
 
-def unmatched(patterns: Iterable[tuple[Path, str]], names: Sequence[str]) -> list[Fault]:
+def unmatched(patterns: Iterable[tuple[ConfigPath, str]], names: Sequence[str]) -> list[Fault]:
     """The faults of the patterns that fit none of the names, each at its path.
 
     The first ones, which are shown, know what was meant.
@@ -46,7 +46,7 @@ def unmatched(patterns: Iterable[tuple[Path, str]], names: Sequence[str]) -> lis
     return [
         Fault(
             message=f"no layer with weights is named {pattern}",
-            cure=_meant(pattern, known) if index < SHOWN else "",
+            hint=_meant(pattern, known) if index < SHOWN else "",
             path=path,
         )
         for index, (path, pattern) in enumerate(missed)

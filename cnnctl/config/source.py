@@ -45,14 +45,14 @@ def _read_bytes(path: FilePath) -> bytes:
         raise _fault(str(path), "is a folder, not a file", "name a YAML file in it") from None
     except OSError as error:
         if error.errno == errno.EFBIG:
-            cure = f"a configuration has at most {MAX_BYTES // 1024} KiB"
-            raise _fault(str(path), "is too large", cure) from None
-        cure = "check the path, and who may read it"
-        raise _fault(str(path), f"cannot be read: {error.strerror}", cure) from None
+            hint = f"a configuration has at most {MAX_BYTES // 1024} KiB"
+            raise _fault(str(path), "is too large", hint) from None
+        hint = "check the path, and who may read it"
+        raise _fault(str(path), f"cannot be read: {error.strerror}", hint) from None
 
 
-def _fault(place: str | Place, message: str, cure: str) -> FaultError:
-    return FaultError(Fault(place=str(place), message=message, cure=cure))
+def _fault(place: str | Place, message: str, hint: str) -> FaultError:
+    return FaultError(Fault(place=str(place), message=message, hint=hint))
 
 
 def _similar_files(path: FilePath) -> str:
@@ -119,7 +119,7 @@ def _read_base(path: FilePath, *, named_at: Place, layer: int) -> Node:
         [fault] = error.faults
         if fault.place != str(path):
             raise
-        raise _fault(named_at, f"base: {path}: {fault.message}", fault.cure) from None
+        raise _fault(named_at, f"base: {path}: {fault.message}", fault.hint) from None
 
 
 def _experiment(text: str, path: FilePath, *, layer: int) -> Node:
@@ -127,8 +127,8 @@ def _experiment(text: str, path: FilePath, *, layer: int) -> Node:
     if not isinstance(node.value, dict):
         what = {type(None): "is empty", list: "is a list"}
         message = what.get(type(node.value), "is a single value")
-        cure = "an experiment is a mapping with data, model, loss, optimizer and train"
-        raise _fault(node.place, message, cure)
+        hint = "an experiment is a mapping with data, model, loss, optimizer and train"
+        raise _fault(node.place, message, hint)
     return node
 
 

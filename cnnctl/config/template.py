@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cnnctl.config.arithmetic import parameters_in
 from cnnctl.config.nodes import Node
-from cnnctl.errors import Fault, FaultError, Path, gathered, nearest
+from cnnctl.errors import ConfigPath, Fault, FaultError, gathered, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,13 @@ class Template:
     layers: Node
 
     @property
-    def home(self) -> Path:
+    def home(self) -> ConfigPath:
         """The path at which its layers are written, below the model."""
         return ("blocks", self.name, "layers")
 
 
-def _fault(message: str, cure: str, path: Path, *, at_key: bool = False) -> FaultError:
-    return FaultError(Fault(message=message, cure=cure, path=path, at_key=at_key))
+def _fault(message: str, hint: str, path: ConfigPath, *, at_key: bool = False) -> FaultError:
+    return FaultError(Fault(message=message, hint=hint, path=path, at_key=at_key))
 
 
 def read_templates(
@@ -38,8 +38,8 @@ def read_templates(
         FaultError: `blocks` is no mapping.
     """
     if not isinstance(blocks.value, dict):
-        cure = "write blocks: {name: {parameters: {…}, layers: […]}}"
-        raise _fault("is not a mapping of names", cure, ("blocks",))
+        hint = "write blocks: {name: {parameters: {…}, layers: […]}}"
+        raise _fault("is not a mapping of names", hint, ("blocks",))
     templates: dict[str, Template] = {}
     for name, node in blocks.value.items():
         with gathered(faults, "blocks", name):
@@ -60,8 +60,8 @@ def _read_one(name: str, node: Node, kinds: Collection[str]) -> Template:
     assert isinstance(node.value, dict)
     for key in node.value:
         if key not in ("layers", "parameters"):
-            cure = nearest(key, ["layers", "parameters"])
-            raise _fault("no such option", cure, (key,), at_key=True)
+            hint = nearest(key, ["layers", "parameters"])
+            raise _fault("no such option", hint, (key,), at_key=True)
     return Template(name, _parameters(parameters), layers)
 
 
@@ -73,8 +73,8 @@ def _parameters(node: Node | None) -> dict[str, Node]:
         return dict(node.value)
     if isinstance(node.value, list) and all(isinstance(n.value, str) for n in node.value):
         return {str(name.value): Node(None, name.place) for name in node.value}
-    message, cure = "is not a mapping of names to defaults", "write {width, stride: 1}"
-    raise _fault(message, cure, ("parameters",))
+    message, hint = "is not a mapping of names to defaults", "write {width, stride: 1}"
+    raise _fault(message, hint, ("parameters",))
 
 
 def _unknown_in(template: Template) -> list[Fault]:
@@ -83,7 +83,7 @@ def _unknown_in(template: Template) -> list[Fault]:
     return [
         Fault(
             message=f"{template.name} has no parameter named {name}",
-            cure=nearest(name, known) or f"write parameters: {{{name}}} in the template",
+            hint=nearest(name, known) or f"write parameters: {{{name}}} in the template",
             path=path,
         )
         for path, text in _texts(template.layers, template.home)
@@ -99,7 +99,7 @@ def mentioned(text: str, known: Collection[str] = ()) -> list[str]:
     return parameters_in(text)
 
 
-def _texts(node: Node, path: Path) -> Iterator[tuple[Path, str]]:
+def _texts(node: Node, path: ConfigPath) -> Iterator[tuple[ConfigPath, str]]:
     """Every text in a node, with its path."""
     if isinstance(node.value, str):
         yield path, node.value
@@ -111,17 +111,17 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _texts(below, (*path, index))
 
 
-def unfit_entries(template: Template, entries: Collection[str], path: Path) -> list[Fault]:
+def unfit_entries(template: Template, entries: Collection[str], path: ConfigPath) -> list[Fault]:
     """What a use at this path gives too much or, if nothing is misspelt, does not give."""
     return _unknown(template, entries, path) or _missing(template, entries, path)
 
 
-def _unknown(template: Template, entries: Collection[str], path: Path) -> list[Fault]:
+def _unknown(template: Template, entries: Collection[str], path: ConfigPath) -> list[Fault]:
     known = list(template.parameters)
     return [
         Fault(
             message=f"{template.name} has no such parameter",
-            cure=nearest(key, known) or "leave it out",
+            hint=nearest(key, known) or "leave it out",
             path=(*path, key),
             at_key=True,
         )
@@ -130,9 +130,9 @@ def _unknown(template: Template, entries: Collection[str], path: Path) -> list[F
     ]
 
 
-def _missing(template: Template, entries: Collection[str], path: Path) -> list[Fault]:
+def _missing(template: Template, entries: Collection[str], path: ConfigPath) -> list[Fault]:
     required = (key for key, default in template.parameters.items() if default.value is None)
     missing = [key for key in required if key not in entries]
     message = f"{template.name} needs {', '.join(missing)}"
-    cure = f"write {template.name}: {{{': …, '.join(missing)}: …}}"
-    return [Fault(message=message, cure=cure, path=path)] if missing else []
+    hint = f"write {template.name}: {{{': …, '.join(missing)}: …}}"
+    return [Fault(message=message, hint=hint, path=path)] if missing else []

@@ -25,7 +25,7 @@ from cnnctl.config.arithmetic import evaluate, with_values
 from cnnctl.config.nodes import Node, Place
 from cnnctl.config.parsing import MAX_NODES
 from cnnctl.config.template import Template, mentioned, read_templates, unfit_entries
-from cnnctl.errors import Fault, FaultError, Path, config_fault, gathered, under
+from cnnctl.errors import ConfigPath, Fault, FaultError, config_fault, gathered, under
 
 MAX_USES_WITHIN_USES = 16
 
@@ -92,7 +92,7 @@ class _Expansion:
 
     def __init__(self, templates: Mapping[str, Template]) -> None:
         self.templates = templates
-        self.faults: dict[Path, Fault] = {}
+        self.faults: dict[ConfigPath, Fault] = {}
         self.count = 0
 
     def note(self, *faults: Fault) -> None:
@@ -100,12 +100,14 @@ class _Expansion:
         for fault in faults:
             self.faults.setdefault(fault.path, fault)
 
-    def fill(self, node: Node, scope: Scope, path: Path, within: tuple[str, ...] = ()) -> Node:
+    def fill(
+        self, node: Node, scope: Scope, path: ConfigPath, within: tuple[str, ...] = ()
+    ) -> Node:
         """The node with parameters and templates replaced, in all that is below it."""
         self.count += 1
         if self.count > MAX_NODES:
             message = f"templates expand to more than {MAX_NODES} values"
-            raise config_fault(message, cure="use repeat, or fewer of them", path=path)
+            raise config_fault(message, hint="use repeat, or fewer of them", path=path)
         if isinstance(node.value, str) and "$" in node.value and mentioned(node.value, scope):
             return self._parameter(node, str(node.value), scope, path, within)
         if isinstance(node.value, dict):
@@ -119,13 +121,13 @@ class _Expansion:
         return node
 
     def _parameter(
-        self, node: Node, text: str, scope: Scope, path: Path, within: tuple[str, ...]
+        self, node: Node, text: str, scope: Scope, path: ConfigPath, within: tuple[str, ...]
     ) -> Node:
         """What stands for a parameter, or what a formula of parameters comes to."""
         if not within:
             message = f"{text} stands outside of a template"
-            cure = "write a value; parameters belong into blocks"
-            self.note(Fault(message=message, cure=cure, path=path))
+            hint = "write a value; parameters belong into blocks"
+            self.note(Fault(message=message, hint=hint, path=path))
         if text[1:] in scope and text.startswith("$"):
             return scope[text[1:]]
         if text.removeprefix("$").isidentifier() or not scope.keys() >= set(mentioned(text, scope)):
@@ -138,7 +140,7 @@ class _Expansion:
         return replace(node, value=value, formula=with_values(text, scope))
 
     def _items(
-        self, items: list[Node], scope: Scope, path: Path, within: tuple[str, ...]
+        self, items: list[Node], scope: Scope, path: ConfigPath, within: tuple[str, ...]
     ) -> list[Node]:
         counts: Counter[str] = Counter()
         filled: list[Node] = []
@@ -153,14 +155,20 @@ class _Expansion:
         return filled
 
     def _use(
-        self, item: Node, scope: Scope, path: Path, within: tuple[str, ...], name: str, label: str
+        self,
+        item: Node,
+        scope: Scope,
+        path: ConfigPath,
+        within: tuple[str, ...],
+        name: str,
+        label: str,
     ) -> Node:
         template = self.templates[name]
         if name in within or len(within) >= MAX_USES_WITHIN_USES:
             way = " -> ".join((*within, name))
             message = f"{name} uses itself: {way}" if name in within else f"too deep: {way}"
-            cure = "a template can be made of others only"
-            self.note(Fault(message=message, cure=cure, path=path))
+            hint = "a template can be made of others only"
+            self.note(Fault(message=message, hint=hint, path=path))
             return item
         options = item.child(name) or Node(None, item.place)
         options = self.fill(options, scope, (*path, name), within)
@@ -172,7 +180,7 @@ class _Expansion:
         return _named(used, own_name or Node(label, item.place), item)
 
     def _entries(
-        self, template: Template, options: Node, path: Path
+        self, template: Template, options: Node, path: ConfigPath
     ) -> tuple[dict[str, Node], Node | None]:
         """What a use gives for parameters, and the name that it gives itself, if any."""
         first = next(iter(template.parameters), "")
@@ -182,8 +190,8 @@ class _Expansion:
         elif options.value is not None and first:
             entries = {first: options}
         elif options.value is not None:
-            message, cure = f"{template.name} has no parameters", f"write - {template.name} alone"
-            self.note(Fault(message=message, cure=cure, path=path))
+            message, hint = f"{template.name} has no parameters", f"write - {template.name} alone"
+            self.note(Fault(message=message, hint=hint, path=path))
         own_name = None if "name" in template.parameters else entries.pop("name", None)
         self.note(*unfit_entries(template, entries, path))
         return entries, own_name
@@ -215,7 +223,7 @@ def _named(layers: Node, name: Node, use: Node) -> Node:
         kind, options = _kind(items[0]), items[0].child(_kind(items[0]))
         if isinstance(options, Node) and isinstance(options.value, dict):
             named = replace(options, value={**options.value, "name": name})
-            home: Path = (*(layers.home or ()), 0, kind)
+            home: ConfigPath = (*(layers.home or ()), 0, kind)
             return Node({kind: replace(named, home=home)}, items[0].place, layer=use.layer)
     group = Node({"name": name, "layers": layers}, use.place)
     return Node({"sequence": group}, use.place, layer=use.layer)

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from cnnctl.config.choice import UNKNOWN, Choice, Spec, nearest_kind
 from cnnctl.config.nodes import Node, Place, follow
 from cnnctl.config.wording import describe
-from cnnctl.errors import SHOWN, Fault, FaultError, Path, closest, dotted, nearest
+from cnnctl.errors import SHOWN, ConfigPath, Fault, FaultError, closest, dotted, nearest
 
 SpecType = TypeVar("SpecType", bound=Spec)
 
@@ -52,11 +52,11 @@ def _drop_outranked(root: Node, detail: ErrorDetails) -> bool:
 class Spot(NamedTuple):
     """Where pydantic found an error, in terms of what is written down."""
 
-    path: Path
+    path: ConfigPath
     node: Node
     missing: str | int | None = None
     """The step that is not there below the node, if the error is that."""
-    union: Path = ()
+    union: ConfigPath = ()
     """Where the union is that the error is of, if it is of one …"""
     branch: str | int = ""
     """… and pydantic's name for the branch."""
@@ -71,7 +71,7 @@ Found = tuple[Spot, ErrorDetails]
 Group = tuple[Spot, list[ErrorDetails]]
 
 
-def find(root: Node, loc: Path) -> Spot:
+def find(root: Node, loc: ConfigPath) -> Spot:
     """Go pydantic's way, which names the branches of unions and not the kinds of items."""
     spot, is_item = Spot((), root), False
     for position, step in enumerate(loc):
@@ -100,9 +100,9 @@ class Context(NamedTuple):
 def explain(details: Iterable[ErrorDetails], context: Context) -> list[Fault]:
     """pydantic's errors as faults: one for a path, though a union reports each of its branches.
 
-    They are in the order of the text; those beyond what is shown have no cure.
+    They are in the order of the text; those beyond what is shown have no hint.
     """
-    groups: dict[tuple[Path, str], Group] = {}
+    groups: dict[tuple[ConfigPath, str], Group] = {}
     found = [(find(context.root, detail["loc"]), detail) for detail in map(_with_length, details)]
     for spot, detail in _of_likeliest_branches(found):
         if detail["type"] == "missing" and spot.missing is not None:
@@ -129,7 +129,7 @@ def _closest(spot: Spot, context: Context) -> list[str]:
     return closest(str(spot.path[-1]), _siblings(context.spec, context.root, spot.path))
 
 
-def _is_filled(spot: Spot, meant: Mapping[Path, list[str]], context: Context) -> bool:
+def _is_filled(spot: Spot, meant: Mapping[ConfigPath, list[str]], context: Context) -> bool:
     """Whether what is missing is there, misspelt, or would be written out of what is."""
     if spot.missing is None:
         return False
@@ -149,7 +149,7 @@ def _of_likeliest_branches(found: list[Found]) -> list[Found]:
     `[0, x]` is a list of classes with one of them, or a list of rows with two.
     """
     counts = Counter((spot.union, spot.branch) for spot, _ in found if spot.is_inside)
-    likeliest: dict[Path, str | int] = {}
+    likeliest: dict[ConfigPath, str | int] = {}
     for union, branch in sorted(counts, key=counts.__getitem__):
         likeliest.setdefault(union, branch)
     return [
@@ -172,7 +172,7 @@ def _with_length(detail: ErrorDetails) -> ErrorDetails:
     return {**detail, "loc": loc, "type": "too_short", "ctx": context}
 
 
-def _is_below(path: Path, other: Path) -> bool:
+def _is_below(path: ConfigPath, other: ConfigPath) -> bool:
     return len(path) > len(other) and path[: len(other)] == other
 
 
@@ -180,20 +180,20 @@ def _fault(spot: Spot, group: list[ErrorDetails], context: Context, *, is_shown:
     """The words for an error; what was meant is looked up only where it is shown."""
     kind = group[0]["type"]
     if kind == "extra_forbidden":
-        cure = _meant(str(spot.path[-1]), spot.path, context) if is_shown else ""
-        return Fault(message="no such option", cure=cure, path=spot.path, at_key=True)
+        hint = _meant(str(spot.path[-1]), spot.path, context) if is_shown else ""
+        return Fault(message="no such option", hint=hint, path=spot.path, at_key=True)
     if kind == "missing":
         return _missing(spot)
     if kind == UNKNOWN:
         path = (*spot.path, "name") if spot.node.child("name") is not None else spot.path
-        cure = _meant_kind(group[0]["ctx"], context) if is_shown else ""
-        return Fault(message=group[0]["msg"], cure=cure, path=path)
-    message, cure = describe(group)
+        hint = _meant_kind(group[0]["ctx"], context) if is_shown else ""
+        return Fault(message=group[0]["msg"], hint=hint, path=path)
+    message, hint = describe(group)
     if spot.node.formula:
         is_fraction = isinstance(spot.node.value, float)
-        cure = "use // to round down, or values that come out whole" if is_fraction else cure
+        hint = "use // to round down, or values that come out whole" if is_fraction else hint
         message = f"{spot.node.formula}: {message}"
-    return Fault(message=message, cure=cure, path=spot.path)
+    return Fault(message=message, hint=hint, path=spot.path)
 
 
 def _meant_kind(unknown: dict[str, Any], context: Context) -> str:
@@ -201,7 +201,7 @@ def _meant_kind(unknown: dict[str, Any], context: Context) -> str:
     return nearest_kind(unknown["family"], unknown["kind"], *more)
 
 
-def _meant(option: str, path: Path, context: Context) -> str:
+def _meant(option: str, path: ConfigPath, context: Context) -> str:
     """What an unknown option may have been meant for: the same one elsewhere, or a like one."""
     root, spec = context.root, context.spec
     places = [place for place in _options(spec, root) if place[-1] == option and place != path]
@@ -210,7 +210,7 @@ def _meant(option: str, path: Path, context: Context) -> str:
     return nearest(option, _siblings(spec, root, path))
 
 
-def _options(spec: type[Spec], node: Node | None, path: Path = ()) -> Iterator[Path]:
+def _options(spec: type[Spec], node: Node | None, path: ConfigPath = ()) -> Iterator[ConfigPath]:
     """Every option of the sections, of the kinds that they name; not those of lists' items."""
     for name, info in spec.model_fields.items():
         yield (*path, name)
@@ -232,21 +232,21 @@ def _missing(spot: Spot) -> Fault:
     """An option that must be given is not there."""
     path, node, option = spot.path, spot.node, spot.missing
     if isinstance(node.value, dict):
-        return Fault(message="is missing", cure=f"add {option}: …", path=(*path, str(option)))
+        return Fault(message="is missing", hint=f"add {option}: …", path=(*path, str(option)))
     kind = node.value or path[-1]
     is_item = any(isinstance(step, int) for step in path[-2:])
-    cure = f"- {kind}: {{{option}: …}}" if is_item else f"{{name: {kind}, {option}: …}}"
-    return Fault(message=f"{kind} needs {option}", cure=f"write {cure}", path=path)
+    hint = f"- {kind}: {{{option}: …}}" if is_item else f"{{name: {kind}, {option}: …}}"
+    return Fault(message=f"{kind} needs {option}", hint=f"write {hint}", path=path)
 
 
-def _siblings(spec: type[Spec], root: Node, path: Path) -> list[str]:
+def _siblings(spec: type[Spec], root: Node, path: ConfigPath) -> list[str]:
     """The options that could stand where an unknown one does."""
     holder = _holder(spec, root, path)
     names = [*holder.model_fields, *holder.written_out] if _is_spec(holder) else []
     return ["name", *names] if _is_section(holder) else names
 
 
-def _holder(spec: type[Spec], root: Node, path: Path) -> Any:
+def _holder(spec: type[Spec], root: Node, path: ConfigPath) -> Any:
     """The type of what holds the option at a path."""
     current: Any = spec
     node = root

@@ -63,7 +63,7 @@ _BOUNDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
 
 
 def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
-    """What is wrong with a value, and the cure, from what each branch of a union says of it.
+    """What is wrong with a value, and the hint, from what each branch of a union says of it.
 
     Where the value is of one branch's type, only that branch is heard.
     """
@@ -72,15 +72,15 @@ def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
         if detail["type"] in _BOUNDS:
             fault, wanted = _BOUNDS[detail["type"]](detail.get("ctx", {}))
             return f"{show(value)} {fault}", f"write {wanted}"
-        if "cure" in detail.get("ctx", {}):
-            return detail["msg"], str(detail["ctx"]["cure"])
-        if detail["type"] == "value_error":  # of a plugin, which need not know cures
+        if "hint" in detail.get("ctx", {}):
+            return detail["msg"], str(detail["ctx"]["hint"])
+        if detail["type"] == "value_error":  # of a plugin, which need not know hints
             return str(detail["ctx"]["error"]), "change it, or leave it out"
     wants = list(dict.fromkeys(want for detail in group for want in _wanted(detail)))
     cures = (hint(value, wants) for hint in _HINTS)
     plain = _either([f"{want}{_EXAMPLES.get(want, '')}" for want in wants])
-    cure = next((cure for cure in cures if cure), f"write {plain}")
-    return "is empty" if value is None else f"{show(value)} is not {_either(wants)}", cure
+    hint = next((hint for hint in cures if hint), f"write {plain}")
+    return "is empty" if value is None else f"{show(value)} is not {_either(wants)}", hint
 
 
 def show(value: Any) -> str:

@@ -7,18 +7,14 @@ for the device.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Generator, Tensor
 
+from cnnctl.config.bounds import UnitInterval
 from cnnctl.config.choice import Choice
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
-
-Chance = Annotated[float, Field(ge=0, le=1)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Augmentation(Choice, family="augmentations", item=True):
@@ -43,8 +39,8 @@ class InputAugmentation(Augmentation):
 class Mixing(Augmentation):
     """Mixes samples, and their targets with them."""
 
-    p: Chance = 1.0
-    """Chance of a sample to be mixed."""
+    p: UnitInterval = 1.0
+    """Probability of a sample to be mixed."""
 
     @abstractmethod
     def mix(
@@ -59,7 +55,7 @@ def need_images(shape: Shape, *, kind: str) -> None:
         what = "signals" if len(shape) == 2 else "vectors"
         sides = "x".join(map(str, shape))
         message = f"{kind} changes images, but the samples are {what} of {sides}"
-        raise config_fault(message, cure="leave it out")
+        raise config_fault(message, hint="leave it out")
 
 
 def uniform(samples: int, low: float, high: float, *, generator: Generator) -> Tensor:

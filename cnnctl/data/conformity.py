@@ -11,7 +11,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from cnnctl.data.samples import Description, Samples, Shape, Target
+from cnnctl.data.samples import DatasetInfo, Samples, Shape, Target
 from cnnctl.errors import FaultError, data_fault
 
 BLACK, WHITE = 0, 255
@@ -22,7 +22,7 @@ NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
 OTHERS = "the files are damaged, or those of another data set"
 
 
-def conformed(samples: Samples, description: Description, *, what: str) -> Samples:
+def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Samples:
     """The same samples as every part of the program takes them; see `Samples`.
 
     Raises:
@@ -31,13 +31,13 @@ def conformed(samples: Samples, description: Description, *, what: str) -> Sampl
     known = {description.target: samples.targets, **samples.others}
     for target in description.targets:
         if target.name not in known:
-            cure = "give it in Samples.others, or leave it out of the description"
-            raise data_fault(f"{what} has no target named {target.name}", cure=cure)
+            hint = "give it in Samples.others, or leave it out of the description"
+            raise data_fault(f"{what} has no target named {target.name}", hint=hint)
     for name, values in (("inputs", samples.inputs), *known.items()):
         if not isinstance(values, Tensor) or values.ndim < 1:
             given = type(values).__name__ if not isinstance(values, Tensor) else "a single number"
             message = f"{what} has {name} that are {given}, not a tensor of samples"
-            raise data_fault(message, cure="use torch.from_numpy or torch.tensor")
+            raise data_fault(message, hint="use torch.from_numpy or torch.tensor")
     _check_counts(samples.inputs, known, what)
     _check_shape(samples.inputs, description.shape, what)
     targets = {
@@ -52,16 +52,16 @@ def _check_counts(inputs: Tensor, targets: dict[str, Tensor], what: str) -> None
     for values in targets.values():
         if len(values) != len(inputs):
             counts = f"{len(inputs)} samples, but {len(values)} targets"
-            raise data_fault(f"{what} has {counts}", cure="the files do not belong together")
+            raise data_fault(f"{what} has {counts}", hint="the files do not belong together")
     if not len(inputs):
-        raise data_fault(f"{what} has no samples", cure="delete its files and load them again")
+        raise data_fault(f"{what} has no samples", hint="delete its files and load them again")
 
 
 def _check_shape(inputs: Tensor, described: Shape, what: str) -> None:
     shape = tuple(inputs.shape[1:])
     if shape != tuple(described):
         message = f"{what} has samples of {_times(shape)}, not of {_times(described)}"
-        raise data_fault(message, cure="the files are those of another data set")
+        raise data_fault(message, hint="the files are those of another data set")
 
 
 def _conformed_inputs(inputs: Tensor, what: str) -> Tensor:
@@ -75,7 +75,7 @@ def _conformed_inputs(inputs: Tensor, what: str) -> Tensor:
     low, high = _range(inputs, name, wanted="uint8")
     if low < BLACK or high > WHITE:
         message = f"{name} of {_dtype(inputs)} from {low:g} to {high:g}, but pixels are 0 to 255"
-        raise data_fault(message, cure="give uint8 pixels, or floating-point numbers")
+        raise data_fault(message, hint="give uint8 pixels, or floating-point numbers")
     return inputs.to(torch.uint8)
 
 
@@ -86,7 +86,7 @@ def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
     if tuple(values.shape[1:]) != (target.outputs,):
         wanted = f"(N, {target.outputs})"
         message = f"{name} of shape {_batch(values)}, not {wanted}"
-        raise data_fault(message, cure=f"give {target.outputs} values for each sample")
+        raise data_fault(message, hint=f"give {target.outputs} values for each sample")
     return _numbers(values, name)
 
 
@@ -94,11 +94,11 @@ def _classes(labels: Tensor, target: Target, what: str, name: str) -> Tensor:
     """(N,) classes as int64."""
     if labels.is_floating_point() or labels.is_complex() or labels.ndim != 1:
         message = f"{name} of {_dtype(labels)} {_batch(labels)}, but classes are whole numbers (N,)"
-        raise data_fault(message, cure="give each sample's class as an int64, counted from 0")
+        raise data_fault(message, hint="give each sample's class as an int64, counted from 0")
     low, high = _range(labels, name, wanted="int64")
     if low < 0 or high >= target.outputs:
         labelled = f"labels from {low:g} to {high:g}, but classes from 0 to {target.outputs - 1}"
-        raise data_fault(f"{what} has {labelled}", cure=OTHERS)
+        raise data_fault(f"{what} has {labelled}", hint=OTHERS)
     return labels.to(torch.int64)
 
 
@@ -107,7 +107,7 @@ def _numbers(values: Tensor, name: str) -> Tensor:
     low, high = _range(values, name, wanted="float32")
     if not values.is_floating_point() and max(-low, high) > EXACT:
         message = f"{name} of {_dtype(values)} up to {max(-low, high):g}, which float32 would round"
-        raise data_fault(message, cure=f"scale them to at most {EXACT:,}, or convert them")
+        raise data_fault(message, hint=f"scale them to at most {EXACT:,}, or convert them")
     converted = values.to(torch.float32)
     if values.is_floating_point():
         _check_finite(values, converted, name)
@@ -126,7 +126,7 @@ def _range(values: Tensor, name: str, *, wanted: str) -> tuple[float, float]:
 
 def _unknown(values: Tensor, name: str, wanted: str) -> FaultError:
     message = f"{name} of {_dtype(values)}, which cannot become {wanted}"
-    return data_fault(message, cure=f"convert them to {wanted}")
+    return data_fault(message, hint=f"convert them to {wanted}")
 
 
 def _check_finite(values: Tensor, converted: Tensor, name: str) -> None:
@@ -138,7 +138,7 @@ def _check_finite(values: Tensor, converted: Tensor, name: str) -> None:
     row = int(wrong.any(dim=1).nonzero()[0])
     own = values[row].flatten()[wrong[row]][0].item()
     message = f"{name} that are not finite: {own:g} in sample {row} (counted from 0)"
-    raise data_fault(message, cure="leave such samples out, or fill in numbers")
+    raise data_fault(message, hint="leave such samples out, or fill in numbers")
 
 
 def _dtype(values: Tensor) -> str:

@@ -12,20 +12,20 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import exact
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import Normalize
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import FaultError, config_fault, data_fault, under
 
-Split = Literal["train", "test"]
-Positive = Annotated[int, Field(gt=0)]
+StoredSplit = Literal["train", "test"]
 Side = Annotated[int, Field(gt=0, le=4096)]
 Size = Side | Annotated[tuple[Side, Side], Field(strict=False)]
 """A side in pixels, or height and width."""
-BatchSize = Positive | Literal["all"]
+BatchSize = PositiveInt | Literal["all"]
 MAX_NUMBERS = 10**11
 """In all training samples together, which live in memory."""
 
@@ -39,7 +39,7 @@ class DataSet(Choice, family="datasets"):
     batch_size: BatchSize = 64
     """Samples in a step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the training split that is kept for validation, the same of every class."""
+    """Fraction of the training split that is kept for validation, the same of every class."""
     normalize: Literal["auto"] | Normalize | None = "auto"
     """Mean and standard deviation; `auto` measures them on the training split, null leaves inputs
     as they are, pixels from 0 to 1."""
@@ -49,14 +49,14 @@ class DataSet(Choice, family="datasets"):
     """Leave out the last batch of an epoch when it is not full."""
 
     @abstractmethod
-    def whole(self) -> Description:
+    def whole(self) -> DatasetInfo:
         """What is known without touching the data; `train_samples` counts validation, too."""
 
     @abstractmethod
-    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         """Read one split; see `load`."""
 
-    def describe(self) -> Description:
+    def describe(self) -> DatasetInfo:
         """What is known without touching the data.
 
         Raises:
@@ -72,7 +72,7 @@ class DataSet(Choice, family="datasets"):
         held_out = self.held_out(whole.train_samples)
         return replace(whole, train_samples=whole.train_samples - held_out)
 
-    def load(self, split: Split, *, root: Path, download: bool = True) -> Samples:
+    def load(self, split: StoredSplit, *, root: Path, download: bool = True) -> Samples:
         """One split, whole: its inputs of the shape that `describe` gives.
 
         Raises:
@@ -81,7 +81,7 @@ class DataSet(Choice, family="datasets"):
         """
         whole = self.whole()
         if split == "test" and not whole.has_test:
-            raise data_fault(f"{self.kind} has no test split", cure="use another split")
+            raise data_fault(f"{self.kind} has no test split", hint="use another split")
         samples = self.read_split(split, root=root, download=download)
         return conformed(samples, whole, what=f"{self.kind}, {split} split,")
 
@@ -91,7 +91,7 @@ class DataSet(Choice, family="datasets"):
         if (self.validation and not held_out) or held_out == samples:
             left = "validation" if not held_out else "training"
             message = f"{exact(self.validation)} of {samples} samples leaves none for {left}"
-            raise config_fault(message, cure="use a share nearer to 0.5", path=("validation",))
+            raise config_fault(message, hint="use a share nearer to 0.5", path=("validation",))
         return held_out
 
 
@@ -103,18 +103,18 @@ class ImageSet(DataSet):
     theirs."""
 
     @abstractmethod
-    def original(self) -> Description:
+    def original(self) -> DatasetInfo:
         """What the published data set is; see `whole`."""
 
     @abstractmethod
-    def read_original(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         """Read one split as it was published; see `load`."""
 
-    def whole(self) -> Description:
+    def whole(self) -> DatasetInfo:
         original = self.original()
         return replace(original, shape=(original.shape[0], *self._size(original.shape[1:])))
 
-    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         samples = self.read_original(split, root=root, download=download)
         size = self._size(tuple(samples.inputs.shape[2:]))
         return replace(samples, inputs=resized(samples.inputs, size))
@@ -134,13 +134,13 @@ class RegressionSet(DataSet):
     in the targets' own units."""
 
 
-def check_size(whole: Description) -> None:
+def check_size(whole: DatasetInfo) -> None:
     """Raise a FaultError for more numbers than any machine has memory for."""
     numbers = whole.train_samples * prod(whole.shape)
     if numbers > MAX_NUMBERS:
         counted = f"{whole.train_samples} samples of {'x'.join(map(str, whole.shape))}"
         message = f"{counted} are {numbers:.0e} numbers, and at most {MAX_NUMBERS:.0e} are held"
-        raise config_fault(message, cure="use fewer or smaller samples")
+        raise config_fault(message, hint="use fewer or smaller samples")
 
 
 def resized(images: Tensor, size: tuple[int, ...]) -> Tensor:

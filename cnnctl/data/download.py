@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from cnnctl.data.dataset import DataSet, ImageSet, Split
+from cnnctl.data.dataset import DataSet, ImageSet, StoredSplit
 from cnnctl.data.samples import Samples
 from cnnctl.errors import FaultError, data_fault, storage_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
@@ -50,26 +50,26 @@ class DownloadedSet(ImageSet):
         """Download all the files, with `folder` as the root."""
 
     @abstractmethod
-    def parse(self, split: Split, root: Path) -> Samples:
+    def parse(self, split: StoredSplit, root: Path) -> Samples:
         """Read one split from its files."""
 
-    def read_original(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         """Read one split as it was published, downloaded if need be; see `load`."""
         root = _whole(root)
         if _missing(self.files(), root) and (near := _found_near(self.files(), root)):
             message = f"{self.kind} is not in {root}; the files are in {near}"
-            raise data_fault(message, cure=f"write --data {shlex.quote(str(near))}")
+            raise data_fault(message, hint=f"write --data {shlex.quote(str(near))}")
         reason = ""
         if download and _missing(self.files(), root):
             reason = _download(self.kind, self.fetch, root, notes_sums=self.notes_sums)
         if missing := _missing(self.files(), root):
             message = f"{self.kind} is not there: no {root / missing[0]}{reason}"
-            raise data_fault(message, cure=CURE)
+            raise data_fault(message, hint=CURE)
         try:
             return self.parse(split, root)
         except OSError as error:
             message = f"{error.filename or root} cannot be read: {error.strerror or error}"
-            raise data_fault(message, cure=reading_cure(error)) from None
+            raise data_fault(message, hint=reading_cure(error)) from None
 
 
 def data_root() -> Path:
@@ -100,7 +100,7 @@ def check_sum(file: Path, published: str | None = None) -> None:
 
 def damaged(file: Path) -> FaultError:
     """The fault of a file that does not hold what it should."""
-    return data_fault(f"{file} is damaged", cure="delete it, and it will be downloaded again")
+    return data_fault(f"{file} is damaged", hint="delete it, and it will be downloaded again")
 
 
 def _missing(files: Sequence[str], root: Path) -> list[str]:
@@ -111,7 +111,7 @@ def _whole(root: Path) -> Path:
     try:
         return from_anywhere(root)
     except OSError as error:
-        raise data_fault(f"{root} cannot be used: {error.strerror}", cure=CURE) from None
+        raise data_fault(f"{root} cannot be used: {error.strerror}", hint=CURE) from None
 
 
 def _found_near(files: Sequence[str], root: Path) -> Path | None:
@@ -169,8 +169,8 @@ def _folder_in(root: Path) -> Iterator[Path]:
             folder = TemporaryDirectory(dir=root, prefix=".download-")
             undo_at_signal(folder.cleanup)
     except OSError as error:
-        cure = "let CNNCTL_DATA name a folder that can be written"
-        raise storage_fault(f"cannot write to {root}: {error.strerror}", cure=cure) from None
+        hint = "let CNNCTL_DATA name a folder that can be written"
+        raise storage_fault(f"cannot write to {root}: {error.strerror}", hint=hint) from None
     try:
         with folder as name:
             yield Path(name)

@@ -20,7 +20,7 @@ Batch = tuple[Tensor, Tensor]
 probabilities, or (B, T) values, normalised."""
 
 
-class Resident:
+class DeviceStore:
     """Samples that live on the device as they are stored: images as bytes, vectors as float32.
 
     They lie there flat, (N, D), beside a factor and a summand for each of the D values, so that a
@@ -80,7 +80,7 @@ class Batches:
 
     def __init__(
         self,
-        source: Resident,
+        source: DeviceStore,
         *,
         batch_size: BatchSize,
         drop_last: bool = False,
@@ -178,13 +178,13 @@ def _resident(
     device: torch.device,
     channels_last: bool,
     targets: Sequence[str],
-) -> Resident:
+) -> DeviceStore:
     units = data.normalize_targets
     if units is not None:
         samples = replace(samples, targets=units.apply(samples.targets))
     if targets:
         samples = samples.with_columns(targets, main=data.data.describe().target)
-    return Resident(
+    return DeviceStore(
         samples,
         normalize=data.normalize,
         device=device,

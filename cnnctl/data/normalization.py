@@ -30,8 +30,8 @@ class Normalize(Spec):
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) != features:
                 message = f"{len(numbers)} numbers, but {features} are needed"
-                cure = "give one for each channel or feature, or write `auto` in place of both"
-                raise config_fault(message, cure=cure, path=(name,))
+                hint = "give one for each channel or feature, or write `auto` in place of both"
+                raise config_fault(message, hint=hint, path=(name,))
 
     def tensors(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation as float32."""
@@ -48,7 +48,7 @@ class Normalize(Spec):
         return values * std + mean
 
 
-def measure(inputs: Tensor) -> Normalize:
+def normalization_of(inputs: Tensor) -> Normalize:
     """The statistics of (N, C, H, W) uint8 images, (N, C, L) signals or (N, F) vectors.
 
     A std of 0 becomes 1.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnctl.data.dataset import DataSet, RegressionSet
-from cnnctl.data.normalization import Normalize, measure
+from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.samples import Samples, Splits
 from cnnctl.data.splits import random_split, stratified_split
 from cnnctl.errors import data_fault
@@ -43,13 +43,13 @@ def prepare(data: DataSet, *, seed: int, root: Path, download: bool = True) -> P
     expected, has_test = data.whole().train_samples, data.whole().has_test
     if len(whole) != expected:
         message = f"{data.kind} has {len(whole):,} training samples, not {expected:,}"
-        cure = "the files are damaged, or the data set describes itself wrongly"
-        raise data_fault(message, cure=cure)
+        hint = "the files are damaged, or the data set describes itself wrongly"
+        raise data_fault(message, hint=hint)
     test = data.load("test", root=root, download=download) if has_test else whole.none()
     train, validation = cut(whole, held_out=data.held_out(len(whole)), seed=seed)
     if data.drop_last and data.batch_size != "all" and len(train) < data.batch_size:
         message = f"{len(train)} training samples do not fill a batch of {data.batch_size}"
-        raise data_fault(message, cure=f"use data.batch_size={len(train)}, or data.drop_last=false")
+        raise data_fault(message, hint=f"use data.batch_size={len(train)}, or data.drop_last=false")
     return Prepared(with_statistics(data, train), Splits(train, validation, test))
 
 
@@ -66,9 +66,9 @@ def with_statistics(data: DataSet, train: Samples) -> DataSet:
     """The data set with `auto` replaced by what these samples measure."""
     measured: dict[str, Normalize] = {}
     if data.normalize == "auto":
-        measured["normalize"] = measure(train.inputs)
+        measured["normalize"] = normalization_of(train.inputs)
     if isinstance(data, RegressionSet) and data.normalize_targets == "auto":
-        measured["normalize_targets"] = measure(train.targets)
+        measured["normalize_targets"] = normalization_of(train.targets)
     return data.model_copy(update=measured)
 
 

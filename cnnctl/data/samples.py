@@ -31,7 +31,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class DatasetInfo:
     """What is known of a data set without touching it."""
 
     shape: Shape

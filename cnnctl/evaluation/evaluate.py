@@ -72,7 +72,7 @@ def _evaluate(
 ) -> Evaluation:
     experiment, precision = loaded.experiment, loaded.experiment.train.precision
     use_precision(precision, device)
-    check_weights(network.outline(loaded.plan), checkpoint.weights)  # before memory is taken
+    check_weights(network.meta_network(loaded.plan), checkpoint.weights)  # before memory is taken
     built = network.build(loaded.plan, seed=experiment.seed)
     load_weights(built, checkpoint.weights)
     data = prepare(experiment.data, seed=experiment.seed, root=root)
@@ -80,7 +80,7 @@ def _evaluate(
     name: str = split or next(name for name in there)
     if name not in there:
         message = f"the {name} split of {experiment.data.kind} is empty"
-        raise data_fault(message, cure=f"use --split {' or '.join(there)}")
+        raise data_fault(message, hint=f"use --split {' or '.join(there)}")
     samples = there[name]
     tasks = [task for task in loaded.tasks if not task.is_auxiliary]
     heads = [task.name for task in tasks if task.name]

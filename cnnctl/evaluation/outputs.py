@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
 MOST_SAMPLES = 1000
 MOST_NUMBERS = 2**28
 """What goes into and out of one layer at a time: a gigabyte."""
 
 
-def evaluation_batch(plan: Plan) -> int:
+def evaluation_batch(plan: NetworkPlan) -> int:
     """Samples at a time, where nothing has to be kept for a backward pass."""
     largest = max(prod(stage.input) + prod(stage.output) for stage in plan.leaves())
     return max(1, min(MOST_SAMPLES, MOST_NUMBERS // largest))

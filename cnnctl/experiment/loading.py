@@ -10,7 +10,7 @@ from pathlib import Path
 from cnnctl.config import overrides as command_line
 from cnnctl.config.source import Node, Place, homeward, locate, parse_source, read_text
 from cnnctl.config.validation import validate
-from cnnctl.data.samples import Description
+from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import (
     SHOWN,
     Fault,
@@ -21,13 +21,13 @@ from cnnctl.errors import (
     gathered,
     under,
 )
-from cnnctl.experiment.agreement import check
+from cnnctl.experiment.consistency import check
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.experiment.tasks import Task, tasks_of
 from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
 from cnnctl.model.matching import match_weights
-from cnnctl.model.network import Plan, outline
+from cnnctl.model.network import NetworkPlan, meta_network
 from cnnctl.model.weights import DEFAULT, gather_weights
 from cnnctl.model.weights_file import Tensors
 from cnnctl.plugins import load_plugins
@@ -40,8 +40,8 @@ class Loaded:
 
     experiment: Experiment
     source: Node
-    plan: Plan
-    description: Description
+    plan: NetworkPlan
+    description: DatasetInfo
     text: str = ""
     """What stands in its file; a pipe can be read but once."""
 
@@ -69,7 +69,7 @@ def starting_weights(loaded: Loaded) -> Tensors | None:
     with loaded.places():
         tensors = gather_weights(weights, loaded.plan)
     with loaded.places("model", "weights"):
-        match_weights(outline(loaded.plan), tensors)
+        match_weights(meta_network(loaded.plan), tensors)
     return tensors
 
 
@@ -86,7 +86,7 @@ def placed(source: Node, *prefix: str) -> Iterator[None]:
         told = [_told(source, fault) for fault in faults[:SHOWN]]
         if len(faults) > SHOWN:
             more = f"and {len(faults) - SHOWN:,} more faults"
-            told.append(Fault(message=more, cure="mend these first", place=source.place.origin))
+            told.append(Fault(message=more, hint="mend these first", place=source.place.origin))
         raise FaultError(*told, exit_code=raised.exit_code) from None
 
 
@@ -105,8 +105,8 @@ def _told_of_zoo(fault: Fault, place: Place) -> Fault:
     """A fault in a published network, which its user can mend from outside only."""
     there = f"{place.origin}:{place.line}"
     message = f"the network does not fit the data or its options: {fault.message} ({there})"
-    cure = "use inputs of the size that it was made for, as by data.size, or other options"
-    return Fault(message=message, cure=cure, path=("model", "zoo"), place=str(place.used_at))
+    hint = "use inputs of the size that it was made for, as by data.size, or other options"
+    return Fault(message=message, hint=hint, path=("model", "zoo"), place=str(place.used_at))
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -189,8 +189,8 @@ def _place_weights(source: Node) -> None:
         if not is_file(Path(node.value)):
             message = f"there is no file {written}"
             close = did_you_mean(closest(written, (DEFAULT, "none")))
-            cure = close or "name a file of weights, or leave it out"
-            raise config_fault(message, cure=cure, path=("model", "weights"))
+            hint = close or "name a file of weights, or leave it out"
+            raise config_fault(message, hint=hint, path=("model", "weights"))
 
 
 def _read(source: Node, templates: Sequence[str]) -> Experiment:

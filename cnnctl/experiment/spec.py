@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the data sets
@@ -24,7 +25,6 @@ from cnnctl.optim.schedulers.decays import Constant
 
 del _sources
 
-Count = Annotated[int, Field(gt=0, le=10**9)]
 Threads = Annotated[int, Field(gt=0, le=1024)]
 
 _NAME = r"^[^/\\.\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
@@ -40,14 +40,14 @@ def is_fit_for_a_folder(name: str) -> bool:
 
 def _check_name(name: str) -> str:
     if not is_fit_for_a_folder(name):
-        cure = f"use at most {NAME_BYTES} printable bytes, no / or \\, and no dot in front"
-        raise refusal(f"{show(name)} cannot name a run folder", cure=cure)
+        hint = f"use at most {NAME_BYTES} printable bytes, no / or \\, and no dot in front"
+        raise refusal(f"{show(name)} cannot name a run folder", hint=hint)
     return name
 
 
 def _check_device(device: str) -> str:
     if not re.match(_DEVICE, device):
-        raise refusal(f"{show(device)} is no device", cure="write auto, cpu, cuda or cuda:1")
+        raise refusal(f"{show(device)} is no device", hint="write auto, cpu, cuda or cuda:1")
     return device
 
 
@@ -64,9 +64,9 @@ Device = Annotated[
 class Train(Spec):
     """How long, how exactly and on what to train."""
 
-    epochs: Count = 10
+    epochs: PositiveInt = 10
     """Times that every training sample is seen."""
-    accumulate: Count = 1
+    accumulate: PositiveInt = 1
     """Batches whose gradients are added up for one step of the optimizer."""
     device: Device = "auto"
     """`cpu`, `cuda` or `cuda:1`; `auto` takes a GPU where there is one."""
@@ -82,7 +82,7 @@ class Train(Spec):
     """Same bits at every run on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"
     """CPU threads; `auto` takes as many as torch does."""
-    checkpoint_every: Count | None = None
+    checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; there is always one at its end."""
     monitor: Literal["auto", "loss", "accuracy"] = "auto"
     """What the best epoch is chosen by, on the validation split; `auto` is accuracy for classes

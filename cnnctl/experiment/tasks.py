@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl.config.wording import show
-from cnnctl.data.samples import Description, Target
-from cnnctl.errors import Path, config_fault, nearest
+from cnnctl.data.samples import DatasetInfo, Target
+from cnnctl.errors import ConfigPath, config_fault, nearest
 from cnnctl.experiment.spec import Experiment
-from cnnctl.model.following import all_stages
+from cnnctl.model.following import all_layers
 from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
-from cnnctl.model.network import Plan, Stage
+from cnnctl.model.network import NetworkPlan, PlannedLayer
 from cnnctl.optim.losses import Loss, Normalizer
 
 
@@ -34,9 +34,9 @@ class Task:
     target: Target
     loss: Loss
     """Label smoothing included."""
-    stages: tuple[Stage, ...]
+    layers: tuple[PlannedLayer, ...]
     """The layers that end in its outputs."""
-    path: Path
+    path: ConfigPath
     """Where what does not fit is to be mended: its loss, or its head."""
     weight: float = 1.0
     """The factor of its loss in the sum of all."""
@@ -50,7 +50,7 @@ class Task:
     @property
     def output(self) -> Shape:
         """The shape of what the network gives for it."""
-        return self.stages[-1].output
+        return self.layers[-1].output
 
     def of(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Its own outputs (N, outputs) and targets, in the form that its loss takes."""
@@ -123,7 +123,7 @@ def task_weights(tasks: Sequence[Task], *, device: torch.device) -> Tensor:
     return weights if len(tasks) > 1 else weights[0]
 
 
-def learned_targets(experiment: Experiment, description: Description) -> tuple[Target, ...]:
+def learned_targets(experiment: Experiment, description: DatasetInfo) -> tuple[Target, ...]:
     """What the heads learn, in their order; without heads, the data's first target.
 
     Heads without a target, which `check` refuses, are left out.
@@ -135,7 +135,9 @@ def learned_targets(experiment: Experiment, description: Description) -> tuple[T
     return tuple(known[name] for name in heads if name in known)
 
 
-def tasks_of(experiment: Experiment, plan: Plan, description: Description) -> tuple[Task, ...]:
+def tasks_of(
+    experiment: Experiment, plan: NetworkPlan, description: DatasetInfo
+) -> tuple[Task, ...]:
     """All that a network learns: its heads, or itself, and then its auxiliary classifiers."""
     own = list(_own_tasks(experiment, plan, description))
     aside = list(_auxiliary_tasks(plan, own))
@@ -144,36 +146,38 @@ def tasks_of(experiment: Experiment, plan: Plan, description: Description) -> tu
     return tuple(_in_columns([*own, *aside]))
 
 
-def _own_tasks(experiment: Experiment, plan: Plan, description: Description) -> Iterator[Task]:
+def _own_tasks(
+    experiment: Experiment, plan: NetworkPlan, description: DatasetInfo
+) -> Iterator[Task]:
     targets = learned_targets(experiment, description)
     smoothed = experiment.regularization.smoothed
     if not experiment.model.heads:
-        yield Task("", targets[0], smoothed(experiment.loss), plan.stages, ("loss",))
+        yield Task("", targets[0], smoothed(experiment.loss), plan.layers, ("loss",))
         return
-    for target, way in zip(targets, plan.stages[-1].ways, strict=True):
+    for target, branch in zip(targets, plan.layers[-1].branches, strict=True):
         head = experiment.model.heads[target.name]
-        path: Path = ("model", HEADS, target.name, *(["loss"] if head.loss else []))
+        path: ConfigPath = ("model", HEADS, target.name, *(["loss"] if head.loss else []))
         loss = smoothed(head.loss or experiment.loss)
-        yield Task(target.name, target, loss, way.stages, path, head.weight)
+        yield Task(target.name, target, loss, branch.layers, path, head.weight)
 
 
-def _auxiliary_tasks(plan: Plan, own: Sequence[Task]) -> Iterator[Task]:
+def _auxiliary_tasks(plan: NetworkPlan, own: Sequence[Task]) -> Iterator[Task]:
     """A task for every auxiliary classifier, with the target and the loss of the head it names."""
     by_name = {task.name: task for task in own}
-    for stage in all_stages(plan.stages):
-        if isinstance(stage.layer, Auxiliary):
-            like = by_name.get(stage.layer.head or own[0].name)
+    for planned in all_layers(plan.layers):
+        if isinstance(planned.layer, Auxiliary):
+            like = by_name.get(planned.layer.head or own[0].name)
             if like is None:
-                message = f"no head is named {show(stage.layer.head)}"
+                message = f"no head is named {show(planned.layer.head)}"
                 named = list(filter(None, by_name))
-                cure = nearest(str(stage.layer.head), named) if named else "leave it out"
-                raise config_fault(message, cure=cure, path=(*stage.path, "head"))
+                hint = nearest(str(planned.layer.head), named) if named else "leave it out"
+                raise config_fault(message, hint=hint, path=(*planned.path, "head"))
             yield replace(
                 like,
-                name=stage.name,
-                stages=stage.ways[0].stages,
-                path=stage.path,
-                weight=stage.layer.weight,
+                name=planned.name,
+                layers=planned.branches[0].layers,
+                path=planned.path,
+                weight=planned.layer.weight,
                 is_auxiliary=True,
             )
 

@@ -7,9 +7,9 @@ from cnnctl.inspection.comparison import (
 )
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.field_advice import advice_on_field
-from cnnctl.inspection.gathering import gather
 from cnnctl.inspection.graph import draw
 from cnnctl.inspection.memory import TrainingMemory, device_memory, training_memory
+from cnnctl.inspection.rows import gather
 from cnnctl.inspection.tables import Report, render, to_json, to_markdown
 from cnnctl.inspection.torchsummary_style import torchsummary_text
 

@@ -107,8 +107,8 @@ def choose(wanted: str, summary: Summary) -> list[Column]:
         names = list(COLUMNS)
     for name in names:
         if name not in COLUMNS:
-            cure = nearest(name, list(COLUMNS))
-            raise config_fault(f"no column is named {name or 'nothing'}", cure=cure)
+            hint = nearest(name, list(COLUMNS))
+            raise config_fault(f"no column is named {name or 'nothing'}", hint=hint)
     return [LAYER, *(COLUMNS[name] for name in names)]
 
 

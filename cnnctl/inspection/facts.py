@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnctl.inspection.receptive_field import Field
+from cnnctl.inspection.receptive_field import ReceptiveField
 from cnnctl.model.layer import Shape
 
 
@@ -20,7 +20,7 @@ class Row:
     trainable: int
     multiply_adds: int | None
     """Of convolutions and matrix products, for one sample; nothing where there are none."""
-    field: Field | None
+    field: ReceptiveField | None
     """Receptive field and stride; see `receptive_field`."""
     weight_bytes: int
     activation_bytes: int

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnctl.errors import config_fault
 from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 from cnnctl.storage import write_atomically
 
 TEXTS = (".mmd", ".dot", ".gv")
@@ -37,7 +37,7 @@ _LOOK = {
 _FRAME = {"style": "rounded", "color": "#9aa5b1", "fontsize": "11", "labeljust": "l"}
 
 
-def draw(plan: Plan, path: Path, *, depth: int | None = None) -> None:
+def draw(plan: NetworkPlan, path: Path, *, depth: int | None = None) -> None:
     """Write the drawing of a network, with blocks open down to a depth.
 
     Raises:
@@ -47,7 +47,7 @@ def draw(plan: Plan, path: Path, *, depth: int | None = None) -> None:
     if path.suffix not in (*TEXTS, *PICTURES):
         known = ", ".join((*PICTURES, *TEXTS))
         message = f"{path.name} names no kind of drawing that is known"
-        raise config_fault(message, cure=f"name a file that ends in {known}")
+        raise config_fault(message, hint=f"name a file that ends in {known}")
     drawing = drawing_of(plan, depth=depth)
     write_atomically(path, _content(drawing, path.suffix))
 
@@ -113,7 +113,7 @@ def _picture(dot: str, form: str) -> bytes:
     try:
         from pygraphviz import AGraph
     except ImportError:
-        cure = "pip install 'cnnctl[graph]', or name a .mmd or .dot file"
-        raise config_fault("pictures need the pygraphviz package", cure=cure) from None
+        hint = "pip install 'cnnctl[graph]', or name a .mmd or .dot file"
+        raise config_fault("pictures need the pygraphviz package", hint=hint) from None
     picture: bytes = AGraph(string=dot).draw(format=form, prog="dot")
     return picture

@@ -95,7 +95,7 @@ def _union(spans: Sequence[Span]) -> Span | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ReceptiveField:
     """A receptive field: a span for each side, (H, W) or (L,)."""
 
     spans: tuple[Span, ...]
@@ -117,15 +117,15 @@ class Field:
         return tuple(span.of(0)[0] for span in self.spans)
 
 
-def one_pixel(input: Shape) -> Field | None:
+def one_pixel(input: Shape) -> ReceptiveField | None:
     """The field in front of the first layer; a vector (F,) has no sides and so no field."""
     sides = len(input) - 1
-    return Field((Span(((0, 0),), 1),) * sides) if sides else None
+    return ReceptiveField((Span(((0, 0),), 1),) * sides) if sides else None
 
 
 def field_after(
-    module: nn.Module, before: Field | None, *, input: Shape, output: Shape
-) -> Field | None:
+    module: nn.Module, before: ReceptiveField | None, *, input: Shape, output: Shape
+) -> ReceptiveField | None:
     """The field behind a module that makes an `output` of an `input`, shapes without the batch.
 
     Nothing behind flatten and in vectors, where numbers have no place, nor behind a module that
@@ -140,7 +140,7 @@ def field_after(
     return _field([span and seen.through(span) for seen, span in pairs])
 
 
-def union(fields: Sequence[Field | None]) -> Field | None:
+def union(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
     """The field where outputs are joined: all that they see, if their strides agree."""
     known = [field.spans for field in fields if field is not None]
     if not known or len(known) < len(fields):
@@ -148,9 +148,9 @@ def union(fields: Sequence[Field | None]) -> Field | None:
     return _field([_union(spans) for spans in zip(*known, strict=True)])
 
 
-def _field(spans: Sequence[Span | None]) -> Field | None:
+def _field(spans: Sequence[Span | None]) -> ReceptiveField | None:
     known = tuple(span for span in spans if span is not None)
-    return Field(known) if len(known) == len(spans) else None
+    return ReceptiveField(known) if len(known) == len(spans) else None
 
 
 def _window(module: nn.Module, input: Shape, output: Shape) -> Sequence[Span | None] | None:

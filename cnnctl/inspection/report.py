@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cnnctl.experiment import Loaded
-from cnnctl.inspection.gathering import gather
 from cnnctl.inspection.memory import device_memory, training_memory
+from cnnctl.inspection.rows import gather
 from cnnctl.inspection.tables import Report, Unfrozen
 
 

@@ -10,10 +10,10 @@ from torch import nn
 
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Shape
-from cnnctl.model.network import Plan, build
+from cnnctl.model.network import NetworkPlan, build
 
 
-def torchsummary_text(plan: Plan, *, batch_size: int = -1) -> str:
+def torchsummary_text(plan: NetworkPlan, *, batch_size: int = -1) -> str:
     """Exactly what `torchsummary.summary` prints for this network on the CPU.
 
     The package moves batch-norm statistics and draws random numbers, so it gets a copy that is
@@ -28,7 +28,7 @@ def torchsummary_text(plan: Plan, *, batch_size: int = -1) -> str:
             return _printed(network, plan.input, batch_size)
     except Exception as error:  # it breaks in many ways on modules that it does not know
         message = f"torchsummary cannot show this network: {type(error).__name__}: {error}"
-        raise config_fault(message, cure="leave out --style torchsummary") from error
+        raise config_fault(message, hint="leave out --style torchsummary") from error
 
 
 def _printed(network: nn.Module, input: Shape, batch_size: int) -> str:

@@ -1,8 +1,8 @@
-"""Layers that hold layers, and a network as a tree of stages.
+"""Layers that hold layers, and a network as a tree of planned layers.
 
-A stage is a layer in its place, with the shapes of what it gets and gives. A block has ways: chains
-of stages that it runs one after the other or side by side, and joins. The tree is planned from
-shapes alone; the same tree is then assembled from modules.
+A planned layer is a layer in its place, with its input and output shapes. A block has branches:
+chains of layers that it runs one after the other or side by side, and joins. The tree is planned
+from shapes alone; the same tree is then assembled from modules.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cnnctl.errors import Fault, FaultError, Path, below, config_fault
-from cnnctl.model.layer import Layer, Shape, measure
+from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault
+from cnnctl.model.layer import Layer, Shape, describe_shape
 
 MAX_VALUES = 10**12
 """Weights of one layer, and values that it gives for one sample: 4 TB of float32.
@@ -32,16 +32,16 @@ Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class PlannedLayer:
     """A layer in its place: its name, what it gets and what comes out."""
 
     name: str
     """Its name in the whole network: `conv1`, `residual1.conv1`."""
     layer: Layer
-    path: Path
+    path: ConfigPath
     input: Shape
     output: Shape
-    ways: tuple[Way, ...] = ()
+    branches: tuple[Branch, ...] = ()
     """What is in it, if it is a block."""
 
     @property
@@ -49,42 +49,44 @@ class Stage:
         """Its name among its neighbours."""
         return self.name.rpartition(".")[2]
 
-    def leaves(self) -> Iterator[Stage]:
+    def leaves(self) -> Iterator[PlannedLayer]:
         """The layers in it that hold no others, in the order in which they run."""
         if not isinstance(self.layer, Block):
             yield self
-        for way in self.ways:
-            yield from way.leaves()
+        for branch in self.branches:
+            yield from branch.leaves()
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A chain of stages within a block; an empty one passes its input on."""
+class Branch:
+    """A chain of layers within a block; an empty one passes its input on."""
 
     name: str
-    """Of the module that holds the chain; empty where its stages are the block's own children."""
-    stages: tuple[Stage, ...]
+    """Of the module that holds the chain; empty where its layers are the block's own children."""
+    layers: tuple[PlannedLayer, ...]
     input: Shape
 
     @property
     def output(self) -> Shape:
         """The shape of what comes out for one sample."""
-        return self.stages[-1].output if self.stages else self.input
+        return self.layers[-1].output if self.layers else self.input
 
-    def leaves(self) -> Iterator[Stage]:
+    def leaves(self) -> Iterator[PlannedLayer]:
         """The layers in it that hold no others."""
-        for stage in self.stages:
-            yield from stage.leaves()
+        for planned in self.layers:
+            yield from planned.leaves()
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Scope:
     """Where a block stands: the prefix of the names in it, and the path of its options."""
 
     name: str
-    path: Path
+    path: ConfigPath
 
-    def way(self, layers: Sequence[Layer], input: Shape, *, at: Path, name: str = "") -> Way:
+    def branch(
+        self, layers: Sequence[Layer], input: Shape, *, at: ConfigPath, name: str = ""
+    ) -> Branch:
         """Plan a chain: layers that stand at the option `at` of the block.
 
         Raises:
@@ -92,36 +94,38 @@ class Site:
                 paths are below the block.
         """
         with below(*at):
-            return Way(name, stages_of(layers, input, self._inside(at, name)), input)
+            return Branch(name, plan_layers(layers, input, self._inside(at, name)), input)
 
-    def way_of_one(self, layer: Layer | None, input: Shape, *, at: Path, name: str) -> Way:
+    def single_branch(
+        self, layer: Layer | None, input: Shape, *, at: ConfigPath, name: str
+    ) -> Branch:
         """Plan the one layer that stands at the option `at` of the block; without it, nothing.
 
         Raises:
             FaultError: it does not fit what it gets; the path is below the block.
         """
         if layer is None:
-            return Way(name, (), input)
+            return Branch(name, (), input)
         at = (*at, layer.kind)
         with below(*at):
             own_name = layer.name or f"{layer.kind}1"
-            stage = plan_stage(layer, input, self._inside(at, name), name=own_name)
-        return Way(name, (stage,), input)
+            planned = plan_layer(layer, input, self._inside(at, name), name=own_name)
+        return Branch(name, (planned,), input)
 
-    def _inside(self, at: Path, name: str) -> Site:
-        return Site(".".join(filter(None, (self.name, name))), (*self.path, *at))
+    def _inside(self, at: ConfigPath, name: str) -> Scope:
+        return Scope(".".join(filter(None, (self.name, name))), (*self.path, *at))
 
 
 class Block(Layer):
-    """A layer made of layers. A member plans its ways and joins them."""
+    """A layer made of layers. A member plans its branches and joins them."""
 
     keeps_all: ClassVar[bool] = False
-    """Whether its input, and what every way gives, are part of what comes out."""
+    """Whether its input, and what every branch gives, are part of what comes out."""
     is_aside: ClassVar[bool] = False
-    """Whether it passes its input on as it is, and what its ways give goes elsewhere."""
+    """Whether it passes its input on as it is, and what its branches give goes elsewhere."""
 
     @abstractmethod
-    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         """Plan the layers in it.
 
         Raises:
@@ -129,76 +133,78 @@ class Block(Layer):
         """
 
     @abstractmethod
-    def joined(self, ways: Sequence[Way]) -> Shape:
-        """The shape that comes out of the ways together.
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        """The shape that comes out of the branches together.
 
         Raises:
             FaultError: they cannot be joined; paths are below the block.
         """
 
     @abstractmethod
-    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
-        """Make one module of the ways' modules, which come in the order of `lay_out`."""
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
+        """Make one module of the branches' modules, which come in the order of `lay_out`."""
 
     def feeds(self, index: int, other: int) -> bool:
-        """Whether way `other` gets what way `index` gives, rather than the block's input."""
+        """Whether branch `other` gets what branch `index` gives, rather than the block's input."""
         return False
 
     def taken(self, index: int, input: Fact, outputs: Sequence[Fact]) -> list[Fact]:
-        """What way `index` takes: several facts where tensors are joined in front of it.
+        """What branch `index` takes: several facts where tensors are joined in front of it.
 
         Args:
             input: what is known of the block's input.
-            outputs: what is known of the output of each way before it.
+            outputs: what is known of the output of each branch before it.
         """
         feeding = [output for n, output in enumerate(outputs[:index]) if self.feeds(n, index)]
         return [input, *feeding] if self.keeps_all else feeding or [input]
 
     def given(self, input: Fact, outputs: Sequence[Fact]) -> list[Fact]:
-        """What the block's output is made of: its input or the outputs of its ways."""
+        """What the block's output is made of: its input or the outputs of its branches."""
         if self.is_aside:
             return [input]
         if self.keeps_all:
             return [input, *outputs]
-        ways = range(len(outputs))
-        return [outputs[n] for n in ways if not any(self.feeds(n, m) for m in ways[n + 1 :])]
+        branches = range(len(outputs))
+        return [
+            outputs[n] for n in branches if not any(self.feeds(n, m) for m in branches[n + 1 :])
+        ]
 
-    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
-        """The stages in the block that get what way number `index` gives; none if none does."""
+    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
+        """The layers in the block that get what branch number `index` gives; none if none does."""
         return ()
 
     def build(self, input: Shape) -> nn.Module:
-        return assemble(plan_stage(self, input, Site("", ()), name=""))
+        return assemble(plan_layer(self, input, Scope("", ()), name=""))
 
 
-def stages_of(layers: Sequence[Layer], input: Shape, site: Site) -> tuple[Stage, ...]:
+def plan_layers(layers: Sequence[Layer], input: Shape, scope: Scope) -> tuple[PlannedLayer, ...]:
     """Plan layers one after the other, each getting what the one before it gives.
 
     Raises:
         FaultError: names that are taken, or the first layer that does not fit; paths are below the
             list of layers.
     """
-    stages: list[Stage] = []
+    chain: list[PlannedLayer] = []
     shape = input
     for index, (name, layer) in enumerate(zip(_names(layers), layers, strict=True)):
-        place = Site(site.name, (*site.path, index, layer.kind))
+        place = Scope(scope.name, (*scope.path, index, layer.kind))
         with below(index, layer.kind):
-            stages.append(plan_stage(layer, shape, place, name=name))
-        shape = stages[-1].output
-    return tuple(stages)
+            chain.append(plan_layer(layer, shape, place, name=name))
+        shape = chain[-1].output
+    return tuple(chain)
 
 
-def plan_stage(layer: Layer, input: Shape, site: Site, *, name: str) -> Stage:
+def plan_layer(layer: Layer, input: Shape, scope: Scope, *, name: str) -> PlannedLayer:
     """Plan one layer and everything in it.
 
     Raises:
         FaultError: it does not fit what it gets; paths are below the layer.
     """
-    whole = ".".join(filter(None, (site.name, name)))
+    whole = ".".join(filter(None, (scope.name, name)))
     if not isinstance(layer, Block):
-        return Stage(whole, layer, site.path, input, _infer(layer, input))
-    ways = layer.lay_out(input, Site(whole, site.path))
-    return Stage(whole, layer, site.path, input, _bounded(layer.joined(ways)), ways)
+        return PlannedLayer(whole, layer, scope.path, input, _infer(layer, input))
+    branches = layer.lay_out(input, Scope(whole, scope.path))
+    return PlannedLayer(whole, layer, scope.path, input, _bounded(layer.joined(branches)), branches)
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:
@@ -212,7 +218,7 @@ def _names(layers: Sequence[Layer]) -> list[str]:
     faults = [
         Fault(
             message=f"another layer is named {layer.name} too",
-            cure="give each its own name",
+            hint="give each its own name",
             path=(index, layer.kind, "name"),
         )
         for index, layer in enumerate(layers)
@@ -233,22 +239,22 @@ def _infer(layer: Layer, input: Shape) -> Shape:
     except (TypeError, OverflowError) as error:  # torch's words for sizes beyond 64 bits
         if "overflow" not in str(error).lower():
             raise
-        raise _too_many(f"{layer.kind} on {measure(input)}") from None
+        raise _too_many(f"{layer.kind} on {describe_shape(input)}") from None
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        message = f"{layer.kind} does not fit {measure(input)}: {reason}"
-        cure = "change its options or the layers before"
-        raise config_fault(message, cure=cure) from None
+        message = f"{layer.kind} does not fit {describe_shape(input)}: {reason}"
+        hint = "change its options or the layers before"
+        raise config_fault(message, hint=hint) from None
     if min(output) < 1:
-        message = f"nothing is left of {measure(input)}"
-        raise config_fault(message, cure="use smaller windows, or a larger data.size")
+        message = f"nothing is left of {describe_shape(input)}"
+        raise config_fault(message, hint="use smaller windows, or a larger data.size")
     return _bounded(output)
 
 
 def _bounded(output: Shape) -> Shape:
     """A shape of as many values as can be counted on."""
     if prod(output) > MAX_VALUES:
-        raise _too_many(measure(output))
+        raise _too_many(describe_shape(output))
     return output
 
 
@@ -260,7 +266,7 @@ def _check_weights(module: nn.Module) -> None:
 
 def _too_many(what: str) -> FaultError:
     message = f"{what}: more than {MAX_VALUES:,} values"
-    return config_fault(message, cure="use smaller widths, windows or paddings")
+    return config_fault(message, hint="use smaller widths, windows or paddings")
 
 
 def _rehearse(module: nn.Module, input: Shape) -> Shape:
@@ -278,13 +284,13 @@ def rehearsing(module: nn.Module) -> nn.Module:
     return module
 
 
-def assemble(stage: Stage) -> nn.Module:
-    """Build the module of a stage, and all that is in it."""
-    if not isinstance(stage.layer, Block):
-        return stage.layer.build(stage.input)
-    return stage.layer.combine([chain(way.stages) for way in stage.ways])
+def assemble(planned: PlannedLayer) -> nn.Module:
+    """Build the module of a planned layer, and all that is in it."""
+    if not isinstance(planned.layer, Block):
+        return planned.layer.build(planned.input)
+    return planned.layer.combine([chain(branch.layers) for branch in planned.branches])
 
 
-def chain(stages: Sequence[Stage]) -> nn.Sequential:
-    """Build the modules of stages that run one after the other."""
-    return nn.Sequential(OrderedDict((stage.short_name, assemble(stage)) for stage in stages))
+def chain(layers: Sequence[PlannedLayer]) -> nn.Sequential:
+    """Build the modules of layers that run one after the other."""
+    return nn.Sequential(OrderedDict((planned.short_name, assemble(planned)) for planned in layers))

@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.model.block import Block, Site, Stage, Way
-from cnnctl.model.layer import Layer, Name, Shape, measure
+from cnnctl.model.block import Block, Branch, PlannedLayer, Scope
+from cnnctl.model.layer import Layer, Name, Shape, describe_shape
 from cnnctl.model.layers.convolution import Conv
 from cnnctl.model.layers.linear import Linear
 from cnnctl.model.layers.normalization import BatchNorm
@@ -33,8 +33,8 @@ def count_layers(layers: Sequence[Layer]) -> int:
     return sum(layer.layer_count() for layer in layers)
 
 
-def _later(index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
-    return tuple(stage for way in ways[index + 1 :] for stage in way.stages)
+def _later(index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
+    return tuple(planned for branch in branches[index + 1 :] for planned in branch.layers)
 
 
 class Group(Block, kind="sequence", short="layers"):
@@ -43,14 +43,14 @@ class Group(Block, kind="sequence", short="layers"):
     layers: Layers
     """The layers, from its input to its output."""
 
-    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
-        return (site.way(self.layers, input, at=("layers",)),)
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
+        return (scope.branch(self.layers, input, at=("layers",)),)
 
-    def joined(self, ways: Sequence[Way]) -> Shape:
-        return ways[0].output
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        return branches[0].output
 
-    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
-        return ways[0]
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
+        return branches[0]
 
     def layer_count(self) -> int:
         return count_layers(self.layers)
@@ -64,28 +64,28 @@ class Repeat(Block, kind="repeat"):
     layers: Layers
     """The layers of one time."""
 
-    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
-        ways: list[Way] = []
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
+        branches: list[Branch] = []
         shape = input
         for number in range(self.times):
-            ways.append(site.way(self.layers, shape, at=("layers",), name=str(number + 1)))
-            shape = ways[-1].output
-        return tuple(ways)
+            branches.append(scope.branch(self.layers, shape, at=("layers",), name=str(number + 1)))
+            shape = branches[-1].output
+        return tuple(branches)
 
-    def joined(self, ways: Sequence[Way]) -> Shape:
-        return ways[-1].output
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        return branches[-1].output
 
-    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
         module = nn.Sequential()
-        for number, way in enumerate(ways):
-            module.add_module(str(number + 1), way)
+        for number, branch in enumerate(branches):
+            module.add_module(str(number + 1), branch)
         return module
 
     def feeds(self, index: int, other: int) -> bool:
         return other == index + 1
 
-    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
-        return _later(index, ways)
+    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
+        return _later(index, branches)
 
     def layer_count(self) -> int:
         return self.times * count_layers(self.layers)
@@ -97,17 +97,19 @@ class Residual(Block, kind="residual", short="layers"):
     layers: Layers
     """The layers that the shortcut goes around."""
     shortcut: Literal["auto", "identity", "projection", "pad"] | list[Layer] = "auto"
-    """The way around: identity, projection, pad (zeros) or layers; auto projects where needed."""
+    """The shortcut: identity, projection, pad (zeros) or layers; auto projects where needed."""
     activation: Layer | None = None
     """What follows the addition."""
 
-    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
-        body = site.way(self.layers, input, at=("layers",))
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
+        body = scope.branch(self.layers, input, at=("layers",))
         around = self._around(input, body.output)
         return (
             body,
-            site.way(around, input, at=("shortcut",), name="shortcut"),
-            site.way_of_one(self.activation, body.output, at=("activation",), name="activation"),
+            scope.branch(around, input, at=("shortcut",), name="shortcut"),
+            scope.single_branch(
+                self.activation, body.output, at=("activation",), name="activation"
+            ),
         )
 
     def _around(self, input: Shape, output: Shape) -> list[Layer]:
@@ -124,22 +126,23 @@ class Residual(Block, kind="residual", short="layers"):
         conv = Conv(out_channels=output[0], kernel_size=1, stride=stride, bias=False)
         return [conv, BatchNorm()]
 
-    def joined(self, ways: Sequence[Way]) -> Shape:
-        body, around, after = ways
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        body, around, after = branches
         if body.output == around.output:
             return after.output
-        message = f"the shortcut gives {measure(around.output)}, the layers {measure(body.output)}"
-        cure = "use shortcut: projection, or layers that give the same shape"
-        raise config_fault(message, cure=cure, path=("shortcut",))
+        shapes = describe_shape(around.output), describe_shape(body.output)
+        message = f"the shortcut gives {shapes[0]}, the layers {shapes[1]}"
+        hint = "use shortcut: projection, or layers that give the same shape"
+        raise config_fault(message, hint=hint, path=("shortcut",))
 
-    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
-        return ResidualModule(*ways)
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
+        return ResidualModule(*branches)
 
     def feeds(self, index: int, other: int) -> bool:
         return other == 2
 
-    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
-        return ways[2].stages if index < 2 else ()
+    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
+        return branches[2].layers if index < 2 else ()
 
     def layer_count(self) -> int:
         around = self.shortcut if isinstance(self.shortcut, list) else []
@@ -149,9 +152,9 @@ class Residual(Block, kind="residual", short="layers"):
 def _check_padded(input: Shape, output: Shape) -> None:
     """Zeros can only be added to channels."""
     if output[0] < input[0]:
-        message = f"no zeros make {measure(output)} of {measure(input)}"
-        cure = "use shortcut: projection, or layers that give as many channels"
-        raise config_fault(message, cure=cure, path=("shortcut",))
+        message = f"no zeros make {describe_shape(output)} of {describe_shape(input)}"
+        hint = "use shortcut: projection, or layers that give as many channels"
+        raise config_fault(message, hint=hint, path=("shortcut",))
 
 
 def _stride(input: Shape, output: Shape) -> int | tuple[int, ...]:
@@ -166,9 +169,9 @@ def _stride(input: Shape, output: Shape) -> int | tuple[int, ...]:
         -(-before // step) == after for (before, after), step in zip(sides, strides, strict=True)
     )
     if not fits:
-        message = f"no shortcut makes {measure(output)} of {measure(input)}"
-        cure = "pad the layers so that they keep the size, or give the shortcut's layers"
-        raise config_fault(message, cure=cure, path=("shortcut",))
+        message = f"no shortcut makes {describe_shape(output)} of {describe_shape(input)}"
+        hint = "pad the layers so that they keep the size, or give the shortcut's layers"
+        raise config_fault(message, hint=hint, path=("shortcut",))
     return strides[0] if len(set(strides)) == 1 else strides
 
 
@@ -180,19 +183,19 @@ class Branches(Block, kind="branches", short="ways"):
     join: Join = "concatenate"
     """Along the channels, or value by value; a side of 1 is stretched to the other's."""
 
-    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         if isinstance(self.ways, dict):
             return tuple(
-                site.way(layers, input, at=("ways", name), name=name)
+                scope.branch(layers, input, at=("ways", name), name=name)
                 for name, layers in self.ways.items()
             )
         return tuple(
-            site.way(layers, input, at=("ways", index), name=f"branch{index + 1}")
+            scope.branch(layers, input, at=("ways", index), name=f"branch{index + 1}")
             for index, layers in enumerate(self.ways)
         )
 
-    def joined(self, ways: Sequence[Way]) -> Shape:
-        shapes = [way.output for way in ways]
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        shapes = [branch.output for branch in branches]
         if self.join == "concatenate" and len({shape[1:] for shape in shapes}) == 1:
             return (sum(shape[0] for shape in shapes), *shapes[0][1:])
         if self.join != "concatenate" and len({len(shape) for shape in shapes}) == 1:
@@ -200,19 +203,21 @@ class Branches(Block, kind="branches", short="ways"):
                 return np.broadcast_shapes(*shapes)  # torch's own loads sympy
             except ValueError:
                 pass  # which is the fault below
-        given = ", ".join(f"{way.name} gives {measure(way.output)}" for way in ways)
-        message = f"the ways cannot be joined by {self.join}: {given}"
+        given = ", ".join(
+            f"{branch.name} gives {describe_shape(branch.output)}" for branch in branches
+        )
+        message = f"the branches cannot be joined by {self.join}: {given}"
         alike = "sides" if self.join == "concatenate" else "channels and sides"
-        raise config_fault(message, cure=f"give all ways the same {alike}", path=("ways",))
+        raise config_fault(message, hint=f"give all branches the same {alike}", path=("ways",))
 
-    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
-        names = self.ways if isinstance(self.ways, dict) else range(1, len(ways) + 1)
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
+        names = self.ways if isinstance(self.ways, dict) else range(1, len(branches) + 1)
         labels = [name if isinstance(name, str) else f"branch{name}" for name in names]
-        return BranchesModule(dict(zip(labels, ways, strict=True)), self.join)
+        return BranchesModule(dict(zip(labels, branches, strict=True)), self.join)
 
     def layer_count(self) -> int:
-        ways = self.ways.values() if isinstance(self.ways, dict) else self.ways
-        return sum(map(count_layers, ways))
+        branches = self.ways.values() if isinstance(self.ways, dict) else self.ways
+        return sum(map(count_layers, branches))
 
 
 class Dense(Block, kind="dense"):
@@ -225,40 +230,40 @@ class Dense(Block, kind="dense"):
     times: Times = 1
     """How many times over."""
 
-    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
-        ways: list[Way] = []
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
+        branches: list[Branch] = []
         seen = input
         for number in range(self.times * len(self.layers)):
             index = number % len(self.layers)
             at, name = ("layers", index), str(number + 1)
-            way = site.way_of_one(self.layers[index], seen, at=at, name=name)
-            self._check(way, index)
-            ways.append(way)
-            seen = (seen[0] + way.output[0], *seen[1:])
-        return tuple(ways)
+            branch = scope.single_branch(self.layers[index], seen, at=at, name=name)
+            self._check(branch, index)
+            branches.append(branch)
+            seen = (seen[0] + branch.output[0], *seen[1:])
+        return tuple(branches)
 
     def feeds(self, index: int, other: int) -> bool:
         return index < other
 
-    def _check(self, way: Way, index: int) -> None:
-        if way.output[1:] != way.input[1:]:
-            message = f"it gives {measure(way.output)}, which cannot be added to "
-            cure = "keep the size, by padding and without a stride"
+    def _check(self, branch: Branch, index: int) -> None:
+        if branch.output[1:] != branch.input[1:]:
+            message = f"it gives {describe_shape(branch.output)}, which cannot be added to "
+            hint = "keep the size, by padding and without a stride"
             path = ("layers", index)
-            raise config_fault(message + measure(way.input), cure=cure, path=path)
+            raise config_fault(message + describe_shape(branch.input), hint=hint, path=path)
 
-    def joined(self, ways: Sequence[Way]) -> Shape:
-        last = ways[-1]
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        last = branches[-1]
         return (last.input[0] + last.output[0], *last.output[1:])
 
-    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
         module = DenseModule()
-        for number, way in enumerate(ways):
-            module.add_module(str(number + 1), way)
+        for number, branch in enumerate(branches):
+            module.add_module(str(number + 1), branch)
         return module
 
-    def behind(self, index: int, ways: Sequence[Way]) -> tuple[Stage, ...]:
-        return _later(index, ways)
+    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
+        return _later(index, branches)
 
     def layer_count(self) -> int:
         return self.times * count_layers(self.layers)

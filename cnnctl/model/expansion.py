@@ -37,7 +37,7 @@ def _written_out(model: Node) -> Node:
     chosen = [way for way in WAYS if way in model.value]
     if len(chosen) > 1:
         message = f"{chosen[0]} and {chosen[1]} each name a network"
-        raise config_fault(message, cure="keep one of them", path=(chosen[1],))
+        raise config_fault(message, hint="keep one of them", path=(chosen[1],))
     if "zoo" in model.value:
         model = _from_zoo(model, model.value["zoo"])
     elif "torchvision" in model.value:
@@ -57,7 +57,7 @@ def _from_zoo(model: Node, name: Node) -> Node:
         message = f"{name.value} has no such option"
         raise FaultError(
             *(
-                Fault(message=message, cure=nearest(key, known), path=(key,), at_key=True)
+                Fault(message=message, hint=nearest(key, known), path=(key,), at_key=True)
                 for key in unknown
             )
         )

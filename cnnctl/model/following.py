@@ -5,70 +5,72 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cnnctl.model.block import Block, Stage
+from cnnctl.model.block import Block, PlannedLayer
 from cnnctl.model.initializers import Activation
 from cnnctl.model.layer import WeightedLayer
 
 
-def all_stages(stages: Sequence[Stage]) -> Iterator[Stage]:
-    """These stages and all that is in them; a block comes before what is in it."""
-    for stage in stages:
-        yield stage
-        for way in stage.ways:
-            yield from all_stages(way.stages)
+def all_layers(layers: Sequence[PlannedLayer]) -> Iterator[PlannedLayer]:
+    """These layers and all that is in them; a block comes before what is in it."""
+    for planned in layers:
+        yield planned
+        for branch in planned.branches:
+            yield from all_layers(branch.layers)
 
 
-def chains(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, ...]]:
+def chains(layers: tuple[PlannedLayer, ...]) -> Iterator[tuple[PlannedLayer, ...]]:
     """Every run of layers one after the other: the network's own, and those in its blocks."""
-    yield tuple(_on_the_way(stages))
-    for stage in stages:
-        for way in stage.ways:
-            yield from chains(way.stages)
+    yield tuple(_on_the_way(layers))
+    for planned in layers:
+        for branch in planned.branches:
+            yield from chains(branch.layers)
 
 
-def _on_the_way(stages: Iterable[Stage]) -> Iterator[Stage]:
-    """The stages that change what passes through them."""
-    for stage in stages:
-        if not (isinstance(stage.layer, Block) and stage.layer.is_aside):
-            yield stage
+def _on_the_way(layers: Iterable[PlannedLayer]) -> Iterator[PlannedLayer]:
+    """The layers that change what passes through them."""
+    for planned in layers:
+        if not (isinstance(planned.layer, Block) and planned.layer.is_aside):
+            yield planned
 
 
-def deciding(stages: Sequence[Stage]) -> Stage:
-    """The layer that sets the shape of what a chain gives; within a block, if it is one way's."""
-    return _deciding(stages) or stages[-1]
+def deciding(layers: Sequence[PlannedLayer]) -> PlannedLayer:
+    """The layer that sets the output shape of a chain, within a block if one branch does."""
+    return _deciding(layers) or layers[-1]
 
 
-def _deciding(stages: Sequence[Stage]) -> Stage | None:
-    for stage in reversed(tuple(_on_the_way(stages))):
-        if isinstance(stage.layer, Block):
-            ends: list[Sequence[Stage]] = [way.stages for way in stage.ways]
-            given = stage.layer.given((), ends)
-            return (_deciding(given[0]) if len(given) == 1 else None) or stage
-        if isinstance(stage.layer, WeightedLayer) or stage.output != stage.input:
-            return stage
+def _deciding(layers: Sequence[PlannedLayer]) -> PlannedLayer | None:
+    for planned in reversed(tuple(_on_the_way(layers))):
+        if isinstance(planned.layer, Block):
+            ends: list[Sequence[PlannedLayer]] = [branch.layers for branch in planned.branches]
+            given = planned.layer.given((), ends)
+            return (_deciding(given[0]) if len(given) == 1 else None) or planned
+        if isinstance(planned.layer, WeightedLayer) or planned.output != planned.input:
+            return planned
     return None
 
 
-def fewest_between_norms(stages: Sequence[Stage], *, kind: str, norms: Collection[str]) -> int:
+def fewest_between_norms(
+    layers: Sequence[PlannedLayer], *, kind: str, norms: Collection[str]
+) -> int:
     """How many layers of a kind every gradient has to pass with no norm in between.
 
     Of all paths through the blocks the one with the fewest counts, as a shortcut lets it by.
     """
-    return _passed(stages, (0, 0), kind, norms)[0]
+    return _passed(layers, (0, 0), kind, norms)[0]
 
 
 def _passed(
-    stages: Sequence[Stage], before: tuple[int, int], kind: str, norms: Collection[str]
+    layers: Sequence[PlannedLayer], before: tuple[int, int], kind: str, norms: Collection[str]
 ) -> tuple[int, int]:
     """The most layers without a norm in between, and how many since the last norm."""
     most, run = before
-    for stage in stages:
-        layer = stage.layer
+    for planned in layers:
+        layer = planned.layer
         if isinstance(layer, Block):
             outputs: list[tuple[int, int]] = []
-            for index, way in enumerate(stage.ways):
+            for index, branch in enumerate(planned.branches):
                 start = min(layer.taken(index, (most, run), outputs))
-                outputs.append(_passed(way.stages, start, kind, norms))
+                outputs.append(_passed(branch.layers, start, kind, norms))
             most, run = min(layer.given((most, run), outputs))
         elif layer.kind in norms:
             run = 0
@@ -79,37 +81,37 @@ def _passed(
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """The stages behind a place in a chain, and those behind the chain; walked as far as needed."""
+    """The layers behind a place in a chain, and those behind the chain; walked as far as needed."""
 
-    stages: Sequence[Stage]
+    layers: Sequence[PlannedLayer]
     first: int
-    behind: Iterable[Stage]
+    behind: Iterable[PlannedLayer]
 
-    def __iter__(self) -> Iterator[Stage]:
-        yield from _on_the_way(self.stages[n] for n in range(self.first, len(self.stages)))
+    def __iter__(self) -> Iterator[PlannedLayer]:
+        yield from _on_the_way(self.layers[n] for n in range(self.first, len(self.layers)))
         yield from self.behind
 
 
 def with_followers(
-    stages: Sequence[Stage], behind: Iterable[Stage] = ()
-) -> Iterator[tuple[Stage, Iterable[Stage]]]:
-    """Every layer that holds no others, with the stages that get what it gives, one by one."""
-    for index, stage in enumerate(stages):
-        rest = Followers(stages, index + 1, behind)
-        if not isinstance(stage.layer, Block):
-            yield stage, rest
+    layers: Sequence[PlannedLayer], behind: Iterable[PlannedLayer] = ()
+) -> Iterator[tuple[PlannedLayer, Iterable[PlannedLayer]]]:
+    """Every layer that holds no others, with the layers that get what it gives, one by one."""
+    for index, planned in enumerate(layers):
+        rest = Followers(layers, index + 1, behind)
+        if not isinstance(planned.layer, Block):
+            yield planned, rest
             continue
-        for number, way in enumerate(stage.ways):
-            inside = stage.layer.behind(number, stage.ways)
-            after = () if stage.layer.is_aside else Followers(inside, 0, rest)
-            yield from with_followers(way.stages, after)
+        for number, branch in enumerate(planned.branches):
+            inside = planned.layer.behind(number, planned.branches)
+            after = () if planned.layer.is_aside else Followers(inside, 0, rest)
+            yield from with_followers(branch.layers, after)
 
 
-def following_activation(stages: Iterable[Stage]) -> Activation:
+def following_activation(layers: Iterable[PlannedLayer]) -> Activation:
     """The first activation behind a layer, before the next weights; `linear` if there is none."""
-    for stage in (leaf for behind in stages for leaf in behind.leaves()):
-        if stage.layer.acts_as is not None:
-            return stage.layer.acts_as
-        if isinstance(stage.layer, WeightedLayer):
+    for planned in (leaf for behind in layers for leaf in behind.leaves()):
+        if planned.layer.acts_as is not None:
+            return planned.layer.acts_as
+        if isinstance(planned.layer, WeightedLayer):
             break
     return "linear"

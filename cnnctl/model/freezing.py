@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from cnnctl.config.patterns import Names, unmatched
-from cnnctl.errors import Fault, Path
+from cnnctl.errors import ConfigPath, Fault
 from cnnctl.model.heads import HEADS
 from cnnctl.model.modules import Branches
 
@@ -87,18 +87,18 @@ def check_freeze(
     if not faults and all(
         name in frozen or not weight.requires_grad for name, weight in network.named_parameters()
     ):
-        message, cure = "freezes every layer, so nothing can learn", "leave the last layer out"
-        faults.append(Fault(message=message, cure=cure, path=("model", "freeze")))
+        message, hint = "freezes every layer, so nothing can learn", "leave the last layer out"
+        faults.append(Fault(message=message, hint=hint, path=("model", "freeze")))
     return faults
 
 
 _NOTHING_TO_UNFREEZE = Fault(
     message="nothing is frozen",
-    cure="add model.freeze=backbone, or leave unfreeze_at out",
+    hint="add model.freeze=backbone, or leave unfreeze_at out",
     path=("model", "unfreeze_at"),
 )
 
 
 def _unmatched(patterns: Sequence[str], names: Sequence[str]) -> list[Fault]:
-    paths: list[Path] = [("model", "freeze", index) for index in range(len(patterns))]
+    paths: list[ConfigPath] = [("model", "freeze", index) for index in range(len(patterns))]
     return unmatched(zip(paths, patterns, strict=True), names)

@@ -11,9 +11,9 @@ from torch import nn
 from cnnctl.config.choice import Spec
 from cnnctl.errors import below, config_fault
 from cnnctl.model import modules
-from cnnctl.model.block import Block, Site, Stage, Way
+from cnnctl.model.block import Block, Branch, PlannedLayer, Scope
 from cnnctl.model.blocks import Branches, Layers, count_layers
-from cnnctl.model.layer import Name, Shape, measure
+from cnnctl.model.layer import Name, Shape, describe_shape
 
 HEADS = "heads"
 """The name of the block that the heads are in, in the state dict and the summary."""
@@ -38,23 +38,25 @@ class Auxiliary(Block, kind="auxiliary", short="layers"):
     head: Name | None = None
     """The head whose target and loss it has; the first if left out."""
 
-    def lay_out(self, input: Shape, site: Site) -> tuple[Way, ...]:
-        return (site.way(self.layers, input, at=("layers",)),)
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
+        return (scope.branch(self.layers, input, at=("layers",)),)
 
-    def joined(self, ways: Sequence[Way]) -> Shape:
-        if len(ways[0].output) != 1:
-            message = f"it ends in {measure(ways[0].output)}, not in a vector"
-            raise config_fault(message, cure="end it in linear: classes", path=("layers",))
-        return ways[0].input
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        if len(branches[0].output) != 1:
+            message = f"it ends in {describe_shape(branches[0].output)}, not in a vector"
+            raise config_fault(message, hint="end it in linear: classes", path=("layers",))
+        return branches[0].input
 
-    def combine(self, ways: Sequence[nn.Sequential]) -> nn.Module:
-        return modules.Auxiliary(ways[0])
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
+        return modules.Auxiliary(branches[0])
 
     def layer_count(self) -> int:
         return count_layers(self.layers)
 
 
-def plan_heads(heads: Mapping[str, Head], input: Shape, *, outputs: Mapping[str, int]) -> Stage:
+def plan_heads(
+    heads: Mapping[str, Head], input: Shape, *, outputs: Mapping[str, int]
+) -> PlannedLayer:
     """Plan the heads side by side over what the trunk gives.
 
     Args:
@@ -64,20 +66,21 @@ def plan_heads(heads: Mapping[str, Head], input: Shape, *, outputs: Mapping[str,
         FaultError: a head does not fit what the trunk gives, or does not end in a vector; paths
             are the experiment's.
     """
-    site = Site(HEADS, ("model", HEADS))
+    scope = Scope(HEADS, ("model", HEADS))
     layers = {
         name: [layer.with_classes(outputs[name]) for layer in head.layers]
         for name, head in heads.items()
     }
-    with below(*site.path):
-        ways = tuple(
-            site.way(chain, input, at=(name, "layers"), name=name) for name, chain in layers.items()
+    with below(*scope.path):
+        branches = tuple(
+            scope.branch(chain, input, at=(name, "layers"), name=name)
+            for name, chain in layers.items()
         )
-    for way in ways:
-        if len(way.output) != 1:
-            message = f"the head ends in {measure(way.output)}, not in a vector"
+    for branch in branches:
+        if len(branch.output) != 1:
+            message = f"the head ends in {describe_shape(branch.output)}, not in a vector"
             raise config_fault(
-                message, cure="end it in linear: classes", path=(*site.path, way.name)
+                message, hint="end it in linear: classes", path=(*scope.path, branch.name)
             )
     block = Branches(ways=layers, name=HEADS)
-    return Stage(HEADS, block, site.path, input, block.joined(ways), ways)
+    return PlannedLayer(HEADS, block, scope.path, input, block.joined(branches), branches)

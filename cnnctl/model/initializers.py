@@ -36,7 +36,7 @@ class FanInitializer(Initializer):
     def check(self, shape: tuple[int, ...]) -> None:
         if len(shape) < 2:
             message = f"{self.kind} fits weights, not a bias"
-            raise config_fault(message, cure="use zeros, constant, normal or uniform")
+            raise config_fault(message, hint="use zeros, constant, normal or uniform")
 
 
 class Default(FanInitializer, kind="default"):
@@ -132,12 +132,12 @@ class TruncNormal(Initializer, kind="trunc_normal"):
     @model_validator(mode="after")
     def _holds_the_bell(self) -> Self:
         if self.a >= self.b:
-            raise refusal(f"a = {exact(self.a)} is not below b = {exact(self.b)}", cure="swap them")
+            raise refusal(f"a = {exact(self.a)} is not below b = {exact(self.b)}", hint="swap them")
         if not self.a - 2 * self.std <= self.mean <= self.b + 2 * self.std:
             # further out, torch draws for very long before it finds a value
             range_ = f"[{exact(self.a)}, {exact(self.b)}]"
             message = f"mean = {exact(self.mean)} is more than two std outside {range_}"
-            raise refusal(message, cure="move mean, or a and b")
+            raise refusal(message, hint="move mean, or a and b")
         return self
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
@@ -155,7 +155,7 @@ class Uniform(Initializer, kind="uniform"):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.a > self.b:
-            raise refusal(f"a = {exact(self.a)} is above b = {exact(self.b)}", cure="swap them")
+            raise refusal(f"a = {exact(self.a)} is above b = {exact(self.b)}", hint="swap them")
         return self
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
@@ -182,10 +182,10 @@ class Dirac(Initializer, kind="dirac"):
         if len(shape) < 3:
             what = "a weight of " + "x".join(map(str, shape)) if len(shape) > 1 else "a bias"
             message = f"dirac fits the kernels of a conv, not {what}"
-            raise config_fault(message, cure="use another for that layer, like orthogonal")
+            raise config_fault(message, hint="use another for that layer, like orthogonal")
         if shape[0] % self.groups:
             message = f"{self.groups} does not divide the {shape[0]} output channels"
-            raise config_fault(message, cure="use a divisor", path=("groups",))
+            raise config_fault(message, hint="use a divisor", path=("groups",))
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.dirac_(weight, groups=self.groups)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from torch import nn
 
+from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice, refusal
 from cnnctl.errors import config_fault
 from cnnctl.model.initializers import Activation, Initializer
@@ -16,10 +17,7 @@ from cnnctl.model.initializers import Activation, Initializer
 Shape = tuple[int, ...]
 """What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""
 
-# beyond these bounds torch fails on the number itself, in words that help nobody
-Positive = Annotated[int, Field(gt=0, le=10**9)]
-NotNegative = Annotated[int, Field(ge=0, le=10**9)]
-Width = Positive | Literal["classes"]
+Width = PositiveInt | Literal["classes"]
 """A number of outputs; `classes` is as many as the data has."""
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -28,9 +26,9 @@ _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 def _fit_for_a_module(name: str) -> str:
     if not re.fullmatch(_NAME, name):
         message = f"{name!r} is no name for a layer"
-        raise refusal(message, cure="use letters, digits and _, with a letter first")
+        raise refusal(message, hint="use letters, digits and _, with a letter first")
     if hasattr(nn.Sequential(), name):
-        raise refusal(f"{name} is a word of PyTorch's own", cure=f"write my_{name}, say")
+        raise refusal(f"{name} is a word of PyTorch's own", hint=f"write my_{name}, say")
     return name
 
 
@@ -101,11 +99,11 @@ class WeightedLayer(Layer):
     def _needs_a_bias(self) -> Self:
         if self.bias_init and not self.bias:
             message = f"{self.kind} has a bias_init, but no bias"
-            raise refusal(message, cure="drop bias_init, or bias: false")
+            raise refusal(message, hint="drop bias_init, or bias: false")
         return self
 
 
-def measure(shape: Shape) -> str:
+def describe_shape(shape: Shape) -> str:
     """A shape in words: `16 channels of 5x5`, `a vector of 120`."""
     if len(shape) == 1:
         return f"a vector of {shape[0]}"
@@ -120,16 +118,16 @@ def channels(shape: Shape) -> str:
 def check_divides(parts: int, input: Shape, *, option: str) -> None:
     """Refuse an option that cuts the channels of an input in unequal parts."""
     if input[0] % parts:
-        message = f"{parts} does not divide {measure(input)}"
-        raise config_fault(message, cure=f"use a divisor of {input[0]}", path=(option,))
+        message = f"{parts} does not divide {describe_shape(input)}"
+        raise config_fault(message, hint=f"use a divisor of {input[0]}", path=(option,))
 
 
 def spatial_dims(input: Shape, *, kind: str) -> int:
     """1 for (C, L) and 2 for (C, H, W); a vector is a fault."""
     if len(input) in (2, 3):
         return len(input) - 1
-    message = f"{kind} needs channels of pixels or of a signal, but gets {measure(input)}"
-    raise config_fault(message, cure=f"put {kind} before flatten, or add unflatten before it")
+    message = f"{kind} needs channels of pixels or of a signal, but gets {describe_shape(input)}"
+    raise config_fault(message, hint=f"put {kind} before flatten, or add unflatten before it")
 
 
 def feature_count(input: Shape, *, kind: str) -> int:
@@ -137,5 +135,6 @@ def feature_count(input: Shape, *, kind: str) -> int:
     if len(input) == 1:
         return input[0]
     raise config_fault(
-        f"{kind} needs a vector, but gets {measure(input)}", cure=f"add flatten before {kind}"
+        f"{kind} needs a vector, but gets {describe_shape(input)}",
+        hint=f"add flatten before {kind}",
     )

@@ -195,8 +195,8 @@ def _described(name: str, tensors: Tensors) -> str:
 
 def _misfit(position: int, mine: str, theirs: str) -> FaultError:
     message = f"at tensor {position} the network has {mine}, but the weights have {theirs}"
-    cure = (
+    hint = (
         "use the weights of this architecture; where names differ the order counts, which "
         "torch.save keeps and a .safetensors file does not"
     )
-    return checkpoint_fault(message, cure=cure)
+    return checkpoint_fault(message, hint=hint)

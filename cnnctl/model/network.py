@@ -17,9 +17,9 @@ from pydantic import ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from cnnctl.config.choice import Spec
-from cnnctl.errors import Fault, FaultError, Path, below, config_fault, under
+from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
-from cnnctl.model.block import Block, Site, Stage, chain, rehearsing, stages_of
+from cnnctl.model.block import Block, PlannedLayer, Scope, chain, plan_layers, rehearsing
 from cnnctl.model.following import chains, following_activation, with_followers
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
@@ -33,7 +33,7 @@ del _blocks
 MAX_LAYERS = 10_000
 """What blocks that repeat may come to."""
 
-__all__ = ["Block", "Model", "Plan", "Stage", "build", "outline", "plan"]
+__all__ = ["Block", "Model", "NetworkPlan", "PlannedLayer", "build", "meta_network", "plan"]
 
 
 class Model(Spec):
@@ -62,31 +62,31 @@ class Model(Spec):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class NetworkPlan:
     """A network whose shapes are known, before it has any weights."""
 
-    stages: tuple[Stage, ...]
+    layers: tuple[PlannedLayer, ...]
     input: Shape
     init: Initializer
 
     @property
     def output(self) -> Shape:
         """The shape of what the network gives for one sample."""
-        return self.stages[-1].output
+        return self.layers[-1].output
 
-    def leaves(self) -> Iterator[Stage]:
+    def leaves(self) -> Iterator[PlannedLayer]:
         """The layers that hold no others, in the order in which they run."""
-        for stage in self.stages:
-            yield from stage.leaves()
+        for planned in self.layers:
+            yield from planned.leaves()
 
-    def chains(self) -> Iterator[tuple[Stage, ...]]:
+    def chains(self) -> Iterator[tuple[PlannedLayer, ...]]:
         """Every run of layers one after the other: the network's own, and those in its blocks."""
-        return chains(self.stages)
+        return chains(self.layers)
 
 
 def plan(
     model: Model, *, input: Shape, classes: int, targets: Mapping[str, int] | None = None
-) -> Plan:
+) -> NetworkPlan:
     """Name the layers and infer every shape, on the meta device; nothing is allocated.
 
     `targets` says for each head what it calls `classes`.
@@ -96,23 +96,23 @@ def plan(
             gets, with both shapes; or the initialisations that do not fit their weights.
     """
     _check_size(model)
-    layers = [layer.with_classes(classes) for layer in model.layers]
+    filled = [layer.with_classes(classes) for layer in model.layers]
     with below("model", "layers"):
-        stages = stages_of(layers, input, Site("", ("model", "layers")))
+        layers = plan_layers(filled, input, Scope("", ("model", "layers")))
     if model.heads:
-        _check_free(stages)
-        heads = plan_heads(model.heads, stages[-1].output, outputs=targets or {})
-        stages = (*stages, heads)
-    planned = Plan(stages, input, model.init)
+        _check_free(layers)
+        heads = plan_heads(model.heads, layers[-1].output, outputs=targets or {})
+        layers = (*layers, heads)
+    planned = NetworkPlan(layers, input, model.init)
     _check_starts(planned)
     return planned
 
 
-def _check_free(stages: Sequence[Stage]) -> None:
-    for stage in stages:
-        if stage.name == HEADS:
+def _check_free(layers: Sequence[PlannedLayer]) -> None:
+    for planned in layers:
+        if planned.name == HEADS:
             message = f"{HEADS} is the name of the block that model.heads are in"
-            raise config_fault(message, cure="use another", path=(*stage.path, "name"))
+            raise config_fault(message, hint="use another", path=(*planned.path, "name"))
 
 
 def _check_size(model: Model) -> None:
@@ -120,10 +120,10 @@ def _check_size(model: Model) -> None:
     size = sum(layer.layer_count() for layer in (*model.layers, *heads))
     if size > MAX_LAYERS:
         message = f"{size:,} layers are more than {MAX_LAYERS:,}"
-        raise config_fault(message, cure="repeat fewer times", path=("model", "layers"))
+        raise config_fault(message, hint="repeat fewer times", path=("model", "layers"))
 
 
-def build(plan: Plan, *, seed: int) -> nn.Sequential:
+def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:
     """Build the network on the CPU; `seed` decides its weights.
 
     It takes (N, *plan.input) and gives (N, *plan.output). Weights are drawn on the CPU whatever
@@ -140,14 +140,14 @@ def build(plan: Plan, *, seed: int) -> nn.Sequential:
     return network
 
 
-def outline(plan: Plan) -> nn.Sequential:
+def meta_network(plan: NetworkPlan) -> nn.Sequential:
     """The network on the meta device: every module and shape, and no numbers."""
     with torch.device("meta"):
         return _assemble(plan)
 
 
-def _assemble(plan: Plan) -> nn.Sequential:
-    network = chain(plan.stages)
+def _assemble(plan: NetworkPlan) -> nn.Sequential:
+    network = chain(plan.layers)
     if any(isinstance(part, Auxiliary) for part in network.modules()):
         return WithAuxiliary(OrderedDict(network.named_children()))
     return network
@@ -160,23 +160,23 @@ class _Start:
     tensor: Tensor
     initializer: Initializer
     activation: Activation
-    path: Path
+    path: ConfigPath
     """Where the initializer is chosen."""
 
 
-def _starts(network: nn.Module, plan: Plan) -> Iterator[_Start]:
+def _starts(network: nn.Module, plan: NetworkPlan) -> Iterator[_Start]:
     """Every tensor that an initializer fills, in the order in which they are drawn."""
-    for stage, behind in with_followers(plan.stages):
-        if isinstance(stage.layer, WeightedLayer):
+    for planned, behind in with_followers(plan.layers):
+        if isinstance(planned.layer, WeightedLayer):
             activation = following_activation(behind)
-            for name, tensor in network.get_submodule(stage.name).named_parameters():
-                initializer, path = _chosen(stage.layer, name, stage.path, plan.init)
+            for name, tensor in network.get_submodule(planned.name).named_parameters():
+                initializer, path = _chosen(planned.layer, name, planned.path, plan.init)
                 yield _Start(tensor, initializer, activation, path)
 
 
 def _chosen(
-    layer: WeightedLayer, parameter: str, path: Path, default: Initializer
-) -> tuple[Initializer, Path]:
+    layer: WeightedLayer, parameter: str, path: ConfigPath, default: Initializer
+) -> tuple[Initializer, ConfigPath]:
     """The initializer of a layer's weight or bias, and where it is written."""
     if parameter.endswith("bias"):
         return layer.bias_init or Zeros(), (*path, "bias_init")
@@ -185,10 +185,10 @@ def _chosen(
     return default, ("model", "init")
 
 
-def _check_starts(plan: Plan) -> None:
+def _check_starts(plan: NetworkPlan) -> None:
     """Initializers that do not fit their tensors are faults, one for each that is written."""
-    faults: dict[Path, Fault] = {}
-    for start in _starts(outline(plan), plan):
+    faults: dict[ConfigPath, Fault] = {}
+    for start in _starts(meta_network(plan), plan):
         try:
             start.initializer.check(tuple(start.tensor.shape))
         except FaultError as error:
@@ -198,15 +198,15 @@ def _check_starts(plan: Plan) -> None:
         raise FaultError(*faults.values())
 
 
-def needing_company(plan: Plan) -> list[Fault]:
+def needing_company(plan: NetworkPlan) -> list[Fault]:
     """The layers that cannot train on a single sample, as batch norm on a vector."""
-    network = outline(plan)
+    network = meta_network(plan)
     faults: list[Fault] = []
-    for stage in plan.leaves():
+    for planned in plan.leaves():
         try:
-            module = rehearsing(network.get_submodule(stage.name))
-            module(torch.empty(1, *stage.input, device="meta"))
+            module = rehearsing(network.get_submodule(planned.name))
+            module(torch.empty(1, *planned.input, device="meta"))
         except (ValueError, AssertionError):
-            message = f"{stage.layer.kind} cannot train on a batch of one sample"
-            faults.append(Fault(message=message, path=stage.path))
+            message = f"{planned.layer.kind} cannot train on a batch of one sample"
+            faults.append(Fault(message=message, path=planned.path))
     return faults

@@ -10,14 +10,14 @@ import torch
 
 from cnnctl.errors import checkpoint_fault, config_fault
 from cnnctl.model.layers.torchvision_models import Torchvision
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors, read_weights
 
 DEFAULT = "DEFAULT"
 """torchvision's own weights of a network, as it calls them."""
 
 
-def gather_weights(weights: str, plan: Plan) -> Tensors:
+def gather_weights(weights: str, plan: NetworkPlan) -> Tensors:
     """The tensors of `model.weights`: a file's, or torchvision's DEFAULT.
 
     Raises:
@@ -28,7 +28,7 @@ def gather_weights(weights: str, plan: Plan) -> Tensors:
     return read_weights(Path(weights))
 
 
-def default_network(plan: Plan) -> str:
+def default_network(plan: NetworkPlan) -> str:
     """The network of torchvision whose weights DEFAULT means.
 
     Raises:
@@ -38,8 +38,8 @@ def default_network(plan: Plan) -> str:
         if isinstance(stage.layer, Torchvision):
             return stage.layer.model
     message = "only networks of torchvision have weights of their own"
-    cure = "name a file of weights, or use a torchvision layer"
-    raise config_fault(message, cure=cure, path=("model", "weights"))
+    hint = "name a file of weights, or use a torchvision layer"
+    raise config_fault(message, hint=hint, path=("model", "weights"))
 
 
 def default_weights(name: str) -> Tensors:
@@ -61,6 +61,6 @@ def default_weights(name: str) -> Tensors:
         )
     except (OSError, RuntimeError, HTTPException) as error:
         message = f"could not be downloaded: {' '.join(str(error).split())}"
-        cure = f"download {url} yourself, and write weights: FILE"
-        raise checkpoint_fault(message, cure=cure, place=f"the weights of {name}") from None
+        hint = f"download {url} yourself, and write weights: FILE"
+        raise checkpoint_fault(message, hint=hint, place=f"the weights of {name}") from None
     return tensors

@@ -50,24 +50,24 @@ def read_weights(path: Path) -> Tensors:
         found = _parse(content, is_safetensors=path.suffix == ".safetensors")
     except _DAMAGED as error:
         message = "is damaged, or holds more than tensors"
-        cure = "copy it again, or save the network's state_dict() alone"
-        raise checkpoint_fault(message, cure=cure, place=str(path)) from error
+        hint = "copy it again, or save the network's state_dict() alone"
+        raise checkpoint_fault(message, hint=hint, place=str(path)) from error
     tensors = _unwrapped(found)
     if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        message, cure = "holds no state dict", "save the network's state_dict() alone"
-        raise checkpoint_fault(message, cure=cure, place=str(path))
+        message, hint = "holds no state dict", "save the network's state_dict() alone"
+        raise checkpoint_fault(message, hint=hint, place=str(path))
     for name, tensor in tensors.items():
         if reason := _oddity(tensor):
-            cure = "save it as a dense, real-valued tensor on the CPU"
-            raise checkpoint_fault(f"{name} is {reason}", cure=cure, place=str(path))
+            hint = "save it as a dense, real-valued tensor on the CPU"
+            raise checkpoint_fault(f"{name} is {reason}", hint=hint, place=str(path))
     return _weights_of_checkpoint({name: tensor.detach() for name, tensor in tensors.items()})
 
 
 def _unreadable(path: Path, error: OSError) -> FaultError:
     if error.errno == errno.ENOENT:
-        return checkpoint_fault("no such file", cure="check the path", place=str(path))
+        return checkpoint_fault("no such file", hint="check the path", place=str(path))
     reason = f"cannot be read: {error.strerror}"
-    return checkpoint_fault(reason, cure=reading_cure(error), place=str(path))
+    return checkpoint_fault(reason, hint=reading_cure(error), place=str(path))
 
 
 def _parse(content: bytes, *, is_safetensors: bool) -> Any:

@@ -4,15 +4,16 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
+from cnnctl.config.bounds import NonNegativeInt, PositiveInt
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import NotNegative, Positive, Shape, channels
+from cnnctl.model.layer import Shape, channels
 
 # as tuple[int, int], a list of one is reported as an option that is missing
 TWO = Field(strict=False, min_length=2, max_length=2)
 
-Size = Positive | Annotated[tuple[Positive, ...], TWO]
+Size = PositiveInt | Annotated[tuple[PositiveInt, ...], TWO]
 """A side in pixels, or height and width."""
-Padding = NotNegative | Annotated[tuple[NotNegative, ...], TWO]
+Padding = NonNegativeInt | Annotated[tuple[NonNegativeInt, ...], TWO]
 """Pixels at every border, or those above and below and those left and right."""
 Sides = tuple[int, ...]
 """A number for each side of an input: (H, W) or (L,)."""
@@ -30,7 +31,7 @@ def per_side(size: Number | tuple[Number, ...], dims: int, *, option: str) -> tu
         return (size,) * dims
     if len(size) != dims:
         message = f"{list(size)} has {len(size)} sizes, but a signal has one side"
-        raise config_fault(message, cure="give one number", path=(option,))
+        raise config_fault(message, hint="give one number", path=(option,))
     return size
 
 
@@ -55,7 +56,7 @@ def check_window(input: Shape, *, kernel: Sides, dilation: Sides, room: Sides) -
     message = f"{show(kernel)}{spread} does not fit an input of {_by(input[1:])}"
     raise config_fault(
         f"{message} with {channels(input)}{borders}",
-        cure=f"use kernel_size <= {largest}, or add padding",
+        hint=f"use kernel_size <= {largest}, or add padding",
         path=("kernel_size",),
     )
 

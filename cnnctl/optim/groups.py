@@ -8,10 +8,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 from torch import nn
 
+from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat
 from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.patterns import Names, unmatched
-from cnnctl.errors import Fault, Path
-from cnnctl.optim.bounds import NotNegative, Positive
+from cnnctl.errors import ConfigPath, Fault
 
 
 class Group(Spec):
@@ -19,15 +19,15 @@ class Group(Spec):
 
     match: str | Annotated[list[str], Field(min_length=1)]
     """Names of layers or weights, or patterns of them: `conv1`, `residual*`, `*.bias`."""
-    lr: Positive | None = None
+    lr: PositiveFloat | None = None
     """Their learning rate; a scheduler moves it as it moves the optimizer's."""
-    weight_decay: NotNegative | None = None
+    weight_decay: NonNegativeFloat | None = None
     """Their weight decay."""
 
     @model_validator(mode="after")
     def _sets_something(self) -> Self:
         if self.lr is None and self.weight_decay is None:
-            raise refusal("the group sets nothing", cure="give it lr or weight_decay")
+            raise refusal("the group sets nothing", hint="give it lr or weight_decay")
         return self
 
     def patterns(self) -> list[str]:
@@ -47,10 +47,10 @@ def check_groups(groups: Sequence[Group], network: nn.Module) -> list[Fault]:
     return unmatched(_patterns(groups), [name for name, _ in network.named_parameters()])
 
 
-def _patterns(groups: Sequence[Group]) -> Iterator[tuple[Path, str]]:
+def _patterns(groups: Sequence[Group]) -> Iterator[tuple[ConfigPath, str]]:
     """Every pattern, with the place where it is written."""
     for index, group in enumerate(groups):
-        path: Path = ("optimizer", "groups", index, "match")
+        path: ConfigPath = ("optimizer", "groups", index, "match")
         for position, pattern in enumerate(group.patterns()):
             yield path if isinstance(group.match, str) else (*path, position), pattern
 

@@ -13,9 +13,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, UnitInterval
 from cnnctl.config.choice import Choice
 from cnnctl.errors import config_fault
-from cnnctl.optim.bounds import NotNegative, Positive, Share
 from cnnctl.optim.value_criterion import ValueCriterion
 
 Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
@@ -92,7 +92,7 @@ class Loss(Choice, family="losses"):
 class ClassLoss(Loss):
     """A loss between a distribution over classes and the right class."""
 
-    weight: list[NotNegative] | None = None
+    weight: list[NonNegativeFloat] | None = None
     """A factor on the loss of each class; all the same if left out."""
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
@@ -129,8 +129,8 @@ class CrossEntropy(ClassLoss, kind="cross_entropy"):
 
     outputs = "logits"
 
-    label_smoothing: Share = 0.0
-    """Share of the target that is spread over all classes (Szegedy et al. 2015)."""
+    label_smoothing: UnitInterval = 0.0
+    """Fraction of the target that is spread over all classes (Szegedy et al. 2015)."""
 
     def build(self) -> nn.Module:
         return nn.CrossEntropyLoss(
@@ -180,7 +180,7 @@ class BCEWithLogits(Loss, kind="bce_with_logits"):
 
     outputs = "logits"
 
-    pos_weight: list[NotNegative] | None = None
+    pos_weight: list[NonNegativeFloat] | None = None
     """A factor on the loss of positive targets, for each output."""
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
@@ -232,7 +232,7 @@ class MAE(ValueLoss, kind="mae"):
 class Huber(ValueLoss, kind="huber"):
     """Half the squared error up to delta, then delta times the absolute one (Huber 1964)."""
 
-    delta: Positive = 1.0
+    delta: PositiveFloat = 1.0
     """Where the square ends and the line begins."""
 
     def build(self) -> nn.Module:
@@ -242,7 +242,7 @@ class Huber(ValueLoss, kind="huber"):
 class SmoothL1(ValueLoss, kind="smooth_l1"):
     """Huber's loss divided by beta, so that its line has the slope 1 (Girshick 2015)."""
 
-    beta: NotNegative = 1.0
+    beta: NonNegativeFloat = 1.0
     """Where the square ends and the line begins."""
 
     def build(self) -> nn.Module:
@@ -252,7 +252,7 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
 def _need_classes(kind: str, *, is_classification: bool) -> None:
     if not is_classification:
         message = f"{kind} needs classes, but this data has values to predict"
-        raise config_fault(message, cure="use mse, mae, huber or smooth_l1")
+        raise config_fault(message, hint="use mse, mae, huber or smooth_l1")
 
 
 def _need_outputs(
@@ -267,17 +267,17 @@ def _need_outputs(
     last = f"linear: {'classes' if is_classification else classes}"
     if len(output) != 1:
         message = f"{kind} needs a vector, but the network gives {'x'.join(map(str, output))}"
-        raise config_fault(message, cure=f"end the network with flatten and {last}")
+        raise config_fault(message, hint=f"end the network with flatten and {last}")
     one_does = one_does and is_classification and classes == 2
     if output[0] == classes or (one_does and output[0] == 1):
         return
     wanted = f"{classes} {'classes' if is_classification else 'to predict'}"
     message = f"the network gives {output[0]} values, the data has {wanted}"
-    cure = f"end the network with {last}{' or linear: 1' if one_does else ''}"
-    raise config_fault(message, cure=cure)
+    hint = f"end the network with {last}{' or linear: 1' if one_does else ''}"
+    raise config_fault(message, hint=hint)
 
 
 def _need_length(numbers: list[float] | None, count: int, *, each: str, option: str) -> None:
     if numbers is not None and len(numbers) != count:
         message = f"is a list of {len(numbers)}, but {count} are needed"
-        raise config_fault(message, cure=f"give one number for each {each}", path=(option,))
+        raise config_fault(message, hint=f"give one number for each {each}", path=(option,))

@@ -9,9 +9,15 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from torch import optim
 
+from cnnctl.config.bounds import (
+    Momentum,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    UnitInterval,
+)
 from cnnctl.config.choice import Choice, refusal
 from cnnctl.errors import config_fault
-from cnnctl.optim.bounds import Count, Momentum, NotNegative, Positive, Share
 from cnnctl.optim.groups import Group
 
 Betas = Annotated[tuple[Momentum, Momentum], Field(strict=False)]
@@ -32,7 +38,7 @@ class Optimizer(Choice, family="optimizers"):
     revealing: ClassVar[dict[str, Any]] = {}
     """Options with which a few steps show every form that the state of a weight can have."""
 
-    lr: Positive
+    lr: PositiveFloat
     """Learning rate."""
     groups: list[Group] = []
     """Weights with settings of their own; of two that match, the first counts."""
@@ -55,13 +61,13 @@ class SGD(Optimizer, kind="sgd"):
 
     usual_lr = (1e-3, 1.0)
 
-    lr: Positive = 1e-3
+    lr: PositiveFloat = 1e-3
     """Learning rate."""
     momentum: Momentum = 0.0
-    """Share of the last step's velocity that is kept."""
-    dampening: Share = 0.0
-    """Share of the gradient that is kept out of the velocity."""
-    weight_decay: NotNegative = 0.0
+    """Fraction of the last step's velocity that is kept."""
+    dampening: UnitInterval = 0.0
+    """Fraction of the gradient that is kept out of the velocity."""
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
     nesterov: bool = False
     """Look ahead along the velocity (Nesterov 1983)."""
@@ -72,7 +78,7 @@ class SGD(Optimizer, kind="sgd"):
         if nesterov and (info.data.get("momentum") == 0 or info.data.get("dampening")):
             raise refusal(
                 "nesterov needs momentum above 0 and no dampening",
-                cure="add momentum: 0.9, and leave dampening out",
+                hint="add momentum: 0.9, and leave dampening out",
             )
         return nesterov
 
@@ -89,15 +95,15 @@ class Adagrad(Optimizer, kind="adagrad"):
     usual_lr = (1e-3, 1e-1)
     keeps = 1  # sums of squares
 
-    lr: Positive = 1e-2
+    lr: PositiveFloat = 1e-2
     """Learning rate."""
-    lr_decay: NotNegative = 0.0
+    lr_decay: NonNegativeFloat = 0.0
     """Divides the learning rate by 1 + lr_decay * steps."""
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
-    initial_accumulator_value: NotNegative = 0.0
+    initial_accumulator_value: NonNegativeFloat = 0.0
     """What the sum of squares starts at."""
-    eps: Positive = 1e-10
+    eps: PositiveFloat = 1e-10
     """Keeps the divisor above zero."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
@@ -110,13 +116,13 @@ class Adadelta(Optimizer, kind="adadelta"):
     usual_lr = (1e-1, 1.0)
     keeps = 2  # averages of squares: of gradients and of steps
 
-    lr: Positive = 1.0
+    lr: PositiveFloat = 1.0
     """A factor on each step."""
-    rho: Share = 0.9
+    rho: UnitInterval = 0.9
     """Decay of the averages of squares."""
-    eps: Positive = 1e-6
+    eps: PositiveFloat = 1e-6
     """Keeps the divisor above zero."""
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
@@ -128,16 +134,16 @@ class RMSprop(Optimizer, kind="rmsprop"):
 
     usual_lr = (1e-5, 1e-2)
 
-    lr: Positive = 1e-2
+    lr: PositiveFloat = 1e-2
     """Learning rate."""
-    alpha: Share = 0.99
+    alpha: UnitInterval = 0.99
     """Decay of the average of squares."""
-    eps: Positive = 1e-8
+    eps: PositiveFloat = 1e-8
     """Keeps the divisor above zero."""
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
     momentum: Momentum = 0.0
-    """Share of the last step's velocity that is kept."""
+    """Fraction of the last step's velocity that is kept."""
     centered: bool = False
     """Divide by the deviation of the gradients from their mean instead."""
 
@@ -154,18 +160,18 @@ class AdamLike(Optimizer):
     usual_lr = (1e-5, 1e-2)
     keeps = 2  # averages of gradients and of their size
 
-    lr: Positive = 1e-3
+    lr: PositiveFloat = 1e-3
     """Learning rate."""
     betas: Betas = (0.9, 0.999)
     """Decays of the averages of gradients and of their squares."""
-    eps: Positive = 1e-8
+    eps: PositiveFloat = 1e-8
     """Keeps the divisor above zero."""
 
 
 class Adam(AdamLike, kind="adam"):
     """Momentum, divided by the root of averaged squared gradients (Kingma and Ba 2014)."""
 
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
     amsgrad: bool = False
     """Divide by the largest average so far (Reddi et al. 2018)."""
@@ -182,7 +188,7 @@ class Adam(AdamLike, kind="adam"):
 class AdamW(AdamLike, kind="adamw"):
     """Adam, with weight decay apart from the gradient (Loshchilov and Hutter 2017)."""
 
-    weight_decay: NotNegative = 1e-2
+    weight_decay: NonNegativeFloat = 1e-2
     """Shrinks the weights by lr * weight_decay in each step."""
     amsgrad: bool = False
     """Divide by the largest average so far (Reddi et al. 2018)."""
@@ -197,9 +203,9 @@ class AdamW(AdamLike, kind="adamw"):
 class Adamax(AdamLike, kind="adamax"):
     """Adam with the largest recent gradient in place of the root (Kingma and Ba 2014)."""
 
-    lr: Positive = 2e-3
+    lr: PositiveFloat = 2e-3
     """Learning rate."""
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
@@ -211,11 +217,11 @@ class NAdam(AdamLike, kind="nadam"):
 
     state_shares = ("mu_product",)
 
-    lr: Positive = 2e-3
+    lr: PositiveFloat = 2e-3
     """Learning rate."""
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
-    momentum_decay: NotNegative = 4e-3
+    momentum_decay: NonNegativeFloat = 4e-3
     """How fast the momentum approaches its final value."""
     decoupled_weight_decay: bool = False
     """Shrink the weights directly instead, as adamw does."""
@@ -227,7 +233,7 @@ class NAdam(AdamLike, kind="nadam"):
 class RAdam(AdamLike, kind="radam"):
     """Adam whose first steps are held back until its averages can be trusted (Liu et al. 2019)."""
 
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
     decoupled_weight_decay: bool = False
     """Shrink the weights directly instead, as adamw does."""
@@ -242,15 +248,15 @@ class ASGD(Optimizer, kind="asgd"):
     usual_lr = (1e-3, 1e-1)
     keeps = 1  # averages of the weights
 
-    lr: Positive = 1e-2
+    lr: PositiveFloat = 1e-2
     """Learning rate."""
-    lambd: NotNegative = 1e-4
+    lambd: NonNegativeFloat = 1e-4
     """How fast the rate falls."""
-    alpha: Positive = 0.75
+    alpha: PositiveFloat = 0.75
     """The power with which it falls."""
-    t0: NotNegative = 1e6
+    t0: NonNegativeFloat = 1e6
     """Steps before averaging starts."""
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """Adds this times the weight to its gradient."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
@@ -264,17 +270,17 @@ class LBFGS(Optimizer, kind="lbfgs"):
     takes_channels_last = False  # torch views each gradient as a vector
     revealing = {"lr": 1.0, "max_iter": 1, "tolerance_grad": 0.0, "tolerance_change": 0.0}
 
-    lr: Positive = 1.0
+    lr: PositiveFloat = 1.0
     """Length of a step, as a share of the Newton step."""
-    max_iter: Count = 20
+    max_iter: PositiveInt = 20
     """Iterations in one step."""
-    max_eval: Count | None = None
+    max_eval: PositiveInt | None = None
     """Evaluations of the loss in one step; 1.25 * max_iter if left out."""
-    tolerance_grad: NotNegative = 1e-7
+    tolerance_grad: NonNegativeFloat = 1e-7
     """Stop when no gradient is larger."""
-    tolerance_change: NotNegative = 1e-9
+    tolerance_change: NonNegativeFloat = 1e-9
     """Stop when the loss or the weights change by less."""
-    history_size: Count = 100
+    history_size: PositiveInt = 100
     """Past steps that the curvature is estimated from."""
     line_search_fn: Literal["strong_wolfe"] | None = None
     """Search along the direction for a good length of the step."""
@@ -284,14 +290,14 @@ class LBFGS(Optimizer, kind="lbfgs"):
     def _has_one_group(cls, groups: list[Group]) -> list[Group]:
         if groups:
             message = "lbfgs moves all weights together, not in groups"
-            raise refusal(message, cure="use another optimizer, or leave the groups out")
+            raise refusal(message, hint="use another optimizer, or leave the groups out")
         return groups
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         parts = list(groups)
         if len(parts) > 1 and any(group.keys() != {"params"} for group in parts):
             message = f"lbfgs moves all weights together, not in {len(parts)} groups"
-            raise config_fault(message, cure="use another optimizer, or no weight decay")
+            raise config_fault(message, hint="use another optimizer, or no weight decay")
         parts[0]["params"] = [weight for group in parts for weight in group["params"]]
         return optim.LBFGS(parts[:1], **self.arguments())
 

@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, PositiveInt, UnitInterval, alone
 from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError
-from cnnctl.optim.bounds import Count, NotNegative, Positive, Share, alone
 from cnnctl.optim.groups import Group, members
 from cnnctl.optim.losses import CrossEntropy, Loss
 from cnnctl.optim.optimizers import Optimizer
@@ -26,9 +26,9 @@ Penalized = Literal["weights", "all"]
 class EarlyStopping(Spec):
     """Stop when the validation no longer gets better."""
 
-    patience: Count = 10
+    patience: PositiveInt = 10
     """Epochs without an improvement after which training stops."""
-    min_delta: NotNegative = 0.0
+    min_delta: NonNegativeFloat = 0.0
     """By how much it has to be better to count."""
     monitor: Literal["auto", "loss", "accuracy"] = "auto"
     """What is watched on the validation split; `auto` is what the best epoch is chosen by."""
@@ -38,7 +38,7 @@ class Ema(Spec):
     """Average the weights over the steps, and evaluate the averages."""
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Share of the average that a step keeps."""
+    """Fraction of the average that a step keeps."""
     warmup: bool = True
     """Keep less at first: at most (1 + n) / (10 + n) in step n."""
 
@@ -46,21 +46,23 @@ class Ema(Spec):
 class Regularization(Spec):
     """What keeps a network from learning its training data by heart."""
 
-    l1: NotNegative = 0.0
+    l1: NonNegativeFloat = 0.0
     """Adds l1 * sum(|w|) to the loss."""
-    l2: NotNegative = 0.0
+    l2: NonNegativeFloat = 0.0
     """Adds l2 / 2 * sum(w^2) to the loss: the gradient of a weight decay of the same number."""
-    weight_decay: NotNegative = 0.0
+    weight_decay: NonNegativeFloat = 0.0
     """The optimizer's weight decay, on penalized parameters only."""
     penalize: Penalized = "weights"
     """What l1, l2 and weight_decay act on: `weights` leaves biases and norms alone."""
-    label_smoothing: Share = 0.0
-    """Share of the target that is spread over all classes; with cross_entropy."""
-    clip_norm: Positive | None = None
+    label_smoothing: UnitInterval = 0.0
+    """Fraction of the target that is spread over all classes; with cross_entropy."""
+    clip_norm: PositiveFloat | None = None
     """The largest norm that the gradient of all parameters together may have."""
-    clip_value: Positive | None = None
+    clip_value: PositiveFloat | None = None
     """The largest size that a number of the gradient may have."""
-    early_stopping: Annotated[EarlyStopping, alone("patience", Count | EarlyStopping)] | None = None
+    early_stopping: (
+        Annotated[EarlyStopping, alone("patience", PositiveInt | EarlyStopping)] | None
+    ) = None
     """Stop when the validation no longer gets better; a number alone is the patience."""
     ema: Annotated[Ema, alone("decay", float | Ema)] | None = None
     """Average the weights over the steps; a number alone is the decay."""
@@ -79,11 +81,11 @@ class Regularization(Spec):
         own = getattr(optimizer, "weight_decay", None)
         path = ("weight_decay",)
         if self.weight_decay and own is None:
-            yield Fault(message=f"{optimizer.kind} has no weight decay", cure="use l2", path=path)
+            yield Fault(message=f"{optimizer.kind} has no weight decay", hint="use l2", path=path)
         elif self.weight_decay and own:
             message = f"{optimizer.kind} has a weight decay of {own:g} already"
-            cure = "write optimizer.weight_decay: 0, or leave this one out"
-            yield Fault(message=message, cure=cure, path=path)
+            hint = "write optimizer.weight_decay: 0, or leave this one out"
+            yield Fault(message=message, hint=hint, path=path)
 
     def _smoothing_faults(self, loss: Loss) -> Iterator[Fault]:
         path = ("label_smoothing",)
@@ -91,11 +93,11 @@ class Regularization(Spec):
             return
         if not isinstance(loss, CrossEntropy):
             yield Fault(
-                message=f"{loss.kind} takes no label smoothing", cure="use cross_entropy", path=path
+                message=f"{loss.kind} takes no label smoothing", hint="use cross_entropy", path=path
             )
         elif loss.label_smoothing:
             message = f"{loss.kind} has a label smoothing already"
-            yield Fault(message=message, cure="leave one of them out", path=path)
+            yield Fault(message=message, hint="leave one of them out", path=path)
 
     def smoothed(self, loss: Loss) -> Loss:
         """The loss with this label smoothing, where there is one and the loss takes it."""
@@ -171,7 +173,7 @@ def clip_(parameters: Sequence[Tensor], *, norm: float | None, value: float | No
 
 
 @dataclass(slots=True)
-class Patience:
+class EarlyStopper:
     """Counts the epochs since the last improvement."""
 
     patience: int

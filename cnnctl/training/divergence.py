@@ -61,9 +61,9 @@ class FiniteGuard:
 def diverged(what: str, optimizer: optim.Optimizer, *, step: int) -> FaultError:
     """The fault of something that is not finite at this step, counted from 1."""
     message = f"{what} is not finite at step {step}; what was saved before is untouched"
-    cure = (
+    hint = (
         f"try a lower optimizer.lr (now {optimizer.param_groups[0]['lr']:.3g}), "
         "regularization.clip_norm=1, or train.precision=fp32, and look for values in the data "
         "that are not numbers"
     )
-    return FaultError(Fault(message=message, cure=cure), exit_code=ExitCode.DIVERGED)
+    return FaultError(Fault(message=message, hint=hint), exit_code=ExitCode.DIVERGED)

@@ -11,7 +11,7 @@ from math import isfinite
 from cnnctl.data.loader import Batches
 from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
 from cnnctl.evaluation.scores import accuracies, score
-from cnnctl.run_files import Row
+from cnnctl.run_files import EpochMetrics
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.divergence import diverged
 from cnnctl.training.observers import Observer
@@ -98,7 +98,7 @@ class Loop:
         for observer in self.observers:
             observer.epoch_ended(row)
 
-    def measure(self) -> Row:
+    def measure(self) -> EpochMetrics:
         """The metrics of the epoch that was just trained."""
         run = self.run
         seconds = time.perf_counter() - self.started
@@ -106,7 +106,7 @@ class Loop:
         loss, shares = run.tally.read()
         for observer in self.observers:
             observer.steps_ended(run)
-        row: Row = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
+        row: EpochMetrics = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
         row |= {"lr": run.optimizer.param_groups[0]["lr"], "train_loss": loss}
         right = accuracies(run.classifying, shares)
         row |= {f"train_{name}": share for name, share in right.items()}

@@ -9,7 +9,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from cnnctl.run_files import Row
+from cnnctl.run_files import EpochMetrics
 from cnnctl.run_folder import RunFolder
 from cnnctl.storage import storing
 from cnnctl.training.run import Run
@@ -27,7 +27,7 @@ class Observer:
     def steps_ended(self, run: Run) -> None:
         """The steps of an epoch are done; validating and saving come next."""
 
-    def epoch_ended(self, row: Row) -> None:
+    def epoch_ended(self, row: EpochMetrics) -> None:
         """An epoch is done; its metrics, as they stand in metrics.jsonl."""
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class MetricsFile(Observer):
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
 
-    def epoch_ended(self, row: Row) -> None:
+    def epoch_ended(self, row: EpochMetrics) -> None:
         """Append the line."""
         self.folder.append_metrics(row)
 
@@ -62,7 +62,7 @@ class TensorBoard(Observer):
         # hides the events from this epoch on, of a run that was killed
         self.write(Event(step=first_epoch, session_log=SessionLog(status=SessionLog.START)))
 
-    def epoch_ended(self, row: Row) -> None:
+    def epoch_ended(self, row: EpochMetrics) -> None:
         """Write every number of the row."""
         numbers = {name: value for name, value in row.items() if name not in ("epoch", "kept")}
         values = [Summary.Value(tag=name, simple_value=value) for name, value in numbers.items()]

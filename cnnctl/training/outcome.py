@@ -11,7 +11,7 @@ from cnnctl.training.run import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrainingResult:
     """How a training ended."""
 
     run: Run

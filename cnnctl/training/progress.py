@@ -15,13 +15,13 @@ from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
 from cnnctl.escaping import visible
 from cnnctl.evaluation.wording import show_loss, show_metric
-from cnnctl.run_files import Row
+from cnnctl.run_files import EpochMetrics
 from cnnctl.training.bar import OneLine
 from cnnctl.training.observers import Observer
-from cnnctl.training.outcome import Outcome
+from cnnctl.training.outcome import TrainingResult
 from cnnctl.training.pace import Pace
 from cnnctl.training.run import Run
-from cnnctl.training.starting import Start
+from cnnctl.training.starting import TrainingStart
 
 REFRESH_SECONDS = 0.25
 """How often the bar reads the loss, which on a GPU waits for the device."""
@@ -34,7 +34,7 @@ class EpochLines(Observer):
         self.console = console
         self.epochs = epochs
 
-    def epoch_ended(self, row: Row) -> None:
+    def epoch_ended(self, row: EpochMetrics) -> None:
         """Print the line, on a terminal without what would not fit."""
         width = self.console.width if self.console.is_terminal else None
         line = epoch_line(row, epochs=self.epochs, width=width)
@@ -91,7 +91,7 @@ class LiveBar(Observer):
         if run.experiment.data.validation:
             self.progress.update(self.task, parts=["validating"], refresh=True)
 
-    def epoch_ended(self, row: Row) -> None:
+    def epoch_ended(self, row: EpochMetrics) -> None:
         """Print the line of the epoch above the bar."""
         done, head = row["epoch"] * self.batches_per_epoch, self.head(row["epoch"] + 1)
         self.progress.update(self.task, completed=done, head=head)
@@ -102,7 +102,7 @@ class LiveBar(Observer):
         self.progress.stop()
 
 
-def epoch_line(row: Row, *, epochs: int, width: int | None = None) -> Text:
+def epoch_line(row: EpochMetrics, *, epochs: int, width: int | None = None) -> Text:
     """`epoch  3/20  train 0.4321 91.20%  val 0.3911 93.10%  lr 0.05  12,345 samples/s`.
 
     Where there is a width, what matters least is left out until the line fits.
@@ -122,7 +122,7 @@ _FORMS: Sequence[dict[str, Any]] = (
 
 
 def _epoch_line(
-    row: Row,
+    row: EpochMetrics,
     epochs: int,
     *,
     rate: str = " samples/s",
@@ -154,7 +154,7 @@ def _accuracies(row: Mapping[str, float], split: str) -> list[tuple[str, float]]
     return heads or list(named.items())
 
 
-def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
+def print_header(console: Console, run: Run, splits: Splits, start: TrainingStart) -> None:
     """Say what is about to be trained, on what, and where it is written."""
     train = run.experiment.train
     parameters = sum(p.numel() for p in run.network.parameters())
@@ -180,7 +180,7 @@ def introduce(console: Console, run: Run, splits: Splits, start: Start) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def conclude(console: Console, outcome: Outcome, *, data: Path | None) -> None:
+def print_result(console: Console, outcome: TrainingResult, *, data: Path | None) -> None:
     """Say how it ended, where the result is, and what to type next.
 
     data: the folder of data sets, if it was named on the command line.

@@ -21,18 +21,18 @@ from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import Experiment
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.compilation import use_cache_folder
+from cnnctl.training.compile_trial import try_compile, with_compile
 from cnnctl.training.environment import describe_environment
 from cnnctl.training.loop import Loop, evaluate
 from cnnctl.training.observers import MetricsFile, Observer, TensorBoard
-from cnnctl.training.outcome import Outcome
-from cnnctl.training.progress import EpochLines, LiveBar, introduce
+from cnnctl.training.outcome import TrainingResult
+from cnnctl.training.progress import EpochLines, LiveBar, print_header
 from cnnctl.training.run import Run, assemble
-from cnnctl.training.settings import settle
+from cnnctl.training.settings import resolve_auto
 from cnnctl.training.signals import StopSignals
-from cnnctl.training.starting import Start
+from cnnctl.training.starting import TrainingStart
 from cnnctl.training.state import capture_last, restore, restore_random
 from cnnctl.training.step import make_step
-from cnnctl.training.tuning import try_compile, with_compile
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Loaders:
     test: Batches | None
 
 
-def train(start: Start, *, data_root: Path, console: Console) -> Outcome:
+def train(start: TrainingStart, *, data_root: Path, console: Console) -> TrainingResult:
     """Train an experiment to its end, or go on from a checkpoint.
 
     Raises:
@@ -52,7 +52,7 @@ def train(start: Start, *, data_root: Path, console: Console) -> Outcome:
     """
     loaded = start.loaded
     with loaded.places("train", "device"):
-        experiment = settle(loaded.experiment, loaded.plan, loaded.description)
+        experiment = resolve_auto(loaded.experiment, loaded.plan, loaded.description)
     with loaded.places():
         device = use_machine(experiment)
     with memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}"):
@@ -64,14 +64,14 @@ def train(start: Start, *, data_root: Path, console: Console) -> Outcome:
 
 
 def fit(
-    start: Start,
+    start: TrainingStart,
     experiment: Experiment,
     data: Prepared,
     *,
     device: torch.device,
     signals: StopSignals,
     console: Console,
-) -> Outcome:
+) -> TrainingResult:
     """Put everything together, run the loop, and measure what came out of it."""
     heads = [task.name for task in start.loaded.tasks if task.name and not task.is_auxiliary]
     loaders = make_loaders(experiment, data, device, targets=heads)
@@ -87,7 +87,7 @@ def fit(
             experiment = decide_on_compiling(experiment, make_run, loaders.train, console)
     run = make_run(experiment)
     begin(run, start, console)
-    introduce(console, run, data.splits, start)
+    print_header(console, run, data.splits, start)
     with (
         writing_failures(start.folder),
         observing(console, run, start.folder, len(loaders.train)) as observers,
@@ -105,7 +105,7 @@ def fit(
             restore_random(start.checkpoint, device)
         loop.fit()
     with writing_failures(start.folder), showing(console, "testing the weights that are kept"):
-        outcome = conclude(loop, loaders.test)
+        outcome = measure_result(loop, loaders.test)
     start.folder.write_result(outcome.to_json())
     return outcome
 
@@ -170,7 +170,7 @@ def make_loaders(
     )
 
 
-def begin(run: Run, start: Start, console: Console) -> None:
+def begin(run: Run, start: TrainingStart, console: Console) -> None:
     """Write down what is about to run, or put it where the checkpoint was taken."""
     start.folder.write_config(run.experiment.plain())
     if start.checkpoint is None:
@@ -233,7 +233,7 @@ def showing(console: Console, what: str) -> AbstractContextManager[object]:
     return console.status(what) if console.is_terminal else nullcontext()
 
 
-def conclude(loop: Loop, test: Batches | None) -> Outcome:
+def measure_result(loop: Loop, test: Batches | None) -> TrainingResult:
     """Measure the best weights on the test split, if there is one and the run came to its end."""
     run = loop.run
     found = None
@@ -241,4 +241,4 @@ def conclude(loop: Loop, test: Batches | None) -> Outcome:
         checkpoints.load_weights(run.evaluated, checkpoints.load(loop.folder.best).weights)
         found = evaluate(run, test)
     stopped_by = None if run.is_finished else loop.signals.received
-    return Outcome(run, loop.folder, found, stopped_by)
+    return TrainingResult(run, loop.folder, found, stopped_by)

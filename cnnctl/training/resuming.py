@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from cnnctl.checkpoint import Checkpoint
-from cnnctl.errors import ExitCode, Fault, FaultError, Path, dotted
+from cnnctl.errors import ConfigPath, ExitCode, Fault, FaultError, dotted
 from cnnctl.experiment import Experiment
 
-MAY_CHANGE: tuple[Path, ...] = (
+MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("name",),
     ("train", "epochs"),
     ("train", "checkpoint_every"),
@@ -24,7 +24,7 @@ MAY_CHANGE: tuple[Path, ...] = (
 SETTLED = ("auto", "measure")
 """Values that stand for what was chosen when the run began."""
 
-BREAKS_EXACTNESS: tuple[Path, ...] = (
+BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
     ("train", "compile"),
@@ -44,7 +44,7 @@ def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experimen
     faults = [
         Fault(
             message=f"is {new} now, but the run has {old}",
-            cure="start a new run for it, or set it back",
+            hint="start a new run for it, or set it back",
             path=path,
             place=place,
         )
@@ -54,11 +54,13 @@ def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experimen
     if faults:
         raise FaultError(*faults, exit_code=ExitCode.CHECKPOINT)
     train = {path[1]: new for path, (new, _) in changes.items() if path[0] == "train"}
-    settled = before.train.model_copy(update={str(key): value for key, value in train.items()})
-    return before.model_copy(update={"train": settled})
+    resolved = before.train.model_copy(update={str(key): value for key, value in train.items()})
+    return before.model_copy(update={"train": resolved})
 
 
-def differences(new: Any, old: Any, path: Path = ()) -> Iterator[tuple[Path, tuple[Any, Any]]]:
+def differences(
+    new: Any, old: Any, path: ConfigPath = ()
+) -> Iterator[tuple[ConfigPath, tuple[Any, Any]]]:
     """Where two pieces of plain data differ; an automatic choice differs from nothing."""
     if isinstance(new, dict) and isinstance(old, dict):
         for key in dict.fromkeys((*new, *old)):

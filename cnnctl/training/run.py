@@ -13,9 +13,9 @@ from cnnctl.experiment import Experiment, Task
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors
-from cnnctl.optim.regularizers import Average, Ema, Patience, parameter_groups
+from cnnctl.optim.regularizers import Average, EarlyStopper, Ema, parameter_groups
 from cnnctl.optim.schedulers import Schedule
 
 
@@ -44,7 +44,7 @@ class Counters:
 
 
 @dataclass(slots=True)
-class Tally:
+class RunningSums:
     """Sums over the epoch under way; they stay on the device until it ends."""
 
     sums: Tensor
@@ -57,7 +57,7 @@ class Tally:
     up, add and copy back at every step."""
 
     @classmethod
-    def on(cls, device: torch.device, *, weights: Sequence[float], classifying: int) -> Tally:
+    def on(cls, device: torch.device, *, weights: Sequence[float], classifying: int) -> RunningSums:
         """An empty tally for tasks of these weights, so many of them with classes."""
         tasks = len(weights)
         sums = torch.zeros(2 * tasks + classifying + 1, dtype=torch.float64, device=device)
@@ -100,7 +100,7 @@ class Run:
     """Everything that changes while a network is trained."""
 
     experiment: Experiment
-    plan: Plan
+    plan: NetworkPlan
     tasks: tuple[Task, ...]
     device: torch.device
     network: nn.Module
@@ -108,8 +108,8 @@ class Run:
     optimizer: optim.Optimizer
     schedule: Schedule
     average: Average | None
-    patience: Patience | None
-    tally: Tally
+    patience: EarlyStopper | None
+    tally: RunningSums
     counters: Counters = field(default_factory=Counters)
 
     @property
@@ -152,7 +152,7 @@ class Run:
 def assemble(
     experiment: Experiment,
     *,
-    plan: Plan,
+    plan: NetworkPlan,
     tasks: tuple[Task, ...],
     device: torch.device,
     steps_per_epoch: int,
@@ -178,8 +178,8 @@ def assemble(
             experiment.scheduler, optimizer, steps_per_epoch=steps_per_epoch, epochs=train.epochs
         ),
         average=_average(network, regularization.ema),
-        patience=_patience(experiment),
-        tally=Tally.on(
+        patience=_early_stopper(experiment),
+        tally=RunningSums.on(
             device, weights=[task.weight for task in tasks], classifying=len(classifying)
         ),
     )
@@ -212,12 +212,12 @@ def _average(network: nn.Module, ema: Ema | None) -> Average | None:
     return Average(network, decay=ema.decay, warmup=ema.warmup) if ema else None
 
 
-def _patience(experiment: Experiment) -> Patience | None:
+def _early_stopper(experiment: Experiment) -> EarlyStopper | None:
     stopping = experiment.regularization.early_stopping
     if stopping is None:
         return None
     more_is_better = stopping_metric(experiment) == "accuracy"
-    return Patience(stopping.patience, stopping.min_delta, more_is_better=more_is_better)
+    return EarlyStopper(stopping.patience, stopping.min_delta, more_is_better=more_is_better)
 
 
 def stopping_metric(experiment: Experiment) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnctl.data.samples import Description
+from cnnctl.data.samples import DatasetInfo
 from cnnctl.device import fastest_precision, pick_device
 from cnnctl.experiment import Experiment, measures_accuracy
 from cnnctl.inspection.cost import known_cost
-from cnnctl.model.network import Plan, outline
+from cnnctl.model.network import NetworkPlan, meta_network
 
 MUCH_WORK = 2**25
 """Multiply-adds of a step, below which bf16 gains less than its casts cost. On two cores with AMX,
@@ -20,7 +20,7 @@ MUCH_REUSE = 32
 gains: two layers of 2,048 ran at 0.59 of fp32's speed with 8 samples a batch, at 1.17 with 64."""
 
 
-def settle(experiment: Experiment, plan: Plan, description: Description) -> Experiment:
+def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: DatasetInfo) -> Experiment:
     """Fill in every `auto` of `train` for this machine.
 
     The rules ask for the machine and the network, never for a clock: the same file gives the same
@@ -29,7 +29,7 @@ def settle(experiment: Experiment, plan: Plan, description: Description) -> Expe
     """
     train = experiment.train
     device = pick_device(train.device)
-    settled = {
+    resolved = {
         "device": str(device),
         "precision": _precision(experiment, plan, description, device),
         "memory_format": _memory_format(experiment, plan),
@@ -37,11 +37,11 @@ def settle(experiment: Experiment, plan: Plan, description: Description) -> Expe
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
     }
-    return experiment.model_copy(update={"train": train.model_copy(update=settled)})
+    return experiment.model_copy(update={"train": train.model_copy(update=resolved)})
 
 
 def _precision(
-    experiment: Experiment, plan: Plan, description: Description, device: torch.device
+    experiment: Experiment, plan: NetworkPlan, description: DatasetInfo, device: torch.device
 ) -> str:
     """Below float32 only where there is enough work for it to be faster."""
     asked, size = experiment.train.precision, experiment.data.batch_size
@@ -51,12 +51,12 @@ def _precision(
     return fastest_precision(device) if gains_by_bf16(plan, batch_size=batch) else "fp32"
 
 
-def gains_by_bf16(plan: Plan, *, batch_size: int) -> bool:
+def gains_by_bf16(plan: NetworkPlan, *, batch_size: int) -> bool:
     """Whether a training step is enough work for bf16 to be faster than float32.
 
     A network with a module of unknown cost, such as torchvision's, is taken for a large one.
     """
-    network = outline(plan)
+    network = meta_network(plan)
     known = [
         known_cost(network.get_submodule(stage.name), stage.input, stage.output)
         for stage in plan.leaves()
@@ -67,16 +67,16 @@ def gains_by_bf16(plan: Plan, *, batch_size: int) -> bool:
     return len(costs) < len(known) or work >= max(MUCH_WORK, MUCH_REUSE * weights)
 
 
-def _memory_format(experiment: Experiment, plan: Plan) -> str:
+def _memory_format(experiment: Experiment, plan: NetworkPlan) -> str:
     if experiment.train.memory_format != "auto":
         return experiment.train.memory_format
     if not experiment.optimizer.takes_channels_last:
         return "contiguous_format"
-    has_images = any(isinstance(module, nn.Conv2d) for module in outline(plan).modules())
+    has_images = any(isinstance(module, nn.Conv2d) for module in meta_network(plan).modules())
     return "channels_last" if has_images else "contiguous_format"
 
 
-def _monitor(experiment: Experiment, description: Description) -> str:
+def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
     if experiment.train.monitor != "auto":
         return experiment.train.monitor
     return "accuracy" if measures_accuracy(experiment, description) else "loss"

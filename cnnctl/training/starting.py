@@ -15,18 +15,18 @@ from cnnctl.config.source import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
-from cnnctl.model.network import outline
+from cnnctl.model.network import meta_network
 from cnnctl.model.weights_file import Tensors
-from cnnctl.opening import read_experiment
 from cnnctl.plugins import load_plugins
 from cnnctl.run_files import OVERRIDES
 from cnnctl.run_folder import RunFolder
+from cnnctl.sources import read_experiment
 from cnnctl.storage import is_file, is_folder
 from cnnctl.training.resuming import inexact_because, reconcile
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class TrainingStart:
     """What to train, where to write, and the state to go on from, if any."""
 
     loaded: Loaded
@@ -38,7 +38,7 @@ class Start:
     """What the network of a new run begins with, if not at random."""
 
 
-def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
+def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> TrainingStart:
     """Check an experiment and make its run folder.
 
     Raises:
@@ -53,7 +53,7 @@ def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> Start:
     except BaseException:
         folder.close()
         raise
-    return Start(loaded, folder, weights=weights)
+    return TrainingStart(loaded, folder, weights=weights)
 
 
 def _source_text(loaded: Loaded, overrides: Sequence[str]) -> str:
@@ -69,7 +69,7 @@ def resume_run(
     *,
     runs: Path,
     plugins: Sequence[Path] = (),
-) -> Start:
+) -> TrainingStart:
     """Find a run, lock its folder, and read the state that it goes on from.
 
     `resume` is a run folder, a checkpoint in one, or nothing for the newest run of the
@@ -84,8 +84,8 @@ def resume_run(
     home = folders.folder_of(path)
     if home is None:
         message = "lies in no run folder, so there is nowhere to go on writing"
-        cure = "name the last.safetensors under checkpoints/ of a run folder"
-        raise checkpoint_fault(message, cure=cure, place=str(path))
+        hint = "name the last.safetensors under checkpoints/ of a run folder"
+        raise checkpoint_fault(message, hint=hint, place=str(path))
     folder = folders.reopen(home)
     try:
         folder.own("checkpoints", path.name)
@@ -100,11 +100,11 @@ def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
         path = Path(resume)
         if not is_file(path) and not is_folder(path):
             message = "no such run folder or checkpoint"
-            raise checkpoint_fault(message, cure="check the path", place=resume)
+            raise checkpoint_fault(message, hint="check the path", place=resume)
         return folders.find_last(path) if is_folder(path) else path
     if asked is None:
-        message, cure = "resume what?", "name the experiment's YAML file, or a run folder"
-        raise checkpoint_fault(message, cure=cure)
+        message, hint = "resume what?", "name the experiment's YAML file, or a run folder"
+        raise checkpoint_fault(message, hint=hint)
     return folders.find_last(folders.newest(runs, asked.experiment.name))
 
 
@@ -114,15 +114,15 @@ def _continue(
     path: Path,
     folder: RunFolder,
     plugins: Sequence[Path],
-) -> Start:
+) -> TrainingStart:
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)
     before = read_experiment(checkpoint, place=str(path))
-    checkpoints.check_weights(outline(before.plan), checkpoint.under("model"))
+    checkpoints.check_weights(meta_network(before.plan), checkpoint.under("model"))
     wanted = asked.experiment if asked else _overridden(before.experiment, overrides)
     experiment = reconcile(wanted, before.experiment, place=str(path))
     inexact = inexact_because(experiment, before.experiment, checkpoint)
-    return Start(replace(before, experiment=experiment), folder, checkpoint, inexact)
+    return TrainingStart(replace(before, experiment=experiment), folder, checkpoint, inexact)
 
 
 def _overridden(before: Experiment, overrides: Sequence[str]) -> Experiment:

@@ -72,7 +72,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     document = checkpoint.document
     if "optimizer" not in document:
         raise checkpoint_fault(
-            "holds weights only, not the state of a run", cure="resume from last.safetensors"
+            "holds weights only, not the state of a run", hint="resume from last.safetensors"
         )
     optimizer = verify(run, checkpoint)
     load_weights(run.network, checkpoint.under("model"))

@@ -18,7 +18,7 @@ from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.compilation import Compiled, Failed, Propagate, propagate
 from cnnctl.training.divergence import FiniteGuard
-from cnnctl.training.run import Run, Tally
+from cnnctl.training.run import Run, RunningSums
 
 Batch = tuple[Tensor, Tensor]
 
@@ -58,7 +58,7 @@ class Step:
         run.counters.step += 1
         run.counters.batch += len(batches)
 
-    def differentiate(self, batches: Sequence[Batch], tally: Tally | None) -> Tensor:
+    def differentiate(self, batches: Sequence[Batch], tally: RunningSums | None) -> Tensor:
         """Leave the gradients of the loss of all batches, penalties included, in the weights."""
         for parameter in self.trainable:
             parameter.grad = None  # zero_grad's own bookkeeping takes longer

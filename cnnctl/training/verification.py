@@ -21,7 +21,7 @@ from cnnctl.training.optimizer_state import verified
 from cnnctl.training.run import Run
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
+StoredCount = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class _Part(BaseModel):
@@ -31,30 +31,30 @@ class _Part(BaseModel):
 class CountersState(_Part):
     """What `Counters` holds."""
 
-    epoch: Count
-    batch: Count
-    step: Count
+    epoch: StoredCount
+    batch: StoredCount
+    step: StoredCount
     best: Number | None
     best_loss: Number | None
-    best_epoch: Count
+    best_epoch: StoredCount
     stopped_early: bool
 
 
 class ScheduleState(_Part):
     """What `Schedule` remembers."""
 
-    epochs: Count
+    epochs: StoredCount
     best: Number | None
-    bad_epochs: Count
-    cooldown: Count
-    reductions: Count
+    bad_epochs: StoredCount
+    cooldown: StoredCount
+    reductions: StoredCount
 
 
 class PatienceState(_Part):
-    """What `Patience` remembers."""
+    """What `EarlyStopper` remembers."""
 
     best: Number | None
-    bad_epochs: Count
+    bad_epochs: StoredCount
 
 
 class State(_Part):
@@ -72,8 +72,8 @@ class State(_Part):
 
 def misfit(message: str) -> FaultError:
     """The fault of a state that no run of the experiment can have."""
-    cure = "resume with the versions of cnnctl and torch that environment.json names"
-    return checkpoint_fault(f"the run's state does not fit: {message}", cure=cure)
+    hint = "resume with the versions of cnnctl and torch that environment.json names"
+    return checkpoint_fault(f"the run's state does not fit: {message}", hint=hint)
 
 
 def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:

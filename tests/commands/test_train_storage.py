@@ -50,10 +50,10 @@ def test_a_full_disk_ends_the_run_and_the_last_good_checkpoint_still_loads(tiny:
     )
     done = in_own_mounts(script, folder)
     assert done.returncode == 6, done.stderr
-    fault, cure = done.stderr.splitlines()
+    fault, hint = done.stderr.splitlines()
     assert fault.startswith("small/runs/tiny/")
     assert fault.endswith("cannot be written: No space left on device")
-    assert cure == "    free some space, or name another disk with --runs"
+    assert hint == "    free some space, or name another disk with --runs"
     assert "epoch     1/10000" in done.stdout
     epochs = load(folder / "kept" / "checkpoints" / "last.safetensors").document["counters"]
     evaluated = invoke("eval", folder / "kept", "--device", "cpu")

@@ -107,7 +107,7 @@ def test_what_is_no_formula_is_refused(text: str, fault: str) -> None:
         evaluate(text, values)
     [found] = raised.value.faults
     assert fault.replace("'", "") in found.message.replace("'", "")
-    assert found.cure
+    assert found.hint
 
 
 def test_a_formula_is_shown_with_its_values() -> None:

@@ -72,8 +72,8 @@ def refused(family: type[Choice], value: Any) -> tuple[str, str]:
         Home.model_validate({"held": value})
     [detail] = raised.value.errors()
     unknown = detail["ctx"] if detail["type"] == UNKNOWN else None
-    cure = nearest_kind(family, unknown["kind"]) if unknown else detail["ctx"]["cure"]
-    return detail["msg"], cure
+    hint = nearest_kind(family, unknown["kind"]) if unknown else detail["ctx"]["hint"]
+    return detail["msg"], hint
 
 
 def test_a_section_is_a_name_or_a_mapping_with_one(pets: type[Choice]) -> None:
@@ -118,7 +118,7 @@ def test_a_kind_stands_alone_where_nothing_must_be_given(
 
 
 @pytest.mark.parametrize(
-    ("value", "fault", "cure"),
+    ("value", "fault", "hint"),
     [
         ("catt", "no pet is named catt", "did you mean cat?"),
         ("Cat", "no pet is named Cat", "did you mean cat?"),
@@ -132,13 +132,13 @@ def test_a_kind_stands_alone_where_nothing_must_be_given(
     ],
 )
 def test_a_section_that_names_no_kind_is_refused(
-    pets: type[Choice], value: Any, fault: str, cure: str
+    pets: type[Choice], value: Any, fault: str, hint: str
 ) -> None:
-    assert refused(pets, value) == (fault, cure)
+    assert refused(pets, value) == (fault, hint)
 
 
 @pytest.mark.parametrize(
-    ("value", "fault", "cure"),
+    ("value", "fault", "hint"),
     [
         ("bal", "no toy is named bal", "did you mean ball?"),
         ({"bal": 3}, "no toy is named bal", "did you mean ball?"),
@@ -150,11 +150,11 @@ def test_a_section_that_names_no_kind_is_refused(
     ],
 )
 def test_an_item_that_names_no_kind_is_refused(
-    toys: type[Choice], value: Any, fault: str, cure: str
+    toys: type[Choice], value: Any, fault: str, hint: str
 ) -> None:
     message, advice = refused(toys, value)
     assert message == fault
-    assert cure in advice
+    assert hint in advice
 
 
 def test_many_kinds_are_not_all_named(toys: type[Choice]) -> None:

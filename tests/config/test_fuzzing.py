@@ -126,7 +126,7 @@ def assert_told(error: FaultError | None) -> None:
     assert len(str(error)) < MOST
     for fault in error.faults:
         assert fault.message
-        assert fault.cure
+        assert fault.hint
 
 
 @pytest.mark.long

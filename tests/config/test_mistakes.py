@@ -11,7 +11,7 @@ from cnnctl.config.parsing import parse
 from cnnctl.config.source import locate
 from cnnctl.config.validation import validate
 from cnnctl.config.writing import dump
-from cnnctl.errors import FaultError, Path
+from cnnctl.errors import ConfigPath, FaultError
 from cnnctl.experiment import Experiment
 
 PlainOf = Callable[[type], SearchStrategy[Any]]
@@ -24,14 +24,14 @@ JUNK = [
 NOT_OURS = ("pydantic", "Input", "constrained", "literal[", "NoneType", "\n", "\x1b")
 
 
-def paths(data: Any, path: Path = ()) -> Iterator[Path]:
+def paths(data: Any, path: ConfigPath = ()) -> Iterator[ConfigPath]:
     yield path
     if isinstance(data, dict | list):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             yield from paths(value, (*path, key))
 
 
-def changed(data: Any, path: Path, value: Any) -> Any:
+def changed(data: Any, path: ConfigPath, value: Any) -> Any:
     if not path:
         return value
     copy = data.copy()
@@ -54,5 +54,5 @@ def test_a_mistake_is_told_in_words_with_a_place_and_a_cure(
         for fault in error.faults:
             assert locate(root, fault).line
             assert fault.message
-            assert fault.cure
-            assert not any(part in fault.message + fault.cure for part in NOT_OURS)
+            assert fault.hint
+            assert not any(part in fault.message + fault.hint for part in NOT_OURS)

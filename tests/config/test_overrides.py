@@ -27,7 +27,7 @@ def overridden(*overrides: str) -> Any:
 def refused(*overrides: str) -> list[str]:
     with pytest.raises(FaultError) as raised:
         overridden(*overrides)
-    assert all(fault.cure for fault in raised.value.faults)
+    assert all(fault.hint for fault in raised.value.faults)
     return [str(fault) for fault in raised.value.faults]
 
 
@@ -115,7 +115,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "cure"),
+    ("text", "message", "hint"),
     [
         ("model.layers.3=relu", "model.layers.3: no such item", "counted from 0 to 2"),
         ("model.layers.-1=relu", "model.layers.-1: no such item", "counted from 0 to 2"),
@@ -135,12 +135,12 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     ],
 )
 def test_an_override_that_cannot_be_laid_over_is_refused(
-    text: str, message: str, cure: str
+    text: str, message: str, hint: str
 ) -> None:
     [found] = refused(text)
     assert found.startswith(text)
     assert message in found
-    assert cure in found.split("\n")[-1]
+    assert hint in found.split("\n")[-1]
 
 
 def test_an_override_is_a_path_and_a_value() -> None:

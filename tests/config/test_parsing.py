@@ -17,7 +17,7 @@ def fault(text: str) -> str:
     with pytest.raises(FaultError) as raised:
         parse(text, origin="x.yaml")
     [found] = raised.value.faults
-    assert found.cure
+    assert found.hint
     return str(found)
 
 
@@ -181,14 +181,14 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("text", "place", "message", "cure"), BROKEN)
+@pytest.mark.parametrize(("text", "place", "message", "hint"), BROKEN)
 def test_what_is_no_yaml_has_its_place_and_a_cure(
-    text: str, place: str, message: str, cure: str
+    text: str, place: str, message: str, hint: str
 ) -> None:
     first, second = fault(text).split("\n")
     assert first.startswith(f"x.yaml:{place}: ")
     assert message in first
-    assert cure in second
+    assert hint in second
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "---\n", "~", "null"])
@@ -208,4 +208,4 @@ def test_any_text_is_read_or_refused_with_place_and_cure(text: str) -> None:
         for found in error.faults:
             assert found.place.startswith("x.yaml")
             assert found.message
-            assert found.cure
+            assert found.hint

@@ -37,7 +37,7 @@ def test_a_misspelt_name_is_told_the_nearest() -> None:
 
 def cure_of(pattern: str, names: list[str]) -> str:
     [fault] = unmatched([((), pattern)], names)
-    return fault.cure
+    return fault.hint
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_a_name_within_a_layer_is_found_by_its_end(written: str, meant: str) -> 
 
 def test_a_name_like_none_is_told_the_first_few() -> None:
     names = [f"layer{index}.weight" for index in range(30)]
-    cure = cure_of("xyz", names)
-    assert "layer9 and 20 more" in cure
-    assert "layer10" not in cure
+    hint = cure_of("xyz", names)
+    assert "layer9 and 20 more" in hint
+    assert "layer10" not in hint

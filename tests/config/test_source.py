@@ -30,7 +30,7 @@ def refused(path: Path) -> str:
     with pytest.raises(FaultError) as raised:
         read_source(path)
     [found] = raised.value.faults
-    assert found.cure
+    assert found.hint
     return str(found)
 
 

@@ -143,11 +143,11 @@ def literals(annotation: Any) -> list[str]:
 def cures_of(plain: Any) -> str:
     with pytest.raises(FaultError) as raised:
         complete(from_plain(plain, Place("x.yaml", 1, 1)), "x")
-    return "\n".join(fault.cure for fault in raised.value.faults)
+    return "\n".join(fault.hint for fault in raised.value.faults)
 
 
 def missed(every: int, *, slips: int) -> tuple[int, list[str]]:
-    """How many words were mistyped, and those whose cure does not name the right one."""
+    """How many words were mistyped, and those whose hint does not name the right one."""
     random = Random(slips)
     tried = list(words())[random.randrange(every) :: every]
     failed = []

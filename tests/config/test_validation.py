@@ -85,13 +85,13 @@ for family in ("test_engines", "test_wagons"):  # in no schema and no list
 
 
 def faults(text: str) -> list[str]:
-    """Everything that is wrong, as `line:column: path: message: cure`."""
+    """Everything that is wrong, as `line:column: path: message: hint`."""
     root = parse(text, origin="x")
     with pytest.raises(FaultError) as raised:
         validate(Train, root)
     lines = []
     for fault in raised.value.faults:
-        assert fault.cure
+        assert fault.hint
         place = str(locate(root, fault)).removeprefix("x:")
         lines.append(f"{place}: " + str(fault).replace("\n    ", ": "))
     return lines
@@ -235,7 +235,7 @@ FAULTS = [
     ),
     ("rows: [0, 1, x]", "1:14: rows.2: x is not a whole number: write a whole number (like 3)"),
     ("rows: [[0], [x]]", "1:14: rows.1.0: x is not a number: write a number (like 0.1)"),
-    # a validator that knows no cure
+    # a validator that knows no hint
     ("{name: dull}", "1:8: name: a name like that is dull: change it, or leave it out"),
 ]
 

@@ -71,8 +71,8 @@ def test_without_a_network_the_fault_says_where_it_looked_and_what_would_do(tmp_
     fault = error.value.faults[0]
     assert str(tmp_path / "MNIST/raw/train-images-idx3-ubyte") in fault.message
     assert "no route to host" in fault.message
-    assert "data.name=digits" in fault.cure
-    assert "CNNCTL_DATA" in fault.cure
+    assert "data.name=digits" in fault.hint
+    assert "CNNCTL_DATA" in fault.hint
     assert "\n" not in fault.message
 
 
@@ -198,7 +198,7 @@ def test_files_one_folder_higher_or_lower_are_pointed_at(named, tmp_path, monkey
     with pytest.raises(FaultError, match="the files are in") as error:
         Mnist().load("train", root=tmp_path / named)
     assert error.value.exit_code is ExitCode.DATA
-    assert f"write --data {tmp_path / 'sets'}" in error.value.faults[0].cure
+    assert f"write --data {tmp_path / 'sets'}" in error.value.faults[0].hint
 
 
 def test_a_folder_that_is_not_used_is_told(capsys):

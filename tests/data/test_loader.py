@@ -8,12 +8,12 @@ from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.loader import (
     Batches,
-    Resident,
+    DeviceStore,
     evaluation_batches,
     probabilities,
     training_batches,
 )
-from cnnctl.data.normalization import Normalize, measure
+from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Samples
 
@@ -42,7 +42,7 @@ def numbered(count=50, *, channels=3):
 def batches(samples=None, *, batch_size=8, augment=(), seed=0, drop_last=False, **options):
     samples = samples or numbered()
     return Batches(
-        Resident(samples, device=CPU, **options),
+        DeviceStore(samples, device=CPU, **options),
         batch_size=batch_size,
         drop_last=drop_last,
         augment=[Augmentation.read(each) for each in augment],
@@ -111,7 +111,9 @@ def test_every_epoch_and_step_is_augmented_anew():
 
 def test_batches_are_normalised_by_channel():
     samples = numbered(500)
-    inputs, _ = next(batches(samples, batch_size="all", normalize=measure(samples.inputs)).epoch(0))
+    inputs, _ = next(
+        batches(samples, batch_size="all", normalize=normalization_of(samples.inputs)).epoch(0)
+    )
     torch.testing.assert_close(inputs.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     std = inputs.std(dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(std, torch.ones(3), atol=1e-5, rtol=0)
@@ -119,7 +121,7 @@ def test_batches_are_normalised_by_channel():
 
 def test_vectors_are_normalised_by_feature():
     samples = Samples(torch.randn(500, 2) * torch.tensor([3.0, 0.1]) + 7, torch.arange(500))
-    loader = batches(samples, batch_size="all", normalize=measure(samples.inputs))
+    loader = batches(samples, batch_size="all", normalize=normalization_of(samples.inputs))
     inputs, _ = next(loader.epoch(0))
     torch.testing.assert_close(inputs.mean(dim=0), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(inputs.std(dim=0, correction=0), torch.ones(2), atol=1e-5, rtol=0)
@@ -145,7 +147,10 @@ def test_without_normalisation_pixels_count_from_0_to_1_and_vectors_stay():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_last_holds_the_same_pictures(channels):
     samples = numbered(channels=channels)
-    options = {"normalize": measure(samples.inputs), "augment": ["horizontal_flip", {"crop": 1}]}
+    options = {
+        "normalize": normalization_of(samples.inputs),
+        "augment": ["horizontal_flip", {"crop": 1}],
+    }
     plain = list(batches(samples, **options).epoch(0))
     last = list(batches(samples, channels_last=True, **options).epoch(0))
     for (inputs, _), (other, _) in zip(plain, last, strict=True):
@@ -244,7 +249,7 @@ def test_signals_come_normalised_by_channel():
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_signals_take_noise_and_mixup(channels_last):
     signals = Samples(torch.randn(60, 2, 9) * 3 + 5, torch.arange(60))
-    normalize = measure(signals.inputs)
+    normalize = normalization_of(signals.inputs)
     augment = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
     options = {"batch_size": "all", "normalize": normalize, "channels_last": channels_last}
     inputs, targets = next(batches(signals, augment=augment, **options).epoch(0))

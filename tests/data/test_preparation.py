@@ -6,7 +6,7 @@ import torch
 
 from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet
-from cnnctl.data.normalization import Normalize, measure
+from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.preparation import cut, prepare
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
@@ -71,8 +71,8 @@ def test_every_class_is_in_validation():
 
 def test_only_what_is_left_for_training_is_measured():
     data = prepared(name="digits")
-    assert data.normalize == measure(data.splits.train.inputs)
-    assert data.normalize != measure(data.splits.test.inputs)
+    assert data.normalize == normalization_of(data.splits.train.inputs)
+    assert data.normalize != normalization_of(data.splits.test.inputs)
 
 
 def test_the_measured_numbers_are_kept_in_the_configuration():
@@ -92,7 +92,7 @@ def test_given_numbers_are_used_as_they_are():
 
 def test_target_values_are_normalised_unless_told_not_to():
     data = prepared(name="diabetes")
-    assert data.normalize_targets == measure(data.splits.train.targets)
+    assert data.normalize_targets == normalization_of(data.splits.train.targets)
     assert prepared(name="diabetes", normalize_targets=None).normalize_targets is None
     assert prepared(name="moons").normalize_targets is None
 

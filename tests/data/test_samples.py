@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from cnnctl.data.conformity import conformed
-from cnnctl.data.samples import Description, Samples, Target
+from cnnctl.data.samples import DatasetInfo, Samples, Target
 from cnnctl.errors import ExitCode, FaultError
 
-DESCRIBED = Description((1, 2, 2), ("cat", "dog"), 2, 3)
+DESCRIBED = DatasetInfo((1, 2, 2), ("cat", "dog"), 2, 3)
 
 
 def images(*, count=3, side=2):
@@ -30,7 +30,7 @@ def test_samples_that_are_not_what_was_described_are_a_data_fault(samples, words
     with pytest.raises(FaultError, match=words) as error:
         conformed(samples, DESCRIBED, what="cats and dogs")
     assert error.value.exit_code is ExitCode.DATA
-    assert error.value.faults[0].cure
+    assert error.value.faults[0].hint
 
 
 def test_samples_that_fit_pass():
@@ -45,8 +45,8 @@ def test_samples_are_taken_in_the_order_asked_for():
     assert taken.targets.tolist() == [7, 2, 2]
 
 
-VALUES = Description((2,), (), 1, 3)
-CLASSES = Description((2,), ("cat", "dog"), 2, 3)
+VALUES = DatasetInfo((2,), (), 1, 3)
+CLASSES = DatasetInfo((2,), ("cat", "dog"), 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_cannot_be_converted_is_a_data_fault(inputs, targets, description, 
     with pytest.raises(FaultError, match=words) as error:
         conformed(Samples(inputs, targets), description, what="this")
     assert error.value.exit_code is ExitCode.DATA
-    assert error.value.faults[0].cure
+    assert error.value.faults[0].hint
 
 
 def test_a_target_that_was_described_and_is_not_there_is_a_data_fault():

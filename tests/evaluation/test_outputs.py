@@ -12,10 +12,10 @@ from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
 from cnnctl.model import network
-from cnnctl.model.network import Model, Plan
+from cnnctl.model.network import Model, NetworkPlan
 
 
-def plan_of(layers: Sequence[Any], *, input: tuple[int, ...]) -> Plan:
+def plan_of(layers: Sequence[Any], *, input: tuple[int, ...]) -> NetworkPlan:
     model = validate(Model, from_plain({"layers": list(layers)}, Place("test")))
     return network.plan(model, input=input, classes=10)
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnctl.model.network import Model, Plan, plan
+from cnnctl.model.network import Model, NetworkPlan, plan
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 NEEDED: dict[str, Any] = {
     "conv": {"out_channels": 6, "kernel_size": 3},
@@ -34,7 +34,7 @@ NEEDED: dict[str, Any] = {
 def architecture() -> Architecture:
     """Layers, as a file would hold them -> their plan."""
 
-    def planned(*layers: Any, input: tuple[int, ...], classes: int = 10) -> Plan:
+    def planned(*layers: Any, input: tuple[int, ...], classes: int = 10) -> NetworkPlan:
         model = Model.model_validate({"layers": list(layers)})
         return plan(model, input=input, classes=classes)
 
@@ -42,7 +42,7 @@ def architecture() -> Architecture:
 
 
 @pytest.fixture
-def lenet(architecture: Architecture) -> Plan:
+def lenet(architecture: Architecture) -> NetworkPlan:
     """LeNet-5: 6c5-pool-16c5-pool-120-84-10 on 32x32 (LeCun et al. 1998)."""
     features = [
         {"conv": {"out_channels": 6, "kernel_size": 5}},
@@ -57,7 +57,7 @@ def lenet(architecture: Architecture) -> Plan:
     return architecture(*features, *head, input=(1, 32, 32))
 
 
-def saved(module: nn.Module, plan: Plan, batch_size: int) -> int:
+def saved(module: nn.Module, plan: NetworkPlan, batch_size: int) -> int:
     """Bytes of the storages that a forward pass saves, without weights and statistics."""
     own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}
     found: dict[int, Tensor] = {}

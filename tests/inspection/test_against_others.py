@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from cnnctl.errors import FaultError
 from cnnctl.inspection import gather, torchsummary_text
 from cnnctl.model.layer import Layer, Shape
-from cnnctl.model.network import Model, Plan, build, plan
+from cnnctl.model.network import Model, NetworkPlan, build, plan
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 few = st.integers(1, 4)
 flags = st.booleans()
@@ -52,7 +52,7 @@ inputs = st.tuples(st.sampled_from([1, 2, 4]), st.integers(4, 15), st.integers(4
 )
 
 
-def fitting(items: list[Any], input: Shape) -> Plan:
+def fitting(items: list[Any], input: Shape) -> NetworkPlan:
     """A plan of those layers that fit what the ones before them give, after a convolution."""
     kept = [Layer.read({"conv": {"out_channels": 4, "kernel_size": 2}})]
     for item in [*items, "flatten", {"linear": 3}]:
@@ -62,7 +62,7 @@ def fitting(items: list[Any], input: Shape) -> Plan:
     return plan(Model(layers=kept), input=input, classes=3)
 
 
-def totals_of_torchsummary(network: Plan) -> tuple[int, int]:
+def totals_of_torchsummary(network: NetworkPlan) -> tuple[int, int]:
     """Its parameters, and the trainable ones, as printed."""
     text = torchsummary_text(network)
     found = re.search(r"Total params: ([\d,]+)\nTrainable params: ([\d,]+)", text)
@@ -107,7 +107,7 @@ def test_a_shared_layer_counts_once(
     """torchsummary counts it twice."""
     network = architecture({"linear": 8}, {"linear": 8}, input=(8,))
     tied = nn.Linear(8, 8, device="meta")
-    kind = type(network.stages[0].layer)
+    kind = type(network.layers[0].layer)
     monkeypatch.setattr(kind, "build", lambda *_: tied)
     ours = gather(network, batch_size=1)
     assert (ours.parameters, ours.multiply_adds) == (8 * 8 + 8, 2 * 64)
@@ -131,7 +131,7 @@ def test_a_bare_parameter_counts(
 ) -> None:
     """torchsummary knows weights and biases only."""
     network = architecture("identity", {"linear": 3}, input=(8,))
-    monkeypatch.setattr(type(network.stages[0].layer), "build", lambda *_: Scale(8))
+    monkeypatch.setattr(type(network.layers[0].layer), "build", lambda *_: Scale(8))
     assert gather(network, batch_size=1).parameters == 8 + 27
     assert totals_of_torchsummary(network)[0] == 27
     assert seen_by_torchinfo(build(network, seed=0), (8,)).total_params == 8 + 27
@@ -146,6 +146,6 @@ def test_a_frozen_bias_is_not_trainable(
     assert (ours.parameters, ours.trainable) == (27, 24)
     frozen = nn.Linear(8, 3)
     frozen.bias.requires_grad_(False)
-    monkeypatch.setattr(type(network.stages[0].layer), "build", lambda *_: frozen)
+    monkeypatch.setattr(type(network.layers[0].layer), "build", lambda *_: frozen)
     assert totals_of_torchsummary(network) == (27, 27)
     assert seen_by_torchinfo(build(network, seed=0), (8,)).trainable_params == 24

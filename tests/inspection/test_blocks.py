@@ -10,7 +10,7 @@ from cnnctl.experiment import Loaded, complete
 from cnnctl.inspection import Report, gather, to_json
 from cnnctl.inspection.tables import MOST_ROWS, shown
 from cnnctl.model import network, zoo
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
 
 def published(name: str, *overrides: str) -> Loaded:
@@ -40,7 +40,7 @@ def test_vgg_pools_have_the_published_fields() -> None:
     assert [field.stride[0] for field in pools if field] == [2, 4, 8, 16, 32]
 
 
-def measurable(plan: Plan) -> nn.Sequential:
+def measurable(plan: NetworkPlan) -> nn.Sequential:
     """The network with positive weights, and means for maxima, whose gradient is all there."""
     built = network.build(plan, seed=0).eval().double()
     generator = torch.Generator().manual_seed(0)

@@ -11,17 +11,17 @@ import pytest
 from cnnctl.errors import FaultError
 from cnnctl.inspection import Report, gather, to_markdown
 from cnnctl.inspection.columns import COLUMNS, alike, bytes_of, choose
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
 
-def rows_of(plan: Plan, columns: str) -> dict[str, list[str]]:
+def rows_of(plan: NetworkPlan, columns: str) -> dict[str, list[str]]:
     """The cells behind the name of each layer."""
     text = to_markdown(Report(gather(plan, batch_size=4)), columns=columns)
     table = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
     return {name: cells for name, *cells in table[2:]}
 
 
-def test_each_column_says_what_its_name_says(lenet: Plan) -> None:
+def test_each_column_says_what_its_name_says(lenet: NetworkPlan) -> None:
     rows = rows_of(lenet, "kernel,input,output,share,weights,init,dtype")
     # 2,416 of 61,706 parameters, four bytes each
     assert rows["conv2"] == ["5", "6x14x14", "16x10x10", "3.9%", "9.7 kB", "default", "float32"]
@@ -31,15 +31,15 @@ def test_each_column_says_what_its_name_says(lenet: Plan) -> None:
     assert rows["linear3"][:3] == ["-", "84", "10"]
 
 
-def test_they_come_in_the_order_that_is_asked_for(lenet: Plan) -> None:
+def test_they_come_in_the_order_that_is_asked_for(lenet: NetworkPlan) -> None:
     assert rows_of(lenet, "parameters, output")["conv1"] == ["156", "6x28x28"]
 
 
-def test_all_are_all(lenet: Plan) -> None:
+def test_all_are_all(lenet: NetworkPlan) -> None:
     assert len(rows_of(lenet, "all")["conv1"]) == len(COLUMNS)
 
 
-def test_shares_add_up_to_the_whole(lenet: Plan) -> None:
+def test_shares_add_up_to_the_whole(lenet: NetworkPlan) -> None:
     shares = [cells[0] for cells in rows_of(lenet, "share").values()]
     assert sum(float(re.sub("[%-]", "", share) or 0) for share in shares) == pytest.approx(
         100, 1e-2
@@ -47,15 +47,17 @@ def test_shares_add_up_to_the_whole(lenet: Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "cure"), [("kernl", "did you mean kernel?"), ("output,", "known: kernel, input")]
+    ("wanted", "hint"), [("kernl", "did you mean kernel?"), ("output,", "known: kernel, input")]
 )
-def test_a_column_that_is_not_there_is_told(wanted: str, cure: str, lenet: Plan) -> None:
+def test_a_column_that_is_not_there_is_told(wanted: str, hint: str, lenet: NetworkPlan) -> None:
     with pytest.raises(FaultError) as raised:
         choose(wanted, gather(lenet, batch_size=1))
-    assert cure in str(raised.value)
+    assert hint in str(raised.value)
 
 
-def test_work_that_is_not_counted_is_said_to_be_so(architecture: Callable[..., Plan]) -> None:
+def test_work_that_is_not_counted_is_said_to_be_so(
+    architecture: Callable[..., NetworkPlan],
+) -> None:
     summary = gather(architecture({"linear": 3}, "relu", input=(8,)), batch_size=1)
     linear, relu = summary.rows
     rows = (replace(linear, is_counted=False), replace(relu, is_counted=False))

@@ -14,9 +14,9 @@ from cnnctl.inspection.comparison import (
     comparison_to_markdown,
     paired,
 )
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 
 def reports(architecture: Architecture) -> tuple[Report, Report]:
@@ -48,7 +48,7 @@ def test_equal_layers_stand_beside_each_other(architecture: Architecture) -> Non
     assert back == ["", "-", "", "", ""]
 
 
-def test_a_network_is_like_itself(lenet: Plan) -> None:
+def test_a_network_is_like_itself(lenet: NetworkPlan) -> None:
     rows = gather(lenet, batch_size=1).rows
     assert {pair.sign for pair in paired(rows, rows)} == {""}
 

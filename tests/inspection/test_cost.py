@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cnnctl.errors import FaultError
 from cnnctl.inspection.cost import kernel_of, known_cost
-from cnnctl.inspection.opaque import measure
+from cnnctl.inspection.unknown_modules import measure_module
 from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer, Shape
 from tests.inspection.conftest import NEEDED
@@ -27,7 +27,7 @@ KINDS = sorted(
 
 def agrees(module: nn.Module, input: Shape) -> None:
     """A module's known cost is the one that is found by running it."""
-    measured = measure(module, input, needs_gradient=True)
+    measured = measure_module(module, input, needs_gradient=True)
     output = tuple(module(torch.empty(2, *input, device="meta")).shape[1:])
     assert known_cost(module, input, output) == measured.cost
 
@@ -99,7 +99,7 @@ def test_a_derived_class_is_run_to_be_known() -> None:
     with torch.device("meta"):
         module = Doubling(4, 4, 1)
     assert known_cost(module, (4, 5, 5), (4, 5, 5)) is None
-    assert measure(module, (4, 5, 5), needs_gradient=False).cost.multiply_adds == 2 * 16 * 25
+    assert measure_module(module, (4, 5, 5), needs_gradient=False).cost.multiply_adds == 2 * 16 * 25
 
 
 class Spectral(nn.Module):
@@ -119,7 +119,7 @@ class Elementwise(nn.Module):
 
 @pytest.mark.parametrize(("module", "is_counted"), [(Spectral(), False), (Elementwise(), True)])
 def test_what_torch_cannot_count_is_told(module: nn.Module, is_counted: bool) -> None:
-    cost = measure(module, (4, 6, 6), needs_gradient=True).cost
+    cost = measure_module(module, (4, 6, 6), needs_gradient=True).cost
     assert (cost.multiply_adds, cost.is_counted) == (0, is_counted)
 
 

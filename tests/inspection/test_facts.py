@@ -6,19 +6,19 @@ import torch
 from torch import nn
 
 from cnnctl.inspection import gather
-from cnnctl.model.network import Plan, build
+from cnnctl.model.network import NetworkPlan, build
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 
-def test_lenet_has_the_published_parameters(lenet: Plan) -> None:
+def test_lenet_has_the_published_parameters(lenet: NetworkPlan) -> None:
     summary = gather(lenet, batch_size=1)
     assert summary.parameters == summary.trainable == 61_706
     weighted = [row.parameters for row in summary.rows if row.parameters]
     assert weighted == [156, 2_416, 48_120, 10_164, 850]
 
 
-def test_multiply_adds_are_those_worked_by_hand(lenet: Plan) -> None:
+def test_multiply_adds_are_those_worked_by_hand(lenet: NetworkPlan) -> None:
     by_name = {row.name: row.multiply_adds for row in gather(lenet, batch_size=1).rows}
     assert by_name["conv1"] == 6 * 28 * 28 * 25
     assert by_name["conv2"] == 16 * 10 * 10 * 6 * 25
@@ -81,7 +81,7 @@ def test_published_networks_have_their_published_cost(
     assert round(summary.multiply_adds / 1e9, 3) == giga_multiply_adds
 
 
-def test_memory_is_what_the_tensors_of_a_real_network_take(lenet: Plan) -> None:
+def test_memory_is_what_the_tensors_of_a_real_network_take(lenet: NetworkPlan) -> None:
     summary = gather(lenet, batch_size=16)
     network = build(lenet, seed=0)
     value, total = torch.zeros(16, 1, 32, 32), 0
@@ -99,7 +99,7 @@ def test_a_shared_parameter_is_counted_once(
 ) -> None:
     plan = architecture({"linear": 8}, {"linear": 8}, input=(8,))
     tied = nn.Linear(8, 8, device="meta")
-    monkeypatch.setattr(type(plan.stages[0].layer), "build", lambda *_: tied)
+    monkeypatch.setattr(type(plan.layers[0].layer), "build", lambda *_: tied)
     summary = gather(plan, batch_size=1)
     assert [row.parameters for row in summary.rows] == [72, 0]
     assert [row.multiply_adds for row in summary.rows] == [64, 64]
@@ -111,7 +111,7 @@ def test_frozen_parameters_are_not_trainable(
     plan = architecture({"linear": 3}, input=(8,))
     frozen = nn.Linear(8, 3, device="meta")
     frozen.weight.requires_grad_(False)
-    monkeypatch.setattr(type(plan.stages[0].layer), "build", lambda *_: frozen)
+    monkeypatch.setattr(type(plan.layers[0].layer), "build", lambda *_: frozen)
     summary = gather(plan, batch_size=1)
     assert (summary.parameters, summary.trainable) == (27, 3)
 

@@ -14,11 +14,11 @@ from cnnctl.experiment import complete, load
 from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
 from cnnctl.inspection.graph import draw, to_mermaid
 from cnnctl.model import zoo
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
 
 @pytest.fixture(scope="module")
-def resnet() -> Plan:
+def resnet() -> NetworkPlan:
     return complete(zoo.experiment_of("resnet20"), "resnet20").plan
 
 
@@ -30,7 +30,7 @@ def every(items: list[Box | Frame], kind: type[Box | Frame]) -> Iterator[Box | F
             yield from every(item.items, kind)
 
 
-def test_every_layer_is_a_box_and_every_block_a_frame(resnet: Plan) -> None:
+def test_every_layer_is_a_box_and_every_block_a_frame(resnet: NetworkPlan) -> None:
     drawing = drawing_of(resnet)
     boxes = [box.identity for box in every(drawing.items, Box)]
     assert len(boxes) == len(set(boxes)) == 1 + sum(1 for _ in resnet.leaves())
@@ -38,13 +38,13 @@ def test_every_layer_is_a_box_and_every_block_a_frame(resnet: Plan) -> None:
     assert {end for arrow in drawing.arrows for end in arrow} == set(boxes)
 
 
-def test_a_residual_has_two_ways_to_its_activation(resnet: Plan) -> None:
+def test_a_residual_has_two_ways_to_its_activation(resnet: NetworkPlan) -> None:
     arrows = drawing_of(resnet).arrows
     for source in ("n_basic1__batch_norm2", "n_basic1__shortcut__pad_channels1"):
         assert (source, "n_basic1__activation__relu1") in arrows
 
 
-def test_an_identity_is_an_arrow_from_before_the_block(resnet: Plan) -> None:
+def test_an_identity_is_an_arrow_from_before_the_block(resnet: NetworkPlan) -> None:
     assert ("n_relu1", "n_repeat1__1__basic1__activation__relu1") in drawing_of(resnet).arrows
 
 
@@ -94,7 +94,7 @@ def test_heads_have_their_names_on_frames() -> None:
     assert [item.title for item in parity.items] == ["linear1", "relu1", "linear2"]
 
 
-def test_blocks_are_folded_below_a_depth(resnet: Plan) -> None:
+def test_blocks_are_folded_below_a_depth(resnet: NetworkPlan) -> None:
     drawing = drawing_of(resnet, depth=1)
     assert not list(every(drawing.items, Frame))
     titles = [box.title for box in every(drawing.items, Box) if isinstance(box, Box)]
@@ -103,7 +103,7 @@ def test_blocks_are_folded_below_a_depth(resnet: Plan) -> None:
     assert set(pairs) <= set(drawing.arrows)
 
 
-def test_mermaid_has_a_line_for_each(resnet: Plan) -> None:
+def test_mermaid_has_a_line_for_each(resnet: NetworkPlan) -> None:
     drawing = drawing_of(resnet)
     text = to_mermaid(drawing)
     assert text.startswith('flowchart TD\n    n_input(["input 3x32x32"])\n')
@@ -114,7 +114,7 @@ def test_mermaid_has_a_line_for_each(resnet: Plan) -> None:
 
 @pytest.mark.parametrize("suffix", [".mmd", ".dot", ".gv"])
 def test_texts_need_no_graphviz(
-    suffix: str, resnet: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suffix: str, resnet: NetworkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     draw(resnet, tmp_path / f"größe{suffix}")
@@ -124,7 +124,7 @@ def test_texts_need_no_graphviz(
 
 
 def test_pictures_need_no_program_of_the_system(
-    resnet: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resnet: NetworkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
     draw(resnet, tmp_path / "net.svg", depth=1)
@@ -132,7 +132,7 @@ def test_pictures_need_no_program_of_the_system(
 
 
 def test_without_the_package_the_extra_is_named(
-    resnet: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resnet: NetworkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     with pytest.raises(FaultError, match=r"pip install 'cnnctl\[graph\]'"):
@@ -140,12 +140,12 @@ def test_without_the_package_the_extra_is_named(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_suffix_that_is_no_drawing_is_told(resnet: Plan, tmp_path: Path) -> None:
+def test_a_suffix_that_is_no_drawing_is_told(resnet: NetworkPlan, tmp_path: Path) -> None:
     with pytest.raises(FaultError, match=r"name a file that ends in \.svg"):
         draw(resnet, tmp_path / "net.txt")
 
 
-def test_graphviz_draws_every_box_frame_and_arrow(resnet: Plan, tmp_path: Path) -> None:
+def test_graphviz_draws_every_box_frame_and_arrow(resnet: NetworkPlan, tmp_path: Path) -> None:
     drawing: Drawing = drawing_of(resnet)
     draw(resnet, tmp_path / "net.svg")
     groups = [g.get("class") for g in ET.parse(tmp_path / "net.svg").iter() if g.tag.endswith("}g")]
@@ -156,7 +156,7 @@ def test_graphviz_draws_every_box_frame_and_arrow(resnet: Plan, tmp_path: Path) 
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test_other_pictures_are_what_they_are_called(
-    suffix: str, magic: bytes, resnet: Plan, tmp_path: Path
+    suffix: str, magic: bytes, resnet: NetworkPlan, tmp_path: Path
 ) -> None:
     draw(resnet, tmp_path / f"net{suffix}", depth=1)
     assert (tmp_path / f"net{suffix}").read_bytes().startswith(magic)

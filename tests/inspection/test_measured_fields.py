@@ -16,15 +16,15 @@ from torch.nn import functional
 
 from cnnctl.errors import FaultError
 from cnnctl.inspection import gather
-from cnnctl.inspection.receptive_field import Field
+from cnnctl.inspection.receptive_field import ReceptiveField
 from cnnctl.model import network
 from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.layers import normalization
-from cnnctl.model.network import Model, Plan
+from cnnctl.model.network import Model, NetworkPlan
 from tests.inspection.conftest import NEEDED
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 Pixels = tuple[tuple[int, int], ...]
 """The first and the last pixel along each side."""
 
@@ -53,7 +53,7 @@ class WindowMean(nn.Module):
         return mean[(..., *(slice(side) for side in sides))]
 
 
-def measurable(plan: Plan) -> nn.Sequential:
+def measurable(plan: NetworkPlan) -> nn.Sequential:
     """The network with positive weights and means for maxima, whose gradient is all there."""
     built = network.build(plan, seed=0).eval().double()
     generator = torch.Generator().manual_seed(0)
@@ -69,7 +69,7 @@ def measurable(plan: Plan) -> nn.Sequential:
     return built
 
 
-def measured(plan: Plan, names: list[str]) -> Iterator[tuple[str, tuple[int, ...], Pixels]]:
+def measured(plan: NetworkPlan, names: list[str]) -> Iterator[tuple[str, tuple[int, ...], Pixels]]:
     """Layers, outputs in their middle, and the pixels of the input that each depends on."""
     built, outputs = measurable(plan), dict[str, Tensor]()
     generator = torch.Generator().manual_seed(0)
@@ -102,7 +102,7 @@ def pixels(gradient: Tensor) -> Pixels:
     return tuple(zip(places.amin(dim=0).tolist(), places.amax(dim=0).tolist(), strict=True))
 
 
-def foretold(field: Field, at: tuple[int, ...]) -> Pixels:
+def foretold(field: ReceptiveField, at: tuple[int, ...]) -> Pixels:
     return tuple(span.of(place) for span, place in zip(field.spans, at, strict=True))
 
 
@@ -112,7 +112,7 @@ def is_inside(seen: Pixels, input: Shape) -> bool:
     return all(first >= 0 and last < side for (first, last), side in sides)
 
 
-def hold(plan: Plan) -> int:
+def hold(plan: NetworkPlan) -> int:
     """Hold every field against what is measured; the number of outputs that were."""
     rows = [row for row in gather(plan, batch_size=1).rows if len(row.output) > 1]
     fields = {row.name: row.field for row in rows if row.field}
@@ -225,13 +225,13 @@ def has_field(kind: str, architecture: Architecture) -> bool:
     return len(plan.output) == 3 and not sees_all(plan)
 
 
-def sees_all(plan: Plan) -> bool:
+def sees_all(plan: NetworkPlan) -> bool:
     """Whether it is a norm over the whole image, which fields leave out."""
-    layer = plan.stages[0].layer
+    layer = plan.layers[0].layer
     is_norm = type(layer).__module__ == normalization.__name__
     return is_norm and all(
         seen == tuple((0, side - 1) for side in plan.input[1:])
-        for _, _, seen in measured(plan, [plan.stages[0].name])
+        for _, _, seen in measured(plan, [plan.layers[0].name])
     )
 
 
@@ -253,7 +253,7 @@ def units(draw: st.DrawFn, sides: int, stride: int) -> list[Any]:
 
 
 @st.composite
-def ways(draw: st.DrawFn, sides: int, strides: list[int], deep: bool) -> list[Any]:
+def branches(draw: st.DrawFn, sides: int, strides: list[int], deep: bool) -> list[Any]:
     """A chain with these strides; all such chains give the same sides."""
     layers = [layer for stride in strides for layer in draw(units(sides, stride))]
     if deep:
@@ -266,15 +266,17 @@ def blocks(draw: st.DrawFn, sides: int, strides: list[int], deep: bool) -> dict[
     """A block whose ways have these strides and lean to different ends."""
     kind = draw(st.sampled_from(["branches", "residual", "dense", "repeat"]))
     if kind == "dense" and 2 not in strides:
-        steps = [{"sequence": draw(ways(sides, strides, deep))} for _ in range(draw(few) or 1)]
+        steps = [{"sequence": draw(branches(sides, strides, deep))} for _ in range(draw(few) or 1)]
         return {"dense": {"layers": steps}}
     if kind == "repeat":
-        return {"repeat": {"times": len(strides), "layers": draw(ways(sides, strides[:1], deep))}}
+        return {
+            "repeat": {"times": len(strides), "layers": draw(branches(sides, strides[:1], deep))}
+        }
     if kind == "residual":
-        body, around = draw(ways(sides, strides, deep)), draw(ways(sides, strides, False))
+        body, around = draw(branches(sides, strides, deep)), draw(branches(sides, strides, False))
         shortcut = draw(st.sampled_from(["auto", "projection", around]))
         return {"residual": {"layers": body, "shortcut": shortcut, "activation": "relu"}}
-    chains = [draw(ways(sides, strides, deep)) for _ in range(draw(st.integers(2, 3)))]
+    chains = [draw(branches(sides, strides, deep)) for _ in range(draw(st.integers(2, 3)))]
     join = draw(st.sampled_from(["add", "mean", "concatenate", "multiply"]))
     return {"branches": {"ways": chains, "join": join}}
 

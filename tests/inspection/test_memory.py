@@ -14,11 +14,11 @@ from cnnctl.model import network, zoo
 from cnnctl.model.block import Block
 from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.layer import Layer
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 from cnnctl.optim.optimizers import Optimizer
 from tests.inspection.conftest import NEEDED, saved
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 
 def published(name: str, *overrides: str) -> Loaded:
@@ -101,7 +101,7 @@ def test_ways_that_meet_keep_what_autograd_saves(block: Any, architecture: Archi
 @pytest.mark.parametrize(
     "freeze", ["backbone", ["conv1"], ["*.bias"], ["linear1"], ["conv1.weight"]]
 )
-def test_what_is_frozen_keeps_less(freeze: Freeze, lenet: Plan) -> None:
+def test_what_is_frozen_keeps_less(freeze: Freeze, lenet: NetworkPlan) -> None:
     module = network.build(lenet, seed=0)
     freezing_of(module, freeze, unfreeze_at=None).begin_epoch(1)
     summary = gather(lenet, batch_size=2, freeze=freeze)
@@ -113,11 +113,11 @@ def test_what_is_frozen_keeps_less(freeze: Freeze, lenet: Plan) -> None:
     )
 
 
-def test_what_begins_to_learn_in_the_first_epoch_is_trainable(lenet: Plan) -> None:
+def test_what_begins_to_learn_in_the_first_epoch_is_trainable(lenet: NetworkPlan) -> None:
     assert gather(lenet, batch_size=1, freeze="backbone", unfreeze_at=1).trainable == 61_706
 
 
-def test_adam_on_lenet_worked_by_hand(lenet: Plan) -> None:
+def test_adam_on_lenet_worked_by_hand(lenet: NetworkPlan) -> None:
     memory = training_memory(gather(lenet, batch_size=1), Optimizer.read("adam"))
     weights = 61_706 * 4
     # images, two convolutions (tanh keeps its output, the pool its input, and so the same), their
@@ -129,7 +129,7 @@ def test_adam_on_lenet_worked_by_hand(lenet: Plan) -> None:
 
 
 def test_an_optimizer_that_does_not_say_what_it_keeps_is_tried_out(
-    lenet: Plan, monkeypatch: pytest.MonkeyPatch
+    lenet: NetworkPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summary, adam = gather(lenet, batch_size=1), Optimizer.read("adam")
     told = training_memory(summary, adam)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from cnnctl.inspection import Row, advice_on_field, gather
-from cnnctl.inspection.receptive_field import Field
-from cnnctl.model.network import Plan
+from cnnctl.inspection.receptive_field import ReceptiveField
+from cnnctl.model.network import NetworkPlan
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 IMAGE = (3, 224, 224)
 
@@ -83,7 +83,7 @@ def test_zf5_has_the_published_fields(architecture: Architecture) -> None:
     ]
 
 
-def last_field(plan: Plan) -> Field:
+def last_field(plan: NetworkPlan) -> ReceptiveField:
     field = gather(plan, batch_size=1).rows[-1].field
     assert field is not None
     return field

@@ -12,9 +12,9 @@ from cnnctl.experiment import complete
 from cnnctl.inspection import Report, TrainingMemory, gather, render, to_json, to_markdown
 from cnnctl.inspection.tables import totals
 from cnnctl.model import zoo
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 
 def printed(renderable: RenderableType) -> str:
@@ -38,12 +38,12 @@ def total(text: str, word: str) -> int:
 
 
 @pytest.mark.parametrize("word", ["parameters", "multiply-adds"])
-def test_the_printed_column_adds_up_to_the_printed_total(lenet: Plan, word: str) -> None:
+def test_the_printed_column_adds_up_to_the_printed_total(lenet: NetworkPlan, word: str) -> None:
     text = to_markdown(Report(gather(lenet, batch_size=64)))
     assert sum(column(text, word)) == total(text, word) > 0
 
 
-def test_the_table_has_the_numbers_of_the_markdown(lenet: Plan) -> None:
+def test_the_table_has_the_numbers_of_the_markdown(lenet: NetworkPlan) -> None:
     summary = gather(lenet, batch_size=64)
     lines = printed(render(Report(summary))).splitlines()
     rows = [line.split() for line in lines if line.startswith(("conv", "linear", "tanh"))]
@@ -59,7 +59,7 @@ def test_the_table_has_the_numbers_of_the_markdown(lenet: Plan) -> None:
     ]
 
 
-def test_lenet_fits_80_columns_and_its_numbers_stand_flush_right(lenet: Plan) -> None:
+def test_lenet_fits_80_columns_and_its_numbers_stand_flush_right(lenet: NetworkPlan) -> None:
     lines = printed(render(Report(gather(lenet, batch_size=64)))).splitlines()
     assert max(map(len, lines)) <= 80
     assert not any("…" in line for line in lines)
@@ -78,7 +78,7 @@ def test_frozen_parameters_get_a_column(
     plan = architecture({"linear": 3}, input=(8,))
     frozen = nn.Linear(8, 3, device="meta").requires_grad_(False)
     assert "| trainable |" not in to_markdown(Report(gather(plan, batch_size=1)))
-    monkeypatch.setattr(type(plan.stages[0].layer), "build", lambda *_: frozen)
+    monkeypatch.setattr(type(plan.layers[0].layer), "build", lambda *_: frozen)
     text = to_markdown(Report(gather(plan, batch_size=1)))
     assert column(text, "trainable") == [0]
     assert "27 parameters, 0 trainable" in text
@@ -89,7 +89,7 @@ def test_sides_that_differ_are_both_shown(architecture: Architecture) -> None:
     assert "| 5x3 | 1 |" in to_markdown(Report(gather(plan, batch_size=1)))
 
 
-def test_json_holds_every_fact_as_plain_data(lenet: Plan) -> None:
+def test_json_holds_every_fact_as_plain_data(lenet: NetworkPlan) -> None:
     data = to_json(Report(gather(lenet, batch_size=64)))
     assert json.loads(json.dumps(data)) == data
     assert data["input"] == [1, 32, 32]
@@ -118,7 +118,7 @@ def test_json_holds_every_fact_as_plain_data(lenet: Plan) -> None:
     assert data["layers"][-1]["receptive_field"] is None
 
 
-def test_columns_that_find_no_room_stand_below_with_the_names_again(lenet: Plan) -> None:
+def test_columns_that_find_no_room_stand_below_with_the_names_again(lenet: NetworkPlan) -> None:
     report = Report(gather(lenet, batch_size=64))
     lines = printed(render(report, columns="all")).splitlines()
     assert max(map(len, lines)) <= 80
@@ -136,14 +136,14 @@ def test_the_usual_columns_of_a_published_network_stand_in_one_table(name: str) 
     assert sum(line.startswith("layer ") for line in lines) == 1
 
 
-def test_many_layers_that_are_not_counted_are_a_number(lenet: Plan) -> None:
+def test_many_layers_that_are_not_counted_are_a_number(lenet: NetworkPlan) -> None:
     summary = gather(lenet, batch_size=1)
     rows = tuple(replace(row, is_counted=False) for row in summary.rows)
     lines = totals(Report(replace(summary, rows=rows)))
     assert lines[1].endswith("for one sample, without 12 layers that could not be counted")
 
 
-def test_training_memory_stands_beside_what_the_device_has(lenet: Plan) -> None:
+def test_training_memory_stands_beside_what_the_device_has(lenet: NetworkPlan) -> None:
     memory = TrainingMemory(weights=1000, gradients=2000, optimizer_state=3000, activations=4000)
     report = Report(gather(lenet, batch_size=64), memory, ("the CPU", 16_000_000))
     assert totals(report)[2:4] == [
@@ -155,7 +155,7 @@ def test_training_memory_stands_beside_what_the_device_has(lenet: Plan) -> None:
     assert data["device_memory"] == {"device": "the CPU", "bytes": 16_000_000}
 
 
-def test_a_small_field_is_noted(lenet: Plan) -> None:
+def test_a_small_field_is_noted(lenet: NetworkPlan) -> None:
     note = "the last convolution, conv2, sees 14x14 of 32x32 pixels"
     assert note in totals(Report(gather(lenet, batch_size=1)))[-1]
 

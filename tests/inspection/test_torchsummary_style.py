@@ -9,9 +9,9 @@ from torch import nn
 from cnnctl.errors import FaultError
 from cnnctl.inspection import torchsummary_text
 from cnnctl.model.layers.linear import Linear
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 
 def rows(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from cnnctl.config.source import parse
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError
 from cnnctl.model.layer import Layer, Shape
-from cnnctl.model.network import Model, Plan, plan
+from cnnctl.model.network import Model, NetworkPlan, plan
 
 
 class Experiment(Spec):
@@ -21,7 +21,7 @@ class Experiment(Spec):
     model: Model
 
 
-def read_plan(text: str, input: Shape = (1, 8, 8), classes: int = 10) -> Plan:
+def read_plan(text: str, input: Shape = (1, 8, 8), classes: int = 10) -> NetworkPlan:
     """The plan of a model that is written as `{layers: [...]}`."""
     experiment = validate(Experiment, parse(f"model: {text}", origin="net.yaml"))
     return plan(experiment.model, input=input, classes=classes)
@@ -53,7 +53,7 @@ def _run(module: nn.Module, samples: Tensor) -> Tensor:
 
 
 @pytest.fixture
-def plan_of() -> Callable[..., Plan]:
+def plan_of() -> Callable[..., NetworkPlan]:
     return read_plan
 
 

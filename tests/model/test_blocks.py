@@ -12,10 +12,10 @@ from cnnctl.errors import FaultError
 from cnnctl.model import following, network
 from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer
-from cnnctl.model.network import Model, Plan
+from cnnctl.model.network import Model, NetworkPlan
 
 
-def plan_of(*layers: Any, input: tuple[int, ...] = (4, 8, 8), classes: int = 3) -> Plan:
+def plan_of(*layers: Any, input: tuple[int, ...] = (4, 8, 8), classes: int = 3) -> NetworkPlan:
     node = from_plain({"layers": list(layers)}, Place("x.yaml"))
     return network.plan(validate(Model, node), input=input, classes=classes)
 
@@ -62,7 +62,7 @@ def test_a_padded_shortcut_learns_nothing_and_adds_zeros() -> None:
 def test_a_residual_of_vectors_projects_by_a_matrix() -> None:
     plan = plan_of({"residual": [{"linear": 7}]}, input=(5,))
     assert plan.output == (7,)
-    assert plan.stages[0].ways[1].stages[0].layer.kind == "linear"
+    assert plan.layers[0].branches[1].layers[0].layer.kind == "linear"
 
 
 def test_a_signal_has_residuals_too() -> None:
@@ -86,8 +86,8 @@ def test_branches_are_joined(join: str, expected: Any) -> None:
 
 def test_squeeze_and_excitation_stretches_over_the_image() -> None:
     squeeze = [{"adaptive_avg_pool": 1}, "sigmoid"]
-    ways = {"pass_on": [], "squeeze": squeeze}
-    module = built({"branches": {"ways": ways, "join": "multiply"}})
+    branches = {"pass_on": [], "squeeze": squeeze}
+    module = built({"branches": {"ways": branches, "join": "multiply"}})
     factor = IMAGES.mean(dim=(2, 3), keepdim=True).sigmoid()
     torch.testing.assert_close(module(IMAGES), IMAGES * factor)
 
@@ -95,7 +95,7 @@ def test_squeeze_and_excitation_stretches_over_the_image() -> None:
 def test_dense_steps_see_all_before_them() -> None:
     grow = {"conv": {"out_channels": 2, "kernel_size": 1, "bias": False}}
     plan = plan_of({"dense": {"times": 3, "layers": [grow]}})
-    assert [way.input[0] for way in plan.stages[0].ways] == [4, 6, 8]
+    assert [branch.input[0] for branch in plan.layers[0].branches] == [4, 6, 8]
     assert plan.output == (10, 8, 8)
     module = network.build(plan, seed=0)
     first = nn.functional.conv2d(IMAGES, module.state_dict()["dense1.1.conv1.weight"])
@@ -112,9 +112,9 @@ def test_names_are_those_of_the_state_dict() -> None:
     layers = [{"sequence": {"name": "stem", "layers": [CONV]}}, {"residual": [CONV, "batch_norm"]}]
     plan = plan_of(*layers)
     module = network.build(plan, seed=0)
-    for stage in plan.leaves():
-        assert isinstance(module.get_submodule(stage.name), nn.Module)
-    assert "stem.conv1" in [stage.name for stage in plan.leaves()]
+    for planned in plan.leaves():
+        assert isinstance(module.get_submodule(planned.name), nn.Module)
+    assert "stem.conv1" in [planned.name for planned in plan.leaves()]
 
 
 def test_weights_start_for_the_activation_that_they_meet() -> None:
@@ -124,8 +124,8 @@ def test_weights_start_for_the_activation_that_they_meet() -> None:
     for plan, expected in ((inside, "relu"), (behind, "tanh")):
         [found] = [
             following.following_activation(rest)
-            for stage, rest in following.with_followers(plan.stages)
-            if stage.layer.kind == "conv"
+            for planned, rest in following.with_followers(plan.layers)
+            if planned.layer.kind == "conv"
         ]
         assert found == expected
 

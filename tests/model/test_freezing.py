@@ -92,13 +92,13 @@ def test_what_never_trained_is_not_unfrozen() -> None:
 def test_patterns_that_match_nothing_are_faults_each_at_its_place() -> None:
     faults = check_freeze(["conv1", "blok1", "flatten1"], network().to("meta"))
     assert [dotted(fault.path) for fault in faults] == ["model.freeze.1", "model.freeze.2"]
-    assert faults[0].cure == "did you mean block1?"
+    assert faults[0].hint == "did you mean block1?"
 
 
 def test_nothing_left_to_learn_is_a_fault() -> None:
     (fault,) = check_freeze(["*"], network())
     assert dotted(fault.path) == "model.freeze"
-    assert fault.cure
+    assert fault.hint
 
 
 def test_unfreezing_needs_something_frozen() -> None:

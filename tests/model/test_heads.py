@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnctl.model.following import with_followers
 from cnnctl.model.freezing import classifier
-from cnnctl.model.network import Plan, build
+from cnnctl.model.network import NetworkPlan, build
 
 HEADS = """{
   layers: [flatten, linear: 6, relu],
@@ -27,7 +27,7 @@ ASIDE = """{layers: [
 IMAGES = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def planned(read: Callable[..., Plan], text: str) -> nn.Module:
+def planned(read: Callable[..., NetworkPlan], text: str) -> nn.Module:
     return build(read(text), seed=1)
 
 
@@ -51,7 +51,7 @@ def test_what_heads_give_stands_side_by_side() -> None:
     assert {name.partition(".")[0] for name in classifier(network)} == {"heads"}
 
 
-def test_auxiliary_classifiers_speak_in_training_only(plan_of: Callable[..., Plan]) -> None:
+def test_auxiliary_classifiers_speak_in_training_only(plan_of: Callable[..., NetworkPlan]) -> None:
     network = planned(plan_of, ASIDE)
     without = ASIDE.replace("auxiliary: [global_avg_pool, linear: classes],", "").replace(
         "auxiliary: {name: inner, layers: [flatten, linear: classes]}, ", ""
@@ -78,7 +78,7 @@ def test_auxiliary_classifiers_speak_in_training_only(plan_of: Callable[..., Pla
 
 
 def test_a_network_with_auxiliary_classifiers_can_be_copied_between_steps(
-    plan_of: Callable[..., Plan],
+    plan_of: Callable[..., NetworkPlan],
 ) -> None:
     network = planned(plan_of, ASIDE).train()
     network(IMAGES).sum().backward()
@@ -86,14 +86,14 @@ def test_a_network_with_auxiliary_classifiers_can_be_copied_between_steps(
 
 
 def test_layers_before_and_behind_an_auxiliary_classifier_follow_each_other(
-    plan_of: Callable[..., Plan],
+    plan_of: Callable[..., NetworkPlan],
 ) -> None:
     plan = plan_of(ASIDE)
     followers = {
-        stage.name: [follower.name for follower in behind]
-        for stage, behind in with_followers(plan.stages)
+        planned.name: [follower.name for follower in behind]
+        for planned, behind in with_followers(plan.layers)
     }
     assert followers["conv1"][0] == "tanh1"
     assert followers["auxiliary1.linear1"] == []
-    names = [[stage.name for stage in chain] for chain in plan.chains()]
+    names = [[planned.name for planned in chain] for chain in plan.chains()]
     assert ["conv1", "tanh1", "residual1", "flatten1", "linear1"] in names

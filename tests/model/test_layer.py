@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cnnctl.model.layer import Layer, Shape, measure
+from cnnctl.model.layer import Layer, Shape, describe_shape
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from cnnctl.model.layer import Layer, Shape, measure
     ],
 )
 def test_a_shape_in_words(shape: Shape, words: str) -> None:
-    assert measure(shape) == words
+    assert describe_shape(shape) == words
 
 
 def test_classes_are_as_many_as_the_data_has() -> None:

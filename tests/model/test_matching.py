@@ -19,7 +19,7 @@ from cnnctl.experiment import complete
 from cnnctl.model import zoo
 from cnnctl.model.layers.torchvision_models import Torchvision
 from cnnctl.model.matching import fit_weights, match_weights
-from cnnctl.model.network import outline
+from cnnctl.model.network import meta_network
 from cnnctl.model.weights_file import read_weights
 
 Tensors = dict[str, Tensor]
@@ -187,7 +187,7 @@ def test_what_does_not_fit_is_refused_at_the_first_difference_and_nothing_is_cop
     with pytest.raises(FaultError, match=message) as caught:
         fit_weights(network, change(theirs(10).state_dict()))
     assert caught.value.exit_code is ExitCode.CHECKPOINT
-    assert caught.value.faults[0].cure
+    assert caught.value.faults[0].hint
     assert same(before, dict(network.state_dict()))
 
 
@@ -210,7 +210,7 @@ def test_a_twin_of_torchvision_is_filled_from_a_file_without_order(name: str) ->
     with torch.device("meta"):
         heads = {"init_weights": False} if name == "googlenet" else {}
         state = models.get_model(name, num_classes=7, **heads).state_dict()
-    network = outline(complete(zoo.experiment_of(name), name).plan)
+    network = meta_network(complete(zoo.experiment_of(name), name).plan)
     wanted, found = match_weights(network, state), match_weights(network, by_name(state))
     assert len(wanted.left_out) == 2  # the classifier
     assert wanted.left_out == found.left_out
@@ -221,7 +221,7 @@ def test_a_twin_of_torchvision_is_filled_from_a_file_without_order(name: str) ->
 def test_weights_of_another_network_without_order_differ_where_the_networks_do() -> None:
     with torch.device("meta"):
         state = by_name(models.resnet34().state_dict())
-    network = outline(complete(zoo.experiment_of("resnet18"), "resnet18").plan)
+    network = meta_network(complete(zoo.experiment_of("resnet18"), "resnet18").plan)
     difference = r"basic2.conv1.weight \(128x64x3x3\), but the weights have layer1.2.conv1.weight"
     with pytest.raises(FaultError, match=difference):
         match_weights(network, state)

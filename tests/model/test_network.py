@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cnnctl.model.following import following_activation
-from cnnctl.model.network import Plan, build, needing_company, outline
+from cnnctl.model.network import NetworkPlan, build, meta_network, needing_company
 
-PlanOf = Callable[..., Plan]
+PlanOf = Callable[..., NetworkPlan]
 FaultsOf = Callable[..., list[str]]
 
 LENET = """{layers: [
@@ -24,7 +24,7 @@ def count(module: nn.Module) -> int:
 
 def test_lenet_5_has_its_published_shapes_and_parameters(plan_of: PlanOf) -> None:
     plan = plan_of(LENET, (1, 32, 32))
-    shapes = {stage.name: stage.output for stage in plan.stages}
+    shapes = {planned.name: planned.output for planned in plan.layers}
     assert shapes["conv1"] == (6, 28, 28)
     assert shapes["avg_pool1"] == (6, 14, 14)
     assert shapes["conv2"] == (16, 10, 10)
@@ -105,11 +105,11 @@ def test_the_models_initializer_starts_conv_and_linear_and_nothing_else(plan_of:
 
 def test_a_layer_is_started_for_the_activation_behind_it(plan_of: PlanOf) -> None:
     text = "{layers: [conv: 4, batch_norm, max_pool, relu, flatten, linear: 9, selu, linear: 2]}"
-    stages = plan_of(text).stages
+    layers = plan_of(text).layers
     follows = {
-        stage.name: following_activation(stages[index + 1 :])
-        for index, stage in enumerate(stages)
-        if stage.name in ("conv1", "linear1", "linear2")
+        planned.name: following_activation(layers[index + 1 :])
+        for index, planned in enumerate(layers)
+        if planned.name in ("conv1", "linear1", "linear2")
     }
     assert follows == {"conv1": "relu", "linear1": "selu", "linear2": "linear"}
 
@@ -131,7 +131,7 @@ def test_the_global_random_state_is_left_alone(plan_of: PlanOf) -> None:
 
 def test_the_outline_has_every_shape_and_no_numbers(plan_of: PlanOf) -> None:
     plan = plan_of(LENET, (1, 32, 32))
-    network, sketch = build(plan, seed=0), outline(plan)
+    network, sketch = build(plan, seed=0), meta_network(plan)
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
     assert {name: tensor.shape for name, tensor in sketch.state_dict().items()} == shapes
     assert all(tensor.is_meta for tensor in sketch.state_dict().values())
@@ -144,7 +144,7 @@ def test_a_plan_of_a_network_that_no_memory_holds(plan_of: PlanOf) -> None:
 
 def test_layers_are_named_by_kind_and_number_or_by_themselves(plan_of: PlanOf) -> None:
     text = "{layers: [conv: 4, relu, {conv: {out_channels: 4, name: stem}}, conv: 4, relu]}"
-    names = [stage.name for stage in plan_of(text).stages]
+    names = [planned.name for planned in plan_of(text).layers]
     assert names == ["conv1", "relu1", "stem", "conv3", "relu2"]
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cnnctl.errors import FaultError
 from cnnctl.model.layer import Layer, Shape
-from cnnctl.model.network import Model, Plan, build, plan
+from cnnctl.model.network import Model, NetworkPlan, build, plan
 
 few = st.integers(1, 4)
 sizes = few | st.tuples(few, few).map(list)
@@ -74,17 +74,17 @@ def test_a_plan_knows_the_shapes_of_the_real_modules(items: list[Any], input: Sh
     modules = build(network, seed=0)
     values = torch.randn(2, *input)
     with torch.no_grad():
-        for stage in network.stages:
-            assert values.shape[1:] == stage.input
-            values = modules.get_submodule(stage.name)(values)
-            assert values.shape == (2, *stage.output)
+        for planned in network.layers:
+            assert values.shape[1:] == planned.input
+            values = modules.get_submodule(planned.name)(values)
+            assert values.shape == (2, *planned.output)
 
 
-def _fitting(items: list[Any], input: Shape) -> Plan:
+def _fitting(items: list[Any], input: Shape) -> NetworkPlan:
     """A plan of those layers that fit what the ones before them give."""
     network = plan(Model(layers=[Layer.read("identity")]), input=input, classes=3)
     for item in items:
-        kept = [stage.layer for stage in network.stages]
+        kept = [planned.layer for planned in network.layers]
         model = Model(layers=[*kept, Layer.read(item)])
         with suppress(FaultError):
             network = plan(model, input=input, classes=3)

@@ -12,13 +12,13 @@ from torch import Tensor
 from torchvision import models
 
 from cnnctl.errors import FaultError
-from cnnctl.model.network import Model, Plan, plan
+from cnnctl.model.network import Model, NetworkPlan, plan
 from cnnctl.model.weights import default_weights, gather_weights
 
 Tensors = dict[str, Tensor]
 
 
-def plan_of(layer: Any) -> Plan:
+def plan_of(layer: Any) -> NetworkPlan:
     return plan(Model.model_validate({"layers": [layer]}), input=(3, 64, 64), classes=4)
 
 
@@ -48,7 +48,7 @@ def test_a_failed_download_is_a_fault_with_the_address(
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
     with pytest.raises(FaultError, match="could not be downloaded") as caught:
         default_weights("resnet18")
-    assert models.ResNet18_Weights.DEFAULT.url in caught.value.faults[0].cure
+    assert models.ResNet18_Weights.DEFAULT.url in caught.value.faults[0].hint
 
 
 def test_only_torchvisions_networks_have_default_weights() -> None:

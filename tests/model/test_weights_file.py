@@ -98,7 +98,7 @@ def refuse(path: Path, message: str) -> None:
         read_weights(path)
     assert caught.value.exit_code is ExitCode.CHECKPOINT
     (fault,) = caught.value.faults
-    assert fault.cure
+    assert fault.hint
     assert fault.place == str(path)
 
 

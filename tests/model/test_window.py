@@ -27,7 +27,7 @@ def test_a_window_fits_where_torch_takes_it(side: int, kernel: int, dilation: in
         check_window((1, side), kernel=(kernel,), dilation=(dilation,), room=(side,))
     except FaultError as error:
         assert not _torch_takes(side, kernel, dilation)
-        largest = int(error.faults[0].cure.removeprefix("use kernel_size <= ").split(",")[0])
+        largest = int(error.faults[0].hint.removeprefix("use kernel_size <= ").split(",")[0])
         assert _torch_takes(side, largest, dilation)
         assert not _torch_takes(side, largest + 1, dilation)
     else:

@@ -142,7 +142,7 @@ def test_patterns_that_match_nothing_are_faults_at_their_places() -> None:
         "optimizer.groups.0.match",
         "optimizer.groups.1.match.1",
     ]
-    assert all(fault.cure for fault in faults)
+    assert all(fault.hint for fault in faults)
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def _fault(loss: Any, output: tuple[int, ...], classes: int, *, regression: bool
 def test_a_wrong_number_of_outputs_is_a_fault(name: str) -> None:
     fault = _fault(name, (12,), 10)
     assert fault.message == "the network gives 12 values, the data has 10 classes"
-    assert fault.cure == "end the network with linear: classes"
+    assert fault.hint == "end the network with linear: classes"
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll"])
@@ -201,18 +201,18 @@ def test_one_output_does_not_do_for_a_distribution(name: str) -> None:
 def test_pixels_are_no_output(name: str) -> None:
     fault = _fault(name, (16, 5, 5), 10)
     assert fault.message == f"{name} needs a vector, but the network gives 16x5x5"
-    assert fault.cure == "end the network with flatten and linear: classes"
+    assert fault.hint == "end the network with flatten and linear: classes"
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll", "bce", "bce_with_logits"])
 def test_a_loss_for_classes_refuses_regression(name: str) -> None:
-    assert _fault(name, (1,), 1, regression=True).cure == "use mse, mae, huber or smooth_l1"
+    assert _fault(name, (1,), 1, regression=True).hint == "use mse, mae, huber or smooth_l1"
 
 
 def test_a_wrong_number_of_values_is_a_fault() -> None:
     fault = _fault("mse", (2,), 1, regression=True)
     assert fault.message == "the network gives 2 values, the data has 1 to predict"
-    assert fault.cure == "end the network with linear: 1"
+    assert fault.hint == "end the network with linear: 1"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.regularizers import (
     Average,
+    EarlyStopper,
     Ema,
-    Patience,
     Regularization,
     clip_,
     ema_decay,
@@ -200,7 +200,7 @@ def test_a_restored_average_goes_on_to_the_same_bits() -> None:
 
 
 def _stops_after(metrics: list[float], **options: Any) -> int | None:
-    patience = Patience(**{"patience": 2, "min_delta": 0.0, "more_is_better": False, **options})
+    patience = EarlyStopper(**{"patience": 2, "min_delta": 0.0, "more_is_better": False, **options})
     return next((i for i, metric in enumerate(metrics, 1) if patience.end_epoch(metric)), None)
 
 
@@ -219,8 +219,8 @@ def test_what_is_not_a_number_is_no_improvement() -> None:
 @settings(max_examples=30, deadline=None)
 @given(metrics=st.lists(st.floats(0, 3)), at=st.integers(0, 10))
 def test_a_resumed_patience_goes_on_as_if_never_stopped(metrics: list[float], at: int) -> None:
-    def fresh() -> Patience:
-        return Patience(patience=3, min_delta=0.1, more_is_better=False)
+    def fresh() -> EarlyStopper:
+        return EarlyStopper(patience=3, min_delta=0.1, more_is_better=False)
 
     whole, first, second = fresh(), fresh(), fresh()
     expected = [whole.end_epoch(metric) for metric in metrics]
@@ -233,7 +233,7 @@ def _faults(options: dict[str, Any], optimizer: Any = "sgd", loss: Any = "cross_
     spec = Regularization.model_validate(options)
     with pytest.raises(FaultError) as caught:
         spec.check(optimizer=Optimizer.read(optimizer), loss=Loss.read(loss))
-    assert all(fault.cure for fault in caught.value.faults)
+    assert all(fault.hint for fault in caught.value.faults)
     return [(*fault.path, fault.message) for fault in caught.value.faults]
 
 

@@ -15,7 +15,7 @@ from cnnctl.experiment import Experiment, tasks_of
 from cnnctl.model import network
 from cnnctl.model.layer import Shape
 from cnnctl.training.run import Run, assemble
-from cnnctl.training.settings import settle
+from cnnctl.training.settings import resolve_auto
 
 EVERYTHING = """\
 # augmentation, mixing, dropout, batch norm, averages, warm-up, accumulation, early stopping
@@ -82,7 +82,7 @@ def run_of(plain: dict[str, Any], *, input: Shape = (2,), classes: int = 2) -> R
     targets = {target.name: target.outputs for target in description.targets}
     plan = network.plan(experiment.model, input=input, classes=classes, targets=targets)
     return assemble(
-        settle(experiment, plan, description),
+        resolve_auto(experiment, plan, description),
         plan=plan,
         tasks=tasks_of(experiment, plan, description),
         device=torch.device("cpu"),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl import run_folder
-from cnnctl.data.loader import Batches, Resident
+from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.training.divergence import FiniteGuard
@@ -144,7 +144,7 @@ def test_an_evaluation_that_is_not_finite_ends_the_run_before_it_is_kept(tmp_pat
 def loop_of(run: Run, runs: Path, *, batch_size: int) -> Loop:
     """A loop over four points, which are those of validation, too."""
     points = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.0, 1.0], [-1.0, 0.5]])
-    source = Resident(Samples(points, torch.tensor([0, 1, 0, 1])), device=run.device)
+    source = DeviceStore(Samples(points, torch.tensor([0, 1, 0, 1])), device=run.device)
     batches = Batches(source, batch_size=batch_size)
     return Loop(
         run=run,

@@ -13,9 +13,9 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from cnnctl import run_folder
 from cnnctl.checkpoint import Checkpoint
-from cnnctl.data.loader import Batches, Resident
+from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
-from cnnctl.run_files import Row
+from cnnctl.run_files import EpochMetrics
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.loop import Loop, evaluate, grouped
 from cnnctl.training.observers import Observer
@@ -39,7 +39,7 @@ class Watcher(Observer):
         if run.counters.step == self.stop_after:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def epoch_ended(self, row: Row) -> None:
+    def epoch_ended(self, row: EpochMetrics) -> None:
         self.events.append(("row", row["epoch"]))
 
 
@@ -52,7 +52,9 @@ def batches(count: int = 10, size: int = 2) -> Batches:
     draw = torch.Generator().manual_seed(0)
     points = torch.randn(count, 2, generator=draw)
     classes = torch.randint(2, (count,), generator=draw)
-    return Batches(Resident(Samples(points, classes), device=torch.device("cpu")), batch_size=size)
+    return Batches(
+        DeviceStore(Samples(points, classes), device=torch.device("cpu")), batch_size=size
+    )
 
 
 @pytest.fixture

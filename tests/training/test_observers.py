@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from cnnctl import run_folder
 from cnnctl.errors import ExitCode, FaultError
-from cnnctl.run_files import Row, read_metrics
+from cnnctl.run_files import EpochMetrics, read_metrics
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.observers import MetricsFile, TensorBoard
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> RunFolder:
     return run_folder.create(tmp_path, "run")
 
 
-def row(epoch: int, loss: float = 0.5) -> Row:
+def row(epoch: int, loss: float = 0.5) -> EpochMetrics:
     return {"epoch": epoch, "step": 10 * epoch, "lr": 0.1, "train_loss": loss, "seconds": 0.25}
 
 

@@ -13,14 +13,14 @@ import torch
 
 from cnnctl import run_folder
 from cnnctl.console import Screen
-from cnnctl.run_files import Row
-from cnnctl.training.outcome import Outcome
+from cnnctl.run_files import EpochMetrics
+from cnnctl.training.outcome import TrainingResult
 from cnnctl.training.pace import Pace
-from cnnctl.training.progress import EpochLines, LiveBar, conclude, epoch_line
+from cnnctl.training.progress import EpochLines, LiveBar, epoch_line, print_result
 from cnnctl.training.run import Run
 from tests.training.conftest import run_of
 
-ROW: Row = {
+ROW: EpochMetrics = {
     "epoch": 3,
     "step": 63,
     "lr": 0.05,
@@ -156,7 +156,9 @@ def concluded(
     stopped: signal.Signals | None = None,
 ) -> str:
     console = Screen(file=StringIO(), width=40, _environ={})
-    conclude(console, Outcome(run, run_folder.create(folder, "größe 1"), test, stopped), data=data)
+    print_result(
+        console, TrainingResult(run, run_folder.create(folder, "größe 1"), test, stopped), data=data
+    )
     return written(console)
 
 
@@ -212,7 +214,7 @@ def test_the_rate_counts_training_alone(monkeypatch: pytest.MonkeyPatch) -> None
     assert pace.read(900, now=102.0) == 400
 
 
-WIDE_ROW: Row = {
+WIDE_ROW: EpochMetrics = {
     "epoch": 3,
     "step": 63,
     "lr": 0.000123,
@@ -229,7 +231,7 @@ WIDE_ROW: Row = {
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("row", [ROW, WIDE_ROW, {**ROW, "train_loss": 12.3, "val_loss": 10.1}])
-def test_an_epoch_is_one_line_of_a_terminal(row: Row, width: int) -> None:
+def test_an_epoch_is_one_line_of_a_terminal(row: EpochMetrics, width: int) -> None:
     console = terminal(width=width, colors=False)
     EpochLines(console, epochs=20).epoch_ended(row)
     [line] = plain(written(console)).splitlines()

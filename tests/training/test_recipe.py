@@ -14,7 +14,7 @@ from cnnctl.console import Screen
 from cnnctl.data.preparation import prepare
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.training import recipe
-from cnnctl.training.outcome import Outcome
+from cnnctl.training.outcome import TrainingResult
 from cnnctl.training.recipe import make_loaders, use_machine
 from cnnctl.training.starting import begin_run
 from tests.conftest import Cli
@@ -35,7 +35,7 @@ def as_before() -> Iterator[None]:
     cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
 
 
-def train(config: Path, *overrides: str, console: Screen | None = None) -> Outcome:
+def train(config: Path, *overrides: str, console: Screen | None = None) -> TrainingResult:
     start = begin_run(config, overrides, runs=config.parent / "runs")
     shown = console or Screen(file=StringIO())
     try:

@@ -37,9 +37,9 @@ def test_a_longer_list_is_one_difference() -> None:
 
 
 def test_auto_differs_from_nothing() -> None:
-    settled = {"train": {"device": "cpu", "threads": 2}, "normalize": {"mean": [0.1]}}
+    resolved = {"train": {"device": "cpu", "threads": 2}, "normalize": {"mean": [0.1]}}
     asked = {"train": {"device": "auto", "threads": "auto"}, "normalize": "auto"}
-    assert not dict(differences(asked, settled))
+    assert not dict(differences(asked, resolved))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from cnnctl.training.run import Run, Tally, stopping_metric
+from cnnctl.training.run import Run, RunningSums, stopping_metric
 from tests.training.conftest import run_of
 
 LAYERS = [{"linear": 5}, "tanh", {"linear": "classes"}]
@@ -19,7 +19,7 @@ def moons(**sections: Any) -> Run:
 
 
 def test_a_tally_gives_the_mean_loss_and_the_shares_of_right_ones() -> None:
-    tally = Tally.on(torch.device("cpu"), weights=[1.0], classifying=2)
+    tally = RunningSums.on(torch.device("cpu"), weights=[1.0], classifying=2)
     tally.add(torch.tensor(6.0), 2, [torch.tensor(1), torch.tensor(2)], 2)
     tally.add(torch.tensor(3.0), 4, [torch.tensor(2), torch.tensor(4)], 4)
     assert tally.samples == 6

@@ -10,7 +10,7 @@ import torch
 from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment, Train, check
 from cnnctl.optim.optimizers import Optimizer
-from cnnctl.training.settings import settle
+from cnnctl.training.settings import resolve_auto
 from tests.training.conftest import experiment_of
 
 CONV = [
@@ -57,12 +57,12 @@ def experiment(layers: list[Any] = CONV, data: str = "digits", **train: Any) -> 
     )
 
 
-def settled(asked: Experiment) -> Train:
-    return settle(asked, *check(asked)).train
+def resolved(asked: Experiment) -> Train:
+    return resolve_auto(asked, *check(asked)).train
 
 
 def test_a_plain_cpu_gets_what_it_computes_itself(machine: Machine) -> None:
-    train = settled(experiment())
+    train = resolved(experiment())
     assert (train.device, train.precision) == ("cpu", "fp32")
     assert train.threads == torch.get_num_threads()
 
@@ -70,7 +70,7 @@ def test_a_plain_cpu_gets_what_it_computes_itself(machine: Machine) -> None:
 @pytest.mark.parametrize("unit", ["avx512_bf16", "amx_bf16"])
 def test_a_cpu_that_multiplies_bf16_gets_bf16(machine: Machine, unit: str) -> None:
     machine.has_cpu(bf16=unit)
-    assert settled(experiment()).precision == "bf16"
+    assert resolved(experiment()).precision == "bf16"
 
 
 @pytest.mark.parametrize("kind", sorted(Optimizer.kinds))
@@ -78,7 +78,7 @@ def test_images_lie_as_the_optimizer_can_take_them(kind: str) -> None:
     plain = {"data": {"name": "digits"}, "model": {"layers": CONV}, "optimizer": kind}
     asked = experiment_of({**plain, "train": {"memory_format": "auto", "device": "cpu"}})
     expected = "contiguous_format" if kind == "lbfgs" else "channels_last"
-    assert settled(asked).memory_format == expected
+    assert resolved(asked).memory_format == expected
 
 
 def test_a_memory_format_that_the_optimizer_cannot_take_is_a_fault() -> None:
@@ -89,13 +89,13 @@ def test_a_memory_format_that_the_optimizer_cannot_take_is_a_fault() -> None:
 
 def test_a_gpu_is_taken_where_there_is_one(machine: Machine) -> None:
     machine.has_gpu()
-    train = settled(experiment())
+    train = resolved(experiment())
     assert (train.device, train.precision) == ("cuda", "bf16")
 
 
 def test_an_older_gpu_gets_tf32(machine: Machine) -> None:
     machine.has_gpu(bf16=False)
-    assert settled(experiment()).precision == "tf32"
+    assert resolved(experiment()).precision == "tf32"
 
 
 @pytest.mark.parametrize("compile", ["auto", False])
@@ -105,8 +105,8 @@ def test_nothing_is_compiled_unless_it_is_asked_for(
 ) -> None:
     if has_gpu:
         machine.has_gpu()
-    assert settled(experiment(compile=compile)).compile is False
-    assert settled(experiment(compile="measure")).compile == "measure"
+    assert resolved(experiment(compile=compile)).compile is False
+    assert resolved(experiment(compile="measure")).compile == "measure"
 
 
 def mlp(width: int, batch_size: int | str, *, samples: int = 4096) -> str:
@@ -115,7 +115,7 @@ def mlp(width: int, batch_size: int | str, *, samples: int = 4096) -> str:
     layers = [{"linear": width}, "relu", {"linear": width}, "relu", {"linear": "classes"}]
     free = {"device": "auto", "precision": "auto", "compile": "auto"}
     plain = {"data": data, "model": {"layers": layers}, "train": free}
-    return settled(experiment_of(plain)).precision
+    return resolved(experiment_of(plain)).precision
 
 
 def test_little_work_keeps_float32(machine: Machine) -> None:
@@ -142,17 +142,17 @@ def test_a_network_whose_cost_nobody_knows_is_taken_for_a_large_one(machine: Mac
     data = {"name": "fake", "shape": [3, 64, 64], "samples": 20, "batch_size": 8}
     free = {"device": "auto", "precision": "auto"}
     asked = experiment_of({"data": data, "model": {"layers": layers}, "train": free})
-    assert settled(asked).precision == "bf16"
+    assert resolved(asked).precision == "bf16"
 
 
 def test_images_under_convolutions_lie_channels_last(machine: Machine) -> None:
-    assert settled(experiment(CONV)).memory_format == "channels_last"
-    assert settled(experiment(LINEAR)).memory_format == "contiguous_format"
+    assert resolved(experiment(CONV)).memory_format == "channels_last"
+    assert resolved(experiment(LINEAR)).memory_format == "contiguous_format"
 
 
 def test_classes_are_chosen_by_accuracy_and_values_by_loss(machine: Machine) -> None:
-    assert settled(experiment()).monitor == "accuracy"
-    assert settled(experiment([{"linear": 1}], data="diabetes")).monitor == "loss"
+    assert resolved(experiment()).monitor == "accuracy"
+    assert resolved(experiment([{"linear": 1}], data="diabetes")).monitor == "loss"
 
 
 ASKED: dict[str, Any] = {
@@ -167,22 +167,22 @@ ASKED: dict[str, Any] = {
 
 def test_what_is_asked_for_is_left_alone(machine: Machine) -> None:
     machine.has_gpu()
-    train = settled(experiment(**ASKED))
+    train = resolved(experiment(**ASKED))
     assert {name: getattr(train, name) for name in ASKED} == ASKED
 
 
 def test_no_auto_is_left_and_settling_again_changes_nothing(machine: Machine) -> None:
     asked = experiment()
-    once = settle(asked, *check(asked))
+    once = resolve_auto(asked, *check(asked))
     left = [name for name, value in once.train if value == "auto"]
     assert left == []
     machine.has_gpu()
-    assert settle(once, *check(once)).train == once.train
+    assert resolve_auto(once, *check(once)).train == once.train
 
 
 def test_a_gpu_that_is_not_there_is_a_fault(machine: Machine) -> None:
     with pytest.raises(FaultError, match="no cuda:1 here: torch sees no GPU"):
-        settled(experiment(device="cuda:1"))
+        resolved(experiment(device="cuda:1"))
     machine.has_gpu()
     with pytest.raises(FaultError, match="no cuda:1 here: torch sees 1 GPU"):
-        settled(experiment(device="cuda:1"))
+        resolved(experiment(device="cuda:1"))

@@ -169,4 +169,4 @@ def refuse(run: Run, checkpoint: Checkpoint) -> None:
     with pytest.raises(FaultError) as caught:
         restore(run, checkpoint)
     assert caught.value.exit_code is ExitCode.CHECKPOINT
-    assert all(fault.cure for fault in caught.value.faults)
+    assert all(fault.hint for fault in caught.value.faults)

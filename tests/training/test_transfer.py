@@ -262,5 +262,5 @@ def test_weights_that_are_no_good_make_no_folder(state: Any, message: str, tmp_p
         torch.save(state, "other.pth")
     with pytest.raises(FaultError, match=message) as caught:
         begin_run(with_weights(str(tmp_path / "other.pth")), [], runs=RUNS)
-    assert caught.value.faults[0].cure
+    assert caught.value.faults[0].hint
     assert not RUNS.exists()

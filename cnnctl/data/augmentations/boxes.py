@@ -8,13 +8,8 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from cnnctl.data.augmentation import (
-    Chance,
-    InputAugmentation,
-    chosen,
-    need_images,
-    whole_numbers,
-)
+from cnnctl.config.bounds import UnitInterval
+from cnnctl.data.augmentation import InputAugmentation, chosen, need_images, whole_numbers
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -37,15 +32,15 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
 
     size: Annotated[int, Field(gt=0, le=4096)]
     """Side of the square, in pixels."""
-    p: Chance = 1.0
-    """Chance of an image to be covered."""
+    p: UnitInterval = 1.0
+    """Probability of an image to be covered."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
         if self.size > min(shape[1:]):
             message = f"a square of {self.size} pixels covers images of {shape[1]}x{shape[2]}"
-            cure = f"use size <= {min(shape[1:])}"
-            raise config_fault(message, cure=cure, path=("size",))
+            hint = f"use size <= {min(shape[1:])}"
+            raise config_fault(message, hint=hint, path=("size",))
 
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
         count, _, height, width = inputs.shape

@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from cnnctl.config.bounds import UnitInterval
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import exact
 from cnnctl.data.augmentation import (
-    Chance,
     InputAugmentation,
     along,
     chosen,
@@ -25,8 +25,7 @@ from cnnctl.errors import config_fault
 
 Degrees = Annotated[float, Field(ge=0, le=180)]
 Shear = Annotated[float, Field(ge=0, lt=90)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Shares = Annotated[tuple[Share, Share], Field(strict=False)]
+Shares = Annotated[tuple[UnitInterval, UnitInterval], Field(strict=False)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PaddingMode = Literal["zeros", "reflect"]
 
@@ -34,7 +33,7 @@ PaddingMode = Literal["zeros", "reflect"]
 def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
         low, high = sorted(bounds)
-        raise refusal("the range ends below its start", cure=f"write [{exact(low)}, {exact(high)}]")
+        raise refusal("the range ends below its start", hint=f"write [{exact(low)}, {exact(high)}]")
     return bounds
 
 
@@ -92,8 +91,8 @@ def warped(
 class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
     """Mirror left and right."""
 
-    p: Chance = 0.5
-    """Chance of an image to be mirrored."""
+    p: UnitInterval = 0.5
+    """Probability of an image to be mirrored."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -105,8 +104,8 @@ class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
 class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
     """Mirror top and bottom."""
 
-    p: Chance = 0.5
-    """Chance of an image to be mirrored."""
+    p: UnitInterval = 0.5
+    """Probability of an image to be mirrored."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -129,8 +128,8 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
             message = (
                 f"images of {shape[1]}x{shape[2]} do not reach {self.padding} pixels to mirror"
             )
-            cure = f"use padding <= {min(shape[1:]) - 1}, or padding_mode: zeros"
-            raise config_fault(message, cure=cure, path=("padding",))
+            hint = f"use padding <= {min(shape[1:]) - 1}, or padding_mode: zeros"
+            raise config_fault(message, hint=hint, path=("padding",))
 
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
         count, _, height, width = inputs.shape

@@ -5,13 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from cnnctl.data.augmentation import (
-    InputAugmentation,
-    NotNegative,
-    along,
-    need_images,
-    uniform,
-)
+from cnnctl.config.bounds import NonNegativeFloat
+from cnnctl.data.augmentation import InputAugmentation, along, need_images, uniform
 from cnnctl.data.samples import Shape
 
 
@@ -23,7 +18,7 @@ def stretched(images: Tensor, *, factor: Tensor, about: Tensor) -> Tensor:
 class Brightness(InputAugmentation, kind="brightness", short="brightness"):
     """Make brighter or darker: multiply pixels by a factor. Values are not cut off at white."""
 
-    brightness: NotNegative
+    brightness: NonNegativeFloat
     """How far the factor may be from 1; it is never below 0."""
 
     def check(self, shape: Shape) -> None:
@@ -38,7 +33,7 @@ class Brightness(InputAugmentation, kind="brightness", short="brightness"):
 class Contrast(InputAugmentation, kind="contrast", short="contrast"):
     """Stretch each channel about its mean over the image. Values are not cut off at white."""
 
-    contrast: NotNegative
+    contrast: NonNegativeFloat
     """How far the factor may be from 1; it is never below 0."""
 
     def check(self, shape: Shape) -> None:
@@ -53,7 +48,7 @@ class Contrast(InputAugmentation, kind="contrast", short="contrast"):
 class Noise(InputAugmentation, kind="noise", short="std"):
     """Add Gaussian noise to every pixel or feature."""
 
-    std: NotNegative
+    std: NonNegativeFloat
     """Standard deviation, in units of the normalised data, whose own is 1."""
 
     def check(self, shape: Shape) -> None:

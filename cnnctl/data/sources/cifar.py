@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnctl.data.dataset import Split
+from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.download import DownloadedSet, damaged
-from cnnctl.data.samples import Description, Samples, Target
+from cnnctl.data.samples import DatasetInfo, Samples, Target
 
 
 class CifarSet(DownloadedSet):
@@ -49,7 +49,7 @@ class CifarSet(DownloadedSet):
             published.url, folder, filename=published.filename, md5=published.tgz_md5
         )
 
-    def parse(self, split: Split, root: Path) -> Samples:
+    def parse(self, split: StoredSplit, root: Path) -> Samples:
         published = self.published()
         folder = root / published.base_folder
         batches = published.train_list if split == "train" else published.test_list
@@ -68,8 +68,8 @@ class Cifar10(CifarSet, kind="cifar10"):
 
     labels = "labels"
 
-    def original(self) -> Description:
-        return Description((3, 32, 32), tuple(TEN_CLASSES.split()), 10, 50_000)
+    def original(self) -> DatasetInfo:
+        return DatasetInfo((3, 32, 32), tuple(TEN_CLASSES.split()), 10, 50_000)
 
     def published(self) -> Any:
         from torchvision.datasets import CIFAR10
@@ -86,10 +86,10 @@ class Cifar100(CifarSet, kind="cifar100"):
     labels = "fine_labels"
     coarse_labels = "coarse_labels"
 
-    def original(self) -> Description:
+    def original(self) -> DatasetInfo:
         coarse = Target(self.coarse_labels, tuple(TWENTY_CLASSES.split()), 20)
         names = tuple(HUNDRED_CLASSES.split())
-        return Description((3, 32, 32), names, 100, 50_000, target=self.labels, others=(coarse,))
+        return DatasetInfo((3, 32, 32), names, 100, 50_000, target=self.labels, others=(coarse,))
 
     def published(self) -> Any:
         from torchvision.datasets import CIFAR100

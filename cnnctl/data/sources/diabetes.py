@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from cnnctl.data.dataset import RegressionSet, Split
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.dataset import RegressionSet, StoredSplit
+from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import random_split
 
 SAMPLES, TEST_SAMPLES, FEATURES = 442, 88, 10
@@ -25,10 +25,10 @@ class Diabetes(RegressionSet, kind="diabetes"):
 
     has_files: ClassVar[bool] = False
 
-    def whole(self) -> Description:
-        return Description((FEATURES,), (), 1, SAMPLES - TEST_SAMPLES)
+    def whole(self) -> DatasetInfo:
+        return DatasetInfo((FEATURES,), (), 1, SAMPLES - TEST_SAMPLES)
 
-    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         from sklearn.datasets import load_diabetes
 
         features, progression = load_diabetes(return_X_y=True, scaled=False)

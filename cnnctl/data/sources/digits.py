@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from cnnctl.data.dataset import ImageSet, Split
-from cnnctl.data.samples import Description, Samples, Target
+from cnnctl.data.dataset import ImageSet, StoredSplit
+from cnnctl.data.samples import DatasetInfo, Samples, Target
 from cnnctl.data.splits import stratified_split
 
 SAMPLES, TEST_SAMPLES = 1797, 360
@@ -27,11 +27,11 @@ class Digits(ImageSet, kind="digits"):
 
     has_files: ClassVar[bool] = False
 
-    def original(self) -> Description:
+    def original(self) -> DatasetInfo:
         names, count = tuple("0123456789"), SAMPLES - TEST_SAMPLES
-        return Description((1, 8, 8), names, 10, count, target="digit", others=(PARITY,))
+        return DatasetInfo((1, 8, 8), names, 10, count, target="digit", others=(PARITY,))
 
-    def read_original(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         from sklearn.datasets import load_digits
 
         images, labels = load_digits(return_X_y=True)

@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar
 import torch
 from pydantic import Field
 
-from cnnctl.data.dataset import DataSet, Split
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.dataset import DataSet, StoredSplit
+from cnnctl.data.samples import DatasetInfo, Samples
 
-Side = Annotated[int, Field(gt=0, le=10**6)]
+Dimension = Annotated[int, Field(gt=0, le=10**6)]
 TEST_SHARE = 5
 """Training samples to one of the test split."""
 
@@ -21,18 +21,18 @@ class Fake(DataSet, kind="fake"):
 
     has_files: ClassVar[bool] = False
 
-    shape: Annotated[list[Side], Field(min_length=1, max_length=3)] = [3, 224, 224]
+    shape: Annotated[list[Dimension], Field(min_length=1, max_length=3)] = [3, 224, 224]
     """What one sample measures: [C, H, W] an image, [C, L] a signal, [F] a vector."""
     classes: Annotated[int, Field(ge=2, le=10**6)] = 10
     """Number of classes."""
     samples: Annotated[int, Field(gt=1, le=10**7)] = 1000
     """Training samples; the test split has a fifth as many."""
 
-    def whole(self) -> Description:
+    def whole(self) -> DatasetInfo:
         names = tuple(map(str, range(self.classes)))
-        return Description(tuple(self.shape), names, self.classes, self.samples)
+        return DatasetInfo(tuple(self.shape), names, self.classes, self.samples)
 
-    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         is_test = split == "test"
         count = max(1, self.samples // TEST_SHARE) if is_test else self.samples
         generator = torch.Generator().manual_seed(int(is_test))

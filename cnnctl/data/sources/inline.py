@@ -11,16 +11,16 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from cnnctl.config.choice import refusal
-from cnnctl.data.dataset import BatchSize, RegressionSet, Split
+from cnnctl.data.dataset import BatchSize, RegressionSet, StoredSplit
 from cnnctl.data.normalization import Normalize
-from cnnctl.data.samples import Description, Samples, Target
+from cnnctl.data.samples import DatasetInfo, Samples, Target
 
 MAX_ROWS = 10_000
 MAX_NUMBERS = 20_000
 """In all rows together, as many as a configuration has room for."""
 Number = Annotated[float, Field(ge=-1e38, le=1e38)]
-Row = Annotated[list[Number], Field(min_length=1, max_length=MAX_NUMBERS)]
-Rows = Annotated[list[Row], Field(max_length=MAX_ROWS)]
+Vector = Annotated[list[Number], Field(min_length=1, max_length=MAX_NUMBERS)]
+Rows = Annotated[list[Vector], Field(max_length=MAX_ROWS)]
 ClassNumber = Annotated[int, Field(ge=0, lt=1000)]
 Classes = Annotated[list[ClassNumber], Field(max_length=MAX_ROWS)]
 Targets = Classes | Rows
@@ -52,7 +52,7 @@ class Inline(RegressionSet, kind="inline"):
     batch_size: BatchSize = "all"
     """Samples in a step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the samples that is kept for validation."""
+    """Fraction of the samples that is kept for validation."""
     normalize: Literal["auto"] | Normalize | None = None
     """Mean and standard deviation of each feature; `auto` measures them."""
     normalize_targets: Literal["auto"] | Normalize | None = None
@@ -72,8 +72,8 @@ class Inline(RegressionSet, kind="inline"):
         """Raise a refusal unless test samples are of the form of the training samples."""
         train, test = self._named(), _by_name(self.test_targets)
         if list(train) != list(test):
-            cure = f"give test_targets for {', '.join(train)}, in this order"
-            raise refusal("test_targets are not named as targets are", cure=cure)
+            hint = f"give test_targets for {', '.join(train)}, in this order"
+            raise refusal("test_targets are not named as targets are", hint=hint)
         _check_size(self.inputs, self.test_inputs, *train.values(), *test.values())
         _check_table(self.test_inputs, test, "test_")
         for what, rows, own in (
@@ -82,24 +82,24 @@ class Inline(RegressionSet, kind="inline"):
         ):
             if _form(rows[0]) != _form(own[0]):
                 message = f"rows of {what} are {_form(own[0])}, those for training {_form(rows[0])}"
-                raise refusal(message, cure="write both in the same form")
+                raise refusal(message, hint="write both in the same form")
 
     def _check_class_names(self) -> None:
         """Raise a refusal where classes are named twice, or not at all, or there are none."""
         for name, names in self._class_names().items():
             rows = self._named().get(name)
             if rows is None:
-                cure = f"there is {', '.join(self._named())}"
-                raise refusal(f"classes of {name}, which is no target", cure=cure)
+                hint = f"there is {', '.join(self._named())}"
+                raise refusal(f"classes of {name}, which is no target", hint=hint)
             if isinstance(rows[0], list):
-                raise refusal("values have no classes", cure="leave out classes")
+                raise refusal("values have no classes", hint="leave out classes")
             if len(set(names)) < len(names) or len(names) < 2:
                 what = f"{len(names)} names of classes, {len(set(names))} of them different"
-                raise refusal(what, cure="give each of at least two classes its own name")
+                raise refusal(what, hint="give each of at least two classes its own name")
             highest = self._highest(name)
             if highest >= len(names):
                 message = f"class {highest} among the targets, but {len(names)} names of classes"
-                raise refusal(message, cure="classes are counted from 0; name all of them")
+                raise refusal(message, hint="classes are counted from 0; name all of them")
 
     def _class_names(self) -> dict[str, list[str]]:
         if isinstance(self.classes, dict):
@@ -114,9 +114,9 @@ class Inline(RegressionSet, kind="inline"):
     def _named(self) -> dict[str, Targets]:
         return _by_name(self.targets)
 
-    def whole(self) -> Description:
+    def whole(self) -> DatasetInfo:
         first, *others = (self._describe(name, rows) for name, rows in self._named().items())
-        return Description(
+        return DatasetInfo(
             (len(self.inputs[0]),),
             first.class_names,
             first.outputs,
@@ -134,7 +134,7 @@ class Inline(RegressionSet, kind="inline"):
         names = tuple(classes)
         return Target(name, names, len(names))
 
-    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         is_test = split == "test"
         inputs = torch.tensor(self.test_inputs if is_test else self.inputs, dtype=torch.float32)
         named = _by_name(self.test_targets) if is_test else self._named()
@@ -150,7 +150,7 @@ def _check_size(*tables: Sequence[object]) -> None:
     numbers = sum(len(row) if isinstance(row, list) else 1 for rows in tables for row in rows)
     if numbers > MAX_NUMBERS:
         message = f"{numbers:,} numbers, and at most {MAX_NUMBERS:,} are written in an experiment"
-        raise refusal(message, cure="write fewer samples")
+        raise refusal(message, hint="write fewer samples")
 
 
 def _check_table(inputs: Sequence[object], targets: dict[str, Targets], prefix: str) -> None:
@@ -159,7 +159,7 @@ def _check_table(inputs: Sequence[object], targets: dict[str, Targets], prefix: 
         what = _called(name, prefix)
         if len(inputs) != len(rows):
             counts = f"{len(inputs)} rows of {prefix}inputs, but {len(rows)} {what}"
-            raise refusal(counts, cure="write one target for each row")
+            raise refusal(counts, hint="write one target for each row")
         _check_widths(rows, what)
 
 
@@ -171,7 +171,7 @@ def _check_widths(rows: Sequence[object], what: str) -> None:
     widths = sorted({len(row) for row in rows if isinstance(row, list)})
     if len(widths) > 1:
         uneven = f"rows of {what} have {widths[0]} to {widths[-1]} numbers"
-        raise refusal(uneven, cure="make all rows equally long")
+        raise refusal(uneven, hint="make all rows equally long")
 
 
 def _form(row: object) -> str:

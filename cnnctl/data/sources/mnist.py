@@ -11,9 +11,9 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from cnnctl.data.dataset import Split
+from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.download import DownloadedSet, check_sum, damaged
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import data_fault
 
 SHAPE = (1, 28, 28)
@@ -26,20 +26,20 @@ class MnistLike(DownloadedSet):
     """Where torchvision keeps the files, below the root."""
     sums: ClassVar[Mapping[str, str]] = {}
     """The MD5 sums of the unpacked files, where they are known."""
-    counts: ClassVar[Mapping[Split, int]] = {"train": 60_000, "test": 10_000}
+    counts: ClassVar[Mapping[StoredSplit, int]] = {"train": 60_000, "test": 10_000}
     """Samples in each split, for sets whose sums are not known: the same of every class."""
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of their numbers."""
 
-    def original(self) -> Description:
-        return Description(SHAPE, self.class_names(), 10, 60_000)
+    def original(self) -> DatasetInfo:
+        return DatasetInfo(SHAPE, self.class_names(), 10, 60_000)
 
     def files(self) -> Sequence[str]:
         return [*idx_files(self.folder, "train"), *idx_files(self.folder, "t10k")]
 
-    def parse(self, split: Split, root: Path) -> Samples:
+    def parse(self, split: StoredSplit, root: Path) -> Samples:
         files = idx_files(self.folder, "train" if split == "train" else "t10k")
         samples = read_idx_files(root, files, sums=self.sums)
         if not self.sums:
@@ -140,9 +140,9 @@ class Emnist(DownloadedSet, kind="emnist"):
     """The variant: 62 unbalanced classes, 47 with like cases merged, those balanced, 26 letters,
     10 digits, or as many digits as MNIST has."""
 
-    def original(self) -> Description:
+    def original(self) -> DatasetInfo:
         variant = VARIANTS[self.split]
-        return Description(SHAPE, tuple(variant.classes), len(variant.classes), variant.train)
+        return DatasetInfo(SHAPE, tuple(variant.classes), len(variant.classes), variant.train)
 
     def files(self) -> Sequence[str]:
         return [*self._files("train"), *self._files("test")]
@@ -152,7 +152,7 @@ class Emnist(DownloadedSet, kind="emnist"):
 
         EMNIST(folder, split=self.split, download=True)
 
-    def parse(self, split: Split, root: Path) -> Samples:
+    def parse(self, split: StoredSplit, root: Path) -> Samples:
         files, variant = self._files(split), VARIANTS[self.split]
         stored = read_idx_files(root, files)
         labels = stored.targets - int(self.split == "letters")
@@ -162,7 +162,7 @@ class Emnist(DownloadedSet, kind="emnist"):
         check_labels(samples, classes, count, is_even=variant.is_even, file=root / files[1])
         return samples
 
-    def _files(self, split: Split) -> tuple[str, str]:
+    def _files(self, split: StoredSplit) -> tuple[str, str]:
         return idx_files("EMNIST", f"emnist-{self.split}-{split}")
 
 
@@ -188,9 +188,9 @@ def read_idx_files(
 
 def check_labels(samples: Samples, classes: int, count: int, *, is_even: bool, file: Path) -> None:
     """Raise a FaultError unless there are as many samples, and of each class, as were published."""
-    labels, cure = samples.targets, "delete it, and it will be downloaded again"
+    labels, hint = samples.targets, "delete it, and it will be downloaded again"
     if len(labels) != count:
-        raise data_fault(f"{file} has {len(labels):,} labels, not {count:,}", cure=cure)
+        raise data_fault(f"{file} has {len(labels):,} labels, not {count:,}", hint=hint)
     low, high = (int(bound) for bound in torch.aminmax(labels))
     if low < 0 or high >= classes:
         return  # which `conformed` refuses, with the range
@@ -199,7 +199,7 @@ def check_labels(samples: Samples, classes: int, count: int, *, is_even: bool, f
     if not fewest or (is_even and fewest != most):
         wanted = f"{count // classes:,} of each class" if is_even else "some of each class"
         message = f"{file} has {fewest:,} to {most:,} labels of a class, not {wanted}"
-        raise data_fault(message, cure=cure)
+        raise data_fault(message, hint=hint)
 
 
 def _read(file: Path, read: Callable[[str], Tensor]) -> Tensor:

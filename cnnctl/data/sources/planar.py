@@ -12,13 +12,13 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cnnctl.data.dataset import DataSet, Split
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.dataset import DataSet, StoredSplit
+from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import random_state
 
 Points = NDArray[Any]
 Noise = Annotated[float, Field(ge=0, le=10**6)]
-Count = Annotated[int, Field(ge=2, le=10_000_000)]
+SampleCount = Annotated[int, Field(ge=2, le=10_000_000)]
 
 
 class Planar(DataSet):
@@ -26,9 +26,9 @@ class Planar(DataSet):
 
     has_files: ClassVar[bool] = False
 
-    samples: Count = 1000
+    samples: SampleCount = 1000
     """Points in the training split, validation among them."""
-    test_samples: Count = 1000
+    test_samples: SampleCount = 1000
     """Points in the test split."""
     noise: Noise = 0.1
     """Standard deviation of what is added to both coordinates."""
@@ -43,11 +43,11 @@ class Planar(DataSet):
     def draw(self, count: int, random: RandomState) -> tuple[Points, Points]:
         """Points (N, 2) and their classes (N,)."""
 
-    def whole(self) -> Description:
+    def whole(self) -> DatasetInfo:
         names = self.class_names()
-        return Description((2,), names, len(names), self.samples)
+        return DatasetInfo((2,), names, len(names), self.samples)
 
-    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         is_test = split == "test"
         random = random_state(self.data_seed, int(is_test))
         points, classes = self.draw(self.test_samples if is_test else self.samples, random)

@@ -8,16 +8,16 @@ from string import digits
 
 import torch
 
-from cnnctl.data.dataset import Split
+from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.download import DownloadedSet, damaged
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.samples import DatasetInfo, Samples
 
 
 class Svhn(DownloadedSet, kind="svhn"):
     """Digits of house numbers: 73,257 training and 26,032 test photographs, 32x32, colour."""
 
-    def original(self) -> Description:
-        return Description((3, 32, 32), tuple(digits), 10, 73_257)
+    def original(self) -> DatasetInfo:
+        return DatasetInfo((3, 32, 32), tuple(digits), 10, 73_257)
 
     def files(self) -> Sequence[str]:
         return [_file(split) for split in ("train", "test")]
@@ -28,7 +28,7 @@ class Svhn(DownloadedSet, kind="svhn"):
         for split in ("train", "test"):
             SVHN(folder, split=split, download=True)
 
-    def parse(self, split: Split, root: Path) -> Samples:
+    def parse(self, split: StoredSplit, root: Path) -> Samples:
         from torchvision.datasets import SVHN
 
         try:

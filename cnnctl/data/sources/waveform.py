@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from cnnctl.data.dataset import DataSet, Split
-from cnnctl.data.samples import Description, Samples
+from cnnctl.data.dataset import DataSet, StoredSplit
+from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import random_state
 
 LENGTH = 21
@@ -36,11 +36,11 @@ class Waveform(DataSet, kind="waveform"):
     data_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Decides the signals; the experiment's own seed does not."""
 
-    def whole(self) -> Description:
+    def whole(self) -> DatasetInfo:
         names = tuple(f"{one + 1} and {other + 1}" for one, other in PAIRS)
-        return Description((1, LENGTH), names, len(PAIRS), self.samples)
+        return DatasetInfo((1, LENGTH), names, len(PAIRS), self.samples)
 
-    def read_split(self, split: Split, *, root: Path, download: bool) -> Samples:
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         is_test = split == "test"
         count = self.test_samples if is_test else self.samples
         random = random_state(self.data_seed, int(is_test))

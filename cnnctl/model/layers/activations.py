@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FiniteFloat, model_validator
 from torch import nn
 
+from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import exact
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Layer, Positive, Shape, ShapeKeeper, check_divides, measure
+from cnnctl.model.layer import Layer, Shape, ShapeKeeper, check_divides, describe_shape
 from cnnctl.model.modules import Maxout as MaxoutModule
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
@@ -50,15 +51,15 @@ class PRelu(ShapeKeeper, kind="prelu"):
 
     acts_as = "leaky_relu"
 
-    num_parameters: Positive = 1
+    num_parameters: PositiveInt = 1
     """One slope for all, or as many as there are channels."""
     init: FiniteFloat = 0.25
     """Slope to start with."""
 
     def build(self, input: Shape) -> nn.Module:
         if self.num_parameters not in (1, input[0]):
-            message = f"{self.num_parameters} slopes do not fit {measure(input)}"
-            raise config_fault(message, cure=f"use 1 or {input[0]}", path=("num_parameters",))
+            message = f"{self.num_parameters} slopes do not fit {describe_shape(input)}"
+            raise config_fault(message, hint=f"use 1 or {input[0]}", path=("num_parameters",))
         return nn.PReLU(self.num_parameters, self.init)
 
 
@@ -158,7 +159,7 @@ class Hardtanh(ShapeKeeper, kind="hardtanh"):
         if self.min_val >= self.max_val:
             low, high = exact(self.min_val), exact(self.max_val)
             message = f"hardtanh: min_val = {low} is not below max_val = {high}"
-            raise refusal(message, cure="swap them")
+            raise refusal(message, hint="swap them")
         return self
 
     def build(self, input: Shape) -> nn.Module:
@@ -220,7 +221,7 @@ class Maxout(Layer, kind="maxout", short="pieces"):
 
     acts_as = "linear"
 
-    pieces: Positive
+    pieces: PositiveInt
     """Channels of which one is kept; it divides the channels."""
 
     def build(self, input: Shape) -> nn.Module:

@@ -5,18 +5,10 @@ from typing import Literal
 
 from torch import nn
 
+from cnnctl.config.bounds import PositiveInt
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Positive, Shape, WeightedLayer, Width, measure, spatial_dims
-from cnnctl.model.window import (
-    Padding,
-    Sides,
-    Size,
-    check_window,
-    padded,
-    per_side,
-    reach,
-    windows,
-)
+from cnnctl.model.layer import Shape, WeightedLayer, Width, describe_shape, spatial_dims
+from cnnctl.model.window import Padding, Sides, Size, check_window, padded, per_side, reach, windows
 
 _CONVS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d}
 
@@ -34,7 +26,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
     """Pixels added at each border; `same` keeps the size, `valid` adds none."""
     dilation: Size = 1
     """Distance between the pixels of a kernel."""
-    groups: Positive = 1
+    groups: PositiveInt = 1
     """Groups of channels that are convolved apart."""
     padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
     """What the added pixels hold."""
@@ -72,8 +64,8 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
         for count, way in ((in_channels, "in"), (out_channels, "out")):
             if count % self.groups:
                 message = f"{self.groups} does not divide the {count} channels that come {way}"
-                cure = f"use a divisor of {in_channels} and {out_channels}"
-                raise config_fault(message, cure=cure, path=("groups",))
+                hint = f"use a divisor of {in_channels} and {out_channels}"
+                raise config_fault(message, hint=hint, path=("groups",))
 
     def _check_window(self, input: Shape, dims: int) -> None:
         kernel = per_side(self.kernel_size, dims, option="kernel_size")
@@ -81,7 +73,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
         stride = per_side(self.stride, dims, option="stride")
         if self.padding == "same" and max(stride) > 1:
             message = "same takes no stride above 1"
-            raise config_fault(message, cure="give the padding as a number", path=("padding",))
+            raise config_fault(message, hint="give the padding as a number", path=("padding",))
         padding = self._pixels(reach(kernel, dilation))
         check_window(input, kernel=kernel, dilation=dilation, room=padded(input, padding))
         self._check_border(input, padding)
@@ -100,6 +92,6 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
             return
         for pad, side in zip(padding, input[1:], strict=True):
             if pad > side - less:
-                message = f"{self.padding_mode} cannot add {pad} pixels to {measure(input)}"
-                cure = f"use padding <= {side - less}, or padding_mode: zeros"
-                raise config_fault(message, cure=cure, path=("padding",))
+                message = f"{self.padding_mode} cannot add {pad} pixels to {describe_shape(input)}"
+                hint = f"use padding <= {side - less}, or padding_mode: zeros"
+                raise config_fault(message, hint=hint, path=("padding",))

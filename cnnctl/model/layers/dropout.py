@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
+from cnnctl.config.bounds import UnitInterval
 from cnnctl.model.layer import Shape, ShapeKeeper, spatial_dims
-
-Chance = Annotated[float, Field(ge=0, le=1)]
 
 _DROPOUTS: Mapping[int, type[nn.Module]] = {1: nn.Dropout1d, 2: nn.Dropout2d}
 
@@ -16,8 +15,8 @@ _DROPOUTS: Mapping[int, type[nn.Module]] = {1: nn.Dropout1d, 2: nn.Dropout2d}
 class Dropout(ShapeKeeper, kind="dropout", short="p"):
     """Zero each value with a chance, and scale up the others (Hinton et al. 2012)."""
 
-    p: Chance = 0.5
-    """Chance of a value to be zeroed."""
+    p: UnitInterval = 0.5
+    """Probability of a value to be zeroed."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Dropout(self.p)
@@ -26,8 +25,8 @@ class Dropout(ShapeKeeper, kind="dropout", short="p"):
 class ChannelDropout(ShapeKeeper, kind="channel_dropout", short="p"):
     """Zero whole channels: nn.Dropout2d on images, nn.Dropout1d on signals."""
 
-    p: Chance = 0.5
-    """Chance of a channel to be zeroed."""
+    p: UnitInterval = 0.5
+    """Probability of a channel to be zeroed."""
 
     def build(self, input: Shape) -> nn.Module:
         return _DROPOUTS[spatial_dims(input, kind=self.kind)](self.p)
@@ -36,8 +35,8 @@ class ChannelDropout(ShapeKeeper, kind="channel_dropout", short="p"):
 class AlphaDropout(ShapeKeeper, kind="alpha_dropout", short="p"):
     """Dropout that keeps mean and variance, for selu (Klambauer et al. 2017)."""
 
-    p: Chance = 0.5
-    """Chance of a value to be set to selu's lower end."""
+    p: UnitInterval = 0.5
+    """Probability of a value to be set to selu's lower end."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.AlphaDropout(self.p)
@@ -46,8 +45,8 @@ class AlphaDropout(ShapeKeeper, kind="alpha_dropout", short="p"):
 class FeatureAlphaDropout(ShapeKeeper, kind="feature_alpha_dropout", short="p"):
     """Alpha dropout of whole channels."""
 
-    p: Chance = 0.5
-    """Chance of a channel to be set to selu's lower end."""
+    p: UnitInterval = 0.5
+    """Probability of a channel to be set to selu's lower end."""
 
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
@@ -58,7 +57,7 @@ class StochasticDepth(ShapeKeeper, kind="stochastic_depth", short="p"):
     """Leave out, for a sample, all that stands before it in a residual (Huang et al. 2016)."""
 
     p: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Chance of a sample to be zeroed; the others are scaled up."""
+    """Probability of a sample to be zeroed; the others are scaled up."""
     mode: Literal["row", "batch"] = "row"
     """Draw for each sample, or once for the batch."""
 

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat
 from torch import nn
 
+from cnnctl.config.bounds import PositiveInt, UnitInterval
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Positive, Shape, ShapeKeeper, check_divides, measure, spatial_dims
+from cnnctl.model.layer import Shape, ShapeKeeper, check_divides, describe_shape, spatial_dims
 from cnnctl.model.modules import ChannelNorm
 
 Epsilon = Annotated[FiniteFloat, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 _INSTANCE_NORMS: Mapping[int, type[nn.Module]] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d}
 
@@ -21,8 +21,8 @@ class BatchNorm(ShapeKeeper, kind="batch_norm"):
 
     eps: Epsilon = 1e-5
     """Added to the variance, so that nothing is divided by zero."""
-    momentum: Share | None = 0.1
-    """Share of a new batch in the running averages; null averages all batches alike."""
+    momentum: UnitInterval | None = 0.1
+    """Fraction of a new batch in the running averages; null averages all batches alike."""
     affine: bool = True
     """Whether each channel has a learned factor and offset."""
     track_running_stats: bool = True
@@ -67,7 +67,7 @@ class RMSNorm(ShapeKeeper, kind="rms_norm"):
 class GroupNorm(ShapeKeeper, kind="group_norm", short="num_groups"):
     """Normalise groups of channels in each sample (Wu and He 2018)."""
 
-    num_groups: Positive
+    num_groups: PositiveInt
     """Number of groups; it divides the channels."""
     eps: Epsilon = 1e-5
     """Added to the variance, so that nothing is divided by zero."""
@@ -84,8 +84,8 @@ class InstanceNorm(ShapeKeeper, kind="instance_norm"):
 
     eps: Epsilon = 1e-5
     """Added to the variance, so that nothing is divided by zero."""
-    momentum: Share | None = 0.1
-    """Share of a new batch in the running averages; null averages all batches alike."""
+    momentum: UnitInterval | None = 0.1
+    """Fraction of a new batch in the running averages; null averages all batches alike."""
     affine: bool = False
     """Whether each channel has a learned factor and offset."""
     track_running_stats: bool = False
@@ -94,15 +94,15 @@ class InstanceNorm(ShapeKeeper, kind="instance_norm"):
     def build(self, input: Shape) -> nn.Module:
         module = _INSTANCE_NORMS[spatial_dims(input, kind=self.kind)]
         if max(input[1:]) == 1:
-            message = f"one value is no spread to normalise, in {measure(input)}"
-            raise config_fault(message, cure="use layer_norm, or put it before the pooling")
+            message = f"one value is no spread to normalise, in {describe_shape(input)}"
+            raise config_fault(message, hint="use layer_norm, or put it before the pooling")
         return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
 
 
 class LocalResponseNorm(ShapeKeeper, kind="local_response_norm", short="size"):
     """Divide by the strength of neighbouring channels (Krizhevsky et al. 2012)."""
 
-    size: Positive
+    size: PositiveInt
     """Number of neighbouring channels."""
     alpha: Annotated[FiniteFloat, Field(ge=0)] = 1e-4
     """Factor on the sum of squares."""

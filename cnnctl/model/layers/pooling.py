@@ -75,7 +75,7 @@ def _check_padding(padding: Sides, window: Sides) -> None:
     most = tuple(side // 2 for side in window)
     if any(pad > half for pad, half in zip(padding, most, strict=True)):
         message = f"{show(padding)} is more than half of a window of {show(window)}"
-        raise config_fault(message, cure=f"use padding <= {show(most)}", path=("padding",))
+        raise config_fault(message, hint=f"use padding <= {show(most)}", path=("padding",))
 
 
 class MaxPool(WindowPool, kind="max_pool", short="kernel_size"):

@@ -6,25 +6,24 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FiniteFloat, model_validator
 from torch import nn
 
+from cnnctl.config.bounds import NonNegativeInt, PositiveInt
 from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import (
     Layer,
-    NotNegative,
-    Positive,
     Shape,
     ShapeKeeper,
     check_divides,
-    measure,
+    describe_shape,
     spatial_dims,
 )
 from cnnctl.model.modules import Chunk as ChunkModule
 from cnnctl.model.modules import PadChannels as PadChannelsModule
 from cnnctl.model.window import TWO, Size, per_side
 
-Borders = NotNegative | Annotated[tuple[NotNegative, ...], Field(strict=False)]
+Borders = NonNegativeInt | Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
 Factor = Annotated[FiniteFloat, Field(gt=0, le=10**6)]
-Sizes = Annotated[tuple[Positive, ...], Field(strict=False, min_length=2, max_length=3)]
+Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=2, max_length=3)]
 
 
 class Identity(ShapeKeeper, kind="identity"):
@@ -46,7 +45,7 @@ class Flatten(Layer, kind="flatten"):
         last = self.end_dim if self.end_dim >= 0 else len(input) + 1 + self.end_dim
         if not self.start_dim <= last <= len(input):
             message = f"there is nothing from {self.start_dim} to {self.end_dim} in"
-            raise config_fault(f"{message} {measure(input)}", cure="write flatten alone")
+            raise config_fault(f"{message} {describe_shape(input)}", hint="write flatten alone")
         return nn.Flatten(self.start_dim, self.end_dim)
 
     def infer(self, input: Shape) -> Shape | None:
@@ -64,9 +63,9 @@ class Unflatten(Layer, kind="unflatten", short="unflattened_size"):
 
     def build(self, input: Shape) -> nn.Module:
         if len(input) > 1 or prod(self.unflattened_size) != input[0]:
-            message = f"{list(self.unflattened_size)} does not hold {measure(input)}"
-            cure = f"choose sizes whose product is {prod(input)}"
-            raise config_fault(message, cure=cure, path=("unflattened_size",))
+            message = f"{list(self.unflattened_size)} does not hold {describe_shape(input)}"
+            hint = f"choose sizes whose product is {prod(input)}"
+            raise config_fault(message, hint=hint, path=("unflattened_size",))
         return nn.Unflatten(1, self.unflattened_size)
 
     def infer(self, input: Shape) -> Shape | None:
@@ -82,9 +81,9 @@ class ZeroPad(Layer, kind="zero_pad", short="padding"):
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind=self.kind)
         if not isinstance(self.padding, int) and len(self.padding) != 2 * dims:
-            message = f"{len(self.padding)} numbers do not fit {measure(input)}"
-            cure = "write one number, or [left, right" + (", top, bottom]" if dims == 2 else "]")
-            raise config_fault(message, cure=cure, path=("padding",))
+            message = f"{len(self.padding)} numbers do not fit {describe_shape(input)}"
+            hint = "write one number, or [left, right" + (", top, bottom]" if dims == 2 else "]")
+            raise config_fault(message, hint=hint, path=("padding",))
         module: type[nn.Module] = nn.ZeroPad2d if dims == 2 else nn.ZeroPad1d
         return module(self.padding)
 
@@ -111,11 +110,11 @@ class Upsample(Layer, kind="upsample", short="scale_factor"):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if (self.size is None) == (self.scale_factor is None):
-            cure = "write scale_factor: 2, or the size that is to come out"
-            raise refusal("upsample takes either size or scale_factor", cure=cure)
+            hint = "write scale_factor: 2, or the size that is to come out"
+            raise refusal("upsample takes either size or scale_factor", hint=hint)
         if self.align_corners is not None and self.mode.startswith("nearest"):
             message = f"align_corners says nothing in the mode {self.mode}"
-            raise refusal(message, cure="leave it out")
+            raise refusal(message, hint="leave it out")
         return self
 
     def build(self, input: Shape) -> nn.Module:
@@ -135,9 +134,9 @@ class Upsample(Layer, kind="upsample", short="scale_factor"):
     def _check_mode(self, input: Shape, dims: int) -> None:
         fitting = ("linear",) if dims == 1 else ("bilinear", "bicubic")
         if self.mode not in ("nearest", "nearest-exact", *fitting):
-            message = f"{self.mode} does not fit {measure(input)}"
-            cure = f"use nearest or {' or '.join(fitting)}"
-            raise config_fault(message, cure=cure, path=("mode",))
+            message = f"{self.mode} does not fit {describe_shape(input)}"
+            hint = f"use nearest or {' or '.join(fitting)}"
+            raise config_fault(message, hint=hint, path=("mode",))
 
     def _check_size(self, input: Shape, dims: int) -> None:
         if self.scale_factor is None:
@@ -145,21 +144,21 @@ class Upsample(Layer, kind="upsample", short="scale_factor"):
             return
         factors = per_side(self.scale_factor, dims, option="scale_factor")
         if any(side * factor < 1 for side, factor in zip(input[1:], factors, strict=True)):
-            message = f"nothing is left of {measure(input)}"
-            raise config_fault(message, cure="use a larger factor", path=("scale_factor",))
+            message = f"nothing is left of {describe_shape(input)}"
+            raise config_fault(message, hint="use a larger factor", path=("scale_factor",))
 
 
 class PadChannels(Layer, kind="pad_channels", short="channels"):
     """Add channels of zeros behind the others (He et al. 2015, shortcut A)."""
 
-    channels: Positive
+    channels: PositiveInt
     """How many channels come out."""
 
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
         if self.channels < input[0]:
-            message = f"{self.channels} is less than {measure(input)}"
-            raise config_fault(message, cure=f"use channels >= {input[0]}", path=("channels",))
+            message = f"{self.channels} is less than {describe_shape(input)}"
+            raise config_fault(message, hint=f"use channels >= {input[0]}", path=("channels",))
         return PadChannelsModule(self.channels - input[0])
 
     def infer(self, input: Shape) -> Shape | None:
@@ -169,16 +168,16 @@ class PadChannels(Layer, kind="pad_channels", short="channels"):
 class Chunk(Layer, kind="chunk", short="index"):
     """Keep one of the equal parts that the channels are cut into: torch.chunk."""
 
-    index: NotNegative
+    index: NonNegativeInt
     """Which part, from 0."""
-    chunks: Positive = 2
+    chunks: PositiveInt = 2
     """Number of parts; it divides the channels."""
 
     @model_validator(mode="after")
     def _is_there(self) -> Self:
         if self.index >= self.chunks:
             message = f"there is no part {self.index} of {self.chunks}"
-            raise refusal(message, cure=f"the last one is {self.chunks - 1}")
+            raise refusal(message, hint=f"the last one is {self.chunks - 1}")
         return self
 
     def build(self, input: Shape) -> nn.Module:
@@ -192,7 +191,7 @@ class Chunk(Layer, kind="chunk", short="index"):
 class ChannelShuffle(ShapeKeeper, kind="channel_shuffle", short="groups"):
     """Mix channels of different groups (Zhang et al. 2017): nn.ChannelShuffle."""
 
-    groups: Positive
+    groups: PositiveInt
     """Number of groups; it divides the channels."""
 
     def build(self, input: Shape) -> nn.Module:

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault, nearest
-from cnnctl.model.layer import Layer, Shape, Width, measure
+from cnnctl.model.layer import Layer, Shape, Width, describe_shape
 
 WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
 """Built without those heads, which would be outputs of their own."""
@@ -28,8 +28,8 @@ def model_names() -> list[str]:
 def _check_model(name: str) -> str:
     names = model_names()
     if name not in names:
-        cure = nearest(name, names)
-        raise refusal(f"torchvision has no network named {name}", cure=cure)
+        hint = nearest(name, names)
+        raise refusal(f"torchvision has no network named {name}", hint=hint)
     return name
 
 
@@ -51,14 +51,14 @@ class Torchvision(Layer, kind="torchvision", short="model"):
     def _can_transform(self) -> Self:
         if self.transform_input and self.model not in WITH_AUXILIARY_HEADS:
             message = f"{self.model} takes its inputs as they are"
-            raise refusal(message, cure="leave transform_input out")
+            raise refusal(message, hint="leave transform_input out")
         return self
 
     def build(self, input: Shape) -> nn.Module:
         if len(input) != 3 or input[0] != 3:
-            message = f"{self.model} needs images of 3 channels, but gets {measure(input)}"
-            cure = "use colour images, or put - conv: {out_channels: 3, kernel_size: 1} before it"
-            raise config_fault(message, cure=cure)
+            message = f"{self.model} needs images of 3 channels, but gets {describe_shape(input)}"
+            hint = "use colour images, or put - conv: {out_channels: 3, kernel_size: 1} before it"
+            raise config_fault(message, hint=hint)
         try:
             return self._make()
         except NotImplementedError:  # it computes its widths with tensors, which lack numbers here

@@ -40,10 +40,10 @@ def find(name: Any) -> type[Network]:
     network = Network.kinds.get(str(name))
     if network is None:
         message = f"no network of the zoo is named {show(name)}"
-        cure = nearest(str(name), sorted(Network.kinds))
-        if not cure.startswith("did you mean"):
-            cure = "`cnnctl list zoo` shows all there are"
-        raise config_fault(message, cure=cure, path=("zoo",))
+        hint = nearest(str(name), sorted(Network.kinds))
+        if not hint.startswith("did you mean"):
+            hint = "`cnnctl list zoo` shows all there are"
+        raise config_fault(message, hint=hint, path=("zoo",))
     return network  # type: ignore[return-value]
 
 

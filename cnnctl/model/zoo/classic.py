@@ -137,7 +137,7 @@ def six_n_plus_4(depth: int) -> int:
     less = (depth - 4) // 6 * 6 + 4
     if depth != less:
         message = f"{depth} layers are not 6n + 4"
-        raise refusal(message, cure=f"write {less} or {less + 6}")
+        raise refusal(message, hint=f"write {less} or {less + 6}")
     return depth
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cnnctl.optim.bounds import Momentum, Positive, Share
+from cnnctl.config.bounds import Momentum, PositiveFloat, UnitInterval
 from cnnctl.optim.schedulers.decays import half_cosine
 from cnnctl.optim.schedulers.scheduler import Cycle, Position
 
@@ -12,17 +12,17 @@ from cnnctl.optim.schedulers.scheduler import Cycle, Position
 class OneCycle(Cycle, kind="one_cycle"):
     """Rise to the optimizer's lr, then fall far below: torch's OneCycleLR (Smith 2017)."""
 
-    pct_start: Share = 0.3
-    """Share of the run in which the rate rises."""
+    pct_start: UnitInterval = 0.3
+    """Fraction of the run in which the rate rises."""
     anneal_strategy: Literal["cos", "linear"] = "cos"
     """Along half a cosine or a line."""
     base_momentum: Momentum = 0.85
     """The momentum at the peak of the rate."""
     max_momentum: Momentum = 0.95
     """The momentum at the start and the end."""
-    div_factor: Positive = 25.0
+    div_factor: PositiveFloat = 25.0
     """The rate starts at lr / div_factor."""
-    final_div_factor: Positive = 1e4
+    final_div_factor: PositiveFloat = 1e4
     """The rate ends at lr / div_factor / final_div_factor."""
     three_phase: bool = False
     """Fall as fast as it rose, then on to the lowest rate."""
@@ -61,15 +61,15 @@ class Cyclic(Cycle, kind="cyclic"):
 
     lowest = "base_lr"
 
-    base_lr: Positive
+    base_lr: PositiveFloat
     """The lowest learning rate."""
-    step_size_up: Positive = 2.0
+    step_size_up: PositiveFloat = 2.0
     """Epochs of a rise; Smith advises 2 to 10."""
-    step_size_down: Positive | None = None
+    step_size_down: PositiveFloat | None = None
     """Epochs of a fall; as many as of a rise if left out."""
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
     """Peaks stay as they are, halve with every cycle, or shrink by gamma with every epoch."""
-    gamma: Positive = 1.0
+    gamma: PositiveFloat = 1.0
     """The factor of an epoch, of `exp_range`."""
     base_momentum: Momentum = 0.8
     """The momentum at the peak of the rate."""

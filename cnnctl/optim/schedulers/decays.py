@@ -7,7 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cnnctl.optim.bounds import Count, NotNegative, Positive, PositiveShare, Share
+from cnnctl.config.bounds import (
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveFraction,
+    PositiveInt,
+    UnitInterval,
+)
 from cnnctl.optim.schedulers.scheduler import Interval, Position, Scheduler
 
 
@@ -21,9 +27,9 @@ class Constant(Scheduler, kind="constant"):
 class Step(Scheduler, kind="step"):
     """Multiply by gamma every few epochs: torch's StepLR."""
 
-    step_size: Count
+    step_size: PositiveInt
     """Epochs between two cuts."""
-    gamma: Positive = 0.1
+    gamma: PositiveFloat = 0.1
     """The factor of a cut."""
 
     def rate(self, position: Position, *, lr: float) -> float:
@@ -34,9 +40,9 @@ class Step(Scheduler, kind="step"):
 class MultiStep(Scheduler, kind="multi_step"):
     """Multiply by gamma at each milestone: torch's MultiStepLR."""
 
-    milestones: Annotated[list[Count], Field(min_length=1)]
+    milestones: Annotated[list[PositiveInt], Field(min_length=1)]
     """The epochs after which the rate is cut."""
-    gamma: Positive = 0.1
+    gamma: PositiveFloat = 0.1
     """The factor of a cut."""
 
     def rate(self, position: Position, *, lr: float) -> float:
@@ -47,7 +53,7 @@ class MultiStep(Scheduler, kind="multi_step"):
 class Exponential(Scheduler, kind="exponential"):
     """Multiply by gamma every epoch: torch's ExponentialLR."""
 
-    gamma: Positive
+    gamma: PositiveFloat
     """The factor of an epoch."""
     interval: Interval = "epoch"
     """Whether the rate moves after every epoch or a little with every step."""
@@ -61,9 +67,9 @@ class Cosine(Scheduler, kind="cosine"):
 
     lowest = "eta_min"
 
-    T_max: Count | None = None
+    T_max: PositiveInt | None = None
     """Epochs until the lowest rate; the whole run if left out."""
-    eta_min: NotNegative = 0.0
+    eta_min: NonNegativeFloat = 0.0
     """The lowest learning rate."""
     interval: Interval = "step"
     """Whether the rate moves after every epoch or a little with every step."""
@@ -78,11 +84,11 @@ class CosineRestarts(Scheduler, kind="cosine_restarts"):
 
     lowest = "eta_min"
 
-    T_0: Count
+    T_0: PositiveInt
     """Epochs until the first restart."""
-    T_mult: Count = 1
+    T_mult: PositiveInt = 1
     """How many times longer each period is than the one before."""
-    eta_min: NotNegative = 0.0
+    eta_min: NonNegativeFloat = 0.0
     """The lowest learning rate."""
     interval: Interval = "step"
     """Whether the rate moves after every epoch or a little with every step."""
@@ -104,11 +110,11 @@ class CosineRestarts(Scheduler, kind="cosine_restarts"):
 class Linear(Scheduler, kind="linear"):
     """Move along a line from one factor to another, then stay: torch's LinearLR."""
 
-    start_factor: PositiveShare = 1 / 3
+    start_factor: PositiveFraction = 1 / 3
     """The factor at the start."""
-    end_factor: Share = 1.0
+    end_factor: UnitInterval = 1.0
     """The factor at the end."""
-    total_iters: Count | None = None
+    total_iters: PositiveInt | None = None
     """Epochs from one to the other; the whole run if left out."""
     interval: Interval = "step"
     """Whether the rate moves after every epoch or a little with every step."""
@@ -122,9 +128,9 @@ class Linear(Scheduler, kind="linear"):
 class Polynomial(Scheduler, kind="polynomial"):
     """Fall to zero as a power of what remains: torch's PolynomialLR."""
 
-    total_iters: Count | None = None
+    total_iters: PositiveInt | None = None
     """Epochs until zero; the whole run if left out."""
-    power: Positive = 1.0
+    power: PositiveFloat = 1.0
     """The power; 1 is a straight line."""
     interval: Interval = "step"
     """Whether the rate moves after every epoch or a little with every step."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cnnctl.optim.bounds import CountOrZero, NotNegative
+from cnnctl.config.bounds import NonNegativeFloat, NonNegativeInt
 from cnnctl.optim.schedulers.scheduler import Position, Scheduler
 
 
@@ -38,17 +38,17 @@ class Plateau(Scheduler, kind="plateau"):
     the accuracy)."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """The factor of a cut."""
-    patience: CountOrZero = 10
+    patience: NonNegativeInt = 10
     """Epochs without an improvement that are borne before a cut."""
-    threshold: NotNegative = 1e-4
+    threshold: NonNegativeFloat = 1e-4
     """By how much a metric has to be better to count."""
     threshold_mode: Literal["rel", "abs"] = "rel"
     """Whether the threshold is a share of the best metric or a difference from it."""
-    cooldown: CountOrZero = 0
+    cooldown: NonNegativeInt = 0
     """Epochs after a cut that are not counted."""
-    min_lr: NotNegative = 0.0
+    min_lr: NonNegativeFloat = 0.0
     """The lowest learning rate."""
-    eps: NotNegative = 1e-8
+    eps: NonNegativeFloat = 1e-8
     """A cut by less than this is left out."""
 
     def rate(self, position: Position, *, lr: float) -> float:

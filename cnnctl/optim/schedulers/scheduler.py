@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
+from cnnctl.config.bounds import PositiveFraction, PositiveInt, alone
 from cnnctl.config.choice import Choice, Spec
 from cnnctl.errors import config_fault
-from cnnctl.optim.bounds import Count, PositiveShare, alone
 
 Interval = Literal["epoch", "step"]
 
@@ -40,9 +40,9 @@ class Position:
 class Warmup(Spec):
     """A linear rise of the learning rate, step by step, before the scheduler takes over."""
 
-    epochs: Count
+    epochs: PositiveInt
     """How long it takes; the scheduler gets the epochs that remain, and counts from its end."""
-    start_factor: PositiveShare = 0.1
+    start_factor: PositiveFraction = 0.1
     """What it starts at, as a share of the scheduler's first rate."""
 
     def factor(self, position: Position) -> float:
@@ -62,7 +62,7 @@ class Scheduler(Choice, family="schedulers"):
     lowest: ClassVar[str] = ""
     """The option that is the lowest learning rate, if the kind has one."""
 
-    warmup: Annotated[Warmup, alone("epochs", Count | Warmup)] | None = None
+    warmup: Annotated[Warmup, alone("epochs", PositiveInt | Warmup)] | None = None
     """A linear rise before; a number alone is its epochs."""
 
     @abstractmethod
@@ -79,12 +79,12 @@ class Scheduler(Choice, family="schedulers"):
         """
         if self.warmup and self.warmup.epochs >= epochs:
             message = f"a warm-up of {self.warmup.epochs} epochs leaves none of {epochs}"
-            raise config_fault(message, cure="shorten it, or train longer", path=("warmup",))
+            raise config_fault(message, hint="shorten it, or train longer", path=("warmup",))
         least = min([lr, *groups])
         if self.lowest and getattr(self, self.lowest) > least:
             whose = "the optimizer's" if least == lr else "a parameter group's"
             message = f"is above {whose} learning rate of {least:g}"
-            raise config_fault(message, cure="choose a lower one", path=(self.lowest,))
+            raise config_fault(message, hint="choose a lower one", path=(self.lowest,))
 
 
 class Cycle(Scheduler):

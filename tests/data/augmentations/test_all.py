@@ -172,4 +172,4 @@ def test_what_does_not_fit_vectors_or_signals_says_so(written, shape, name):
     with pytest.raises(FaultError) as error:
         augmentation.check(shape)
     assert error.value.faults[0].message == message
-    assert error.value.faults[0].cure
+    assert error.value.faults[0].hint

@@ -52,4 +52,4 @@ def test_a_square_larger_than_the_image_is_a_fault():
     with pytest.raises(FaultError, match="9 pixels covers images of 8x12") as error:
         cutout.check((1, 8, 12))
     assert error.value.faults[0].path == ("size",)
-    assert error.value.faults[0].cure == "use size <= 8"
+    assert error.value.faults[0].hint == "use size <= 8"

@@ -84,7 +84,7 @@ def test_what_cannot_be_mirrored_that_far_is_a_fault():
     with pytest.raises(FaultError, match="8x12 do not reach 8 pixels") as error:
         crop.check((3, 8, 12))
     assert error.value.faults[0].path == ("padding",)
-    assert error.value.faults[0].cure.startswith("use padding <= 7")
+    assert error.value.faults[0].hint.startswith("use padding <= 7")
 
 
 @settings(deadline=None, max_examples=25)

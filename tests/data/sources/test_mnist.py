@@ -115,7 +115,7 @@ def test_a_damaged_file_is_a_data_fault_that_names_it(spoil, part, written, tmp_
         Mnist().load("train", root=tmp_path, download=False)
     assert error.value.exit_code is ExitCode.DATA
     assert str(file) in str(error.value)
-    assert "delete it" in error.value.faults[0].cure
+    assert "delete it" in error.value.faults[0].hint
 
 
 def test_labels_of_other_classes_are_a_data_fault(written, tmp_path):
@@ -161,7 +161,7 @@ def test_files_of_the_right_form_but_other_content_are_a_data_fault(
         DataSet.read(kind).load("train", root=tmp_path, download=False)
     assert error.value.exit_code is ExitCode.DATA
     assert str(file) in str(error.value)
-    assert "delete it" in error.value.faults[0].cure
+    assert "delete it" in error.value.faults[0].hint
 
 
 def test_a_few_samples_of_a_set_whose_sums_are_not_known_are_a_data_fault(

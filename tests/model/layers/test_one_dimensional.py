@@ -13,7 +13,7 @@ from cnnctl.config.parsing import parse
 from cnnctl.errors import FaultError
 from cnnctl.experiment import complete
 from cnnctl.inspection import gather
-from cnnctl.model.network import Plan, build
+from cnnctl.model.network import NetworkPlan, build
 from tests.model.conftest import assert_same
 
 SIGNAL = (4, 21)
@@ -67,14 +67,16 @@ def test_a_layer_on_a_signal_is_torchs_own(item: Any, expected: nn.Module) -> No
     assert_same(item, SIGNAL, expected)
 
 
-def test_global_pooling_leaves_a_number_for_each_channel(plan_of: Callable[..., Plan]) -> None:
+def test_global_pooling_leaves_a_number_for_each_channel(
+    plan_of: Callable[..., NetworkPlan],
+) -> None:
     for kind, reduced in (("global_avg_pool", torch.mean), ("global_max_pool", torch.amax)):
         network = build(plan_of(f"{{layers: [{kind}]}}", SIGNAL), seed=0)
         signals = torch.randn(3, *SIGNAL)
         torch.testing.assert_close(network(signals), reduced(signals, dim=2))
 
 
-def test_the_tdnn_of_waibel_fits_its_frames(plan_of: Callable[..., Plan]) -> None:
+def test_the_tdnn_of_waibel_fits_its_frames(plan_of: Callable[..., NetworkPlan]) -> None:
     """16 coefficients over 15 frames: 8 units see 3 frames, 3 units see 5 of theirs."""
     plan = plan_of(TDNN, (16, 15), 3)
     assert [stage.output for stage in plan.stages] == [(8, 13), (8, 13), (3, 9), (3, 9), (3,)]
@@ -85,7 +87,7 @@ def test_the_tdnn_of_waibel_fits_its_frames(plan_of: Callable[..., Plan]) -> Non
     assert fields == [(3,), (3,), (7,), (7,)]
 
 
-def test_blocks_take_signals_as_well(plan_of: Callable[..., Plan]) -> None:
+def test_blocks_take_signals_as_well(plan_of: Callable[..., NetworkPlan]) -> None:
     text = """{layers: [
       residual: [conv: {out_channels: 8, stride: 2, padding: 1}, batch_norm],
       branches: [[conv: {out_channels: 2, kernel_size: 1}],
@@ -107,4 +109,4 @@ def test_augmentations_of_images_do_not_fit_signals(item: str) -> None:
     kind = item.strip("{").split(":")[0]
     assert fault.message == f"{kind} changes images, but the samples are signals of 1x21"
     assert fault.path == ("data", "augment", 0, kind)
-    assert fault.cure == "leave it out"
+    assert fault.hint == "leave it out"

@@ -13,7 +13,7 @@ from cnnctl.experiment import complete
 from cnnctl.model.freezing import classifier
 from cnnctl.model.layer import Layer
 from cnnctl.model.layers.torchvision_models import Torchvision, model_names
-from cnnctl.model.network import outline
+from cnnctl.model.network import meta_network
 
 
 def test_every_network_is_known() -> None:
@@ -63,7 +63,7 @@ def test_it_is_torchvisions_own_network() -> None:
 def test_only_images_of_three_channels_fit(shape: tuple[int, ...]) -> None:
     with pytest.raises(FaultError, match="3 channels") as caught:
         Torchvision(model="resnet18", outputs=10).build(shape)
-    assert caught.value.faults[0].cure
+    assert caught.value.faults[0].hint
 
 
 @pytest.mark.parametrize("name", ["resnet19", "raft_large", "fcn_resnet50", "nothing"])
@@ -72,9 +72,9 @@ def test_other_names_are_refused_with_the_nearest(name: str) -> None:
         Layer.read({"torchvision": name})
     (detail,) = caught.value.errors()
     assert name in detail["msg"]
-    assert detail["ctx"]["cure"]
+    assert detail["ctx"]["hint"]
     if name == "resnet19":
-        assert "resnet1" in detail["ctx"]["cure"]
+        assert "resnet1" in detail["ctx"]["hint"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_other_names_are_refused_with_the_nearest(name: str) -> None:
 def test_inputs_are_transformed_for_the_published_weights(model: str, transforms: bool) -> None:
     data = "{name: fake, shape: [3, 64, 64]}"
     found = complete(parse(f"model: {model}\ndata: {data}", origin="x.yaml"), "x")
-    network = outline(found.plan)
+    network = meta_network(found.plan)
     assert network[0].transform_input is transforms
 
 

@@ -12,7 +12,7 @@ from torchvision import models
 from cnnctl.inspection import gather
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.network import build
-from cnnctl.opening import open_experiment
+from cnnctl.sources import open_experiment
 
 PUBLISHED = 13_004_888
 """Parameters, as torchvision counts them: 6,624,904 and those of both heads."""

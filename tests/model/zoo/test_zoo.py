@@ -190,7 +190,7 @@ def test_every_file_is_used() -> None:
 
 def dropouts(*written: str) -> list[float]:
     """The chance of each dropout of a network that is written so."""
-    modules = network.outline(published(*written).plan).modules()
+    modules = network.meta_network(published(*written).plan).modules()
     return [module.p for module in modules if isinstance(module, nn.Dropout)]
 
 
@@ -219,7 +219,7 @@ def is_left_out(module: nn.Module) -> bool:
 def test_blocks_are_left_out_as_often_as_torchvisions(name: str) -> None:
     with torch.device("meta"):
         theirs = torchvision.models.get_model(name, weights=None)
-    ours = network.outline(published(name).plan)
+    ours = network.meta_network(published(name).plan)
     assert chances(ours) == pytest.approx(chances(theirs), abs=1e-6)
     assert len(chances(ours)) > 8
 
@@ -239,7 +239,7 @@ def test_every_tensor_of_torchvisions_has_its_place(name: str) -> None:
     options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
     with torch.device("meta"):
         theirs = torchvision.models.get_model(name, weights=None, **options).state_dict()
-    matched = match_weights(network.outline(published(name).plan), theirs)
+    matched = match_weights(network.meta_network(published(name).plan), theirs)
     assert not matched.left_out
     assert len(matched.tensors) == len(theirs)
 
@@ -248,7 +248,7 @@ def test_every_tensor_of_torchvisions_has_its_place(name: str) -> None:
 def test_mobilenets_of_other_widths_are_torchvisions(width: float) -> None:
     with torch.device("meta"):
         theirs = torchvision.models.mobilenet_v2(width_mult=width)
-    assert shapes(network.outline(published("mobilenet_v2", f"model.width={width}").plan)) == (
+    assert shapes(network.meta_network(published("mobilenet_v2", f"model.width={width}").plan)) == (
         shapes(theirs)
     )
 
@@ -278,7 +278,7 @@ def test_zf5_has_the_published_fields_strides_and_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "fault", "cure"),
+    ("written", "fault", "hint"),
     [
         ("zoo=resnet81", "zoo: no network of the zoo is named resnet81", "did you mean resnet18?"),
         ("zoo=lennet1", "no network of the zoo is named lennet1", "did you mean lenet1?"),
@@ -297,13 +297,13 @@ def test_zf5_has_the_published_fields_strides_and_sizes() -> None:
         ("zoo=mlp hidden=[]", "hidden: [] is too short", "write a list of at least 1"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_option(written: str, fault: str, cure: str) -> None:
+def test_what_is_wrong_is_told_at_its_option(written: str, fault: str, hint: str) -> None:
     with pytest.raises(FaultError) as raised:
         published("resnet18", *(f"model.{override}" for override in written.split()))
     (found,) = raised.value.faults
     assert dotted(found.path) == f"model.{written.rpartition(' ')[2].partition('=')[0]}"
     assert fault in str(found)
-    assert cure in found.cure
+    assert hint in found.hint
 
 
 def test_an_input_that_is_too_small_is_told_with_the_line_of_the_file() -> None:

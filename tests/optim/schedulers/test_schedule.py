@@ -168,7 +168,7 @@ def test_what_does_not_fit_the_run_is_a_fault_with_a_cure(
         Scheduler.read(scheduler).check(epochs=10, lr=0.1)
     (fault,) = caught.value.faults
     assert fault.path == path
-    assert fault.cure
+    assert fault.hint
 
 
 def test_what_fits_the_run_is_no_fault() -> None:

@@ -10,9 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnnctl.inspection import Summary, gather
 from cnnctl.model.layer import Shape
-from cnnctl.model.network import Plan
+from cnnctl.model.network import NetworkPlan
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 IMAGE = (3, 64, 64)
 
@@ -22,7 +22,7 @@ def with_module(
 ) -> Summary:
     """The summary of a network whose only layer makes this module."""
     plan = architecture("identity", input=input)
-    patch.setattr(type(plan.stages[0].layer), "build", lambda *_: module.to("meta"))
+    patch.setattr(type(plan.layers[0].layer), "build", lambda *_: module.to("meta"))
     return gather(plan, batch_size=3)
 
 
@@ -52,7 +52,7 @@ def test_its_totals_are_those_of_the_whole(name: str, architecture: Architecture
     plan = architecture({"torchvision": name}, input=shape)
     summary = gather(plan, batch_size=1)
     with torch.device("meta"):
-        module = plan.stages[0].layer.build(shape)
+        module = plan.layers[0].layer.build(shape)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(torch.empty(2, *shape, device="meta"))
     assert summary.multiply_adds == counter.get_total_flops() // 4

@@ -10,7 +10,7 @@ import torch
 from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import load
-from cnnctl.opening import is_checkpoint, open_checkpoint, open_experiment
+from cnnctl.sources import is_checkpoint, open_checkpoint, open_experiment
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def refusal(path: Path) -> str:
     with pytest.raises(FaultError) as caught:
         open_checkpoint(path)
     assert caught.value.exit_code is ExitCode.CHECKPOINT
-    assert all(fault.cure for fault in caught.value.faults)
+    assert all(fault.hint for fault in caught.value.faults)
     return str(caught.value)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from torch import nn
 
 from cnnctl.inspection.cost import CONVOLUTIONS, NUMBER, VIEWS
-from cnnctl.model.block import Block, Stage
+from cnnctl.model.block import Block, PlannedLayer
 from cnnctl.model.blocks import Branches
 from cnnctl.model.layer import Shape
 from cnnctl.model.modules import (
@@ -95,7 +95,7 @@ def _beside(module: nn.Module, input: Shape, output: Shape) -> int:
 
 
 def kept_bytes(
-    stages: Sequence[Stage], input: Shape, *, network: nn.Module, kept: Mapping[str, Kept]
+    layers: Sequence[PlannedLayer], input: Shape, *, network: nn.Module, kept: Mapping[str, Kept]
 ) -> int:
     """Bytes that a forward pass of one sample keeps.
 
@@ -104,7 +104,7 @@ def kept_bytes(
         kept: what each layer keeps, by name.
     """
     keeping = _Keeping(network, kept)
-    keeping.chain(stages, keeping.value(input, needs_gradient=False))
+    keeping.chain(layers, keeping.value(input, needs_gradient=False))
     return keeping.beside + sum(value.size for value in keeping.values if value.is_kept)
 
 
@@ -119,7 +119,7 @@ class _Value:
 
 
 class _Keeping:
-    """Follows the tensors through the tree of stages."""
+    """Follows the tensors through the tree of layers."""
 
     def __init__(self, network: nn.Module, kept: Mapping[str, Kept]) -> None:
         self.network = network
@@ -132,38 +132,38 @@ class _Keeping:
         self.values.append(_Value(prod(shape) * NUMBER, needs_gradient))
         return self.values[-1]
 
-    def chain(self, stages: Sequence[Stage], value: _Value) -> _Value:
-        """What comes out of stages one after the other."""
-        for stage in stages:
-            if isinstance(stage.layer, Block):
-                value = self.block(stage, stage.layer, value)
+    def chain(self, layers: Sequence[PlannedLayer], value: _Value) -> _Value:
+        """What comes out of layers one after the other."""
+        for planned in layers:
+            if isinstance(planned.layer, Block):
+                value = self.block(planned, planned.layer, value)
             else:
-                value = self.layer(stage, value)
+                value = self.layer(planned, value)
         return value
 
-    def layer(self, stage: Stage, value: _Value) -> _Value:
+    def layer(self, planned: PlannedLayer, value: _Value) -> _Value:
         """What comes out of a layer; it marks what it keeps."""
-        module = self.network.get_submodule(stage.name)
+        module = self.network.get_submodule(planned.name)
         if isinstance(module, VIEWS):
             return value
         learns = any(weight.requires_grad for weight in module.parameters())
-        output = self.value(stage.output, needs_gradient=learns or value.needs_gradient)
+        output = self.value(planned.output, needs_gradient=learns or value.needs_gradient)
         if output.needs_gradient:
-            kept = self.kept[stage.name]
+            kept = self.kept[planned.name]
             value.is_kept |= kept.input
             output.is_kept |= kept.output
             self.beside += kept.beside
         return output
 
-    def block(self, stage: Stage, block: Block, value: _Value) -> _Value:
+    def block(self, planned: PlannedLayer, block: Block, value: _Value) -> _Value:
         """What comes out of a block."""
         ends: list[_Value] = []
-        for index, way in enumerate(stage.ways):
-            taken = self.joined(block.taken(index, value, ends), way.input)
-            ends.append(self.chain(way.stages, taken))
+        for index, branch in enumerate(planned.branches):
+            taken = self.joined(block.taken(index, value, ends), branch.input)
+            ends.append(self.chain(branch.layers, taken))
         if isinstance(block, Branches) and block.join == "multiply":
-            return self.multiplied(ends, [way.output for way in stage.ways])
-        return self.joined(block.given(value, ends), stage.output)
+            return self.multiplied(ends, [branch.output for branch in planned.branches])
+        return self.joined(block.given(value, ends), planned.output)
 
     def joined(self, sources: Sequence[_Value], shape: Shape) -> _Value:
         """One tensor of several, none of which is kept for it."""

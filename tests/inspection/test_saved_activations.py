@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from cnnctl.inspection import gather
 from cnnctl.model import network
 from cnnctl.model.freezing import freezing_of
-from cnnctl.model.network import Model, Plan
+from cnnctl.model.network import Model, NetworkPlan
 from tests.inspection.conftest import saved
 
-Architecture = Callable[..., Plan]
+Architecture = Callable[..., NetworkPlan]
 
 SAME = {"out_channels": 2, "padding": 1}
 FROZEN = "frozen"
@@ -36,16 +36,16 @@ FACTORS: dict[str, list[Any]] = {
 }
 
 
-def product(before: str, factors: list[str], join: str) -> Plan:
+def product(before: str, factors: list[str], join: str) -> NetworkPlan:
     """Factors behind a layer, and a head that learns."""
-    ways = [FACTORS[factor] for factor in factors]
-    block = {"branches": {"ways": ways, "join": join}}
+    branches = [FACTORS[factor] for factor in factors]
+    block = {"branches": {"ways": branches, "join": join}}
     layers = [*FACTORS[before], block, "flatten", {"linear": 3}]
     model = Model.model_validate({"layers": layers})
     return network.plan(model, input=(2, 6, 5), classes=3)
 
 
-def hold(plan: Plan) -> None:
+def hold(plan: NetworkPlan) -> None:
     module = network.build(plan, seed=0)
     frozen = sorted(name for name in module.state_dict() if f"{FROZEN}." in name)
     freezing_of(module, frozen, unfreeze_at=None).begin_epoch(1)

@@ -7,27 +7,27 @@ from dataclasses import replace
 
 from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Mixing
-from cnnctl.data.samples import Description
+from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
 from cnnctl.model import network
 from cnnctl.model.following import deciding
 from cnnctl.model.freezing import check_freeze
-from cnnctl.model.network import Plan, needing_company
+from cnnctl.model.network import NetworkPlan, needing_company
 from cnnctl.model.weights import DEFAULT, default_network
 from cnnctl.optim.groups import check_groups
 from cnnctl.optim.losses import CrossEntropy, Loss
 
 
-def check(experiment: Experiment) -> tuple[Plan, Description]:
+def check(experiment: Experiment) -> tuple[NetworkPlan, DatasetInfo]:
     """Check what no section can see alone: data against model, model against loss, …
 
     Raises:
         FaultError: all the faults found; paths are those of the experiment.
     """
     faults: list[Fault] = []
-    plan: Plan | None = None
+    plan: NetworkPlan | None = None
     with gathered(faults, "data"):
         description = experiment.data.describe()
     if faults:
@@ -49,7 +49,7 @@ def check(experiment: Experiment) -> tuple[Plan, Description]:
     return plan, description
 
 
-def _planned(experiment: Experiment, description: Description) -> Plan:
+def _planned(experiment: Experiment, description: DatasetInfo) -> NetworkPlan:
     targets = learned_targets(experiment, description)
     return network.plan(
         experiment.model,
@@ -59,14 +59,14 @@ def _planned(experiment: Experiment, description: Description) -> Plan:
     )
 
 
-def _unknown_targets(experiment: Experiment, description: Description) -> list[Fault]:
+def _unknown_targets(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     """Heads that are named after nothing that the data knows."""
     known = [target.name for target in description.targets]
     kind = experiment.data.kind
     return [
         Fault(
             message=f"{kind} has no target named {show(name)} for this head",
-            cure=nearest(name, known),
+            hint=nearest(name, known),
             path=("model", "heads", name),
             at_key=True,
         )
@@ -75,25 +75,27 @@ def _unknown_targets(experiment: Experiment, description: Description) -> list[F
     ]
 
 
-def _nothing_to_learn(plan: Plan) -> list[Fault]:
-    if any(True for _ in network.outline(plan).parameters()):
+def _nothing_to_learn(plan: NetworkPlan) -> list[Fault]:
+    if any(True for _ in network.meta_network(plan).parameters()):
         return []
-    message, cure = "no layer has weights, so there is nothing to learn", "add - linear: classes"
-    return [Fault(message=message, cure=cure, path=("model", "layers"))]
+    message, hint = "no layer has weights, so there is nothing to learn", "add - linear: classes"
+    return [Fault(message=message, hint=hint, path=("model", "layers"))]
 
 
-def _unfit_names(experiment: Experiment, plan: Plan) -> list[Fault]:
+def _unfit_names(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     """Names of layers that are not there, and weights that nobody has."""
-    model, outline = experiment.model, network.outline(plan)
-    faults = check_freeze(model.freeze, outline, unfreeze_at=model.unfreeze_at)
-    faults += check_groups(experiment.optimizer.groups, outline)
+    model, meta_network = experiment.model, network.meta_network(plan)
+    faults = check_freeze(model.freeze, meta_network, unfreeze_at=model.unfreeze_at)
+    faults += check_groups(experiment.optimizer.groups, meta_network)
     if model.weights == DEFAULT:
         with gathered(faults):
             default_network(plan)
     return faults
 
 
-def _unfit_losses(experiment: Experiment, description: Description, plan: Plan) -> list[Fault]:
+def _unfit_losses(
+    experiment: Experiment, description: DatasetInfo, plan: NetworkPlan
+) -> list[Fault]:
     """What does not go together: a network's outputs, a target, and a loss."""
     faults: list[Fault] = []
     with gathered(faults):
@@ -106,7 +108,7 @@ def _unfit_output(task: Task) -> list[Fault]:
     """Another number of outputs than the target needs, at the layer that sets it."""
     faults: list[Fault] = []
     target = task.target
-    with gathered(faults, *deciding(task.stages).path):
+    with gathered(faults, *deciding(task.layers).path):
         task.loss.check_output(
             task.output, classes=target.outputs, is_classification=target.is_classification
         )
@@ -125,67 +127,69 @@ def _unfit_loss(task: Task) -> list[Fault]:
     return faults
 
 
-def _batches_of_one(experiment: Experiment, description: Description, plan: Plan) -> list[Fault]:
+def _batches_of_one(
+    experiment: Experiment, description: DatasetInfo, plan: NetworkPlan
+) -> list[Fault]:
     size, samples = experiment.data.batch_size, description.train_samples
     if size == 1:
-        return [replace(f, cure="use data.batch_size >= 2") for f in needing_company(plan)]
+        return [replace(f, hint="use data.batch_size >= 2") for f in needing_company(plan)]
     if size != "all" and samples % size == 1 and not experiment.data.drop_last:
-        cure = f"the last of {samples} samples is alone; set data.drop_last=true"
-        return [replace(f, cure=cure) for f in needing_company(plan)]
+        hint = f"the last of {samples} samples is alone; set data.drop_last=true"
+        return [replace(f, hint=hint) for f in needing_company(plan)]
     return []
 
 
-def _unfit_augmentations(experiment: Experiment, description: Description) -> list[Fault]:
+def _unfit_augmentations(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults: list[Fault] = []
     for index, augmentation in enumerate(experiment.data.augment):
         with gathered(faults, "data", "augment", index, augmentation.kind):
             augmentation.check(description.shape)
             if isinstance(augmentation, Mixing) and experiment.model.heads:
                 message = f"{augmentation.kind} mixes one target, and heads have several"
-                raise config_fault(message, cure="leave it out")
+                raise config_fault(message, hint="leave it out")
             if isinstance(augmentation, Mixing) and not experiment.loss.takes_soft_targets:
                 message = (
                     f"{augmentation.kind} mixes targets, which {experiment.loss.kind} cannot take"
                 )
-                raise config_fault(message, cure="use cross_entropy, or leave it out")
+                raise config_fault(message, hint="use cross_entropy, or leave it out")
             if isinstance(augmentation, Mixing) and not description.is_classification:
                 message = f"it mixes classes, and {experiment.data.kind} has none"
-                raise config_fault(message, cure="leave it out")
+                raise config_fault(message, hint="leave it out")
     return faults
 
 
-def _unfit_batch(experiment: Experiment, description: Description) -> list[Fault]:
+def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     size, samples = experiment.data.batch_size, description.train_samples
     if size == "all" or size <= samples:
         return []
     message = f"{size} is more than the {samples} training samples"
-    cure = f"use a batch_size <= {samples}, or all"
-    return [Fault(message=message, cure=cure, path=("data", "batch_size"))]
+    hint = f"use a batch_size <= {samples}, or all"
+    return [Fault(message=message, hint=hint, path=("data", "batch_size"))]
 
 
-def measures_accuracy(experiment: Experiment, description: Description) -> bool:
+def measures_accuracy(experiment: Experiment, description: DatasetInfo) -> bool:
     """Whether something that is learned is a class."""
     return any(target.is_classification for target in learned_targets(experiment, description))
 
 
-def _unwatched(experiment: Experiment, description: Description) -> list[Fault]:
+def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults = []
     has_accuracy = measures_accuracy(experiment, description)
     if experiment.train.monitor == "accuracy" and not has_accuracy:
         message = f"{experiment.data.kind} has values to predict, so there is no accuracy"
-        faults.append(Fault(message=message, cure="use loss", path=("train", "monitor")))
+        faults.append(Fault(message=message, hint="use loss", path=("train", "monitor")))
     stopping = experiment.regularization.early_stopping
     if stopping and stopping.monitor == "accuracy" and not has_accuracy:
         path = ("regularization", "early_stopping", "monitor")
-        faults.append(Fault(message="there is no accuracy to watch", cure="use loss", path=path))
+        faults.append(Fault(message="there is no accuracy to watch", hint="use loss", path=path))
     if stopping and not experiment.data.validation:
         message = "early stopping watches the validation split, which is empty"
         where = ("regularization", "early_stopping")
-        faults.append(Fault(message=message, cure="set data.validation=0.1", path=where))
+        faults.append(Fault(message=message, hint="set data.validation=0.1", path=where))
     return faults
 
 
-def _unfit_schedule(experiment: Experiment, description: Description) -> list[Fault]:
+def _unfit_schedule(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults: list[Fault] = []
     with gathered(faults, "scheduler"):
         optimizer = experiment.optimizer
@@ -193,11 +197,11 @@ def _unfit_schedule(experiment: Experiment, description: Description) -> list[Fa
         experiment.scheduler.check(epochs=experiment.train.epochs, lr=optimizer.lr, groups=groups)
         watches_accuracy = experiment.scheduler.options().get("mode") == "max"
         if watches_accuracy and not measures_accuracy(experiment, description):
-            raise config_fault("there is no accuracy to watch", cure="use min", path=("mode",))
+            raise config_fault("there is no accuracy to watch", hint="use min", path=("mode",))
     return faults
 
 
-def _given_twice(experiment: Experiment, _: Description) -> list[Fault]:
+def _given_twice(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     faults: list[Fault] = []
     losses = _losses(experiment)
     smooth = next((loss for loss in losses if isinstance(loss, CrossEntropy)), losses[0])
@@ -211,25 +215,25 @@ def _losses(experiment: Experiment) -> list[Loss]:
     return [head.loss or experiment.loss for head in heads] or [experiment.loss]
 
 
-def _unlike_sums(experiment: Experiment, _: Description) -> list[Fault]:
+def _unlike_sums(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     """Losses of heads, of which some are means and some are sums."""
     if len({loss.reduction for loss in _losses(experiment)}) == 1:
         return []
     message = "some heads have the mean of their losses, and some the sum"
-    cure = "give all the same reduction, and weights where they differ in size"
-    return [Fault(message=message, cure=cure, path=("model", "heads"))]
+    hint = "give all the same reduction, and weights where they differ in size"
+    return [Fault(message=message, hint=hint, path=("model", "heads"))]
 
 
-def _unfit_memory_format(experiment: Experiment, _: Description) -> list[Fault]:
+def _unfit_memory_format(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     optimizer, asked = experiment.optimizer, experiment.train.memory_format
     if asked != "channels_last" or optimizer.takes_channels_last:
         return []
     message = f"{optimizer.kind} cannot train weights that are {asked}"
-    cure = "use contiguous_format, auto, or another optimizer"
-    return [Fault(message=message, cure=cure, path=("train", "memory_format"))]
+    hint = "use contiguous_format, auto, or another optimizer"
+    return [Fault(message=message, hint=hint, path=("train", "memory_format"))]
 
 
-RULES: tuple[Callable[[Experiment, Description], list[Fault]], ...] = (
+RULES: tuple[Callable[[Experiment, DatasetInfo], list[Fault]], ...] = (
     _unfit_augmentations,
     _unfit_batch,
     _unwatched,

@@ -51,7 +51,7 @@ def open_experiment(
         return load(source, overrides)
     if overrides:
         message = "a checkpoint is what it is; overrides go with a YAML file"
-        raise config_fault(message, cure=f"leave out {' '.join(overrides)}")
+        raise config_fault(message, hint=f"leave out {' '.join(overrides)}")
     return open_checkpoint(source, plugins)[0]
 
 
@@ -63,8 +63,8 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
             (exit code 4).
     """
     if source.suffix in YAML and not is_folder(source):
-        cure = f"cnnctl train {source} trains it; name the run folder then"
-        raise checkpoint_fault("is a configuration, without weights", cure=cure, place=str(source))
+        hint = f"cnnctl train {source} trains it; name the run folder then"
+        raise checkpoint_fault("is a configuration, without weights", hint=hint, place=str(source))
     path = find_checkpoint(source)
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)
@@ -80,14 +80,14 @@ def read_experiment(checkpoint: Checkpoint, *, place: str) -> Loaded:
     plain = checkpoint.document.get("experiment")
     if sum(map(len, checkpoints.levels(plain))) > MAX_VALUES:
         message = f"its experiment has over {MAX_VALUES} values"
-        raise checkpoint_fault(message, cure="use a checkpoint that cnnctl wrote", place=place)
+        raise checkpoint_fault(message, hint="use a checkpoint that cnnctl wrote", place=place)
     node = from_plain(plain, Place(place))
     try:
         experiment = validate(Experiment, node)
         plan, description = check(experiment)
     except FaultError as error:
-        cure = _cure(node.child("plugins"))
-        faults = (replace(fault, place=place, cure=cure) for fault in error.faults)
+        hint = _cure(node.child("plugins"))
+        faults = (replace(fault, place=place, hint=hint) for fault in error.faults)
         raise FaultError(*faults, exit_code=ExitCode.CHECKPOINT) from None
     return Loaded(experiment, node, plan, description)
 

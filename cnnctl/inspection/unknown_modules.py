@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from cnnctl.inspection.cost import Cost, Part
-from cnnctl.inspection.retention import Kept
+from cnnctl.inspection.saved_activations import Kept
 from cnnctl.model.block import rehearsing
 from cnnctl.model.layer import Shape
 
@@ -46,7 +46,7 @@ class Measured:
     kept: Kept
 
 
-def measure(module: nn.Module, input: Shape, *, needs_gradient: bool) -> Measured:
+def measure_module(module: nn.Module, input: Shape, *, needs_gradient: bool) -> Measured:
     """Run a module of the meta device on two samples, since batch norm takes no batch of one.
 
     Args:

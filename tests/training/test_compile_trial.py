@@ -14,9 +14,9 @@ from cnnctl.data.loader import Batches
 from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment
 from cnnctl.training import tuning
+from cnnctl.training.compile_trial import Trial, measured_gain, try_compile
 from cnnctl.training.run import Run
 from cnnctl.training.step import Step
-from cnnctl.training.tuning import Trial, measured_gain, try_compile
 from tests.conftest import Cli
 from tests.training.conftest import experiment_of, run_of
 
