@@ -52,7 +52,7 @@ class Summary:
     rows: tuple[Row, ...]
     """Layers and blocks; a block stands before what is in it."""
     kept_bytes: int = 0
-    """Of what a forward pass keeps for the backward pass of a batch; see `retention`."""
+    """Of what a forward pass keeps for the backward pass of a batch; see `saved_activations`."""
 
     @property
     def layers(self) -> list[Row]:

@@ -22,7 +22,7 @@ class TrainingMemory:
     gradients: int
     optimizer_state: int
     activations: int
-    """What the forward pass keeps for the backward pass; see `retention`."""
+    """What the forward pass keeps for the backward pass; see `saved_activations`."""
 
     @property
     def total(self) -> int:

@@ -25,7 +25,7 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
 
     The rules ask for the machine and the network, never for a clock: the same file gives the same
     settings, and so the same bits, at every run on the same machine. Only `compile: measure` is
-    left, which asks for a measurement (see `tuning`).
+    left, which asks for a measurement (see `compile_trial`).
     """
     train = experiment.train
     device = pick_device(train.device)

@@ -13,7 +13,7 @@ import torch
 from cnnctl.data.loader import Batches
 from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment
-from cnnctl.training import tuning
+from cnnctl.training import compile_trial
 from cnnctl.training.compile_trial import Trial, measured_gain, try_compile
 from cnnctl.training.run import Run
 from cnnctl.training.step import Step
@@ -53,7 +53,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.mark.parametrize(("gain", "compile"), [(1.3, True), (1.04, False), (0.6, False)])
 def test_what_is_faster_is_chosen(compiler: pytest.MonkeyPatch, gain: float, compile: bool) -> None:
-    compiler.setattr(tuning, "measured_gain", lambda *steps, failures: gain)
+    compiler.setattr(compile_trial, "measured_gain", lambda *steps, failures: gain)
     found = try_compile(experiment_of(MOONS), run_with, Few())
     assert found == Trial(compile, f"compiled steps ran at {gain:.2f} times the speed")
 
@@ -61,7 +61,7 @@ def test_what_is_faster_is_chosen(compiler: pytest.MonkeyPatch, gain: float, com
 def test_plain_and_compiled_steps_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     clock = iter(range(10**6))
-    monkeypatch.setattr(tuning, "ROUND_SECONDS", 3)
+    monkeypatch.setattr(compile_trial, "ROUND_SECONDS", 3)
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
 
     class Counted:
@@ -78,14 +78,14 @@ def test_plain_and_compiled_steps_take_turns(monkeypatch: pytest.MonkeyPatch) ->
     steps: list[Any] = [Counted("plain"), Counted("compiled")]
     assert measured_gain(*steps, BATCHES) == 1.0
     assert taken[:6] == ["plain"] * 3 + ["compiled"] * 3
-    assert taken[6:] == (["plain"] * 3 + ["compiled"] * 3) * tuning.ROUNDS
+    assert taken[6:] == (["plain"] * 3 + ["compiled"] * 3) * compile_trial.ROUNDS
 
 
 def test_real_steps_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "ROUND_SECONDS", 0.01)
-    steps = [tuning._step(run_of(MOONS)) for _ in range(2)]
+    monkeypatch.setattr(compile_trial, "ROUND_SECONDS", 0.01)
+    steps = [compile_trial._step(run_of(MOONS)) for _ in range(2)]
     assert measured_gain(steps[0], steps[1], BATCHES) > 0
-    assert all(step.run.counters.step > tuning.WARM_UP for step in steps)
+    assert all(step.run.counters.step > compile_trial.WARM_UP for step in steps)
 
 
 def test_without_a_compiler_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_without_a_compiler_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_compiler_that_fails_is_the_finding(compiler: pytest.MonkeyPatch) -> None:
-    real = tuning._step
+    real = compile_trial._step
 
     def failing(run: Run, **more: Any) -> Step:
         if run.experiment.train.compile:
@@ -103,7 +103,7 @@ def test_a_compiler_that_fails_is_the_finding(compiler: pytest.MonkeyPatch) -> N
             run = run_of(MOONS)
         return real(run)
 
-    compiler.setattr(tuning, "_step", failing)
+    compiler.setattr(compile_trial, "_step", failing)
     assert try_compile(experiment_of(MOONS), run_with, Few()) == Trial(False, "no headers")
 
 
@@ -111,7 +111,7 @@ def test_a_loss_that_is_not_finite_is_left_to_the_run(compiler: pytest.MonkeyPat
     def diverge(*steps: Step, failures: object) -> float:
         raise config_fault("the loss is not finite")
 
-    compiler.setattr(tuning, "measured_gain", diverge)
+    compiler.setattr(compile_trial, "measured_gain", diverge)
     trial = try_compile(experiment_of(MOONS), run_with, Few())
     assert trial == Trial(False, "the loss was not finite")
 
