@@ -19,6 +19,7 @@ ORDER = [
     {"escaping", "interruption"},
     {"errors", "console", "vocabulary"},
     {"storage"},
+    {"shipped"},
     {"config", "sealing"},
     {"model", "data", "optim", "plugins", "device", "run_files"},
     {"experiment"},
