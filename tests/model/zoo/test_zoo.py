@@ -206,7 +206,10 @@ def chances(module: nn.Module) -> list[float]:
     """Those of leaving out a block that has a shortcut."""
     parts = module.modules()
     blocks = (part for part in parts if getattr(part, "use_res_connect", True))
-    return [child.p for block in blocks for child in block.children() if is_left_out(child)]
+    drops: list[Any] = [
+        child for block in blocks for child in block.children() if is_left_out(child)
+    ]
+    return [drop.p for drop in drops]
 
 
 def is_left_out(module: nn.Module) -> bool:
