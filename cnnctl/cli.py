@@ -13,6 +13,8 @@ from cnnctl import commands
 from cnnctl.commands import app
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.escaping import OutputError, guard
+from cnnctl.shipped import is_shipped
+from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML
 
 READER_LEFT = 141
@@ -56,10 +58,13 @@ def unwritable_output(error: OutputError) -> FaultError:
 def spell_out_resume(arguments: list[str]) -> list[str]:
     """`--resume` may stand alone, for the newest run; what follows it is then no run.
 
-    A run is a folder or a checkpoint: an option, an override and a YAML file are not.
+    A run is a folder or a checkpoint: an option, an override, a YAML file and a shipped
+    experiment are not.
     """
     spelled = []
     for argument, after in pairwise([*arguments, "--"]):
-        is_alone = after.startswith("-") or "=" in after or Path(after).suffix in YAML
+        file = Path(after)
+        is_config = file.suffix in YAML or (is_shipped(file) and not is_folder(file))
+        is_alone = after.startswith("-") or "=" in after or is_config
         spelled.append("--resume=" if argument == "--resume" and is_alone else argument)
     return spelled

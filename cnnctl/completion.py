@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnctl.errors import FaultError
+from cnnctl.shipped import CONFIGS, describe, experiments, is_shipped
 from cnnctl.storage import contents, is_file, is_folder
 from cnnctl.vocabulary import YAML, families, options_beside, options_of, sections
 
@@ -24,20 +25,39 @@ _WORD = re.compile(r"(?:\.{1,2}/)*[\w/+@%,][\w./+@%,=-]*")
 
 
 def family(incomplete: str) -> Candidates:
-    """Families and sections, for `list`."""
-    return _beginning([*families(), *sections()], incomplete)
+    """Families, sections and the shipped experiments, for `list`."""
+    return _beginning([*families(), *sections(), CONFIGS], incomplete)
 
 
 def kind(ctx: Any, incomplete: str) -> Candidates:
     """The kinds of the family that was typed, with what each is."""
-    kinds = families().get(ctx.params.get("family") or "", {})
+    family = ctx.params.get("family") or ""
+    return _shipped(incomplete) if family == CONFIGS else _kinds(family, incomplete)
+
+
+def _kinds(family: str, incomplete: str) -> list[tuple[str, str]]:
+    kinds = families().get(family, {})
     return [(name, about) for name, about in kinds.items() if name.startswith(incomplete)]
 
 
-def network(incomplete: str) -> Candidates:
-    """The networks of the zoo, with what each is."""
-    zoo = families()["zoo"]
-    return [(name, about) for name, about in zoo.items() if name.startswith(incomplete)]
+def _shipped(incomplete: str) -> list[tuple[str, str]]:
+    names = (name for name in experiments() if name.startswith(incomplete))
+    return [(name, describe(name)["about"]) for name in names]
+
+
+def name(incomplete: str) -> Candidates:
+    """The networks of the zoo and the shipped experiments, with what each is."""
+    return [*_kinds("zoo", incomplete), *_shipped(incomplete)]
+
+
+def experiment(incomplete: str) -> Candidates:
+    """A shipped experiment or a YAML file."""
+    return _or_files(_shipped(incomplete), incomplete)
+
+
+def _or_files(names: Candidates, incomplete: str) -> list[str | tuple[str, str]]:
+    """The names and the files here; none without names, for then shells complete files."""
+    return [*names, *_beginning(_files(), incomplete)] if names else []
 
 
 def run(ctx: Any, incomplete: str) -> Candidates:
@@ -51,10 +71,8 @@ def run(ctx: Any, incomplete: str) -> Candidates:
 
 
 def source(ctx: Any, incomplete: str) -> Candidates:
-    """A network of the zoo, a YAML file or a run."""
-    networks, runs = network(incomplete), run(ctx, incomplete)
-    files = _beginning(_files(), incomplete) if networks else []
-    return [*networks, *files, *runs]
+    """A network of the zoo, a shipped experiment, a YAML file or a run."""
+    return [*_or_files(name(incomplete), incomplete), *run(ctx, incomplete)]
 
 
 def device(incomplete: str) -> Candidates:
@@ -71,10 +89,10 @@ def columns(names: Iterable[str], incomplete: str) -> Candidates:
 
 
 def override(ctx: Any, incomplete: str) -> Candidates:
-    """`path=value` for the file on the command line; file names until it is clear what runs."""
+    """`path=value` for the file on the command line; experiments until it is clear what runs."""
     words = _typed(ctx)
     if not words and ctx.params.get("resume") is None and "." not in incomplete:
-        return []
+        return experiment(incomplete)
     return _assignment(_paths(words), words, incomplete)
 
 
@@ -133,7 +151,7 @@ def _paths(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
     Kinds are those that the file and earlier overrides choose; the file also gives list items.
     """
-    written = _written(next((word for word in words if Path(word).suffix in YAML), None))
+    written = _written(next(filter(None, map(_config, words)), None))
     given = dict(word.split("=", 1) for word in words if "=" in word[1:])
     chosen = {path.removesuffix(".name"): value for path, value in {**written, **given}.items()}
     found = options_beside(chosen)
@@ -142,14 +160,21 @@ def _paths(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {path: values for path, values in found.items() if _WORD.fullmatch(path)}
 
 
-def _written(file: str | None) -> dict[str, str]:
+def _config(word: str) -> Path | None:
+    """The file of an experiment that a word means."""
+    if is_shipped(Path(word)):
+        return experiments()[word]
+    return Path(word) if Path(word).suffix in YAML else None
+
+
+def _written(file: Path | None) -> dict[str, str]:
     """The scalars of a YAML file and its bases, by path."""
     from cnnctl.config.source import read_source
 
-    if file is None or not is_file(Path(file)):
+    if file is None or not is_file(file):
         return {}
     try:
-        return dict(_leaves(read_source(Path(file)).plain(), ""))
+        return dict(_leaves(read_source(file).plain(), ""))
     except FaultError:
         return {}
 

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from cnnctl.errors import ExitCode, Fault, closest, did_you_mean
+from cnnctl.shipped import is_shipped
 from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML, families, options, paths_of
 
@@ -112,7 +113,7 @@ def _for_command(context: Any, words: Sequence[str]) -> Iterator[str]:
     word = next((word for word in words if not word.startswith("-")), "")
     if close := closest(word, context.command.commands):
         yield did_you_mean(close)
-    if Path(word).suffix in YAML:
+    if Path(word).suffix in YAML or is_shipped(Path(word)):
         yield f"write cnnctl train {word}"
     elif is_folder(Path(word)):
         yield f"write cnnctl eval {word}, or cnnctl train --resume {word}"

@@ -1,4 +1,4 @@
-"""What the SOURCE of a command means: a YAML file, a run folder, or a checkpoint."""
+"""What the SOURCE of a command means: a YAML file, a name, a run folder, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from cnnctl import checkpoint as checkpoints
 from cnnctl.checkpoint import Checkpoint
 from cnnctl.config.source import Node, Place, from_plain
 from cnnctl.config.validation import validate
-from cnnctl.errors import ExitCode, FaultError, checkpoint_fault, config_fault
+from cnnctl.config.wording import show
+from cnnctl.errors import (
+    ExitCode,
+    FaultError,
+    checkpoint_fault,
+    closest,
+    config_fault,
+    did_you_mean,
+)
 from cnnctl.experiment import Experiment, Loaded, check, complete, load
 from cnnctl.model import zoo
+from cnnctl.model.zoo import Network
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import find_checkpoint
-from cnnctl.storage import is_folder, is_there
+from cnnctl.shipped import experiments, is_name, is_shipped
+from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
@@ -33,26 +43,42 @@ def is_checkpoint(source: Path) -> bool:
 
 def is_published(source: Path) -> bool:
     """Whether a path is no file, but the name of a network of the zoo, or nearly one."""
-    is_name = len(source.parts) == 1 and not source.suffix
-    return is_name and not is_there(source)
+    return is_name(source) and not is_shipped(source)
+
+
+def find_network(name: str) -> type[Network]:
+    """The network of this name, where a shipped experiment could be named as well.
+
+    Raises:
+        FaultError: there is none, and no such experiment.
+    """
+    if name not in Network.kinds:
+        message = f"no network of the zoo is named {show(name)}, and no shipped experiment"
+        close = did_you_mean(closest(name, sorted([*Network.kinds, *experiments()])))
+        hint = close or "`cnnctl list zoo` and `cnnctl list configs` show all there are"
+        raise config_fault(message, hint=hint)
+    return zoo.find(name)
 
 
 def open_experiment(
     source: Path, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()
 ) -> Loaded:
-    """The experiment of a YAML file, a zoo network, a run folder or a checkpoint, checked whole.
+    """The experiment of a YAML file, a name, a run folder or a checkpoint, checked whole.
+
+    A name is that of a network of the zoo or of a shipped experiment.
 
     Raises:
         FaultError: what is wrong with the file, or with the checkpoint.
     """
+    if is_checkpoint(source):
+        if overrides:
+            message = "a checkpoint is what it is; overrides go with a YAML file"
+            raise config_fault(message, hint=f"leave out {' '.join(overrides)}")
+        return open_checkpoint(source, plugins)[0]
     if is_published(source):
-        return complete(zoo.experiment_of(str(source)), str(source), overrides)
-    if not is_checkpoint(source):
-        return load(source, overrides)
-    if overrides:
-        message = "a checkpoint is what it is; overrides go with a YAML file"
-        raise config_fault(message, hint=f"leave out {' '.join(overrides)}")
-    return open_checkpoint(source, plugins)[0]
+        name = find_network(str(source)).kind
+        return complete(zoo.experiment_of(name), name, overrides)
+    return load(source, overrides)
 
 
 def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded, Checkpoint]:

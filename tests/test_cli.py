@@ -60,6 +60,7 @@ def test_a_reader_that_leaves_early_is_no_error_of_ours() -> None:
         (["train", "x.yaml", "--resume"], ["train", "x.yaml", "--resume="]),
         (["train", "--resume", "x.yaml"], ["train", "--resume=", "x.yaml"]),
         (["train", "--resume", "x.yml"], ["train", "--resume=", "x.yml"]),
+        (["train", "--resume", "lenet"], ["train", "--resume=", "lenet"]),
         (["train", "--resume", "--data", "d"], ["train", "--resume=", "--data", "d"]),
         (["train", "x.yaml", "--resume", "a.b=1"], ["train", "x.yaml", "--resume=", "a.b=1"]),
         (["train", "--resume", "runs/x"], ["train", "--resume", "runs/x"]),

@@ -14,6 +14,7 @@ import pytest
 
 from cnnctl.commands.summary import COLUMNS
 from cnnctl.inspection import columns
+from cnnctl.shipped import experiments
 from cnnctl.vocabulary import families, sections
 from tests.test_architecture import HEAVY, loaded_by
 
@@ -86,7 +87,8 @@ def offered_whole(*words: str) -> list[str]:
 
 
 def test_list_is_offered_families_sections_and_kinds() -> None:
-    assert set(offered("list", "")) == {*families(), *sections()}
+    assert set(offered("list", "")) == {*families(), *sections(), "configs"}
+    assert set(offered("list", "configs", "")) == set(experiments())
     assert offered("list", "opt") == ["optimizers"]
     assert set(offered("list", "losses", "")) == set(families()["losses"])
     assert offered("list", "optimizers", "adam") == ["adam", "adamw", "adamax"]
@@ -94,7 +96,7 @@ def test_list_is_offered_families_sections_and_kinds() -> None:
 
 
 def test_networks_are_offered_with_their_options() -> None:
-    assert set(offered("show", "")) == set(families()["zoo"])
+    assert set(offered("show", "")) == {*families()["zoo"], *experiments()}
     assert "width=" in offered("show", "resnet18", "")
     assert offered("show", "nosuch", "") == []
 
@@ -102,7 +104,7 @@ def test_networks_are_offered_with_their_options() -> None:
 def test_a_summary_is_offered_networks_files_and_runs() -> None:
     found = offered("summary", "")
     assert {"resnet18", "mlp.yaml", "runs/mlp", "runs/größe-2"} <= set(found)
-    assert offered("summary", "mlp") == ["mlp", "mlp.yaml"]
+    assert offered("summary", "mlp") == ["mlp", "mlp-mnist", "mlp-spirals", "mlp.yaml"]
     assert offered("summary", "configs/") == []  # nothing of ours, so the shell looks for files
     assert offered("summary", "mlp.yaml", "--compare", "resnet15") == ["resnet152"]
     assert offered("summary", "mlp.yaml", "train.ep") == ["train.epochs=", "train.epochs=7"]
@@ -119,15 +121,18 @@ def test_overrides_are_the_paths_of_the_file(command: str) -> None:
     assert "optimizer.betas=" in paths
     assert "optimizer.momentum=" not in paths  # it is none of adam's
     assert "optimizer.momentum=" in offered(command, "mlp.yaml", "optimizer.name=sgd", "optimizer.")
+    assert offered(command, "lenet-mnist", "optimizer.lr=") == ["0.05"]
     # a file that is damaged or not there takes nothing away
     Path("torn.yaml").write_text("a: [", encoding="utf-8")
     for name in ("torn.yaml", "nosuch.yaml"):
         assert "optimizer.momentum=" in offered(command, name, "optimizer.")
 
 
-def test_a_file_is_looked_for_before_overrides() -> None:
-    assert offered("train", "") == []
-    assert offered("train", "ml") == []
+def test_experiments_are_offered_before_overrides() -> None:
+    assert set(offered("train", "")) == {*experiments(), "mlp.yaml", "runs/"}
+    assert offered("train", "ml") == ["mlp-mnist", "mlp-spirals", "mlp.yaml"]
+    assert offered("check", "mlp.yaml", "lenet-") == ["lenet-mnist"]
+    assert offered("train", "configs/") == []  # nothing of ours, so the shell looks for files
     assert offered("train", "train.epo") == ["train.epochs="]
     assert "optimizer." in offered("train", "--resume", "runs/mlp", "")
 

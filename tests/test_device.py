@@ -117,7 +117,8 @@ def test_other_errors_are_left_as_they_are() -> None:
 
 
 def test_more_threads_than_the_system_gives_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    start, running = threading.Thread.start, []
+    start = threading.Thread.start
+    running: list[threading.Thread] = []
 
     def limited(thread: threading.Thread) -> None:
         if len(running) == 40:

@@ -273,4 +273,4 @@ def test_overrides_may_stand_before_the_file(tiny: Path, monkeypatch: pytest.Mon
     for words in (["train"], ["train", "train.epochs=1"]):
         done = invoke(*words)
         assert done.exit_code == 2
-        assert done.stderr == "no config file given\n    cnnctl train configs/lenet.yaml\n"
+        assert done.stderr == "no config file given\n    cnnctl train lenet\n"

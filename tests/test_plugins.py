@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from cnnctl import plugins
-from cnnctl.catalogue import describe_kind, find
+from cnnctl.catalogue import describe_kind
 from cnnctl.checkpoint import Checkpoint
 from cnnctl.config.choice import Choice
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import load
 from cnnctl.model import network
+from cnnctl.model.layer import Layer
 from cnnctl.plugins import load_plugins
 from cnnctl.sources import read_experiment
 
@@ -88,7 +89,7 @@ def test_a_layer_of_a_plugin_is_one_like_any_other(write: Write) -> None:
     built = network.build(loaded.plan, seed=0)
     ones = torch.ones(2, 1, 8, 8)
     assert torch.equal(built.get_submodule("times1")(ones), ones * 3)
-    facts = describe_kind(find("layers", "times"))
+    facts = describe_kind(Layer.kinds["times"])
     assert (facts["about"], facts["example"]) == ("Multiply every value.", "- times")
     assert facts["options"][0]["about"] == "What it is multiplied by."
 
@@ -128,7 +129,7 @@ def test_two_plugins_may_have_one_name(write: Write) -> None:
     write("a/times.py", TIMES)
     write("b/times.py", TIMES.replace('kind="times"', 'kind="again"'))
     load_plugins([Path("a/times.py"), Path("b/times.py")])
-    assert {"times", "again"} <= set(find("layers").kinds)
+    assert {"times", "again"} <= set(Layer.kinds)
 
 
 @pytest.mark.parametrize(
@@ -200,4 +201,4 @@ def test_a_checkpoint_never_loads_a_plugin(checkpoint: Checkpoint) -> None:
 def test_a_checkpoint_is_read_once_its_plugin_was_named(checkpoint: Checkpoint) -> None:
     load_plugins([Path("times.py")])
     loaded = read_experiment(checkpoint, place="last.safetensors")
-    assert loaded.plan.stages[0].layer.kind == "times"
+    assert loaded.plan.layers[0].layer.kind == "times"

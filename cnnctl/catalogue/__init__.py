@@ -16,6 +16,7 @@ from cnnctl.config.helps import field_helps
 from cnnctl.errors import Fault, FaultError, nearest
 from cnnctl.model.zoo.costs import costs_of
 from cnnctl.model.zoo.network import Network
+from cnnctl.shipped import CONFIGS, describe, experiments
 
 Facts = dict[str, Any]
 _WORDS = {int: "integer", float: "number", bool: "true | false", str: "text", type(None): "null"}
@@ -31,7 +32,9 @@ def find(family: str, kind: str = "") -> type[Spec]:
     if chosen is None and family in sections() and not kind:
         return sections()[family]
     if chosen is None:
-        hint = _families_with(kind or family) or nearest(family, [*Choice.families, *sections()])
+        hint = _families_with(kind or family) or nearest(
+            family, [*Choice.families, *sections(), CONFIGS]
+        )
         raise FaultError(Fault(message=f"no family or section is named {family}", hint=hint))
     if not kind:
         return chosen
@@ -48,6 +51,7 @@ def _families_with(kind: str) -> str:
         for family, members in Choice.families.items()
         if kind in members.kinds
     ]
+    commands += [f"cnnctl list {CONFIGS} {kind}"] if kind in experiments() else []
     return f"write {' or '.join(commands)}" if commands else ""
 
 
@@ -74,6 +78,18 @@ def describe_family(family: type[Choice]) -> list[Facts]:
         | (costs_of(kind)._asdict() if issubclass(member, Network) else {})
         for kind, member in family.kinds.items()
     ]
+
+
+def describe_experiment(name: str) -> Facts:
+    """One shipped experiment: what it is, where it is from, what it reaches, and how long it takes.
+
+    Raises:
+        FaultError: there is none of this name.
+    """
+    if name not in experiments():
+        hint = nearest(name, [*experiments()])
+        raise FaultError(Fault(message=f"no shipped experiment is named {name}", hint=hint))
+    return dict(describe(name))
 
 
 def describe_section(section: type[Spec]) -> Facts:

@@ -9,13 +9,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cnnctl.catalogue import Facts, describe_all, describe_family, describe_kind, describe_section
+from cnnctl.catalogue import (
+    Facts,
+    describe_all,
+    describe_experiment,
+    describe_family,
+    describe_kind,
+    describe_section,
+)
 from cnnctl.config.choice import Choice, Spec
 from cnnctl.model.zoo.network import Network
+from cnnctl.shipped import experiments
 
 _HINT = """
 cnnctl list FAMILY shows its kinds, cnnctl list FAMILY KIND the options of one,
-cnnctl list SECTION the options of a section."""
+cnnctl list SECTION the options of a section; cnnctl list configs shows the shipped experiments."""
 
 
 def render_all() -> RenderableType:
@@ -62,6 +70,23 @@ def render_section(section: type[Spec]) -> RenderableType:
     """What a section is, and a table of its options."""
     facts = describe_section(section)
     return Group(*_heading(facts["section"], facts), _options(facts))
+
+
+def render_experiments() -> Table:
+    """A table of the shipped experiments."""
+    table = _table("experiment", "what it is", "reaches", "takes")
+    for facts in map(describe_experiment, experiments()):
+        table.add_row(_named(facts["name"]), facts["about"], facts["reaches"], facts["takes"])
+    return table
+
+
+def render_experiment(name: str) -> RenderableType:
+    """What the head of a shipped experiment says."""
+    facts = describe_experiment(name)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for fact in ("from", "reaches", "takes"):
+        table.add_row(fact, facts[fact])
+    return Group(*_heading(name, {**facts, "details": ""}), table)
 
 
 def _heading(name: str, facts: Facts) -> list[RenderableType]:

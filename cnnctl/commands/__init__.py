@@ -18,6 +18,7 @@ from cnnctl import __version__
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import to_json, visible_lines
 from cnnctl.program import Program
+from cnnctl.shipped import is_shipped
 from cnnctl.storage import current_folder, is_file, is_there
 from cnnctl.vocabulary import YAML
 
@@ -81,7 +82,7 @@ def split_words(words: Sequence[str], *, for_two: str) -> tuple[str | None, list
     """
     plain = [word for word in words if "=" not in word]
     plain = plain or [word for word in words if is_file(Path(word))][:1]
-    files = [word for word in plain if is_there(Path(word)) or Path(word).suffix in YAML]
+    files = [word for word in plain if _is_file(Path(word))]
     if len(files) > 1:
         raise FaultError(Fault(message=f"{len(files)} are given: {', '.join(files)}", hint=for_two))
     source = next(iter([*files, *plain]), None)
@@ -89,6 +90,10 @@ def split_words(words: Sequence[str], *, for_two: str) -> tuple[str | None, list
     if source is not None:
         others.remove(source)
     return source, others
+
+
+def _is_file(path: Path) -> bool:
+    return is_there(path) or path.suffix in YAML or is_shipped(path)
 
 
 def say(text: str, *, err: bool = False) -> None:

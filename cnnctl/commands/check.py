@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cnnctl import completion
 from cnnctl.commands import command, say
 from cnnctl.errors import Fault, FaultError
 from cnnctl.escaping import visible
@@ -15,7 +16,14 @@ from cnnctl.escaping import visible
 
 @command("check")
 def check(
-    files: Annotated[list[Path], typer.Argument(help="YAML files.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="YAML files, or names of `cnnctl list configs`.",
+            show_default=False,
+            autocompletion=completion.experiment,
+        ),
+    ],
 ) -> None:
     """Say what is wrong with YAML files, or that all is well, and what would be wiser."""
     from cnnctl.advice import advise

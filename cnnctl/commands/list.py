@@ -1,4 +1,4 @@
-"""`cnnctl list`: every kind there is, with its options, defaults and short form."""
+"""`cnnctl list`: every kind there is, with its options, and the shipped experiments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from cnnctl import completion
 from cnnctl.commands import AsJson, command, display, print_json
+from cnnctl.shipped import CONFIGS, experiments
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,8 +19,8 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="layers, zoo, datasets, losses, optimizers or another family, or a section like "
-            "train; all of them without it.",
+            help="layers, zoo, datasets, losses, optimizers or another family, a section like "
+            "train, or configs for the shipped experiments; families and sections without it.",
             show_default=False,
             autocompletion=completion.family,
         ),
@@ -27,15 +28,18 @@ def list_kinds(
     kind: Annotated[
         str,
         typer.Argument(
-            help="A kind of the family, for its options.",
+            help="A kind of the family, for its options, or an experiment.",
             show_default=False,
             autocompletion=completion.kind,
         ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the families and sections, the kinds of a family, or the options of one kind."""
-    facts, table = _all() if not family else _one(family, kind)
+    """Show families and sections, the kinds of a family, a kind's options, or what is shipped."""
+    if family == CONFIGS:
+        facts, table = _shipped(kind)
+    else:
+        facts, table = _one(family, kind) if family else _all()
     if as_json:
         print_json(facts)
     else:
@@ -47,6 +51,14 @@ def _all() -> tuple[Any, RenderableType]:
     from cnnctl.catalogue.tables import render_all
 
     return describe_all(), render_all()
+
+
+def _shipped(name: str) -> tuple[Any, RenderableType]:
+    from cnnctl.catalogue import describe_experiment, tables
+
+    if name:
+        return describe_experiment(name), tables.render_experiment(name)
+    return [*map(describe_experiment, experiments())], tables.render_experiments()
 
 
 def _one(family: str, kind: str) -> tuple[Any, RenderableType]:

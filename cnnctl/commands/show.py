@@ -1,43 +1,63 @@
-"""`cnnctl show`: a published network as YAML, to start from."""
+"""`cnnctl show`: a published network or a shipped experiment as YAML, to start from."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from cnnctl import completion
 from cnnctl.commands import command, say, split_words
+from cnnctl.errors import Fault, FaultError
+from cnnctl.shipped import experiments, text_of
 
 
 @command("show")
 def show(
-    network: Annotated[
+    name: Annotated[
         str,
         typer.Argument(
-            help="A name that `cnnctl list zoo` shows.",
+            help="A name that `cnnctl list zoo` or `cnnctl list configs` shows.",
             show_default=False,
-            autocompletion=completion.network,
+            autocompletion=completion.name,
         ),
     ],
     options: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Options to change, like width=32.",
+            help="Options of a network to change, like width=32.",
             metavar="[OPTION=VALUE]...",
             show_default=False,
             autocompletion=completion.network_option,
         ),
     ] = None,
 ) -> None:
-    """Print the YAML of a published network, with options like width=32 in place."""
+    """Print the YAML of a published network, its options in place, or of a shipped experiment."""
+    named, words = split_words([name, *(options or ())], for_two="show one of them")
+    name = named or name
+    if name in experiments():
+        _show_experiment(name, words)
+    else:
+        _show_network(name, words)
+
+
+def _show_experiment(name: str, words: Sequence[str]) -> None:
+    if words:
+        message, hint = f"{name} is shown as it is", f"cnnctl train {name} {shlex.join(words)}"
+        raise FaultError(Fault(message=message, hint=hint))
+    say(text_of(name).removesuffix("\n"))
+
+
+def _show_network(name: str, words: Sequence[str]) -> None:
     from cnnctl.config.overrides import apply
     from cnnctl.config.source import Node, Place
     from cnnctl.experiment import placed
     from cnnctl.model import zoo
+    from cnnctl.sources import find_network
 
-    named, words = split_words([network, *(options or ())], for_two="show one of them")
-    chosen = zoo.find(named or network)
+    chosen = find_network(name)
     given = apply(Node({}, Place(chosen.kind)), words)
     with placed(given):
         say(zoo.text_of(chosen, given).removesuffix("\n"))

@@ -48,7 +48,8 @@ def summary(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A YAML file, a run folder, a checkpoint or a name of the zoo.",
+            help="A YAML file, a run folder, a checkpoint, or a name of `cnnctl list zoo` or "
+            "`cnnctl list configs`.",
             show_default=False,
             autocompletion=completion.source,
         ),
@@ -136,7 +137,7 @@ def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]
     words = [str(source), *overrides]
     named, given = split_words(words, for_two="write --compare before the second")
     if named is None:
-        message, hint = "no config file given", "cnnctl summary configs/lenet.yaml"
+        message, hint = "no config file given", "cnnctl summary lenet"
         raise FaultError(Fault(message=message, hint=hint))
     return Path(named), given
 

@@ -17,7 +17,8 @@ def train(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The experiment's YAML file, and options to change, like train.epochs=3.",
+            help="The experiment's YAML file, or a name of `cnnctl list configs`, and options to "
+            "change, like train.epochs=3.",
             metavar="CONFIG [PATH=VALUE]...",
             show_default=False,
             autocompletion=completion.override,
@@ -52,7 +53,7 @@ def train(
     elif config is not None:
         start = begin_run(config, overrides, runs=runs)
     else:
-        message, hint = "no config file given", "cnnctl train configs/lenet.yaml"
+        message, hint = "no config file given", "cnnctl train lenet"
         raise FaultError(Fault(message=message, hint=hint))
     data = used_folder(start.loaded.experiment.data, data)
     console = Screen()

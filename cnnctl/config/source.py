@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from pathlib import Path as FilePath
 
 from cnnctl.config.nodes import Node, Place, from_plain, homeward, locate
@@ -24,23 +25,25 @@ def read_file(path: FilePath, *, layer: int = 0) -> Node:
     return parse(read_text(path), origin=str(path), layer=layer)
 
 
-def read_text(path: FilePath) -> str:
+def read_text(path: FilePath, *, names: Iterable[str] = ()) -> str:
     """What stands in a YAML file, or comes out of a pipe, which gives it once.
+
+    Of a file that is not there, `names` are suggested too.
 
     Raises:
         FaultError: it is no readable text, or has more than `MAX_BYTES`.
     """
     try:
-        return _read_bytes(path).decode("utf-8-sig")
+        return _read_bytes(path, names).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _fault(str(path), "is not a text file", "save it as YAML, in UTF-8") from None
 
 
-def _read_bytes(path: FilePath) -> bytes:
+def _read_bytes(path: FilePath, names: Iterable[str]) -> bytes:
     try:
         return read_file_or_pipe(path, limit=MAX_BYTES)
     except FileNotFoundError:
-        raise _fault(str(path), "no such file", _similar_files(path)) from None
+        raise _fault(str(path), "no such file", _similar(path, names)) from None
     except IsADirectoryError:
         raise _fault(str(path), "is a folder, not a file", "name a YAML file in it") from None
     except OSError as error:
@@ -55,8 +58,9 @@ def _fault(place: str | Place, message: str, hint: str) -> FaultError:
     return FaultError(Fault(place=str(place), message=message, hint=hint))
 
 
-def _similar_files(path: FilePath) -> str:
-    there = {p.stem: p for p in path.parent.glob("*.y*ml")} if is_folder(path.parent) else {}
+def _similar(path: FilePath, names: Iterable[str]) -> str:
+    files = path.parent.glob("*.y*ml") if is_folder(path.parent) else ()
+    there = {name: name for name in names} | {file.stem: str(file) for file in files}
     close = [there[stem] for stem in closest(path.stem, there)]
     return did_you_mean(close) or "check the path"
 

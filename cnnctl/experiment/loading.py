@@ -31,6 +31,7 @@ from cnnctl.model.network import NetworkPlan, meta_network
 from cnnctl.model.weights import DEFAULT, gather_weights
 from cnnctl.model.weights_file import Tensors
 from cnnctl.plugins import load_plugins
+from cnnctl.shipped import experiments, is_name, is_shipped, text_of
 from cnnctl.storage import current_folder, is_file
 
 
@@ -109,14 +110,27 @@ def _told_of_zoo(fault: Fault, place: Place) -> Fault:
     return Fault(message=message, hint=hint, path=("model", "zoo"), place=str(place.used_at))
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
-    """Read an experiment from its file and check it as a whole.
+def load(source: Path, overrides: Sequence[str] = ()) -> Loaded:
+    """Read an experiment from its file, or by the name of a shipped one, and check it as a whole.
 
     Raises:
         FaultError: everything that is wrong with it, each fault with its place.
     """
-    text = read_text(path)
-    return replace(complete(parse_source(text, path), path.stem, overrides), text=text)
+    text = _text(source)
+    return replace(complete(parse_source(text, source), source.stem, overrides), text=text)
+
+
+def _text(source: Path) -> str:
+    if is_shipped(source):
+        return text_of(str(source))
+    if is_name(source) and str(source) in zoo.Network.kinds:
+        message = "is a network of the zoo, not an experiment: there is no data to train it on"
+        hint = (
+            f"put model: {{zoo: {source}}} in an experiment's file, or write one from "
+            f"`cnnctl show {source} > {source}.yaml`"
+        )
+        raise FaultError(Fault(message=message, hint=hint, place=str(source)))
+    return read_text(source, names=experiments())
 
 
 def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:

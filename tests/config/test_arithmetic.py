@@ -176,7 +176,7 @@ def test_the_readme_has_squeeze_and_excitation_with_the_papers_parameters(tmp_pa
     path = tmp_path / "x.yaml"
     path.write_text(text, encoding="utf-8")
     loaded = load(path)
-    [excite] = [stage for stage in loaded.plan.stages if stage.name == "excite1"]
+    [excite] = [stage for stage in loaded.plan.layers if stage.name == "excite1"]
     squeeze, expand = (leaf for leaf in excite.leaves() if leaf.layer.kind == "conv")
     # Hu et al. 2018: C -> C/r -> C
     assert [squeeze.output, expand.output] == [(2, 1, 1), (32, 1, 1)]

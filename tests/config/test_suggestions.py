@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from cnnctl.catalogue import find
 from cnnctl.config.choice import Choice
 from cnnctl.config.nodes import Place
 from cnnctl.config.source import from_plain
@@ -16,6 +16,7 @@ from cnnctl.errors import FaultError, closest, edit_distance
 from cnnctl.experiment import Experiment
 from cnnctl.experiment.loading import complete
 from cnnctl.experiment.spec import Train
+from cnnctl.model.layer import Layer
 from cnnctl.model.layers.torchvision_models import model_names
 from cnnctl.model.network import Model
 from cnnctl.model.zoo import Network
@@ -62,25 +63,42 @@ def placed(family: type[Choice], written: Any) -> Any:
     return {**model_with(), SECTIONS[family.family]: written}
 
 
+def with_option(family: type[Choice], kind: str, slip: str) -> Any:
+    return placed(family, {kind: {slip: 1}} if family.item else {"name": kind, slip: 1})
+
+
+def chosen_by(family: type[Choice], kind: str, slip: str) -> Any:
+    return placed(family, {slip: kind})
+
+
+def in_section(section: str, slip: str) -> Any:
+    return {**model_with(), section: {**model_with().get(section, {}), slip: 1}}
+
+
+def in_network(name: str, slip: str) -> Any:
+    return {"model": {"zoo": name, slip: 1}}
+
+
+def in_training(option: str, slip: str) -> Any:
+    return {**model_with(), "train": {option: slip}}
+
+
 def of_families() -> Iterator[Word]:
     """Kinds, `name`, and options."""
     for family in Choice.families.values():
         if family.family == "zoo":
             continue
         for name, kind in family.kinds.items():
-            yield Word(name, frozenset(family.kinds), lambda slip, f=family: placed(f, slip))
-            wrap = (
-                (lambda o, n=name: {n: o}) if family.item else (lambda o, n=name: {"name": n, **o})
-            )
+            yield Word(name, frozenset(family.kinds), partial(placed, family))
             options = frozenset({"name", *kind.model_fields})
             for option in kind.model_fields:
-                yield Word(option, options, lambda slip, f=family, w=wrap: placed(f, w({slip: 1})))
+                yield Word(option, options, partial(with_option, family, name))
             if not family.item:
                 every = {o for other in family.kinds.values() for o in other.model_fields}
                 yield Word(
                     "name",
                     frozenset({"name", *every}),
-                    lambda slip, f=family, n=name: placed(f, {slip: n}),
+                    partial(chosen_by, family, name),
                 )
 
 
@@ -94,7 +112,7 @@ def of_sections() -> Iterator[Word]:
             yield Word(
                 option,
                 names,
-                lambda slip, s=section: {**model_with(), s: {**model_with().get(s, {}), slip: 1}},
+                partial(in_section, section),
             )
 
 
@@ -107,19 +125,19 @@ def of_models() -> Iterator[Word]:
         yield Word(name, frozenset(Network.kinds), lambda slip: {"model": {"zoo": slip}})
         options = frozenset({"zoo", *network.model_fields, *ways})
         for option in network.model_fields:
-            yield Word(option, options, lambda slip, n=name: {"model": {"zoo": n, slip: 1}})
+            yield Word(option, options, partial(in_network, name))
     for name in model_names():
         yield Word(name, frozenset(model_names()), lambda slip: {"model": {"torchvision": slip}})
     blocks = {name: {"layers": ["relu"]} for name in ("basic", "bottleneck", "inception")}
-    kinds = frozenset({*blocks, *find("layers").kinds})
+    kinds = frozenset({*blocks, *Layer.kinds})
     for name in blocks:
         yield Word(name, kinds, lambda slip: model_with(slip, blocks=blocks))
+    named = {"linear": {"out_features": 9, "name": "stem"}}
     for name in ("linear1", "stem"):
-        named = {"linear": {"out_features": 9, "name": "stem"}}
         yield Word(
             name,
             frozenset({"stem", "linear1"}),
-            lambda slip, n=named: {"model": {"layers": ["flatten", n, *LAYERS], "freeze": [slip]}},
+            lambda slip: {"model": {"layers": ["flatten", named, *LAYERS], "freeze": [slip]}},
         )
 
 
@@ -127,7 +145,7 @@ def of_values() -> Iterator[Word]:
     for option, info in Train.model_fields.items():
         for value in literals(info.annotation):
             others = frozenset(literals(info.annotation))
-            yield Word(value, others, lambda slip, o=option: {**model_with(), "train": {o: slip}})
+            yield Word(value, others, partial(in_training, option))
     for word in ("true", "false"):
         both = frozenset({"true", "false"})
         yield Word(word, both, lambda slip: {**model_with(), "train": {"deterministic": slip}})

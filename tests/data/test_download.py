@@ -21,50 +21,52 @@ PARTS = ["images-idx3", "labels-idx1"]
 NAMES = [f"{stem}-{part}-ubyte" for stem in ("train", "t10k") for part in PARTS]
 
 
-def content(name):
+def content(name: str) -> bytes:
     if "images" in name:
         return struct.pack(">4I", 0x803, 20, 28, 28) + bytes(20 * 28 * 28)
     return struct.pack(">2I", 0x801, 20) + bytes(range(10)) * 2
 
 
-def fetch_all(_, folder):
+def fetch_all(_: object, folder: Path) -> None:
     for name in NAMES:
         put(folder, name, content(name))
 
 
-def put(folder, name, what):
+def put(folder: Path, name: str, what: bytes) -> None:
     file = folder / "MNIST" / "raw" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(what)
 
 
-def files_below(folder):
+def files_below(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.rglob("*") if file.is_file())
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The small files pass for the published ones."""
     sums = {name: hashlib.md5(content(name)).hexdigest() for name in NAMES}
     monkeypatch.setattr(Mnist, "sums", sums)
 
 
 @pytest.fixture
-def no_network(monkeypatch):
-    def refuse(*_, **__):
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise URLError("no route to host")
 
     monkeypatch.setattr("urllib.request.urlopen", refuse)
 
 
-def test_the_root_is_data_or_what_the_environment_says(monkeypatch):
+def test_the_root_is_data_or_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CNNCTL_DATA", raising=False)
     assert data_root() == Path("data")
     monkeypatch.setenv("CNNCTL_DATA", "/mnt/sets")
     assert data_root() == Path("/mnt/sets")
 
 
-def test_without_a_network_the_fault_says_where_it_looked_and_what_would_do(tmp_path, no_network):
+def test_without_a_network_the_fault_says_where_it_looked_and_what_would_do(
+    tmp_path: Path, no_network: None
+) -> None:
     with pytest.raises(FaultError) as error:
         Mnist().load("train", root=tmp_path)
     assert error.value.exit_code is ExitCode.DATA
@@ -76,14 +78,16 @@ def test_without_a_network_the_fault_says_where_it_looked_and_what_would_do(tmp_
     assert "\n" not in fault.message
 
 
-def test_a_failed_download_leaves_nothing_behind(tmp_path, no_network):
+def test_a_failed_download_leaves_nothing_behind(tmp_path: Path, no_network: None) -> None:
     with pytest.raises(FaultError):
         Mnist().load("train", root=tmp_path)
     assert files_below(tmp_path) == []
 
 
-def test_a_download_that_breaks_off_leaves_no_half_written_file(tmp_path, monkeypatch):
-    def break_off(_, folder):
+def test_a_download_that_breaks_off_leaves_no_half_written_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(_: object, folder: Path) -> None:
         put(folder, NAMES[0], content(NAMES[0]))
         put(folder, NAMES[1], content(NAMES[1])[:-3])
         raise ConnectionResetError(errno.ECONNRESET, "connection reset by peer")
@@ -96,8 +100,10 @@ def test_a_download_that_breaks_off_leaves_no_half_written_file(tmp_path, monkey
     assert len(Mnist().load("train", root=tmp_path)) == 20
 
 
-def test_an_interrupted_download_leaves_no_half_written_file(tmp_path, monkeypatch):
-    def interrupt(_, folder):
+def test_an_interrupted_download_leaves_no_half_written_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object, folder: Path) -> None:
         put(folder, NAMES[0], b"half")
         raise KeyboardInterrupt
 
@@ -107,7 +113,7 @@ def test_an_interrupted_download_leaves_no_half_written_file(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_second_load_downloads_nothing(tmp_path, monkeypatch):
+def test_a_second_load_downloads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Mnist, "fetch", fetch_all)
     first = Mnist().load("train", root=tmp_path)
     monkeypatch.setattr(Mnist, "fetch", None)
@@ -115,21 +121,23 @@ def test_a_second_load_downloads_nothing(tmp_path, monkeypatch):
     assert files_below(tmp_path) == sorted(NAMES)
 
 
-def test_nothing_is_downloaded_unless_allowed(tmp_path, monkeypatch):
+def test_nothing_is_downloaded_unless_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Mnist, "fetch", None)
     with pytest.raises(FaultError, match="mnist is not there"):
         Mnist().load("train", root=tmp_path, download=False)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
-def test_a_root_that_is_read_only_is_a_storage_fault(tmp_path):
+def test_a_root_that_is_read_only_is_a_storage_fault(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(FaultError, match="cannot write to") as error:
         Mnist().load("train", root=tmp_path)
     assert error.value.exit_code is ExitCode.STORAGE
 
 
-def test_a_root_that_is_a_file_is_a_storage_fault(tmp_path):
+def test_a_root_that_is_a_file_is_a_storage_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FaultError, match="cannot write to") as error:
         Mnist().load("train", root=tmp_path / "file")
@@ -137,37 +145,46 @@ def test_a_root_that_is_a_file_is_a_storage_fault(tmp_path):
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
     """Serves MNIST's archives, made small, and their MD5 sums to torchvision."""
     archives = {f"{name}.gz": gzip.compress(content(name)) for name in NAMES}
     sums = [(name, hashlib.md5(held).hexdigest()) for name, held in archives.items()]
     monkeypatch.setattr(datasets.MNIST, "resources", sums)
 
     class Response(io.BytesIO):
-        def __init__(self, url):
+        def __init__(self, url: str) -> None:
             super().__init__(archives[url.rpartition("/")[2]])
             self.url, self.length = url, len(self.getbuffer())
             self.patience = socket.getdefaulttimeout()
             timeouts.append(self.patience)
 
-    timeouts = []
+    timeouts: list[float | None] = []
     monkeypatch.setattr("urllib.request.urlopen", lambda request: Response(request.full_url))
     return timeouts
 
 
-def test_torchvision_downloads_and_only_whole_files_are_kept(tmp_path, server):
+def test_torchvision_downloads_and_only_whole_files_are_kept(
+    tmp_path: Path, server: list[float | None]
+) -> None:
     samples = Mnist().load("test", root=tmp_path)
     assert samples.targets.tolist() == [*range(10), *range(10)]
     assert files_below(tmp_path) == sorted(NAMES)
 
 
-def test_a_silent_server_is_not_waited_for_without_end(tmp_path, server):
+def test_a_silent_server_is_not_waited_for_without_end(
+    tmp_path: Path, server: list[float | None]
+) -> None:
     Mnist().load("test", root=tmp_path)
     assert None not in server
     assert socket.getdefaulttimeout() is None
 
 
-def test_the_bar_is_drawn_on_a_terminal_and_nowhere_else(tmp_path, server, capsys, monkeypatch):
+def test_the_bar_is_drawn_on_a_terminal_and_nowhere_else(
+    tmp_path: Path,
+    server: list[float | None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     Mnist().load("test", root=tmp_path / "log")
     out, err = capsys.readouterr()
     assert (out, err.splitlines()) == ("", [f"downloading mnist to {tmp_path / 'log'}"])
@@ -178,7 +195,9 @@ def test_the_bar_is_drawn_on_a_terminal_and_nowhere_else(tmp_path, server, capsy
     assert "100" in err
 
 
-def test_a_download_whose_files_have_no_published_sum_notes_it_beside_them(tmp_path, monkeypatch):
+def test_a_download_whose_files_have_no_published_sum_notes_it_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Kmnist, "folder", "MNIST")
     monkeypatch.setattr(Kmnist, "counts", {"train": 20, "test": 20})
     monkeypatch.setattr(Kmnist, "fetch", fetch_all)
@@ -192,7 +211,9 @@ def test_a_download_whose_files_have_no_published_sum_notes_it_beside_them(tmp_p
 
 
 @pytest.mark.parametrize("named", ["sets/MNIST", "sets/MNIST/raw", "."])
-def test_files_one_folder_higher_or_lower_are_pointed_at(named, tmp_path, monkeypatch):
+def test_files_one_folder_higher_or_lower_are_pointed_at(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fetch_all(None, tmp_path / "sets")
     monkeypatch.setattr(Mnist, "fetch", None)  # nothing is downloaded
     with pytest.raises(FaultError, match="the files are in") as error:
@@ -201,7 +222,7 @@ def test_files_one_folder_higher_or_lower_are_pointed_at(named, tmp_path, monkey
     assert f"write --data {tmp_path / 'sets'}" in error.value.faults[0].hint
 
 
-def test_a_folder_that_is_not_used_is_told(capsys):
+def test_a_folder_that_is_not_used_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert used_folder(DataSet.read("digits"), Path("here")) is None
     assert capsys.readouterr().err == "note: digits has no files, so --data is not used\n"
     assert used_folder(DataSet.read("digits"), None) is None

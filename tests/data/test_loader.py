@@ -1,7 +1,10 @@
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
+from torch import Tensor
 
 from cnnctl.data import sources
 from cnnctl.data.augmentations import Augmentation
@@ -20,7 +23,8 @@ from cnnctl.data.samples import Samples
 assert sources
 
 CPU = torch.device("cpu")
-EVERYTHING = [
+BatchSize = int | Literal["all"]
+EVERYTHING: list[str | dict[str, Any]] = [
     "horizontal_flip",
     {"crop": 2},
     {"affine": {"degrees": 20, "translate": [0.1, 0.1], "scale": [0.9, 1.1], "shear": 5}},
@@ -33,13 +37,21 @@ EVERYTHING = [
 ]
 
 
-def numbered(count=50, *, channels=3):
+def numbered(count: int = 50, *, channels: int = 3) -> Samples:
     """Images (count, channels, 4, 5) of random bytes, whose targets are their numbers."""
     images = torch.randint(0, 256, (count, channels, 4, 5), dtype=torch.uint8)
     return Samples(images, torch.arange(count))
 
 
-def batches(samples=None, *, batch_size=8, augment=(), seed=0, drop_last=False, **options):
+def batches(
+    samples: Samples | None = None,
+    *,
+    batch_size: BatchSize = 8,
+    augment: Sequence[str | dict[str, Any]] = (),
+    seed: int = 0,
+    drop_last: bool = False,
+    **options: Any,
+) -> Batches:
     samples = samples or numbered()
     return Batches(
         DeviceStore(samples, device=CPU, **options),
@@ -51,13 +63,13 @@ def batches(samples=None, *, batch_size=8, augment=(), seed=0, drop_last=False, 
     )
 
 
-def targets_of(found):
+def targets_of(found: Iterable[tuple[Tensor, Tensor]]) -> list[int]:
     return torch.cat([targets for _, targets in found]).tolist()
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 8, 50, 64, "all"])
 @pytest.mark.parametrize("drop_last", [False, True])
-def test_an_epoch_has_as_many_steps_as_it_says(batch_size, drop_last):
+def test_an_epoch_has_as_many_steps_as_it_says(batch_size: BatchSize, drop_last: bool) -> None:
     loader = batches(batch_size=batch_size, drop_last=drop_last)
     sizes = [len(targets) for _, targets in loader.epoch(0)]
     size = 50 if batch_size == "all" else batch_size
@@ -67,18 +79,18 @@ def test_an_epoch_has_as_many_steps_as_it_says(batch_size, drop_last):
     assert len(list(loader.epoch(0))) == len(sizes)
 
 
-def test_every_sample_comes_once_an_epoch():
+def test_every_sample_comes_once_an_epoch() -> None:
     assert sorted(targets_of(batches().epoch(3))) == list(range(50))
 
 
-def test_the_order_is_a_function_of_seed_and_epoch():
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
     first, other_epoch = (targets_of(batches(seed=1).epoch(epoch)) for epoch in (0, 1))
     other_seed = targets_of(batches(seed=2).epoch(0))
     assert targets_of(batches(seed=1).epoch(0)) == first
     assert len({tuple(first), tuple(other_epoch), tuple(other_seed), tuple(range(50))}) == 4
 
 
-def test_the_order_does_not_depend_on_what_else_was_drawn():
+def test_the_order_does_not_depend_on_what_else_was_drawn() -> None:
     loader = batches()
     first = targets_of(loader.epoch(0))
     torch.rand(17)
@@ -88,8 +100,10 @@ def test_the_order_does_not_depend_on_what_else_was_drawn():
 
 @pytest.mark.parametrize("start", [0, 1, 3, 6, 7])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_starting_late_gives_the_very_batches_of_a_whole_epoch(start, channels_last):
-    def loader():
+def test_starting_late_gives_the_very_batches_of_a_whole_epoch(
+    start: int, channels_last: bool
+) -> None:
+    def loader() -> Batches:
         torch.manual_seed(start)  # the global state must not matter
         return batches(samples, augment=EVERYTHING, channels_last=channels_last)
 
@@ -102,14 +116,14 @@ def test_starting_late_gives_the_very_batches_of_a_whole_epoch(start, channels_l
         assert torch.equal(targets, late_targets)
 
 
-def test_every_epoch_and_step_is_augmented_anew():
+def test_every_epoch_and_step_is_augmented_anew() -> None:
     same = Samples(torch.full((16, 1, 6, 6), 9, dtype=torch.uint8), torch.arange(16))
     loader = batches(same, augment=[{"noise": 1.0}])
     found = [inputs for epoch in (0, 1) for inputs, _ in loader.epoch(epoch)]
     assert len({tuple(inputs.flatten().tolist()) for inputs in found}) == 4
 
 
-def test_batches_are_normalised_by_channel():
+def test_batches_are_normalised_by_channel() -> None:
     samples = numbered(500)
     inputs, _ = next(
         batches(samples, batch_size="all", normalize=normalization_of(samples.inputs)).epoch(0)
@@ -119,7 +133,7 @@ def test_batches_are_normalised_by_channel():
     torch.testing.assert_close(std, torch.ones(3), atol=1e-5, rtol=0)
 
 
-def test_vectors_are_normalised_by_feature():
+def test_vectors_are_normalised_by_feature() -> None:
     samples = Samples(torch.randn(500, 2) * torch.tensor([3.0, 0.1]) + 7, torch.arange(500))
     loader = batches(samples, batch_size="all", normalize=normalization_of(samples.inputs))
     inputs, _ = next(loader.epoch(0))
@@ -127,7 +141,7 @@ def test_vectors_are_normalised_by_feature():
     torch.testing.assert_close(inputs.std(dim=0, correction=0), torch.ones(2), atol=1e-5, rtol=0)
 
 
-def test_a_pixel_is_normalised_as_in_torchvision():
+def test_a_pixel_is_normalised_as_in_torchvision() -> None:
     samples = numbered(1)
     mean, std = [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]
     inputs, _ = next(batches(samples, normalize=Normalize(mean=mean, std=std)).in_order())
@@ -136,7 +150,7 @@ def test_a_pixel_is_normalised_as_in_torchvision():
     torch.testing.assert_close(inputs[0].double(), expected, atol=1e-5, rtol=0)
 
 
-def test_without_normalisation_pixels_count_from_0_to_1_and_vectors_stay():
+def test_without_normalisation_pixels_count_from_0_to_1_and_vectors_stay() -> None:
     samples = numbered()
     inputs, _ = next(batches(samples, batch_size="all").in_order())
     torch.testing.assert_close(inputs, samples.inputs / 255)
@@ -145,9 +159,9 @@ def test_without_normalisation_pixels_count_from_0_to_1_and_vectors_stay():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_channels_last_holds_the_same_pictures(channels):
+def test_channels_last_holds_the_same_pictures(channels: int) -> None:
     samples = numbered(channels=channels)
-    options = {
+    options: dict[str, Any] = {
         "normalize": normalization_of(samples.inputs),
         "augment": ["horizontal_flip", {"crop": 1}],
     }
@@ -158,13 +172,13 @@ def test_channels_last_holds_the_same_pictures(channels):
         torch.testing.assert_close(other, inputs)
 
 
-def test_vectors_have_no_channels_to_put_last():
+def test_vectors_have_no_channels_to_put_last() -> None:
     vectors = Samples(torch.randn(9, 3), torch.arange(9))
     inputs, _ = next(batches(vectors, batch_size=9, channels_last=True).in_order())
     assert torch.equal(inputs, vectors.inputs)
 
 
-def test_in_order_all_samples_come_as_they_are_stored():
+def test_in_order_all_samples_come_as_they_are_stored() -> None:
     samples = numbered()
     loader = batches(samples, augment=EVERYTHING, drop_last=True)
     found = list(loader.in_order(batch_size=20))
@@ -174,7 +188,7 @@ def test_in_order_all_samples_come_as_they_are_stored():
     assert [len(targets) for _, targets in loader.in_order()] == [8] * 6 + [2]
 
 
-def test_shifted_in_pixels_are_black_before_normalisation():
+def test_shifted_in_pixels_are_black_before_normalisation() -> None:
     white = Samples(torch.full((200, 3, 6, 6), 255, dtype=torch.uint8), torch.arange(200))
     normalize = Normalize(mean=[0.5, 0.25, 0.1], std=[0.5, 0.2, 0.1])
     loader = batches(white, normalize=normalize, augment=[{"crop": 3}], batch_size="all")
@@ -184,7 +198,7 @@ def test_shifted_in_pixels_are_black_before_normalisation():
         assert torch.unique(values.mul(1000).round() / 1000).tolist() == [black, bright]
 
 
-def test_mixing_makes_probabilities_of_classes():
+def test_mixing_makes_probabilities_of_classes() -> None:
     loader = batches(augment=[{"mixup": {"p": 0.0}}])
     for _, targets in loader.epoch(0):
         assert targets.shape[1] == 50
@@ -193,24 +207,25 @@ def test_mixing_makes_probabilities_of_classes():
     assert found.tolist() == targets_of(batches().epoch(0))
 
 
-def test_probabilities_are_those_of_torch():
+def test_probabilities_are_those_of_torch() -> None:
     classes = torch.tensor([2, 0, 1, 2])
     expected = torch.nn.functional.one_hot(classes, 3).float()
     assert torch.equal(probabilities(classes, classes=3), expected)
 
 
-def test_target_values_come_normalised():
+def test_target_values_come_normalised() -> None:
     data = prepare(DataSet.read({"name": "diabetes"}), seed=0, root=Path("none"))
     train = evaluation_batches(data, data.splits.train, device=CPU)
     targets = torch.cat([targets for _, targets in train.in_order()])
     assert targets.mean().item() == pytest.approx(0, abs=1e-5)
     assert targets.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+    assert data.normalize_targets is not None
     torch.testing.assert_close(data.normalize_targets.undo(targets), data.splits.train.targets)
 
 
-def test_several_targets_stand_side_by_side():
+def test_several_targets_stand_side_by_side() -> None:
     data = prepare(DataSet.read({"name": "digits"}), seed=0, root=Path("none"))
-    named = {"device": CPU, "targets": ("parity", "digit")}
+    named: dict[str, Any] = {"device": CPU, "targets": ("parity", "digit")}
     loaders = (
         training_batches(data, seed=0, **named).epoch(0),
         evaluation_batches(data, data.splits.test, **named).in_order(),
@@ -223,7 +238,7 @@ def test_several_targets_stand_side_by_side():
 
 
 @pytest.mark.parametrize("kind", ["digits", "spirals", "diabetes"])
-def test_a_prepared_data_set_becomes_batches(kind):
+def test_a_prepared_data_set_becomes_batches(kind: str) -> None:
     data = prepare(DataSet.read({"name": kind, "batch_size": 32}), seed=0, root=Path("none"))
     train = training_batches(data, seed=0, device=CPU)
     inputs, targets = next(train.epoch(0))
@@ -231,12 +246,13 @@ def test_a_prepared_data_set_becomes_batches(kind):
     assert len(train) == -(-len(data.splits.train) // 32)
     test = evaluation_batches(data, data.splits.test, device=CPU)
     found = torch.cat([targets for _, targets in test.in_order()])
-    in_own_units = data.normalize_targets.undo(found) if kind == "diabetes" else found
+    assert (data.normalize_targets is not None) == (kind == "diabetes")
+    in_own_units = data.normalize_targets.undo(found) if data.normalize_targets else found
     torch.testing.assert_close(in_own_units, data.splits.test.targets)
     assert targets.dtype == data.splits.test.targets.dtype
 
 
-def test_signals_come_normalised_by_channel():
+def test_signals_come_normalised_by_channel() -> None:
     data = prepare(DataSet.read({"name": "waveform", "validation": 0}), seed=0, root=Path("none"))
     inputs = torch.cat(
         [inputs for inputs, _ in training_batches(data, seed=0, device=CPU).epoch(0)]
@@ -247,11 +263,15 @@ def test_signals_come_normalised_by_channel():
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_signals_take_noise_and_mixup(channels_last):
+def test_signals_take_noise_and_mixup(channels_last: bool) -> None:
     signals = Samples(torch.randn(60, 2, 9) * 3 + 5, torch.arange(60))
     normalize = normalization_of(signals.inputs)
-    augment = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
-    options = {"batch_size": "all", "normalize": normalize, "channels_last": channels_last}
+    augment: list[str | dict[str, Any]] = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
+    options: dict[str, Any] = {
+        "batch_size": "all",
+        "normalize": normalize,
+        "channels_last": channels_last,
+    }
     inputs, targets = next(batches(signals, augment=augment, **options).epoch(0))
     mean, std = (torch.tensor(part)[:, None] for part in (normalize.mean, normalize.std))
     plain = ((signals.inputs - mean) / std)[targets.argmax(dim=1)]

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from cnnctl.data.conformity import conformed
 from cnnctl.data.samples import DatasetInfo, Samples, Target
@@ -11,7 +13,7 @@ from cnnctl.errors import ExitCode, FaultError
 DESCRIBED = DatasetInfo((1, 2, 2), ("cat", "dog"), 2, 3)
 
 
-def images(*, count=3, side=2):
+def images(*, count: int = 3, side: int = 2) -> Tensor:
     return torch.zeros(count, 1, side, side, dtype=torch.uint8)
 
 
@@ -26,19 +28,21 @@ def images(*, count=3, side=2):
     ],
     ids=["large label", "negative label", "counts", "empty", "shape"],
 )
-def test_samples_that_are_not_what_was_described_are_a_data_fault(samples, words):
+def test_samples_that_are_not_what_was_described_are_a_data_fault(
+    samples: Samples, words: str
+) -> None:
     with pytest.raises(FaultError, match=words) as error:
         conformed(samples, DESCRIBED, what="cats and dogs")
     assert error.value.exit_code is ExitCode.DATA
     assert error.value.faults[0].hint
 
 
-def test_samples_that_fit_pass():
+def test_samples_that_fit_pass() -> None:
     samples = Samples(images(), torch.tensor([0, 1, 1]))
     assert conformed(samples, DESCRIBED, what="cats and dogs").inputs is samples.inputs
 
 
-def test_samples_are_taken_in_the_order_asked_for():
+def test_samples_are_taken_in_the_order_asked_for() -> None:
     samples = Samples(torch.arange(10.0)[:, None], torch.arange(10))
     taken = samples.take(np.array([7, 2, 2]))
     assert taken.inputs.flatten().tolist() == [7, 2, 2]
@@ -66,7 +70,7 @@ CLASSES = DatasetInfo((2,), ("cat", "dog"), 2, 3)
         "bool",
     ],
 )
-def test_numbers_of_every_dtype_become_float32(dtype):
+def test_numbers_of_every_dtype_become_float32(dtype: str) -> None:
     given = torch.tensor([[0, 1], [1, 0], [1, 1]]).to(getattr(torch, dtype))
     samples = conformed(Samples(given, given[:, :1]), VALUES, what="numbers")
     assert samples.inputs.dtype == samples.targets.dtype == torch.float32
@@ -76,14 +80,14 @@ def test_numbers_of_every_dtype_become_float32(dtype):
 @pytest.mark.parametrize(
     "dtype", ["uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64", "bool"]
 )
-def test_classes_of_every_whole_dtype_become_int64(dtype):
+def test_classes_of_every_whole_dtype_become_int64(dtype: str) -> None:
     labels = torch.tensor([0, 1, 1]).to(getattr(torch, dtype))
     samples = conformed(Samples(torch.zeros(3, 2), labels), CLASSES, what="classes")
     assert samples.targets.dtype == torch.int64
     assert samples.targets.tolist() == [0, 1, 1]
 
 
-def test_whole_pixels_become_bytes_and_others_stay_numbers():
+def test_whole_pixels_become_bytes_and_others_stay_numbers() -> None:
     labels = torch.tensor([0, 1, 1])
     pixels = torch.full((3, 1, 2, 2), 255)
     assert conformed(Samples(pixels, labels), DESCRIBED, what="x").inputs.dtype == torch.uint8
@@ -99,7 +103,12 @@ def test_whole_pixels_become_bytes_and_others_stay_numbers():
         (torch.zeros(3, 2), torch.zeros(3), VALUES, r"of shape \(N,\), not \(N, 1\)"),
         (torch.full((3, 1, 2, 2), 256), torch.zeros(3).long(), DESCRIBED, "pixels are 0 to 255"),
         (torch.full((3, 2), 2**24 + 1), torch.zeros(3).long(), CLASSES, "float32 would round"),
-        (torch.zeros(3, 2).cfloat(), torch.zeros(3).long(), CLASSES, "complex64, which cannot"),
+        (
+            torch.zeros(3, 2, dtype=torch.complex64),
+            torch.zeros(3).long(),
+            CLASSES,
+            "complex64, which cannot",
+        ),
         (
             torch.tensor([[0, 1], [0, torch.nan], [0, 0]]),
             torch.zeros(3).long(),
@@ -117,14 +126,16 @@ def test_whole_pixels_become_bytes_and_others_stay_numbers():
         (torch.zeros(3, 2), [0, 1, 1], CLASSES, "target that are list"),
     ],
 )
-def test_what_cannot_be_converted_is_a_data_fault(inputs, targets, description, words):
+def test_what_cannot_be_converted_is_a_data_fault(
+    inputs: Any, targets: Any, description: DatasetInfo, words: str
+) -> None:
     with pytest.raises(FaultError, match=words) as error:
         conformed(Samples(inputs, targets), description, what="this")
     assert error.value.exit_code is ExitCode.DATA
     assert error.value.faults[0].hint
 
 
-def test_a_target_that_was_described_and_is_not_there_is_a_data_fault():
+def test_a_target_that_was_described_and_is_not_there_is_a_data_fault() -> None:
     described = replace(CLASSES, others=(Target("size", (), 1),))
     samples = Samples(torch.zeros(3, 2), torch.tensor([0, 1, 1]))
     with pytest.raises(FaultError, match="this has no target named size"):

@@ -183,7 +183,7 @@ def test_the_shipped_example_has_two_heads() -> None:
     assert [task.name for task in found.tasks] == ["digit", "parity"]
 
 
-class NoReading(TorchDispatchMode):
+class NoReading(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fails where a value is read on the host, for which a GPU would have to be waited for."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
@@ -196,7 +196,7 @@ def test_what_the_means_divide_by_follows_from_the_targets_and_waits_for_nothing
     digits = torch.tensor([3, 4, 9])
     targets = torch.stack([digits % 2, digits], dim=1).float()
     size = build_normalizer(tasks, device=torch.device("cpu"))
-    with NoReading():
+    with NoReading():  # type: ignore[no-untyped-call]
         sizes = size(targets)
     assert sizes.tolist() == [3 * 2, 3 * 10]  # type: ignore[union-attr]
 

@@ -50,7 +50,8 @@ class WindowMean(nn.Module):
         mean = convolve(
             functional.pad(input, room), weight, None, stride, 0, dilation, input.shape[1]
         )
-        return mean[(..., *(slice(side) for side in sides))]
+        kept: tuple[Any, ...] = (..., *(slice(side) for side in sides))
+        return mean[kept]
 
 
 def measurable(plan: NetworkPlan) -> nn.Sequential:
@@ -89,7 +90,8 @@ def measured(plan: NetworkPlan, names: list[str]) -> Iterator[tuple[str, tuple[i
                 min(max(place + step, 0), side - 1)
                 for place, side in zip(middle, output.shape[2:], strict=True)
             )
-            seen = (output[(0, slice(None), *at)] * weights).sum()
+            pixel: tuple[Any, ...] = (0, slice(None), *at)
+            seen = (output[pixel] * weights).sum()
             (gradient,) = torch.autograd.grad(seen, images, retain_graph=True)
             yield name, at, pixels(gradient[0])
 

@@ -9,13 +9,13 @@ import pytest
 from annotated_types import Le, Lt
 from pydantic.fields import FieldInfo
 
-from cnnctl.catalogue import find
 from cnnctl.config.choice import Choice
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.errors import FaultError
 from cnnctl.experiment.loading import complete
+from cnnctl.model.layer import Layer
 
-KINDS = find("layers").kinds
+KINDS = Layer.kinds
 
 
 def largest(annotation: Any, metadata: Iterable[Any] = ()) -> Iterator[Any]:

@@ -184,6 +184,9 @@ def test_betas_are_read_from_a_list() -> None:
 
 
 def test_lbfgs_takes_one_group_only() -> None:
-    groups = [{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)], "lr": 0.1}]
+    groups: list[dict[str, Any]] = [
+        {"params": [torch.zeros(1)]},
+        {"params": [torch.zeros(1)], "lr": 0.1},
+    ]
     with pytest.raises(FaultError, match="not in 2 groups"):
         Optimizer.read("lbfgs").build(groups, fused=False)

@@ -73,6 +73,10 @@ def run_for(name: str, reduction: str, *, accumulate: int) -> Run:
     )
 
 
+def cut(inputs: Tensor, targets: Tensor, sizes: list[int]) -> list[Batch]:
+    return list(zip(torch.split(inputs, sizes), torch.split(targets, sizes), strict=True))
+
+
 def drawn(sizes: list[int], *, mixed: bool, seed: int) -> list[Batch]:
     """Batches of these sizes, of classes or of probabilities; the first class is always there."""
     draw = torch.Generator().manual_seed(seed)
@@ -81,7 +85,7 @@ def drawn(sizes: list[int], *, mixed: bool, seed: int) -> list[Batch]:
     targets[0] = 0  # the sum of the weights of a step must not be zero
     if mixed:
         targets = torch.rand(sum(sizes), CLASSES, generator=draw).softmax(1)
-    return list(zip(inputs.split(sizes), targets.split(sizes), strict=True))
+    return cut(inputs, targets, sizes)
 
 
 def theirs(network: nn.Module, name: str, batches: list[Batch], *, reduction: str) -> Tensor:
@@ -90,7 +94,7 @@ def theirs(network: nn.Module, name: str, batches: list[Batch], *, reduction: st
     if name not in OF_CLASSES and not targets.is_floating_point():
         targets = functional.one_hot(targets, CLASSES)
     targets = targets.double() if targets.is_floating_point() or name not in OF_CLASSES else targets
-    module = deepcopy(LOSSES[name][1])
+    module: Any = deepcopy(LOSSES[name][1])
     module.reduction = reduction
     loss: Tensor = module(network(inputs.double()), targets)
     return loss
@@ -176,7 +180,7 @@ def digits(sizes: list[int], seed: int = 0) -> list[Batch]:
     wanted = torch.randint(10, (sum(sizes),), generator=draw)
     inputs = torch.randn(sum(sizes), FEATURES, generator=draw)
     targets = torch.stack([wanted % 2, wanted], dim=1).float()
-    return list(zip(inputs.split(sizes), targets.split(sizes), strict=True))
+    return cut(inputs, targets, sizes)
 
 
 def loss_with_heads(network: nn.Module, batches: list[Batch]) -> Tensor:

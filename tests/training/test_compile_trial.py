@@ -75,8 +75,9 @@ def test_plain_and_compiled_steps_take_turns(monkeypatch: pytest.MonkeyPatch) ->
         def __call__(self, batches: object) -> None:
             taken.append(self.name)
 
-    steps: list[Any] = [Counted("plain"), Counted("compiled")]
-    assert measured_gain(*steps, BATCHES) == 1.0
+    plain: Any = Counted("plain")
+    compiled: Any = Counted("compiled")
+    assert measured_gain(plain, compiled, BATCHES) == 1.0
     assert taken[:6] == ["plain"] * 3 + ["compiled"] * 3
     assert taken[6:] == (["plain"] * 3 + ["compiled"] * 3) * compile_trial.ROUNDS
 

@@ -6,7 +6,7 @@ import copy
 import json
 import random
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +248,11 @@ def entries(document: dict[str, Any]) -> list[Any]:
 def test_a_weight_without_what_others_of_its_group_have_is_named() -> None:
     """torch's kernels take a group as a whole."""
     _, checkpoint = taken(MOMENTUM)
-    for change in (lambda kept: kept.pop(1), lambda kept: kept[1].__setitem__(1, {"$dict": []})):
+    changes: list[Callable[[Any], object]] = [
+        lambda kept: kept.pop(1),
+        lambda kept: kept[1].__setitem__(1, {"$dict": []}),
+    ]
+    for change in changes:
         document = copy.deepcopy(checkpoint.document)
         change(entries(document))
         lost = "optimizer.state.1.momentum_buffer"
@@ -283,7 +287,12 @@ def test_an_integer_that_torch_cannot_take_is_refused() -> None:
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "everything.yaml").write_text(EVERYTHING, encoding="utf-8")
-    words = ["train", folder / "everything.yaml", "train.epochs=2", "train.threads=1"]
+    words: list[str | Path] = [
+        "train",
+        folder / "everything.yaml",
+        "train.epochs=2",
+        "train.threads=1",
+    ]
     done = invoke(*words, "--runs", folder)
     assert done.exit_code == 0, done.output
     return folder / "everything"

@@ -143,6 +143,7 @@ def test_batches_lie_in_memory_as_the_network_wants_them(layout: str, tmp_path: 
     prepared = prepare(experiment.data, seed=0, root=tmp_path)
     loaders = make_loaders(experiment, prepared, torch.device("cpu"))
     assert loaders.validation is not None
+    assert loaders.test is not None
     is_last = layout == "channels_last"
     for split in (loaders.train, loaders.validation, loaders.test):
         assert split.source.channels_last is is_last

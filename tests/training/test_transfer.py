@@ -178,7 +178,7 @@ def test_every_optimizer_takes_weights_that_join_it_late(optimizer: dict[str, An
 
 def test_weights_that_join_late_move_as_in_a_loop_by_hand() -> None:
     """Their first momentum is their first gradient, without the dampening."""
-    options = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}
+    options: dict[str, Any] = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}
     model = {"freeze": ["conv1"], "unfreeze_at": 2}
     run = new_run(model=model, optimizer={"name": "sgd", **options})
     network = copy.deepcopy(run.network)
@@ -190,7 +190,8 @@ def test_weights_that_join_late_move_as_in_a_loop_by_hand() -> None:
         images = torch.randn(6, 1, 8, 8, generator=draw)
         classes = torch.randint(10, (6,), generator=draw)
         by_hand.zero_grad()
-        torch.nn.functional.cross_entropy(network(images), classes).backward()
+        loss = torch.nn.functional.cross_entropy(network(images), classes)
+        loss.backward()  # type: ignore[no-untyped-call]
         by_hand.step()
     for ours, other in zip(run.network.parameters(), network.parameters(), strict=True):
         torch.testing.assert_close(ours, other, atol=1e-5, rtol=1e-5)

@@ -1,14 +1,19 @@
 """What every augmentation keeps, whichever it is."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
 from cnnctl.errors import FaultError
 
-OPTIONS = {
+Written = str | dict[str, Any]
+
+OPTIONS: dict[str, list[Any]] = {
     "crop": [3, {"padding": 2, "padding_mode": "reflect"}],
     "cutout": [5],
     "rotation": [30],
@@ -19,10 +24,10 @@ OPTIONS = {
     "mixup": [0.4, {"p": 0.5}],
     "cutmix": [1.0],
 }
-WRITTEN = [
+WRITTEN: list[Written] = [
     written
     for kind in Augmentation.kinds
-    for written in [{kind: options} for options in OPTIONS.get(kind, ())] or [kind]
+    for written in ([{kind: options} for options in OPTIONS[kind]] if kind in OPTIONS else [kind])
 ]
 BLACK = torch.tensor([-1.0, -0.5, -2.0]).view(3, 1, 1)
 CLASSES = 4
@@ -30,16 +35,18 @@ CLASSES = 4
 everyone = pytest.mark.parametrize("written", WRITTEN, ids=str)
 
 
-def seeded(seed=0):
+def seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def batch(count=64, *, channels=3):
+def batch(count: int = 64, *, channels: int = 3) -> tuple[Tensor, Tensor]:
     images = torch.randn(count, channels, 12, 10, generator=seeded(1))
     return images, torch.eye(CLASSES)[torch.arange(count) % CLASSES]
 
 
-def apply(written, inputs, targets, generator):
+def apply(
+    written: Written, inputs: Tensor, targets: Tensor, generator: Generator
+) -> tuple[Tensor, Tensor]:
     augmentation = Augmentation.read(written)
     if isinstance(augmentation, Mixing):
         return augmentation.mix(inputs, targets, generator=generator)
@@ -47,7 +54,7 @@ def apply(written, inputs, targets, generator):
     return augmentation.augment(inputs, black=BLACK, generator=generator), targets
 
 
-def test_all_the_augmentations_are_there():
+def test_all_the_augmentations_are_there() -> None:
     places = {"horizontal_flip", "vertical_flip", "crop", "rotation", "affine", "cutout"}
     assert places | {"brightness", "contrast", "noise", "mixup", "cutmix"} <= set(
         Augmentation.kinds
@@ -55,7 +62,7 @@ def test_all_the_augmentations_are_there():
 
 
 @everyone
-def test_shapes_and_types_stay(written):
+def test_shapes_and_types_stay(written: Written) -> None:
     inputs, targets = batch()
     out, out_targets = apply(written, inputs, targets, seeded())
     assert (out.shape, out.dtype) == (inputs.shape, torch.float32)
@@ -63,7 +70,7 @@ def test_shapes_and_types_stay(written):
 
 
 @everyone
-def test_the_generator_decides_everything(written):
+def test_the_generator_decides_everything(written: Written) -> None:
     inputs, targets = batch()
     torch.manual_seed(1)
     first, first_targets = apply(written, inputs, targets, seeded(7))
@@ -75,7 +82,7 @@ def test_the_generator_decides_everything(written):
 
 
 @everyone
-def test_the_batch_that_comes_in_is_left_as_it_is(written):
+def test_the_batch_that_comes_in_is_left_as_it_is(written: Written) -> None:
     inputs, targets = batch()
     apply(written, inputs, targets, seeded())
     assert torch.equal(inputs, batch()[0])
@@ -83,7 +90,7 @@ def test_the_batch_that_comes_in_is_left_as_it_is(written):
 
 
 @everyone
-def test_every_sample_has_a_draw_of_its_own(written):
+def test_every_sample_has_a_draw_of_its_own(written: Written) -> None:
     inputs, targets = batch()
     same = inputs[:1].expand_as(inputs)
     if isinstance(Augmentation.read(written), Mixing):
@@ -105,7 +112,9 @@ def test_every_sample_has_a_draw_of_its_own(written):
     ],
     ids=["channels_last", "columns_first", "copied"],
 )
-def test_pictures_do_not_depend_on_how_they_lie_in_memory(written, laid_out):
+def test_pictures_do_not_depend_on_how_they_lie_in_memory(
+    written: Written, laid_out: Callable[[Tensor], Tensor]
+) -> None:
     inputs, targets = batch()
     plain, plain_targets = apply(written, inputs, targets, seeded())
     out, out_targets = apply(written, laid_out(inputs), targets, seeded())
@@ -113,12 +122,18 @@ def test_pictures_do_not_depend_on_how_they_lie_in_memory(written, laid_out):
     assert torch.equal(out_targets, plain_targets)
 
 
-class NoWaiting(TorchDispatchMode):
+class NoWaiting(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fails where a GPU would have to be waited for: values read, or sizes that depend on them."""
 
     WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_assert_async", "unique")
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         name = func.overloadpacket.__name__
         assert name not in self.WAITS, name
         if name in ("index", "index_put"):
@@ -127,31 +142,32 @@ class NoWaiting(TorchDispatchMode):
 
 
 @everyone
-def test_nothing_waits_for_the_device(written):
+def test_nothing_waits_for_the_device(written: Written) -> None:
     inputs, targets = batch()
-    with NoWaiting():
+    with NoWaiting():  # type: ignore[no-untyped-call]
         apply(written, inputs, targets, seeded())
 
 
 @everyone
-def test_an_augmentation_can_be_written_and_read_back(written):
+def test_an_augmentation_can_be_written_and_read_back(written: Written) -> None:
     augmentation = Augmentation.read(written)
     assert Augmentation.read(augmentation.written()) == augmentation
 
 
 @everyone
-def test_images_of_one_channel_are_as_good(written):
+def test_images_of_one_channel_are_as_good(written: Written) -> None:
     inputs, targets = batch(channels=1)
     augmentation = Augmentation.read(written)
     if isinstance(augmentation, Mixing):
         out, _ = augmentation.mix(inputs, targets, generator=seeded())
     else:
+        assert isinstance(augmentation, InputAugmentation)
         out = augmentation.augment(inputs, black=torch.zeros(1, 1, 1), generator=seeded())
     assert out.shape == inputs.shape
 
 
 @everyone
-def test_a_single_sample_is_as_good(written):
+def test_a_single_sample_is_as_good(written: Written) -> None:
     inputs, targets = batch(1)
     out, _ = apply(written, inputs, targets, seeded())
     assert out.shape == inputs.shape
@@ -162,7 +178,9 @@ def test_a_single_sample_is_as_good(written):
 @pytest.mark.parametrize(
     ("shape", "name"), [((5,), "vectors of 5"), ((2, 7), "signals of 2x7")], ids=str
 )
-def test_what_does_not_fit_vectors_or_signals_says_so(written, shape, name):
+def test_what_does_not_fit_vectors_or_signals_says_so(
+    written: Written, shape: tuple[int, ...], name: str
+) -> None:
     augmentation = Augmentation.read(written)
     augmentation.check((3, 12, 10))
     if augmentation.kind in ("noise", "mixup"):

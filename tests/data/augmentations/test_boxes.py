@@ -1,20 +1,21 @@
 import pytest
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
-from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.augmentations import Augmentation, InputAugmentation
 from cnnctl.data.augmentations.boxes import boxes
 from cnnctl.errors import FaultError
 
 
-def covered(size, *, count=2000, side=8, p=1.0):
+def covered(size: int, *, count: int = 2000, side: int = 8, p: float = 1.0) -> Tensor:
     cutout = Augmentation.read({"cutout": {"size": size, "p": p}})
+    assert isinstance(cutout, InputAugmentation)
     images = torch.ones(count, 2, side, side)
     out = cutout.augment(images, black=torch.zeros(2, 1, 1), generator=Generator().manual_seed(0))
     return out == 0
 
 
-def test_a_box_is_what_slicing_covers():
+def test_a_box_is_what_slicing_covers() -> None:
     edges = dict(top=[0, -2, 3], bottom=[2, 1, 9], left=[1, 0, 4], right=[3, 5, 4])
     found = boxes(5, 5, **{name: torch.tensor(edge) for name, edge in edges.items()})
     expected = torch.zeros(3, 1, 5, 5, dtype=torch.bool)
@@ -23,7 +24,7 @@ def test_a_box_is_what_slicing_covers():
     assert torch.equal(found, expected)
 
 
-def test_a_square_is_covered_with_the_mean_in_every_channel():
+def test_a_square_is_covered_with_the_mean_in_every_channel() -> None:
     found = covered(3)
     assert torch.equal(found[:, 0], found[:, 1])
     areas = found[:, 0].sum(dim=(1, 2))
@@ -32,21 +33,21 @@ def test_a_square_is_covered_with_the_mean_in_every_channel():
     assert set(areas.tolist()) == {4, 6, 9}
 
 
-def test_every_pixel_is_covered_at_times():
+def test_every_pixel_is_covered_at_times() -> None:
     assert covered(1)[:, 0].any(dim=0).all()
 
 
-def test_a_square_as_large_as_the_image_is_cut_off_where_it_lies_outside():
+def test_a_square_as_large_as_the_image_is_cut_off_where_it_lies_outside() -> None:
     assert covered(8)[:, 0].flatten(1).any(dim=1).all()
 
 
-def test_as_many_are_covered_as_the_chance_says():
+def test_as_many_are_covered_as_the_chance_says() -> None:
     touched = covered(3, p=0.25)[:, 0].flatten(1).any(dim=1).sum()
     assert abs(int(touched) - 500) < 100  # five standard deviations
     assert not covered(3, p=0.0).any()
 
 
-def test_a_square_larger_than_the_image_is_a_fault():
+def test_a_square_larger_than_the_image_is_a_fault() -> None:
     cutout = Augmentation.read({"cutout": 9})
     cutout.check((1, 9, 12))
     with pytest.raises(FaultError, match="9 pixels covers images of 8x12") as error:

@@ -1,30 +1,34 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from torch import Generator
+from torch import Generator, Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.augmentations import Augmentation, InputAugmentation
 from cnnctl.data.augmentations.places import flipped, padded, warped, windows
 from cnnctl.errors import FaultError
 
 BLACK = torch.tensor([-1.0, 0.5, -2.0]).view(3, 1, 1)
 
 
-def images(count=5, height=8, width=6):
+def images(count: int = 5, height: int = 8, width: int = 6) -> Tensor:
     return torch.randn(count, 3, height, width, generator=Generator().manual_seed(0))
 
 
-def augment(written, inputs, seed=0):
+def augment(written: str | dict[str, Any], inputs: Tensor, seed: int = 0) -> Tensor:
     generator = Generator().manual_seed(seed)
-    return Augmentation.read(written).augment(inputs, black=BLACK, generator=generator)
+    augmentation = Augmentation.read(written)
+    assert isinstance(augmentation, InputAugmentation)
+    return augmentation.augment(inputs, black=BLACK, generator=generator)
 
 
 @pytest.mark.parametrize("dim", [2, 3])
-def test_a_flip_undoes_itself(dim):
+def test_a_flip_undoes_itself(dim: int) -> None:
     where = torch.tensor([True, False, True, True, False])
     once = flipped(images(), where=where, dim=dim)
     assert torch.equal(flipped(once, where=where, dim=dim), images())
@@ -33,12 +37,12 @@ def test_a_flip_undoes_itself(dim):
 
 
 @pytest.mark.parametrize(("kind", "dim"), [("horizontal_flip", 3), ("vertical_flip", 2)])
-def test_a_chance_of_one_flips_all_and_of_none_flips_none(kind, dim):
+def test_a_chance_of_one_flips_all_and_of_none_flips_none(kind: str, dim: int) -> None:
     assert torch.equal(augment({kind: 1.0}, images()), images().flip(dim))
     assert torch.equal(augment({kind: 0.0}, images()), images())
 
 
-def test_about_half_are_flipped():
+def test_about_half_are_flipped() -> None:
     inputs = images(4000, 2, 2)
     changed = (augment("horizontal_flip", inputs) != inputs).flatten(1).any(dim=1).sum()
     assert abs(int(changed) - 2000) < 150  # five standard deviations
@@ -46,7 +50,7 @@ def test_about_half_are_flipped():
 
 @settings(deadline=None, max_examples=25)
 @given(st.data())
-def test_a_window_is_what_slicing_gives(data):
+def test_a_window_is_what_slicing_gives(data: st.DataObject) -> None:
     corners = st.lists(st.integers(0, 3), min_size=5, max_size=5)
     top, left = data.draw(corners), data.draw(corners)
     cut = windows(images(), top=torch.tensor(top), left=torch.tensor(left), height=5, width=3)
@@ -54,23 +58,23 @@ def test_a_window_is_what_slicing_gives(data):
         assert torch.equal(image, whole[:, y : y + 5, x : x + 3])
 
 
-def test_a_crop_without_padding_changes_nothing():
+def test_a_crop_without_padding_changes_nothing() -> None:
     assert torch.equal(augment({"crop": 0}, images()), images())
 
 
-def test_zero_padding_is_black_in_every_channel():
+def test_zero_padding_is_black_in_every_channel() -> None:
     wide = padded(images(), padding=2, mode="zeros", black=BLACK)
     assert torch.equal(wide[:, :, 2:-2, 2:-2], images())
     assert torch.equal(wide[:, :, :2], BLACK.expand(5, 3, 2, 10))
     assert torch.equal(wide[:, :, :, -2:], BLACK.expand(5, 3, 12, 2))
 
 
-def test_reflected_padding_is_torchvisions():
+def test_reflected_padding_is_torchvisions() -> None:
     wide = padded(images(), padding=3, mode="reflect", black=BLACK)
     assert torch.equal(wide, transforms.pad(images(), [3] * 4, padding_mode="reflect"))
 
 
-def test_a_crop_shifts_by_up_to_its_padding_each_way():
+def test_a_crop_shifts_by_up_to_its_padding_each_way() -> None:
     inputs = torch.zeros(3000, 3, 9, 9)
     inputs[:, :, 4, 4] = 1
     out = augment({"crop": {"padding": 2}}, inputs)
@@ -78,7 +82,7 @@ def test_a_crop_shifts_by_up_to_its_padding_each_way():
     assert seen == {(y, x) for y in range(2, 7) for x in range(2, 7)}
 
 
-def test_what_cannot_be_mirrored_that_far_is_a_fault():
+def test_what_cannot_be_mirrored_that_far_is_a_fault() -> None:
     crop = Augmentation.read({"crop": {"padding": 8, "padding_mode": "reflect"}})
     crop.check((3, 9, 9))
     with pytest.raises(FaultError, match="8x12 do not reach 8 pixels") as error:
@@ -95,7 +99,9 @@ def test_what_cannot_be_mirrored_that_far_is_a_fault():
     scale=st.floats(0.5, 2),
     shear=st.floats(-40, 40),
 )
-def test_an_affine_map_is_torchvisions(angle, right, down, scale, shear):
+def test_an_affine_map_is_torchvisions(
+    angle: float, right: int, down: int, scale: float, shear: float
+) -> None:
     expected = transforms.affine(
         images(1),
         angle=angle,
@@ -110,7 +116,7 @@ def test_an_affine_map_is_torchvisions(angle, right, down, scale, shear):
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=0)
 
 
-def test_what_comes_in_weighs_as_much_as_black_pixels_there_would():
+def test_what_comes_in_weighs_as_much_as_black_pixels_there_would() -> None:
     none, one = torch.zeros(5), torch.ones(5)
     amounts = dict(angle=33 * one, right=one, down=none, scale=0.7 * one, shear=9 * one)
     wide = padded(images(), padding=6, mode="zeros", black=BLACK)
@@ -119,19 +125,19 @@ def test_what_comes_in_weighs_as_much_as_black_pixels_there_would():
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
-def test_a_map_without_a_change_changes_nothing():
+def test_a_map_without_a_change_changes_nothing() -> None:
     for written in ({"rotation": 0}, {"affine": 0}):
         torch.testing.assert_close(augment(written, images()), images())
 
 
-def test_a_whole_shift_moves_pixels_and_brings_in_black():
+def test_a_whole_shift_moves_pixels_and_brings_in_black() -> None:
     none, one = torch.zeros(5), torch.ones(5)
     out = warped(images(), angle=none, right=2 * one, down=-one, scale=one, shear=none, black=BLACK)
     torch.testing.assert_close(out[:, :, :-1, 2:], images()[:, :, 1:, :-2])
     torch.testing.assert_close(out[:, :, :, :2], BLACK.expand(5, 3, 8, 2))
 
 
-def test_a_quarter_turn_is_that_of_torch():
+def test_a_quarter_turn_is_that_of_torch() -> None:
     square = images(height=7, width=7)
     none, one = torch.zeros(5), torch.ones(5)
     out = warped(square, angle=90 * one, right=none, down=none, scale=one, shear=none, black=BLACK)
@@ -152,6 +158,6 @@ def test_a_quarter_turn_is_that_of_torch():
     ],
     ids=str,
 )
-def test_nonsense_is_refused(written):
+def test_nonsense_is_refused(written: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Augmentation.read(written)

@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.augmentations import Augmentation, InputAugmentation
 from cnnctl.data.augmentations.values import stretched
 
 MEAN = torch.tensor([0.3, 0.5, 0.4]).view(3, 1, 1)
@@ -11,12 +13,14 @@ STD = torch.tensor([0.2, 0.3, 0.25]).view(3, 1, 1)
 BLACK = -MEAN / STD
 
 
-def augment(written, inputs):
+def augment(written: str | dict[str, Any], inputs: Tensor) -> Tensor:
     generator = Generator().manual_seed(0)
-    return Augmentation.read(written).augment(inputs, black=BLACK, generator=generator)
+    augmentation = Augmentation.read(written)
+    assert isinstance(augmentation, InputAugmentation)
+    return augmentation.augment(inputs, black=BLACK, generator=generator)
 
 
-def test_brightness_multiplies_pixels_as_torchvision_does():
+def test_brightness_multiplies_pixels_as_torchvision_does() -> None:
     pixels = torch.rand(4, 3, 5, 5) / 2
     factors = torch.tensor([0.0, 0.5, 1.0, 1.9])
     out = stretched((pixels - MEAN) / STD, factor=factors, about=BLACK) * STD + MEAN
@@ -25,7 +29,7 @@ def test_brightness_multiplies_pixels_as_torchvision_does():
         torch.testing.assert_close(image, expected, atol=1e-6, rtol=0)
 
 
-def test_contrast_of_grey_images_is_torchvisions():
+def test_contrast_of_grey_images_is_torchvisions() -> None:
     pixels = torch.rand(4, 1, 5, 5) / 2 + 0.25
     factors = torch.tensor([0.0, 0.5, 1.0, 1.4])
     inputs = (pixels - 0.4) / 0.3
@@ -36,7 +40,7 @@ def test_contrast_of_grey_images_is_torchvisions():
         torch.testing.assert_close(image, expected, atol=1e-6, rtol=0)
 
 
-def test_contrast_keeps_the_mean_and_brightness_keeps_black():
+def test_contrast_keeps_the_mean_and_brightness_keeps_black() -> None:
     inputs = torch.randn(50, 3, 6, 6)
     out = augment({"contrast": 0.8}, inputs)
     torch.testing.assert_close(out.mean(dim=(2, 3)), inputs.mean(dim=(2, 3)), atol=1e-6, rtol=0)
@@ -45,7 +49,7 @@ def test_contrast_keeps_the_mean_and_brightness_keeps_black():
 
 
 @pytest.mark.parametrize("kind", ["brightness", "contrast"])
-def test_factors_are_spread_over_their_range(kind):
+def test_factors_are_spread_over_their_range(kind: str) -> None:
     inputs = torch.randn(5000, 3, 4, 4)
     about = BLACK if kind == "brightness" else inputs.mean(dim=(2, 3), keepdim=True)
     for strength, low, high in ((0.4, 0.6, 1.4), (1.5, 0.0, 2.5)):
@@ -58,7 +62,7 @@ def test_factors_are_spread_over_their_range(kind):
 
 
 @pytest.mark.parametrize("shape", [(400, 3, 10, 10), (40_000, 3)])
-def test_noise_has_its_deviation_on_images_and_on_vectors(shape):
+def test_noise_has_its_deviation_on_images_and_on_vectors(shape: tuple[int, ...]) -> None:
     noise = augment({"noise": 0.5}, torch.ones(shape)) - 1
     assert noise.mean().item() == pytest.approx(0, abs=0.01)
     assert noise.std().item() == pytest.approx(0.5, abs=0.01)

@@ -1,6 +1,9 @@
 import hashlib
 import pickle
 import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,22 +11,25 @@ import torch
 from torchvision import datasets
 
 from cnnctl.data import sources
-from cnnctl.data.dataset import DataSet
+from cnnctl.data.dataset import DataSet, StoredSplit
 from cnnctl.data.sources.cifar import read_batch
 from cnnctl.errors import ExitCode, FaultError
 
 assert sources
 
+Numbers = np.ndarray[Any, np.dtype[Any]]
+Write = Callable[..., tuple[Numbers, dict[str, Numbers]]]
 
-def text(value):
+
+def text(value: str) -> bytes:
     return b"U" + bytes([len(value)]) + value.encode()
 
 
-def number(value):
+def number(value: int) -> bytes:
     return b"J" + struct.pack("<i", value)
 
 
-def python2_batch(pixels, labels):
+def python2_batch(pixels: Numbers, labels: dict[str, Numbers]) -> bytes:
     """A batch as the published ones were written, by Python 2: opcodes of pickle's protocol 2."""
     dtype = b"cnumpy\ndtype\n" + text("u1") + b"K\0K\1\x87R(K\3" + text("|")
     dtype += b"NNN" + number(-1) * 2 + b"K\0tb"
@@ -38,10 +44,10 @@ def python2_batch(pixels, labels):
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch):
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Writes small batches into their place, as if their MD5 sums were the published ones."""
 
-    def write(published, **classes):
+    def write(published: Any, **classes: int) -> tuple[Numbers, dict[str, Numbers]]:
         folder = tmp_path / published.base_folder
         folder.mkdir()
         pixels = np.random.default_rng(0).integers(0, 256, (60, 3072), dtype=np.uint8)
@@ -62,7 +68,9 @@ def written(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_the_batches_of_ten_classes_are_read_in_their_order(split, written, tmp_path):
+def test_the_batches_of_ten_classes_are_read_in_their_order(
+    split: StoredSplit, written: Write, tmp_path: Path
+) -> None:
     pixels, labels = written(datasets.CIFAR10, labels=10)
     samples = DataSet.read("cifar10").load(split, root=tmp_path, download=False)
     assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
@@ -70,7 +78,9 @@ def test_the_batches_of_ten_classes_are_read_in_their_order(split, written, tmp_
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_of_a_hundred_classes_the_fine_ones_come_first(split, written, tmp_path):
+def test_of_a_hundred_classes_the_fine_ones_come_first(
+    split: StoredSplit, written: Write, tmp_path: Path
+) -> None:
     pixels, labels = written(datasets.CIFAR100, coarse_labels=20, fine_labels=100)
     samples = DataSet.read("cifar100").load(split, root=tmp_path, download=False)
     assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
@@ -78,7 +88,9 @@ def test_of_a_hundred_classes_the_fine_ones_come_first(split, written, tmp_path)
     assert samples.others["coarse_labels"].tolist() == labels["coarse_labels"].tolist()
 
 
-def test_batches_hold_what_torchvision_reads_from_them(written, tmp_path, monkeypatch):
+def test_batches_hold_what_torchvision_reads_from_them(
+    written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written(datasets.CIFAR10, labels=10)
     monkeypatch.setattr(datasets.CIFAR10, "_load_meta", lambda _: None)
     theirs = datasets.CIFAR10(tmp_path)
@@ -87,7 +99,7 @@ def test_batches_hold_what_torchvision_reads_from_them(written, tmp_path, monkey
     assert ours.targets.tolist() == theirs.targets
 
 
-def test_a_batch_with_another_sum_is_damaged(written, tmp_path):
+def test_a_batch_with_another_sum_is_damaged(written: Write, tmp_path: Path) -> None:
     written(datasets.CIFAR10, labels=10)
     file = tmp_path / "cifar-10-batches-py" / "data_batch_3"
     content = bytearray(file.read_bytes())
@@ -101,14 +113,14 @@ def test_a_batch_with_another_sum_is_damaged(written, tmp_path):
 class Trap:
     """Unpickling one leaves a file behind."""
 
-    def __init__(self, file):
+    def __init__(self, file: Path) -> None:
         self.file = file
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
         return open, (str(self.file), "w")
 
 
-def test_a_file_that_is_not_the_published_one_is_never_unpickled(tmp_path):
+def test_a_file_that_is_not_the_published_one_is_never_unpickled(tmp_path: Path) -> None:
     sprung, file = tmp_path / "sprung", tmp_path / "batch"
     file.write_bytes(pickle.dumps(Trap(sprung)))
     with pytest.raises(FaultError, match="is damaged"):
@@ -116,7 +128,7 @@ def test_a_file_that_is_not_the_published_one_is_never_unpickled(tmp_path):
     assert not sprung.exists()
 
 
-def test_even_with_the_right_sum_a_batch_can_run_nothing(tmp_path):
+def test_even_with_the_right_sum_a_batch_can_run_nothing(tmp_path: Path) -> None:
     sprung, file = tmp_path / "sprung", tmp_path / "batch"
     file.write_bytes(pickle.dumps(Trap(sprung)))
     with pytest.raises(KeyError):
@@ -124,7 +136,7 @@ def test_even_with_the_right_sum_a_batch_can_run_nothing(tmp_path):
     assert not sprung.exists()
 
 
-def test_the_classes_have_their_names():
+def test_the_classes_have_their_names() -> None:
     ten = DataSet.read("cifar10").describe().class_names
     # https://www.cs.toronto.edu/~kriz/cifar.html
     assert ten[:4] == ("airplane", "automobile", "bird", "cat")
@@ -134,7 +146,7 @@ def test_the_classes_have_their_names():
     assert (hundred[0], hundred[50], hundred[99]) == ("apple", "mouse", "worm")
 
 
-def test_pixels_are_kept_by_channel(written, tmp_path):
+def test_pixels_are_kept_by_channel(written: Write, tmp_path: Path) -> None:
     pixels, _ = written(datasets.CIFAR10, labels=10)
     samples = DataSet.read("cifar10").load("train", root=tmp_path, download=False)
     # "the first 1024 entries contain the red channel values, the next 1024 the green", by rows

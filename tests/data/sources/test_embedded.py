@@ -7,17 +7,19 @@ import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_digits
 
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.samples import Samples
 from cnnctl.data.sources.diabetes import Diabetes
 from cnnctl.data.sources.digits import Digits
 
 NO_DATA = Path("there-is-no-such-folder")
 
 
-def both(data):
-    return [data.load(split, root=NO_DATA) for split in ("train", "test")]
+def both(data: DataSet) -> list[Samples]:
+    return [data.load("train", root=NO_DATA), data.load("test", root=NO_DATA)]
 
 
-def test_digits_are_those_of_scikit_learn_each_once():
+def test_digits_are_those_of_scikit_learn_each_once() -> None:
     train, test = both(Digits())
     assert (len(train), len(test)) == (1437, 360)
     ours = torch.cat([train.inputs, test.inputs]).double().view(-1, 64) * 16 / 255
@@ -25,13 +27,13 @@ def test_digits_are_those_of_scikit_learn_each_once():
     assert sorted(map(tuple, ours.round().long().tolist())) == sorted(map(tuple, theirs.tolist()))
 
 
-def test_digits_count_pixels_from_0_to_255():
+def test_digits_count_pixels_from_0_to_255() -> None:
     train, _ = both(Digits())
     assert train.inputs.dtype == torch.uint8
-    assert (train.inputs.min(), train.inputs.max()) == (0, 255)
+    assert (int(train.inputs.min()), int(train.inputs.max())) == (0, 255)
 
 
-def test_a_digit_keeps_its_label():
+def test_a_digit_keeps_its_label() -> None:
     train, _ = both(Digits())
     images, labels = load_digits(return_X_y=True)
     wanted = (train.inputs[0].double().flatten() * 16 / 255).round()
@@ -39,13 +41,13 @@ def test_a_digit_keeps_its_label():
     assert labels[found].tolist() == [train.targets[0]]
 
 
-def test_the_test_split_of_digits_holds_a_fifth_of_every_class():
+def test_the_test_split_of_digits_holds_a_fifth_of_every_class() -> None:
     _, test = both(Digits())
     counts = np.bincount(load_digits().target)
     assert torch.bincount(test.targets).tolist() == pytest.approx(counts / 5, abs=1)
 
 
-def test_the_test_splits_never_change():
+def test_the_test_splits_never_change() -> None:
     # sums as they were when the splits were made: with others, old results could not be compared
     _, digits = both(Digits())
     _, diabetes = both(Diabetes())
@@ -53,19 +55,19 @@ def test_the_test_splits_never_change():
     assert int(diabetes.targets.sum()) == 12_871
 
 
-def test_diabetes_is_what_was_measured_of_442_patients():
+def test_diabetes_is_what_was_measured_of_442_patients() -> None:
     train, test = both(Diabetes())
     assert (train.inputs.shape, test.inputs.shape) == ((354, 10), (88, 10))
     assert train.targets.shape == (354, 1)
     targets = torch.cat([train.targets, test.targets])
     # Efron et al. 2004: a mean of 152.13, from 25 to 346
     assert targets.mean().item() == pytest.approx(152.13, abs=0.005)
-    assert (targets.min(), targets.max()) == (25, 346)
+    assert (targets.min().item(), targets.max().item()) == (25, 346)
     ages = torch.cat([train.inputs, test.inputs])[:, 0]
     assert sorted(ages.tolist()) == sorted(load_diabetes(scaled=False).data[:, 0].tolist())
 
 
-def test_describing_imports_neither_scikit_learn_nor_torchvision():
+def test_describing_imports_neither_scikit_learn_nor_torchvision() -> None:
     code = (
         "import sys; from cnnctl.data import sources; from cnnctl.data.dataset import DataSet\n"
         "for kind in set(DataSet.kinds) - {'inline'}: DataSet.read(kind).describe()\n"

@@ -27,8 +27,7 @@ def test_samples_have_the_shape_that_is_asked_for(shape: list[int]) -> None:
 def test_they_are_the_same_every_time_and_others_in_each_split() -> None:
     data = Fake(shape=[5], samples=20)
     first, again, test = (
-        data.load(split, root=Path("none")).inputs  # type: ignore[arg-type]
-        for split in ("train", "train", "test")
+        data.load(split, root=Path("none")).inputs for split in ("train", "train", "test")
     )
     assert torch.equal(first, again)
     assert not torch.equal(first[: len(test)], test)

@@ -1,36 +1,43 @@
 import hashlib
 import struct
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from cnnctl.data import sources
-from cnnctl.data.dataset import DataSet
-from cnnctl.data.sources.mnist import VARIANTS, Emnist, FashionMnist, Kmnist, Mnist
+from cnnctl.data.dataset import DataSet, StoredSplit
+from cnnctl.data.sources.mnist import VARIANTS, Emnist, FashionMnist, Kmnist, Mnist, Variant
 from cnnctl.errors import ExitCode, FaultError
 
 assert sources
 
+Write = Callable[..., list[tuple[Tensor, Tensor]]]
 
-def idx(values):
+
+def idx(values: Tensor) -> bytes:
     """The idx format, http://yann.lecun.com/exdb/mnist/: magic number, sizes, bytes."""
     magic = struct.pack(">BBBB", 0, 0, 8, values.ndim)
     return magic + struct.pack(f">{values.ndim}I", *values.shape) + values.numpy().tobytes()
 
 
-def random_split(count, classes=10):
+def random_split(count: int, classes: int = 10) -> tuple[Tensor, Tensor]:
     images = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8)
     return images, torch.arange(count).remainder(classes).to(torch.uint8)
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch):
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Writes small files into their place, as if they were the published ones.
 
     Returns images and labels of each split.
     """
 
-    def write(folder, stems, classes=10, first=0):
+    def write(
+        folder: str, stems: list[str], classes: int = 10, first: int = 0
+    ) -> list[tuple[Tensor, Tensor]]:
         raw = tmp_path / folder / "raw"
         raw.mkdir(parents=True)
         splits = [random_split(count, classes) for count in (40, 20)]
@@ -52,15 +59,18 @@ def written(tmp_path, monkeypatch):
     ("kind", "folder"),
     [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")],
 )
-def test_files_are_found_where_torchvision_keeps_them(kind, folder, written, tmp_path):
+def test_files_are_found_where_torchvision_keeps_them(
+    kind: str, folder: str, written: Write, tmp_path: Path
+) -> None:
     splits = written(folder, ["train", "t10k"])
-    for split, (images, labels) in zip(("train", "test"), splits, strict=True):
+    both: list[StoredSplit] = ["train", "test"]
+    for split, (images, labels) in zip(both, splits, strict=True):
         samples = DataSet.read(kind).load(split, root=tmp_path, download=False)
         assert torch.equal(samples.inputs, images[:, None])
         assert torch.equal(samples.targets, labels.long())
 
 
-def test_letters_stand_upright_and_begin_at_class_0(written, tmp_path):
+def test_letters_stand_upright_and_begin_at_class_0(written: Write, tmp_path: Path) -> None:
     stems = ["emnist-letters-train", "emnist-letters-test"]
     (images, labels), _ = written("EMNIST", stems, classes=26, first=1)
     samples = Emnist(split="letters").load("train", root=tmp_path, download=False)
@@ -80,18 +90,19 @@ def test_letters_stand_upright_and_begin_at_class_0(written, tmp_path):
         ("mnist", 10, 60_000),
     ],
 )
-def test_the_variants_of_emnist_have_their_classes(split, classes, samples):
-    described = Emnist(split=split, validation=0).describe()
+def test_the_variants_of_emnist_have_their_classes(split: str, classes: int, samples: int) -> None:
+    written = {"name": "emnist", "split": split, "validation": 0}
+    described = DataSet.read(written).describe()
     assert (described.outputs, described.train_samples) == (classes, samples)
 
 
-def test_class_names_are_torchvisions():
+def test_class_names_are_torchvisions() -> None:
     from torchvision import datasets
 
     assert list(FashionMnist().describe().class_names) == datasets.FashionMNIST.classes
     assert list(DataSet.read("kmnist").describe().class_names) == datasets.KMNIST.classes
     for split, names in datasets.EMNIST.classes_split_dict.items():
-        ours = list(Emnist(split=split).describe().class_names)
+        ours = list(DataSet.read({"name": "emnist", "split": split}).describe().class_names)
         assert ours == [name for name in names if name != "N/A"]
 
 
@@ -107,7 +118,9 @@ def test_class_names_are_torchvisions():
     ids=["empty", "cut short", "too long", "other type", "text"],
 )
 @pytest.mark.parametrize("part", ["images-idx3", "labels-idx1"])
-def test_a_damaged_file_is_a_data_fault_that_names_it(spoil, part, written, tmp_path):
+def test_a_damaged_file_is_a_data_fault_that_names_it(
+    spoil: Callable[[bytes], bytes], part: str, written: Write, tmp_path: Path
+) -> None:
     written("MNIST", ["train", "t10k"])
     file = tmp_path / f"MNIST/raw/train-{part}-ubyte"
     file.write_bytes(spoil(file.read_bytes()))
@@ -118,13 +131,15 @@ def test_a_damaged_file_is_a_data_fault_that_names_it(spoil, part, written, tmp_
     assert "delete it" in error.value.faults[0].hint
 
 
-def test_labels_of_other_classes_are_a_data_fault(written, tmp_path):
+def test_labels_of_other_classes_are_a_data_fault(written: Write, tmp_path: Path) -> None:
     written("MNIST", ["train", "t10k"], classes=12)
     with pytest.raises(FaultError, match="labels from 0 to 11, but classes from 0 to 9"):
         Mnist().load("train", root=tmp_path, download=False)
 
 
-def test_images_of_another_size_are_a_data_fault(written, tmp_path, monkeypatch):
+def test_images_of_another_size_are_a_data_fault(
+    written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written("MNIST", ["train", "t10k"])
     file = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
     file.write_bytes(idx(torch.zeros(40, 8, 8, dtype=torch.uint8)))
@@ -134,12 +149,12 @@ def test_images_of_another_size_are_a_data_fault(written, tmp_path, monkeypatch)
         Mnist().load("train", root=tmp_path, download=False)
 
 
-def zero(file):
+def zero(file: Path) -> None:
     content = file.read_bytes()
     file.write_bytes(content[:8] + bytes(len(content) - 8))
 
 
-def exchange(file):
+def exchange(file: Path) -> None:
     other = file.with_name(file.name.replace("train", "t10k"))
     ours, theirs = file.read_bytes(), other.read_bytes()
     file.write_bytes(theirs)
@@ -152,8 +167,8 @@ def exchange(file):
     [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")],
 )
 def test_files_of_the_right_form_but_other_content_are_a_data_fault(
-    kind, folder, spoil, written, tmp_path
-):
+    kind: str, folder: str, spoil: Callable[[Path], None], written: Write, tmp_path: Path
+) -> None:
     written(folder, ["train", "t10k"])
     file = tmp_path / folder / "raw/train-labels-idx1-ubyte"
     spoil(file)
@@ -165,15 +180,15 @@ def test_files_of_the_right_form_but_other_content_are_a_data_fault(
 
 
 def test_a_few_samples_of_a_set_whose_sums_are_not_known_are_a_data_fault(
-    written, tmp_path, monkeypatch
-):
+    written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written("KMNIST", ["train", "t10k"])
     monkeypatch.setattr(Kmnist, "counts", {"train": 60_000, "test": 10_000})
     with pytest.raises(FaultError, match="has 40 labels, not 60,000"):
         Kmnist().load("train", root=tmp_path, download=False)
 
 
-def test_letters_of_which_some_are_missing_are_a_data_fault(written, tmp_path):
+def test_letters_of_which_some_are_missing_are_a_data_fault(written: Write, tmp_path: Path) -> None:
     stems = ["emnist-letters-train", "emnist-letters-test"]
     written("EMNIST", stems, classes=25, first=1)
     with pytest.raises(FaultError, match="has 0 to 2 labels of a class, not some of each class"):
@@ -181,7 +196,7 @@ def test_letters_of_which_some_are_missing_are_a_data_fault(written, tmp_path):
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values())
-def test_variants_that_are_even_have_whole_numbers_of_samples_a_class(variant):
+def test_variants_that_are_even_have_whole_numbers_of_samples_a_class(variant: Variant) -> None:
     classes = len(variant.classes)
     is_even = variant.train % classes == 0 and variant.test % classes == 0
     assert is_even or not variant.is_even

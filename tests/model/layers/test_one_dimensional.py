@@ -79,7 +79,7 @@ def test_global_pooling_leaves_a_number_for_each_channel(
 def test_the_tdnn_of_waibel_fits_its_frames(plan_of: Callable[..., NetworkPlan]) -> None:
     """16 coefficients over 15 frames: 8 units see 3 frames, 3 units see 5 of theirs."""
     plan = plan_of(TDNN, (16, 15), 3)
-    assert [stage.output for stage in plan.stages] == [(8, 13), (8, 13), (3, 9), (3, 9), (3,)]
+    assert [stage.output for stage in plan.layers] == [(8, 13), (8, 13), (3, 9), (3, 9), (3,)]
     summary = gather(plan, batch_size=1)
     assert summary.parameters == (16 * 3 + 1) * 8 + (8 * 5 + 1) * 3
     assert summary.multiply_adds == 16 * 3 * 8 * 13 + 8 * 5 * 3 * 9
@@ -95,7 +95,7 @@ def test_blocks_take_signals_as_well(plan_of: Callable[..., NetworkPlan]) -> Non
       dense: {layers: [conv: {out_channels: 3, padding: 1}], times: 2},
       global_avg_pool, linear: classes]}"""
     plan = plan_of(text, SIGNAL, 3)
-    assert [stage.output for stage in plan.stages] == [(8, 11), (10, 11), (16, 11), (16,), (3,)]
+    assert [stage.output for stage in plan.layers] == [(8, 11), (10, 11), (16, 11), (16,), (3,)]
     assert build(plan, seed=0)(torch.randn(2, *SIGNAL)).shape == (2, 3)
 
 

@@ -23,7 +23,8 @@ def ours(*overrides: str) -> nn.Module:
 
 
 def theirs(*, auxiliary: bool) -> nn.Module:
-    return models.googlenet(weights=None, aux_logits=auxiliary, init_weights=False)
+    network: nn.Module = models.googlenet(weights=None, aux_logits=auxiliary, init_weights=False)
+    return network
 
 
 @pytest.fixture

@@ -206,7 +206,10 @@ def chances(module: nn.Module) -> list[float]:
     """Those of leaving out a block that has a shortcut."""
     parts = module.modules()
     blocks = (part for part in parts if getattr(part, "use_res_connect", True))
-    return [child.p for block in blocks for child in block.children() if is_left_out(child)]
+    drops: list[Any] = [
+        child for block in blocks for child in block.children() if is_left_out(child)
+    ]
+    return [drop.p for drop in drops]
 
 
 def is_left_out(module: nn.Module) -> bool:
@@ -226,7 +229,7 @@ def test_blocks_are_left_out_as_often_as_torchvisions(name: str) -> None:
 
 def test_a_width_is_that_of_the_first_stage() -> None:
     for name in ("resnet18", "resnet20", "preact_resnet18"):
-        stages = published(name, "model.width=8").plan.stages
+        stages = published(name, "model.width=8").plan.layers
         assert (stages[0].output[0], stages[-1].input[0]) == (8, 32 if name == "resnet20" else 64)
 
 

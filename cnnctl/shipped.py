@@ -1,0 +1,50 @@
+"""The experiments that come with cnnctl, by name: `lenet` is configs/lenet.yaml.
+
+A name is looked up among the files of that one folder, so none leads elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from cnnctl.storage import contents, is_folder, is_there
+
+_PACKAGE = Path(__file__).parent
+CONFIGS = "configs"
+"""Their folder, and what `cnnctl list` calls them."""
+FOLDERS = (_PACKAGE / CONFIGS, _PACKAGE.parent / CONFIGS)
+"""Where the wheel has them, and where a checkout has."""
+_FACT = re.compile(r"^# (From|Reaches|Takes): (.*(?:\n#   .*)*)", re.MULTILINE)
+
+
+@cache
+def experiments() -> dict[str, Path]:
+    """The file of each shipped experiment, by name."""
+    found = next(filter(None, map(contents, FOLDERS)), [])
+    return dict(sorted((path.stem, path) for path in found if path.suffix == ".yaml"))
+
+
+def is_name(source: Path) -> bool:
+    """Whether a word can only be a name: it is no path, and no file here has it."""
+    is_word = len(source.parts) == 1 and not source.suffix
+    return is_word and (is_folder(source) or not is_there(source))
+
+
+def is_shipped(source: Path) -> bool:
+    """Whether a word means a shipped experiment; a file in the current folder goes first."""
+    return str(source) in experiments() and is_name(source)
+
+
+def text_of(name: str) -> str:
+    """A shipped experiment's file, as it is."""
+    return experiments()[name].read_text(encoding="utf-8")
+
+
+def describe(name: str) -> dict[str, str]:
+    """What the head of a shipped experiment says: `about`, `from`, `reaches` and `takes`."""
+    text = text_of(name)
+    about = re.search(r"\n# (.*)", text)  # below the line for the editor
+    facts = {key.lower(): " ".join(fact.split("\n#   ")) for key, fact in _FACT.findall(text)}
+    return {"name": name, "about": about[1] if about else "", **facts}
