@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from cnnctl.cli import spell_out_resume
 from cnnctl.commands import app
+from tests import warm
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -60,16 +61,7 @@ def cli(tmp_path: Path) -> Cli:
     def run(
         *arguments: str | Path, cwd: Path = tmp_path, **env: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*arguments),
-            cwd=cwd,
-            env=environment(**env),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return warm.run([*map(str, arguments)], cwd=cwd, env=environment(**env))
 
     return run
 

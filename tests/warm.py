@@ -1,0 +1,180 @@
+"""cnnctl in processes that start warm: forked from one that has done all imports.
+
+Such a process has its own exit code, streams, folder, environment and signals, as one that a shell
+starts; it saves the imports, several seconds of a core. What happens while Python starts, and what
+is read then, is tested with `command()` of `conftest`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TextIO
+
+LARGEST = 2**17
+"""Bytes of a request: arguments and environment."""
+SECONDS_TO_START = 120
+
+
+IMPORTED = (
+    "torchmetrics",
+    "torchvision",
+    "cnnctl.cli",
+    "cnnctl.evaluation.evaluate",
+    "cnnctl.inspection.unknown_modules",
+    "cnnctl.training.recipe",
+)
+
+
+class Process:
+    """A warm process; what it writes is read by `communicate`."""
+
+    def __init__(self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+        self.args = list(arguments)
+        self.returncode: int | None = None
+        self._written: dict[int, bytearray] = {}
+        ours, theirs = zip(*(os.pipe() for _ in range(2)), strict=True)
+        with Path(os.devnull).open() as nothing:
+            request = {"arguments": self.args, "cwd": str(cwd), "env": dict(env)}
+            self.pid = int(_ask(request, (nothing.fileno(), *theirs)))
+        for end in theirs:
+            os.close(end)
+        self._written = {end: bytearray() for end in ours}
+        self._open = set(ours)
+
+    def poll(self) -> int | None:
+        """The exit code, minus the signal that ended it, or None while it runs."""
+        if self.returncode is None:
+            self.returncode = _ask({"poll": self.pid})
+        return self.returncode
+
+    def wait(self) -> int:
+        """Read what it writes to its end; the exit code."""
+        while self._open:
+            self._read(None)
+        while self.poll() is None:
+            time.sleep(0.001)
+        assert self.returncode is not None
+        return self.returncode
+
+    def communicate(self) -> tuple[str, str]:
+        """Wait for its end; standard output and standard error."""
+        self.wait()
+        output, errors = (bytes(written).decode() for written in self._written.values())
+        return output, errors
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def _read(self, seconds: float | None) -> None:
+        for end in select.select(list(self._open), [], [], seconds)[0]:
+            if more := os.read(end, 2**16):
+                self._written[end] += more
+            else:
+                self._open.discard(end)
+                os.close(end)
+
+
+def run(
+    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run cnnctl with these arguments to its end."""
+    process = Process(arguments, cwd=cwd, env=env)
+    output, errors = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.wait(), output, errors)
+
+
+def _ask(request: dict[str, Any], streams: Sequence[int] = ()) -> Any:
+    connection = _server()
+    socket.send_fds(connection, [json.dumps(request).encode()], streams)
+    return json.loads(connection.recv(LARGEST))
+
+
+@cache
+def _server() -> socket.socket:
+    """The connection to the process that forks; it ends when the connection does."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    words = [sys.executable, "-m", "tests.warm", str(theirs.fileno())]
+    env = {**os.environ, "PYTHONUTF8": "1", "GOMP_SPINCOUNT": "30000"}
+    root = Path(__file__).parent.parent
+    subprocess.Popen(words, cwd=root, env=env, pass_fds=[theirs.fileno()])
+    theirs.close()
+    ours.settimeout(SECONDS_TO_START)
+    return ours
+
+
+def _serve(connection: socket.socket) -> None:
+    """Fork a process for each request; returns in each of them, and never in this one."""
+    while True:
+        message, streams, _, _ = socket.recv_fds(connection, LARGEST, 3)
+        if not message:
+            os._exit(0)
+        request = json.loads(message)
+        if "poll" in request:
+            answer = _exit_code(request["poll"])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                connection.close()
+                _become(request, streams)
+                return
+            for stream in streams:
+                os.close(stream)
+        connection.send(json.dumps(answer).encode())
+
+
+def _exit_code(pid: int) -> int | None:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
+    """Take on what a new process has from the one that starts it."""
+    from cnnctl import __main__, interruption
+
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = [str(__main__.__file__), *request["arguments"]]
+    sys.stdout = sys.__stdout__ = _stream(1, "surrogateescape")
+    sys.stderr = sys.__stderr__ = _stream(2, "backslashreplace")
+    interruption._owner = os.getpid()
+
+
+def _stream(number: int, errors: str) -> TextIO:
+    """As Python opens it where a program starts in UTF-8 mode."""
+    return os.fdopen(number, "w", encoding="utf-8", errors=errors, closefd=False)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C at a terminal is meant for pytest
+    for module in IMPORTED:
+        import_module(module)
+    _serve(socket.socket(fileno=int(sys.argv[1])))
+    from cnnctl.__main__ import main
+
+    main()
