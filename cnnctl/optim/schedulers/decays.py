@@ -13,8 +13,9 @@ from cnnctl.config.bounds import (
     PositiveFraction,
     PositiveInt,
     UnitInterval,
+    alone,
 )
-from cnnctl.optim.schedulers.scheduler import Interval, Position, Scheduler
+from cnnctl.optim.schedulers.scheduler import Interval, Position, Scheduler, Warmup
 
 
 class Constant(Scheduler, kind="constant"):
@@ -139,6 +140,21 @@ class Polynomial(Scheduler, kind="polynomial"):
         total = self.total_iters or position.epochs
         done = min(position.elapsed(self.interval) / total, 1.0)
         return float(lr * (1.0 - done) ** self.power)
+
+
+class InverseSqrt(Scheduler, kind="inverse_sqrt"):
+    """Fall as 1 / sqrt(step) after a warm-up (Vaswani et al. 2017, section 5.3).
+
+    After step s, for a warm-up of w steps, the rate is lr * sqrt(w / s).
+    """
+
+    warmup: Annotated[Warmup, alone("epochs", PositiveInt | Warmup)]
+    """Linear warm-up to lr, as a number of epochs or with options; the longer, the slower the
+    fall."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        rise = self.warmup.epochs
+        return lr * math.sqrt(rise / (rise + position.elapsed("step")))
 
 
 def half_cosine(start: float, end: float, done: float) -> float:
