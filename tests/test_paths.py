@@ -194,7 +194,7 @@ def test_arguments_that_are_not_utf_8(strange: Path, cli: Cli) -> None:
     done = cli("train", config, "train.epochs=1", "--runs", STRANGE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "run folder: b\\xffd/x\n" in done.stdout
-    assert cli("check", config).stdout == "b\\xffd/x.yaml: all is well\n"
+    assert cli("check", config).stdout == "b\\xffd/x.yaml: no problems found\n"
     for words in (["eval", STRANGE], ["train", config, f"{STRANGE}=1"], ["list", STRANGE]):
         done = cli(*words)
         assert done.returncode in (2, 4)

@@ -52,7 +52,7 @@ def test_a_named_pipe_is_read_until_its_writer_closes_it(tmp_path: Path) -> None
     while unread(writer):
         assert process.poll() is None
     os.close(writer)
-    assert process.communicate() == (f"{pipe}: all is well\n", None)
+    assert process.communicate() == (f"{pipe}: no problems found\n", None)
 
 
 def unread(pipe: int) -> int:

@@ -1,4 +1,4 @@
-"""`cnnctl list`: every kind there is, with its options, defaults and short form."""
+"""`cnnctl list`: the kinds there are, with their options, defaults and short forms."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="layers, zoo, datasets, losses, optimizers or another family, or a section like "
-            "train; all of them without it.",
+            help="Family, such as layers or optimizers, or section, such as train. "
+            "Lists families and sections if omitted.",
             show_default=False,
             autocompletion=completion.family,
         ),
@@ -27,14 +27,14 @@ def list_kinds(
     kind: Annotated[
         str,
         typer.Argument(
-            help="A kind of the family, for its options.",
+            help="Kind within the family, such as conv. Shows its options.",
             show_default=False,
             autocompletion=completion.kind,
         ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the families and sections, the kinds of a family, or the options of one kind."""
+    """List the available layers, optimizers, data sets and more, with their options."""
     facts, table = _all() if not family else _one(family, kind)
     if as_json:
         print_json(facts)

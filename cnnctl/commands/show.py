@@ -1,4 +1,4 @@
-"""`cnnctl show`: a published network as YAML, to start from."""
+"""`cnnctl show`: a network of the zoo as YAML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def show(
     network: Annotated[
         str,
         typer.Argument(
-            help="A name that `cnnctl list zoo` shows.",
+            help="Network, as listed by `cnnctl list zoo`.",
             show_default=False,
             autocompletion=completion.network,
         ),
@@ -23,14 +23,14 @@ def show(
     options: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Options to change, like width=32.",
+            help="Options to set, such as width=32.",
             metavar="[OPTION=VALUE]...",
             show_default=False,
             autocompletion=completion.network_option,
         ),
     ] = None,
 ) -> None:
-    """Print the YAML of a published network, with options like width=32 in place."""
+    """Print a published network as YAML, as a starting point for your own."""
     from cnnctl.config.overrides import apply
     from cnnctl.config.source import Node, Place
     from cnnctl.experiment import placed
