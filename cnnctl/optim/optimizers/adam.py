@@ -18,20 +18,20 @@ class AdamLike(Optimizer):
     lr: PositiveFloat = 1e-3
     """Learning rate."""
     betas: Betas = (0.9, 0.999)
-    """Decays of the averages of gradients and of their squares."""
+    """Decay rates of the averages of the gradient and its square."""
     eps: PositiveFloat = 1e-8
-    """Keeps the divisor above zero."""
+    """Added to the denominator for numerical stability."""
 
 
 class Adam(AdamLike, kind="adam"):
-    """Momentum, divided by the root of averaged squared gradients (Kingma and Ba 2014)."""
+    """Adam: adaptive moment estimation (Kingma and Ba 2014)."""
 
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
     amsgrad: bool = False
-    """Divide by the largest average so far (Reddi et al. 2018)."""
+    """Use the AMSGrad variant (Reddi et al. 2018)."""
     decoupled_weight_decay: bool = False
-    """Shrink the weights directly instead, which makes it adamw."""
+    """Decouple the weight decay from the gradient, as in adamw."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.Adam(groups, fused=fused, **self.arguments())
@@ -41,14 +41,14 @@ class Adam(AdamLike, kind="adam"):
 
 
 class AdamW(AdamLike, kind="adamw"):
-    """Adam, with weight decay apart from the gradient (Loshchilov and Hutter 2017)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2017)."""
 
     decouples_decay = True
 
     weight_decay: NonNegativeFloat = 1e-2
-    """Shrinks the weights by lr * weight_decay in each step."""
+    """Decoupled weight decay: shrinks weights by lr * weight_decay in each step."""
     amsgrad: bool = False
-    """Divide by the largest average so far (Reddi et al. 2018)."""
+    """Use the AMSGrad variant (Reddi et al. 2018)."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.AdamW(groups, fused=fused, **self.arguments())
@@ -58,42 +58,42 @@ class AdamW(AdamLike, kind="adamw"):
 
 
 class Adamax(AdamLike, kind="adamax"):
-    """Adam with the largest recent gradient in place of the root (Kingma and Ba 2014)."""
+    """Adamax: Adam with the infinity norm (Kingma and Ba 2014)."""
 
     lr: PositiveFloat = 2e-3
     """Learning rate."""
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.Adamax(groups, **self.arguments())
 
 
 class NAdam(AdamLike, kind="nadam"):
-    """Adam with Nesterov's momentum (Dozat 2016)."""
+    """NAdam: Adam with Nesterov momentum (Dozat 2016)."""
 
     state_shares = ("mu_product",)
 
     lr: PositiveFloat = 2e-3
     """Learning rate."""
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
     momentum_decay: NonNegativeFloat = 4e-3
-    """How fast the momentum approaches its final value."""
+    """Momentum decay."""
     decoupled_weight_decay: bool = False
-    """Shrink the weights directly instead, as adamw does."""
+    """Decouple the weight decay from the gradient, as in adamw."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.NAdam(groups, **self.arguments())
 
 
 class RAdam(AdamLike, kind="radam"):
-    """Adam whose first steps are held back until its averages can be trusted (Liu et al. 2019)."""
+    """RAdam: rectifies the variance of Adam's first steps (Liu et al. 2019)."""
 
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
     decoupled_weight_decay: bool = False
-    """Shrink the weights directly instead, as adamw does."""
+    """Decouple the weight decay from the gradient, as in adamw."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.RAdam(groups, **self.arguments())

@@ -9,7 +9,7 @@ from cnnctl.optim.optimizers.optimizer import Groups, Optimizer
 
 
 class Adagrad(Optimizer, kind="adagrad"):
-    """Divide each step by the root of all squared gradients so far (Duchi et al. 2011)."""
+    """Adagrad: scales steps by accumulated squared gradients (Duchi et al. 2011)."""
 
     usual_lr = (1e-3, 1e-1)
     keeps = 1  # sums of squares
@@ -17,54 +17,54 @@ class Adagrad(Optimizer, kind="adagrad"):
     lr: PositiveFloat = 1e-2
     """Learning rate."""
     lr_decay: NonNegativeFloat = 0.0
-    """Divides the learning rate by 1 + lr_decay * steps."""
+    """Learning rate decay: divides lr by 1 + lr_decay * steps."""
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
     initial_accumulator_value: NonNegativeFloat = 0.0
-    """What the sum of squares starts at."""
+    """Initial value of the sum of squared gradients."""
     eps: PositiveFloat = 1e-10
-    """Keeps the divisor above zero."""
+    """Added to the denominator for numerical stability."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.Adagrad(groups, fused=fused, **self.arguments())
 
 
 class Adadelta(Optimizer, kind="adadelta"):
-    """Steps in the units of the weights, from averages of squares (Zeiler 2012)."""
+    """Adadelta: adapts step sizes from moving averages (Zeiler 2012)."""
 
     usual_lr = (1e-1, 1.0)
     keeps = 2  # averages of squares: of gradients and of steps
 
     lr: PositiveFloat = 1.0
-    """A factor on each step."""
+    """Factor on each step."""
     rho: UnitInterval = 0.9
-    """Decay of the averages of squares."""
+    """Decay rate of the averages of squared gradients and steps."""
     eps: PositiveFloat = 1e-6
-    """Keeps the divisor above zero."""
+    """Added to the denominator for numerical stability."""
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.Adadelta(groups, **self.arguments())
 
 
 class RMSprop(Optimizer, kind="rmsprop"):
-    """Divide each step by the root of the averaged squared gradients (Hinton 2012)."""
+    """RMSprop: scales steps by averaged squared gradients (Hinton 2012)."""
 
     usual_lr = (1e-5, 1e-2)
 
     lr: PositiveFloat = 1e-2
     """Learning rate."""
     alpha: UnitInterval = 0.99
-    """Decay of the average of squares."""
+    """Decay rate of the average of squared gradients."""
     eps: PositiveFloat = 1e-8
-    """Keeps the divisor above zero."""
+    """Added to the denominator for numerical stability."""
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
     momentum: Momentum = 0.0
-    """Fraction of the last step's velocity that is kept."""
+    """Momentum factor."""
     centered: bool = False
-    """Divide by the deviation of the gradients from their mean instead."""
+    """Normalize by the estimated variance of the gradient."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.RMSprop(groups, **self.arguments())

@@ -15,20 +15,20 @@ from cnnctl.optim.optimizers.optimizer import Betas, Groups, Optimizer
 
 
 class SGD(Optimizer, kind="sgd"):
-    """Stochastic gradient descent, with momentum if wanted (Polyak 1964)."""
+    """Stochastic gradient descent, optionally with momentum (Polyak 1964)."""
 
     usual_lr = (1e-3, 1.0)
 
     lr: PositiveFloat = 1e-3
     """Learning rate."""
     momentum: Momentum = 0.0
-    """Fraction of the last step's velocity that is kept."""
+    """Momentum factor."""
     dampening: UnitInterval = 0.0
-    """Fraction of the gradient that is kept out of the velocity."""
+    """Dampening of the momentum."""
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
     nesterov: bool = False
-    """Look ahead along the velocity (Nesterov 1983)."""
+    """Use Nesterov momentum (Nesterov 1983)."""
 
     @field_validator("nesterov")
     @classmethod
@@ -48,7 +48,7 @@ class SGD(Optimizer, kind="sgd"):
 
 
 class ASGD(Optimizer, kind="asgd"):
-    """Stochastic gradient descent that averages the weights (Polyak and Juditsky 1992)."""
+    """Averaged stochastic gradient descent (Polyak and Juditsky 1992)."""
 
     usual_lr = (1e-3, 1e-1)
     keeps = 1  # averages of the weights
@@ -56,23 +56,23 @@ class ASGD(Optimizer, kind="asgd"):
     lr: PositiveFloat = 1e-2
     """Learning rate."""
     lambd: NonNegativeFloat = 1e-4
-    """How fast the rate falls."""
+    """Decay of the learning rate."""
     alpha: PositiveFloat = 0.75
-    """The power with which it falls."""
+    """Exponent of the learning rate decay."""
     t0: NonNegativeFloat = 1e6
-    """Steps before averaging starts."""
+    """Step at which averaging starts."""
     weight_decay: NonNegativeFloat = 0.0
-    """Adds this times the weight to its gradient."""
+    """Weight decay, added to the gradient (L2)."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.ASGD(groups, **self.arguments())
 
 
 class Lion(Optimizer, kind="lion"):
-    """Step by the sign of an averaged gradient alone (Chen et al. 2023).
+    """Lion: steps along the sign of the momentum (Chen et al. 2023).
 
-    All weights move by the same amount. The paper advises a learning rate 3 to 10 times smaller
-    than adamw's, and a weight decay larger by as much.
+    The paper recommends a learning rate 3 to 10 times smaller than for adamw, and a weight decay
+    larger by the same factor.
     """
 
     usual_lr = (1e-6, 1e-3)
@@ -83,9 +83,9 @@ class Lion(Optimizer, kind="lion"):
     lr: PositiveFloat = 1e-4
     """Learning rate."""
     betas: Betas = (0.9, 0.99)
-    """Decays of the average that gives the sign, and of the one that is kept."""
+    """Decay rates of the update direction and of the momentum."""
     weight_decay: NonNegativeFloat = 0.0
-    """Shrinks the weights by lr * weight_decay in each step."""
+    """Decoupled weight decay: shrinks weights by lr * weight_decay in each step."""
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return SignedMomentum(groups, **self.arguments())

@@ -20,7 +20,7 @@ Groups = Iterable[dict[str, Any]]
 
 
 class Optimizer(Choice, family="optimizers"):
-    """A rule that moves the weights."""
+    """An optimizer: updates the weights from their gradients."""
 
     usual_lr: ClassVar[tuple[float, float]]
     """The range in which learning rates usually lie; outside it `check` gives advice."""
@@ -41,7 +41,7 @@ class Optimizer(Choice, family="optimizers"):
     lr: PositiveFloat
     """Learning rate."""
     groups: list[Group] = []
-    """Weights with settings of their own; of two that match, the first counts."""
+    """Parameter groups with their own settings; the first match counts."""
 
     def arguments(self) -> dict[str, Any]:
         """What the class in torch.optim takes, beside the parameters."""

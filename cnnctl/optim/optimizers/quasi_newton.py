@@ -15,7 +15,7 @@ from cnnctl.optim.optimizers.optimizer import Groups, Optimizer
 
 
 class LBFGS(Optimizer, kind="lbfgs"):
-    """A quasi-Newton method, for full batches; it evaluates the loss several times a step."""
+    """L-BFGS, a quasi-Newton method for full batches; evaluates the loss several times per step."""
 
     usual_lr = (1e-1, 1.0)
     needs_full_batch = True
@@ -23,19 +23,19 @@ class LBFGS(Optimizer, kind="lbfgs"):
     revealing = {"lr": 1.0, "max_iter": 1, "tolerance_grad": 0.0, "tolerance_change": 0.0}
 
     lr: PositiveFloat = 1.0
-    """Length of a step, as a share of the Newton step."""
+    """Learning rate, as a fraction of the Newton step."""
     max_iter: PositiveInt = 20
-    """Iterations in one step."""
+    """Maximum number of iterations per step."""
     max_eval: PositiveInt | None = None
-    """Evaluations of the loss in one step; 1.25 * max_iter if left out."""
+    """Maximum number of loss evaluations per step (default: 1.25 * max_iter)."""
     tolerance_grad: NonNegativeFloat = 1e-7
-    """Stop when no gradient is larger."""
+    """Stop once all elements of the gradient are at most this."""
     tolerance_change: NonNegativeFloat = 1e-9
-    """Stop when the loss or the weights change by less."""
+    """Stop once the loss or the weights change by less than this."""
     history_size: PositiveInt = 100
-    """Past steps that the curvature is estimated from."""
+    """Number of past steps to estimate the curvature from."""
     line_search_fn: Literal["strong_wolfe"] | None = None
-    """Search along the direction for a good length of the step."""
+    """Line search, if any."""
 
     @field_validator("groups")
     @classmethod
