@@ -41,14 +41,14 @@ def is_fit_for_a_folder(name: str) -> bool:
 
 def _check_name(name: str) -> str:
     if not is_fit_for_a_folder(name):
-        hint = f"use at most {NAME_BYTES} printable bytes, no / or \\, and no dot in front"
-        raise refusal(f"{show(name)} cannot name a run folder", hint=hint)
+        hint = f"use at most {NAME_BYTES} printable bytes, without / or \\ or a leading dot"
+        raise refusal(f"{show(name)} is not a valid run name", hint=hint)
     return name
 
 
 def _check_device(device: str) -> str:
     if not re.match(_DEVICE, device):
-        raise refusal(f"{show(device)} is no device", hint="write auto, cpu, cuda or cuda:1")
+        raise refusal(f"{show(device)} is not a device", hint="write auto, cpu, cuda or cuda:1")
     return device
 
 

@@ -27,7 +27,7 @@ class Group(Spec):
     @model_validator(mode="after")
     def _sets_something(self) -> Self:
         if self.lr is None and self.weight_decay is None:
-            raise refusal("the group sets nothing", hint="give it lr or weight_decay")
+            raise refusal("the group has no settings", hint="give it lr or weight_decay")
         return self
 
     def patterns(self) -> list[str]:

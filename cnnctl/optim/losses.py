@@ -251,7 +251,7 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
 
 def _need_classes(kind: str, *, is_classification: bool) -> None:
     if not is_classification:
-        message = f"{kind} needs classes, but this data has values to predict"
+        message = f"{kind} needs classes, but the data has regression targets"
         raise config_fault(message, hint="use mse, mae, huber or smooth_l1")
 
 

@@ -83,7 +83,7 @@ class Regularization(Spec):
         if self.weight_decay and own is None:
             yield Fault(message=f"{optimizer.kind} has no weight decay", hint="use l2", path=path)
         elif self.weight_decay and own:
-            message = f"{optimizer.kind} has a weight decay of {own:g} already"
+            message = f"{optimizer.kind} already has a weight decay of {own:g}"
             hint = "write optimizer.weight_decay: 0, or leave this one out"
             yield Fault(message=message, hint=hint, path=path)
 
@@ -92,11 +92,10 @@ class Regularization(Spec):
         if not self.label_smoothing:
             return
         if not isinstance(loss, CrossEntropy):
-            yield Fault(
-                message=f"{loss.kind} takes no label smoothing", hint="use cross_entropy", path=path
-            )
+            message = f"{loss.kind} does not support label smoothing"
+            yield Fault(message=message, hint="use cross_entropy", path=path)
         elif loss.label_smoothing:
-            message = f"{loss.kind} has a label smoothing already"
+            message = f"{loss.kind} already has label smoothing"
             yield Fault(message=message, hint="leave one of them out", path=path)
 
     def smoothed(self, loss: Loss) -> Loss:

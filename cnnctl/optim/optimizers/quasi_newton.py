@@ -41,14 +41,14 @@ class LBFGS(Optimizer, kind="lbfgs"):
     @classmethod
     def _has_one_group(cls, groups: list[Group]) -> list[Group]:
         if groups:
-            message = "lbfgs moves all weights together, not in groups"
+            message = "lbfgs updates all weights together, not in groups"
             raise refusal(message, hint="use another optimizer, or leave the groups out")
         return groups
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         parts = list(groups)
         if len(parts) > 1 and any(group.keys() != {"params"} for group in parts):
-            message = f"lbfgs moves all weights together, not in {len(parts)} groups"
+            message = f"lbfgs updates all weights together, not in {len(parts)} groups"
             raise config_fault(message, hint="use another optimizer, or no weight decay")
         parts[0]["params"] = [weight for group in parts for weight in group["params"]]
         return optim.LBFGS(parts[:1], **self.arguments())

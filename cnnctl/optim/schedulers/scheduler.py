@@ -78,7 +78,7 @@ class Scheduler(Choice, family="schedulers"):
             FaultError: the warm-up takes the whole run, or the lowest rate is above one of them.
         """
         if self.warmup and self.warmup.epochs >= epochs:
-            message = f"a warm-up of {self.warmup.epochs} epochs leaves none of {epochs}"
+            message = f"a warm-up of {self.warmup.epochs} epochs takes all {epochs} epochs"
             raise config_fault(message, hint="shorten it, or train longer", path=("warmup",))
         least = min([lr, *groups])
         if self.lowest and getattr(self, self.lowest) > least:
