@@ -202,19 +202,21 @@ def _unusual_rate(experiment: Experiment, plan: NetworkPlan) -> Advice:
         yield Fault(message=message, hint=hint, path=("optimizer", "lr"))
 
 
-def _decay_that_adam_undoes(experiment: Experiment, plan: NetworkPlan) -> Advice:
+def _rescaled_l2(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101."""
     optimizer, l2 = experiment.optimizer, experiment.regularization.l2
-    if l2 and optimizer.kind in ("adam", "adamw", "adamax", "nadam", "radam"):
+    if l2 and optimizer.rescales_l2:
         message = f"{optimizer.kind} shrinks the gradient of l2 where other gradients are large"
-        hint = "use adamw with its weight_decay"
+        better = optimizer.kind if optimizer.decouples_decay else "adamw"
+        hint = f"use {better} with its weight_decay"
         yield Fault(message=message, hint=hint, path=("regularization", "l2"))
 
 
-def _lbfgs_on_batches(experiment: Experiment, plan: NetworkPlan) -> Advice:
+def _batches_of_a_full_batch_method(experiment: Experiment, plan: NetworkPlan) -> Advice:
     size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
-    if experiment.optimizer.kind == "lbfgs" and size != "all" and size < samples:
-        message = "lbfgs compares gradients from step to step, which batches change"
+    optimizer = experiment.optimizer
+    if optimizer.needs_full_batch and size != "all" and size < samples:
+        message = f"{optimizer.kind} compares gradients from step to step, which batches change"
         yield Fault(message=message, hint="set it to all", path=("data", "batch_size"))
 
 
@@ -266,8 +268,8 @@ RULES: tuple[Rule, ...] = (
     _activation_twice,
     _vanishing_gradients,
     _unusual_rate,
-    _decay_that_adam_undoes,
-    _lbfgs_on_batches,
+    _rescaled_l2,
+    _batches_of_a_full_batch_method,
     _few_steps,
     _noisy_statistics,
     _endless_patience,

@@ -20,12 +20,12 @@ def pick_device(name: str) -> torch.device:
     """`auto` is the first GPU, or the CPU where there is none.
 
     Raises:
-        FaultError: it is no device, or a GPU that is not there.
+        FaultError: it is not a device, or a GPU that is not there.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not re.fullmatch(NAMED, name):
-        raise config_fault(f"{name} is no device", hint="write auto, cpu, cuda or cuda:1")
+        raise config_fault(f"{name} is not a device", hint="write auto, cpu, cuda or cuda:1")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
         message = f"no {name} here: torch sees {count or 'no'} GPU{'s' if count > 1 else ''}"

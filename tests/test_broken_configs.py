@@ -151,7 +151,7 @@ def test_a_process_tells_of_files_that_are_none(
         "empty.yaml: is empty",
     ]
     assert "did you mean lenet.yaml?" in done.stderr
-    assert "lenet.yaml: all is well" in done.stdout
+    assert "lenet.yaml: no problems found" in done.stdout
 
 
 def test_a_process_tells_of_a_broken_override(

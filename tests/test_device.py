@@ -34,7 +34,7 @@ def as_before() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", ["gpu", "meta", "mps", "cuda:", "cuda:x", "cpu:0\n", ""])
 def test_what_is_no_device_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(FaultError, match=r"is no device\n.*write auto, cpu, cuda or cuda:1"):
+    with pytest.raises(FaultError, match=r"is not a device\n.*write auto, cpu, cuda or cuda:1"):
         pick_device(name)
 
 

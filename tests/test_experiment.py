@@ -90,7 +90,7 @@ RULES = [
     ),
     (
         f"data: {{name: moons, batch_size: 901}}\n{MLP}",
-        "1:33: data.batch_size: 901 is more than the 900 training samples",
+        "1:33: data.batch_size: 901 exceeds the 900 training samples",
         "use a batch_size <= 900, or all",
     ),
     # augmentations against data and loss
@@ -106,18 +106,18 @@ RULES = [
     ),
     (
         f"data: {{name: digits, augment: [mixup]}}\nloss: nll\n{M}",
-        "1:32: data.augment.0.mixup: mixup mixes targets, which nll cannot take",
+        "1:32: data.augment.0.mixup: mixup mixes targets, which nll does not support",
         "use cross_entropy",
     ),
     (
         "data: {name: diabetes, augment: [mixup]}\nloss: mse\nmodel: {layers: [linear: 1]}",
-        "1:34: data.augment.0.mixup: it mixes classes, and diabetes has none",
+        "1:34: data.augment.0.mixup: it mixes classes, but diabetes has none",
         "leave it out",
     ),
     # loss against network and data
     (
         f"data: diabetes\n{MLP}",
-        "1:1: loss: cross_entropy needs classes, but this data has values to predict",
+        "1:1: loss: cross_entropy needs classes, but the data has regression targets",
         "use mse, mae, huber or smooth_l1",
     ),
     (
@@ -138,28 +138,28 @@ RULES = [
     # what is watched
     (
         f"{VALUES}\ntrain: {{monitor: accuracy}}",
-        "4:18: train.monitor: diabetes has values to predict, so there is no accuracy",
+        "4:18: train.monitor: diabetes is a regression data set, so there is no accuracy",
         "use loss",
     ),
     (
         f"{VALUES}\nregularization: {{early_stopping: {{monitor: accuracy}}}}",
-        "4:44: regularization.early_stopping.monitor: there is no accuracy to watch",
+        "4:44: regularization.early_stopping.monitor: there is no accuracy to monitor",
         "use loss",
     ),
     (
         f"{M}\ndata: {{name: digits, validation: 0}}\nregularization: {{early_stopping: 3}}",
-        "3:34: regularization.early_stopping: early stopping watches the validation split",
+        "3:34: regularization.early_stopping: early stopping needs a validation split",
         "set data.validation=0.1",
     ),
     (
         f"{VALUES}\nscheduler: {{name: plateau, mode: max}}",
-        "4:34: scheduler.mode: there is no accuracy to watch",
+        "4:34: scheduler.mode: there is no accuracy to monitor",
         "use min",
     ),
     # scheduler against the run's length and the learning rate
     (
         f"{M}\nscheduler: {{name: cosine, warmup: 10}}",
-        "2:35: scheduler.warmup: a warm-up of 10 epochs leaves none of 10",
+        "2:35: scheduler.warmup: a warm-up of 10 epochs takes all 10 epochs",
         "shorten it, or train longer",
     ),
     (
@@ -170,7 +170,7 @@ RULES = [
     # what two sections both set
     (
         f"{M}\noptimizer: adamw\nregularization: {{weight_decay: 0.1}}",
-        "3:32: regularization.weight_decay: adamw has a weight decay of 0.01 already",
+        "3:32: regularization.weight_decay: adamw already has a weight decay of 0.01",
         "leave this one out",
     ),
     (
@@ -180,13 +180,13 @@ RULES = [
     ),
     (
         f"{M}\nloss: nll\nregularization: {{label_smoothing: 0.1}}",
-        "3:35: regularization.label_smoothing: nll takes no label smoothing",
+        "3:35: regularization.label_smoothing: nll does not support label smoothing",
         "use cross_entropy",
     ),
     (
         f"{M}\nloss: {{name: cross_entropy, label_smoothing: 0.1}}\n"
         "regularization: {label_smoothing: 0.1}",
-        "3:35: regularization.label_smoothing: cross_entropy has a label smoothing already",
+        "3:35: regularization.label_smoothing: cross_entropy already has label smoothing",
         "leave one of them out",
     ),
     # the network as a whole
@@ -204,7 +204,7 @@ RULES = [
         "data: {name: moons, samples: 101, validation: 0, batch_size: 20}\n"
         "model: {layers: [linear: 8, batch_norm: {eps: 0.1}, linear: 2]}",
         "2:41: model.layers.1.batch_norm: batch_norm cannot train on a batch of one sample",
-        "the last of 101 samples is alone; set data.drop_last=true",
+        "the last batch has 1 of 101 samples; set data.drop_last=true",
     ),
 ]
 
@@ -321,7 +321,7 @@ def test_an_experiment_is_named_after_its_file(
 @pytest.mark.parametrize("name", ["a/b", "a\\b", ".a", "", "..", "a\nb", "ä" * 101])
 def test_a_name_that_no_folder_can_have_is_refused(faults: Faults, name: str) -> None:
     [fault] = faults(f"name: {name!r}\n{M}".replace("'", '"'))
-    assert "cannot name a run folder\n    use at most 200 printable bytes" in fault
+    assert "is not a valid run name\n    use at most 200 printable bytes" in fault
 
 
 @pytest.mark.parametrize("name", ["lenet", "a b.c", "lr=0.1", "größe-2", "x" * 200])
@@ -334,7 +334,7 @@ def test_a_name_that_follows_the_rule_of_the_message_is_taken(tmp_path: Path, na
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:100", "cpu:0", "CUDA", ""])
 def test_a_device_that_is_none_is_refused(faults: Faults, device: str) -> None:
     [fault] = faults(f"{M}\ntrain: {{device: '{device}'}}")
-    assert "is no device\n    write auto, cpu, cuda or cuda:1" in fault
+    assert "is not a device\n    write auto, cpu, cuda or cuda:1" in fault
 
 
 def test_a_later_fault_is_placed_in_the_file(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ DENIED = "cannot be read: Permission denied"
         ("eval shut/run", 4, f"shut/run: {DENIED}"),
         ("train --resume shut/run", 4, "shut/run: no such run folder or checkpoint"),
         ("train tiny.yaml plugins=[shut/p.py]", 2, "shut/p.py: Permission denied"),
-        ("train tiny.yaml model.weights=shut/w.pt", 2, "there is no file shut/w.pt"),
+        ("train tiny.yaml model.weights=shut/w.pt", 2, "no such file: shut/w.pt"),
         ("train tiny.yaml --runs shut/runs", 6, "cannot be written: Permission denied"),
         ("train tiny.yaml data=mnist --data shut/d", 6, "shut/d: Permission denied"),
         ("runs shut/runs", 6, f"shut/runs: {DENIED}"),
@@ -95,7 +95,7 @@ def test_what_may_not_be_looked_into_is_said(
         (f"summary {LONG}.yaml", 2, "cannot be read: File name too long"),
         (f"eval {LONG}", 4, "cannot be read: File name too long"),
         (f"train tiny.yaml plugins=[{LONG}.py]", 2, "File name too long"),
-        (f"train tiny.yaml model.weights={LONG}.pt", 2, "there is no file"),
+        (f"train tiny.yaml model.weights={LONG}.pt", 2, "no such file:"),
         (f"train tiny.yaml --runs {LONG}", 6, "cannot be written: File name too long"),
         (f"train tiny.yaml --resume --runs {LONG}", 6, "cannot be read: File name too long"),
         (f"train tiny.yaml data=mnist --data {LONG}", 6, "File name too long"),
@@ -105,7 +105,7 @@ def test_what_may_not_be_looked_into_is_said(
         ("train folder.yaml", 2, "folder.yaml: is a folder, not a file"),
         ("summary folder.yaml", 4, "folder.yaml: has no checkpoints"),
         ("train tiny.yaml plugins=[folder.py]", 2, "folder.py: Is a directory"),
-        ("train tiny.yaml model.weights=folder.pt", 2, "there is no file folder.pt"),
+        ("train tiny.yaml model.weights=folder.pt", 2, "no such file: folder.pt"),
         ("train tiny.yaml --runs file", 6, "file: cannot be written: File exists"),
         ("train tiny.yaml --runs file/x", 6, "file/x: cannot be written: Not a directory"),
         ("train tiny.yaml data=mnist --data file", 6, "cannot write to"),
@@ -194,7 +194,7 @@ def test_arguments_that_are_not_utf_8(strange: Path, cli: Cli) -> None:
     done = cli("train", config, "train.epochs=1", "--runs", STRANGE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "run folder: b\\xffd/x\n" in done.stdout
-    assert cli("check", config).stdout == "b\\xffd/x.yaml: all is well\n"
+    assert cli("check", config).stdout == "b\\xffd/x.yaml: no problems found\n"
     for words in (["eval", STRANGE], ["train", config, f"{STRANGE}=1"], ["list", STRANGE]):
         done = cli(*words)
         assert done.returncode in (2, 4)

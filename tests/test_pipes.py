@@ -52,7 +52,7 @@ def test_a_named_pipe_is_read_until_its_writer_closes_it(tmp_path: Path) -> None
     while unread(writer):
         assert process.poll() is None
     os.close(writer)
-    assert process.communicate()[0] == f"{pipe}: all is well\n"
+    assert process.communicate()[0] == f"{pipe}: no problems found\n"
 
 
 def unread(pipe: int) -> int:
@@ -75,7 +75,7 @@ def test_a_pipe_that_never_ends_is_read_to_the_bound(tmp_path: Path) -> None:
         ("summary pipe.yaml", 2, "pipe.yaml: cannot be read: a pipe that nobody writes to"),
         ("check plugged.yaml", 2, "pipe.py: a pipe or a device, not a regular file"),
         ("check tiny.yaml /dev/zero", 2, "/dev/zero: cannot be read: a pipe or a device"),
-        ("train tiny.yaml model.weights=pipe.pt", 2, "there is no file pipe.pt"),
+        ("train tiny.yaml model.weights=pipe.pt", 2, "no such file: pipe.pt"),
         ("eval pipe.safetensors", 4, "cannot be read: a pipe or a device"),
         ("eval pipe", 4, "cannot be read: a pipe or a device, not a regular file"),
         ("eval /dev/zero", 4, "/dev/zero: cannot be read: a pipe or a device"),

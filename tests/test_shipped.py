@@ -90,7 +90,10 @@ def test_an_experiment_is_trained_by_its_name() -> None:
 
 def test_checked_and_summarised_they_are_named_as_they_were_typed() -> None:
     done = invoke("check", "lenet", "regression")
-    assert (done.stdout, done.stderr) == ("lenet: all is well\nregression: all is well\n", "")
+    assert (done.stdout, done.stderr) == (
+        "lenet: no problems found\nregression: no problems found\n",
+        "",
+    )
     assert "61,706 parameters" in invoke("summary", "lenet").stdout
     assert "lenet5" in invoke("summary", "lenet", "--compare", "lenet5").stdout
 

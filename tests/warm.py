@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 LARGEST = 2**17
 """Bytes of a request: arguments and environment."""
@@ -160,14 +160,18 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     os.environ.update(request["env"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [str(__main__.__file__), *request["arguments"]]
-    sys.stdout = sys.__stdout__ = _stream(1, "surrogateescape")
-    sys.stderr = sys.__stderr__ = _stream(2, "backslashreplace")
+    _write_to(1, "stdout", errors="surrogateescape")
+    _write_to(2, "stderr", errors="backslashreplace")
     interruption._owner = os.getpid()
 
 
-def _stream(number: int, errors: str) -> TextIO:
-    """As Python opens it where a program starts in UTF-8 mode."""
-    return os.fdopen(number, "w", encoding="utf-8", errors=errors, closefd=False)
+def _write_to(number: int, name: str, *, errors: str) -> None:
+    """Open one of sys's streams as Python does where a program starts in UTF-8 mode."""
+    stream = os.fdopen(number, "w", encoding="utf-8", errors=errors, closefd=False)
+    setattr(sys, name, stream)
+    setattr(
+        sys, f"__{name}__", stream
+    )  # else the one of before would be closed, and with it the file
 
 
 if __name__ == "__main__":

@@ -38,12 +38,12 @@ app = typer.Typer(
 
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="A Python file that the checkpoint was trained with; it is run."),
+    typer.Option("--plugin", help="Python file that the checkpoint needs. Its code is run."),
 ]
 DataFolder = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="Where data sets lie: $CNNCTL_DATA or data/ if left out.", metavar="DIR"
+        "--data", help="Dataset directory (default: $CNNCTL_DATA or data/).", metavar="DIR"
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -127,7 +127,7 @@ def about(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:

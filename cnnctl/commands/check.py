@@ -1,4 +1,4 @@
-"""`cnnctl check`: say what is wrong with configurations, or that all is well."""
+"""`cnnctl check`: validate experiments, and advise."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def check(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="YAML files, or names of `cnnctl list configs`.",
+            help="Experiment files, or names listed by `cnnctl list configs`.",
             show_default=False,
             autocompletion=completion.experiment,
         ),
     ],
 ) -> None:
-    """Say what is wrong with YAML files, or that all is well, and what would be wiser."""
+    """Validate experiment files and advise on settings that are legal but unwise."""
     from cnnctl.advice import advise
     from cnnctl.config.source import locate
     from cnnctl.experiment import load, starting_weights
@@ -43,6 +43,6 @@ def check(
         for advice in advise(loaded.experiment, loaded.plan):
             place = locate(loaded.source, advice)
             say(str(replace(advice, place=f"{place}: advice")))
-        say(visible(f"{path}: all is well"))
+        say(visible(f"{path}: no problems found"))
     if faults:
         raise FaultError(*faults)

@@ -1,4 +1,4 @@
-"""`cnnctl eval`: how good a trained network is."""
+"""`cnnctl eval`: measure a trained network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print
 
 
 class SplitOption(StrEnum):
-    """What a network can be held against."""
+    """The splits of a data set."""
 
     TEST = "test"
     VALIDATION = "validation"
@@ -25,7 +25,7 @@ def evaluate(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A run folder or a checkpoint.",
+            help="Run folder or checkpoint.",
             show_default=False,
             autocompletion=completion.run,
         ),
@@ -33,23 +33,23 @@ def evaluate(
     split: Annotated[
         SplitOption | None,
         typer.Option(
-            help="The split to measure on: test if left out, or where there is none, validation or "
-            "else train.",
+            help="Split to evaluate on (default: test; without one, validation, then train).",
             show_default=False,
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Samples at a time: 1000 if left out, or what fits.", min=1)
+        int | None,
+        typer.Option(help="Batch size (default: 1000, or less if memory is short).", min=1),
     ] = None,
     device: Annotated[
         str,
-        typer.Option(help="cpu, cuda, cuda:1, or auto.", autocompletion=completion.device),
+        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
     ] = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how good a trained network is."""
+    """Evaluate a trained network: loss, accuracy and metrics of each class."""
     from cnnctl.data.download import data_root, used_folder
     from cnnctl.evaluation.evaluate import evaluate_checkpoint
     from cnnctl.evaluation.report import render

@@ -1,4 +1,4 @@
-"""`cnnctl list`: every kind there is, with its options, and the shipped experiments."""
+"""`cnnctl list`: the kinds there are, with their options, and the shipped experiments."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="layers, zoo, datasets, losses, optimizers or another family, a section like "
-            "train, or configs for the shipped experiments; families and sections without it.",
+            help="Family, such as layers or optimizers, section, such as train, or configs for "
+            "the shipped experiments. Lists families and sections if omitted.",
             show_default=False,
             autocompletion=completion.family,
         ),
@@ -28,14 +28,14 @@ def list_kinds(
     kind: Annotated[
         str,
         typer.Argument(
-            help="A kind of the family, for its options, or an experiment.",
+            help="Kind within the family, such as conv, or experiment. Shows its options.",
             show_default=False,
             autocompletion=completion.kind,
         ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show families and sections, the kinds of a family, a kind's options, or what is shipped."""
+    """List the available layers, optimizers, data sets, experiments and more."""
     if family == CONFIGS:
         facts, table = _shipped(kind)
     else:

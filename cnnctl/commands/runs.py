@@ -1,4 +1,4 @@
-"""`cnnctl runs`: what was trained so far, and how it went."""
+"""`cnnctl runs`: the runs so far and their results."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ ENOUGH_FOR_OVERRIDES = 20
 @command("runs")
 def list_runs(
     folder: Annotated[
-        Path, typer.Argument(help="Where the run folders are.", metavar="DIR")
+        Path, typer.Argument(help="Directory of the run folders.", metavar="DIR")
     ] = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
-    """List the runs: how they ended, what they reached, and what they differ in."""
+    """List runs with their state, results and differing settings."""
     from cnnctl.errors import FaultError
     from cnnctl.storage import contents, is_file
 

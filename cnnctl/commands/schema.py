@@ -7,7 +7,7 @@ from cnnctl.commands import command, print_json
 
 @command("schema")
 def schema() -> None:
-    """Print the JSON schema by which an editor completes and checks experiments."""
+    """Print the JSON schema of experiment files, for completion and checks in editors."""
     from cnnctl.config.schema import json_schema
     from cnnctl.experiment import Experiment
 

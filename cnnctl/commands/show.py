@@ -1,4 +1,4 @@
-"""`cnnctl show`: a published network or a shipped experiment as YAML, to start from."""
+"""`cnnctl show`: a network of the zoo or a shipped experiment as YAML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def show(
     name: Annotated[
         str,
         typer.Argument(
-            help="A name that `cnnctl list zoo` or `cnnctl list configs` shows.",
+            help="Network or experiment, as listed by `cnnctl list zoo` and `cnnctl list configs`.",
             show_default=False,
             autocompletion=completion.name,
         ),
@@ -27,14 +27,14 @@ def show(
     options: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Options of a network to change, like width=32.",
+            help="Options of a network to set, such as width=32.",
             metavar="[OPTION=VALUE]...",
             show_default=False,
             autocompletion=completion.network_option,
         ),
     ] = None,
 ) -> None:
-    """Print the YAML of a published network, its options in place, or of a shipped experiment."""
+    """Print a published network or a shipped experiment as YAML, as a starting point."""
     named, words = split_words([name, *(options or ())], for_two="show one of them")
     name = named or name
     if name in experiments():

@@ -48,8 +48,7 @@ def summary(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A YAML file, a run folder, a checkpoint, or a name of `cnnctl list zoo` or "
-            "`cnnctl list configs`.",
+            help="Experiment file, run folder, checkpoint, or name of a network or experiment.",
             show_default=False,
             autocompletion=completion.source,
         ),
@@ -57,22 +56,22 @@ def summary(
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Options to change, like model.layers.0.conv.out_channels=8.",
+            help="Options to override, such as model.layers.0.conv.out_channels=8.",
             metavar="[PATH=VALUE]...",
             show_default=False,
             autocompletion=completion.override,
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Samples that memory is counted for.", min=1)
+        int | None, typer.Option(help="Batch size for the memory estimate.", min=1)
     ] = None,
     depth: Annotated[
-        int | None, typer.Option(help="Blocks in blocks that are shown.", min=1, metavar="N")
+        int | None, typer.Option(help="Nesting levels to show.", min=1, metavar="N")
     ] = None,
     columns: Annotated[
         str,
         typer.Option(
-            help=f"Columns of the table, separated by commas: {', '.join(COLUMNS)}; or all.",
+            help=f"Comma-separated columns, or all: {', '.join(COLUMNS)}.",
             metavar="NAMES",
             autocompletion=_complete_columns,
         ),
@@ -80,14 +79,16 @@ def summary(
     compare: Annotated[
         Path | None,
         typer.Option(
-            help="Another SOURCE, to show beside the first; overrides go to the first only.",
+            help="Second SOURCE to compare with. Overrides apply to the first only.",
             metavar="OTHER",
             autocompletion=completion.source,
         ),
     ] = None,
-    style: Annotated[Style, typer.Option(help="Our own table, or torchsummary's.")] = Style.TABLE,
+    style: Annotated[Style, typer.Option(help="Table style.")] = Style.TABLE,
     as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown.")
+    ] = False,
     graph: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +98,7 @@ def summary(
     ] = None,
     plugin: Plugins = None,
 ) -> None:
-    """Show every layer's shape, parameters and cost."""
+    """Show the shape, parameters and cost of every layer."""
     from cnnctl import inspection
     from cnnctl.inspection.report import report_on
     from cnnctl.sources import open_experiment

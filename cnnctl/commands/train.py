@@ -1,4 +1,4 @@
-"""`cnnctl train`: train an experiment, or go on with a run."""
+"""`cnnctl train`: train an experiment, or resume a run."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ def train(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The experiment's YAML file, or a name of `cnnctl list configs`, and options to "
-            "change, like train.epochs=3.",
+            help="Experiment file or name, and options to override, such as train.epochs=3.",
             metavar="CONFIG [PATH=VALUE]...",
             show_default=False,
             autocompletion=completion.override,
@@ -27,19 +26,19 @@ def train(
     resume: Annotated[
         str | None,
         typer.Option(
-            help="Go on with a run: its folder, a checkpoint, or nothing for the newest.",
+            help="Resume a run: its folder or a checkpoint (default: the latest run).",
             metavar="[RUN]",
             show_default=False,
             autocompletion=completion.run,
         ),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where run folders are made.", metavar="DIR")] = Path(
+    runs: Annotated[Path, typer.Option(help="Directory for run folders.", metavar="DIR")] = Path(
         "runs"
     ),
     data: DataFolder = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train the network of a YAML file, or go on with a run that was stopped."""
+    """Train an experiment, or resume a run."""
     from cnnctl.console import Screen
     from cnnctl.data.download import data_root, used_folder
     from cnnctl.training.progress import print_result

@@ -51,7 +51,7 @@ def parse(text: str, *, origin: str, layer: int = 0) -> Node:
         # what PyYAML lets through of escapes beyond Unicode, and of version numbers without end
         mark = parser.get_mark()
         place = Place(origin, mark.line + 1, mark.column + 1)
-        message, hint = "is not YAML: an escape that is no character", "write the character itself"
+        message, hint = "is not YAML: invalid escape", "write the character itself"
         raise _fault(place, message, hint) from None
 
 
@@ -62,15 +62,15 @@ def _fault(place: Place, message: str, hint: str) -> FaultError:
 def _unprintable(text: str, error: ReaderError, origin: str) -> FaultError:
     before = text[: error.position]
     line, column = before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1
-    message = f"holds the character {text[error.position]!r}, which YAML does not take"
+    message = f"holds the character {text[error.position]!r}, which YAML does not allow"
     return _fault(Place(origin, line, column), message, "remove it; a file is YAML in UTF-8")
 
 
 _CURES = {
-    r"'\t'": "indent with spaces; YAML takes no tabs",
+    r"'\t'": "indent with spaces; YAML does not allow tabs",
     "mapping values are not allowed": "check the indentation, or quote a text that holds ': '",
     "could not find expected ':'": "write `key: value`, with a colon and a space",
-    "the indentation fits no line above": "align the line with those that it belongs to",
+    "the indentation matches no line above": "align the line with its siblings",
     "end of stream": "close the quote",
     "<stream end>": "close the bracket",
     "cannot start any token": "put quotes around the text",
@@ -81,7 +81,7 @@ _CURES = {
 def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> FaultError:
     problem = error.problem or error.context or "it cannot be read"
     if "<block end>" in problem:
-        problem = "the indentation fits no line above"
+        problem = "the indentation matches no line above"
     mark, start = error.problem_mark or error.context_mark, error.context_mark
     if mark and start and start.line < mark.line:
         problem += f", {error.context} that begins at line {start.line + 1}"
@@ -119,7 +119,7 @@ class _Composer:
 
     def alias(self, event: Any) -> Node:
         if event.anchor not in self.anchors:
-            message = f"no value has been anchored as &{event.anchor} before this"
+            message = f"no value is anchored as &{event.anchor} before this"
             raise self.fault(event, message, "put the anchor on a value above, or quote the text")
         return self.anchors[event.anchor]
 
@@ -140,7 +140,7 @@ class _Composer:
         if event.tag is not None:
             hint = "write the value alone; quote it to make it a text"
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise self.fault(event, f"tags are not taken: {show(tag)}", hint)
+            raise self.fault(event, f"tags are not supported: {show(tag)}", hint)
 
     def scalar(self, event: Any) -> Scalar:
         is_unquoted = event.implicit[0]
@@ -181,7 +181,9 @@ class _Composer:
             raise self.fault(event, "a key must be a word", "a list or a mapping cannot be a key")
         self.refuse_tag(event)
         if event.value == "<<" and event.implicit[0]:
-            raise self.fault(event, "merge keys are not taken", "use `base: FILE`, or write it out")
+            raise self.fault(
+                event, "merge keys are not supported", "use `base: FILE`, or repeat it"
+            )
         key = self.text(event, refused=_NO_LETTER)
         if key in entries:
             first = entries[key].key_place

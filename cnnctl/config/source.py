@@ -50,7 +50,7 @@ def _read_bytes(path: FilePath, names: Iterable[str]) -> bytes:
         if error.errno == errno.EFBIG:
             hint = f"a configuration has at most {MAX_BYTES // 1024} KiB"
             raise _fault(str(path), "is too large", hint) from None
-        hint = "check the path, and who may read it"
+        hint = "check the path and its permissions"
         raise _fault(str(path), f"cannot be read: {error.strerror}", hint) from None
 
 
@@ -93,7 +93,7 @@ def _chain(text: str, path: FilePath) -> list[Node]:
     while base := _take_base(chain[-1]):
         path = path.parent / str(base.value)
         if _identity(path) in seen:
-            raise _fault(base.place, "the base files go in a circle", "remove one `base:`")
+            raise _fault(base.place, "the base files form a cycle", "remove one `base:`")
         seen.append(_identity(path))
         chain.append(_read_base(path, named_at=base.place, layer=-len(chain)))
     return chain
@@ -110,8 +110,8 @@ def _take_base(node: Node) -> Node | None:
     """The `base:` of a file, taken out of it."""
     base = node.value.pop("base", None) if isinstance(node.value, dict) else None
     if base and not isinstance(base.value, str):
-        message = "base is the path of another YAML file"
-        raise _fault(base.place, message, "write a path, from the folder of this file")
+        message = "base must be the path of another YAML file"
+        raise _fault(base.place, message, "write a path relative to this file")
     return base
 
 

@@ -51,7 +51,7 @@ def read_templates(
 def _read_one(name: str, node: Node, kinds: Collection[str]) -> Template:
     """The template of a name; faults are below it."""
     if name in kinds:
-        message = f"{name} is the name of a layer kind already"
+        message = f"{name} is already the name of a layer kind"
         raise _fault(message, f"write my_{name}, say", (), at_key=True)
     layers, parameters = node.child("layers"), node.child("parameters")
     if layers is None or not isinstance(layers.value, list) or not layers.value:

@@ -125,8 +125,8 @@ class _Expansion:
     ) -> Node:
         """What stands for a parameter, or what a formula of parameters comes to."""
         if not within:
-            message = f"{text} stands outside of a template"
-            hint = "write a value; parameters belong into blocks"
+            message = f"{text} is used outside of a template"
+            hint = "write a value; only templates in blocks have parameters"
             self.note(Fault(message=message, hint=hint, path=path))
         if text[1:] in scope and text.startswith("$"):
             return scope[text[1:]]
@@ -167,7 +167,7 @@ class _Expansion:
         if name in within or len(within) >= MAX_USES_WITHIN_USES:
             way = " -> ".join((*within, name))
             message = f"{name} uses itself: {way}" if name in within else f"too deep: {way}"
-            hint = "a template can be made of others only"
+            hint = "a template can use other templates only"
             self.note(Fault(message=message, hint=hint, path=path))
             return item
         options = item.child(name) or Node(None, item.place)

@@ -31,22 +31,22 @@ MAX_NUMBERS = 10**11
 
 
 class DataSet(Choice, family="datasets"):
-    """A data set. A member says what it is and reads its samples."""
+    """A data set."""
 
     has_files: ClassVar[bool] = True
     """Whether it is read from the dataset directory."""
 
     batch_size: BatchSize = 64
-    """Samples in a step; 1 is a single sample, `all` the full batch."""
+    """Samples per batch, or `all` for the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Fraction of the training split that is kept for validation, the same of every class."""
+    """Fraction of the training split to hold out for validation, stratified by class."""
     normalize: Literal["auto"] | Normalize | None = "auto"
-    """Mean and standard deviation; `auto` measures them on the training split, null leaves inputs
-    as they are, pixels from 0 to 1."""
+    """Mean and standard deviation for normalization; `auto` computes them on the training split,
+    null disables it (pixels stay in 0 to 1)."""
     augment: list[Augmentation] = Field(default=[])
-    """Random changes of training batches, in this order."""
+    """Augmentations of training batches, applied in this order."""
     drop_last: bool = False
-    """Leave out the last batch of an epoch when it is not full."""
+    """Drop the last batch of an epoch if it is incomplete."""
 
     @abstractmethod
     def whole(self) -> DatasetInfo:
@@ -99,8 +99,7 @@ class ImageSet(DataSet):
     """A data set of images, (C, H, W) uint8."""
 
     size: Size | None = None
-    """Side, or [height, width], that images are resized to when they are loaded; null keeps
-    theirs."""
+    """Resize images to this side, or [height, width], when loading; null keeps their size."""
 
     @abstractmethod
     def original(self) -> DatasetInfo:
@@ -129,9 +128,8 @@ class RegressionSet(DataSet):
     """A data set of vectors with values to predict, (F,) and (T,) float32."""
 
     normalize_targets: Literal["auto"] | Normalize | None = "auto"
-    """Mean and standard deviation of the target values, which the network learns in units of
-    them; `auto` measures them on the training split, null leaves targets as they are. Metrics are
-    in the targets' own units."""
+    """Mean and standard deviation for normalizing targets; `auto` computes them on the training
+    split, null disables it. Metrics are in the original units."""
 
 
 def check_size(whole: DatasetInfo) -> None:

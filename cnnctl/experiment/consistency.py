@@ -78,7 +78,7 @@ def _unknown_targets(experiment: Experiment, description: DatasetInfo) -> list[F
 def _nothing_to_learn(plan: NetworkPlan) -> list[Fault]:
     if any(True for _ in network.meta_network(plan).parameters()):
         return []
-    message, hint = "no layer has weights, so there is nothing to learn", "add - linear: classes"
+    message, hint = "no layer has weights, so there is nothing to train", "add - linear: classes"
     return [Fault(message=message, hint=hint, path=("model", "layers"))]
 
 
@@ -134,7 +134,7 @@ def _batches_of_one(
     if size == 1:
         return [replace(f, hint="use data.batch_size >= 2") for f in needing_company(plan)]
     if size != "all" and samples % size == 1 and not experiment.data.drop_last:
-        hint = f"the last of {samples} samples is alone; set data.drop_last=true"
+        hint = f"the last batch has 1 of {samples} samples; set data.drop_last=true"
         return [replace(f, hint=hint) for f in needing_company(plan)]
     return []
 
@@ -145,15 +145,14 @@ def _unfit_augmentations(experiment: Experiment, description: DatasetInfo) -> li
         with gathered(faults, "data", "augment", index, augmentation.kind):
             augmentation.check(description.shape)
             if isinstance(augmentation, Mixing) and experiment.model.heads:
-                message = f"{augmentation.kind} mixes one target, and heads have several"
+                message = f"{augmentation.kind} mixes a single target, but there are several heads"
                 raise config_fault(message, hint="leave it out")
             if isinstance(augmentation, Mixing) and not experiment.loss.takes_soft_targets:
-                message = (
-                    f"{augmentation.kind} mixes targets, which {experiment.loss.kind} cannot take"
-                )
+                loss = experiment.loss.kind
+                message = f"{augmentation.kind} mixes targets, which {loss} does not support"
                 raise config_fault(message, hint="use cross_entropy, or leave it out")
             if isinstance(augmentation, Mixing) and not description.is_classification:
-                message = f"it mixes classes, and {experiment.data.kind} has none"
+                message = f"it mixes classes, but {experiment.data.kind} has none"
                 raise config_fault(message, hint="leave it out")
     return faults
 
@@ -162,7 +161,7 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
     size, samples = experiment.data.batch_size, description.train_samples
     if size == "all" or size <= samples:
         return []
-    message = f"{size} is more than the {samples} training samples"
+    message = f"{size} exceeds the {samples} training samples"
     hint = f"use a batch_size <= {samples}, or all"
     return [Fault(message=message, hint=hint, path=("data", "batch_size"))]
 
@@ -176,14 +175,14 @@ def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults = []
     has_accuracy = measures_accuracy(experiment, description)
     if experiment.train.monitor == "accuracy" and not has_accuracy:
-        message = f"{experiment.data.kind} has values to predict, so there is no accuracy"
+        message = f"{experiment.data.kind} is a regression data set, so there is no accuracy"
         faults.append(Fault(message=message, hint="use loss", path=("train", "monitor")))
     stopping = experiment.regularization.early_stopping
     if stopping and stopping.monitor == "accuracy" and not has_accuracy:
         path = ("regularization", "early_stopping", "monitor")
-        faults.append(Fault(message="there is no accuracy to watch", hint="use loss", path=path))
+        faults.append(Fault(message="there is no accuracy to monitor", hint="use loss", path=path))
     if stopping and not experiment.data.validation:
-        message = "early stopping watches the validation split, which is empty"
+        message = "early stopping needs a validation split, which is empty"
         where = ("regularization", "early_stopping")
         faults.append(Fault(message=message, hint="set data.validation=0.1", path=where))
     return faults
@@ -197,7 +196,7 @@ def _unfit_schedule(experiment: Experiment, description: DatasetInfo) -> list[Fa
         experiment.scheduler.check(epochs=experiment.train.epochs, lr=optimizer.lr, groups=groups)
         watches_accuracy = experiment.scheduler.options().get("mode") == "max"
         if watches_accuracy and not measures_accuracy(experiment, description):
-            raise config_fault("there is no accuracy to watch", hint="use min", path=("mode",))
+            raise config_fault("there is no accuracy to monitor", hint="use min", path=("mode",))
     return faults
 
 
@@ -219,8 +218,8 @@ def _unlike_sums(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     """Losses of heads, of which some are means and some are sums."""
     if len({loss.reduction for loss in _losses(experiment)}) == 1:
         return []
-    message = "some heads have the mean of their losses, and some the sum"
-    hint = "give all the same reduction, and weights where they differ in size"
+    message = "some heads use the mean of their losses and some the sum"
+    hint = "use the same reduction for all heads, and weights to balance them"
     return [Fault(message=message, hint=hint, path=("model", "heads"))]
 
 
@@ -228,7 +227,7 @@ def _unfit_memory_format(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     optimizer, asked = experiment.optimizer, experiment.train.memory_format
     if asked != "channels_last" or optimizer.takes_channels_last:
         return []
-    message = f"{optimizer.kind} cannot train weights that are {asked}"
+    message = f"{optimizer.kind} does not support {asked}"
     hint = "use contiguous_format, auto, or another optimizer"
     return [Fault(message=message, hint=hint, path=("train", "memory_format"))]
 

@@ -87,7 +87,7 @@ def placed(source: Node, *prefix: str) -> Iterator[None]:
         told = [_told(source, fault) for fault in faults[:SHOWN]]
         if len(faults) > SHOWN:
             more = f"and {len(faults) - SHOWN:,} more faults"
-            told.append(Fault(message=more, hint="mend these first", place=source.place.origin))
+            told.append(Fault(message=more, hint="fix these first", place=source.place.origin))
         raise FaultError(*told, exit_code=raised.exit_code) from None
 
 
@@ -106,7 +106,7 @@ def _told_of_zoo(fault: Fault, place: Place) -> Fault:
     """A fault in a published network, which its user can mend from outside only."""
     there = f"{place.origin}:{place.line}"
     message = f"the network does not fit the data or its options: {fault.message} ({there})"
-    hint = "use inputs of the size that it was made for, as by data.size, or other options"
+    hint = "use inputs of the size it was designed for (see data.size), or other options"
     return Fault(message=message, hint=hint, path=("model", "zoo"), place=str(place.used_at))
 
 
@@ -201,9 +201,9 @@ def _place_weights(source: Node) -> None:
     if node and isinstance(node.value, str) and node.value not in (DEFAULT, "none"):
         written, node.value = node.value, _absolute(node)
         if not is_file(Path(node.value)):
-            message = f"there is no file {written}"
+            message = f"no such file: {written}"
             close = did_you_mean(closest(written, (DEFAULT, "none")))
-            hint = close or "name a file of weights, or leave it out"
+            hint = close or "name a weights file, or leave it out"
             raise config_fault(message, hint=hint, path=("model", "weights"))
 
 

@@ -18,7 +18,8 @@ from cnnctl.model.heads import Head
 from cnnctl.model.layer import Name
 from cnnctl.model.network import Model
 from cnnctl.optim.losses import CrossEntropy, Loss
-from cnnctl.optim.optimizers import SGD, Optimizer
+from cnnctl.optim.optimizers import Optimizer
+from cnnctl.optim.optimizers.momentum import SGD
 from cnnctl.optim.regularizers import Regularization
 from cnnctl.optim.schedulers import Scheduler
 from cnnctl.optim.schedulers.decays import Constant
@@ -40,14 +41,14 @@ def is_fit_for_a_folder(name: str) -> bool:
 
 def _check_name(name: str) -> str:
     if not is_fit_for_a_folder(name):
-        hint = f"use at most {NAME_BYTES} printable bytes, no / or \\, and no dot in front"
-        raise refusal(f"{show(name)} cannot name a run folder", hint=hint)
+        hint = f"use at most {NAME_BYTES} printable bytes, without / or \\ or a leading dot"
+        raise refusal(f"{show(name)} is not a valid run name", hint=hint)
     return name
 
 
 def _check_device(device: str) -> str:
     if not re.match(_DEVICE, device):
-        raise refusal(f"{show(device)} is no device", hint="write auto, cpu, cuda or cuda:1")
+        raise refusal(f"{show(device)} is not a device", hint="write auto, cpu, cuda or cuda:1")
     return device
 
 
@@ -62,74 +63,74 @@ Device = Annotated[
 
 
 class Train(Spec):
-    """How long, how exactly and on what to train."""
+    """Training length, precision and device."""
 
     epochs: PositiveInt = 10
-    """Times that every training sample is seen."""
+    """Passes over the training split."""
     accumulate: PositiveInt = 1
-    """Batches whose gradients are added up for one step of the optimizer."""
+    """Batches to accumulate gradients over before each optimizer step."""
     device: Device = "auto"
-    """`cpu`, `cuda` or `cuda:1`; `auto` takes a GPU where there is one."""
+    """`cpu`, `cuda` or `cuda:N`; `auto` uses a GPU if there is one."""
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
-    """Numbers of the forward pass; `auto` takes bf16 where the device computes it natively and a
-    step is enough work for it to be faster."""
+    """Precision of the forward pass; `auto` uses bf16 where the device supports it natively and
+    the network is large enough to gain from it."""
     memory_format: Literal["auto", "contiguous_format", "channels_last"] = "auto"
-    """How images lie in memory; `auto` takes channels_last for convolutions on images."""
+    """Memory layout of images; `auto` uses channels_last for convolutions on images."""
     compile: Literal["auto", "measure", "reduce-overhead", "max-autotune"] | bool = "auto"
-    """Whether torch.compile is used, or its mode; `measure` tries it on the first batches and keeps
-    it if it is faster, `auto` does not compile."""
+    """Use torch.compile, or the mode to use it with; `measure` times the first batches and compiles
+    if that is faster, `auto` does not compile."""
     deterministic: bool = True
-    """Same bits at every run on the same machine; false lets cuDNN pick faster algorithms."""
+    """Bit-identical runs on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"
-    """CPU threads; `auto` takes as many as torch does."""
+    """CPU threads; `auto` uses PyTorch's default."""
     checkpoint_every: PositiveInt | None = None
-    """Steps between checkpoints within an epoch; there is always one at its end."""
+    """Steps between checkpoints within an epoch; one is always saved at its end."""
     monitor: Literal["auto", "loss", "accuracy"] = "auto"
-    """What the best epoch is chosen by, on the validation split; `auto` is accuracy for classes
-    and loss for values."""
+    """Validation metric that selects the best epoch; `auto` is accuracy for classification and
+    loss for regression."""
 
 
 class TrainedHead(Head):
-    """Layers that make one answer of what the trunk gives, and what trains them."""
+    """An output head: layers on top of the trunk, with their own loss."""
 
     loss: Loss | None = None
-    """Its loss; the experiment's if left out."""
+    """Loss of this head (default: the experiment's)."""
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    """The factor of its loss in the sum of all."""
+    """Weight of this head's loss in the total loss."""
 
 
 class Architecture(Model):
-    """An architecture: layers, one after the other, and perhaps several heads."""
+    """An architecture: a sequence of layers, optionally with several heads."""
 
     heads: Mapping[Name, TrainedHead] = Field(default={})
-    """Several answers from one network: layers for each target, by the target's name."""
+    """Output heads by the name of their target, for multi-task networks."""
 
 
 class Experiment(Spec):
-    """An architecture, a data set, and how the one learns the other."""
+    """An experiment: data, model, and how to train."""
 
     written_out = ("base",)
 
     name: RunName = "experiment"
-    """Names the run folder; the file's stem if left out."""
+    """Name of the run folder (default: the file name without its suffix)."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Decides the weights, the order of the samples, augmentation and dropout."""
+    """Random seed of weights, sample order, augmentation and dropout."""
     plugins: list[str] = []
-    """Python files that declare more kinds; they are run, so name only files you trust."""
+    """Python files that declare more kinds. Their code is run, so name only files you trust."""
     data: DataSet = Digits()
     """The data set."""
     model: Architecture
     """The architecture."""
     loss: Loss = CrossEntropy()
-    """What is made small; heads may have their own."""
+    """Loss to minimise; heads may have their own."""
     optimizer: Optimizer = SGD()
-    """What moves the weights."""
+    """Optimizer."""
     scheduler: Scheduler = Constant()
-    """How the learning rate changes."""
+    """Learning rate schedule."""
     regularization: Regularization = Regularization()
-    """What keeps the network from learning the training data by heart."""
+    """Regularization against overfitting."""
     train: Train = Train()
-    """How to train."""
+    """Training length, precision and device."""
 
     def plain(self) -> dict[str, Any]:
         """The experiment as plain data, every default filled in; reading it gives it back."""

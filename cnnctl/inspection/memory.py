@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from cnnctl.device import describe_device, pick_device
 from cnnctl.errors import FaultError
@@ -36,19 +35,9 @@ def training_memory(summary: Summary, optimizer: Optimizer) -> TrainingMemory:
     An estimate from below: the data, what single operators need for a moment, and what torch
     itself takes come on top.
     """
-    gradients, kept = summary.trainable_bytes, optimizer.numbers_kept()
-    state = gradients * (_seen_to_keep(optimizer) if kept is None else kept)
+    gradients = summary.trainable_bytes
+    state = gradients * optimizer.numbers_kept()
     return TrainingMemory(summary.weight_bytes, gradients, state, summary.kept_bytes)
-
-
-def _seen_to_keep(optimizer: Optimizer) -> int:
-    """Numbers that an optimizer keeps for each weight, counted after a step on a single one."""
-    weight = torch.zeros(1, requires_grad=True)
-    weight.grad = torch.zeros(1)
-    built = optimizer.build([{"params": [weight]}], fused=False)
-    built.step(lambda: 0.0)
-    state = built.state[weight].values()
-    return sum(isinstance(kept, Tensor) and kept.ndim > 0 for kept in state)
 
 
 def device_memory(name: str) -> tuple[str, int] | None:

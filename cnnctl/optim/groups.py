@@ -15,19 +15,19 @@ from cnnctl.errors import ConfigPath, Fault
 
 
 class Group(Spec):
-    """Weights with settings of their own."""
+    """A parameter group: weights with their own learning rate or weight decay."""
 
     match: str | Annotated[list[str], Field(min_length=1)]
-    """Names of layers or weights, or patterns of them: `conv1`, `residual*`, `*.bias`."""
+    """Names or patterns of layers or weights: `conv1`, `residual*`, `*.bias`."""
     lr: PositiveFloat | None = None
-    """Their learning rate; a scheduler moves it as it moves the optimizer's."""
+    """Learning rate of the group; the scheduler applies to it, too."""
     weight_decay: NonNegativeFloat | None = None
-    """Their weight decay."""
+    """Weight decay of the group."""
 
     @model_validator(mode="after")
     def _sets_something(self) -> Self:
         if self.lr is None and self.weight_decay is None:
-            raise refusal("the group sets nothing", hint="give it lr or weight_decay")
+            raise refusal("the group has no settings", hint="give it lr or weight_decay")
         return self
 
     def patterns(self) -> list[str]:

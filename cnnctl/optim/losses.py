@@ -24,7 +24,7 @@ Normalizer = Callable[[Tensor], Tensor | int]
 
 
 class Loss(Choice, family="losses"):
-    """What training makes small."""
+    """A loss to minimise."""
 
     outputs: ClassVar[Outputs]
     """What the loss takes the network's outputs for."""
@@ -32,7 +32,7 @@ class Loss(Choice, family="losses"):
     """Whether targets may be probabilities, as mixed samples have them."""
 
     reduction: Literal["mean", "sum"] = "mean"
-    """Whether the loss of a batch is the mean or the sum of its parts."""
+    """Reduce the loss of a batch by mean or sum."""
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
         """Hold the loss and its options against the data and an output that fits it.
@@ -93,7 +93,7 @@ class ClassLoss(Loss):
     """A loss between a distribution over classes and the right class."""
 
     weight: list[NonNegativeFloat] | None = None
-    """A factor on the loss of each class; all the same if left out."""
+    """Weight of each class (default: equal weights)."""
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
         _need_classes(self.kind, is_classification=is_classification)
@@ -125,12 +125,12 @@ class ClassLoss(Loss):
 
 
 class CrossEntropy(ClassLoss, kind="cross_entropy"):
-    """Minus the log-probability of the right class, from raw outputs: for classification."""
+    """Cross-entropy between logits and classes, for classification."""
 
     outputs = "logits"
 
     label_smoothing: UnitInterval = 0.0
-    """Fraction of the target that is spread over all classes (Szegedy et al. 2015)."""
+    """Share of the target spread over all classes (Szegedy et al. 2015)."""
 
     def build(self) -> nn.Module:
         return nn.CrossEntropyLoss(
@@ -142,7 +142,7 @@ class CrossEntropy(ClassLoss, kind="cross_entropy"):
 
 
 class NLL(ClassLoss, kind="nll"):
-    """Minus the log-probability of the right class, from log-probabilities."""
+    """Negative log-likelihood of log-probabilities, for classification."""
 
     outputs = "log_probabilities"
     takes_soft_targets = False
@@ -155,7 +155,7 @@ class NLL(ClassLoss, kind="nll"):
 
 
 class BCE(Loss, kind="bce"):
-    """Binary cross-entropy, from probabilities: one output for two classes, or one for each."""
+    """Binary cross-entropy of probabilities: one output for two classes, or one per class."""
 
     outputs = "probabilities"
 
@@ -176,12 +176,12 @@ class BCE(Loss, kind="bce"):
 
 
 class BCEWithLogits(Loss, kind="bce_with_logits"):
-    """Binary cross-entropy, from raw outputs: one for two classes, or one for each."""
+    """Binary cross-entropy of logits: one output for two classes, or one per class."""
 
     outputs = "logits"
 
     pos_weight: list[NonNegativeFloat] | None = None
-    """A factor on the loss of positive targets, for each output."""
+    """Weight of positive targets, for each output."""
 
     def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
         _need_classes(self.kind, is_classification=is_classification)
@@ -216,34 +216,34 @@ class ValueLoss(Loss):
 
 
 class MSE(ValueLoss, kind="mse"):
-    """The squared error."""
+    """Mean squared error: torch's MSELoss."""
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.MSELoss(reduction=self.reduction))
 
 
 class MAE(ValueLoss, kind="mae"):
-    """The absolute error: torch's L1Loss."""
+    """Mean absolute error: torch's L1Loss."""
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.L1Loss(reduction=self.reduction))
 
 
 class Huber(ValueLoss, kind="huber"):
-    """Half the squared error up to delta, then delta times the absolute one (Huber 1964)."""
+    """Squared error up to delta, absolute error beyond it (Huber 1964)."""
 
     delta: PositiveFloat = 1.0
-    """Where the square ends and the line begins."""
+    """Error at which squared turns into absolute."""
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.HuberLoss(reduction=self.reduction, delta=self.delta))
 
 
 class SmoothL1(ValueLoss, kind="smooth_l1"):
-    """Huber's loss divided by beta, so that its line has the slope 1 (Girshick 2015)."""
+    """Huber loss divided by beta, so that its slope is at most 1 (Girshick 2015)."""
 
     beta: NonNegativeFloat = 1.0
-    """Where the square ends and the line begins."""
+    """Error at which squared turns into absolute."""
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta))
@@ -251,7 +251,7 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
 
 def _need_classes(kind: str, *, is_classification: bool) -> None:
     if not is_classification:
-        message = f"{kind} needs classes, but this data has values to predict"
+        message = f"{kind} needs classes, but the data has regression targets"
         raise config_fault(message, hint="use mse, mae, huber or smooth_l1")
 
 

@@ -24,48 +24,48 @@ Penalized = Literal["weights", "all"]
 
 
 class EarlyStopping(Spec):
-    """Stop when the validation no longer gets better."""
+    """Stop training when the validation metric stops improving."""
 
     patience: PositiveInt = 10
-    """Epochs without an improvement after which training stops."""
+    """Epochs without improvement before training stops."""
     min_delta: NonNegativeFloat = 0.0
-    """By how much it has to be better to count."""
+    """Minimum change that counts as an improvement."""
     monitor: Literal["auto", "loss", "accuracy"] = "auto"
-    """What is watched on the validation split; `auto` is what the best epoch is chosen by."""
+    """Validation metric to monitor; `auto` is the one that selects the best epoch."""
 
 
 class Ema(Spec):
-    """Average the weights over the steps, and evaluate the averages."""
+    """Exponential moving average of the weights, used for evaluation."""
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Fraction of the average that a step keeps."""
+    """Decay of the average per step."""
     warmup: bool = True
-    """Keep less at first: at most (1 + n) / (10 + n) in step n."""
+    """Limit the decay in step n to (1 + n) / (10 + n), so that early weights fade faster."""
 
 
 class Regularization(Spec):
-    """What keeps a network from learning its training data by heart."""
+    """Regularization against overfitting."""
 
     l1: NonNegativeFloat = 0.0
-    """Adds l1 * sum(|w|) to the loss."""
+    """L1 penalty: adds l1 * sum(|w|) to the loss."""
     l2: NonNegativeFloat = 0.0
-    """Adds l2 / 2 * sum(w^2) to the loss: the gradient of a weight decay of the same number."""
+    """L2 penalty: adds l2 / 2 * sum(w^2) to the loss; for SGD the same as weight_decay."""
     weight_decay: NonNegativeFloat = 0.0
-    """The optimizer's weight decay, on penalized parameters only."""
+    """The optimizer's weight decay, applied to penalized parameters only."""
     penalize: Penalized = "weights"
-    """What l1, l2 and weight_decay act on: `weights` leaves biases and norms alone."""
+    """Parameters that l1, l2 and weight_decay apply to; `weights` excludes biases and norms."""
     label_smoothing: UnitInterval = 0.0
-    """Fraction of the target that is spread over all classes; with cross_entropy."""
+    """Label smoothing of cross_entropy: share of the target spread over all classes."""
     clip_norm: PositiveFloat | None = None
-    """The largest norm that the gradient of all parameters together may have."""
+    """Maximum norm of the gradient over all parameters; larger ones are scaled down."""
     clip_value: PositiveFloat | None = None
-    """The largest size that a number of the gradient may have."""
+    """Maximum absolute value of each element of the gradient."""
     early_stopping: (
         Annotated[EarlyStopping, alone("patience", PositiveInt | EarlyStopping)] | None
     ) = None
-    """Stop when the validation no longer gets better; a number alone is the patience."""
+    """Early stopping; a single number sets the patience."""
     ema: Annotated[Ema, alone("decay", float | Ema)] | None = None
-    """Average the weights over the steps; a number alone is the decay."""
+    """Exponential moving average of the weights; a single number sets the decay."""
 
     def check(self, *, optimizer: Optimizer, loss: Loss) -> None:
         """Hold the options against the optimizer and the loss.
@@ -83,7 +83,7 @@ class Regularization(Spec):
         if self.weight_decay and own is None:
             yield Fault(message=f"{optimizer.kind} has no weight decay", hint="use l2", path=path)
         elif self.weight_decay and own:
-            message = f"{optimizer.kind} has a weight decay of {own:g} already"
+            message = f"{optimizer.kind} already has a weight decay of {own:g}"
             hint = "write optimizer.weight_decay: 0, or leave this one out"
             yield Fault(message=message, hint=hint, path=path)
 
@@ -92,11 +92,10 @@ class Regularization(Spec):
         if not self.label_smoothing:
             return
         if not isinstance(loss, CrossEntropy):
-            yield Fault(
-                message=f"{loss.kind} takes no label smoothing", hint="use cross_entropy", path=path
-            )
+            message = f"{loss.kind} does not support label smoothing"
+            yield Fault(message=message, hint="use cross_entropy", path=path)
         elif loss.label_smoothing:
-            message = f"{loss.kind} has a label smoothing already"
+            message = f"{loss.kind} already has label smoothing"
             yield Fault(message=message, hint="leave one of them out", path=path)
 
     def smoothed(self, loss: Loss) -> Loss:

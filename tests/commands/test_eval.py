@@ -178,7 +178,7 @@ def test_what_holds_no_weights_is_refused(tmp_path: Path, tiny: Path) -> None:
 
 
 def test_a_device_that_is_none_or_not_there_is_usage(digits_run: Path) -> None:
-    assert "gpu is no device" in refused(2, digits_run, "--device", "gpu")
+    assert "gpu is not a device" in refused(2, digits_run, "--device", "gpu")
     assert "no cuda:99 here" in refused(2, digits_run, "--device", "cuda:99")
 
 

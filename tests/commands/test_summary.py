@@ -94,7 +94,7 @@ def test_networks_of_one_file_name_are_told_apart(tiny: Path, tmp_path: Path) ->
 
 def test_the_help_names_every_column() -> None:
     text = " ".join(invoke("summary", "--help").stdout.replace("│", " ").split())
-    assert f"separated by commas: {', '.join(COLUMNS)}; or all." in text
+    assert f"Comma-separated columns, or all: {', '.join(COLUMNS)}." in text
 
 
 def test_training_memory_is_told_beside_what_there_is(tiny: Path) -> None:

@@ -179,10 +179,10 @@ BATCH_NORM = "model.layers=[flatten, {linear: 8}, batch_norm, {linear: classes}]
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["data.batch_size=5000"], "data.batch_size: 5000 is more than the 1293 training samples"),
+        (["data.batch_size=5000"], "data.batch_size: 5000 exceeds the 1293 training samples"),
         ([BATCH_NORM, "data.batch_size=1"], "batch_norm cannot train on a batch of one sample"),
         # 1,293 is 4 * 323 + 1
-        ([BATCH_NORM, "data.batch_size=4"], "the last of 1293 samples is alone"),
+        ([BATCH_NORM, "data.batch_size=4"], "the last batch has 1 of 1293 samples"),
     ],
 )
 def test_batches_that_cannot_be_are_faults_of_the_configuration(

@@ -157,7 +157,7 @@ def test_what_does_not_come_out_whole_is_told_at_its_place(tmp_path: Path) -> No
     [
         ("$width / $ratio", "$widht / 16", ":7:32: model.blocks.narrow.layers.0.conv"),
         ("$width / $ratio", "$width / 0", ":7:32: model.blocks.narrow.layers.0.conv"),
-        ("linear: classes", "linear: $width / 2", "$width / 2 stands outside of a template"),
+        ("linear: classes", "linear: $width / 2", "$width / 2 is used outside of a template"),
     ],
 )
 def test_a_formula_that_is_wrong_is_told_at_its_place(

@@ -130,7 +130,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         ),
         ("base=other.yaml", "base stands in a file only", "write base: into a file"),
         ("seed=[1", "is not YAML", "close the bracket"),
-        ("seed=!!python/name:os.system", "tags are not taken", "write the value alone"),
+        ("seed=!!python/name:os.system", "tags are not supported", "write the value alone"),
         ("seed={a: 1, a: 2}", "a is given twice", "keep one of them"),
     ],
 )

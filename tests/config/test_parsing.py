@@ -90,7 +90,7 @@ def test_a_key_given_twice_is_refused(text: str, place: str) -> None:
 @pytest.mark.parametrize("form", ["a: {} x", "a: {} [x]", "a: {} {{}}", "{} a: x", "a: &b {} x"])
 def test_tags_are_refused(tag: str, form: str) -> None:
     message = fault(form.format(tag))
-    assert f"tags are not taken: {tag[:30]}" in message
+    assert f"tags are not supported: {tag[:30]}" in message
 
 
 def test_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_merge_keys_are_refused() -> None:
     message = fault("a: &a {b: 1}\nc:\n  <<: *a\n")
-    assert message.startswith("x.yaml:3:3: merge keys are not taken")
+    assert message.startswith("x.yaml:3:3: merge keys are not supported")
     assert "base: FILE" in message
     assert read("{'<<': 1}") == {"<<": 1}
 
@@ -122,7 +122,7 @@ def test_an_anchor_may_be_used_again() -> None:
 
 @pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: *b", "&a [1, [*a]]"])
 def test_an_alias_without_an_anchor_above_is_refused(text: str) -> None:
-    assert "no value has been anchored as &" in fault(text)
+    assert "no value is anchored as &" in fault(text)
 
 
 def laughs(levels: int) -> str:
@@ -159,11 +159,11 @@ BROKEN = [
     ("a: [1, 2\nb: 3\n", "2:2", "that begins at line 1", "check brackets"),
     ("a: [1, 2\n", "2:1", "that begins at line 1", "close the bracket"),
     ("a: 'x\n", "2:1", "that begins at line 1", "close the quote"),
-    ("a:\n\t- b\n", "2:1", "found character '\\t'", "no tabs"),
+    ("a:\n\t- b\n", "2:1", "found character '\\t'", "not allow tabs"),
     ("a: b: c\n", "1:5", "mapping values are not allowed", "quote a text that holds ': '"),
     ("train:\n  epochs: 3\n   lr: 1\n", "3:6", "mapping values", "check the indentation"),
     ("a: 1\nb\n", "3:1", "could not find expected ':'", "a colon and a space"),
-    ("- a\nb: 1\n", "2:1", "the indentation fits no line above", "align the line"),
+    ("- a\nb: 1\n", "2:1", "the indentation matches no line above", "align the line"),
     ("a: @b\n", "1:4", "found character '@'", "put quotes around the text"),
     ("{a: 1}}\n", "1:7", "is not YAML", "check brackets"),
     ("? [a]\n: 1\n", "1:3", "a key must be a word", "cannot be a key"),
@@ -173,7 +173,7 @@ BROKEN = [
     ("a: 1\nb: x\x00\n", "2:5", "holds the character '\\x00'", "remove it"),
     ('a: "\\ud800"\n', "1:4", "half of a character", "write the character itself"),
     ('"\\0": 1\n', "1:1", "holds a zero byte", "write the character itself"),
-    ('a: "\\UFFFFFFFF"\n', "1:7", "no character", "write the character itself"),
+    ('a: "\\UFFFFFFFF"\n', "1:7", "invalid escape", "write the character itself"),
     ('a: "\\q"\n', "1:6", "unknown escape character", "check brackets, quotes"),
     (f"%YAML 1.{'9' * 5000}\n---\na: 1\n", "1:9", "is not YAML", "write"),
     ("%YAML 2.0\n---\na: 1\n", "1:1", "version 1.* is required", "check"),

@@ -79,7 +79,7 @@ def test_a_missing_file_is_refused_and_a_near_one_named(write: Write) -> None:
     assert refused(Path("configs/lenet")).endswith("did you mean configs/lenet.yaml?")
     assert refused(Path("configs/mobile.yaml")).endswith("check the path")
     assert refused(Path("nowhere/lenet.yaml")).endswith("check the path")
-    assert refused(Path("configs/lenet.yaml/x")).endswith("check the path, and who may read it")
+    assert refused(Path("configs/lenet.yaml/x")).endswith("check the path and its permissions")
 
 
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\x00\xff", "name: a".encode("utf-16")])
@@ -103,7 +103,7 @@ def test_an_unreadable_file_is_refused(write: Write, monkeypatch: pytest.MonkeyP
 
     path = write("a.yaml", "a: 1")
     monkeypatch.setattr(os, "open", deny)
-    assert "cannot be read: Permission denied\n    check the path, and who may" in refused(path)
+    assert "cannot be read: Permission denied\n    check the path and its perm" in refused(path)
 
 
 def test_a_file_is_laid_over_its_base(write: Write) -> None:
@@ -136,8 +136,8 @@ def test_a_name_alone_counts_as_a_section(write: Write) -> None:
 def test_base_files_in_a_circle_are_refused(write: Write) -> None:
     write("a.yaml", "base: b.yaml\n")
     write("b.yaml", "x: 1\nbase: ./a.yaml\n")
-    assert refused(Path("a.yaml")).startswith("b.yaml:2:7: the base files go in a circle\n")
-    assert "in a circle" in refused(write("c.yaml", "base: c.yaml\n"))
+    assert refused(Path("a.yaml")).startswith("b.yaml:2:7: the base files form a cycle\n")
+    assert "form a cycle" in refused(write("c.yaml", "base: c.yaml\n"))
 
 
 def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
         ("base: bass.yaml\n", "a.yaml:1:7: base: bass.yaml: no such file"),
         ("x: 1\nbase: folder\n", "a.yaml:2:7: base: folder: is a folder"),
         ("base: empty.yaml\n", "a.yaml:1:7: base: empty.yaml: is empty"),
-        ("base: [b.yaml]\n", "a.yaml:1:7: base is the path of another YAML file"),
-        ("base:\n", "a.yaml:1:6: base is the path of another YAML file"),
+        ("base: [b.yaml]\n", "a.yaml:1:7: base must be the path of another YAML file"),
+        ("base:\n", "a.yaml:1:6: base must be the path of another YAML file"),
         ("base: list.yaml\n", "list.yaml:2:1: is a list"),
         ("base: broken.yaml\n", "broken.yaml:2:3: a is given twice"),
     ],

@@ -86,11 +86,11 @@ def test_a_node_knows_its_template_and_its_use() -> None:
             "blocks: {a: {parameters: [n], layers: [conv: $m]}}\nlayers: [a: 1]",
             "no parameter named m",
         ),
-        ("blocks: {conv: {layers: [relu]}}\nlayers: [conv]", "the name of a layer kind already"),
+        ("blocks: {conv: {layers: [relu]}}\nlayers: [conv]", "already the name of a layer kind"),
         ("blocks: {a: {layers: []}}\nlayers: [a]", "a has no list of layers"),
         ("blocks: {a: {layer: [relu], layers: [relu]}}\nlayers: [a]", "did you mean layers?"),
         ("blocks: [a]\nlayers: [a]", "is not a mapping of names"),
-        ("blocks: {a: {layers: [relu]}}\nlayers: [conv: $n]", "stands outside of a template"),
+        ("blocks: {a: {layers: [relu]}}\nlayers: [conv: $n]", "is used outside of a template"),
     ],
 )
 def test_what_is_wrong_is_told(text: str, fault: str) -> None:
@@ -108,13 +108,13 @@ layers: [a, a: {k: 1}, b, conv: $n, a: 3]
     with pytest.raises(FaultError) as caught:
         expand(parse(text, origin="x.yaml"), kinds=["relu", "conv"])
     assert [(dotted(fault.path), fault.message) for fault in caught.value.faults] == [
-        ("blocks.relu", "relu is the name of a layer kind already"),
+        ("blocks.relu", "relu is already the name of a layer kind"),
         ("blocks.a.layers.0.conv", "a has no parameter named m"),
         ("blocks.a.layers.1.conv", "a has no parameter named m"),
         ("layers.0.a", "a needs n"),
         ("layers.1.a.k", "a has no such parameter"),
         ("blocks.b.layers.0", "b uses itself: b -> b"),
-        ("layers.3.conv", "$n stands outside of a template"),
+        ("layers.3.conv", "$n is used outside of a template"),
     ]
 
 

@@ -150,11 +150,11 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         ),
         (
             TWO.replace("weight: 0.5", "loss: {name: cross_entropy, reduction: sum}"),
-            "some heads have the mean of their losses, and some the sum",
+            "some heads use the mean of their losses and some the sum",
         ),
         (
             TWO.replace("data: digits", "data: {name: digits, augment: [mixup: 0.2]}"),
-            "mixup mixes one target, and heads have several\n    leave it out",
+            "mixup mixes a single target, but there are several heads\n    leave it out",
         ),
         (TWO.replace("weight: 0.5", "weight: 0"), "model.heads.parity.weight"),
         (TWO.replace("weight: 0.5", "wieght: 1"), "did you mean weight?"),

@@ -133,7 +133,8 @@ def test_an_optimizer_that_does_not_say_what_it_keeps_is_tried_out(
 ) -> None:
     summary, adam = gather(lenet, batch_size=1), Optimizer.read("adam")
     told = training_memory(summary, adam)
-    monkeypatch.setattr(type(adam), "numbers_kept", lambda _: None)
+    monkeypatch.setattr(type(adam), "numbers_kept", Optimizer.numbers_kept)
+    monkeypatch.setattr(type(adam), "keeps", None)
     assert training_memory(summary, adam) == told
 
 

@@ -14,6 +14,7 @@ from cnnctl import run_folder
 from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
+from cnnctl.optim.optimizers import Optimizer
 from cnnctl.training.divergence import FiniteGuard
 from cnnctl.training.loop import Loop
 from cnnctl.training.run import Run
@@ -21,7 +22,11 @@ from cnnctl.training.signals import StopSignals
 from cnnctl.training.step import Step, make_step
 from tests.training.conftest import run_of
 
-FUSED = ["sgd", "adam", "adamw", "adagrad"]
+FUSED = [
+    kind
+    for kind in sorted(Optimizer.kinds)
+    if Optimizer.read(kind).build([{"params": [torch.zeros(1)]}], fused=True).defaults.get("fused")
+]
 """The optimizers whose fused kernels read `found_inf`, on CPUs as on GPUs."""
 NAN = float("nan")
 

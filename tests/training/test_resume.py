@@ -105,6 +105,20 @@ def test_a_killed_run_resumes_to_the_same_bits(everything: Path, alone: Path) ->
     assert_same_run(everything.parent / "runs" / "everything", alone)
 
 
+def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None:
+    sgd, lion = "{name: sgd, lr: 0.1, momentum: 0.9}", "{name: lion, lr: 0.001, weight_decay: 0.1}"
+    assert sgd in EVERYTHING
+    everything.write_text("name: everything\n" + EVERYTHING.replace(sgd, lion), encoding="utf-8")
+    killed, _ = kill_again_and_again(everything, 1, random.Random(0))
+    assert killed == 1
+    finish(everything)
+    process = start(everything, "--runs", "others")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    runs = (everything.parent / parent / "everything" for parent in ("runs", "others"))
+    assert_same_run(*runs)
+
+
 @pytest.mark.long
 def test_twenty_kills_some_within_a_save_change_nothing(everything: Path) -> None:
     longer = EVERYTHING.replace("epochs: 6", "epochs: 30").replace("stopping: 3", "stopping: 30")

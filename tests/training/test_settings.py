@@ -83,7 +83,9 @@ def test_images_lie_as_the_optimizer_can_take_them(kind: str) -> None:
 
 def test_a_memory_format_that_the_optimizer_cannot_take_is_a_fault() -> None:
     plain = {"data": {"name": "digits"}, "model": {"layers": CONV}, "optimizer": "lbfgs"}
-    with pytest.raises(FaultError, match=r"train.memory_format: lbfgs cannot train weights"):
+    with pytest.raises(
+        FaultError, match=r"train.memory_format: lbfgs does not support channels_last"
+    ):
         check(experiment_of({**plain, "train": {"memory_format": "channels_last"}}))
 
 

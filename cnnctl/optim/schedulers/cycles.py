@@ -10,22 +10,22 @@ from cnnctl.optim.schedulers.scheduler import Cycle, Position
 
 
 class OneCycle(Cycle, kind="one_cycle"):
-    """Rise to the optimizer's lr, then fall far below: torch's OneCycleLR (Smith 2017)."""
+    """One cycle up to the optimizer's lr and far down: torch's OneCycleLR (Smith 2017)."""
 
     pct_start: UnitInterval = 0.3
-    """Fraction of the run in which the rate rises."""
+    """Fraction of the run spent increasing the learning rate."""
     anneal_strategy: Literal["cos", "linear"] = "cos"
-    """Along half a cosine or a line."""
+    """Annealing along a cosine or a line."""
     base_momentum: Momentum = 0.85
-    """The momentum at the peak of the rate."""
+    """Momentum at the peak learning rate."""
     max_momentum: Momentum = 0.95
-    """The momentum at the start and the end."""
+    """Momentum at the start and the end."""
     div_factor: PositiveFloat = 25.0
-    """The rate starts at lr / div_factor."""
+    """Initial learning rate is lr / div_factor."""
     final_div_factor: PositiveFloat = 1e4
-    """The rate ends at lr / div_factor / final_div_factor."""
+    """Final learning rate is lr / div_factor / final_div_factor."""
     three_phase: bool = False
-    """Fall as fast as it rose, then on to the lowest rate."""
+    """Return to the initial rate as fast as it rose, then anneal to the final rate."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         first = lr / self.div_factor
@@ -57,24 +57,24 @@ class OneCycle(Cycle, kind="one_cycle"):
 
 
 class Cyclic(Cycle, kind="cyclic"):
-    """Go up to the optimizer's lr and down to base_lr, in turn: torch's CyclicLR (Smith 2015)."""
+    """Cycle between base_lr and the optimizer's lr: torch's CyclicLR (Smith 2015)."""
 
     lowest = "base_lr"
 
     base_lr: PositiveFloat
-    """The lowest learning rate."""
+    """Minimum learning rate."""
     step_size_up: PositiveFloat = 2.0
-    """Epochs of a rise; Smith advises 2 to 10."""
+    """Epochs of the increasing half; Smith advises 2 to 10."""
     step_size_down: PositiveFloat | None = None
-    """Epochs of a fall; as many as of a rise if left out."""
+    """Epochs of the decreasing half (default: step_size_up)."""
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
-    """Peaks stay as they are, halve with every cycle, or shrink by gamma with every epoch."""
+    """Constant peaks, peaks halved every cycle, or peaks decaying by gamma every epoch."""
     gamma: PositiveFloat = 1.0
-    """The factor of an epoch, of `exp_range`."""
+    """Decay factor per epoch with mode=exp_range."""
     base_momentum: Momentum = 0.8
-    """The momentum at the peak of the rate."""
+    """Momentum at the peak learning rate."""
     max_momentum: Momentum = 0.9
-    """The momentum at the lowest rate."""
+    """Momentum at the minimum learning rate."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         return self.base_lr + (lr - self.base_lr) * self._height(position)

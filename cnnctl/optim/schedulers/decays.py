@@ -13,24 +13,25 @@ from cnnctl.config.bounds import (
     PositiveFraction,
     PositiveInt,
     UnitInterval,
+    alone,
 )
-from cnnctl.optim.schedulers.scheduler import Interval, Position, Scheduler
+from cnnctl.optim.schedulers.scheduler import Interval, Position, Scheduler, Warmup
 
 
 class Constant(Scheduler, kind="constant"):
-    """Keep the learning rate as it is."""
+    """Constant learning rate."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         return lr
 
 
 class Step(Scheduler, kind="step"):
-    """Multiply by gamma every few epochs: torch's StepLR."""
+    """Decay by gamma every step_size epochs: torch's StepLR."""
 
     step_size: PositiveInt
-    """Epochs between two cuts."""
+    """Epochs between decays."""
     gamma: PositiveFloat = 0.1
-    """The factor of a cut."""
+    """Factor of each decay."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         cuts = position.elapsed("epoch") // self.step_size
@@ -38,12 +39,12 @@ class Step(Scheduler, kind="step"):
 
 
 class MultiStep(Scheduler, kind="multi_step"):
-    """Multiply by gamma at each milestone: torch's MultiStepLR."""
+    """Decay by gamma at each milestone: torch's MultiStepLR."""
 
     milestones: Annotated[list[PositiveInt], Field(min_length=1)]
-    """The epochs after which the rate is cut."""
+    """Epochs after which to decay."""
     gamma: PositiveFloat = 0.1
-    """The factor of a cut."""
+    """Factor of each decay."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         cuts = sum(milestone <= position.elapsed("epoch") for milestone in self.milestones)
@@ -51,28 +52,28 @@ class MultiStep(Scheduler, kind="multi_step"):
 
 
 class Exponential(Scheduler, kind="exponential"):
-    """Multiply by gamma every epoch: torch's ExponentialLR."""
+    """Decay by gamma every epoch: torch's ExponentialLR."""
 
     gamma: PositiveFloat
-    """The factor of an epoch."""
+    """Decay factor per epoch."""
     interval: Interval = "epoch"
-    """Whether the rate moves after every epoch or a little with every step."""
+    """Update the learning rate every epoch or every step."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         return float(lr * self.gamma ** position.elapsed(self.interval))
 
 
 class Cosine(Scheduler, kind="cosine"):
-    """Fall along half a cosine: torch's CosineAnnealingLR (Loshchilov and Hutter 2016)."""
+    """Cosine annealing: torch's CosineAnnealingLR (Loshchilov and Hutter 2016)."""
 
     lowest = "eta_min"
 
     T_max: PositiveInt | None = None
-    """Epochs until the lowest rate; the whole run if left out."""
+    """Epochs until the minimum (default: the whole run)."""
     eta_min: NonNegativeFloat = 0.0
-    """The lowest learning rate."""
+    """Minimum learning rate."""
     interval: Interval = "step"
-    """Whether the rate moves after every epoch or a little with every step."""
+    """Update the learning rate every epoch or every step."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         done = position.elapsed(self.interval) / (self.T_max or position.epochs)
@@ -80,18 +81,18 @@ class Cosine(Scheduler, kind="cosine"):
 
 
 class CosineRestarts(Scheduler, kind="cosine_restarts"):
-    """Fall along half a cosine, again and again: torch's CosineAnnealingWarmRestarts."""
+    """Cosine annealing with warm restarts: torch's CosineAnnealingWarmRestarts."""
 
     lowest = "eta_min"
 
     T_0: PositiveInt
     """Epochs until the first restart."""
     T_mult: PositiveInt = 1
-    """How many times longer each period is than the one before."""
+    """Factor by which each period is longer than the previous one."""
     eta_min: NonNegativeFloat = 0.0
-    """The lowest learning rate."""
+    """Minimum learning rate."""
     interval: Interval = "step"
-    """Whether the rate moves after every epoch or a little with every step."""
+    """Update the learning rate every epoch or every step."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         return half_cosine(lr, self.eta_min, self._done(position.elapsed(self.interval)))
@@ -108,16 +109,16 @@ class CosineRestarts(Scheduler, kind="cosine_restarts"):
 
 
 class Linear(Scheduler, kind="linear"):
-    """Move along a line from one factor to another, then stay: torch's LinearLR."""
+    """Change linearly from start_factor to end_factor, then stay constant: torch's LinearLR."""
 
     start_factor: PositiveFraction = 1 / 3
-    """The factor at the start."""
+    """Initial factor."""
     end_factor: UnitInterval = 1.0
-    """The factor at the end."""
+    """Final factor."""
     total_iters: PositiveInt | None = None
-    """Epochs from one to the other; the whole run if left out."""
+    """Epochs to get from one to the other (default: the whole run)."""
     interval: Interval = "step"
-    """Whether the rate moves after every epoch or a little with every step."""
+    """Update the learning rate every epoch or every step."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         total = self.total_iters or position.epochs
@@ -126,19 +127,34 @@ class Linear(Scheduler, kind="linear"):
 
 
 class Polynomial(Scheduler, kind="polynomial"):
-    """Fall to zero as a power of what remains: torch's PolynomialLR."""
+    """Polynomial decay to zero: torch's PolynomialLR."""
 
     total_iters: PositiveInt | None = None
-    """Epochs until zero; the whole run if left out."""
+    """Epochs until zero (default: the whole run)."""
     power: PositiveFloat = 1.0
-    """The power; 1 is a straight line."""
+    """Power of the polynomial; 1 is linear."""
     interval: Interval = "step"
-    """Whether the rate moves after every epoch or a little with every step."""
+    """Update the learning rate every epoch or every step."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         total = self.total_iters or position.epochs
         done = min(position.elapsed(self.interval) / total, 1.0)
         return float(lr * (1.0 - done) ** self.power)
+
+
+class InverseSqrt(Scheduler, kind="inverse_sqrt"):
+    """Inverse square root decay after a warm-up (Vaswani et al. 2017, section 5.3).
+
+    After step s, for a warm-up of w steps, the rate is lr * sqrt(w / s).
+    """
+
+    warmup: Annotated[Warmup, alone("epochs", PositiveInt | Warmup)]
+    """Linear warm-up to lr; a single number sets its epochs. The longer it is, the slower the
+    decay."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        rise = self.warmup.epochs
+        return lr * math.sqrt(rise / (rise + position.elapsed("step")))
 
 
 def half_cosine(start: float, end: float, done: float) -> float:

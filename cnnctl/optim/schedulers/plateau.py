@@ -29,27 +29,26 @@ class Progress:
 
 
 class Plateau(Scheduler, kind="plateau"):
-    """Cut the rate when a metric no longer gets better: torch's ReduceLROnPlateau."""
+    """Reduce the learning rate when a metric stops improving: torch's ReduceLROnPlateau."""
 
     lowest = "min_lr"
 
     mode: Literal["min", "max"] = "min"
-    """Whether less is better (min watches the loss) or more is (max watches
-    the accuracy)."""
+    """`min` monitors the loss, `max` the accuracy."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """The factor of a cut."""
+    """Factor of each reduction."""
     patience: NonNegativeInt = 10
-    """Epochs without an improvement that are borne before a cut."""
+    """Epochs without improvement to allow before a reduction."""
     threshold: NonNegativeFloat = 1e-4
-    """By how much a metric has to be better to count."""
+    """Minimum change that counts as an improvement."""
     threshold_mode: Literal["rel", "abs"] = "rel"
-    """Whether the threshold is a share of the best metric or a difference from it."""
+    """Whether the threshold is relative to the best metric or absolute."""
     cooldown: NonNegativeInt = 0
-    """Epochs after a cut that are not counted."""
+    """Epochs to ignore after a reduction."""
     min_lr: NonNegativeFloat = 0.0
-    """The lowest learning rate."""
+    """Minimum learning rate."""
     eps: NonNegativeFloat = 1e-8
-    """A cut by less than this is left out."""
+    """Minimum reduction; smaller ones are skipped."""
 
     def rate(self, position: Position, *, lr: float) -> float:
         for _ in range(position.reductions):

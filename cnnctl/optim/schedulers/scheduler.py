@@ -38,12 +38,12 @@ class Position:
 
 
 class Warmup(Spec):
-    """A linear rise of the learning rate, step by step, before the scheduler takes over."""
+    """Linear warm-up of the learning rate before the scheduler starts."""
 
     epochs: PositiveInt
-    """How long it takes; the scheduler gets the epochs that remain, and counts from its end."""
+    """Length of the warm-up; the scheduler covers the remaining epochs."""
     start_factor: PositiveFraction = 0.1
-    """What it starts at, as a share of the scheduler's first rate."""
+    """Initial learning rate, as a fraction of the scheduler's first."""
 
     def factor(self, position: Position) -> float:
         """What the learning rate is multiplied by."""
@@ -57,13 +57,13 @@ class Warmup(Spec):
 
 
 class Scheduler(Choice, family="schedulers"):
-    """A rule that moves the learning rate. Lengths count epochs."""
+    """A learning rate schedule. Durations are in epochs."""
 
     lowest: ClassVar[str] = ""
     """The option that is the lowest learning rate, if the kind has one."""
 
     warmup: Annotated[Warmup, alone("epochs", PositiveInt | Warmup)] | None = None
-    """A linear rise before; a number alone is its epochs."""
+    """Linear warm-up; a single number sets its epochs."""
 
     @abstractmethod
     def rate(self, position: Position, *, lr: float) -> float:
@@ -78,7 +78,7 @@ class Scheduler(Choice, family="schedulers"):
             FaultError: the warm-up takes the whole run, or the lowest rate is above one of them.
         """
         if self.warmup and self.warmup.epochs >= epochs:
-            message = f"a warm-up of {self.warmup.epochs} epochs leaves none of {epochs}"
+            message = f"a warm-up of {self.warmup.epochs} epochs takes all {epochs} epochs"
             raise config_fault(message, hint="shorten it, or train longer", path=("warmup",))
         least = min([lr, *groups])
         if self.lowest and getattr(self, self.lowest) > least:
@@ -88,11 +88,11 @@ class Scheduler(Choice, family="schedulers"):
 
 
 class Cycle(Scheduler):
-    """A scheduler that moves the momentum too, against the learning rate."""
+    """A schedule that cycles the momentum inversely to the learning rate."""
 
     cycle_momentum: bool = True
-    """Move the momentum (beta1 of the adam kinds) too; optimizers without one go on as they
-    are."""
+    """Cycle the momentum (beta1 of adam and the like) inversely to the learning rate, if the
+    optimizer has one."""
 
     @abstractmethod
     def momentum(self, position: Position) -> float:

@@ -1,9 +1,13 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from torch.optim import lr_scheduler as theirs
 
+from cnnctl.optim.schedulers import Scheduler
+
 SPE = 7
+LR = 0.3
 
 BY_EPOCH = [
     ({"name": "step", "step_size": 3}, lambda o: theirs.StepLR(o, 3)),
@@ -82,6 +86,41 @@ def test_rates_by_epoch_are_torchs(scheduler: Any, build: Any, run: Any) -> None
 @pytest.mark.parametrize(("scheduler", "build"), BY_STEP, ids=_name)
 def test_rates_by_step_are_torchs(scheduler: Any, build: Any, run: Any) -> None:
     _assert_same(run.ours(scheduler), run.theirs(build))
+
+
+@pytest.mark.parametrize(("epochs", "start_factor"), [(1, 0.1), (3, 1e-3), (11, 1.0)])
+def test_inverse_sqrt_moves_as_fairseqs(epochs: int, start_factor: float, run: Any) -> None:
+    """The loop of fairseq's inverse_square_root_schedule.py, with its names."""
+    warmup_updates, warmup_init_lr = epochs * SPE, start_factor * LR
+    lr_step = (LR - warmup_init_lr) / warmup_updates
+    decay_factor = LR * warmup_updates**0.5
+    expected = [
+        warmup_init_lr + num_updates * lr_step
+        if num_updates < warmup_updates
+        else decay_factor * num_updates**-0.5
+        for num_updates in range(12 * SPE)
+    ]
+    warmup = {"epochs": epochs, "start_factor": start_factor}
+    seen = run.ours({"name": "inverse_sqrt", "warmup": warmup})
+    assert [group["lr"] for group in seen] == pytest.approx(expected, rel=1e-12)
+
+
+def test_inverse_sqrt_is_the_papers_up_to_its_scale(run: Any) -> None:
+    # min(step^-0.5, step * warmup_steps^-1.5), which rises from zero, is warmup_steps^-0.5 at most
+    warmup = {"epochs": 2, "start_factor": 1e-12}
+    seen = run.ours({"name": "inverse_sqrt", "warmup": warmup})
+    steps = 2 * SPE
+    papers = [min(step**-0.5, step * steps**-1.5) for step in range(1, 12 * SPE)]
+    rates = [group["lr"] / LR / steps**0.5 for group in seen[1:]]
+    assert rates == pytest.approx(papers, rel=1e-9)
+
+
+def test_inverse_sqrt_needs_a_warm_up() -> None:
+    with pytest.raises(ValidationError, match="warmup"):
+        Scheduler.read("inverse_sqrt")
+    assert Scheduler.read({"name": "inverse_sqrt", "warmup": 3}) == Scheduler.read(
+        {"name": "inverse_sqrt", "warmup": {"epochs": 3}}
+    )
 
 
 def test_multi_step_halves_at_50_100_and_160(make_run: Any) -> None:

@@ -90,6 +90,10 @@ IN_GROUPS: list[tuple[Any, Any]] = [
     ("linear", lambda o: theirs.LinearLR(o, total_iters=12 * SPE)),
     ({"name": "polynomial", "power": 2}, lambda o: theirs.PolynomialLR(o, 12 * SPE, 2)),
     (
+        {"name": "inverse_sqrt", "warmup": {"epochs": 2, "start_factor": 1.0}},
+        lambda o: theirs.LambdaLR(o, lambda step: min(1.0, (2 * SPE / max(step, 1)) ** 0.5)),
+    ),
+    (
         "one_cycle",
         lambda o: theirs.OneCycleLR(o, [LR, 0.04], total_steps=12 * SPE),
     ),
@@ -157,6 +161,7 @@ def test_the_state_is_plain_data() -> None:
         ({"name": "cosine", "warmup": 10}, ("warmup",)),
         ({"name": "cosine", "eta_min": 0.5}, ("eta_min",)),
         ({"name": "cosine_restarts", "T_0": 2, "eta_min": 0.5}, ("eta_min",)),
+        ({"name": "inverse_sqrt", "warmup": 10}, ("warmup",)),
         ({"name": "plateau", "min_lr": 0.5}, ("min_lr",)),
         ({"name": "cyclic", "base_lr": 0.5}, ("base_lr",)),
     ],

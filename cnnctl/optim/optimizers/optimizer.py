@@ -1,0 +1,65 @@
+"""What every optimizer kind is: its options, its build, and what is known of it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, optim
+
+from cnnctl.config.bounds import Momentum, PositiveFloat
+from cnnctl.config.choice import Choice
+from cnnctl.optim.groups import Group
+
+Betas = Annotated[tuple[Momentum, Momentum], Field(strict=False)]
+Groups = Iterable[dict[str, Any]]
+"""Parameter groups, as every optimizer of torch.optim takes them."""
+
+
+class Optimizer(Choice, family="optimizers"):
+    """An optimizer: updates the weights from their gradients."""
+
+    usual_lr: ClassVar[tuple[float, float]]
+    """The range in which learning rates usually lie; outside it `check` gives advice."""
+    keeps: ClassVar[int | None] = None
+    """What `numbers_kept` gives, where that is the same whatever the options are."""
+    rescales_l2: ClassVar[bool] = False
+    """Whether its steps divide the gradient of an l2 penalty by the size of the whole gradient."""
+    decouples_decay: ClassVar[bool] = False
+    """Whether its weight decay shrinks the weights directly, apart from the gradient."""
+    needs_full_batch: ClassVar[bool] = False
+    """Whether it compares gradients from step to step."""
+    takes_channels_last: ClassVar[bool] = True  # whether weights may be channels_last
+    state_shares: ClassVar[tuple[str, ...]] = ()
+    """Numbers in the state of a weight that lie from 0 to 1."""
+    revealing: ClassVar[dict[str, Any]] = {}
+    """Options with which a few steps show every form that the state of a weight can have."""
+
+    lr: PositiveFloat
+    """Learning rate."""
+    groups: list[Group] = []
+    """Parameter groups with their own settings; the first match counts."""
+
+    def arguments(self) -> dict[str, Any]:
+        """What the class in torch.optim takes, beside the parameters."""
+        return {name: value for name, value in self if name != "groups"}
+
+    @abstractmethod
+    def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
+        """Build the optimizer; `fused` asks for the one-kernel form where the kind has one."""
+
+    def numbers_kept(self) -> int:
+        """How many numbers it keeps for each weight from step to step."""
+        return self._seen_to_keep() if self.keeps is None else self.keeps
+
+    def _seen_to_keep(self) -> int:
+        """The same, counted after a step on a single weight."""
+        weight = torch.zeros(1, requires_grad=True)
+        weight.grad = torch.zeros(1)
+        built = self.build([{"params": [weight]}], fused=False)
+        built.step(lambda: 0.0)
+        state = built.state[weight].values()
+        return sum(isinstance(kept, Tensor) and kept.ndim > 0 for kept in state)
