@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from torch import nn
 
-from cnnctl.inspection.cost import Cost, Part, kernel_of, known_cost
+from cnnctl.inspection.cost import Cost, Part, kernel_of, told_cost
 from cnnctl.inspection.facts import Row, Summary
-from cnnctl.inspection.receptive_field import ReceptiveField, field_after, one_pixel, union
-from cnnctl.inspection.saved_activations import Kept, kept_by, kept_bytes
+from cnnctl.inspection.saved_activations import kept_bytes
 from cnnctl.model.block import Block
 from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.initializers import Initializer
-from cnnctl.model.layer import Layer, Shape, WeightedLayer
+from cnnctl.model.layer import Layer, Saved, Shape, WeightedLayer
 from cnnctl.model.network import NetworkPlan, PlannedLayer, meta_network
+from cnnctl.model.receptive_field import ReceptiveField, Window, one_pixel, sliding, union
 
 
 def gather(
@@ -34,7 +34,7 @@ def gather(
     network = meta_network(plan)
     freezing_of(network, freeze or [], unfreeze_at=unfreeze_at).begin_epoch(1)
     gathering = _Gathering(network, plan.init, batch_size)
-    rows = gathering.rows(plan.layers, one_pixel(plan.input), depth=0)[0]
+    rows = gathering.rows(plan.layers, one_pixel(len(plan.input) - 1), depth=0)[0]
     kept = kept_bytes(plan.layers, plan.input, network=network, kept=gathering.kept)
     return Summary(plan.input, batch_size, tuple(rows), kept * batch_size)
 
@@ -51,7 +51,7 @@ class _Gathering:
         self.init = init
         self.batch_size = batch_size
         self.counted: set[nn.Parameter] = set()
-        self.kept: dict[str, Kept] = {}
+        self.kept: dict[str, Saved] = {}
 
     def rows(
         self, layers: Sequence[PlannedLayer], field: ReceptiveField | None, *, depth: int
@@ -70,11 +70,13 @@ class _Gathering:
         self, planned: PlannedLayer, field: ReceptiveField | None, depth: int
     ) -> tuple[list[Row], ReceptiveField | None]:
         """The row of a layer, and of the modules in it, if it is made of some."""
-        module = self.network.get_submodule(planned.name)
-        cost = known_cost(module, planned.input, planned.output)
+        module, layer = self.network.get_submodule(planned.name), planned.layer
+        cost = told_cost(layer, planned.input, planned.output)
         if cost is None:
             return self.unknown(planned, module, field, depth)
-        self.kept[planned.name] = kept_by(module, planned.input, planned.output)
+        learning = {name for name, weight in module.named_parameters() if weight.requires_grad}
+        self.kept[planned.name] = layer.saved(planned.input, planned.output, learning=learning)
+        field = field and field.through(_window(planned))
         return self.leaf(planned, module, cost, field, depth)
 
     def unknown(
@@ -85,8 +87,9 @@ class _Gathering:
 
         learns = any(weight.requires_grad for weight in self.counted)
         measured = measure_module(module, planned.input, needs_gradient=learns)
-        self.kept[planned.name] = measured.kept
+        self.kept[planned.name] = measured.saved
         if not measured.parts:
+            field = field and field.through(_window(planned, module))
             return self.leaf(planned, module, measured.cost, field, depth)
         whole = Part(planned.name, module, planned.input, planned.output, measured.cost)
         parts = [replace(part, name=f"{planned.name}.{part.name}") for part in measured.parts]
@@ -106,8 +109,7 @@ class _Gathering:
         field: ReceptiveField | None,
         depth: int,
     ) -> tuple[list[Row], ReceptiveField | None]:
-        """The row of a layer without others in it, and the field behind it."""
-        field = field_after(module, field, input=planned.input, output=planned.output)
+        """The row of a layer without others in it, and the field behind it, which is given."""
         part = Part(planned.name, module, planned.input, planned.output, cost)
         row = self.row(part, planned.layer.kind, depth)
         return [replace(row, field=field, starts=_starts(planned.layer, self.init))], field
@@ -148,6 +150,19 @@ class _Gathering:
             behind.append((branch.output, end))
         found = _joined(block.given(given, behind), planned.output)
         return [_of_block(planned, rows, found, depth), *rows], found
+
+
+def _window(planned: PlannedLayer, module: nn.Module | None = None) -> Window | None:
+    """What an output sees: as the layer tells, or, if its module is not known, as that names it.
+
+    Nothing in vectors, where numbers have no place.
+    """
+    if len(planned.input) != len(planned.output):
+        return None
+    if hasattr(module, "kernel_size") and hasattr(module, "stride"):
+        is_transposed = getattr(module, "transposed", False)
+        return None if is_transposed else sliding(module, len(planned.input) - 1)
+    return planned.layer.window(planned.input, planned.output)
 
 
 def _joined(seen: Sequence[_Seen], shape: Shape) -> ReceptiveField | None:

@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault
 from cnnctl.model.layer import Layer, Shape, describe_shape
+from cnnctl.model.modules import Join
 
 MAX_VALUES = 10**12
 """Weights of one layer, and values that it gives for one sample: 4 TB of float32.
@@ -143,6 +144,16 @@ class Block(Layer):
     @abstractmethod
     def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
         """Make one module of the branches' modules, which come in the order of `lay_out`."""
+
+    @property
+    def joining(self) -> Join:
+        """How what its branches give becomes one."""
+        return "add"
+
+    @property
+    def names_its_branches(self) -> bool:
+        """Whether its branches have names of the user's."""
+        return False
 
     def feeds(self, index: int, other: int) -> bool:
         """Whether branch `other` gets what branch `index` gives, rather than the block's input."""

@@ -183,6 +183,14 @@ class Branches(Block, kind="branches", short="ways"):
     join: Join = "concatenate"
     """Along the channels, or value by value; a side of 1 is stretched to the other's."""
 
+    @property
+    def joining(self) -> Join:
+        return self.join
+
+    @property
+    def names_its_branches(self) -> bool:
+        return isinstance(self.ways, dict)
+
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         if isinstance(self.ways, dict):
             return tuple(

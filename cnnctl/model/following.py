@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cnnctl.model.block import Block, PlannedLayer
@@ -49,20 +49,18 @@ def _deciding(layers: Sequence[PlannedLayer]) -> PlannedLayer | None:
     return None
 
 
-def fewest_between_norms(
-    layers: Sequence[PlannedLayer], *, kind: str, norms: Collection[str]
-) -> int:
-    """How many layers of a kind every gradient has to pass with no norm in between.
+def fewest_between_norms(layers: Sequence[PlannedLayer], activation: Activation) -> int:
+    """How many such activations every gradient has to pass with no norm in between.
 
     Of all paths through the blocks the one with the fewest counts, as a shortcut lets it by.
     """
-    return _passed(layers, (0, 0), kind, norms)[0]
+    return _passed(layers, (0, 0), activation)[0]
 
 
 def _passed(
-    layers: Sequence[PlannedLayer], before: tuple[int, int], kind: str, norms: Collection[str]
+    layers: Sequence[PlannedLayer], before: tuple[int, int], activation: Activation
 ) -> tuple[int, int]:
-    """The most layers without a norm in between, and how many since the last norm."""
+    """The most activations without a norm in between, and how many since the last norm."""
     most, run = before
     for planned in layers:
         layer = planned.layer
@@ -70,11 +68,11 @@ def _passed(
             outputs: list[tuple[int, int]] = []
             for index, branch in enumerate(planned.branches):
                 start = min(layer.taken(index, (most, run), outputs))
-                outputs.append(_passed(branch.layers, start, kind, norms))
+                outputs.append(_passed(branch.layers, start, activation))
             most, run = min(layer.given((most, run), outputs))
-        elif layer.kind in norms:
+        elif layer.is_norm:
             run = 0
-        elif layer.kind == kind:
+        elif layer.acts_as == activation:
             most, run = max(most, run + 1), run + 1
     return most, run
 

@@ -16,13 +16,12 @@ from torch.nn import functional
 
 from cnnctl.errors import FaultError
 from cnnctl.inspection import gather
-from cnnctl.inspection.receptive_field import ReceptiveField
 from cnnctl.model import network
-from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.layers import normalization
 from cnnctl.model.network import Model, NetworkPlan
-from tests.inspection.conftest import NEEDED
+from cnnctl.model.receptive_field import ReceptiveField
+from tests.examples import BLOCKS, EXAMPLES, LEAVES, example
 
 Architecture = Callable[..., NetworkPlan]
 Pixels = tuple[tuple[int, int], ...]
@@ -176,11 +175,6 @@ VARIANTS: dict[str, list[Any]] = {
     "padding_mode": ["reflect", "replicate", "circular"],
 }
 """Values of options that move or widen a window, whatever kind has them."""
-KINDS = sorted(
-    kind
-    for kind, member in Layer.kinds.items()
-    if not issubclass(member, Block) and kind not in ("torchvision", "unflatten")
-)
 
 
 def variants(kind: str) -> list[dict[str, Any]]:
@@ -190,7 +184,7 @@ def variants(kind: str) -> list[dict[str, Any]]:
         for option in Layer.kinds[kind].fields()
         for value in VARIANTS.get(option, [])
     ]
-    needed = NEEDED.get(kind, {})
+    needed = EXAMPLES.get(kind, {})
     found = [needed, *({**needed, option: value} for option, value in table)]
     found += [needed | {a: x, b: y} for a, x in table for b, y in table if a < b]
     if kind == "upsample":
@@ -204,7 +198,7 @@ def variants(kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*LEAVES, *BLOCKS])
 def test_every_kind_sees_what_its_gradient_reaches(kind: str, architecture: Architecture) -> None:
     checked = 0
     for options in variants(kind):
@@ -219,7 +213,7 @@ def test_every_kind_sees_what_its_gradient_reaches(kind: str, architecture: Arch
 def has_field(kind: str, architecture: Architecture) -> bool:
     """Whether numbers have a place behind this kind, and not all of the image is measured."""
     try:
-        plan = architecture({kind: NEEDED.get(kind, {})}, input=(4, 29, 31))
+        plan = architecture(example(kind), input=(4, 29, 31))
     except FaultError:
         return False  # it takes vectors
     return len(plan.output) == 3 and not sees_all(plan)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cnnctl.errors import FaultError
 from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.network import Model, NetworkPlan, build, plan
+from tests.examples import BLOCKS, OF_OTHERS
 
 few = st.integers(1, 4)
 sizes = few | st.tuples(few, few).map(list)
@@ -123,6 +124,4 @@ def test_a_shape_that_is_told_is_the_one_that_torch_computes(item: Any, input: S
 
 def test_every_kind_but_torchvisions_networks_tells_its_shape() -> None:
     silent = {kind for kind, member in Layer.kinds.items() if member.infer is Layer.infer}
-    assert silent == {
-        "torchvision", "sequence", "repeat", "residual", "branches", "dense", "auxiliary",
-    }  # fmt: skip
+    assert silent == {*BLOCKS, *OF_OTHERS}

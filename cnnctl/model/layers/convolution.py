@@ -1,13 +1,23 @@
 """Convolutions, on images (C, H, W) and on signals (C, L)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import prod
 from typing import Literal
 
 from torch import nn
 
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Shape, WeightedLayer, Width, describe_shape, spatial_dims
+from cnnctl.model.layer import (
+    Saved,
+    Shape,
+    WeightedLayer,
+    Width,
+    describe_shape,
+    size_of,
+    spatial_dims,
+)
+from cnnctl.model.receptive_field import Window, first_padding, sliding
 from cnnctl.model.window import Padding, Sides, Size, check_window, padded, per_side, reach, windows
 
 _CONVS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d}
@@ -15,6 +25,9 @@ _CONVS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d}
 
 class Conv(WeightedLayer, kind="conv", short="out_channels"):
     """Convolve with learned kernels: nn.Conv2d on images, nn.Conv1d on signals."""
+
+    role = "convolution"
+    is_linear = True
 
     out_channels: Width
     """Number of kernels, and of channels that come out."""
@@ -51,14 +64,37 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
         sides = input[1:]
         if self.padding == "same":
             return (int(self.out_channels), *sides)
-        dims = len(sides)
-        kernel, dilation, stride = (
-            per_side(size, dims, option="kernel_size")
-            for size in (self.kernel_size, self.dilation, self.stride)
-        )
+        kernel, dilation, stride = self._sizes(len(sides))
         window = reach(kernel, dilation)
         room = padded(input, self._pixels(window))
         return (int(self.out_channels), *windows(room, window, stride))
+
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        return sliding(self, len(input) - 1)
+
+    def multiply_adds(self, input: Shape, output: Shape) -> int | None:
+        kernel, _, _ = self._sizes(len(input) - 1)
+        return input[0] // self.groups * prod(kernel) * prod(output)
+
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        if self.padding_mode == "zeros":
+            return self.saves
+        kernel, dilation, _ = self._sizes(len(input) - 1)
+        before = first_padding(self.padding, reach(kernel, dilation)) or ()
+        larger = (input[0], *padded(input, before))
+        return Saved(input=self.padding_mode != "circular", beside=size_of(larger))
+
+    @property
+    def is_dense(self) -> bool:
+        return self.groups == 1
+
+    def _sizes(self, dims: int) -> tuple[Sides, Sides, Sides]:
+        """Kernel, dilation and stride for each side."""
+        return (
+            per_side(self.kernel_size, dims, option="kernel_size"),
+            per_side(self.dilation, dims, option="dilation"),
+            per_side(self.stride, dims, option="stride"),
+        )
 
     def _check_groups(self, in_channels: int, out_channels: int) -> None:
         for count, way in ((in_channels, "in"), (out_channels, "out")):
@@ -68,9 +104,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
                 raise config_fault(message, hint=hint, path=("groups",))
 
     def _check_window(self, input: Shape, dims: int) -> None:
-        kernel = per_side(self.kernel_size, dims, option="kernel_size")
-        dilation = per_side(self.dilation, dims, option="dilation")
-        stride = per_side(self.stride, dims, option="stride")
+        kernel, dilation, stride = self._sizes(dims)
         if self.padding == "same" and max(stride) > 1:
             message = "same takes no stride above 1"
             raise config_fault(message, hint="give the padding as a number", path=("padding",))
