@@ -83,7 +83,9 @@ class _Keeping:
             taken = self.joined(block.taken(index, value, ends), branch.input)
             ends.append(self.chain(branch.layers, taken))
         if block.joining == "multiply":
-            return self.multiplied(ends, [branch.output for branch in planned.branches])
+            shapes = [branch.output for branch in planned.branches]
+            factors = list(zip(ends, shapes, strict=True))
+            return self.multiplied(block.given((value, planned.input), factors))
         return self.joined(block.given(value, ends), planned.output)
 
     def joined(self, sources: Sequence[_Value], shape: Shape) -> _Value:
@@ -93,10 +95,10 @@ class _Keeping:
         needs_gradient = any(source.needs_gradient for source in sources)
         return self.value(shape, needs_gradient=needs_gradient)
 
-    def multiplied(self, factors: Sequence[_Value], shapes: Sequence[Shape]) -> _Value:
+    def multiplied(self, factors: Sequence[tuple[_Value, Shape]]) -> _Value:
         """The product of several, one after the other; the gradient of each needs the other."""
-        product, shape = factors[0], shapes[0]
-        for factor, its_shape in zip(factors[1:], shapes[1:], strict=True):
+        product, shape = factors[0]
+        for factor, its_shape in factors[1:]:
             product.is_kept |= factor.needs_gradient
             factor.is_kept |= product.needs_gradient
             shape = np.broadcast_shapes(shape, its_shape)

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from cnnctl.inspection.cost import Cost, Part
-from cnnctl.model.block import rehearsing
+from cnnctl.model.inference import rehearsing
 from cnnctl.model.layer import Saved, Shape
 
 _FLOPS = 4

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
-from cnnctl.model.block import Block, PlannedLayer, Scope, chain, plan_layers, rehearsing
+from cnnctl.model.block import Block, PlannedLayer, Scope, chain, plan_layers
 from cnnctl.model.following import chains, following_activation, with_followers
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
 from cnnctl.model.heads import HEADS, Head, plan_heads
+from cnnctl.model.inference import rehearsing
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
 from cnnctl.model.layer import Layer, Name, Shape, WeightedLayer
 from cnnctl.model.modules import Auxiliary, WithAuxiliary
