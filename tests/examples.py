@@ -12,6 +12,7 @@ INPUTS: list[Shape] = [(4, 9, 8), (4, 11), (12,)]
 """Of which every kind but torchvision's networks takes one."""
 EXAMPLES: dict[str, Any] = {
     "conv": {"out_channels": 6, "kernel_size": 3},
+    "conv_transpose": {"out_channels": 6, "kernel_size": 4, "stride": 2, "padding": 1},
     "linear": {"out_features": 5},
     "group_norm": {"num_groups": 2},
     "local_response_norm": {"size": 3},
