@@ -173,8 +173,12 @@ class Block(Layer):
         ]
 
     def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
-        """The layers in the block that get what branch number `index` gives; none if none does."""
-        return ()
+        """The layers in the block that get what branch number `index` gives, at once or later."""
+        reached = [index]
+        for other in range(index + 1, len(branches)):
+            if any(self.feeds(n, other) for n in reversed(reached)):
+                reached.append(other)
+        return tuple(planned for n in reached[1:] for planned in branches[n].layers)
 
     def build(self, input: Shape) -> nn.Module:
         return assemble(plan_layer(self, input, Scope("", ()), name=""))

@@ -18,8 +18,9 @@ from torch.nn import functional
 from cnnctl.errors import FaultError
 from cnnctl.inspection import gather
 from cnnctl.model import network
+from cnnctl.model.block import Block
+from cnnctl.model.following import all_layers
 from cnnctl.model.layer import Layer, Shape
-from cnnctl.model.layers import normalization
 from cnnctl.model.network import Model, NetworkPlan
 from cnnctl.model.receptive_field import ReceptiveField
 from tests.examples import BLOCKS, EXAMPLES, LEAVES, example
@@ -66,7 +67,18 @@ def measurable(plan: NetworkPlan) -> nn.Sequential:
                 setattr(module, name, WindowMean(child))
             elif isinstance(child, nn.AdaptiveMaxPool2d):
                 setattr(module, name, nn.AdaptiveAvgPool2d(child.output_size))
+    for name in stretched(plan):
+        built.get_submodule(name).register_forward_hook(lambda _, __, output: output.detach())
     return built
+
+
+def stretched(plan: NetworkPlan) -> Iterator[str]:
+    """The layers whose outputs are factors of a whole image, which fields leave out."""
+    for planned in all_layers(plan.layers):
+        if isinstance(planned.layer, Block) and planned.layer.joining == "multiply":
+            for branch in planned.layer.given(None, planned.branches):
+                if branch and branch.layers and branch.output[1:] != planned.output[1:]:
+                    yield branch.layers[-1].name
 
 
 def measured(plan: NetworkPlan, names: list[str]) -> Iterator[tuple[str, tuple[int, ...], Pixels]]:
@@ -75,7 +87,7 @@ def measured(plan: NetworkPlan, names: list[str]) -> Iterator[tuple[str, tuple[i
     generator = torch.Generator().manual_seed(0)
     for name in names:
         built.get_submodule(name).register_forward_hook(
-            lambda _, __, output, name=name: outputs.update({name: output})
+            lambda _, __, output, name=name: outputs.update({name: output}), prepend=True
         )
     # numbers at which every activation has a slope, and weights under which they stay there
     images = 0.1 + 0.8 * torch.rand(1, *plan.input, dtype=torch.float64, generator=generator)
@@ -223,9 +235,7 @@ def has_field(kind: str, architecture: Architecture) -> bool:
 
 def sees_all(plan: NetworkPlan) -> bool:
     """Whether it is a norm over the whole image, which fields leave out."""
-    layer = plan.layers[0].layer
-    is_norm = type(layer).__module__ == normalization.__name__
-    return is_norm and all(
+    return plan.layers[0].layer.role == "normalization" and all(
         seen == tuple((0, side - 1) for side in plan.input[1:])
         for _, _, seen in measured(plan, [plan.layers[0].name])
     )

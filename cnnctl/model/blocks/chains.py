@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.model.block import Block, Branch, PlannedLayer, Scope
+from cnnctl.model.block import Block, Branch, Scope
 from cnnctl.model.layer import Layer, Shape, describe_shape
 from cnnctl.model.modules import Dense as DenseModule
 
@@ -20,10 +20,6 @@ Times = Annotated[int, Field(gt=0, le=1000)]
 def count_layers(layers: Sequence[Layer]) -> int:
     """How many layers these are, with all in them."""
     return sum(layer.layer_count() for layer in layers)
-
-
-def _later(index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
-    return tuple(planned for branch in branches[index + 1 :] for planned in branch.layers)
 
 
 class Group(Block, kind="sequence", short="layers"):
@@ -73,9 +69,6 @@ class Repeat(Block, kind="repeat"):
     def feeds(self, index: int, other: int) -> bool:
         return other == index + 1
 
-    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
-        return _later(index, branches)
-
     def layer_count(self) -> int:
         return self.times * count_layers(self.layers)
 
@@ -121,9 +114,6 @@ class Dense(Block, kind="dense"):
         for number, branch in enumerate(branches):
             module.add_module(str(number + 1), branch)
         return module
-
-    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
-        return _later(index, branches)
 
     def layer_count(self) -> int:
         return self.times * count_layers(self.layers)

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.model.block import Block, Branch, PlannedLayer, Scope
+from cnnctl.model.block import Block, Branch, Scope
 from cnnctl.model.blocks.chains import Layers, count_layers
 from cnnctl.model.layer import Layer, Shape, describe_shape
 from cnnctl.model.layers.convolution import Conv
@@ -68,9 +68,6 @@ class Residual(Block, kind="residual", short="layers"):
 
     def feeds(self, index: int, other: int) -> bool:
         return other == 2
-
-    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
-        return branches[2].layers if index < 2 else ()
 
     def layer_count(self) -> int:
         around = self.shortcut if isinstance(self.shortcut, list) else []
