@@ -32,9 +32,10 @@ EXAMPLES: dict[str, Any] = {
     "residual": {"layers": ["sigmoid", "tanh"]},
     "branches": {"ways": {"a": ["relu"], "b": ["tanh"]}, "join": "multiply"},
     "dense": {"times": 2, "layers": ["relu"]},
+    "squeeze_excite": {"reduction": 2},
     "auxiliary": {"layers": ["flatten", {"linear": "classes"}]},
 }
-"""Options of the kinds that do not stand alone; every block holds two layers."""
+"""Options of the kinds that do not stand alone, or not for so few channels."""
 OF_OTHERS = ("torchvision",)
 """Kinds whose modules have to be run to be known."""
 LEAVES = sorted(

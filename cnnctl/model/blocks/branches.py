@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,10 +10,14 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
+from cnnctl.config.bounds import PositiveInt
 from cnnctl.errors import config_fault
 from cnnctl.model.block import Block, Branch, Scope
 from cnnctl.model.blocks.chains import count_layers
-from cnnctl.model.layer import Layer, Name, Shape, describe_shape
+from cnnctl.model.layer import Layer, Name, Shape, describe_shape, spatial_dims
+from cnnctl.model.layers.activations import Relu, Sigmoid
+from cnnctl.model.layers.convolution import Conv
+from cnnctl.model.layers.pooling import AdaptiveAvgPool
 from cnnctl.model.modules import Branches as BranchesModule
 from cnnctl.model.modules import Join
 
@@ -71,3 +76,70 @@ class Branches(Block, kind="branches", short="ways"):
     def layer_count(self) -> int:
         branches = self.ways.values() if isinstance(self.ways, dict) else self.ways
         return sum(map(count_layers, branches))
+
+
+class SqueezeExcite(Block, kind="squeeze_excite", short="reduction"):
+    """Scale each channel by a factor computed from the means of all channels (Hu et al. 2018)."""
+
+    reduction: PositiveInt = 16
+    """How many times fewer channels there are between the two layers that compute the factors."""
+    activation: Layer = Relu()
+    """What stands between those layers."""
+    scale_activation: Layer = Sigmoid()
+    """What makes factors of their outputs."""
+
+    def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
+        spatial_dims(input, kind=self.kind)
+        if self.reduction > input[0]:
+            message = f"{self.reduction} leaves nothing of {describe_shape(input)}"
+            hint = f"use reduction <= {input[0]}"
+            raise config_fault(message, hint=hint, path=("reduction",))
+        fewer = input[0] // self.reduction
+        steps = [AdaptiveAvgPool(name="avgpool", output_size=1), _linear("fc1", fewer)]
+        squeeze = scope.branch(steps, input, at=(), name="scale")
+        bend = scope.single_branch(
+            self.activation, squeeze.output, at=("activation",), name="scale.activation"
+        )
+        excite = scope.branch([_linear("fc2", input[0])], bend.output, at=(), name="scale")
+        scale = scope.single_branch(
+            self.scale_activation,
+            excite.output,
+            at=("scale_activation",),
+            name="scale.scale_activation",
+        )
+        return (Branch("input", (), input), squeeze, bend, excite, scale)
+
+    def joined(self, branches: Sequence[Branch]) -> Shape:
+        image, scale = branches[0].output, branches[-1].output
+        if scale[0] == image[0] and set(scale[1:]) == {1}:
+            return image
+        message = f"it gives {describe_shape(scale)} as factors of {describe_shape(image)}"
+        hint = "use an activation that keeps the shape, such as sigmoid"
+        raise config_fault(message, hint=hint, path=("scale_activation",))
+
+    def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
+        passed, squeeze, bend, excite, scale = branches
+        steps = OrderedDict(
+            [
+                *squeeze.named_children(),
+                ("activation", bend),
+                *excite.named_children(),
+                ("scale_activation", scale),
+            ]
+        )
+        return BranchesModule({"input": passed, "scale": nn.Sequential(steps)}, self.joining)
+
+    @property
+    def joining(self) -> Join:
+        return "multiply"
+
+    def feeds(self, index: int, other: int) -> bool:
+        return 0 < index == other - 1
+
+    def layer_count(self) -> int:
+        return 3 + count_layers([self.activation, self.scale_activation])
+
+
+def _linear(name: str, channels: int) -> Conv:
+    """A linear map of channels, at a single position."""
+    return Conv(name=name, out_channels=channels, kernel_size=1)
