@@ -14,7 +14,7 @@ from cnnctl.model.block import Block
 from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.initializers import Initializer
 from cnnctl.model.layer import Layer, Saved, Shape, WeightedLayer
-from cnnctl.model.network import NetworkPlan, PlannedLayer, meta_network
+from cnnctl.model.network import NetworkPlan, PlannedLayer, new_meta_network
 from cnnctl.model.receptive_field import ReceptiveField, Window, one_pixel, sliding, union
 
 
@@ -31,7 +31,7 @@ def gather(
         freeze: `model.freeze`; what it names does not train.
         unfreeze_at: `model.unfreeze_at`; from epoch 1, it all does.
     """
-    network = meta_network(plan)
+    network = new_meta_network(plan)
     freezing_of(network, freeze or [], unfreeze_at=unfreeze_at).begin_epoch(1)
     gathering = _Gathering(network, plan.init, batch_size)
     rows = gathering.rows(plan.layers, one_pixel(len(plan.input) - 1), depth=0)[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import torch
@@ -62,7 +63,7 @@ class Model(Spec):
         return None if weights == "none" else weights
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkPlan:
     """A network whose shapes are known, before it has any weights."""
 
@@ -74,6 +75,11 @@ class NetworkPlan:
     def output(self) -> Shape:
         """The shape of what the network gives for one sample."""
         return self.layers[-1].output
+
+    @cached_property
+    def on_meta(self) -> nn.Sequential:
+        """See `meta_network`."""
+        return new_meta_network(self)
 
     def leaves(self) -> Iterator[PlannedLayer]:
         """The layers that hold no others, in the order in which they run."""
@@ -142,7 +148,15 @@ def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:
 
 
 def meta_network(plan: NetworkPlan) -> nn.Sequential:
-    """The network on the meta device: every module and shape, and no numbers."""
+    """The network on the meta device: every module and shape, and no numbers.
+
+    It is assembled once and is not to be changed: for that, there is `new_meta_network`.
+    """
+    return plan.on_meta
+
+
+def new_meta_network(plan: NetworkPlan) -> nn.Sequential:
+    """The network on the meta device, assembled anew."""
     with torch.device("meta"):
         return _assemble(plan)
 
@@ -201,7 +215,7 @@ def _check_starts(plan: NetworkPlan) -> None:
 
 def needing_company(plan: NetworkPlan) -> list[Fault]:
     """The layers that cannot train on a single sample, as batch norm on a vector."""
-    network = meta_network(plan)
+    network = new_meta_network(plan)
     faults: list[Fault] = []
     for planned in plan.leaves():
         try:
