@@ -8,7 +8,7 @@ from math import ceil
 
 from cnnctl.errors import ConfigPath, Fault
 from cnnctl.experiment import Experiment, Task, tasks_of
-from cnnctl.model.following import fewest_between_norms, following_activation, with_followers
+from cnnctl.model.following import fewest_between_norms, following_activation
 from cnnctl.model.initializers import RECTIFIERS
 from cnnctl.model.layer import WeightedLayer
 from cnnctl.model.network import NetworkPlan, PlannedLayer
@@ -103,7 +103,7 @@ def _dropout_at_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
 def _unfit_weights(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Kaiming before sigmoid, Xavier before relu; what the whole model has is said once."""
     found: dict[ConfigPath, Fault] = {}
-    for planned, behind in with_followers(plan.layers):
+    for planned, behind in plan.graph.with_followers():
         if isinstance(planned.layer, WeightedLayer):
             init = planned.layer.init or plan.init
             path: ConfigPath = (*planned.path, "init") if planned.layer.init else ("model", "init")
@@ -159,7 +159,7 @@ def _activation_twice(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 
 def _vanishing_gradients(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    count = fewest_between_norms(plan.layers, "sigmoid")
+    count = fewest_between_norms(plan.graph, "sigmoid")
     if count >= DEEP_SIGMOIDS:
         first = next(planned for planned in plan.leaves() if planned.layer.acts_as == "sigmoid")
         message = f"through {count} sigmoids hardly any gradient comes back"

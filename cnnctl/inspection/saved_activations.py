@@ -11,21 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from cnnctl.model.block import Block, PlannedLayer
+from cnnctl.model.block import PlannedLayer
+from cnnctl.model.graph import Graph, Node
 from cnnctl.model.layer import Saved, Shape, size_of
 
 
-def kept_bytes(
-    layers: Sequence[PlannedLayer], input: Shape, *, network: nn.Module, kept: Mapping[str, Saved]
-) -> int:
+def kept_bytes(graph: Graph, *, network: nn.Module, saved: Mapping[str, Saved]) -> int:
     """Bytes that a forward pass of one sample keeps.
 
     Args:
         network: its modules, on whatever device; what of it is frozen needs no gradients.
-        kept: what each layer saves, by name.
+        saved: what each layer saves, by name.
     """
-    keeping = _Keeping(network, kept)
-    keeping.chain(layers, keeping.value(input, needs_gradient=False))
+    keeping = _Keeping(network, saved)
+    values: list[tuple[_Value, Shape]] = []
+    for node in graph.nodes:
+        values.append((keeping.node(node, [values[n] for n in node.sources]), node.shape))
     return keeping.beside + sum(value.size for value in keeping.values if value.is_kept)
 
 
@@ -40,11 +41,11 @@ class _Value:
 
 
 class _Keeping:
-    """Follows the tensors through the tree of layers."""
+    """Follows the tensors through the network."""
 
-    def __init__(self, network: nn.Module, kept: Mapping[str, Saved]) -> None:
+    def __init__(self, network: nn.Module, saved: Mapping[str, Saved]) -> None:
         self.network = network
-        self.kept = kept
+        self.saved = saved
         self.values: list[_Value] = []
         self.beside = 0
 
@@ -53,14 +54,14 @@ class _Keeping:
         self.values.append(_Value(size_of(shape), needs_gradient))
         return self.values[-1]
 
-    def chain(self, layers: Sequence[PlannedLayer], value: _Value) -> _Value:
-        """What comes out of layers one after the other."""
-        for planned in layers:
-            if isinstance(planned.layer, Block):
-                value = self.block(planned, planned.layer, value)
-            else:
-                value = self.layer(planned, value)
-        return value
+    def node(self, node: Node, sources: Sequence[tuple[_Value, Shape]]) -> _Value:
+        """A tensor made of others; none of those that are joined is kept, but factors are."""
+        if node.planned:
+            return self.layer(node.planned, sources[0][0])
+        if node.joining == "multiply":
+            return self.multiplied(sources)
+        needs_gradient = any(source.needs_gradient for source, _ in sources)
+        return self.value(node.shape, needs_gradient=needs_gradient)
 
     def layer(self, planned: PlannedLayer, value: _Value) -> _Value:
         """What comes out of a layer; it marks what it keeps."""
@@ -70,30 +71,11 @@ class _Keeping:
         learns = any(weight.requires_grad for weight in module.parameters())
         output = self.value(planned.output, needs_gradient=learns or value.needs_gradient)
         if output.needs_gradient:
-            kept = self.kept[planned.name]
-            value.is_kept |= kept.input
-            output.is_kept |= kept.output
-            self.beside += kept.beside
+            saved = self.saved[planned.name]
+            value.is_kept |= saved.input
+            output.is_kept |= saved.output
+            self.beside += saved.beside
         return output
-
-    def block(self, planned: PlannedLayer, block: Block, value: _Value) -> _Value:
-        """What comes out of a block."""
-        ends: list[_Value] = []
-        for index, branch in enumerate(planned.branches):
-            taken = self.joined(block.taken(index, value, ends), branch.input)
-            ends.append(self.chain(branch.layers, taken))
-        if block.joining == "multiply":
-            shapes = [branch.output for branch in planned.branches]
-            factors = list(zip(ends, shapes, strict=True))
-            return self.multiplied(block.given((value, planned.input), factors))
-        return self.joined(block.given(value, ends), planned.output)
-
-    def joined(self, sources: Sequence[_Value], shape: Shape) -> _Value:
-        """One tensor of several, none of which is kept for it."""
-        if len(sources) == 1:
-            return sources[0]
-        needs_gradient = any(source.needs_gradient for source in sources)
-        return self.value(shape, needs_gradient=needs_gradient)
 
     def multiplied(self, factors: Sequence[tuple[_Value, Shape]]) -> _Value:
         """The product of several, one after the other; the gradient of each needs the other."""

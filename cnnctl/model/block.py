@@ -140,7 +140,7 @@ class Block(Layer):
     @property
     def joining(self) -> Join:
         """How what its branches give becomes one."""
-        return "add"
+        return "concatenate" if self.keeps_all else "add"
 
     @property
     def names_its_branches(self) -> bool:
@@ -171,14 +171,6 @@ class Block(Layer):
         return [
             outputs[n] for n in branches if not any(self.feeds(n, m) for m in branches[n + 1 :])
         ]
-
-    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
-        """The layers in the block that get what branch number `index` gives, at once or later."""
-        reached = [index]
-        for other in range(index + 1, len(branches)):
-            if any(self.feeds(n, other) for n in reversed(reached)):
-                reached.append(other)
-        return tuple(planned for n in reached[1:] for planned in branches[n].layers)
 
     def build(self, input: Shape) -> nn.Module:
         return assemble(plan_layer(self, input, Scope("", ()), name=""))

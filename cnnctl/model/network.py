@@ -21,9 +21,10 @@ from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
 from cnnctl.model.block import Block, PlannedLayer, Scope, chain, plan_layers
-from cnnctl.model.following import chains, following_activation, with_followers
+from cnnctl.model.following import chains, following_activation
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
+from cnnctl.model.graph import Graph, graph_of
 from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.inference import rehearsing
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
@@ -75,6 +76,11 @@ class NetworkPlan:
     def output(self) -> Shape:
         """The shape of what the network gives for one sample."""
         return self.layers[-1].output
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Which of its tensors is made of which."""
+        return graph_of(self.layers, self.input)
 
     @cached_property
     def on_meta(self) -> nn.Sequential:
@@ -181,7 +187,7 @@ class _Start:
 
 def _starts(network: nn.Module, plan: NetworkPlan) -> Iterator[_Start]:
     """Every tensor that an initializer fills, in the order in which they are drawn."""
-    for planned, behind in with_followers(plan.layers):
+    for planned, behind in plan.graph.with_followers():
         if isinstance(planned.layer, WeightedLayer):
             activation = following_activation(behind)
             for name, tensor in network.get_submodule(planned.name).named_parameters():

@@ -125,7 +125,7 @@ def test_weights_start_for_the_activation_that_they_meet() -> None:
     for plan, expected in ((inside, "relu"), (behind, "tanh")):
         [found] = [
             following.following_activation(rest)
-            for planned, rest in following.with_followers(plan.layers)
+            for planned, rest in plan.graph.with_followers()
             if planned.layer.kind == "conv"
         ]
         assert found == expected

@@ -12,7 +12,7 @@ from cnnctl.experiment import Experiment, check
 from cnnctl.inspection import gather
 from cnnctl.inspection.drawing import Frame, drawing_of
 from cnnctl.model import network
-from cnnctl.model.following import following_activation, with_followers
+from cnnctl.model.following import following_activation
 from cnnctl.model.freezing import freezing_of
 from cnnctl.model.network import Model, NetworkPlan
 from tests.inspection.conftest import saved
@@ -78,7 +78,7 @@ def test_its_weights_start_for_the_activations_in_it() -> None:
     plan = plan_of({"squeeze_excite": 4}, "tanh")
     behind = {
         planned.name.rpartition(".")[2]: following_activation(rest)
-        for planned, rest in with_followers(plan.layers)
+        for planned, rest in plan.graph.with_followers()
     }
     assert (behind["fc1"], behind["fc2"]) == ("relu", "sigmoid")
 
