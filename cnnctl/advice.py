@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from math import ceil
 
 from cnnctl.errors import ConfigPath, Fault
 from cnnctl.experiment import Experiment, Task, tasks_of
-from cnnctl.model.following import fewest_between_norms, following_activation, with_followers
-from cnnctl.model.initializers import (
-    Activation,
-    Initializer,
-    KaimingNormal,
-    KaimingUniform,
-    XavierNormal,
-    XavierUniform,
-)
+from cnnctl.model.following import fewest_between_norms, following_activation
+from cnnctl.model.initializers import RECTIFIERS
 from cnnctl.model.layer import WeightedLayer
-from cnnctl.model.layers.convolution import Conv
 from cnnctl.model.network import NetworkPlan, PlannedLayer
 
 Advice = Iterator[Fault]
 Rule = Callable[[Experiment, NetworkPlan], Advice]
 
-SHARES = {"softmax", "sigmoid", "hardsigmoid"}
-SQUASHING = {*SHARES, "log_softmax", "log_sigmoid"}
-"""What a loss that wants raw outputs contains already."""
-TANH_LIKE = {"tanh", "hardtanh", "softsign"}
-RECTIFIERS = ("relu", "leaky_relu")
-MOVING_ONLY = {"identity", "flatten", "unflatten"}
-NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm"}
-DROPOUTS = {"dropout", "channel_dropout"}
-LINEAR_KINDS = {
-    *(MOVING_ONLY | DROPOUTS),
-    *("batch_norm", "avg_pool", "adaptive_avg_pool", "global_avg_pool", "zero_pad", "upsample"),
-}
-"""What may stand between two layers and still leaves them one linear function."""
+SQUASHED = ("probabilities", "log_probabilities", "log_sigmoids")
+"""What a loss that wants raw outputs makes of them itself."""
 CHARACTERS = {"digits", "mnist", "kmnist", "emnist", "svhn"}
 
 FEW_STEPS = 4
@@ -52,26 +33,23 @@ def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     return [advice for rule in RULES for advice in rule(experiment, plan)]
 
 
-def _pairs(
-    plan: NetworkPlan, *, without: Collection[str] = ()
-) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
+def _pairs(plan: NetworkPlan) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
     """Layers that follow each other, in the network itself and in its blocks."""
-    for chain in plan.chains():
-        yield from pairwise(planned for planned in chain if planned.layer.kind not in without)
+    return (pair for chain in plan.chains() for pair in pairwise(chain))
 
 
 def _ends(experiment: Experiment, plan: NetworkPlan) -> Iterator[tuple[Task, PlannedLayer]]:
     """Every task, and the last of its layers that computes something."""
     for task in tasks_of(experiment, plan, experiment.data.describe()):
         leaves = [leaf for planned in task.layers for leaf in planned.leaves()]
-        layers = [planned for planned in leaves if planned.layer.kind not in MOVING_ONLY]
+        layers = [planned for planned in leaves if not planned.layer.is_view]
         yield task, (layers or leaves)[-1]
 
 
 def _activation_done_by_the_loss(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Softmax before cross-entropy."""
     for task, last in _ends(experiment, plan):
-        if task.loss.outputs == "logits" and last.layer.kind in SQUASHING:
+        if task.loss.outputs == "logits" and last.layer.gives in SQUASHED:
             own = "sigmoid" if task.loss.kind == "bce_with_logits" else "softmax"
             message = f"{task.loss.kind} wants raw outputs: it contains {own} itself"
             yield Fault(message=message, hint=f"leave {last.layer.kind} out", path=last.path)
@@ -79,24 +57,24 @@ def _activation_done_by_the_loss(experiment: Experiment, plan: NetworkPlan) -> A
 
 def _no_log_softmax_before_nll(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
-        if task.loss.outputs == "log_probabilities" and last.layer.kind != "log_softmax":
+        if task.loss.outputs == "log_probabilities" and last.layer.gives != "log_probabilities":
             message = f"{task.loss.kind} wants log-probabilities, which {last.name} does not give"
-            in_place = last.layer.kind in SQUASHING
+            in_place = last.layer.gives in SQUASHED
             hint = "write log_softmax instead" if in_place else "add log_softmax"
             yield Fault(message=message, hint=f"{hint}, or use cross_entropy", path=last.path)
 
 
 def _no_sigmoid_before_bce(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
-        if task.loss.outputs == "probabilities" and last.layer.kind not in SHARES:
+        if task.loss.outputs == "probabilities" and last.layer.gives != "probabilities":
             message = f"{task.loss.kind} wants numbers from 0 to 1, and {last.name} gives others"
             yield Fault(message=message, hint="add sigmoid, or use bce_with_logits", path=last.path)
 
 
 def _rectified_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for _, last in _ends(experiment, plan):
-        is_meant = last.layer.kind in ("softplus", "log_sigmoid")
-        if last.layer.acts_as in (*RECTIFIERS, "selu") and not is_meant:
+        is_rectified = last.layer.acts_as in (*RECTIFIERS, "selu")
+        if is_rectified and last.layer.gives == "values":
             message = (
                 f"{last.layer.kind} at the output holds back what is negative, and its gradient"
             )
@@ -109,14 +87,15 @@ def _bounded_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
         is_class = task.target.is_classification
         is_free = task.loss.outputs == "logits" if is_class else is_spread
-        if is_free and last.layer.kind in (TANH_LIKE if is_class else TANH_LIKE | SHARES):
+        is_bound = last.layer.gives == "bounded"
+        if is_free and (is_bound or (last.layer.gives == "probabilities" and not is_class)):
             message = f"{last.layer.kind} at the output lets nothing beyond its bounds be predicted"
             yield Fault(message=message, hint="leave it out", path=last.path)
 
 
 def _dropout_at_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for _, last in _ends(experiment, plan):
-        if last.layer.kind in DROPOUTS:
+        if last.layer.is_dropout:
             message = "dropout at the output strikes out answers, not features"
             yield Fault(message=message, hint="put it before the last linear layer", path=last.path)
 
@@ -124,34 +103,22 @@ def _dropout_at_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
 def _unfit_weights(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Kaiming before sigmoid, Xavier before relu; what the whole model has is said once."""
     found: dict[ConfigPath, Fault] = {}
-    for planned, behind in with_followers(plan.layers):
+    for planned, behind in plan.graph.with_followers():
         if isinstance(planned.layer, WeightedLayer):
             init = planned.layer.init or plan.init
             path: ConfigPath = (*planned.path, "init") if planned.layer.init else ("model", "init")
             activation = following_activation(behind)
-            if better := _better_weights(init, activation):
+            if better := init.better_before(activation):
                 message = f"{init.kind} does not suit the {activation} behind {planned.name}"
                 hint = f"use {better}, or leave init out"
                 found.setdefault(path, Fault(message=message, hint=hint, path=path))
     yield from found.values()
 
 
-def _better_weights(initializer: Initializer, activation: Activation) -> str:
-    """The initializer that fits the activation; nothing where this one does."""
-    kind = initializer.kind
-    if isinstance(initializer, KaimingNormal | KaimingUniform):
-        is_unfit = initializer.nonlinearity in RECTIFIERS and activation in ("tanh", "sigmoid")
-        return kind.replace("kaiming", "xavier") if is_unfit else ""
-    if isinstance(initializer, XavierNormal | XavierUniform):
-        is_unfit = initializer.gain == 1 and activation in RECTIFIERS
-        return kind.replace("xavier", "kaiming") if is_unfit else ""
-    return ""
-
-
 def _bias_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for planned, after in _pairs(plan):
         has_bias = isinstance(planned.layer, WeightedLayer) and planned.layer.bias
-        if has_bias and after.layer.kind in ("batch_norm", "instance_norm"):
+        if has_bias and after.layer.centers_channels:
             message = f"{after.name} takes the mean away, and the bias of {planned.name} with it"
             yield Fault(message=message, hint="add bias: false", path=(*planned.path, "bias"))
 
@@ -159,23 +126,29 @@ def _bias_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
 def _dropout_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Li et al. 2018, https://arxiv.org/abs/1801.05134."""
     for planned, after in _pairs(plan):
-        if planned.layer.kind in DROPOUTS and after.layer.kind == "batch_norm":
+        if planned.layer.is_dropout and after.layer.mixes_samples:
             message = f"{after.name} measures a variance that {planned.name} has in training only"
             yield Fault(message=message, hint="put dropout behind the norm", path=planned.path)
 
 
 def _no_activation_between(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    for planned, after in _pairs(plan, without=LINEAR_KINDS):
-        if _is_dense(planned) and _is_dense(after):
-            message = f"no activation stands between {planned.name} and {after.name}: "
-            message += "they can do no more than one layer"
-            yield Fault(message=message, hint="add relu between them", path=after.path)
+    for chain in plan.chains():
+        bends = (
+            planned for planned in chain if _has_weights(planned) or not planned.layer.is_linear
+        )
+        for planned, after in pairwise(bends):
+            if _is_dense(planned) and _is_dense(after):
+                message = f"no activation stands between {planned.name} and {after.name}: "
+                message += "they can do no more than one layer"
+                yield Fault(message=message, hint="add relu between them", path=after.path)
+
+
+def _has_weights(planned: PlannedLayer) -> bool:
+    return isinstance(planned.layer, WeightedLayer)
 
 
 def _is_dense(planned: PlannedLayer) -> bool:
-    """Whether a layer has weights; a convolution in groups is half of a layer on purpose."""
-    is_half = isinstance(planned.layer, Conv) and planned.layer.groups > 1
-    return isinstance(planned.layer, WeightedLayer) and not is_half
+    return isinstance(planned.layer, WeightedLayer) and planned.layer.is_dense
 
 
 def _activation_twice(experiment: Experiment, plan: NetworkPlan) -> Advice:
@@ -186,9 +159,9 @@ def _activation_twice(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 
 def _vanishing_gradients(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    count = fewest_between_norms(plan.layers, kind="sigmoid", norms=NORMS)
+    count = fewest_between_norms(plan.graph, "sigmoid")
     if count >= DEEP_SIGMOIDS:
-        first = next(planned for planned in plan.leaves() if planned.layer.kind == "sigmoid")
+        first = next(planned for planned in plan.leaves() if planned.layer.acts_as == "sigmoid")
         message = f"through {count} sigmoids hardly any gradient comes back"
         yield Fault(message=message, hint="use relu, or add batch_norm", path=first.path)
 
@@ -230,9 +203,10 @@ def _few_steps(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 def _noisy_statistics(experiment: Experiment, plan: NetworkPlan) -> Advice:
     size = experiment.data.batch_size
-    has_norm = any(planned.layer.kind == "batch_norm" for planned in plan.leaves())
-    if has_norm and size != "all" and size < SMALL_BATCH:
-        message = f"batch_norm learns little of the data from {size} samples at a time"
+    norms = (leaf.layer.kind for leaf in plan.leaves() if leaf.layer.mixes_samples)
+    norm = next(norms, None)
+    if norm and size != "all" and size < SMALL_BATCH:
+        message = f"{norm} learns little of the data from {size} samples at a time"
         hint = f"use a batch_size >= {SMALL_BATCH}, or group_norm"
         yield Fault(message=message, hint=hint, path=("data", "batch_size"))
 

@@ -143,6 +143,16 @@ def test_two_layers_without_an_activation_between_are_one() -> None:
     assert "between linear1 and linear2" in advice(layers)["model.layers.3.linear"]
 
 
+def test_a_transposed_convolution_is_a_layer_with_weights() -> None:
+    up = {"conv_transpose": {"out_channels": 4, "stride": 2}}
+    assert (
+        "between conv1 and conv_transpose1"
+        in advice([CONV, up, "relu", *HEAD])["model.layers.1.conv_transpose"]
+    )
+    bias = advice([CONV, "relu", up, "batch_norm", "relu", *HEAD])
+    assert list(bias) == ["model.layers.2.conv_transpose.bias"]
+
+
 def test_a_convolution_in_groups_needs_no_activation_behind_it() -> None:
     depthwise = {"conv": {"out_channels": 4, "groups": 4}}
     assert advice([{"conv": 4}, "relu", depthwise, {"conv": 8}, "relu", *HEAD]) == {}

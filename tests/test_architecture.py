@@ -110,6 +110,30 @@ def test_the_configuration_knows_no_torch() -> None:
             assert not tops & {"torch", "torchvision", "numpy", "sklearn"}
 
 
+def declares_kinds(module: str) -> bool:
+    return any(
+        isinstance(node, ast.ClassDef) and any(word.arg == "kind" for word in node.keywords)
+        for node in ast.walk(TREES[module])
+    )
+
+
+def loaded_with(module: str) -> set[str]:
+    """The modules of ours that are imported with one, and with their packages."""
+    reached, waiting = set[str](), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in FILES and name not in reached:
+            reached.add(name)
+            waiting += [*own(name), name.rpartition(".")[0]]
+    return reached
+
+
+def test_every_kind_is_declared_once_an_experiment_can_be_read() -> None:
+    """A package imports its modules; a kind in one that it forgets would be no kind at all."""
+    forgotten = set(filter(declares_kinds, FILES)) - loaded_with("cnnctl.experiment")
+    assert not forgotten
+
+
 RUNS_CODE = {
     *("eval", "exec", "compile", "__import__", "os.system"),
     *("torch.load", "torch.save", "numpy.load", "np.load", "torch.hub.load"),

@@ -51,7 +51,11 @@ class Spec(BaseModel):
     ) -> dict[str, Any]:
         """Every field with its help, which is the docstring below it."""
         described = handler(schema)
-        add_helps(handler.resolve_ref_schema(described).get("properties", {}), cls)
+        properties = handler.resolve_ref_schema(described).get("properties", {})
+        add_helps(properties, cls)
+        for name, info in cls.model_fields.items():
+            if name in properties and isinstance(info.default, Choice):
+                properties[name]["default"] = info.default.written()  # with its kind
         return described
 
 

@@ -65,7 +65,7 @@ def _point(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$family" in schema:
-        kept = {key: value for key, value in schema.items() if key == "description"}
+        kept = {key: schema[key] for key in ("description", "default") if key in schema}
         return {"$ref": f"#/$defs/{schema['$family']}", **kept}
     # titles repeat the names of fields, and only crowd an editor's hints
     return {k: _point(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}

@@ -1,47 +1,12 @@
-"""What torch's own modules cost, worked out from shapes; nothing is run for it.
-
-To run a module on the meta device loads 200 MB of torch's own code at the first operation.
-"""
+"""What a module in its place costs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 from torch import nn
 
-from cnnctl.model.layer import Shape
-from cnnctl.model.modules import (
-    ChannelNorm,
-    Chunk,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    LayerScale,
-    Maxout,
-    PadChannels,
-)
-
-NUMBER = 4
-"""Bytes of a float32."""
-
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-VIEWS = (nn.Flatten, nn.Unflatten, nn.Identity, Chunk)
-"""Modules whose output is the memory of their input."""
-_OWN = (ChannelNorm, GlobalAvgPool, GlobalMaxPool, LayerScale, Maxout, PadChannels)
-_WITHOUT_PRODUCTS = frozenset(
-    {
-        "torchvision.ops.stochastic_depth",
-        *(
-            f"torch.nn.modules.{name}"
-            for name in (
-                "activation", "batchnorm", "channelshuffle", "dropout", "flatten", "instancenorm",
-                "normalization", "padding", "pixelshuffle", "pooling", "upsampling",
-            )
-        ),
-    }
-)  # fmt: skip
-"""Where modules are defined that multiply no matrices and convolve nothing."""
+from cnnctl.model.layer import Layer, Shape, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +33,15 @@ class Part:
     cost: Cost
 
 
-def known_cost(module: nn.Module, input: Shape, output: Shape) -> Cost | None:
-    """The cost of a module of torch's own or of ours; None of all others, which have to be run.
+def told_cost(layer: Layer, input: Shape, output: Shape) -> Cost | None:
+    """The cost of a layer that tells it; None of all others, whose modules have to be run.
 
-    A class that is derived from one of torch's may do something else, so it is another.
+    To run a module on the meta device loads 200 MB of torch's own code at the first operation.
     """
-    multiply_adds = _multiply_adds(module, input, output)
-    if multiply_adds is None or next(module.children(), None) is not None:
+    multiply_adds = layer.multiply_adds(input, output)
+    if multiply_adds is None:
         return None
-    return Cost(multiply_adds, 0 if isinstance(module, VIEWS) else prod(output) * NUMBER)
-
-
-def _multiply_adds(module: nn.Module, input: Shape, output: Shape) -> int | None:
-    """Every weight is used once at every place of the window, or for every vector."""
-    kind = type(module)
-    if kind in CONVOLUTIONS:
-        return _weights(module) * prod(output[1:])
-    if kind in TRANSPOSED:
-        return _weights(module) * prod(input[1:])
-    if kind is nn.Linear:
-        return _weights(module) * prod(output[:-1])
-    is_free = kind in (*VIEWS, *_OWN) or kind.__module__ in _WITHOUT_PRODUCTS
-    return 0 if is_free else None
-
-
-def _weights(module: nn.Module) -> int:
-    weight = module.weight
-    assert isinstance(weight, nn.Parameter)
-    return weight.numel()
+    return Cost(multiply_adds, 0 if layer.is_view else size_of(output))
 
 
 def kernel_of(module: nn.Module, input: Shape) -> tuple[int, ...] | None:

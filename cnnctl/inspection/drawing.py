@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cnnctl.model.block import Block, Branch, PlannedLayer
-from cnnctl.model.blocks import Branches
 from cnnctl.model.network import NetworkPlan
 
 INPUT = "n_input"
@@ -79,14 +78,12 @@ class _Pencil:
         if isinstance(planned.layer, Block) and is_open:
             items, ends = self.branches(planned, planned.layer, sources, level + 1)
             if _is_joined(planned.layer, ends):
-                join = Box(
-                    f"{identity}__join", _joining(planned.layer), _times(planned.output), "join"
-                )
+                joining, shape = planned.layer.joining, _times(planned.output)
+                join = Box(f"{identity}__join", joining, shape, "join")
                 items, ends = [*items, join], self.arrive(join.identity, ends)
             return Frame(identity, planned.short_name, items), ends
         ends = self.arrive(identity, sources)
-        family = type(planned.layer).__module__.rpartition(".")[2]
-        box = Box(identity, planned.short_name, _times(planned.output), family)
+        box = Box(identity, planned.short_name, _times(planned.output), planned.layer.role)
         is_aside = isinstance(planned.layer, Block) and planned.layer.is_aside
         return box, sources if is_aside else ends
 
@@ -104,15 +101,16 @@ class _Pencil:
         for index, branch in enumerate(planned.branches):
             start = [end for taken in block.taken(index, sources, ends) for end in taken]
             inside, end = self.chain(branch.layers, start, level)
-            items += _framed(planned, branch, inside)
+            items += _framed(planned, block, branch, inside)
             ends.append(end)
         return items, [end for given in block.given(sources, ends) for end in given]
 
 
-def _framed(planned: PlannedLayer, branch: Branch, items: list[Box | Frame]) -> list[Box | Frame]:
+def _framed(
+    planned: PlannedLayer, block: Block, branch: Branch, items: list[Box | Frame]
+) -> list[Box | Frame]:
     """What is in a way, with a frame where the user has named it, as heads are."""
-    is_named = isinstance(planned.layer, Branches) and isinstance(planned.layer.ways, dict)
-    if not (is_named and items):
+    if not (block.names_its_branches and items):
         return items
     identity = "n_" + f"{planned.name}.{branch.name}".replace(".", "__") + "__way"
     return [Frame(identity, branch.name, items)]
@@ -121,7 +119,3 @@ def _framed(planned: PlannedLayer, branch: Branch, items: list[Box | Frame]) -> 
 def _is_joined(block: Block, ends: list[str]) -> bool:
     """Whether several branches end in a block, so that it takes a box to join them."""
     return len(set(ends)) > 1 and not (block.keeps_all or block.is_aside)
-
-
-def _joining(block: Block) -> str:
-    return block.join if isinstance(block, Branches) else "add"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnctl.inspection.receptive_field import ReceptiveField
 from cnnctl.model.layer import Shape
+from cnnctl.model.receptive_field import ReceptiveField
 
 
 @dataclass(frozen=True, slots=True)

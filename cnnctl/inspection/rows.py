@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import nn
 
-from cnnctl.inspection.cost import Cost, Part, kernel_of, known_cost
+from cnnctl.inspection.cost import Cost, Part, kernel_of, told_cost
 from cnnctl.inspection.facts import Row, Summary
-from cnnctl.inspection.receptive_field import ReceptiveField, field_after, one_pixel, union
-from cnnctl.inspection.saved_activations import Kept, kept_by, kept_bytes
+from cnnctl.inspection.saved_activations import kept_bytes
 from cnnctl.model.block import Block
 from cnnctl.model.freezing import Freeze, freezing_of
+from cnnctl.model.graph import Graph
 from cnnctl.model.initializers import Initializer
-from cnnctl.model.layer import Layer, Shape, WeightedLayer
-from cnnctl.model.network import NetworkPlan, PlannedLayer, meta_network
+from cnnctl.model.layer import Layer, Saved, WeightedLayer
+from cnnctl.model.network import NetworkPlan, PlannedLayer, new_meta_network
+from cnnctl.model.receptive_field import ReceptiveField, Window, one_pixel, sliding, union
 
 
 def gather(
@@ -31,16 +32,29 @@ def gather(
         freeze: `model.freeze`; what it names does not train.
         unfreeze_at: `model.unfreeze_at`; from epoch 1, it all does.
     """
-    network = meta_network(plan)
+    network = new_meta_network(plan)
     freezing_of(network, freeze or [], unfreeze_at=unfreeze_at).begin_epoch(1)
     gathering = _Gathering(network, plan.init, batch_size)
-    rows = gathering.rows(plan.layers, one_pixel(plan.input), depth=0)[0]
-    kept = kept_bytes(plan.layers, plan.input, network=network, kept=gathering.kept)
+    rows = gathering.rows(plan.layers, depth=0)
+    fields = _fields(plan.graph, gathering.windows)
+    rows = [replace(row, field=fields.get(row.name)) for row in rows]
+    kept = kept_bytes(plan.graph, network=network, saved=gathering.saved)
     return Summary(plan.input, batch_size, tuple(rows), kept * batch_size)
 
 
-_Seen = tuple[Shape, ReceptiveField | None]
-"""The shape of a tensor, and what its numbers see."""
+def _fields(graph: Graph, windows: Mapping[str, Window | None]) -> dict[str, ReceptiveField | None]:
+    """What each layer and block sees, by name."""
+    seen: list[ReceptiveField | None] = [one_pixel(len(graph.nodes[0].shape) - 1)]
+    for node in graph.nodes[1:]:
+        if node.planned:
+            before = seen[node.sources[0]]
+            seen.append(before and before.through(windows[node.planned.name]))
+        else:
+            # what is stretched, as by squeeze and excitation, is a factor for the whole image
+            sides = node.shape[1:]
+            sources = (n for n in node.sources if graph.nodes[n].shape[1:] == sides)
+            seen.append(union([seen[n] for n in sources]))
+    return {name: seen[number] for name, number in graph.ends.items()}
 
 
 class _Gathering:
@@ -51,43 +65,38 @@ class _Gathering:
         self.init = init
         self.batch_size = batch_size
         self.counted: set[nn.Parameter] = set()
-        self.kept: dict[str, Kept] = {}
+        self.saved: dict[str, Saved] = {}
+        self.windows: dict[str, Window | None] = {}
 
-    def rows(
-        self, layers: Sequence[PlannedLayer], field: ReceptiveField | None, *, depth: int
-    ) -> tuple[list[Row], ReceptiveField | None]:
-        """The rows of a chain, and the field behind it."""
+    def rows(self, layers: Sequence[PlannedLayer], *, depth: int) -> list[Row]:
+        """The rows of a chain, without fields."""
         rows: list[Row] = []
         for planned in layers:
-            if isinstance(planned.layer, Block):
-                added, field = self.block(planned, planned.layer, field, depth)
-            else:
-                added, field = self.layer(planned, field, depth)
-            rows += added
-        return rows, field
+            is_block = isinstance(planned.layer, Block)
+            rows += self.block(planned, depth) if is_block else self.layer(planned, depth)
+        return rows
 
-    def layer(
-        self, planned: PlannedLayer, field: ReceptiveField | None, depth: int
-    ) -> tuple[list[Row], ReceptiveField | None]:
+    def layer(self, planned: PlannedLayer, depth: int) -> list[Row]:
         """The row of a layer, and of the modules in it, if it is made of some."""
-        module = self.network.get_submodule(planned.name)
-        cost = known_cost(module, planned.input, planned.output)
+        module, layer = self.network.get_submodule(planned.name), planned.layer
+        cost = told_cost(layer, planned.input, planned.output)
         if cost is None:
-            return self.unknown(planned, module, field, depth)
-        self.kept[planned.name] = kept_by(module, planned.input, planned.output)
-        return self.leaf(planned, module, cost, field, depth)
+            return self.unknown(planned, module, depth)
+        learning = {name for name, weight in module.named_parameters() if weight.requires_grad}
+        self.saved[planned.name] = layer.saved(planned.input, planned.output, learning=learning)
+        self.windows[planned.name] = _window(planned)
+        return self.leaf(planned, module, cost, depth)
 
-    def unknown(
-        self, planned: PlannedLayer, module: nn.Module, field: ReceptiveField | None, depth: int
-    ) -> tuple[list[Row], ReceptiveField | None]:
+    def unknown(self, planned: PlannedLayer, module: nn.Module, depth: int) -> list[Row]:
         """The rows of a module that has to be run to be known."""
         from cnnctl.inspection.unknown_modules import measure_module  # loads much of torch
 
         learns = any(weight.requires_grad for weight in self.counted)
         measured = measure_module(module, planned.input, needs_gradient=learns)
-        self.kept[planned.name] = measured.kept
+        self.saved[planned.name] = measured.saved
+        self.windows[planned.name] = None if measured.parts else _window(planned, module)
         if not measured.parts:
-            return self.leaf(planned, module, measured.cost, field, depth)
+            return self.leaf(planned, module, measured.cost, depth)
         whole = Part(planned.name, module, planned.input, planned.output, measured.cost)
         parts = [replace(part, name=f"{planned.name}.{part.name}") for part in measured.parts]
         *rows, rest = (
@@ -96,21 +105,13 @@ class _Gathering:
         )
         if rest.parameters or rest.multiply_adds or not rest.is_counted:
             rows.append(rest)
-        return [_of_block(planned, rows, None, depth), *rows], None
+        return [_of_block(planned, rows, depth), *rows]
 
-    def leaf(
-        self,
-        planned: PlannedLayer,
-        module: nn.Module,
-        cost: Cost,
-        field: ReceptiveField | None,
-        depth: int,
-    ) -> tuple[list[Row], ReceptiveField | None]:
-        """The row of a layer without others in it, and the field behind it."""
-        field = field_after(module, field, input=planned.input, output=planned.output)
+    def leaf(self, planned: PlannedLayer, module: nn.Module, cost: Cost, depth: int) -> list[Row]:
+        """The row of a layer without others in it."""
         part = Part(planned.name, module, planned.input, planned.output, cost)
         row = self.row(part, planned.layer.kind, depth)
-        return [replace(row, field=field, starts=_starts(planned.layer, self.init))], field
+        return [replace(row, starts=_starts(planned.layer, self.init))]
 
     def row(self, part: Part, kind: str, depth: int) -> Row:
         """The row of a module; of its parameters, those that no row before it has."""
@@ -134,28 +135,27 @@ class _Gathering:
             trainable_bytes=sum(p.nbytes for p in fresh if p.requires_grad),
         )
 
-    def block(
-        self, planned: PlannedLayer, block: Block, field: ReceptiveField | None, depth: int
-    ) -> tuple[list[Row], ReceptiveField | None]:
-        """A block's branches start from its input, or from the branches that feed them."""
-        rows: list[Row] = []
-        given = (planned.input, field)
-        behind: list[_Seen] = []
-        for index, branch in enumerate(planned.branches):
-            start = _joined(block.taken(index, given, behind), branch.input)
-            inside, end = self.rows(branch.layers, start, depth=depth + 1)
-            rows += [row if row.block else replace(row, block=planned.name) for row in inside]
-            behind.append((branch.output, end))
-        found = _joined(block.given(given, behind), planned.output)
-        return [_of_block(planned, rows, found, depth), *rows], found
+    def block(self, planned: PlannedLayer, depth: int) -> list[Row]:
+        """The rows of a block and of all in it."""
+        inside = [
+            row if row.block else replace(row, block=planned.name)
+            for branch in planned.branches
+            for row in self.rows(branch.layers, depth=depth + 1)
+        ]
+        return [_of_block(planned, inside, depth), *inside]
 
 
-def _joined(seen: Sequence[_Seen], shape: Shape) -> ReceptiveField | None:
-    """The field of a tensor of this shape that is made of others.
+def _window(planned: PlannedLayer, module: nn.Module | None = None) -> Window | None:
+    """What an output sees: as the layer tells, or, if its module is not known, as that names it.
 
-    What is stretched to its sides, as by squeeze and excitation, is a factor for the whole image.
+    Nothing in vectors, where numbers have no place.
     """
-    return union([field for given, field in seen if given[1:] == shape[1:]])
+    if len(planned.input) != len(planned.output):
+        return None
+    if hasattr(module, "kernel_size") and hasattr(module, "stride"):
+        is_transposed = getattr(module, "transposed", False)
+        return None if is_transposed else sliding(module, len(planned.input) - 1)
+    return planned.layer.window(planned.input, planned.output)
 
 
 def _starts(layer: Layer, default: Initializer) -> str:
@@ -174,9 +174,7 @@ def _rest(whole: Part, parts: Sequence[Part]) -> Part:
     return replace(whole, name=f"{whole.name}.rest", cost=cost)
 
 
-def _of_block(
-    planned: PlannedLayer, inside: Sequence[Row], field: ReceptiveField | None, depth: int
-) -> Row:
+def _of_block(planned: PlannedLayer, inside: Sequence[Row], depth: int) -> Row:
     """A block's row: what is in it, added up."""
     own = [row for row in inside if not row.is_block]
     return Row(
@@ -186,7 +184,7 @@ def _of_block(
         parameters=sum(row.parameters for row in own),
         trainable=sum(row.trainable for row in own),
         multiply_adds=sum(row.multiply_adds or 0 for row in own) or None,
-        field=field,
+        field=None,
         weight_bytes=sum(row.weight_bytes for row in own),
         activation_bytes=sum(row.activation_bytes for row in own),
         depth=depth,

@@ -17,9 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from cnnctl.inspection.cost import Cost, Part
-from cnnctl.inspection.saved_activations import Kept
-from cnnctl.model.block import rehearsing
-from cnnctl.model.layer import Shape
+from cnnctl.model.inference import rehearsing
+from cnnctl.model.layer import Saved, Shape
 
 _FLOPS = 4
 """What the counter takes a multiply-add of two samples for: two multiplications, two additions."""
@@ -43,7 +42,7 @@ class Measured:
     cost: Cost
     parts: tuple[Part, ...]
     """In the order of their first calls; none of a module without modules in it."""
-    kept: Kept
+    saved: Saved
 
 
 def measure_module(module: nn.Module, input: Shape, *, needs_gradient: bool) -> Measured:
@@ -53,7 +52,7 @@ def measure_module(module: nn.Module, input: Shape, *, needs_gradient: bool) -> 
         needs_gradient: whether something in front of it learns.
     """
     samples = torch.empty(2, *input, device="meta").requires_grad_(needs_gradient) * 1
-    meter, saved = _Meter(), _Saved()
+    meter, saved = _Meter(), _Savings()
     with ExitStack() as hooks, meter.unknown, meter.counter, saved.hooks:
         for name, part in _leaves(rehearsing(module)):
             before = part.register_forward_pre_hook(meter.before, with_kwargs=True)
@@ -64,7 +63,7 @@ def measure_module(module: nn.Module, input: Shape, *, needs_gradient: bool) -> 
     return Measured(
         meter.cost((0, 0), samples, output),
         tuple(meter.parts.values()),
-        saved.kept(module, samples, output),
+        saved.found(module, samples, output),
     )
 
 
@@ -164,7 +163,7 @@ def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-class _Saved:
+class _Savings:
     """Every tensor that autograd keeps; held here, so that no storage's number is used twice."""
 
     def __init__(self) -> None:
@@ -176,7 +175,7 @@ class _Saved:
         self.tensors[_storage(tensor)] = tensor
         return tensor
 
-    def kept(self, module: nn.Module, input: Tensor, output: Tensor) -> Kept:
+    def found(self, module: nn.Module, input: Tensor, output: Tensor) -> Saved:
         """What is kept beside weights and statistics."""
         own = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers())}
         ends = {_storage(input), _storage(output)}
@@ -186,4 +185,4 @@ class _Saved:
             if number not in own | ends
         )
         has_output = _storage(output) in self.tensors and _storage(output) != _storage(input)
-        return Kept(_storage(input) in self.tensors, has_output, beside // 2)
+        return Saved(_storage(input) in self.tensors, has_output, beside // 2)

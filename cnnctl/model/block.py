@@ -11,21 +11,14 @@ from abc import abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import ClassVar, TypeVar
 
-import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault
-from cnnctl.model.layer import Layer, Shape, describe_shape
-
-MAX_VALUES = 10**12
-"""Weights of one layer, and values that it gives for one sample: 4 TB of float32.
-
-Products of a few such numbers still fit 64 bits.
-"""
+from cnnctl.errors import ConfigPath, Fault, FaultError, below
+from cnnctl.model.inference import bounded, infer_output
+from cnnctl.model.layer import Layer, Shape
+from cnnctl.model.modules import Join
 
 Fact = TypeVar("Fact")
 """Whatever is followed through a network, layer by layer: a tensor's memory, a receptive field."""
@@ -144,6 +137,16 @@ class Block(Layer):
     def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
         """Make one module of the branches' modules, which come in the order of `lay_out`."""
 
+    @property
+    def joining(self) -> Join:
+        """How what its branches give becomes one."""
+        return "concatenate" if self.keeps_all else "add"
+
+    @property
+    def names_its_branches(self) -> bool:
+        """Whether its branches have names of the user's."""
+        return False
+
     def feeds(self, index: int, other: int) -> bool:
         """Whether branch `other` gets what branch `index` gives, rather than the block's input."""
         return False
@@ -168,10 +171,6 @@ class Block(Layer):
         return [
             outputs[n] for n in branches if not any(self.feeds(n, m) for m in branches[n + 1 :])
         ]
-
-    def behind(self, index: int, branches: Sequence[Branch]) -> tuple[PlannedLayer, ...]:
-        """The layers in the block that get what branch number `index` gives; none if none does."""
-        return ()
 
     def build(self, input: Shape) -> nn.Module:
         return assemble(plan_layer(self, input, Scope("", ()), name=""))
@@ -202,9 +201,9 @@ def plan_layer(layer: Layer, input: Shape, scope: Scope, *, name: str) -> Planne
     """
     whole = ".".join(filter(None, (scope.name, name)))
     if not isinstance(layer, Block):
-        return PlannedLayer(whole, layer, scope.path, input, _infer(layer, input))
+        return PlannedLayer(whole, layer, scope.path, input, infer_output(layer, input))
     branches = layer.lay_out(input, Scope(whole, scope.path))
-    return PlannedLayer(whole, layer, scope.path, input, _bounded(layer.joined(branches)), branches)
+    return PlannedLayer(whole, layer, scope.path, input, bounded(layer.joined(branches)), branches)
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:
@@ -227,61 +226,6 @@ def _names(layers: Sequence[Layer]) -> list[str]:
     if faults:
         raise FaultError(*faults)
     return names
-
-
-def _infer(layer: Layer, input: Shape) -> Shape:
-    """The shape that comes out of a layer."""
-    try:
-        with torch.device("meta"):
-            module = layer.build(input)
-            output = layer.infer(input) or _rehearse(module, input)
-            _check_weights(module)
-    except (TypeError, OverflowError) as error:  # torch's words for sizes beyond 64 bits
-        if "overflow" not in str(error).lower():
-            raise
-        raise _too_many(f"{layer.kind} on {describe_shape(input)}") from None
-    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        message = f"{layer.kind} does not fit {describe_shape(input)}: {reason}"
-        hint = "change its options or the layers before"
-        raise config_fault(message, hint=hint) from None
-    if min(output) < 1:
-        message = f"nothing is left of {describe_shape(input)}"
-        raise config_fault(message, hint="use smaller windows, or a larger data.size")
-    return _bounded(output)
-
-
-def _bounded(output: Shape) -> Shape:
-    """A shape of as many values as can be counted on."""
-    if prod(output) > MAX_VALUES:
-        raise _too_many(describe_shape(output))
-    return output
-
-
-def _check_weights(module: nn.Module) -> None:
-    count = sum(weight.numel() for weight in module.parameters())
-    if count > MAX_VALUES:
-        raise _too_many(f"{count:,} weights")
-
-
-def _too_many(what: str) -> FaultError:
-    message = f"{what}: more than {MAX_VALUES:,} values"
-    return config_fault(message, hint="use smaller widths, windows or paddings")
-
-
-def _rehearse(module: nn.Module, input: Shape) -> Shape:
-    """Run a module on the meta device; torch's first such run loads 150 MB of its own code."""
-    # two samples, since batch norm takes no batch of one
-    output = rehearsing(module)(torch.empty(2, *input, device="meta"))
-    return tuple(output.shape[1:])
-
-
-def rehearsing(module: nn.Module) -> nn.Module:
-    """A module on the meta device that can be run: there batches cannot be counted."""
-    for part in module.modules():
-        if isinstance(part, _BatchNorm) and part.momentum is None:
-            part.momentum = 0.1
-    return module
 
 
 def assemble(planned: PlannedLayer) -> nn.Module:

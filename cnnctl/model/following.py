@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 from cnnctl.model.block import Block, PlannedLayer
+from cnnctl.model.graph import Graph
 from cnnctl.model.initializers import Activation
 from cnnctl.model.layer import WeightedLayer
 
@@ -49,67 +49,26 @@ def _deciding(layers: Sequence[PlannedLayer]) -> PlannedLayer | None:
     return None
 
 
-def fewest_between_norms(
-    layers: Sequence[PlannedLayer], *, kind: str, norms: Collection[str]
-) -> int:
-    """How many layers of a kind every gradient has to pass with no norm in between.
+def fewest_between_norms(graph: Graph, activation: Activation) -> int:
+    """How many such activations every gradient has to pass with no norm in between.
 
     Of all paths through the blocks the one with the fewest counts, as a shortcut lets it by.
     """
-    return _passed(layers, (0, 0), kind, norms)[0]
-
-
-def _passed(
-    layers: Sequence[PlannedLayer], before: tuple[int, int], kind: str, norms: Collection[str]
-) -> tuple[int, int]:
-    """The most layers without a norm in between, and how many since the last norm."""
-    most, run = before
-    for planned in layers:
-        layer = planned.layer
-        if isinstance(layer, Block):
-            outputs: list[tuple[int, int]] = []
-            for index, branch in enumerate(planned.branches):
-                start = min(layer.taken(index, (most, run), outputs))
-                outputs.append(_passed(branch.layers, start, kind, norms))
-            most, run = min(layer.given((most, run), outputs))
-        elif layer.kind in norms:
+    passed: list[tuple[int, int]] = []
+    for node in graph.nodes:
+        # the most without a norm in between, and how many since the last norm
+        most, run = min((passed[source] for source in node.sources), default=(0, 0))
+        if node.planned and node.planned.layer.is_norm:
             run = 0
-        elif layer.kind == kind:
+        elif node.planned and node.planned.layer.acts_as == activation:
             most, run = max(most, run + 1), run + 1
-    return most, run
-
-
-@dataclass(frozen=True, slots=True)
-class Followers:
-    """The layers behind a place in a chain, and those behind the chain; walked as far as needed."""
-
-    layers: Sequence[PlannedLayer]
-    first: int
-    behind: Iterable[PlannedLayer]
-
-    def __iter__(self) -> Iterator[PlannedLayer]:
-        yield from _on_the_way(self.layers[n] for n in range(self.first, len(self.layers)))
-        yield from self.behind
-
-
-def with_followers(
-    layers: Sequence[PlannedLayer], behind: Iterable[PlannedLayer] = ()
-) -> Iterator[tuple[PlannedLayer, Iterable[PlannedLayer]]]:
-    """Every layer that holds no others, with the layers that get what it gives, one by one."""
-    for index, planned in enumerate(layers):
-        rest = Followers(layers, index + 1, behind)
-        if not isinstance(planned.layer, Block):
-            yield planned, rest
-            continue
-        for number, branch in enumerate(planned.branches):
-            inside = planned.layer.behind(number, planned.branches)
-            after = () if planned.layer.is_aside else Followers(inside, 0, rest)
-            yield from with_followers(branch.layers, after)
+        passed.append((most, run))
+    return passed[graph.output][0]
 
 
 def following_activation(layers: Iterable[PlannedLayer]) -> Activation:
     """The first activation behind a layer, before the next weights; `linear` if there is none."""
-    for planned in (leaf for behind in layers for leaf in behind.leaves()):
+    for planned in layers:
         if planned.layer.acts_as is not None:
             return planned.layer.acts_as
         if isinstance(planned.layer, WeightedLayer):

@@ -12,7 +12,8 @@ from cnnctl.config.choice import Spec
 from cnnctl.errors import below, config_fault
 from cnnctl.model import modules
 from cnnctl.model.block import Block, Branch, PlannedLayer, Scope
-from cnnctl.model.blocks import Branches, Layers, count_layers
+from cnnctl.model.blocks.branches import Branches
+from cnnctl.model.blocks.chains import Layers, count_layers
 from cnnctl.model.layer import Name, Shape, describe_shape
 
 HEADS = "heads"

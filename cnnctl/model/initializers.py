@@ -16,6 +16,7 @@ from cnnctl.errors import config_fault
 Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
 """What follows a layer, as far as initialisation cares."""
 Gain = Literal["auto", "linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
+RECTIFIERS = ("relu", "leaky_relu")
 Fan = Literal["fan_in", "fan_out"]
 
 
@@ -28,6 +29,10 @@ class Initializer(Choice, family="initializers"):
     @abstractmethod
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         """Overwrite the weight in place; `activation` is what follows its layer."""
+
+    def better_before(self, activation: Activation) -> str:
+        """The kind that suits weights before this activation better; nothing if this one does."""
+        return ""
 
 
 class FanInitializer(Initializer):
@@ -43,7 +48,7 @@ class Default(FanInitializer, kind="default"):
     """Follow the activation: Kaiming before a rectifier, LeCun before selu, else Xavier."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        if activation in ("relu", "leaky_relu"):
+        if activation in RECTIFIERS:
             init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
         elif activation == "selu":  # Klambauer et al. 2017 want variance 1 / fan_in
             init.kaiming_normal_(weight, nonlinearity="linear", generator=generator)
@@ -55,8 +60,8 @@ def _gain(chosen: Gain, activation: Activation) -> Activation:
     return activation if chosen == "auto" else chosen
 
 
-class KaimingNormal(FanInitializer, kind="kaiming_normal"):
-    """Normal with variance gain^2 / fan (He et al. 2015)."""
+class Kaiming(FanInitializer):
+    """With variance gain^2 / fan (He et al. 2015)."""
 
     a: FiniteFloat = 0.0
     """Slope below zero of the leaky_relu that the gain is for."""
@@ -64,42 +69,48 @@ class KaimingNormal(FanInitializer, kind="kaiming_normal"):
     """Keep the variance of the forward (fan_in) or of the backward pass (fan_out)."""
     nonlinearity: Gain = "leaky_relu"
     """The activation that sets the gain; `auto` is the one that follows the layer."""
+
+    def better_before(self, activation: Activation) -> str:
+        is_unfit = self.nonlinearity in RECTIFIERS and activation in ("tanh", "sigmoid")
+        return self.kind.replace("kaiming", "xavier") if is_unfit else ""
+
+
+class KaimingNormal(Kaiming, kind="kaiming_normal"):
+    """Normal with variance gain^2 / fan (He et al. 2015)."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         gain = _gain(self.nonlinearity, activation)
         init.kaiming_normal_(weight, self.a, self.mode, nonlinearity=gain, generator=generator)
 
 
-class KaimingUniform(FanInitializer, kind="kaiming_uniform"):
+class KaimingUniform(Kaiming, kind="kaiming_uniform"):
     """Uniform with variance gain^2 / fan (He et al. 2015)."""
-
-    a: FiniteFloat = 0.0
-    """Slope below zero of the leaky_relu that the gain is for."""
-    mode: Fan = "fan_in"
-    """Keep the variance of the forward (fan_in) or of the backward pass (fan_out)."""
-    nonlinearity: Gain = "leaky_relu"
-    """The activation that sets the gain; `auto` is the one that follows the layer."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         gain = _gain(self.nonlinearity, activation)
         init.kaiming_uniform_(weight, self.a, self.mode, nonlinearity=gain, generator=generator)
 
 
-class XavierNormal(FanInitializer, kind="xavier_normal"):
-    """Normal with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+class Xavier(FanInitializer):
+    """With variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
 
     gain: FiniteFloat = 1.0
     """A factor on the standard deviation."""
+
+    def better_before(self, activation: Activation) -> str:
+        is_unfit = self.gain == 1 and activation in RECTIFIERS
+        return self.kind.replace("xavier", "kaiming") if is_unfit else ""
+
+
+class XavierNormal(Xavier, kind="xavier_normal"):
+    """Normal with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.xavier_normal_(weight, gain=self.gain, generator=generator)
 
 
-class XavierUniform(FanInitializer, kind="xavier_uniform"):
+class XavierUniform(Xavier, kind="xavier_uniform"):
     """Uniform with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
-
-    gain: FiniteFloat = 1.0
-    """A factor on the standard deviation."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.xavier_uniform_(weight, gain=self.gain, generator=generator)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import prod
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -13,6 +16,7 @@ from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice, refusal
 from cnnctl.errors import config_fault
 from cnnctl.model.initializers import Activation, Initializer
+from cnnctl.model.receptive_field import OWN_PIXEL, Window
 
 Shape = tuple[int, ...]
 """What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""
@@ -37,11 +41,50 @@ Name = Annotated[
 ]
 
 
-class Layer(Choice, family="layers", item=True):
-    """One step of a network. A member gives its fields and builds its module."""
+NUMBER = 4
+"""Bytes of a float32."""
 
+Role = Literal[
+    "", "convolution", "linear", "normalization", "activations", "pooling", "dropout", "shape"
+]
+Meaning = Literal[
+    "values", "positive", "bounded", "probabilities", "log_probabilities", "log_sigmoids"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a layer saves for the backward pass, if gradients are asked for."""
+
+    input: bool = False
+    output: bool = False
+    beside: int = 0
+    """Bytes for one sample of what is neither."""
+
+
+class Layer(Choice, family="layers", item=True):
+    """One step of a network. A member gives its fields, builds its module, and tells of it."""
+
+    role: ClassVar[Role] = ""
+    """What it is for; a drawing has a colour for each."""
     acts_as: ClassVar[Activation | None] = None
     """Of an activation: its kind, as far as the weights before it care."""
+    gives: ClassVar[Meaning] = "values"
+    """What its outputs are as answers of the network."""
+    saves: ClassVar[Saved] = Saved(input=True)
+    """What it saves, where that depends on nothing; see `saved`."""
+    is_view: ClassVar[bool] = False
+    """Whether its output is the memory of its input."""
+    is_linear: ClassVar[bool] = False
+    """Whether what it does in evaluation is linear, up to an offset."""
+    is_dropout: ClassVar[bool] = False
+    """Whether it zeroes values in training, and so changes their variance."""
+    is_norm: ClassVar[bool] = False
+    """Whether it brings what it gets to one scale."""
+    centers_channels: ClassVar[bool] = False
+    """Whether it takes the mean of each channel away."""
+    mixes_samples: ClassVar[bool] = False
+    """Whether an output depends on all samples of a batch in training."""
 
     name: Name | None = None
     """Its name in the state dict, the summary and messages; kind and number if left out."""
@@ -57,6 +100,33 @@ class Layer(Choice, family="layers", item=True):
     def infer(self, input: Shape) -> Shape | None:
         """The shape that comes out, where that is known without running the module."""
         return None
+
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        """The pixels that an output sees: its own, if the layer tells nothing and keeps the sides.
+
+        Asked where the output has as many sides as the input. What a norm measures over a whole
+        image is left out.
+        """
+        return [OWN_PIXEL] * len(input[1:]) if input[1:] == output[1:] else None
+
+    def multiply_adds(self, input: Shape, output: Shape) -> int | None:
+        """Of convolutions and matrix products, for one sample.
+
+        None of a layer that has to be run to be known; then what it saves is seen there, too.
+        """
+        return None
+
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        """What it saves for the backward pass.
+
+        Counted is every tensor that torch's operators save, as float32 and on the CPU, where the
+        masks of dropout are numbers. Not counted are weights, which are there anyway, and a norm's
+        few statistics.
+
+        Args:
+            learning: its parameters that are not frozen.
+        """
+        return self.saves
 
     def layer_count(self) -> int:
         """How many layers it is made of."""
@@ -85,6 +155,13 @@ class ShapeKeeper(Layer):
         return input
 
 
+class WithoutProducts(Layer):
+    """A layer that convolves nothing and multiplies no matrices."""
+
+    def multiply_adds(self, input: Shape, output: Shape) -> int | None:
+        return 0
+
+
 class WeightedLayer(Layer):
     """A layer with a weight and a bias, which may say how they start."""
 
@@ -95,12 +172,22 @@ class WeightedLayer(Layer):
     bias_init: Initializer | None = None
     """How the bias starts; zeros if left out."""
 
+    @property
+    def is_dense(self) -> bool:
+        """Whether every output sees every channel; else it is half of a layer on purpose."""
+        return True
+
     @model_validator(mode="after")
     def _needs_a_bias(self) -> Self:
         if self.bias_init and not self.bias:
             message = f"{self.kind} has a bias_init, but no bias"
             raise refusal(message, hint="drop bias_init, or bias: false")
         return self
+
+
+def size_of(shape: Shape) -> int:
+    """Bytes of a tensor of this shape, as float32."""
+    return prod(shape) * NUMBER
 
 
 def describe_shape(shape: Shape) -> str:

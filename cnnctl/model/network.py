@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import torch
@@ -19,11 +20,13 @@ from torch import Tensor, nn
 from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
-from cnnctl.model.block import Block, PlannedLayer, Scope, chain, plan_layers, rehearsing
-from cnnctl.model.following import chains, following_activation, with_followers
+from cnnctl.model.block import Block, PlannedLayer, Scope, chain, plan_layers
+from cnnctl.model.following import chains, following_activation
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
+from cnnctl.model.graph import Graph, graph_of
 from cnnctl.model.heads import HEADS, Head, plan_heads
+from cnnctl.model.inference import rehearsing
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
 from cnnctl.model.layer import Layer, Name, Shape, WeightedLayer
 from cnnctl.model.modules import Auxiliary, WithAuxiliary
@@ -61,7 +64,7 @@ class Model(Spec):
         return None if weights == "none" else weights
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkPlan:
     """A network whose shapes are known, before it has any weights."""
 
@@ -73,6 +76,16 @@ class NetworkPlan:
     def output(self) -> Shape:
         """The shape of what the network gives for one sample."""
         return self.layers[-1].output
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Which of its tensors is made of which."""
+        return graph_of(self.layers, self.input)
+
+    @cached_property
+    def on_meta(self) -> nn.Sequential:
+        """See `meta_network`."""
+        return new_meta_network(self)
 
     def leaves(self) -> Iterator[PlannedLayer]:
         """The layers that hold no others, in the order in which they run."""
@@ -141,7 +154,15 @@ def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:
 
 
 def meta_network(plan: NetworkPlan) -> nn.Sequential:
-    """The network on the meta device: every module and shape, and no numbers."""
+    """The network on the meta device: every module and shape, and no numbers.
+
+    It is assembled once and is not to be changed: for that, there is `new_meta_network`.
+    """
+    return plan.on_meta
+
+
+def new_meta_network(plan: NetworkPlan) -> nn.Sequential:
+    """The network on the meta device, assembled anew."""
     with torch.device("meta"):
         return _assemble(plan)
 
@@ -166,7 +187,7 @@ class _Start:
 
 def _starts(network: nn.Module, plan: NetworkPlan) -> Iterator[_Start]:
     """Every tensor that an initializer fills, in the order in which they are drawn."""
-    for planned, behind in with_followers(plan.layers):
+    for planned, behind in plan.graph.with_followers():
         if isinstance(planned.layer, WeightedLayer):
             activation = following_activation(behind)
             for name, tensor in network.get_submodule(planned.name).named_parameters():
@@ -200,7 +221,7 @@ def _check_starts(plan: NetworkPlan) -> None:
 
 def needing_company(plan: NetworkPlan) -> list[Fault]:
     """The layers that cannot train on a single sample, as batch norm on a vector."""
-    network = meta_network(plan)
+    network = new_meta_network(plan)
     faults: list[Fault] = []
     for planned in plan.leaves():
         try:

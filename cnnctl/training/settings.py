@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.device import fastest_precision, pick_device
 from cnnctl.experiment import Experiment, measures_accuracy
-from cnnctl.inspection.cost import known_cost
 from cnnctl.model.network import NetworkPlan, meta_network
 
 MUCH_WORK = 2**25
@@ -56,15 +54,11 @@ def gains_by_bf16(plan: NetworkPlan, *, batch_size: int) -> bool:
 
     A network with a module of unknown cost, such as torchvision's, is taken for a large one.
     """
-    network = meta_network(plan)
-    known = [
-        known_cost(network.get_submodule(stage.name), stage.input, stage.output)
-        for stage in plan.leaves()
-    ]
-    costs = [cost for cost in known if cost is not None]
-    work = batch_size * sum(cost.multiply_adds for cost in costs)
-    weights = sum(parameter.numel() for parameter in network.parameters())
-    return len(costs) < len(known) or work >= max(MUCH_WORK, MUCH_REUSE * weights)
+    told = [leaf.layer.multiply_adds(leaf.input, leaf.output) for leaf in plan.leaves()]
+    known = [count for count in told if count is not None]
+    weights = sum(parameter.numel() for parameter in meta_network(plan).parameters())
+    is_enough = batch_size * sum(known) >= max(MUCH_WORK, MUCH_REUSE * weights)
+    return is_enough or len(known) < len(told)
 
 
 def _memory_format(experiment: Experiment, plan: NetworkPlan) -> str:
@@ -72,7 +66,8 @@ def _memory_format(experiment: Experiment, plan: NetworkPlan) -> str:
         return experiment.train.memory_format
     if not experiment.optimizer.takes_channels_last:
         return "contiguous_format"
-    has_images = any(isinstance(module, nn.Conv2d) for module in meta_network(plan).modules())
+    # kernels have four dimensions where they convolve images
+    has_images = any(weight.ndim == 4 for weight in meta_network(plan).parameters())
     return "channels_last" if has_images else "contiguous_format"
 
 

@@ -11,24 +11,6 @@ from cnnctl.model.network import Model, NetworkPlan, plan
 
 Architecture = Callable[..., NetworkPlan]
 
-NEEDED: dict[str, Any] = {
-    "conv": {"out_channels": 6, "kernel_size": 3},
-    "linear": {"out_features": 5},
-    "group_norm": {"num_groups": 2},
-    "local_response_norm": {"size": 3},
-    "adaptive_max_pool": {"output_size": 4},
-    "adaptive_avg_pool": {"output_size": 4},
-    "zero_pad": {"padding": 1},
-    "unflatten": {"unflattened_size": [2, 2, 3]},
-    "upsample": {"scale_factor": 2.0},
-    "pad_channels": {"channels": 8},
-    "chunk": {"index": 1},
-    "channel_shuffle": {"groups": 2},
-    "maxout": {"pieces": 2},
-    "stochastic_depth": {"p": 0.5},
-}
-"""Options of the layer kinds that do not stand alone, for inputs of 4 channels or 12 values."""
-
 
 @pytest.fixture
 def architecture() -> Architecture:

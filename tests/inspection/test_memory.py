@@ -3,20 +3,21 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cnnctl.errors import FaultError
 from cnnctl.experiment import Loaded, complete
 from cnnctl.inspection import device_memory, gather, training_memory
 from cnnctl.model import network, zoo
-from cnnctl.model.block import Block
 from cnnctl.model.freezing import Freeze, freezing_of
-from cnnctl.model.layer import Layer
 from cnnctl.model.network import NetworkPlan
 from cnnctl.optim.optimizers import Optimizer
-from tests.inspection.conftest import NEEDED, saved
+from tests.examples import BLOCKS, LEAVES, example
+from tests.inspection.conftest import saved
 
 Architecture = Callable[..., NetworkPlan]
 
@@ -53,29 +54,36 @@ def test_activations_are_what_autograd_saves(name: str, overrides: list[str]) ->
     assert gather(plan, batch_size=3).kept_bytes == pytest.approx(real, rel=0.015)
 
 
-LAYERS = {**NEEDED, "conv": {"out_channels": 4, "padding": 1, "padding_mode": "reflect"}}
-KINDS = sorted(
-    kind
-    for kind, member in Layer.kinds.items()
-    if not issubclass(member, Block) and kind not in ("torchvision", "unflatten", "linear")
-)
+def keeps_what_autograd_saves(plan: NetworkPlan) -> None:
+    real = saved(network.build(plan, seed=0).train(), plan, 8)
+    assert gather(plan, batch_size=8).kept_bytes == pytest.approx(real, rel=0.01)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*LEAVES, *BLOCKS])
 def test_every_kind_keeps_what_autograd_saves(kind: str, architecture: Architecture) -> None:
-    """Between two convolutions, so that both its input and its output are numbers that learn."""
-    end = [{"conv": 2}] if "global" not in kind and kind != "flatten" else [{"linear": 3}]
-    layer = {kind: LAYERS.get(kind, {})}
-    plan = architecture({"conv": 4}, layer, *end, input=(2, 20, 22))
-    real = saved(network.build(plan, seed=0).train(), plan, 8)
-    assert gather(plan, batch_size=8).kept_bytes == pytest.approx(real, rel=0.01)
+    """Between two layers with weights, so that its input and its output are numbers that learn."""
+    checked = False
+    for front in ([{"conv": 4}], ["flatten", {"linear": 12}]):
+        with suppress(FaultError):
+            layers = [*front, example(kind), "flatten", {"linear": 3}]
+            keeps_what_autograd_saves(architecture(*layers, input=(2, 20, 22)))
+            checked = True
+    assert checked
 
 
-def test_a_norm_over_channels_keeps_what_autograd_saves(architecture: Architecture) -> None:
-    layer = {"layer_norm": {"over": "channels"}}
-    plan = architecture({"conv": 4}, layer, {"conv": 2}, input=(2, 20, 22))
-    real = saved(network.build(plan, seed=0).train(), plan, 8)
-    assert gather(plan, batch_size=8).kept_bytes == pytest.approx(real, rel=0.01)
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"layer_norm": {"over": "channels"}},
+        *(
+            example("conv", padding=1, padding_mode=mode)
+            for mode in ("reflect", "replicate", "circular")
+        ),
+    ],
+    ids=str,
+)
+def test_an_option_that_changes_what_is_kept(item: Any, architecture: Architecture) -> None:
+    keeps_what_autograd_saves(architecture({"conv": 4}, item, {"conv": 2}, input=(2, 20, 22)))
 
 
 SAME: Any = {"conv": {"out_channels": 3, "padding": 1}}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cnnctl.inspection import Row, advice_on_field, gather
-from cnnctl.inspection.receptive_field import ReceptiveField
 from cnnctl.model.network import NetworkPlan
+from cnnctl.model.receptive_field import ReceptiveField
 
 Architecture = Callable[..., NetworkPlan]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnnctl.inspection import Summary, gather
-from cnnctl.model.layer import Shape
+from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.network import NetworkPlan
 
 Architecture = Callable[..., NetworkPlan]
@@ -20,9 +20,11 @@ IMAGE = (3, 64, 64)
 def with_module(
     module: nn.Module, architecture: Architecture, patch: pytest.MonkeyPatch, *, input: Shape
 ) -> Summary:
-    """The summary of a network whose only layer makes this module."""
+    """The summary of a network whose only layer makes this module, and tells nothing of it."""
     plan = architecture("identity", input=input)
-    patch.setattr(type(plan.layers[0].layer), "build", lambda *_: module.to("meta"))
+    kind = type(plan.layers[0].layer)
+    patch.setattr(kind, "build", lambda *_: module.to("meta"))
+    patch.setattr(kind, "multiply_adds", Layer.multiply_adds)
     return gather(plan, batch_size=3)
 
 

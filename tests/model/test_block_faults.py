@@ -22,6 +22,7 @@ BLOCKS = sorted(kind for kind, member in Layer.kinds.items() if issubclass(membe
 NEEDED: dict[str, dict[str, Any]] = {
     "repeat": {"times": 2, "layers": [FINE]},
     "branches": {"ways": [[FINE], [FINE]]},
+    "squeeze_excite": {"reduction": 2},
 }
 """Options of the blocks that need more than layers."""
 
@@ -99,6 +100,14 @@ OWN: dict[str, list[tuple[dict[str, Any], str, str]]] = {
     "branches": [
         ({"ways": [[FINE], [STRIDED]]}, "ways", "cannot be joined by concatenate"),
         ({"ways": [[FINE], [STRIDED]], "join": "multiply"}, "ways", "cannot be joined by multiply"),
+    ],
+    "squeeze_excite": [
+        ({"reduction": 5}, "reduction", "5 leaves nothing of 4 channels"),
+        (
+            {"reduction": 2, "scale_activation": {"maxout": 2}},
+            "scale_activation",
+            "it gives 2 channels of 1x1 as factors of 4 channels of 8x8",
+        ),
     ],
     "dense": [({"layers": [FINE, STRIDED]}, "layers.1", "cannot be added to")],
     "auxiliary": [({"layers": [FINE]}, "layers", "not in a vector")],

@@ -10,9 +10,10 @@ from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError
 from cnnctl.model import following, network
-from cnnctl.model.block import Block
+from cnnctl.model.block import Block, Scope, plan_layer
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import Model, NetworkPlan
+from tests.examples import BLOCKS, example
 
 
 def plan_of(*layers: Any, input: tuple[int, ...] = (4, 8, 8), classes: int = 3) -> NetworkPlan:
@@ -124,7 +125,7 @@ def test_weights_start_for_the_activation_that_they_meet() -> None:
     for plan, expected in ((inside, "relu"), (behind, "tanh")):
         [found] = [
             following.following_activation(rest)
-            for planned, rest in following.with_followers(plan.layers)
+            for planned, rest in plan.graph.with_followers()
             if planned.layer.kind == "conv"
         ]
         assert found == expected
@@ -184,14 +185,9 @@ def test_a_network_without_end_is_refused() -> None:
     assert "are more than 10,000" in fault_of(layer)
 
 
-@pytest.mark.parametrize("kind", [k for k, m in Layer.kinds.items() if issubclass(m, Block)])
+@pytest.mark.parametrize("kind", BLOCKS)
 def test_every_block_counts_what_is_in_it(kind: str) -> None:
-    options: dict[str, Any] = {
-        "sequence": ["relu", "tanh"],
-        "repeat": {"times": 2, "layers": ["relu"]},
-        "residual": ["relu", "tanh"],
-        "branches": [["relu"], ["tanh"]],
-        "dense": {"times": 2, "layers": ["relu"]},
-        "auxiliary": ["flatten", {"linear": 2}],
-    }
-    assert Layer.read({kind: options[kind]}).layer_count() == 2
+    layer = Layer.read(example(kind)).with_classes(3)
+    assert isinstance(layer, Block)
+    planned = plan_layer(layer, (4, 8, 8), Scope("", ()), name="it")
+    assert layer.layer_count() == sum(1 for _ in planned.leaves())

@@ -8,7 +8,6 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from cnnctl.model.following import with_followers
 from cnnctl.model.freezing import classifier
 from cnnctl.model.network import NetworkPlan, build
 
@@ -91,7 +90,7 @@ def test_layers_before_and_behind_an_auxiliary_classifier_follow_each_other(
     plan = plan_of(ASIDE)
     followers = {
         planned.name: [follower.name for follower in behind]
-        for planned, behind in with_followers(plan.layers)
+        for planned, behind in plan.graph.with_followers()
     }
     assert followers["conv1"][0] == "tanh1"
     assert followers["auxiliary1.linear1"] == []

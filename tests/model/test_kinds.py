@@ -1,22 +1,19 @@
 """What every kind of layer and of initializer promises, the ones to come included."""
 
 import inspect
+from contextlib import suppress
+from typing import Any
 
 import pytest
 import torch
 
 from cnnctl.config.choice import Choice
+from cnnctl.errors import FaultError
 from cnnctl.model.initializers import Initializer
 from cnnctl.model.layer import Layer
+from tests.examples import BLOCKS, EXAMPLES, INPUTS, LEAVES, example
 
-BARE = {
-    kind: member
-    for kind, member in Layer.kinds.items()
-    if not any(info.is_required() for info in member.fields().values())
-}
 KINDS = [*Layer.kinds.values(), *Initializer.kinds.values()]
-NEEDS_A_CHOICE = {"upsample"}
-"""Kinds without a required option that still need one of two."""
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
@@ -35,37 +32,50 @@ def test_a_short_form_fills_an_option(kind: type[Choice]) -> None:
     assert not kind.short or kind.short in kind.fields()
 
 
-@pytest.mark.parametrize("kind", sorted(set(BARE) - NEEDS_A_CHOICE))
-def test_a_layer_that_needs_no_option_builds_without_one(kind: str) -> None:
-    module = Layer.read(kind).build((4, 6, 6))
-    assert len(module(torch.randn(2, 4, 6, 6))) == 2
+@pytest.mark.parametrize("kind", sorted(Layer.kinds))
+def test_a_layer_kind_stands_alone_or_has_an_example(kind: str) -> None:
+    assert Layer.kinds[kind].stands_alone() or kind in EXAMPLES
+
+
+@pytest.mark.parametrize("kind", [*LEAVES, *BLOCKS])
+def test_a_layer_gives_what_it_foretells_for_some_input(kind: str) -> None:
+    layer, built = Layer.read(example(kind)).with_classes(3), 0
+    for shape in INPUTS:
+        with suppress(FaultError):
+            output = layer.build(shape)(torch.randn(2, *shape))
+            assert tuple(output.shape[1:]) == (layer.infer(shape) or output.shape[1:])
+            built += 1
+    assert built
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_a_layer_is_as_linear_as_it_says(kind: str) -> None:
+    """What it makes of a mean is the mean of what it makes of each, if so."""
+    layer = Layer.read(example(kind))
+    generator = torch.Generator().manual_seed(0)
+    for shape in INPUTS:
+        with suppress(FaultError), torch.no_grad():
+            module = layer.build(shape).eval()
+            one, other = torch.randn(2, 3, *shape, generator=generator) * 3
+            mean = (module(one) + module(other)) / 2
+            is_linear = torch.allclose(module((one + other) / 2), mean, atol=1e-4)
+            assert is_linear == layer.is_linear
+
+
+WRITTEN: dict[str, Any] = {
+    "conv": {"out_channels": 4, "kernel_size": [3, 5], "init": "orthogonal"},
+    "linear": {"out_features": "classes", "bias_init": {"name": "constant", "val": 1.5}},
+    "constant": {"val": 0.5},
+    "adaptive_avg_pool": {"output_size": [2, 3]},
+    "upsample": {"scale_factor": [2, 1.5]},
+    "residual": {"layers": [{"linear": "classes"}], "shortcut": ["relu"], "activation": "relu"},
+    "auxiliary": {"layers": ["flatten", {"linear": "classes"}], "head": "digit"},
+}
+"""Options of more forms than those of the examples."""
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 def test_a_kind_writes_what_it_reads(kind: type[Choice]) -> None:
-    needed = {
-        "conv": {"out_channels": 4, "kernel_size": [3, 5], "init": "orthogonal"},
-        "linear": {"out_features": "classes", "bias_init": {"name": "constant", "val": 1.5}},
-        "group_norm": {"num_groups": 2},
-        "local_response_norm": {"size": 5},
-        "adaptive_max_pool": {"output_size": 2},
-        "adaptive_avg_pool": {"output_size": [2, 3]},
-        "zero_pad": {"padding": [1, 2]},
-        "unflatten": {"unflattened_size": [2, 2]},
-        "upsample": {"scale_factor": [2, 1.5]},
-        "constant": {"val": 0.5},
-        "pad_channels": {"channels": 8},
-        "chunk": {"index": 1},
-        "channel_shuffle": {"groups": 2},
-        "maxout": {"pieces": 2},
-        "torchvision": {"model": "resnet18"},
-        "sequence": {"layers": ["relu", {"conv": 4}]},
-        "repeat": {"times": 2, "layers": ["relu"]},
-        "residual": {"layers": [{"linear": "classes"}], "shortcut": ["relu"], "activation": "relu"},
-        "branches": {"ways": {"a": ["relu"], "b": []}, "join": "add"},
-        "dense": {"layers": ["relu"]},
-        "auxiliary": {"layers": ["flatten", {"linear": "classes"}], "head": "digit"},
-    }
-    member = kind.model_validate(needed.get(kind.kind, {}))
+    member = kind.model_validate(WRITTEN.get(kind.kind, EXAMPLES.get(kind.kind, {})))
     family = Layer if issubclass(kind, Layer) else Initializer
     assert family.read(member.written()) == member

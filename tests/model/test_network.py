@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from cnnctl.inspection import gather
 from cnnctl.model.following import following_activation
 from cnnctl.model.network import NetworkPlan, build, meta_network, needing_company
 
@@ -194,3 +195,15 @@ def test_layers_that_cannot_train_on_one_sample_are_found(
     assert [fault.path for fault in faults] == [("model", "layers", 1, kind) for kind in paths]
     for fault in faults:
         assert fault.message == "batch_norm cannot train on a batch of one sample"
+
+
+def test_the_meta_network_is_assembled_once_and_a_summary_leaves_it_as_it_is(
+    plan_of: Callable[..., NetworkPlan],
+) -> None:
+    plan = plan_of("{layers: [conv: 4, batch_norm: {momentum: null}, flatten, linear: classes]}")
+    network = meta_network(plan)
+    gather(plan, batch_size=2, freeze=["conv1.*"])
+    assert needing_company(plan) == []
+    assert meta_network(plan) is network
+    assert all(weight.requires_grad for weight in network.parameters())
+    assert network.get_submodule("batch_norm1").momentum is None

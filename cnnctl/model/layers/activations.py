@@ -1,6 +1,7 @@
 """Activations, value by value, except maxout and softmax; each tells the weights before it what it
 is."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
@@ -10,22 +11,48 @@ from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import exact
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Layer, Shape, ShapeKeeper, check_divides, describe_shape
+from cnnctl.model.layer import (
+    Saved,
+    Shape,
+    ShapeKeeper,
+    WithoutProducts,
+    check_divides,
+    describe_shape,
+    size_of,
+)
 from cnnctl.model.modules import Maxout as MaxoutModule
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
 
 
-class Relu(ShapeKeeper, kind="relu"):
+class Activation(WithoutProducts):
+    """What all activations tell."""
+
+    role = "activations"
+
+
+class Pointwise(ShapeKeeper, Activation):
+    """An activation whose output has the shape of its input."""
+
+
+class Copying(Pointwise):
+    """An activation that saves something as large as its input beside it."""
+
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        return Saved(input=True, beside=size_of(input))
+
+
+class Relu(Pointwise, kind="relu"):
     """Keep what is positive: max(0, x)."""
 
     acts_as = "relu"
+    saves = Saved(output=True)
 
     def build(self, input: Shape) -> nn.Module:
         return nn.ReLU()
 
 
-class Relu6(ShapeKeeper, kind="relu6"):
+class Relu6(Pointwise, kind="relu6"):
     """relu, cut off at 6."""
 
     acts_as = "relu"
@@ -34,7 +61,7 @@ class Relu6(ShapeKeeper, kind="relu6"):
         return nn.ReLU6()
 
 
-class LeakyRelu(ShapeKeeper, kind="leaky_relu", short="negative_slope"):
+class LeakyRelu(Pointwise, kind="leaky_relu", short="negative_slope"):
     """relu that lets a little of what is negative through."""
 
     acts_as = "leaky_relu"
@@ -46,7 +73,7 @@ class LeakyRelu(ShapeKeeper, kind="leaky_relu", short="negative_slope"):
         return nn.LeakyReLU(self.negative_slope)
 
 
-class PRelu(ShapeKeeper, kind="prelu"):
+class PRelu(Pointwise, kind="prelu"):
     """leaky_relu with a learned slope (He et al. 2015)."""
 
     acts_as = "leaky_relu"
@@ -63,7 +90,7 @@ class PRelu(ShapeKeeper, kind="prelu"):
         return nn.PReLU(self.num_parameters, self.init)
 
 
-class Elu(ShapeKeeper, kind="elu", short="alpha"):
+class Elu(Pointwise, kind="elu", short="alpha"):
     """x above zero, alpha (exp(x) - 1) below (Clevert et al. 2015)."""
 
     acts_as = "relu"
@@ -75,7 +102,7 @@ class Elu(ShapeKeeper, kind="elu", short="alpha"):
         return nn.ELU(self.alpha)
 
 
-class Celu(ShapeKeeper, kind="celu", short="alpha"):
+class Celu(Pointwise, kind="celu", short="alpha"):
     """elu with a continuous slope (Barron 2017)."""
 
     acts_as = "relu"
@@ -87,7 +114,7 @@ class Celu(ShapeKeeper, kind="celu", short="alpha"):
         return nn.CELU(self.alpha)
 
 
-class Selu(ShapeKeeper, kind="selu"):
+class Selu(Pointwise, kind="selu"):
     """elu scaled so that mean and variance stay (Klambauer et al. 2017)."""
 
     acts_as = "selu"
@@ -96,7 +123,7 @@ class Selu(ShapeKeeper, kind="selu"):
         return nn.SELU()
 
 
-class Gelu(ShapeKeeper, kind="gelu"):
+class Gelu(Pointwise, kind="gelu"):
     """x times the normal distribution up to x (Hendrycks and Gimpel 2016)."""
 
     acts_as = "relu"
@@ -108,7 +135,7 @@ class Gelu(ShapeKeeper, kind="gelu"):
         return nn.GELU(self.approximate)
 
 
-class Silu(ShapeKeeper, kind="silu"):
+class Silu(Pointwise, kind="silu"):
     """x sigmoid(x), also named swish (Ramachandran et al. 2017)."""
 
     acts_as = "relu"
@@ -117,7 +144,7 @@ class Silu(ShapeKeeper, kind="silu"):
         return nn.SiLU()
 
 
-class Mish(ShapeKeeper, kind="mish"):
+class Mish(Pointwise, kind="mish"):
     """x tanh(softplus(x)) (Misra 2019)."""
 
     acts_as = "relu"
@@ -126,7 +153,7 @@ class Mish(ShapeKeeper, kind="mish"):
         return nn.Mish()
 
 
-class Hardswish(ShapeKeeper, kind="hardswish"):
+class Hardswish(Pointwise, kind="hardswish"):
     """silu in straight pieces: x hardsigmoid(x) (Howard et al. 2019)."""
 
     acts_as = "relu"
@@ -135,19 +162,21 @@ class Hardswish(ShapeKeeper, kind="hardswish"):
         return nn.Hardswish()
 
 
-class Hardsigmoid(ShapeKeeper, kind="hardsigmoid"):
+class Hardsigmoid(Pointwise, kind="hardsigmoid"):
     """sigmoid in straight pieces: x / 6 + 1 / 2 within [0, 1]."""
 
     acts_as = "sigmoid"
+    gives = "probabilities"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Hardsigmoid()
 
 
-class Hardtanh(ShapeKeeper, kind="hardtanh"):
+class Hardtanh(Pointwise, kind="hardtanh"):
     """Cut off at both ends."""
 
     acts_as = "tanh"
+    gives = "bounded"
 
     min_val: FiniteFloat = -1.0
     """Least value."""
@@ -166,10 +195,11 @@ class Hardtanh(ShapeKeeper, kind="hardtanh"):
         return nn.Hardtanh(self.min_val, self.max_val)
 
 
-class Softplus(ShapeKeeper, kind="softplus"):
+class Softplus(Pointwise, kind="softplus"):
     """A smooth relu: log(1 + exp(beta x)) / beta."""
 
     acts_as = "relu"
+    gives = "positive"
 
     beta: Scale = 1.0
     """How sharp the bend is."""
@@ -180,46 +210,53 @@ class Softplus(ShapeKeeper, kind="softplus"):
         return nn.Softplus(self.beta, self.threshold)
 
 
-class Softsign(ShapeKeeper, kind="softsign"):
+class Softsign(Copying, kind="softsign"):
     """x / (1 + |x|)."""
 
     acts_as = "tanh"
+    gives = "bounded"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Softsign()
 
 
-class Tanh(ShapeKeeper, kind="tanh"):
+class Tanh(Pointwise, kind="tanh"):
     """The hyperbolic tangent, from -1 to 1."""
 
     acts_as = "tanh"
+    gives = "bounded"
+    saves = Saved(output=True)
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Tanh()
 
 
-class Sigmoid(ShapeKeeper, kind="sigmoid"):
+class Sigmoid(Pointwise, kind="sigmoid"):
     """1 / (1 + exp(-x)), from 0 to 1."""
 
     acts_as = "sigmoid"
+    gives = "probabilities"
+    saves = Saved(output=True)
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Sigmoid()
 
 
-class LogSigmoid(ShapeKeeper, kind="log_sigmoid"):
+class LogSigmoid(Copying, kind="log_sigmoid"):
     """The logarithm of sigmoid."""
 
     acts_as = "relu"  # bends as softplus does, upside down
+    gives = "log_sigmoids"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.LogSigmoid()
 
 
-class Maxout(Layer, kind="maxout", short="pieces"):
+class Maxout(Activation, kind="maxout", short="pieces"):
     """Keep the largest of every few channels that follow each other (Goodfellow et al. 2013)."""
 
     acts_as = "linear"
+    saves = Saved(input=True, output=True)
 
     pieces: PositiveInt
     """Channels of which one is kept; it divides the channels."""
@@ -232,19 +269,23 @@ class Maxout(Layer, kind="maxout", short="pieces"):
         return (input[0] // self.pieces, *input[1:])
 
 
-class Softmax(ShapeKeeper, kind="softmax"):
+class Softmax(Pointwise, kind="softmax"):
     """Shares that sum to 1, over the classes or channels."""
 
     acts_as = "linear"
+    gives = "probabilities"
+    saves = Saved(output=True)
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Softmax(dim=1)
 
 
-class LogSoftmax(ShapeKeeper, kind="log_softmax"):
+class LogSoftmax(Pointwise, kind="log_softmax"):
     """The logarithm of softmax, as nll wants it."""
 
     acts_as = "linear"
+    gives = "log_probabilities"
+    saves = Saved(output=True)
 
     def build(self, input: Shape) -> nn.Module:
         return nn.LogSoftmax(dim=1)

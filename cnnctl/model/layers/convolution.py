@@ -1,20 +1,35 @@
 """Convolutions, on images (C, H, W) and on signals (C, L)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
+from math import prod
 from typing import Literal
 
 from torch import nn
 
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Shape, WeightedLayer, Width, describe_shape, spatial_dims
+from cnnctl.model.layer import (
+    Saved,
+    Shape,
+    WeightedLayer,
+    Width,
+    describe_shape,
+    size_of,
+    spatial_dims,
+)
+from cnnctl.model.receptive_field import MOST_PHASES, Span, Window, first_padding, sliding
 from cnnctl.model.window import Padding, Sides, Size, check_window, padded, per_side, reach, windows
 
 _CONVS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d}
+_TRANSPOSED: Mapping[int, type[nn.Module]] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
 
 
 class Conv(WeightedLayer, kind="conv", short="out_channels"):
     """Convolve with learned kernels: nn.Conv2d on images, nn.Conv1d on signals."""
+
+    role = "convolution"
+    is_linear = True
 
     out_channels: Width
     """Number of kernels, and of channels that come out."""
@@ -33,7 +48,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
 
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind="conv")
-        self._check_groups(input[0], int(self.out_channels))
+        _check_groups(self.groups, input[0], int(self.out_channels))
         self._check_window(input, dims)
         return _CONVS[dims](
             input[0],
@@ -51,26 +66,40 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
         sides = input[1:]
         if self.padding == "same":
             return (int(self.out_channels), *sides)
-        dims = len(sides)
-        kernel, dilation, stride = (
-            per_side(size, dims, option="kernel_size")
-            for size in (self.kernel_size, self.dilation, self.stride)
-        )
+        kernel, dilation, stride = self._sizes(len(sides))
         window = reach(kernel, dilation)
         room = padded(input, self._pixels(window))
         return (int(self.out_channels), *windows(room, window, stride))
 
-    def _check_groups(self, in_channels: int, out_channels: int) -> None:
-        for count, way in ((in_channels, "in"), (out_channels, "out")):
-            if count % self.groups:
-                message = f"{self.groups} does not divide the {count} channels that come {way}"
-                hint = f"use a divisor of {in_channels} and {out_channels}"
-                raise config_fault(message, hint=hint, path=("groups",))
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        return sliding(self, len(input) - 1)
+
+    def multiply_adds(self, input: Shape, output: Shape) -> int | None:
+        kernel, _, _ = self._sizes(len(input) - 1)
+        return input[0] // self.groups * prod(kernel) * prod(output)
+
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        if self.padding_mode == "zeros":
+            return self.saves
+        kernel, dilation, _ = self._sizes(len(input) - 1)
+        before = first_padding(self.padding, reach(kernel, dilation)) or ()
+        larger = (input[0], *padded(input, before))
+        return Saved(input=self.padding_mode != "circular", beside=size_of(larger))
+
+    @property
+    def is_dense(self) -> bool:
+        return self.groups == 1
+
+    def _sizes(self, dims: int) -> tuple[Sides, Sides, Sides]:
+        """Kernel, dilation and stride for each side."""
+        return (
+            per_side(self.kernel_size, dims, option="kernel_size"),
+            per_side(self.dilation, dims, option="dilation"),
+            per_side(self.stride, dims, option="stride"),
+        )
 
     def _check_window(self, input: Shape, dims: int) -> None:
-        kernel = per_side(self.kernel_size, dims, option="kernel_size")
-        dilation = per_side(self.dilation, dims, option="dilation")
-        stride = per_side(self.stride, dims, option="stride")
+        kernel, dilation, stride = self._sizes(dims)
         if self.padding == "same" and max(stride) > 1:
             message = "same takes no stride above 1"
             raise config_fault(message, hint="give the padding as a number", path=("padding",))
@@ -95,3 +124,108 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
                 message = f"{self.padding_mode} cannot add {pad} pixels to {describe_shape(input)}"
                 hint = f"use padding <= {side - less}, or padding_mode: zeros"
                 raise config_fault(message, hint=hint, path=("padding",))
+
+
+class ConvTranspose(WeightedLayer, kind="conv_transpose", short="out_channels"):
+    """Spread pixels over windows: nn.ConvTranspose2d on images, nn.ConvTranspose1d on signals."""
+
+    role = "convolution"
+    is_linear = True
+
+    out_channels: Width
+    """Number of channels that come out."""
+    kernel_size: Size = 3
+    """Side of a kernel, in pixels."""
+    stride: Size = 1
+    """Pixels of the output from one window to the next."""
+    padding: Padding = 0
+    """Pixels that are taken away at each border of the output."""
+    output_padding: Padding = 0
+    """Pixels more at the end of each side, where several sizes fit."""
+    groups: PositiveInt = 1
+    """Groups of channels that are convolved apart."""
+    dilation: Size = 1
+    """Distance between the pixels of a kernel."""
+
+    def build(self, input: Shape) -> nn.Module:
+        dims = spatial_dims(input, kind=self.kind)
+        _check_groups(self.groups, input[0], int(self.out_channels))
+        self._check_sides(input)
+        return _TRANSPOSED[dims](
+            input[0],
+            self.out_channels,
+            self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            groups=self.groups,
+            bias=self.bias,
+            dilation=self.dilation,
+        )
+
+    def infer(self, input: Shape) -> Shape | None:
+        sides = (
+            (side - 1) * stride - 2 * pad + (kernel - 1) * dilation + more + 1
+            for side, (kernel, stride, dilation, pad, more) in self._by_side(input)
+        )
+        return (int(self.out_channels), *sides)
+
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        return [
+            _spread(kernel, stride, dilation, pad)
+            for _, (kernel, stride, dilation, pad, _) in self._by_side(input)
+        ]
+
+    def multiply_adds(self, input: Shape, output: Shape) -> int | None:
+        kernel = per_side(self.kernel_size, len(input) - 1, option="kernel_size")
+        return output[0] // self.groups * prod(kernel) * prod(input)
+
+    @property
+    def is_dense(self) -> bool:
+        return self.groups == 1
+
+    def _by_side(self, input: Shape) -> Iterator[tuple[int, Sides]]:
+        """Each side with its kernel, stride, dilation, padding and output padding."""
+        names = ("kernel_size", "stride", "dilation", "padding", "output_padding")
+        options = (per_side(getattr(self, name), len(input) - 1, option=name) for name in names)
+        return zip(input[1:], zip(*options, strict=True), strict=True)
+
+    def _check_sides(self, input: Shape) -> None:
+        for _, (_, stride, dilation, _, more) in self._by_side(input):
+            if more >= max(stride, dilation):
+                message = f"{more} is as large as stride and dilation"
+                hint = f"use output_padding <= {max(stride, dilation) - 1}"
+                raise config_fault(message, hint=hint, path=("output_padding",))
+        if min(self.infer(input) or ()) < 1:
+            message = f"nothing is left of what {describe_shape(input)} are spread over"
+            raise config_fault(message, hint="use less padding", path=("padding",))
+
+
+def _spread(kernel: int, stride: int, dilation: int, padding: int) -> Span | None:
+    """The pixels that each output of a transposed convolution is made of, along one side.
+
+    Output o gets pixel i where o + padding - i * stride is a place in the kernel. None where an
+    output is made of nothing, or takes a pixel that lies before one of the output before it.
+    """
+    places = range(0, kernel * dilation, dilation)
+    if stride > min(len(places), MOST_PHASES):
+        return None
+    first = {place % stride: place for place in reversed(places[:stride])}
+    last = {place % stride: place for place in places[-stride:]}
+    if len(first) < stride:
+        return None
+    reached = ((at, at % stride) for at in range(padding, padding + stride))
+    bounds = tuple(
+        ((at - last[phase]) // stride, (at - first[phase]) // stride) for at, phase in reached
+    )
+    behind = (*bounds, (bounds[0][0] + 1, bounds[0][1] + 1))
+    is_in_order = all(a <= c and b <= d for (a, b), (c, d) in pairwise(behind))
+    return Span(bounds, 1) if is_in_order else None
+
+
+def _check_groups(groups: int, in_channels: int, out_channels: int) -> None:
+    for count, way in ((in_channels, "in"), (out_channels, "out")):
+        if count % groups:
+            message = f"{groups} does not divide the {count} channels that come {way}"
+            hint = f"use a divisor of {in_channels} and {out_channels}"
+            raise config_fault(message, hint=hint, path=("groups",))

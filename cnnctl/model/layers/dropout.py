@@ -1,19 +1,36 @@
 """Dropout: zeros at random while training, nothing afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import nn
 
 from cnnctl.config.bounds import UnitInterval
-from cnnctl.model.layer import Shape, ShapeKeeper, spatial_dims
+from cnnctl.model.layer import Saved, Shape, ShapeKeeper, WithoutProducts, size_of, spatial_dims
 
 _DROPOUTS: Mapping[int, type[nn.Module]] = {1: nn.Dropout1d, 2: nn.Dropout2d}
 
 
-class Dropout(ShapeKeeper, kind="dropout", short="p"):
+class Dropping(ShapeKeeper, WithoutProducts):
+    """What all kinds of dropout tell; masks of channels and samples are too small to be counted."""
+
+    role = "dropout"
+    is_linear = True
+    saves = Saved()
+
+
+class DroppingValues(Dropping):
+    """Dropout that saves a mask as large as its input."""
+
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        return Saved(beside=size_of(input))
+
+
+class Dropout(DroppingValues, kind="dropout", short="p"):
     """Zero each value with a chance, and scale up the others (Hinton et al. 2012)."""
+
+    is_dropout = True
 
     p: UnitInterval = 0.5
     """Probability of a value to be zeroed."""
@@ -22,8 +39,10 @@ class Dropout(ShapeKeeper, kind="dropout", short="p"):
         return nn.Dropout(self.p)
 
 
-class ChannelDropout(ShapeKeeper, kind="channel_dropout", short="p"):
+class ChannelDropout(Dropping, kind="channel_dropout", short="p"):
     """Zero whole channels: nn.Dropout2d on images, nn.Dropout1d on signals."""
+
+    is_dropout = True
 
     p: UnitInterval = 0.5
     """Probability of a channel to be zeroed."""
@@ -32,7 +51,7 @@ class ChannelDropout(ShapeKeeper, kind="channel_dropout", short="p"):
         return _DROPOUTS[spatial_dims(input, kind=self.kind)](self.p)
 
 
-class AlphaDropout(ShapeKeeper, kind="alpha_dropout", short="p"):
+class AlphaDropout(DroppingValues, kind="alpha_dropout", short="p"):
     """Dropout that keeps mean and variance, for selu (Klambauer et al. 2017)."""
 
     p: UnitInterval = 0.5
@@ -42,7 +61,7 @@ class AlphaDropout(ShapeKeeper, kind="alpha_dropout", short="p"):
         return nn.AlphaDropout(self.p)
 
 
-class FeatureAlphaDropout(ShapeKeeper, kind="feature_alpha_dropout", short="p"):
+class FeatureAlphaDropout(Dropping, kind="feature_alpha_dropout", short="p"):
     """Alpha dropout of whole channels."""
 
     p: UnitInterval = 0.5
@@ -53,7 +72,7 @@ class FeatureAlphaDropout(ShapeKeeper, kind="feature_alpha_dropout", short="p"):
         return nn.FeatureAlphaDropout(self.p)
 
 
-class StochasticDepth(ShapeKeeper, kind="stochastic_depth", short="p"):
+class StochasticDepth(Dropping, kind="stochastic_depth", short="p"):
     """Leave out, for a sample, all that stands before it in a residual (Huang et al. 2016)."""
 
     p: Annotated[float, Field(ge=0, lt=1)] = 0.1

@@ -1,14 +1,27 @@
 """Layers that learn a linear map without a window."""
 
+from collections.abc import Collection
+
 from pydantic import FiniteFloat
 from torch import nn
 
-from cnnctl.model.layer import Shape, ShapeKeeper, WeightedLayer, Width, feature_count
+from cnnctl.model.layer import (
+    Saved,
+    Shape,
+    ShapeKeeper,
+    WeightedLayer,
+    Width,
+    WithoutProducts,
+    feature_count,
+)
 from cnnctl.model.modules import LayerScale as LayerScaleModule
 
 
 class Linear(WeightedLayer, kind="linear", short="out_features"):
     """Connect every input with every output: y = W x + b, on vectors (F,)."""
+
+    role = "linear"
+    is_linear = True
 
     out_features: Width
     """Number of outputs."""
@@ -20,12 +33,24 @@ class Linear(WeightedLayer, kind="linear", short="out_features"):
     def infer(self, input: Shape) -> Shape | None:
         return (int(self.out_features),)
 
+    def multiply_adds(self, input: Shape, output: Shape) -> int | None:
+        return input[0] * output[0]
 
-class LayerScale(ShapeKeeper, kind="layer_scale", short="init_value"):
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        return Saved(input="weight" in learning)
+
+
+class LayerScale(ShapeKeeper, WithoutProducts, kind="layer_scale", short="init_value"):
     """Multiply each channel by a learned factor (Touvron et al. 2021)."""
+
+    role = "linear"
+    is_linear = True
 
     init_value: FiniteFloat = 1e-6
     """Every factor to start with."""
 
     def build(self, input: Shape) -> nn.Module:
         return LayerScaleModule(input[0], self.init_value)
+
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        return Saved(input="weight" in learning)

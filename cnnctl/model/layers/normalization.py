@@ -1,6 +1,7 @@
 """Normalisation: mean 0 and variance 1 over a batch, a sample, a group or a channel."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
@@ -8,7 +9,17 @@ from torch import nn
 
 from cnnctl.config.bounds import PositiveInt, UnitInterval
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Shape, ShapeKeeper, check_divides, describe_shape, spatial_dims
+from cnnctl.model.layer import (
+    NUMBER,
+    Saved,
+    Shape,
+    ShapeKeeper,
+    WithoutProducts,
+    check_divides,
+    describe_shape,
+    size_of,
+    spatial_dims,
+)
 from cnnctl.model.modules import ChannelNorm
 
 Epsilon = Annotated[FiniteFloat, Field(gt=0)]
@@ -16,8 +27,19 @@ Epsilon = Annotated[FiniteFloat, Field(gt=0)]
 _INSTANCE_NORMS: Mapping[int, type[nn.Module]] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d}
 
 
-class BatchNorm(ShapeKeeper, kind="batch_norm"):
+class Norm(ShapeKeeper, WithoutProducts):
+    """What all norms tell."""
+
+    role = "normalization"
+    is_norm = True
+
+
+class BatchNorm(Norm, kind="batch_norm"):
     """Normalise each channel over the batch (Ioffe and Szegedy 2015): nn.BatchNorm2d or 1d."""
+
+    is_linear = True
+    centers_channels = True
+    mixes_samples = True
 
     eps: Epsilon = 1e-5
     """Added to the variance, so that nothing is divided by zero."""
@@ -34,7 +56,7 @@ class BatchNorm(ShapeKeeper, kind="batch_norm"):
         return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
 
 
-class LayerNorm(ShapeKeeper, kind="layer_norm"):
+class LayerNorm(Norm, kind="layer_norm"):
     """Normalise each sample as a whole (Ba et al. 2016), or each position of it."""
 
     over: Literal["sample", "channels"] = "sample"
@@ -51,8 +73,13 @@ class LayerNorm(ShapeKeeper, kind="layer_norm"):
             return ChannelNorm(input[0], self.eps, self.elementwise_affine, self.bias)
         return nn.LayerNorm(input, self.eps, self.elementwise_affine, self.bias)
 
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        # of the channels, a mean and a deviation at each position
+        positions = prod(input[1:]) if self.over == "channels" else 0
+        return Saved(input=True, beside=2 * positions * NUMBER)
 
-class RMSNorm(ShapeKeeper, kind="rms_norm"):
+
+class RMSNorm(Norm, kind="rms_norm"):
     """Divide each sample by its root mean square (Zhang and Sennrich 2019)."""
 
     eps: Epsilon | None = None
@@ -63,8 +90,12 @@ class RMSNorm(ShapeKeeper, kind="rms_norm"):
     def build(self, input: Shape) -> nn.Module:
         return nn.RMSNorm(input, self.eps, self.elementwise_affine)
 
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        # for the weight, what comes out before it
+        return Saved(input=True, beside=size_of(input) if "weight" in learning else 0)
 
-class GroupNorm(ShapeKeeper, kind="group_norm", short="num_groups"):
+
+class GroupNorm(Norm, kind="group_norm", short="num_groups"):
     """Normalise groups of channels in each sample (Wu and He 2018)."""
 
     num_groups: PositiveInt
@@ -79,8 +110,10 @@ class GroupNorm(ShapeKeeper, kind="group_norm", short="num_groups"):
         return nn.GroupNorm(self.num_groups, input[0], self.eps, self.affine)
 
 
-class InstanceNorm(ShapeKeeper, kind="instance_norm"):
+class InstanceNorm(Norm, kind="instance_norm"):
     """Normalise each channel of each sample: nn.InstanceNorm2d on images, 1d on signals."""
+
+    centers_channels = True
 
     eps: Epsilon = 1e-5
     """Added to the variance, so that nothing is divided by zero."""
@@ -99,8 +132,10 @@ class InstanceNorm(ShapeKeeper, kind="instance_norm"):
         return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
 
 
-class LocalResponseNorm(ShapeKeeper, kind="local_response_norm", short="size"):
+class LocalResponseNorm(Norm, kind="local_response_norm", short="size"):
     """Divide by the strength of neighbouring channels (Krizhevsky et al. 2012)."""
+
+    is_norm = False
 
     size: PositiveInt
     """Number of neighbouring channels."""
@@ -114,3 +149,8 @@ class LocalResponseNorm(ShapeKeeper, kind="local_response_norm", short="size"):
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
         return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)
+
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        # squares, with channels added, and two powers
+        planes = 3 * input[0] + self.size - 1
+        return Saved(input=True, beside=planes * prod(input[1:]) * NUMBER)

@@ -1,12 +1,14 @@
 """Pooling, on images (C, H, W) and on signals (C, L)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import prod
 
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.model.layer import Layer, Shape, spatial_dims
+from cnnctl.model.layer import Saved, Shape, WithoutProducts, spatial_dims
 from cnnctl.model.modules import GlobalAvgPool, GlobalMaxPool
+from cnnctl.model.receptive_field import Window, binned, sliding
 from cnnctl.model.window import (
     Padding,
     Sides,
@@ -27,7 +29,17 @@ _ADAPTIVE_MAX_POOLS: Modules = {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d
 _ADAPTIVE_AVG_POOLS: Modules = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d}
 
 
-class WindowPool(Layer):
+POSITION = 8
+"""Bytes of an int64, the position of a maximum."""
+
+
+class Pool(WithoutProducts):
+    """What all pooling tells."""
+
+    role = "pooling"
+
+
+class WindowPool(Pool):
     """Pooling in windows that slide over the input."""
 
     kernel_size: Size = 2
@@ -38,6 +50,9 @@ class WindowPool(Layer):
     """Pixels added at each border, at most half of the window."""
     ceil_mode: bool = False
     """Whether a last window may reach over the border."""
+
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        return sliding(self, len(input) - 1)
 
     def check(self, input: Shape, *, dilation: Size) -> int:
         """The number of sides of the input; a window that does not fit it is a fault."""
@@ -97,9 +112,14 @@ class MaxPool(WindowPool, kind="max_pool", short="kernel_size"):
     def infer(self, input: Shape) -> Shape | None:
         return self.pooled(input, dilation=self.dilation)
 
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        return Saved(input=True, beside=prod(output) * POSITION)
+
 
 class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
     """Average each window: nn.AvgPool2d on images, nn.AvgPool1d on signals."""
+
+    is_linear = True
 
     count_include_pad: bool = True
     """Whether added pixels count as zeros; false leaves them out of the average."""
@@ -118,36 +138,51 @@ class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
         return self.pooled(input, dilation=1)
 
 
-class AdaptiveMaxPool(Layer, kind="adaptive_max_pool", short="output_size"):
+class AdaptivePool(Pool):
+    """Pooling in as many windows as are to come out."""
+
+    output_size: Size
+    """Side of what comes out, in pixels."""
+
+    def infer(self, input: Shape) -> Shape | None:
+        return (input[0], *self._sides(len(input) - 1))
+
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        return [binned(*sides) for sides in zip(input[1:], output[1:], strict=True)]
+
+    def _sides(self, dims: int) -> Sides:
+        return per_side(self.output_size, dims, option="output_size")
+
+
+class AdaptiveMaxPool(AdaptivePool, kind="adaptive_max_pool", short="output_size"):
     """Keep the largest values, in as many windows as are to come out."""
 
-    output_size: Size
-    """Side of what comes out, in pixels."""
-
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind=self.kind)
-        return _ADAPTIVE_MAX_POOLS[dims](per_side(self.output_size, dims, option="output_size"))
+        return _ADAPTIVE_MAX_POOLS[dims](self._sides(dims))
 
-    def infer(self, input: Shape) -> Shape | None:
-        return (input[0], *per_side(self.output_size, len(input) - 1, option="output_size"))
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        return Saved(input=True, beside=prod(output) * POSITION)
 
 
-class AdaptiveAvgPool(Layer, kind="adaptive_avg_pool", short="output_size"):
+class AdaptiveAvgPool(AdaptivePool, kind="adaptive_avg_pool", short="output_size"):
     """Average, in as many windows as are to come out."""
 
-    output_size: Size
-    """Side of what comes out, in pixels."""
+    is_linear = True
 
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind=self.kind)
-        return _ADAPTIVE_AVG_POOLS[dims](per_side(self.output_size, dims, option="output_size"))
+        return _ADAPTIVE_AVG_POOLS[dims](self._sides(dims))
 
-    def infer(self, input: Shape) -> Shape | None:
-        return (input[0], *per_side(self.output_size, len(input) - 1, option="output_size"))
+    def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
+        return Saved(input=max(output[1:]) > 1)  # a single window is a mean, which needs nothing
 
 
-class GlobalAvg(Layer, kind="global_avg_pool"):
+class GlobalAvg(Pool, kind="global_avg_pool"):
     """Average each channel: (C, H, W) becomes a vector (C,)."""
+
+    is_linear = True
+    saves = Saved()
 
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
@@ -157,8 +192,10 @@ class GlobalAvg(Layer, kind="global_avg_pool"):
         return input[:1]
 
 
-class GlobalMax(Layer, kind="global_max_pool"):
+class GlobalMax(Pool, kind="global_max_pool"):
     """Keep the largest value of each channel: (C, H, W) becomes a vector (C,)."""
+
+    saves = Saved(input=True, output=True)
 
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)

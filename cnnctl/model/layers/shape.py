@@ -1,5 +1,6 @@
 """Layers that change the shape or the order, and learn nothing."""
 
+from collections.abc import Sequence
 from math import floor, prod
 from typing import Annotated, Literal, Self
 
@@ -10,15 +11,17 @@ from cnnctl.config.bounds import NonNegativeInt, PositiveInt
 from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import (
-    Layer,
+    Saved,
     Shape,
     ShapeKeeper,
+    WithoutProducts,
     check_divides,
     describe_shape,
     spatial_dims,
 )
 from cnnctl.model.modules import Chunk as ChunkModule
 from cnnctl.model.modules import PadChannels as PadChannelsModule
+from cnnctl.model.receptive_field import Span, Window, upsampled
 from cnnctl.model.window import TWO, Size, per_side
 
 Borders = NonNegativeInt | Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
@@ -26,14 +29,28 @@ Factor = Annotated[FiniteFloat, Field(gt=0, le=10**6)]
 Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=2, max_length=3)]
 
 
-class Identity(ShapeKeeper, kind="identity"):
+class Moving(WithoutProducts):
+    """What all layers tell that move values, and compute no more than blends of them."""
+
+    role = "shape"
+    is_linear = True
+    saves = Saved()
+
+
+class View(Moving):
+    """A layer whose output is the memory of its input."""
+
+    is_view = True
+
+
+class Identity(ShapeKeeper, View, kind="identity"):
     """Change nothing."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Identity()
 
 
-class Flatten(Layer, kind="flatten"):
+class Flatten(View, kind="flatten"):
     """Lay all values in one vector: (C, H, W) becomes (C * H * W,)."""
 
     start_dim: Annotated[int, Field(ge=1)] = 1
@@ -55,7 +72,7 @@ class Flatten(Layer, kind="flatten"):
         return (*whole[1 : self.start_dim], flat, *whole[last + 1 :])
 
 
-class Unflatten(Layer, kind="unflatten", short="unflattened_size"):
+class Unflatten(View, kind="unflatten", short="unflattened_size"):
     """Give a vector the shape of channels: (F,) becomes (C, L) or (C, H, W)."""
 
     unflattened_size: Sizes
@@ -72,7 +89,7 @@ class Unflatten(Layer, kind="unflatten", short="unflattened_size"):
         return self.unflattened_size
 
 
-class ZeroPad(Layer, kind="zero_pad", short="padding"):
+class ZeroPad(Moving, kind="zero_pad", short="padding"):
     """Add zeros around: nn.ZeroPad2d on images, nn.ZeroPad1d on signals."""
 
     padding: Borders
@@ -88,14 +105,20 @@ class ZeroPad(Layer, kind="zero_pad", short="padding"):
         return module(self.padding)
 
     def infer(self, input: Shape) -> Shape | None:
-        dims = len(input) - 1
+        ends = zip(input[1:], self._ends(len(input) - 1), strict=True)
+        return (input[0], *(before + side + after for side, (before, after) in ends))
+
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        return [Span(((-before, -before),), 1) for before, _ in self._ends(len(input) - 1)]
+
+    def _ends(self, dims: int) -> list[tuple[int, int]]:
+        """The pixels before and behind each side."""
         ends = [self.padding] * 2 * dims if isinstance(self.padding, int) else list(self.padding)
-        # torch begins with the last side
-        added = [sum(ends[2 * n : 2 * n + 2]) for n in reversed(range(dims))]
-        return (input[0], *(side + more for side, more in zip(input[1:], added, strict=True)))
+        pairs = list(zip(ends[::2], ends[1::2], strict=True))
+        return pairs[::-1]  # torch begins with the last side
 
 
-class Upsample(Layer, kind="upsample", short="scale_factor"):
+class Upsample(Moving, kind="upsample", short="scale_factor"):
     """Make larger, by repeating or by blending pixels."""
 
     size: Size | None = None
@@ -131,6 +154,18 @@ class Upsample(Layer, kind="upsample", short="scale_factor"):
         sides = zip(input[1:], factors, strict=True)
         return (input[0], *(floor(side * factor) for side, factor in sides))
 
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        dims = len(input) - 1
+        scale_factor = self.scale_factor
+        scales: Sequence[float | None] = (
+            per_side(scale_factor, dims, option="scale_factor") if scale_factor else [None] * dims
+        )
+        mode, corners = self.mode, bool(self.align_corners)
+        return [
+            upsampled(before, after, mode=mode, scale=scale, align_corners=corners)
+            for before, after, scale in zip(input[1:], output[1:], scales, strict=True)
+        ]
+
     def _check_mode(self, input: Shape, dims: int) -> None:
         fitting = ("linear",) if dims == 1 else ("bilinear", "bicubic")
         if self.mode not in ("nearest", "nearest-exact", *fitting):
@@ -148,7 +183,7 @@ class Upsample(Layer, kind="upsample", short="scale_factor"):
             raise config_fault(message, hint="use a larger factor", path=("scale_factor",))
 
 
-class PadChannels(Layer, kind="pad_channels", short="channels"):
+class PadChannels(Moving, kind="pad_channels", short="channels"):
     """Add channels of zeros behind the others (He et al. 2015, shortcut A)."""
 
     channels: PositiveInt
@@ -165,7 +200,7 @@ class PadChannels(Layer, kind="pad_channels", short="channels"):
         return (self.channels, *input[1:])
 
 
-class Chunk(Layer, kind="chunk", short="index"):
+class Chunk(View, kind="chunk", short="index"):
     """Keep one of the equal parts that the channels are cut into: torch.chunk."""
 
     index: NonNegativeInt
@@ -188,7 +223,7 @@ class Chunk(Layer, kind="chunk", short="index"):
         return (input[0] // self.chunks, *input[1:])
 
 
-class ChannelShuffle(ShapeKeeper, kind="channel_shuffle", short="groups"):
+class ChannelShuffle(ShapeKeeper, Moving, kind="channel_shuffle", short="groups"):
     """Mix channels of different groups (Zhang et al. 2017): nn.ChannelShuffle."""
 
     groups: PositiveInt

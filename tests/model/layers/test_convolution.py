@@ -2,9 +2,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from torch import nn
+from torch import Tensor, nn
 
+from cnnctl.inspection import gather
 from cnnctl.model.layer import Shape
+from cnnctl.model.network import build
 
 CASES: list[tuple[Any, Shape, nn.Module]] = [
     ({"conv": 4}, (2, 9, 9), nn.Conv2d(2, 4, 3)),
@@ -34,6 +36,22 @@ CASES: list[tuple[Any, Shape, nn.Module]] = [
         for mode in ("zeros", "reflect", "replicate", "circular")
     ),
     ({"conv": 4}, (2, 9), nn.Conv1d(2, 4, 3)),
+    ({"conv_transpose": 4}, (2, 5, 6), nn.ConvTranspose2d(2, 4, 3)),
+    (
+        {"conv_transpose": {"out_channels": 4, "kernel_size": [4, 2], "stride": 2, "padding": 1}},
+        (2, 5, 6),
+        nn.ConvTranspose2d(2, 4, (4, 2), stride=2, padding=1),
+    ),
+    (
+        {"conv_transpose": {"out_channels": 4, "stride": [3, 2], "output_padding": [2, 1]}},
+        (2, 5, 6),
+        nn.ConvTranspose2d(2, 4, 3, stride=(3, 2), output_padding=(2, 1)),
+    ),
+    (
+        {"conv_transpose": {"out_channels": 4, "groups": 2, "dilation": 2, "bias": False}},
+        (2, 9),
+        nn.ConvTranspose1d(2, 4, 3, groups=2, dilation=2, bias=False),
+    ),
     (
         {"conv": {"out_channels": 4, "kernel_size": 5, "stride": 3, "padding": 2, "groups": 2}},
         (2, 9),
@@ -47,6 +65,60 @@ def test_a_convolution_is_torchs_own(
     item: Any, input: Shape, expected: nn.Module, same: Callable[..., None]
 ) -> None:
     same(item, input, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ("groups: 3", "groups: 3 does not divide the 4 channels that come in"),
+        (
+            "stride: 2, output_padding: 2",
+            "output_padding: 2 is as large as stride and dilation\n    use output_padding <= 1",
+        ),
+        (
+            "padding: 6",
+            "padding: nothing is left of what 4 channels of 9x9 are spread over\n"
+            "    use less padding",
+        ),
+    ],
+)
+def test_a_transposed_convolution_that_does_not_fit_is_told(
+    options: str, fault: str, faults_of: Callable[..., list[str]]
+) -> None:
+    text = f"{{layers: [conv_transpose: {{out_channels: 6, {options}}}]}}"
+    [found] = faults_of(text, (4, 9, 9))
+    assert f"model.layers.0.conv_transpose.{fault}" in found
+
+
+def test_a_transposed_convolution_starts_for_the_activation_behind_it(
+    plan_of: Callable[..., Any],
+) -> None:
+    """He's normal numbers, over the fan that torch.nn.init finds in its weight."""
+    layer = "conv_transpose: {out_channels: 32, kernel_size: 4, stride: 2, padding: 1}"
+    plan = plan_of(f"{{layers: [{layer}, relu, flatten, linear: classes]}}", (64, 8, 8))
+    weight = build(plan, seed=0).get_submodule("conv_transpose1").weight
+    assert isinstance(weight, Tensor)
+    fan, _ = nn.init._calculate_fan_in_and_fan_out(weight)
+    assert weight.std().item() == pytest.approx((2 / fan) ** 0.5, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    # two of four places of a kernel reach each output; three of five, or two; one each
+    [("kernel_size: 4, stride: 2", 2), ("kernel_size: 5, stride: 2", 3), ("stride: 3", 1)],
+)
+def test_fields_of_transposed_convolutions_worked_by_hand(
+    options: str, size: int, plan_of: Callable[..., Any]
+) -> None:
+    text = f"{{layers: [conv_transpose: {{out_channels: 2, {options}}}]}}"
+    field = gather(plan_of(text, (1, 9, 9)), batch_size=1).rows[0].field
+    assert field is not None
+    assert field.size == (size, size)
+
+
+def test_outputs_that_are_made_of_nothing_have_no_field(plan_of: Callable[..., Any]) -> None:
+    text = "{layers: [conv_transpose: {out_channels: 2, kernel_size: 2, stride: 3}]}"
+    assert gather(plan_of(text, (1, 9, 9)), batch_size=1).rows[0].field is None
 
 
 @pytest.mark.parametrize(

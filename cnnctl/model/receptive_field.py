@@ -12,21 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
 
-from torch import nn
-
-from cnnctl.inspection.cost import TRANSPOSED
-from cnnctl.model.layer import Shape
-from cnnctl.model.window import reach
-
 MOST_PHASES = 4096
 """Outputs of a period, above which a field counts as unknown."""
 
-_ADAPTIVE = (
-    nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool1d,
-    nn.AdaptiveMaxPool2d,
-)
 _HALF = Fraction(1, 2)
 
 Bounds = tuple[int, int]
@@ -74,6 +62,12 @@ class Span:
         return _periodic(repeats * len(window.bounds), advance, seen)
 
 
+Window = Sequence[Span | None]
+"""A layer's own span along each side, in pixels of its input; None where it is not known."""
+OWN_PIXEL = Span(((0, 0),), 1)
+"""Of a layer whose outputs each see the input at their own place."""
+
+
 def _periodic(period: int, advance: int, bounds_of: Callable[[int], Bounds]) -> Span | None:
     if period > MOST_PHASES:
         return None
@@ -116,28 +110,17 @@ class ReceptiveField:
         """Where the first output's field begins, by side; below 0 in the padding."""
         return tuple(span.of(0)[0] for span in self.spans)
 
+    def through(self, window: Window | None) -> ReceptiveField | None:
+        """The field behind a layer with this window; None where that is not known."""
+        if window is None:
+            return None
+        pairs = zip(self.spans, window, strict=True)
+        return _field([span and seen.through(span) for seen, span in pairs])
 
-def one_pixel(input: Shape) -> ReceptiveField | None:
-    """The field in front of the first layer; a vector (F,) has no sides and so no field."""
-    sides = len(input) - 1
-    return ReceptiveField((Span(((0, 0),), 1),) * sides) if sides else None
 
-
-def field_after(
-    module: nn.Module, before: ReceptiveField | None, *, input: Shape, output: Shape
-) -> ReceptiveField | None:
-    """The field behind a module that makes an `output` of an `input`, shapes without the batch.
-
-    Nothing behind flatten and in vectors, where numbers have no place, nor behind a module that
-    changes the sides in a way not known here.
-    """
-    if before is None or len(output) != len(input):
-        return None
-    window = _window(module, input, output)
-    if window is None:
-        return None
-    pairs = zip(before.spans, window, strict=True)
-    return _field([span and seen.through(span) for seen, span in pairs])
+def one_pixel(sides: int) -> ReceptiveField | None:
+    """The field in front of the first layer; a vector has no sides and so no field."""
+    return ReceptiveField((OWN_PIXEL,) * sides) if sides else None
 
 
 def union(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
@@ -153,43 +136,29 @@ def _field(spans: Sequence[Span | None]) -> ReceptiveField | None:
     return ReceptiveField(known) if len(known) == len(spans) else None
 
 
-def _window(module: nn.Module, input: Shape, output: Shape) -> Sequence[Span | None] | None:
-    """The module's own span of each side."""
-    sides = len(input) - 1
-    if isinstance(module, TRANSPOSED):
-        return None
-    if hasattr(module, "kernel_size") and hasattr(module, "stride"):
-        return _of_kernel(module, sides)
-    pairs = list(zip(input[1:], output[1:], strict=True))
-    if isinstance(module, _ADAPTIVE):
-        return [_of_bins(Fraction(*pair)) for pair in pairs]
-    if isinstance(module, nn.Upsample):
-        return _of_upsampling(module, pairs)
-    if isinstance(module, nn.ZeroPad1d | nn.ZeroPad2d):
-        before = module.padding[::2][::-1]  # torch begins with the last side
-        return [Span(((-pad, -pad),), 1) for pad in before]
-    return [Span(((0, 0),), 1)] * sides if input[1:] == output[1:] else None
-
-
-def _of_kernel(module: nn.Module, sides: int) -> list[Span] | None:
+def sliding(layer: object, sides: int) -> list[Span] | None:
     """Of a convolution or a pooling, or whatever else names its window as they do."""
-    kernel, stride, dilation = (
-        _per_side(getattr(module, option, 1), sides)
-        for option in ("kernel_size", "stride", "dilation")
-    )
+    kernel, stride, dilation, padding = (
+        getattr(layer, option, default)
+        for option, default in (
+            ("kernel_size", None), ("stride", None), ("dilation", 1), ("padding", 0),
+        )
+    )  # fmt: skip
+    kernel, dilation = _per_side(kernel, sides), _per_side(dilation, sides)
+    stride = kernel if stride is None else _per_side(stride, sides)
     if not (kernel and stride and dilation):
         return None
-    window = reach(kernel, dilation)
-    padding = _before(getattr(module, "padding", 0), window)
-    if padding is None:
+    window = [(side - 1) * step + 1 for side, step in zip(kernel, dilation, strict=True)]
+    before = first_padding(padding, window)
+    if before is None:
         return None
     return [
         Span(((-pad, side - 1 - pad),), step)
-        for pad, side, step in zip(padding, window, stride, strict=True)
+        for pad, side, step in zip(before, window, stride, strict=True)
     ]
 
 
-def _before(padding: object, window: tuple[int, ...]) -> tuple[int, ...] | None:
+def first_padding(padding: object, window: Sequence[int]) -> tuple[int, ...] | None:
     """The pixels that are added before the first; `same` adds one more behind the last, if any."""
     if padding == "same":
         return tuple((side - 1) // 2 for side in window)
@@ -203,32 +172,23 @@ def _per_side(option: object, sides: int) -> tuple[int, ...] | None:
     return known if len(known) == len(numbers) == sides else None
 
 
-def _of_bins(ratio: Fraction) -> Span | None:
+def binned(before: int, after: int) -> Span | None:
     """Of adaptive pooling, whose bins overlap where they do not divide the side evenly."""
+    ratio = Fraction(before, after)
     return _resampled(ratio, lambda n: (floor(n * ratio), ceil((n + 1) * ratio) - 1))
 
 
-def _of_upsampling(module: nn.Upsample, pairs: Sequence[tuple[int, int]]) -> list[Span | None]:
-    scales = module.scale_factor
-    each = scales if isinstance(scales, tuple) else (scales,) * len(pairs)
-    return [
-        _of_scale(module.mode, pair, scale, align_corners=bool(module.align_corners))
-        for pair, scale in zip(pairs, each, strict=True)
-    ]
-
-
-def _of_scale(
-    mode: str, sides: tuple[int, int], scale: float | None, *, align_corners: bool
+def upsampled(
+    before: int, after: int, *, mode: str, scale: float | None, align_corners: bool
 ) -> Span | None:
     """Of upsampling from one side to the other: which pixels torch.nn.functional.interpolate takes.
 
     Blending takes the two nearest pixels, or four in the mode `bicubic`; only one where an output
     lies upon it.
     """
-    before, after = sides
     ratio = Fraction(before, after)
     offset = _HALF
-    if align_corners and min(sides) > 1:
+    if align_corners and min(before, after) > 1:
         ratio, offset = Fraction(before - 1, after - 1), Fraction(0)
     elif scale is not None:
         ratio = (1 / Fraction(scale)).limit_denominator(MOST_PHASES)
