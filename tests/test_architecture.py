@@ -19,7 +19,7 @@ ORDER = [
     {"escaping", "interruption"},
     {"errors", "console", "vocabulary"},
     {"storage"},
-    {"config", "sealing"},
+    {"config", "sealing", "target"},
     {"model", "data", "optim", "plugins", "device", "run_files"},
     {"experiment"},
     {"checkpoint"},

@@ -1,11 +1,13 @@
 """What no section can see alone, and how a file's faults are told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cnnctl.config.source import Place, locate
+from cnnctl.data.sources.digits import Digits
 from cnnctl.errors import FaultError, config_fault
 from cnnctl.experiment import Experiment, check, load
 
@@ -352,3 +354,12 @@ def test_what_is_checked_is_what_is_planned() -> None:
     plan, description = check(Experiment.model_validate({"model": {"layers": layers}}))
     assert (plan.input, plan.output) == ((1, 8, 8), (10,))
     assert (description.outputs, description.train_samples) == (10, 1293)
+
+
+def test_several_labels_at_once_are_refused_at_the_loss(
+    faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = replace(Digits().describe(), is_multilabel=True)
+    monkeypatch.setattr(Digits, "describe", lambda _: described)
+    (fault,) = faults(f"{M}\nloss: bce")
+    assert "loss: bce needs classes, but this data has several labels at once" in fault

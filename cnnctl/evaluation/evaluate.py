@@ -96,7 +96,7 @@ def _measure(
 ) -> Classification | Regression:
     """Hold what the network says for one task, (N, outputs), against its targets."""
     loss, names = mean_loss(task, outputs, targets), task.target.class_names
-    if names:
+    if task.target.kind == "class":
         shares = task.loss.probabilities(outputs)
         return measure_classification(shares, targets, class_names=names, loss=loss)
     units = data.normalize_targets

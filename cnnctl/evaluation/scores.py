@@ -19,7 +19,7 @@ def score(tasks: Sequence[Task], outputs: Tensor, targets: Tensor) -> dict[str, 
     """
     parts = {task.name: task.of(outputs, targets) for task in tasks}
     losses = {task.name: mean_loss(task, *parts[task.name]) for task in tasks}
-    classifying = [task for task in tasks if task.target.is_classification]
+    classifying = [task for task in tasks if task.target.kind == "class"]
     shares = [accuracy(task, *parts[task.name]) for task in classifying]
     found = {"loss": sum(task.weight * losses[task.name] for task in tasks)}
     found |= accuracies(classifying, shares)

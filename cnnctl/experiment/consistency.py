@@ -100,30 +100,30 @@ def _unfit_losses(
     faults: list[Fault] = []
     with gathered(faults):
         for task in tasks_of(experiment, plan, description):
-            faults += _unfit_output(task) or _unfit_loss(task)
+            faults += _unfit_target(task) or _unfit_output(task) or _unfit_loss(task)
+    return faults
+
+
+def _unfit_target(task: Task) -> list[Fault]:
+    """A kind of target that the loss does not take."""
+    faults: list[Fault] = []
+    with gathered(faults, *task.path):
+        task.loss.check_target(task.target)
     return faults
 
 
 def _unfit_output(task: Task) -> list[Fault]:
     """Another number of outputs than the target needs, at the layer that sets it."""
     faults: list[Fault] = []
-    target = task.target
     with gathered(faults, *deciding(task.layers).path):
-        task.loss.check_output(
-            task.output, classes=target.outputs, is_classification=target.is_classification
-        )
+        task.loss.check_output(task.output, task.target)
     return faults
 
 
 def _unfit_loss(task: Task) -> list[Fault]:
     faults: list[Fault] = []
-    target = task.target
     with gathered(faults, *task.path):
-        task.loss.check(
-            output=task.output,
-            classes=target.outputs,
-            is_classification=target.is_classification,
-        )
+        task.loss.check(task.target, output=task.output)
     return faults
 
 
@@ -152,7 +152,7 @@ def _unfit_augmentations(experiment: Experiment, description: DatasetInfo) -> li
                     f"{augmentation.kind} mixes targets, which {experiment.loss.kind} cannot take"
                 )
                 raise config_fault(message, hint="use cross_entropy, or leave it out")
-            if isinstance(augmentation, Mixing) and not description.is_classification:
+            if isinstance(augmentation, Mixing) and description.targets[0].kind != "class":
                 message = f"it mixes classes, and {experiment.data.kind} has none"
                 raise config_fault(message, hint="leave it out")
     return faults
@@ -169,7 +169,7 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
 
 def measures_accuracy(experiment: Experiment, description: DatasetInfo) -> bool:
     """Whether something that is learned is a class."""
-    return any(target.is_classification for target in learned_targets(experiment, description))
+    return any(target.kind == "class" for target in learned_targets(experiment, description))
 
 
 def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:

@@ -120,7 +120,7 @@ class Run:
     @property
     def classifying(self) -> list[Task]:
         """Those of them whose predictions are right or wrong."""
-        return [task for task in self.answers if task.target.is_classification]
+        return [task for task in self.answers if task.target.kind == "class"]
 
     @property
     def is_finished(self) -> bool:
@@ -165,7 +165,7 @@ def assemble(
     freezing = _freeze(network, experiment)
     optimizer = _optimizer(network, experiment, late=freezing.names)
     freezing.begin_epoch(1)
-    classifying = [t for t in tasks if t.target.is_classification and not t.is_auxiliary]
+    classifying = [t for t in tasks if t.target.kind == "class" and not t.is_auxiliary]
     return Run(
         experiment=experiment,
         plan=plan,
