@@ -20,6 +20,7 @@ ORDER = [
     {"errors", "console", "vocabulary"},
     {"storage"},
     {"config", "sealing", "target"},
+    {"metrics"},
     {"model", "data", "optim", "plugins", "device", "run_files"},
     {"experiment"},
     {"checkpoint"},

@@ -11,6 +11,8 @@ from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
+from cnnctl.metrics import METRICS, Metric, watched
+from cnnctl.metrics.naming import label_of
 from cnnctl.model import network
 from cnnctl.model.following import deciding
 from cnnctl.model.freezing import check_freeze
@@ -167,22 +169,29 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
     return [Fault(message=message, hint=hint, path=("data", "batch_size"))]
 
 
-def measures_accuracy(experiment: Experiment, description: DatasetInfo) -> bool:
-    """Whether something that is learned is a class."""
-    return any(target.kind == "class" for target in learned_targets(experiment, description))
+def measures(metric: type[Metric], experiment: Experiment, description: DatasetInfo) -> bool:
+    """Whether something that is learned is of a kind that the metric measures."""
+    return any(t.kind in metric.measures for t in learned_targets(experiment, description))
 
 
 def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults = []
-    has_accuracy = measures_accuracy(experiment, description)
-    if experiment.train.monitor == "accuracy" and not has_accuracy:
-        message = f"{experiment.data.kind} has values to predict, so there is no accuracy"
+    kind, has_validation = experiment.data.kind, bool(experiment.data.validation)
+    monitor = METRICS.get(experiment.train.monitor)
+    if monitor and not measures(monitor, experiment, description):
+        message = f"{kind} has values to predict, so there is no {label_of(monitor.kind)}"
         faults.append(Fault(message=message, hint="use loss", path=("train", "monitor")))
+    elif monitor and not has_validation and not watched(monitor.kind).is_always_followed:
+        message = f"there is no validation split to measure {label_of(monitor.kind)} on"
+        hint = "set data.validation=0.1, or use auto"
+        faults.append(Fault(message=message, hint=hint, path=("train", "monitor")))
     stopping = experiment.regularization.early_stopping
-    if stopping and stopping.monitor == "accuracy" and not has_accuracy:
+    own = METRICS.get(stopping.monitor) if stopping else None
+    if own and not measures(own, experiment, description):
         path = ("regularization", "early_stopping", "monitor")
-        faults.append(Fault(message="there is no accuracy to watch", hint="use loss", path=path))
-    if stopping and not experiment.data.validation:
+        message = f"there is no {label_of(own.kind)} to watch"
+        faults.append(Fault(message=message, hint="use loss", path=path))
+    if stopping and not has_validation:
         message = "early stopping watches the validation split, which is empty"
         where = ("regularization", "early_stopping")
         faults.append(Fault(message=message, hint="set data.validation=0.1", path=where))
@@ -195,9 +204,9 @@ def _unfit_schedule(experiment: Experiment, description: DatasetInfo) -> list[Fa
         optimizer = experiment.optimizer
         groups = [group.lr for group in optimizer.groups if group.lr is not None]
         experiment.scheduler.check(epochs=experiment.train.epochs, lr=optimizer.lr, groups=groups)
-        watches_accuracy = experiment.scheduler.options().get("mode") == "max"
-        if watches_accuracy and not measures_accuracy(experiment, description):
-            raise config_fault("there is no accuracy to watch", hint="use min", path=("mode",))
+        if not measures(METRICS[experiment.scheduler.watches], experiment, description):
+            message = f"there is no {label_of(experiment.scheduler.watches)} to watch"
+            raise config_fault(message, hint="use min", path=("mode",))
     return faults
 
 

@@ -14,6 +14,7 @@ from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the data sets
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.sources.digits import Digits
+from cnnctl.metrics import Monitor
 from cnnctl.model.heads import Head
 from cnnctl.model.layer import Name
 from cnnctl.model.network import Model
@@ -84,7 +85,7 @@ class Train(Spec):
     """CPU threads; `auto` takes as many as torch does."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; there is always one at its end."""
-    monitor: Literal["auto", "loss", "accuracy"] = "auto"
+    monitor: Monitor = "auto"
     """What the best epoch is chosen by, on the validation split; `auto` is accuracy for classes
     and loss for values."""
 

@@ -1,0 +1,62 @@
+"""The metrics that training can follow: the loss, and what counts of right and wrong tell."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+from cnnctl.metrics.metric import METRICS, Number, Predictions
+from cnnctl.metrics.wording import show_loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Monitor = Literal["auto", "loss", "accuracy"]
+"""What can be watched; the kinds below."""
+
+
+class Watched(Number):
+    """A number that an epoch can be judged by, by its value on the validation split."""
+
+
+def watched(kind: str) -> Watched:
+    """The metric of this kind, which is one that can be watched."""
+    metric = METRICS[kind]()
+    assert isinstance(metric, Watched)
+    return metric
+
+
+class MeanLoss(Watched, kind="loss"):
+    """The loss, as a mean over the samples."""
+
+    label = "loss"
+    measures = ("class", "labels", "values")
+    more_is_better = False
+    is_always_followed = True
+
+    def of(self, predictions: Predictions) -> float:
+        return predictions.loss
+
+    def show(self, value: float) -> str:
+        return show_loss(value)
+
+
+class Counted(Watched):
+    """A number that the confusion matrix tells."""
+
+    def of(self, predictions: Predictions) -> float:
+        return self.compute(predictions.confusion)
+
+    @abstractmethod
+    def compute(self, confusion: Tensor) -> float:
+        """Compute from the samples of class `row` that were taken for class `column`, (C, C)."""
+
+
+class Accuracy(Counted, kind="accuracy"):
+    """The share of right predictions."""
+
+    label = "accuracy"
+    is_always_followed = True
+
+    def compute(self, confusion: Tensor) -> float:
+        return float(confusion.diag().sum() / confusion.sum())
