@@ -11,7 +11,7 @@ from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
-from cnnctl.metrics import METRICS, Metric, watched
+from cnnctl.metrics import METRICS, Metric, Watched, watched
 from cnnctl.metrics.naming import label_of
 from cnnctl.model import network
 from cnnctl.model.following import deciding
@@ -198,6 +198,27 @@ def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     return faults
 
 
+def _one_name_for_two(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
+    """Heads of which a metric would be called as another metric is."""
+    stopping = experiment.regularization.early_stopping
+    asked = {experiment.train.monitor, stopping.monitor if stopping else ""}
+    followed = [
+        kind
+        for kind, metric in METRICS.items()
+        if issubclass(metric, Watched) and (metric.is_always_followed or kind in asked)
+    ]
+    faults, taken = [], set(followed)
+    for head in experiment.model.heads:
+        for name in (f"{head}_{kind}" for kind in followed):
+            if name in taken:
+                message = f"two metrics would be called {name}"
+                path = ("model", "heads", head)
+                hint = "rename the target, or watch another metric"
+                faults.append(Fault(message=message, hint=hint, path=path, at_key=True))
+            taken.add(name)
+    return faults
+
+
 def _unfit_schedule(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults: list[Fault] = []
     with gathered(faults, "scheduler"):
@@ -246,6 +267,7 @@ RULES: tuple[Callable[[Experiment, DatasetInfo], list[Fault]], ...] = (
     _unfit_augmentations,
     _unfit_batch,
     _unwatched,
+    _one_name_for_two,
     _unfit_schedule,
     _given_twice,
     _unlike_sums,
