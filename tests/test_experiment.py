@@ -144,6 +144,16 @@ RULES = [
         "use loss",
     ),
     (
+        f"{VALUES}\ntrain: {{monitor: kappa}}",
+        "4:18: train.monitor: diabetes has values to predict, so there is no kappa",
+        "use loss",
+    ),
+    (
+        f"{M}\ndata: {{name: digits, validation: 0}}\ntrain: {{monitor: kappa}}",
+        "3:18: train.monitor: there is no validation split to measure kappa on",
+        "set data.validation=0.1, or use auto",
+    ),
+    (
         f"{VALUES}\nregularization: {{early_stopping: {{monitor: accuracy}}}}",
         "4:44: regularization.early_stopping.monitor: there is no accuracy to watch",
         "use loss",

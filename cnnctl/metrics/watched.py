@@ -11,7 +11,7 @@ from cnnctl.metrics.wording import show_loss
 if TYPE_CHECKING:
     from torch import Tensor
 
-Monitor = Literal["auto", "loss", "accuracy"]
+Monitor = Literal["auto", "loss", "accuracy", "kappa"]
 """What can be watched; the kinds below."""
 
 
@@ -60,3 +60,21 @@ class Accuracy(Counted, kind="accuracy"):
 
     def compute(self, confusion: Tensor) -> float:
         return float(confusion.diag().sum() / confusion.sum())
+
+
+class Kappa(Counted, kind="kappa"):
+    """The agreement beyond chance, as a share of what is possible (Cohen 1960).
+
+    0 where only one class is there and predicted, and chance leaves nothing to agree on.
+    """
+
+    label = "kappa"
+
+    def compute(self, confusion: Tensor) -> float:
+        counts = confusion.double()
+        samples, right = float(counts.sum()), float(counts.diag().sum())
+        by_chance = float(counts.sum(dim=1) @ counts.sum(dim=0)) / samples
+        return (right - by_chance) / (samples - by_chance) if by_chance < samples else 0.0
+
+    def show(self, value: float) -> str:
+        return f"{value:.4f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 import pytest
@@ -15,6 +16,7 @@ from torchmetrics.functional import classification
 from cnnctl.metrics import METRICS, Counted, Monitor, Number, Watched, confusion_matrix, watched
 from cnnctl.metrics.classes import precision_recall_f1
 from cnnctl.metrics.metric import Metric
+from cnnctl.metrics.watched import Kappa
 
 KINDS = sorted(METRICS)
 CLASSES = 5
@@ -71,6 +73,7 @@ def test_scores_of_counts_are_those_of_torchmetrics_to_the_bit(
 def of_scikit_learn(kind: str, targets: Tensor, predicted: Tensor) -> float:
     functions = {
         "accuracy": metrics.accuracy_score,
+        "kappa": partial(metrics.cohen_kappa_score, replace_undefined_by=0.0),
     }
     return float(functions[kind](targets.numpy(), predicted.numpy()))
 
@@ -78,6 +81,8 @@ def of_scikit_learn(kind: str, targets: Tensor, predicted: Tensor) -> float:
 COUNTED = [kind for kind, metric in METRICS.items() if issubclass(metric, Counted)]
 
 
+@pytest.mark.filterwarnings("ignore:A single label was found")
+@pytest.mark.filterwarnings("ignore:.*only one label in common")
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 @pytest.mark.parametrize("kind", COUNTED)
 @given(labels)
@@ -89,3 +94,13 @@ def test_a_number_of_counts_is_that_of_scikit_learn(
     assert isinstance(metric, Counted)
     found = metric.compute(confusion_matrix(predicted, targets, classes=CLASSES))
     assert found == pytest.approx(of_scikit_learn(kind, targets, predicted), abs=1e-7)
+
+
+def test_kappa_is_that_of_cohens_own_example() -> None:
+    # Cohen 1960, 200 patients and two judges: .70 agree, .41 would by chance
+    table = torch.tensor([[88, 14, 18], [10, 40, 10], [2, 6, 12]])
+    assert Kappa().compute(table) == pytest.approx(0.492, abs=5e-4)
+
+
+def test_kappa_without_a_second_class_is_zero() -> None:
+    assert Kappa().compute(torch.tensor([[7, 0], [0, 0]])) == 0
