@@ -373,3 +373,18 @@ def test_several_labels_at_once_are_refused_at_the_loss(
     monkeypatch.setattr(Digits, "describe", lambda _: described)
     (fault,) = faults(f"{M}\nloss: bce")
     assert "loss: bce needs classes, but this data has several labels at once" in fault
+
+
+def test_two_metrics_of_one_name_are_refused(faults: Faults) -> None:
+    text = """\
+data:
+  name: inline
+  inputs: [[0], [1], [2], [3]]
+  targets: {balanced: [0, 1, 1, 0]}
+  validation: 0.5
+  batch_size: all
+model: {heads: {balanced: {layers: [linear: classes]}}, layers: [linear: 2]}
+train: {monitor: balanced_accuracy}
+"""
+    (fault,) = faults(text)
+    assert "7:17: model.heads.balanced: two metrics would be called balanced_accuracy" in fault

@@ -11,7 +11,7 @@ from cnnctl.metrics.wording import show_loss
 if TYPE_CHECKING:
     from torch import Tensor
 
-Monitor = Literal["auto", "loss", "accuracy", "kappa"]
+Monitor = Literal["auto", "loss", "accuracy", "balanced_accuracy", "kappa"]
 """What can be watched; the kinds below."""
 
 
@@ -60,6 +60,18 @@ class Accuracy(Counted, kind="accuracy"):
 
     def compute(self, confusion: Tensor) -> float:
         return float(confusion.diag().sum() / confusion.sum())
+
+
+class BalancedAccuracy(Counted, kind="balanced_accuracy"):
+    """The mean recall of the classes that are there (Brodersen et al. 2010)."""
+
+    label = "balanced accuracy"
+
+    def compute(self, confusion: Tensor) -> float:
+        support = confusion.sum(dim=1)
+        is_there = support > 0
+        recalls = confusion.diag()[is_there].double() / support[is_there]
+        return float(recalls.mean())
 
 
 class Kappa(Counted, kind="kappa"):

@@ -16,7 +16,7 @@ from torchmetrics.functional import classification
 from cnnctl.metrics import METRICS, Counted, Monitor, Number, Watched, confusion_matrix, watched
 from cnnctl.metrics.classes import precision_recall_f1
 from cnnctl.metrics.metric import Metric
-from cnnctl.metrics.watched import Kappa
+from cnnctl.metrics.watched import BalancedAccuracy, Kappa
 
 KINDS = sorted(METRICS)
 CLASSES = 5
@@ -73,6 +73,7 @@ def test_scores_of_counts_are_those_of_torchmetrics_to_the_bit(
 def of_scikit_learn(kind: str, targets: Tensor, predicted: Tensor) -> float:
     functions = {
         "accuracy": metrics.accuracy_score,
+        "balanced_accuracy": metrics.balanced_accuracy_score,
         "kappa": partial(metrics.cohen_kappa_score, replace_undefined_by=0.0),
     }
     return float(functions[kind](targets.numpy(), predicted.numpy()))
@@ -104,3 +105,8 @@ def test_kappa_is_that_of_cohens_own_example() -> None:
 
 def test_kappa_without_a_second_class_is_zero() -> None:
     assert Kappa().compute(torch.tensor([[7, 0], [0, 0]])) == 0
+
+
+def test_balanced_accuracy_is_not_fooled_by_the_larger_class() -> None:
+    # Brodersen et al. 2010: the mean of the accuracies on each class, here 90 of 90 and 0 of 10
+    assert BalancedAccuracy().compute(torch.tensor([[90, 0], [10, 0]])) == 0.5

@@ -47,6 +47,8 @@ def test_an_accuracy_is_in_percent() -> None:
         ("digit_accuracy", "digit", "digit accuracy"),
         ("two_words_loss", "two_words", "two words loss"),
         ("r2", "", "R²"),
+        ("balanced_accuracy", "", "balanced accuracy"),
+        ("digit_balanced_accuracy", "digit", "digit balanced accuracy"),
     ],
 )
 def test_a_name_is_a_head_and_a_metric(name: str, owner: str, label: str) -> None:
