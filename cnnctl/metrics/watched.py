@@ -11,7 +11,7 @@ from cnnctl.metrics.wording import show_loss
 if TYPE_CHECKING:
     from torch import Tensor
 
-Monitor = Literal["auto", "loss", "accuracy", "balanced_accuracy", "kappa"]
+Monitor = Literal["auto", "loss", "accuracy", "balanced_accuracy", "kappa", "macro_f1"]
 """What can be watched; the kinds below."""
 
 
@@ -90,3 +90,14 @@ class Kappa(Counted, kind="kappa"):
 
     def show(self, value: float) -> str:
         return f"{value:.4f}"
+
+
+class MacroF1(Counted, kind="macro_f1"):
+    """The mean F1 of the classes that are there or predicted."""
+
+    label = "macro F1"
+
+    def compute(self, confusion: Tensor) -> float:
+        sizes = confusion.sum(dim=0) + confusion.sum(dim=1)
+        is_seen = sizes > 0
+        return float((2 * confusion.diag()[is_seen].double() / sizes[is_seen]).mean())

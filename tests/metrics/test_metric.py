@@ -16,7 +16,7 @@ from torchmetrics.functional import classification
 from cnnctl.metrics import METRICS, Counted, Monitor, Number, Watched, confusion_matrix, watched
 from cnnctl.metrics.classes import precision_recall_f1
 from cnnctl.metrics.metric import Metric
-from cnnctl.metrics.watched import BalancedAccuracy, Kappa
+from cnnctl.metrics.watched import BalancedAccuracy, Kappa, MacroF1
 
 KINDS = sorted(METRICS)
 CLASSES = 5
@@ -73,6 +73,7 @@ def test_scores_of_counts_are_those_of_torchmetrics_to_the_bit(
 def of_scikit_learn(kind: str, targets: Tensor, predicted: Tensor) -> float:
     functions = {
         "accuracy": metrics.accuracy_score,
+        "macro_f1": partial(metrics.f1_score, average="macro"),
         "balanced_accuracy": metrics.balanced_accuracy_score,
         "kappa": partial(metrics.cohen_kappa_score, replace_undefined_by=0.0),
     }
@@ -110,3 +111,9 @@ def test_kappa_without_a_second_class_is_zero() -> None:
 def test_balanced_accuracy_is_not_fooled_by_the_larger_class() -> None:
     # Brodersen et al. 2010: the mean of the accuracies on each class, here 90 of 90 and 0 of 10
     assert BalancedAccuracy().compute(torch.tensor([[90, 0], [10, 0]])) == 0.5
+
+
+def test_macro_f1_is_the_mean_over_the_classes_that_are_seen() -> None:
+    # F1 of 2 * 3 / (3 + 4) and 2 * 4 / (5 + 4); the third class is neither there nor predicted
+    found = MacroF1().compute(torch.tensor([[3, 1, 0], [0, 4, 0], [0, 0, 0]]))
+    assert found == pytest.approx((6 / 7 + 8 / 9) / 2)
