@@ -85,7 +85,7 @@ def _bounded_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     # values that are not normalised may well lie within the bounds
     is_spread = getattr(experiment.data, "normalize_targets", None) is not None
     for task, last in _ends(experiment, plan):
-        is_class = task.target.is_classification
+        is_class = task.target.kind == "class"
         is_free = task.loss.outputs == "logits" if is_class else is_spread
         is_bound = last.layer.gives == "bounded"
         if is_free and (is_bound or (last.layer.gives == "probabilities" and not is_class)):

@@ -122,9 +122,13 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 def did_you_mean(words: Sequence[object]) -> str:
     """`did you mean a, b or c?`; empty for no words."""
+    return f"did you mean {either(words)}?" if words else ""
+
+
+def either(words: Sequence[object]) -> str:
+    """`a, b or c`; empty for no words."""
     *others, last = map(str, words) if words else ("",)
-    either = " or ".join(filter(None, (", ".join(others), last)))
-    return f"did you mean {either}?" if words else ""
+    return " or ".join(filter(None, (", ".join(others), last)))
 
 
 def closest(word: str, known: Collection[str]) -> list[str]:

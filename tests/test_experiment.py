@@ -1,11 +1,13 @@
 """What no section can see alone, and how a file's faults are told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cnnctl.config.source import Place, locate
+from cnnctl.data.sources.digits import Digits
 from cnnctl.errors import FaultError, config_fault
 from cnnctl.experiment import Experiment, check, load
 
@@ -140,6 +142,16 @@ RULES = [
         f"{VALUES}\ntrain: {{monitor: accuracy}}",
         "4:18: train.monitor: diabetes is a regression data set, so there is no accuracy",
         "use loss",
+    ),
+    (
+        f"{VALUES}\ntrain: {{monitor: kappa}}",
+        "4:18: train.monitor: diabetes has values to predict, so there is no kappa",
+        "use loss",
+    ),
+    (
+        f"{M}\ndata: {{name: digits, validation: 0}}\ntrain: {{monitor: kappa}}",
+        "3:18: train.monitor: there is no validation split to measure kappa on",
+        "set data.validation=0.1, or use auto",
     ),
     (
         f"{VALUES}\nregularization: {{early_stopping: {{monitor: accuracy}}}}",
@@ -352,3 +364,27 @@ def test_what_is_checked_is_what_is_planned() -> None:
     plan, description = check(Experiment.model_validate({"model": {"layers": layers}}))
     assert (plan.input, plan.output) == ((1, 8, 8), (10,))
     assert (description.outputs, description.train_samples) == (10, 1293)
+
+
+def test_several_labels_at_once_are_refused_at_the_loss(
+    faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = replace(Digits().describe(), is_multilabel=True)
+    monkeypatch.setattr(Digits, "describe", lambda _: described)
+    (fault,) = faults(f"{M}\nloss: bce")
+    assert "loss: bce needs classes, but this data has several labels at once" in fault
+
+
+def test_two_metrics_of_one_name_are_refused(faults: Faults) -> None:
+    text = """\
+data:
+  name: inline
+  inputs: [[0], [1], [2], [3]]
+  targets: {balanced: [0, 1, 1, 0]}
+  validation: 0.5
+  batch_size: all
+model: {heads: {balanced: {layers: [linear: classes]}}, layers: [linear: 2]}
+train: {monitor: balanced_accuracy}
+"""
+    (fault,) = faults(text)
+    assert "7:17: model.heads.balanced: two metrics would be called balanced_accuracy" in fault

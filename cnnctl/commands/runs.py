@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -66,8 +67,8 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def describe(run: Path) -> Facts:
     """One run's facts, read from its text files.
 
-    `loss` and `accuracy` are those of the epoch that is kept, on `split`: the validation split or,
-    where there is none, the training split.
+    `loss`, `accuracy` and what else was watched are those of the epoch that is kept, on `split`:
+    the validation split or, where there is none, the training split.
 
     Raises:
         FaultError: one of its files cannot be read.
@@ -85,14 +86,33 @@ def describe(run: Path) -> Facts:
         "kept": kept.get("epoch"),
         "kept_because": _why(config) if kept else None,
         "split": split,
-        "loss": kept.get(f"{split}_loss"),
-        "accuracy": kept.get(f"{split}_accuracy"),
+        **_figures(kept, split),
         "test": result.get("test"),
         "lr": _get(config, "optimizer", "lr"),
         "seed": _get(config, "seed"),
         "overrides": read_overrides(run),
         "seconds": sum(_number(row, "seconds") for row in metrics.rows),
         "damaged_lines": metrics.damaged,
+    }
+
+
+def _figures(kept: EpochMetrics, split: str) -> Facts:
+    """What can be watched, of the epoch that is kept; what only some runs have, where it is."""
+    return {
+        kind: kept.get(f"{split}_{kind}")
+        for kind, is_always_there in _watchable().items()
+        if is_always_there or f"{split}_{kind}" in kept
+    }
+
+
+def _watchable() -> dict[str, bool]:
+    """The metrics that a run can be judged by, and whether every run has them."""
+    from cnnctl.metrics import METRICS, Watched
+
+    return {
+        kind: metric.is_always_followed
+        for kind, metric in METRICS.items()
+        if issubclass(metric, Watched)
     }
 
 
@@ -109,7 +129,10 @@ def _state(run: Path, result: Facts) -> str:
 def _why(config: Any) -> str:
     if not _get(config, "data", "validation"):
         return "the last, without a validation split"
-    return f"the best {_get(config, 'train', 'monitor')} on the validation split"
+    from cnnctl.metrics.naming import label_of
+
+    monitor = _get(config, "train", "monitor")
+    return f"the best {label_of(str(monitor))} on the validation split"
 
 
 def _get(config: Any, *path: str) -> Any:
@@ -154,8 +177,7 @@ def _filled(facts: Sequence[Facts]) -> dict[str, list[str]]:
         "epochs": lambda run: f"{run['epochs']}/{run['of']}" if run["of"] else str(run["epochs"]),
         "kept": lambda run: _text(run["kept"]),
         "split": lambda run: str(run["split"]) if run["kept"] else "",
-        "loss": lambda run: _metric("loss", run["loss"]),
-        "accuracy": lambda run: _metric("accuracy", run["accuracy"]),
+        **{kind: partial(_figure, kind) for kind in _watchable()},
         "test": _test,
         "lr": lambda run: _text(run["lr"]),
         "seed": lambda run: _text(run["seed"]),
@@ -172,7 +194,8 @@ def _filled(facts: Sequence[Facts]) -> dict[str, list[str]]:
 
 def _fitting(columns: dict[str, list[str]], *, width: int) -> dict[str, list[str]]:
     """The columns for a line of this width."""
-    for name in LEAST:
+    rare = [kind for kind, is_always_there in _watchable().items() if not is_always_there]
+    for name in [*LEAST, *rare]:
         natural = [max(map(cell_len, [heading, *cells])) for heading, cells in columns.items()]
         if "overrides" in columns:
             natural[-1] = min(natural[-1], ENOUGH_FOR_OVERRIDES)
@@ -186,8 +209,12 @@ def _text(value: Any) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _figure(kind: str, run: Facts) -> str:
+    return _metric(kind, run.get(kind))
+
+
 def _metric(name: str, value: Any) -> str:
-    from cnnctl.evaluation.wording import show_metric
+    from cnnctl.metrics.naming import show_metric
 
     return show_metric(name, value) if isinstance(value, int | float) else ""
 

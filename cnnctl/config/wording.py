@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from cnnctl.config.nodes import Scalar
 from cnnctl.config.scalars import read_scalar
-from cnnctl.errors import closest, did_you_mean
+from cnnctl.errors import closest, did_you_mean, either
 
 MAX_LENGTH = 40
 """Characters of a value that a message repeats."""
@@ -78,9 +78,9 @@ def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
             return str(detail["ctx"]["error"]), "change it, or leave it out"
     wants = list(dict.fromkeys(want for detail in group for want in _wanted(detail)))
     cures = (hint(value, wants) for hint in _HINTS)
-    plain = _either([f"{want}{_EXAMPLES.get(want, '')}" for want in wants])
+    plain = either([f"{want}{_EXAMPLES.get(want, '')}" for want in wants])
     hint = next((hint for hint in cures if hint), f"write {plain}")
-    return "is empty" if value is None else f"{show(value)} is not {_either(wants)}", hint
+    return "is empty" if value is None else f"{show(value)} is not {either(wants)}", hint
 
 
 def show(value: Any) -> str:
@@ -116,12 +116,8 @@ def _wanted(detail: ErrorDetails) -> list[str]:
     return [_TYPES.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")]
 
 
-def _either(wants: Sequence[str]) -> str:
-    return " or ".join(filter(None, [", ".join(wants[:-1]), wants[-1]]))
-
-
 def _nothing(value: Any, wants: Sequence[str]) -> str:
-    return f"write {_either(wants)}, or leave it out" if value is None else ""
+    return f"write {either(wants)}, or leave it out" if value is None else ""
 
 
 def _close_word(value: Any, wants: Sequence[str]) -> str:

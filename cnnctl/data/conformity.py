@@ -81,8 +81,11 @@ def _conformed_inputs(inputs: Tensor, what: str) -> Tensor:
 
 def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
     name = f"{what} has {target.name if target.name != 'target' else 'targets'}"
-    if target.is_classification:
+    if target.kind == "class":
         return _classes(values, target, what, name)
+    if target.kind == "labels":
+        message = f"{name} of several labels at once, which nothing can learn yet"
+        raise data_fault(message, hint="give each sample one class")
     if tuple(values.shape[1:]) != (target.outputs,):
         wanted = f"(N, {target.outputs})"
         message = f"{name} of shape {_batch(values)}, not {wanted}"

@@ -10,24 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cnnctl.target import Target as Target  # noqa: PLC0414  (data sets import it from here)
+
 Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One thing that a data set knows of each sample, and that a network can learn."""
-
-    name: str
-    """What a head is named that learns it."""
-    class_names: tuple[str, ...]
-    """The classes, in the order of their numbers; none for values."""
-    outputs: int
-    """Classes, or values."""
-
-    @property
-    def is_classification(self) -> bool:
-        """Whether it is a class."""
-        return bool(self.class_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +22,9 @@ class DatasetInfo:
     shape: Shape
     """What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""
     class_names: tuple[str, ...]
-    """The classes, in the order of their numbers; none for regression."""
+    """The classes or labels, in the order of their numbers; none for regression."""
     outputs: int
-    """Classes, or target values of a regression."""
+    """Classes, labels, or target values of a regression."""
     train_samples: int
     """Samples in the training split, after validation has been taken out."""
     target: str = "target"
@@ -48,16 +33,14 @@ class DatasetInfo:
     """What else is known of each sample, for networks with several heads."""
     has_test: bool = True
     """Whether there is a test split."""
+    is_multilabel: bool = False
+    """Whether a sample can have several labels at once."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that can be learned; the first is what a network without heads learns."""
-        return (Target(self.target, self.class_names, self.outputs), *self.others)
-
-    @property
-    def is_classification(self) -> bool:
-        """Whether targets are classes."""
-        return bool(self.class_names)
+        main = Target(self.target, self.class_names, self.outputs, self.is_multilabel)
+        return (main, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ from cnnctl.data.loader import evaluation_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.device import memory_faults, pick_device, use_precision
 from cnnctl.errors import data_fault
-from cnnctl.evaluation.classification import Classification, measure_classification
 from cnnctl.evaluation.heads import Heads
+from cnnctl.evaluation.measured import Measured, measure
 from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
-from cnnctl.evaluation.regression import Regression, measure_regression
 from cnnctl.evaluation.scores import mean_loss
 from cnnctl.experiment import Loaded, Task
+from cnnctl.metrics import Predictions
 from cnnctl.model import network
 
 Split = Literal["test", "validation", "train"]
-Result = Classification | Regression | Heads
+Result = Measured | Heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +87,23 @@ def _evaluate(
     batches = evaluation_batches(data, samples, device=device, targets=heads)
     in_order = batches.in_order(batch_size=batch_size)
     outputs, targets = collect_outputs(built.to(device), in_order, precision=precision)
-    measured = {task.name: _measure(task, data, *task.of(outputs, targets)) for task in tasks}
+    measured = {
+        task.name: measure(
+            _predictions(task, data, *task.of(outputs, targets)), kind=task.target.kind
+        )
+        for task in tasks
+    }
     return Evaluation(name, Heads.of(tasks, measured) if heads else measured[""])
 
 
-def _measure(
-    task: Task, data: Prepared, outputs: Tensor, targets: Tensor
-) -> Classification | Regression:
-    """Hold what the network says for one task, (N, outputs), against its targets."""
-    loss, names = mean_loss(task, outputs, targets), task.target.class_names
-    if names:
-        shares = task.loss.probabilities(outputs)
-        return measure_classification(shares, targets, class_names=names, loss=loss)
+def _predictions(task: Task, data: Prepared, outputs: Tensor, targets: Tensor) -> Predictions:
+    """What the network says for one task, (N, outputs), beside its targets."""
+    loss = mean_loss(task, outputs, targets)
+    if task.target.kind == "class":
+        predicted, shares = task.loss.predict(outputs), task.loss.probabilities(outputs)
+        names = task.target.class_names
+        return Predictions(loss, predicted.cpu(), targets.cpu(), names, shares.cpu())
     units = data.normalize_targets
     if units is not None and task.target == data.data.describe().targets[0]:
         outputs, targets = units.undo(outputs), units.undo(targets)
-    return measure_regression(outputs, targets, loss=loss)
+    return Predictions(loss, outputs.cpu().double(), targets.cpu().double())

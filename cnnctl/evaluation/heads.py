@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from cnnctl.evaluation.classification import Classification
-from cnnctl.evaluation.regression import Regression
+from cnnctl.evaluation.measured import Measured
 from cnnctl.experiment import Task
 
 
@@ -18,12 +17,12 @@ class Heads:
     samples: int
     loss: float
     """The heads' losses, each times its weight, added up."""
-    heads: Mapping[str, Classification | Regression]
+    heads: Mapping[str, Measured]
 
     @classmethod
-    def of(cls, tasks: Sequence[Task], measured: Mapping[str, Classification | Regression]) -> Self:
+    def of(cls, tasks: Sequence[Task], measured: Mapping[str, Measured]) -> Self:
         """Add up what was measured of these tasks."""
-        loss = sum(task.weight * measured[task.name].loss for task in tasks)
+        loss = sum(task.weight * measured[task.name].found["loss"] for task in tasks)
         return cls(measured[tasks[0].name].samples, loss, measured)
 
     def to_json(self) -> dict[str, Any]:

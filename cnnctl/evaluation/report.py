@@ -10,25 +10,27 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cnnctl.escaping import visible
-from cnnctl.evaluation.classification import Classification, Scores
 from cnnctl.evaluation.heads import Heads
-from cnnctl.evaluation.regression import Regression
-from cnnctl.evaluation.wording import show_loss
+from cnnctl.evaluation.measured import Measured
+from cnnctl.metrics import Number, Scored, Valued, Watched
+from cnnctl.metrics.classes import Scores
+from cnnctl.metrics.wording import show_loss
 
 LARGEST_MATRIX = 16
 """Classes of a confusion matrix that a terminal has room for."""
 CONFUSED_PAIRS = 10
 
 
-def render(measured: Classification | Regression | Heads) -> RenderableType:
+def render(measured: Measured | Heads) -> RenderableType:
     """One line with the result, then the details as tables; with heads, of each in turn."""
     if isinstance(measured, Heads):
         return _heads(measured)
-    if isinstance(measured, Regression):
-        return _regression(measured)
-    is_small = len(measured.classes) <= LARGEST_MATRIX
-    confusion = _matrix(measured) if is_small else _confused_pairs(measured)
-    return Group(*_headlines(measured), Text(), _scores(measured), Text(), *confusion)
+    parts: list[RenderableType] = [_headline(measured), *_lines(measured), *_values(measured)]
+    if "classes" in measured.found:
+        is_small = len(measured.found["classes"]) <= LARGEST_MATRIX
+        confusion = _matrix(measured) if is_small else _confused_pairs(measured)
+        parts += [Text(), _scores(measured), Text(), *confusion]
+    return Group(*parts)
 
 
 def _heads(measured: Heads) -> RenderableType:
@@ -39,11 +41,40 @@ def _heads(measured: Heads) -> RenderableType:
     return Group(*parts)
 
 
-def _headlines(measured: Classification) -> Iterator[Text]:
-    result = f"loss {show_loss(measured.loss)}, accuracy {_percent(measured.accuracy)}"
-    yield Text(f"{result} on {measured.samples:,} samples", style="bold")
-    top5 = "" if measured.top5 is None else f"top-5 accuracy {_percent(measured.top5)}, "
-    yield Text(f"{top5}calibration error {_percent(measured.calibration_error)}")
+def _headline(measured: Measured) -> Text:
+    """What every training follows."""
+    followed = ", ".join(
+        _shown(metric, value)
+        for metric, value in measured.numbers()
+        if metric.is_always_followed and value is not None
+    )
+    return Text(f"{followed} on {measured.samples:,} samples", style="bold")
+
+
+def _lines(measured: Measured) -> Iterator[Text]:
+    """The other numbers of classes: what probabilities are worth, then what counts tell."""
+    for base in (Scored, Watched):
+        shown = [
+            _shown(metric, value)
+            for metric, value in measured.numbers()
+            if isinstance(metric, base) and not metric.is_always_followed and value is not None
+        ]
+        if shown:
+            yield Text(", ".join(shown))
+
+
+def _values(measured: Measured) -> Iterator[Table]:
+    table = Table.grid("", Column(justify="right"), padding=(0, 2))
+    for metric, value in measured.numbers():
+        if isinstance(metric, Valued):
+            table.add_row(metric.label, "-" if value is None else metric.show(value))
+    if table.row_count:
+        yield table
+
+
+def _shown(metric: Number, value: float) -> str:
+    """`accuracy 98.89 %`."""
+    return f"{metric.label} {metric.show(value).replace('%', ' %')}"
 
 
 def _percent(share: float) -> str:
@@ -59,12 +90,12 @@ def _table(*headings: str, labels: int = 1) -> Table:
     return table
 
 
-def _scores(measured: Classification) -> Table:
+def _scores(measured: Measured) -> Table:
     table = _table("class", "precision", "recall", "F1", "support")
-    for scores in measured.classes:
+    for scores in measured.found["classes"]:
         table.add_row(*_cells(scores))
     table.add_section()
-    for scores in (measured.macro, measured.weighted):
+    for scores in (measured.found["macro"], measured.found["weighted"]):
         table.add_row(*_cells(scores))
     return table
 
@@ -76,15 +107,15 @@ def _cells(scores: Scores) -> Iterator[str]:
     yield f"{scores.support:,}"
 
 
-def _matrix(measured: Classification) -> Iterator[RenderableType]:
-    names = [scores.name for scores in measured.classes]
+def _matrix(measured: Measured) -> Iterator[RenderableType]:
+    names = [scores.name for scores in measured.found["classes"]]
     numbers = [str(index) for index in range(len(names))]
     are_short = max(map(len, names)) <= 4
     heads = names if are_short else numbers
     labels = names if are_short else [f"{n} {name}" for n, name in zip(numbers, names, strict=True)]
     yield Text("confusion: a row for each class, a column for what it was taken for")
     table = _table("", *heads)
-    for truth, counts in enumerate(measured.confusion):
+    for truth, counts in enumerate(measured.found["confusion"]):
         cells = (_count(n, is_right=taken == truth) for taken, n in enumerate(counts))
         table.add_row(labels[truth], *cells)
     yield table
@@ -96,9 +127,9 @@ def _count(count: int, *, is_right: bool) -> Text:
     return Text(f"{count:,}", style="green" if is_right else "bold red")
 
 
-def _confused_pairs(measured: Classification) -> Iterator[RenderableType]:
-    names = [scores.name for scores in measured.classes]
-    errors = sorted(_errors(measured.confusion), key=lambda error: -error[0])
+def _confused_pairs(measured: Measured) -> Iterator[RenderableType]:
+    names = [scores.name for scores in measured.found["classes"]]
+    errors = sorted(_errors(measured.found["confusion"]), key=lambda error: -error[0])
     yield Text("most often taken for another:" if errors else "no class was taken for another")
     table = _table("class", "taken for", "samples", labels=2)
     for count, truth, taken in errors[:CONFUSED_PAIRS]:
@@ -113,12 +144,3 @@ def _errors(confusion: list[list[int]]) -> Iterator[tuple[int, int, int]]:
         for taken, count in enumerate(counts):
             if count and taken != truth:
                 yield count, truth, taken
-
-
-def _regression(measured: Regression) -> RenderableType:
-    table = Table.grid("", Column(justify="right"), padding=(0, 2))
-    table.add_row("MAE", f"{measured.mae:,.5g}")
-    table.add_row("RMSE", f"{measured.rmse:,.5g}")
-    table.add_row("R²", "-" if measured.r2 is None else f"{measured.r2:.4f}")
-    headline = f"loss {show_loss(measured.loss)} on {measured.samples:,} samples"
-    return Group(Text(headline, style="bold"), table)

@@ -1,4 +1,4 @@
-"""The numbers that a training is followed by: loss and accuracy, of the whole and by head."""
+"""The numbers that a training is followed by: loss, accuracy and what is watched, by head."""
 
 from __future__ import annotations
 
@@ -9,27 +9,35 @@ import torch
 from torch import Tensor
 
 from cnnctl.experiment import Task
+from cnnctl.metrics import Accuracy, Counted, MeanLoss, confusion_matrix
 
 
-def score(tasks: Sequence[Task], outputs: Tensor, targets: Tensor) -> dict[str, float]:
-    """Loss, and accuracy where there are classes; with heads, each head's own as well.
+def score(
+    tasks: Sequence[Task], outputs: Tensor, targets: Tensor, *, watched: Sequence[Counted] = ()
+) -> dict[str, float]:
+    """Loss, accuracy where there are classes, and what else is watched; with heads, each head's own
+    as well.
 
-    The loss is the weighted sum of the heads', each a mean over the samples; the accuracy is the
-    mean of the heads'.
+    The loss is the weighted sum of the heads', each a mean over the samples; every other metric is
+    the mean of the heads'.
     """
     parts = {task.name: task.of(outputs, targets) for task in tasks}
     losses = {task.name: mean_loss(task, *parts[task.name]) for task in tasks}
-    classifying = [task for task in tasks if task.target.is_classification]
+    classifying = [task for task in tasks if task.target.kind in Accuracy.measures]
     shares = [accuracy(task, *parts[task.name]) for task in classifying]
-    found = {"loss": sum(task.weight * losses[task.name] for task in tasks)}
-    found |= accuracies(classifying, shares)
-    return found | {task.metric("loss"): losses[task.name] for task in tasks if task.name}
+    found = {MeanLoss.kind: sum(task.weight * losses[task.name] for task in tasks)}
+    found |= by_head(Accuracy.kind, classifying, shares)
+    if watched:
+        counts = [count(task, *parts[task.name]) for task in classifying]
+        for metric in watched:
+            found |= by_head(metric.kind, classifying, [*map(metric.compute, counts)])
+    return found | {task.metric(MeanLoss.kind): losses[task.name] for task in tasks if task.name}
 
 
-def accuracies(tasks: Sequence[Task], shares: Sequence[float]) -> dict[str, float]:
-    """The accuracy, their mean, and each head's own; nothing where nothing has classes."""
-    named = {f"{t.name}_accuracy": share for t, share in zip(tasks, shares, strict=True) if t.name}
-    return {"accuracy": fmean(shares), **named} if shares else {}
+def by_head(metric: str, tasks: Sequence[Task], values: Sequence[float]) -> dict[str, float]:
+    """A metric of these tasks: their mean, and each head's own; nothing where there is no task."""
+    named = {task.metric(metric): own for task, own in zip(tasks, values, strict=True) if task.name}
+    return {metric: fmean(values), **named} if values else {}
 
 
 @torch.no_grad()
@@ -37,6 +45,12 @@ def mean_loss(task: Task, outputs: Tensor, targets: Tensor) -> float:
     """The loss of these samples as a mean, also where training makes its sum small."""
     loss = task.loss.model_copy(update={"reduction": "mean"}).build()
     return float(loss.to(outputs.device)(outputs, targets))
+
+
+def count(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The confusion matrix of a task with classes, (C, C) int64 on the CPU."""
+    predicted = task.loss.predict(outputs)
+    return confusion_matrix(predicted, targets, classes=task.target.outputs).cpu()
 
 
 def accuracy(task: Task, outputs: Tensor, targets: Tensor) -> float:

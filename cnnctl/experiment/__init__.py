@@ -1,6 +1,6 @@
 """One YAML file, checked as a whole: the experiment."""
 
-from cnnctl.experiment.consistency import check, measures_accuracy
+from cnnctl.experiment.consistency import check, measures
 from cnnctl.experiment.loading import Loaded, complete, load, placed, starting_weights
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import (
@@ -21,7 +21,7 @@ __all__ = [
     "check",
     "complete",
     "load",
-    "measures_accuracy",
+    "measures",
     "placed",
     "starting_weights",
     "task_weights",

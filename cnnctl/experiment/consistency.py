@@ -11,6 +11,8 @@ from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
+from cnnctl.metrics import METRICS, Metric, Watched, watched
+from cnnctl.metrics.naming import label_of
 from cnnctl.model import network
 from cnnctl.model.following import deciding
 from cnnctl.model.freezing import check_freeze
@@ -100,30 +102,30 @@ def _unfit_losses(
     faults: list[Fault] = []
     with gathered(faults):
         for task in tasks_of(experiment, plan, description):
-            faults += _unfit_output(task) or _unfit_loss(task)
+            faults += _unfit_target(task) or _unfit_output(task) or _unfit_loss(task)
+    return faults
+
+
+def _unfit_target(task: Task) -> list[Fault]:
+    """A kind of target that the loss does not take."""
+    faults: list[Fault] = []
+    with gathered(faults, *task.path):
+        task.loss.check_target(task.target)
     return faults
 
 
 def _unfit_output(task: Task) -> list[Fault]:
     """Another number of outputs than the target needs, at the layer that sets it."""
     faults: list[Fault] = []
-    target = task.target
     with gathered(faults, *deciding(task.layers).path):
-        task.loss.check_output(
-            task.output, classes=target.outputs, is_classification=target.is_classification
-        )
+        task.loss.check_output(task.output, task.target)
     return faults
 
 
 def _unfit_loss(task: Task) -> list[Fault]:
     faults: list[Fault] = []
-    target = task.target
     with gathered(faults, *task.path):
-        task.loss.check(
-            output=task.output,
-            classes=target.outputs,
-            is_classification=target.is_classification,
-        )
+        task.loss.check(task.target, output=task.output)
     return faults
 
 
@@ -151,7 +153,7 @@ def _unfit_augmentations(experiment: Experiment, description: DatasetInfo) -> li
                 loss = experiment.loss.kind
                 message = f"{augmentation.kind} mixes targets, which {loss} does not support"
                 raise config_fault(message, hint="use cross_entropy, or leave it out")
-            if isinstance(augmentation, Mixing) and not description.is_classification:
+            if isinstance(augmentation, Mixing) and description.targets[0].kind != "class":
                 message = f"it mixes classes, but {experiment.data.kind} has none"
                 raise config_fault(message, hint="leave it out")
     return faults
@@ -166,25 +168,53 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
     return [Fault(message=message, hint=hint, path=("data", "batch_size"))]
 
 
-def measures_accuracy(experiment: Experiment, description: DatasetInfo) -> bool:
-    """Whether something that is learned is a class."""
-    return any(target.is_classification for target in learned_targets(experiment, description))
+def measures(metric: type[Metric], experiment: Experiment, description: DatasetInfo) -> bool:
+    """Whether something that is learned is of a kind that the metric measures."""
+    return any(t.kind in metric.measures for t in learned_targets(experiment, description))
 
 
 def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults = []
-    has_accuracy = measures_accuracy(experiment, description)
-    if experiment.train.monitor == "accuracy" and not has_accuracy:
-        message = f"{experiment.data.kind} is a regression data set, so there is no accuracy"
+    kind, has_validation = experiment.data.kind, bool(experiment.data.validation)
+    monitor = METRICS.get(experiment.train.monitor)
+    if monitor and not measures(monitor, experiment, description):
+        message = f"{kind} is a regression data set, so there is no {label_of(monitor.kind)}"
         faults.append(Fault(message=message, hint="use loss", path=("train", "monitor")))
+    elif monitor and not has_validation and not watched(monitor.kind).is_always_followed:
+        message = f"there is no validation split to measure {label_of(monitor.kind)} on"
+        hint = "set data.validation=0.1, or use auto"
+        faults.append(Fault(message=message, hint=hint, path=("train", "monitor")))
     stopping = experiment.regularization.early_stopping
-    if stopping and stopping.monitor == "accuracy" and not has_accuracy:
+    own = METRICS.get(stopping.monitor) if stopping else None
+    if own and not measures(own, experiment, description):
         path = ("regularization", "early_stopping", "monitor")
-        faults.append(Fault(message="there is no accuracy to monitor", hint="use loss", path=path))
-    if stopping and not experiment.data.validation:
+        message = f"there is no {label_of(own.kind)} to monitor"
+        faults.append(Fault(message=message, hint="use loss", path=path))
+    if stopping and not has_validation:
         message = "early stopping needs a validation split, which is empty"
         where = ("regularization", "early_stopping")
         faults.append(Fault(message=message, hint="set data.validation=0.1", path=where))
+    return faults
+
+
+def _one_name_for_two(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
+    """Heads of which a metric would be called as another metric is."""
+    stopping = experiment.regularization.early_stopping
+    asked = {experiment.train.monitor, stopping.monitor if stopping else ""}
+    followed = [
+        kind
+        for kind, metric in METRICS.items()
+        if issubclass(metric, Watched) and (metric.is_always_followed or kind in asked)
+    ]
+    faults, taken = [], set(followed)
+    for head in experiment.model.heads:
+        for name in (f"{head}_{kind}" for kind in followed):
+            if name in taken:
+                message = f"two metrics would be called {name}"
+                path = ("model", "heads", head)
+                hint = "rename the target, or watch another metric"
+                faults.append(Fault(message=message, hint=hint, path=path, at_key=True))
+            taken.add(name)
     return faults
 
 
@@ -194,9 +224,9 @@ def _unfit_schedule(experiment: Experiment, description: DatasetInfo) -> list[Fa
         optimizer = experiment.optimizer
         groups = [group.lr for group in optimizer.groups if group.lr is not None]
         experiment.scheduler.check(epochs=experiment.train.epochs, lr=optimizer.lr, groups=groups)
-        watches_accuracy = experiment.scheduler.options().get("mode") == "max"
-        if watches_accuracy and not measures_accuracy(experiment, description):
-            raise config_fault("there is no accuracy to monitor", hint="use min", path=("mode",))
+        if not measures(METRICS[experiment.scheduler.watches], experiment, description):
+            message = f"there is no {label_of(experiment.scheduler.watches)} to monitor"
+            raise config_fault(message, hint="use min", path=("mode",))
     return faults
 
 
@@ -236,6 +266,7 @@ RULES: tuple[Callable[[Experiment, DatasetInfo], list[Fault]], ...] = (
     _unfit_augmentations,
     _unfit_batch,
     _unwatched,
+    _one_name_for_two,
     _unfit_schedule,
     _given_twice,
     _unlike_sums,

@@ -14,6 +14,7 @@ from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the data sets
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.sources.digits import Digits
+from cnnctl.metrics import Monitor
 from cnnctl.model.heads import Head
 from cnnctl.model.layer import Name
 from cnnctl.model.network import Model
@@ -85,7 +86,7 @@ class Train(Spec):
     """CPU threads; `auto` uses PyTorch's default."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
-    monitor: Literal["auto", "loss", "accuracy"] = "auto"
+    monitor: Monitor = "auto"
     """Validation metric that selects the best epoch; `auto` is accuracy for classification and
     loss for regression."""
 

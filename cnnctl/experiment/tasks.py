@@ -63,7 +63,7 @@ class Task:
         if self.targets is None:
             return targets
         targets = targets[:, self.targets]
-        return targets[:, 0].long() if self.target.is_classification else targets
+        return targets[:, 0].long() if self.target.kind == "class" else targets
 
     def metric(self, name: str) -> str:
         """What a metric of this task is called: `accuracy`, or `parity_accuracy`."""
@@ -189,7 +189,7 @@ def _in_columns(tasks: Sequence[Task]) -> Iterator[Task]:
     end = 0
     for task in tasks:
         if task.target.name not in columns:
-            width = 1 if task.target.is_classification else task.target.outputs
+            width = 1 if task.target.kind == "class" else task.target.outputs
             columns[task.target.name] = slice(end, end + width)
             end += width
     has_heads = bool(tasks[0].name)

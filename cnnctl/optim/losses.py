@@ -15,12 +15,21 @@ from torch import Tensor, nn
 
 from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, UnitInterval
 from cnnctl.config.choice import Choice
-from cnnctl.errors import config_fault
+from cnnctl.errors import config_fault, either
 from cnnctl.optim.value_criterion import ValueCriterion
+from cnnctl.target import Target, TargetKind
 
 Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
 Normalizer = Callable[[Tensor], Tensor | int]
 """The targets of a batch -> what the mean of its losses divides their sum by."""
+
+
+_NEEDED: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "values": "values"}
+_GIVEN: dict[TargetKind, str] = {
+    "class": "classes",
+    "labels": "several labels at once",
+    "values": "values to predict",
+}
 
 
 class Loss(Choice, family="losses"):
@@ -28,18 +37,35 @@ class Loss(Choice, family="losses"):
 
     outputs: ClassVar[Outputs]
     """What the loss takes the network's outputs for."""
+    takes: ClassVar[tuple[TargetKind, ...]] = ("class", "values")
+    """The kinds of targets that it can be computed for."""
     takes_soft_targets: ClassVar[bool] = True
     """Whether targets may be probabilities, as mixed samples have them."""
 
     reduction: Literal["mean", "sum"] = "mean"
     """Reduce the loss of a batch by mean or sum."""
 
-    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
-        """Hold the loss and its options against the data and an output that fits it.
+    def check_target(self, target: Target) -> None:
+        """Hold the kind of the target against those that the loss takes.
+
+        Raises:
+            FaultError: it takes no such target; the path is empty.
+        """
+        if target.kind in self.takes:
+            return
+        wanted = either([_NEEDED[kind] for kind in self.takes])
+        message = f"{self.kind} needs {wanted}, but this data has {_GIVEN[target.kind]}"
+        losses = [loss for loss in Loss.kinds.values() if issubclass(loss, Loss)]
+        fitting = [loss.kind for loss in losses if target.kind in loss.takes]
+        hint = f"use {either(fitting)}" if fitting else "no loss takes them yet; learn a class"
+        raise config_fault(message, hint=hint)
+
+    def check(self, target: Target, *, output: tuple[int, ...]) -> None:
+        """Hold the options against a target that the loss takes, and an output that fits both.
 
         Args:
+            target: what is learned.
             output: the shape of what the network gives for one sample.
-            classes: the classes, or target values of a regression.
 
         Raises:
             FaultError: they do not go together; paths are below the loss.
@@ -47,10 +73,8 @@ class Loss(Choice, family="losses"):
         return
 
     @abstractmethod
-    def check_output(
-        self, output: tuple[int, ...], *, classes: int, is_classification: bool
-    ) -> None:
-        """Hold what the network gives for one sample against the loss and the data.
+    def check_output(self, output: tuple[int, ...], target: Target) -> None:
+        """Hold what the network gives for one sample against the loss and the target.
 
         Raises:
             FaultError: its shape is not what the loss takes; the path is empty.
@@ -92,18 +116,16 @@ class Loss(Choice, family="losses"):
 class ClassLoss(Loss):
     """A loss between a distribution over classes and the right class."""
 
+    takes = ("class",)
+
     weight: list[NonNegativeFloat] | None = None
     """Weight of each class (default: equal weights)."""
 
-    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
-        _need_classes(self.kind, is_classification=is_classification)
-        _need_length(self.weight, classes, each="class", option="weight")
+    def check(self, target: Target, *, output: tuple[int, ...]) -> None:
+        _need_length(self.weight, target.outputs, each="class", option="weight")
 
-    def check_output(
-        self, output: tuple[int, ...], *, classes: int, is_classification: bool
-    ) -> None:
-        if is_classification:  # else `check` refuses the loss itself
-            _need_outputs(self.kind, output, classes, is_classification=True, one_does=False)
+    def check_output(self, output: tuple[int, ...], target: Target) -> None:
+        _need_outputs(self.kind, output, target, one_does=False)
 
     @property
     def is_weighted(self) -> bool:
@@ -158,15 +180,10 @@ class BCE(Loss, kind="bce"):
     """Binary cross-entropy of probabilities: one output for two classes, or one per class."""
 
     outputs = "probabilities"
+    takes = ("class",)
 
-    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
-        _need_classes(self.kind, is_classification=is_classification)
-
-    def check_output(
-        self, output: tuple[int, ...], *, classes: int, is_classification: bool
-    ) -> None:
-        if is_classification:
-            _need_outputs(self.kind, output, classes, is_classification=True)
+    def check_output(self, output: tuple[int, ...], target: Target) -> None:
+        _need_outputs(self.kind, output, target)
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.BCELoss(reduction=self.reduction))
@@ -179,19 +196,16 @@ class BCEWithLogits(Loss, kind="bce_with_logits"):
     """Binary cross-entropy of logits: one output for two classes, or one per class."""
 
     outputs = "logits"
+    takes = ("class",)
 
     pos_weight: list[NonNegativeFloat] | None = None
     """Weight of positive targets, for each output."""
 
-    def check(self, *, output: tuple[int, ...], classes: int, is_classification: bool) -> None:
-        _need_classes(self.kind, is_classification=is_classification)
+    def check(self, target: Target, *, output: tuple[int, ...]) -> None:
         _need_length(self.pos_weight, output[0], each="output", option="pos_weight")
 
-    def check_output(
-        self, output: tuple[int, ...], *, classes: int, is_classification: bool
-    ) -> None:
-        if is_classification:
-            _need_outputs(self.kind, output, classes, is_classification=True)
+    def check_output(self, output: tuple[int, ...], target: Target) -> None:
+        _need_outputs(self.kind, output, target)
 
     def build(self) -> nn.Module:
         weight = None if self.pos_weight is None else torch.tensor(self.pos_weight)
@@ -206,10 +220,8 @@ class ValueLoss(Loss):
 
     outputs = "values"
 
-    def check_output(
-        self, output: tuple[int, ...], *, classes: int, is_classification: bool
-    ) -> None:
-        _need_outputs(self.kind, output, classes, is_classification=is_classification)
+    def check_output(self, output: tuple[int, ...], target: Target) -> None:
+        _need_outputs(self.kind, output, target)
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.clamp(0, 1)
@@ -249,29 +261,19 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
         return ValueCriterion(nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta))
 
 
-def _need_classes(kind: str, *, is_classification: bool) -> None:
-    if not is_classification:
-        message = f"{kind} needs classes, but the data has regression targets"
-        raise config_fault(message, hint="use mse, mae, huber or smooth_l1")
-
-
 def _need_outputs(
-    kind: str,
-    output: tuple[int, ...],
-    classes: int,
-    *,
-    is_classification: bool,
-    one_does: bool = True,
+    kind: str, output: tuple[int, ...], target: Target, *, one_does: bool = True
 ) -> None:
     """One output for each class or value; or a single one for two classes, where `one_does`."""
-    last = f"linear: {'classes' if is_classification else classes}"
+    needed, is_class = target.outputs, target.kind == "class"
+    last = f"linear: {'classes' if is_class else needed}"
     if len(output) != 1:
         message = f"{kind} needs a vector, but the network gives {'x'.join(map(str, output))}"
         raise config_fault(message, hint=f"end the network with flatten and {last}")
-    one_does = one_does and is_classification and classes == 2
-    if output[0] == classes or (one_does and output[0] == 1):
+    one_does = one_does and is_class and needed == 2
+    if output[0] == needed or (one_does and output[0] == 1):
         return
-    wanted = f"{classes} {'classes' if is_classification else 'to predict'}"
+    wanted = f"{needed} {'classes' if is_class else 'to predict'}"
     message = f"the network gives {output[0]} values, the data has {wanted}"
     hint = f"end the network with {last}{' or linear: 1' if one_does else ''}"
     raise config_fault(message, hint=hint)

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, PositiveInt, UnitInterval, alone
 from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError
+from cnnctl.metrics import Monitor
 from cnnctl.optim.groups import Group, members
 from cnnctl.optim.losses import CrossEntropy, Loss
 from cnnctl.optim.optimizers import Optimizer
@@ -30,7 +31,7 @@ class EarlyStopping(Spec):
     """Epochs without improvement before training stops."""
     min_delta: NonNegativeFloat = 0.0
     """Minimum change that counts as an improvement."""
-    monitor: Literal["auto", "loss", "accuracy"] = "auto"
+    monitor: Monitor = "auto"
     """Validation metric to monitor; `auto` is the one that selects the best epoch."""
 
 

@@ -10,7 +10,8 @@ from math import isfinite
 
 from cnnctl.data.loader import Batches
 from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
-from cnnctl.evaluation.scores import accuracies, score
+from cnnctl.evaluation.scores import by_head, score
+from cnnctl.metrics import Accuracy, watched
 from cnnctl.run_files import EpochMetrics
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.divergence import diverged
@@ -83,10 +84,10 @@ class Loop:
         run.counters.epoch += 1
         run.counters.batch = 0
         run.tally.clear()
-        run.schedule.end_epoch(row[self.named(run.schedule.watches)])
+        run.schedule.end_epoch(row[self.named(run.experiment.scheduler.watches)])
         if run.patience is not None:
-            watched = stopping_metric(run.experiment)
-            run.counters.stopped_early = run.patience.end_epoch(row[self.named(watched)])
+            judged = row[self.named(stopping_metric(run.experiment))]
+            run.counters.stopped_early = run.patience.end_epoch(judged)
         score, loss = row[self.named(run.experiment.train.monitor)], row[self.named("loss")]
         row["kept"] = self.is_kept(score, loss)
         if row["kept"]:
@@ -108,7 +109,7 @@ class Loop:
             observer.steps_ended(run)
         row: EpochMetrics = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
         row |= {"lr": run.optimizer.param_groups[0]["lr"], "train_loss": loss}
-        right = accuracies(run.classifying, shares)
+        right = by_head(Accuracy.kind, run.classifying, shares)
         row |= {f"train_{name}": share for name, share in right.items()}
         if self.validation is not None:
             found = evaluate(run, self.validation)
@@ -128,13 +129,12 @@ class Loop:
         counters = self.run.counters
         if counters.best is None or counters.best_loss is None or self.validation is None:
             return True
-        if self.run.experiment.train.monitor == "loss":
-            return loss < counters.best_loss
-        return (score, -loss) > (counters.best, -counters.best_loss)
+        sign = 1 if watched(self.run.experiment.train.monitor).more_is_better else -1
+        return (sign * score, -loss) > (sign * counters.best, -counters.best_loss)
 
 
 def evaluate(run: Run, batches: Batches) -> dict[str, float]:
-    """Loss, and accuracy for classes, of the network that a run keeps; see `score`.
+    """Loss, accuracy for classes and what is watched, of the network that a run keeps.
 
     Raises:
         FaultError: the loss is not finite.
@@ -142,7 +142,7 @@ def evaluate(run: Run, batches: Batches) -> dict[str, float]:
     in_order = batches.in_order(batch_size=evaluation_batch(run.plan))
     precision = run.experiment.train.precision
     outputs, targets = collect_outputs(run.evaluated, in_order, precision=precision)
-    found = score(run.answers, outputs, targets)
+    found = score(run.answers, outputs, targets, watched=run.watched)
     if not isfinite(found["loss"]):
         raise diverged("the loss in evaluation", run.optimizer, step=run.counters.step)
     return found

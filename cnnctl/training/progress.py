@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from rich.text import Text
 from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
 from cnnctl.escaping import visible
-from cnnctl.evaluation.wording import show_loss, show_metric
+from cnnctl.metrics import Accuracy, Number
+from cnnctl.metrics.naming import label_of, parted, show_metric
+from cnnctl.metrics.wording import show_loss
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.bar import OneLine
 from cnnctl.training.observers import Observer
@@ -135,6 +137,8 @@ def _epoch_line(
             part = Text(f"{split} ").append(show_loss(row[f"{split}_loss"]), style=style)
             for head, share in _accuracies(row, split) if with_heads else []:
                 part.append(f" {visible(head)}").append(f"{share:7.2%}", style=style)
+            for label, value in _watched(row, split):
+                part.append(f" {label} ").append(value, style=style)
             parts.append(part)
     if with_lr:
         parts.append(Text(f"lr {row['lr']:.3g}", style="dim"))
@@ -146,12 +150,29 @@ def _epoch_line(
 def _accuracies(row: Mapping[str, float], split: str) -> list[tuple[str, float]]:
     """Each head's name, with a space behind it, and accuracy; of one network alone, no name."""
     named = {
-        name.removeprefix(f"{split}_").removesuffix("accuracy"): share
-        for name, share in row.items()
-        if name.startswith(f"{split}_") and name.endswith("accuracy")
+        owner: row[name]
+        for name, owner, metric in _metrics(row, split)
+        if isinstance(metric, Accuracy)
     }
-    heads = [(head.replace("_", " "), share) for head, share in named.items() if head]
+    heads = [(f"{head.replace('_', ' ')} ", share) for head, share in named.items() if head]
     return heads or list(named.items())
+
+
+def _watched(row: Mapping[str, float], split: str) -> list[tuple[str, str]]:
+    """The name and the value of what is watched beside loss and accuracy; of heads, their mean."""
+    return [
+        (metric.label, metric.show(row[name]))
+        for name, owner, metric in _metrics(row, split)
+        if not owner and not metric.is_always_followed
+    ]
+
+
+def _metrics(row: Mapping[str, float], split: str) -> Iterator[tuple[str, str, Number]]:
+    """The key of each metric of a split, its head, if any, and the metric."""
+    for name in row:
+        owner, metric = parted(name.removeprefix(f"{split}_"))
+        if metric and name.startswith(f"{split}_"):
+            yield name, owner, metric
 
 
 def print_header(console: Console, run: Run, splits: Splits, start: TrainingStart) -> None:
@@ -194,11 +215,8 @@ def print_result(console: Console, outcome: TrainingResult, *, data: Path | None
     if run.counters.best is not None:
         lines.append(_kept(run, run.counters.best))
     if outcome.test is not None:
-        test = ", ".join(
-            f"{name.replace('_', ' ')} {show_metric(name, value)}"
-            for name, value in outcome.test.items()
-        )
-        lines.append(f"test: {test}")
+        test = (f"{label_of(name)} {show_metric(name, v)}" for name, v in outcome.test.items())
+        lines.append(f"test: {', '.join(test)}")
     if outcome.stopped_by is None:
         lines.append(f"checkpoint: {folder.best}")
         lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")
@@ -213,7 +231,7 @@ def print_result(console: Console, outcome: TrainingResult, *, data: Path | None
 def _kept(run: Run, score: float) -> str:
     """Which epoch's weights are kept, and why."""
     monitor, epoch = run.experiment.train.monitor, run.counters.best_epoch
-    shown = f"{monitor} {show_metric(monitor, score)}"
+    shown = f"{label_of(monitor)} {show_metric(monitor, score)}"
     if run.experiment.data.validation:
         return f"best epoch {epoch}: validation {shown}"
     why = "there is no validation split to choose by"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from cnnctl.experiment import Experiment, Task
+from cnnctl.metrics import METRICS, Accuracy, Counted, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
@@ -32,7 +33,7 @@ class Counters:
     best: float | None = None
     """The best score so far, in the monitor's unit."""
     best_loss: float | None = None
-    """The loss of that epoch, which decides between epochs of the same accuracy."""
+    """The loss of that epoch, which decides between epochs of the same score."""
     best_epoch: int = 0
     """The epoch it was reached in, from 1; without a validation split, the newest."""
     stopped_early: bool = False
@@ -120,7 +121,14 @@ class Run:
     @property
     def classifying(self) -> list[Task]:
         """Those of them whose predictions are right or wrong."""
-        return [task for task in self.answers if task.target.is_classification]
+        return [task for task in self.answers if task.target.kind in Accuracy.measures]
+
+    @property
+    def watched(self) -> list[Counted]:
+        """What is measured on the validation split beside loss and accuracy."""
+        kinds = {self.experiment.train.monitor, stopping_metric(self.experiment)}
+        metrics = [metric() for kind, metric in METRICS.items() if kind in kinds]
+        return [m for m in metrics if isinstance(m, Counted) and not m.is_always_followed]
 
     @property
     def is_finished(self) -> bool:
@@ -165,7 +173,7 @@ def assemble(
     freezing = _freeze(network, experiment)
     optimizer = _optimizer(network, experiment, late=freezing.names)
     freezing.begin_epoch(1)
-    classifying = [t for t in tasks if t.target.is_classification and not t.is_auxiliary]
+    classifying = [t for t in tasks if t.target.kind in Accuracy.measures and not t.is_auxiliary]
     return Run(
         experiment=experiment,
         plan=plan,
@@ -216,8 +224,8 @@ def _early_stopper(experiment: Experiment) -> EarlyStopper | None:
     stopping = experiment.regularization.early_stopping
     if stopping is None:
         return None
-    more_is_better = stopping_metric(experiment) == "accuracy"
-    return EarlyStopper(stopping.patience, stopping.min_delta, more_is_better=more_is_better)
+    metric = watched(stopping_metric(experiment))
+    return EarlyStopper(stopping.patience, stopping.min_delta, more_is_better=metric.more_is_better)
 
 
 def stopping_metric(experiment: Experiment) -> str:

@@ -6,7 +6,8 @@ import torch
 
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.device import fastest_precision, pick_device
-from cnnctl.experiment import Experiment, measures_accuracy
+from cnnctl.experiment import Experiment, measures
+from cnnctl.metrics import Accuracy, MeanLoss
 from cnnctl.model.network import NetworkPlan, meta_network
 
 MUCH_WORK = 2**25
@@ -74,4 +75,5 @@ def _memory_format(experiment: Experiment, plan: NetworkPlan) -> str:
 def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
     if experiment.train.monitor != "auto":
         return experiment.train.monitor
-    return "accuracy" if measures_accuracy(experiment, description) else "loss"
+    metric = Accuracy if measures(Accuracy, experiment, description) else MeanLoss
+    return metric.kind

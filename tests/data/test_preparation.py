@@ -35,7 +35,7 @@ def test_the_embedded_sets_come_as_they_are_described(kind: str) -> None:
     whole = described.train_samples + len(splits.validation)
     assert len(splits.validation) == round(0.1 * whole)
     classes = splits.train.targets.dtype == torch.int64
-    assert classes == described.is_classification
+    assert classes == (described.targets[0].kind == "class")
 
 
 def test_the_splits_share_no_sample_and_cover_all() -> None:

@@ -135,6 +135,24 @@ def test_what_cannot_be_converted_is_a_data_fault(
     assert error.value.faults[0].hint
 
 
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        (Target("animal", ("cat", "dog"), 2), "class"),
+        (Target("tags", ("indoors", "furry"), 2, is_multilabel=True), "labels"),
+        (Target("weight", (), 1), "values"),
+    ],
+)
+def test_a_target_tells_what_it_is_of_a_sample(target: Target, kind: str) -> None:
+    assert target.kind == kind
+
+
+def test_several_labels_at_once_are_a_data_fault() -> None:
+    described = replace(CLASSES, is_multilabel=True)
+    with pytest.raises(FaultError, match="this has targets of several labels at once"):
+        conformed(Samples(torch.zeros(3, 2), torch.zeros(3, 2)), described, what="this")
+
+
 def test_a_target_that_was_described_and_is_not_there_is_a_data_fault() -> None:
     described = replace(CLASSES, others=(Target("size", (), 1),))
     samples = Samples(torch.zeros(3, 2), torch.tensor([0, 1, 1]))

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from cnnctl.console import Screen
-from cnnctl.evaluation.classification import Classification, measure_classification
-from cnnctl.evaluation.regression import Regression
+from cnnctl.evaluation.measured import Measured, measure
 from cnnctl.evaluation.report import render
+from cnnctl.metrics import Predictions
 
 CIFAR10 = [
     *("airplane", "automobile", "bird", "cat", "deer"),
@@ -14,29 +14,30 @@ CIFAR10 = [
 ]
 
 
-def printed(measured: Classification | Regression, *, color: bool = False) -> str:
+def printed(measured: Measured, *, color: bool = False) -> str:
     text = StringIO()
     console = Screen(file=text, width=80, force_terminal=color, no_color=not color)
     console.print(render(measured))
     return text.getvalue()
 
 
-def measure(confusion: list[list[int]], names: list[str]) -> Classification:
+def measured_of(confusion: list[list[int]], names: list[str]) -> Measured:
     """Outputs of a network that confuses classes exactly so."""
     pairs = [(i, j) for i, row in enumerate(confusion) for j, n in enumerate(row) for _ in range(n)]
     targets, predicted = torch.tensor(pairs).T
     probabilities = torch.nn.functional.one_hot(predicted, len(names)).float()
-    return measure_classification(probabilities, targets, class_names=names, loss=0.25)
+    predictions = Predictions(0.25, predicted, targets, tuple(names), probabilities)
+    return measure(predictions, kind="class")
 
 
 def test_the_result_stands_in_the_first_lines() -> None:
-    text = printed(measure([[3, 1], [0, 4]], ["no", "yes"]))
+    text = printed(measured_of([[3, 1], [0, 4]], ["no", "yes"]))
     assert text.splitlines()[0] == "loss 0.2500, accuracy 87.50 % on 8 samples"
     assert "top-5" not in text
 
 
 def test_every_class_has_a_row_with_its_name_and_both_averages_follow() -> None:
-    text = printed(measure([[3, 1], [0, 4]], ["no", "yes"]))
+    text = printed(measured_of([[3, 1], [0, 4]], ["no", "yes"]))
     rows = [line.split() for line in text.splitlines()]
     assert ["no", "100.00", "%", "75.00", "%", "85.71", "%", "4"] in rows
     assert ["yes", "80.00", "%", "100.00", "%", "88.89", "%", "4"] in rows
@@ -45,7 +46,7 @@ def test_every_class_has_a_row_with_its_name_and_both_averages_follow() -> None:
 
 def test_the_printed_confusion_matrix_holds_every_sample() -> None:
     confusion = [[30 if i == j else (i + j) % 3 for j in range(10)] for i in range(10)]
-    lines = printed(measure(confusion, CIFAR10)).splitlines()
+    lines = printed(measured_of(confusion, CIFAR10)).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("confusion"))
     rows = [line.split() for line in lines[start + 3 :]]
     assert [row[1] for row in rows] == CIFAR10
@@ -53,14 +54,14 @@ def test_the_printed_confusion_matrix_holds_every_sample() -> None:
 
 
 def test_errors_are_highlighted() -> None:
-    text = printed(measure([[3, 2], [0, 4]], ["no", "yes"]), color=True)
+    text = printed(measured_of([[3, 2], [0, 4]], ["no", "yes"]), color=True)
     assert "\x1b[1;31m2\x1b[0m" in text.replace(" ", "")
     assert "\x1b[32m3\x1b[0m" in text.replace(" ", "")
 
 
 def test_ten_classes_fit_80_columns() -> None:
     confusion = [[980 if i == j else 10 for j in range(10)] for i in range(10)]
-    lines = printed(measure(confusion, CIFAR10)).splitlines()
+    lines = printed(measured_of(confusion, CIFAR10)).splitlines()
     assert max(map(len, lines)) <= 80
     assert not any("…" in line for line in lines)
 
@@ -68,7 +69,7 @@ def test_ten_classes_fit_80_columns() -> None:
 def many_classes(errors: dict[tuple[int, int], int]) -> str:
     names = [f"class{i}" for i in range(30)]
     confusion = [[5 if i == j else errors.get((i, j), 0) for j in range(30)] for i in range(30)]
-    return printed(measure(confusion, names))
+    return printed(measured_of(confusion, names))
 
 
 def test_of_many_classes_the_most_confused_pairs_are_shown_worst_first() -> None:
@@ -87,11 +88,11 @@ def test_many_classes_without_an_error_say_so() -> None:
 
 @pytest.mark.parametrize("name", ["[bold]", "[b]", ":ok:"])
 def test_a_class_name_is_shown_as_it_is(name: str) -> None:
-    assert name in printed(measure([[1, 0], [0, 1]], [name, "b"]))
+    assert name in printed(measured_of([[1, 0], [0, 1]], [name, "b"]))
 
 
 def test_a_regression_shows_its_errors() -> None:
-    measured = Regression(samples=1442, loss=2900.5, mae=43.125, rmse=53.856, r2=0.4812)
+    measured = Measured(1442, {"loss": 2900.5, "mae": 43.125, "rmse": 53.856, "r2": 0.4812})
     text = printed(measured)
     assert text.splitlines()[0] == "loss 2900.5 on 1,442 samples"
     rows = [line.split() for line in text.splitlines()[1:]]
@@ -99,4 +100,4 @@ def test_a_regression_shows_its_errors() -> None:
 
 
 def test_no_share_of_variance_is_a_dash() -> None:
-    assert "R²" in printed(Regression(samples=1, loss=1, mae=1, rmse=1, r2=None))
+    assert "R²" in printed(Measured(1, {"loss": 1, "mae": 1, "rmse": 1, "r2": None}))

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from cnnctl.config.parsing import parse
-from cnnctl.evaluation.classification import measure_classification
 from cnnctl.evaluation.heads import Heads
-from cnnctl.evaluation.scores import accuracies, mean_loss, score
+from cnnctl.evaluation.measured import Measured
+from cnnctl.evaluation.scores import by_head, mean_loss, score
 from cnnctl.experiment import Task, complete
 
 VALUES = "data: diabetes\nmodel: {layers: [linear: 1]}\nloss: "
@@ -65,19 +65,14 @@ def test_heads_are_scored_one_by_one_and_together() -> None:
 
 def test_without_heads_there_is_one_accuracy_and_without_classes_none() -> None:
     one = tasks("model: {layers: [flatten, linear: classes]}")
-    assert accuracies(one, [0.25]) == {"accuracy": 0.25}
-    assert accuracies([], []) == {}
+    assert by_head("accuracy", one, [0.25]) == {"accuracy": 0.25}
+    assert by_head("accuracy", [], []) == {}
 
 
 def test_what_was_measured_of_heads_is_added_up_by_their_weights() -> None:
     side, height, kind = tasks(HEADS)
-    shares = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
-    measured = {
-        task.name: measure_classification(
-            shares, torch.tensor([0, 1]), class_names=["a", "b"], loss=loss
-        )
-        for task, loss in ((side, 0.5), (height, 2.0), (kind, 0.25))
-    }
+    losses = ((side, 0.5), (height, 2.0), (kind, 0.25))
+    measured = {task.name: Measured(2, {"loss": loss}) for task, loss in losses}
     heads = Heads.of((side, height, kind), measured)
     assert heads.samples == 2
     assert heads.loss == pytest.approx(0.5 + 0.5 * 2 + 2 * 0.25)

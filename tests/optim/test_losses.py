@@ -10,6 +10,7 @@ from torch.nn import functional
 from cnnctl.errors import FaultError
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.value_criterion import as_values
+from cnnctl.target import Target
 
 DISTANCES = ["mse", "mae", "huber", "smooth_l1"]
 
@@ -174,8 +175,11 @@ def test_distances_accept_regression(name: str) -> None:
 def hold(loss: Any, output: tuple[int, ...], classes: int, *, regression: bool = False) -> None:
     """Hold a loss against what a network gives and the data, as an experiment's check does."""
     spec = Loss.read(loss)
-    spec.check_output(output, classes=classes, is_classification=not regression)
-    spec.check(output=output, classes=classes, is_classification=not regression)
+    names = () if regression else tuple(map(str, range(classes)))
+    target = Target("target", names, classes)
+    spec.check_target(target)
+    spec.check_output(output, target)
+    spec.check(target, output=output)
 
 
 def _fault(loss: Any, output: tuple[int, ...], classes: int, *, regression: bool = False) -> Any:
@@ -207,6 +211,12 @@ def test_pixels_are_no_output(name: str) -> None:
 @pytest.mark.parametrize("name", ["cross_entropy", "nll", "bce", "bce_with_logits"])
 def test_a_loss_for_classes_refuses_regression(name: str) -> None:
     assert _fault(name, (1,), 1, regression=True).hint == "use mse, mae, huber or smooth_l1"
+
+
+@pytest.mark.parametrize("name", sorted(Loss.kinds))
+def test_several_labels_at_once_are_refused_by_every_loss(name: str) -> None:
+    with pytest.raises(FaultError, match="but this data has several labels at once"):
+        Loss.read(name).check_target(Target("tags", ("a", "b"), 2, is_multilabel=True))
 
 
 def test_a_wrong_number_of_values_is_a_fault() -> None:

@@ -18,7 +18,7 @@ from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto
 
 EVERYTHING = """\
-# augmentation, mixing, dropout, batch norm, averages, warm-up, accumulation, early stopping
+# augmentation, mixing, dropout, batch norm, averages, warm-up, accumulation, early stopping, kappa
 seed: 3
 data:
   name: digits
@@ -39,7 +39,7 @@ model:
 optimizer: {name: sgd, lr: 0.1, momentum: 0.9}
 scheduler: {name: cosine, warmup: 1}
 regularization: {ema: 0.95, early_stopping: 3, clip_norm: 1.0, l2: 0.0001}
-train: {epochs: 6, accumulate: 2, checkpoint_every: 2}
+train: {epochs: 6, accumulate: 2, checkpoint_every: 2, monitor: kappa}
 """
 
 

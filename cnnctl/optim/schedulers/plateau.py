@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cnnctl.config.bounds import NonNegativeFloat, NonNegativeInt
+from cnnctl.metrics import Accuracy, MeanLoss
 from cnnctl.optim.schedulers.scheduler import Position, Scheduler
 
 
@@ -49,6 +50,10 @@ class Plateau(Scheduler, kind="plateau"):
     """Minimum learning rate."""
     eps: NonNegativeFloat = 1e-8
     """Minimum reduction; smaller ones are skipped."""
+
+    @property
+    def watches(self) -> str:
+        return Accuracy.kind if self.mode == "max" else MeanLoss.kind
 
     def rate(self, position: Position, *, lr: float) -> float:
         for _ in range(position.reductions):

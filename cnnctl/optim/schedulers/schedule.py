@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 from torch.optim import Optimizer
 
@@ -40,14 +40,8 @@ class Schedule:
         if isinstance(self.scheduler, Cycle) and self.scheduler.cycle_momentum:
             self._set_momentum(self.scheduler.momentum(position))
 
-    @property
-    def watches(self) -> Literal["loss", "accuracy"]:
-        """The metric that `end_epoch` is to be given."""
-        is_rising = isinstance(self.scheduler, Plateau) and self.scheduler.mode == "max"
-        return "accuracy" if is_rising else "loss"
-
     def end_epoch(self, metric: float) -> None:
-        """Note how an epoch ended; only `plateau` listens."""
+        """Note how an epoch ended, by what the scheduler watches; only `plateau` listens."""
         if isinstance(self.scheduler, Plateau):
             self.progress = self.scheduler.after_epoch(self.progress, metric)
 

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from cnnctl.config.bounds import PositiveFraction, PositiveInt, alone
 from cnnctl.config.choice import Choice, Spec
 from cnnctl.errors import config_fault
+from cnnctl.metrics import MeanLoss
 
 Interval = Literal["epoch", "step"]
 
@@ -64,6 +65,11 @@ class Scheduler(Choice, family="schedulers"):
 
     warmup: Annotated[Warmup, alone("epochs", PositiveInt | Warmup)] | None = None
     """Linear warm-up; a single number sets its epochs."""
+
+    @property
+    def watches(self) -> str:
+        """The metric that the rule is told of at the end of an epoch."""
+        return MeanLoss.kind
 
     @abstractmethod
     def rate(self, position: Position, *, lr: float) -> float:

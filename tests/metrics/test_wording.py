@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnctl.evaluation.wording import show_loss, show_metric
+from cnnctl.metrics.naming import label_of, parted, show_metric
+from cnnctl.metrics.wording import show_loss
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,26 @@ def test_what_is_read_back_is_within_five_percent(loss: float) -> None:
 def test_an_accuracy_is_in_percent() -> None:
     assert show_metric("val_accuracy", 0.98765) == "98.77%"
     assert show_metric("loss", 0.00001) == "1.0e-05"
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "label"),
+    [
+        ("accuracy", "", "accuracy"),
+        ("digit_accuracy", "digit", "digit accuracy"),
+        ("two_words_loss", "two_words", "two words loss"),
+        ("r2", "", "R²"),
+        ("balanced_accuracy", "", "balanced accuracy"),
+        ("digit_balanced_accuracy", "digit", "digit balanced accuracy"),
+    ],
+)
+def test_a_name_is_a_head_and_a_metric(name: str, owner: str, label: str) -> None:
+    found, metric = parted(name)
+    assert (found, metric is not None) == (owner, True)
+    assert label_of(name) == label
+
+
+def test_what_is_no_metric_keeps_its_name() -> None:
+    for name in ("seconds", "lr", "confusion", ""):
+        assert parted(name) == (name, None)
+    assert show_metric("seconds", 0.5) == "0.5000"

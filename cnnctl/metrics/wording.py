@@ -1,4 +1,4 @@
-"""How losses and metrics are written on the screen."""
+"""How losses are written on the screen."""
 
 
 def show_loss(loss: float) -> str:
@@ -6,8 +6,3 @@ def show_loss(loss: float) -> str:
     if loss and not 1e-3 <= abs(loss) < 1e6:
         return f"{loss:.1e}"
     return f"{loss:.4f}" if abs(loss) < 1e3 else f"{loss:.1f}"
-
-
-def show_metric(name: str, value: float) -> str:
-    """An accuracy in percent, anything else as a loss."""
-    return f"{value:.2%}" if name.endswith("accuracy") else show_loss(value)

@@ -1,0 +1,38 @@
+"""What is measured of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cnnctl.metrics import METRICS, Number, Predictions
+from cnnctl.target import TargetKind
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of one task."""
+
+    samples: int
+    found: Mapping[str, Any]
+    """A figure or a table for each metric, by its kind; None where there is nothing to measure."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        plain = asdict(self)
+        return {"samples": self.samples, **plain["found"]}
+
+    def numbers(self) -> Iterator[tuple[Number, float | None]]:
+        """The metrics that are one number, with what was found."""
+        for kind, value in self.found.items():
+            metric = METRICS[kind]()
+            if isinstance(metric, Number):
+                yield metric, value
+
+
+def measure(predictions: Predictions, *, kind: TargetKind) -> Measured:
+    """Everything that there is to measure for a target of this kind."""
+    metrics = [metric() for metric in METRICS.values() if kind in metric.measures]
+    found = {metric.kind: metric.of(predictions) for metric in metrics}
+    return Measured(len(predictions.targets), found)

@@ -1,0 +1,71 @@
+"""How well each class is told apart: tables from the confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cnnctl.metrics.metric import Metric, Predictions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Precision, recall and F1, from 0 to 1, of one class or averaged over all."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    """Samples that are of this class."""
+
+
+class ClassScores(Metric, kind="classes"):
+    """The scores of every class."""
+
+    def of(self, predictions: Predictions) -> list[Scores]:
+        confusion, names = predictions.confusion, predictions.class_names
+        columns = [*precision_recall_f1(confusion), confusion.sum(dim=1)]
+        rows = zip(names, *(column.tolist() for column in columns), strict=True)
+        return [Scores(*row) for row in rows]
+
+
+class MacroAverage(Metric, kind="macro"):
+    """Every class counts the same; those that are neither there nor predicted count nothing."""
+
+    def of(self, predictions: Predictions) -> Scores:
+        confusion = predictions.confusion
+        is_seen = confusion.sum(dim=0) + confusion.sum(dim=1) > 0
+        return _average("macro average", confusion, weights=is_seen.float())
+
+
+class WeightedAverage(Metric, kind="weighted"):
+    """Every class counts as often as it is there."""
+
+    def of(self, predictions: Predictions) -> Scores:
+        confusion = predictions.confusion
+        return _average("weighted average", confusion, weights=confusion.sum(dim=1))
+
+
+class Confusion(Metric, kind="confusion"):
+    """Samples of class `row` that were taken for class `column`."""
+
+    def of(self, predictions: Predictions) -> list[list[int]]:
+        counts: list[list[int]] = predictions.confusion.tolist()
+        return counts
+
+
+def precision_recall_f1(confusion: Tensor) -> list[Tensor]:
+    """The three of every class, (C,) each, from counts (C, C); 0 where nothing was counted."""
+    right, there, predicted = confusion.diag(), confusion.sum(dim=1), confusion.sum(dim=0)
+    shares = (right / predicted, right / there, 2 * right / (there + predicted))
+    return [share.nan_to_num(nan=0.0) for share in shares]
+
+
+def _average(name: str, confusion: Tensor, *, weights: Tensor) -> Scores:
+    columns = precision_recall_f1(confusion)
+    precision, recall, f1 = ((weights * c / weights.sum()).sum().item() for c in columns)
+    return Scores(name, precision, recall, f1, support=int(confusion.sum()))

@@ -1,0 +1,113 @@
+"""The table of metrics, and what a metric is.
+
+A metric is a subclass with `kind="accuracy"`; declaring it enters it in the table. It has no
+options and no state, and it knows no torch until it computes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnnctl.target import TargetKind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+METRICS: dict[str, type[Metric]] = {}
+"""Every metric by its kind, in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network predicts for one target of a split, beside what is right; on the CPU."""
+
+    loss: float
+    predicted: Tensor
+    """The likeliest class of each sample (N,) int64, or its values (N, T) float64."""
+    targets: Tensor
+    """What is right, in the same form."""
+    class_names: tuple[str, ...] = ()
+    probabilities: Tensor | None = None
+    """Of each class (N, C); none for values."""
+
+    @cached_property
+    def confusion(self) -> Tensor:
+        """Samples of class `row` that were taken for class `column`: (C, C) int64."""
+        return confusion_matrix(self.predicted, self.targets, classes=len(self.class_names))
+
+
+def confusion_matrix(predicted: Tensor, targets: Tensor, *, classes: int) -> Tensor:
+    """Samples of class `row` that were taken for class `column`: (N,) int64 in, (C, C) int64 out.
+
+    Counts of batches add up, which means do not.
+    """
+    cells = targets * classes + predicted
+    return cells.bincount(minlength=classes**2).reshape(classes, classes)
+
+
+class Metric(ABC):
+    """A figure or a table that says how good a network is."""
+
+    kind: ClassVar[str] = ""
+    """Its name in a file, in metrics.jsonl and in JSON."""
+    measures: ClassVar[tuple[TargetKind, ...]] = ("class",)
+    """The kinds of targets that it can be computed for."""
+
+    def __init_subclass__(cls, *, kind: str = "") -> None:
+        """Enter the class in the table."""
+        super().__init_subclass__()
+        cls.kind = kind
+        if kind in METRICS:
+            raise TypeError(f"there are two metrics named {kind}")
+        if kind:
+            METRICS[kind] = cls
+
+    @abstractmethod
+    def of(self, predictions: Predictions) -> Any:
+        """Measure; None where there is nothing to measure."""
+
+
+class Number(Metric):
+    """A metric that is one number."""
+
+    label: ClassVar[str]
+    """Its name in a line of text."""
+    more_is_better: ClassVar[bool] = True
+    is_always_followed: ClassVar[bool] = False
+    """Whether every training measures it, on its own split as well as on the validation split."""
+
+    def show(self, value: float) -> str:
+        """A share in percent."""
+        return f"{value:.2%}"
+
+
+class Scored(Number):
+    """A number that needs the probability of every class."""
+
+    def of(self, predictions: Predictions) -> float | None:
+        assert predictions.probabilities is not None  # classes have them
+        return self.compute(predictions.probabilities, predictions.targets)
+
+    @abstractmethod
+    def compute(self, probabilities: Tensor, targets: Tensor) -> float | None:
+        """Hold probabilities (N, C) against the right classes (N,) int64."""
+
+
+class Valued(Number):
+    """A number that needs values; the errors of all of them count alike, in their own unit."""
+
+    measures = ("values",)
+    more_is_better = False
+
+    def of(self, predictions: Predictions) -> float | None:
+        return self.compute(predictions.predicted, predictions.targets)
+
+    @abstractmethod
+    def compute(self, predicted: Tensor, targets: Tensor) -> float | None:
+        """Hold predictions (N, T) against the right values (N, T), float64."""
+
+    def show(self, value: float) -> str:
+        return f"{value:,.5g}"

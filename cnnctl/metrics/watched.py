@@ -1,0 +1,103 @@
+"""The metrics that training can follow: the loss, and what counts of right and wrong tell."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+from cnnctl.metrics.metric import METRICS, Number, Predictions
+from cnnctl.metrics.wording import show_loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Monitor = Literal["auto", "loss", "accuracy", "balanced_accuracy", "kappa", "macro_f1"]
+"""What can be watched; the kinds below."""
+
+
+class Watched(Number):
+    """A number that an epoch can be judged by, by its value on the validation split."""
+
+
+def watched(kind: str) -> Watched:
+    """The metric of this kind, which is one that can be watched."""
+    metric = METRICS[kind]()
+    assert isinstance(metric, Watched)
+    return metric
+
+
+class MeanLoss(Watched, kind="loss"):
+    """The loss, as a mean over the samples."""
+
+    label = "loss"
+    measures = ("class", "labels", "values")
+    more_is_better = False
+    is_always_followed = True
+
+    def of(self, predictions: Predictions) -> float:
+        return predictions.loss
+
+    def show(self, value: float) -> str:
+        return show_loss(value)
+
+
+class Counted(Watched):
+    """A number that the confusion matrix tells."""
+
+    def of(self, predictions: Predictions) -> float:
+        return self.compute(predictions.confusion)
+
+    @abstractmethod
+    def compute(self, confusion: Tensor) -> float:
+        """Compute from the samples of class `row` that were taken for class `column`, (C, C)."""
+
+
+class Accuracy(Counted, kind="accuracy"):
+    """The share of right predictions."""
+
+    label = "accuracy"
+    is_always_followed = True
+
+    def compute(self, confusion: Tensor) -> float:
+        return float(confusion.diag().sum() / confusion.sum())
+
+
+class BalancedAccuracy(Counted, kind="balanced_accuracy"):
+    """The mean recall of the classes that are there (Brodersen et al. 2010)."""
+
+    label = "balanced accuracy"
+
+    def compute(self, confusion: Tensor) -> float:
+        support = confusion.sum(dim=1)
+        is_there = support > 0
+        recalls = confusion.diag()[is_there].double() / support[is_there]
+        return float(recalls.mean())
+
+
+class Kappa(Counted, kind="kappa"):
+    """The agreement beyond chance, as a share of what is possible (Cohen 1960).
+
+    0 where only one class is there and predicted, and chance leaves nothing to agree on.
+    """
+
+    label = "kappa"
+
+    def compute(self, confusion: Tensor) -> float:
+        counts = confusion.double()
+        samples, right = float(counts.sum()), float(counts.diag().sum())
+        by_chance = float(counts.sum(dim=1) @ counts.sum(dim=0)) / samples
+        return (right - by_chance) / (samples - by_chance) if by_chance < samples else 0.0
+
+    def show(self, value: float) -> str:
+        return f"{value:.4f}"
+
+
+class MacroF1(Counted, kind="macro_f1"):
+    """The mean F1 of the classes that are there or predicted."""
+
+    label = "macro F1"
+
+    def compute(self, confusion: Tensor) -> float:
+        sizes = confusion.sum(dim=0) + confusion.sum(dim=1)
+        is_seen = sizes > 0
+        return float((2 * confusion.diag()[is_seen].double() / sizes[is_seen]).mean())

@@ -1,0 +1,30 @@
+"""One thing that a data set knows of each sample, and that a network can learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+TargetKind = Literal["class", "labels", "values"]
+"""One class of several; any number of labels at once; or real numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that a data set knows of each sample, and that a network can learn."""
+
+    name: str
+    """What a head is named that learns it."""
+    class_names: tuple[str, ...]
+    """The classes or labels, in the order of their numbers; none for values."""
+    outputs: int
+    """Classes, labels, or values."""
+    is_multilabel: bool = False
+    """Whether a sample can have several labels at once; else it has one class, or values."""
+
+    @property
+    def kind(self) -> TargetKind:
+        """What it is of a sample; losses and metrics say which kinds they take."""
+        if self.is_multilabel:
+            return "labels"
+        return "class" if self.class_names else "values"
