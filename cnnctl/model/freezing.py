@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from cnnctl.config.patterns import Names, unmatched
 from cnnctl.errors import ConfigPath, Fault
@@ -39,7 +38,7 @@ class Freezing:
                 parameter.requires_grad_(is_over)
         self.network.train()
         for name, module in self.network.named_modules():
-            if isinstance(module, _NormBase) and f"{name}.running_mean" in self.names:
+            if f"{name}.running_mean" in self.names:
                 module.train(is_over)
 
 
