@@ -145,7 +145,7 @@ RULES = [
     ),
     (
         f"{VALUES}\ntrain: {{monitor: kappa}}",
-        "4:18: train.monitor: diabetes has values to predict, so there is no kappa",
+        "4:18: train.monitor: diabetes is a regression data set, so there is no kappa",
         "use loss",
     ),
     (

@@ -54,6 +54,7 @@ class Process:
 
     def poll(self) -> int | None:
         """The exit code, minus the signal that ended it, or None while it runs."""
+        self._read(0.001)  # long enough for a loop that waits to leave the core to others
         if self.returncode is None:
             self.returncode = _ask({"poll": self.pid})
         return self.returncode
@@ -70,7 +71,9 @@ class Process:
     def communicate(self) -> tuple[str, str]:
         """Wait for its end; standard output and standard error."""
         self.wait()
-        output, errors = (bytes(written).decode() for written in self._written.values())
+        output, errors = (
+            bytes(written).decode(errors="replace") for written in self._written.values()
+        )
         return output, errors
 
     def send_signal(self, number: int) -> None:
@@ -87,7 +90,7 @@ class Process:
         self.send_signal(signal.SIGTERM)
 
     def _read(self, seconds: float | None) -> None:
-        for end in select.select(list(self._open), [], [], seconds)[0]:
+        for end in select.select([*self._open], [], [], seconds)[0]:
             if more := os.read(end, 2**16):
                 self._written[end] += more
             else:

@@ -28,7 +28,7 @@ _NEEDED: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "value
 _GIVEN: dict[TargetKind, str] = {
     "class": "classes",
     "labels": "several labels at once",
-    "values": "values to predict",
+    "values": "regression targets",
 }
 
 
@@ -54,7 +54,7 @@ class Loss(Choice, family="losses"):
         if target.kind in self.takes:
             return
         wanted = either([_NEEDED[kind] for kind in self.takes])
-        message = f"{self.kind} needs {wanted}, but this data has {_GIVEN[target.kind]}"
+        message = f"{self.kind} needs {wanted}, but the data has {_GIVEN[target.kind]}"
         losses = [loss for loss in Loss.kinds.values() if issubclass(loss, Loss)]
         fitting = [loss.kind for loss in losses if target.kind in loss.takes]
         hint = f"use {either(fitting)}" if fitting else "no loss takes them yet; learn a class"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from cnnctl.config.writing import dump
-from tests.conftest import Cli, command, environment, invoke
+from tests.conftest import Cli, environment, invoke
+from tests.warm import Process
 
 CONFIG: dict[str, Any] = {
     "seed": 3,
@@ -128,12 +129,7 @@ def test_running_stopped_and_killed_are_told_apart(tiny: Path, cli: Cli) -> None
     for number in (signal.SIGKILL, signal.SIGTERM):
         lines = len(metrics.read_text().splitlines()) if metrics.exists() else 0
         words = ["--resume", "train.epochs=100000"] if lines else ["train.epochs=100000"]
-        process = subprocess.Popen(
-            command("train", tiny, *words),
-            cwd=tiny.parent,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-        )
+        process = Process(["train", str(tiny), *words], cwd=tiny.parent, env=environment())
         while process.poll() is None and (
             not metrics.exists() or len(metrics.read_text().splitlines()) < lines + 3
         ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,21 +18,14 @@ from tensorboard.backend.event_processing.event_accumulator import (
 from cnnctl.checkpoint import load
 from cnnctl.experiment import load as load_experiment
 from cnnctl.model import network
-from tests.conftest import TINY, Cli, command, environment, invoke, rows_of
+from tests.conftest import TINY, Cli, environment, invoke, rows_of
+from tests.warm import Process
 
 NAMED = f"name: netz größe  # ein Name\n{TINY}"
 
 
-def start(folder: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command("train", *arguments),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
+def start(folder: Path, *arguments: str | Path) -> Process:
+    return Process(["train", *map(str, arguments)], cwd=folder, env=environment())
 
 
 class Pair(NamedTuple):

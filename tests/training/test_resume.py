@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli, command, environment, rows_of
+from tests import warm
+from tests.conftest import Cli, environment, rows_of
 from tests.training.conftest import EVERYTHING, assert_same_state, best, last
-
-Process = subprocess.Popen[str]
+from tests.warm import Process
 
 
 @pytest.fixture(scope="session")
@@ -23,22 +22,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of `everything` that nobody disturbed."""
     folder = tmp_path_factory.mktemp("alone")
     (folder / "everything.yaml").write_text(EVERYTHING, encoding="utf-8")
-    done = subprocess.run(
-        command("train", "everything.yaml"), cwd=folder, env=environment(), check=False
-    )
+    done = warm.run(["train", "everything.yaml"], cwd=folder, env=environment())
     assert done.returncode == 0
     return folder / "runs" / "everything"
 
 
 def start(config: Path, *more: str) -> Process:
-    return subprocess.Popen(
-        command("train", config.name, *more),
-        cwd=config.parent,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return Process(["train", config.name, *more], cwd=config.parent, env=environment())
 
 
 def wait_until(happened: Callable[[], bool], process: Process) -> bool:
@@ -94,7 +84,7 @@ def kill_again_and_again(
 
 def finish(config: Path) -> None:
     process = start(config, "--resume")
-    output, _ = process.communicate()
+    output = "".join(process.communicate())
     assert process.returncode == 0, output
 
 
@@ -113,7 +103,7 @@ def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None
     assert killed == 1
     finish(everything)
     process = start(everything, "--runs", "others")
-    output, _ = process.communicate()
+    output = "".join(process.communicate())
     assert process.returncode == 0, output
     runs = (everything.parent / parent / "everything" for parent in ("runs", "others"))
     assert_same_run(*runs)
@@ -130,7 +120,7 @@ def test_twenty_kills_some_within_a_save_change_nothing(everything: Path) -> Non
     undisturbed = everything.with_name("undisturbed.yaml")
     undisturbed.write_text("name: everything\n" + longer, encoding="utf-8")
     process = start(undisturbed, "--runs", "others")
-    output, _ = process.communicate()
+    output = "".join(process.communicate())
     assert process.returncode == 0, output
     assert_same_run(
         everything.parent / "runs" / "everything", everything.parent / "others" / "everything"
@@ -145,12 +135,12 @@ def test_a_stopped_run_saves_says_how_to_go_on_and_does(
     process = start(everything)
     assert wait_until((run / "metrics.jsonl").exists, process)
     process.send_signal(number)
-    output, _ = process.communicate()
+    output = "".join(process.communicate())
     assert process.returncode == code, output
     assert "to go on: cnnctl train --resume runs/everything" in output
     assert "Traceback" not in output
     process = start(everything, "--resume", "runs/everything")
-    output, _ = process.communicate()
+    output = "".join(process.communicate())
     assert process.returncode == 0, output
     assert "going on after" in output
     assert_same_run(run, alone)
@@ -167,7 +157,7 @@ def test_a_second_signal_stops_at_once(everything: Path) -> None:
     time.sleep(0.1)
     saved = stamp(last_file)  # the step under way may have ended since the first signal
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate()
+    output = "".join(process.communicate())
     assert process.returncode == 130, output
     assert stamp(last_file) == saved
     assert last(last_file.parents[1])
