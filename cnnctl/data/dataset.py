@@ -86,6 +86,17 @@ class DataSet(Choice, family="datasets"):
         samples = self.read_split(split, root=root, download=download)
         return conformed(samples, whole, what=self._called(split))
 
+    def surveyed(self, root: Path, *, seed: int) -> Self:
+        """This data set with what must be known of its files before a network is planned.
+
+        It is called once, when an experiment is read from YAML, and may look into `root`; what it
+        fills in is written to config.yaml and the checkpoint. From then on `whole` touches no disk.
+
+        Raises:
+            FaultError: the files are not there, or are not what they should be.
+        """
+        return self
+
     def fitted(self, train: Split) -> Self:
         """This data set with the statistics that it lacks, of the training split alone."""
         if self.normalize != "auto":
