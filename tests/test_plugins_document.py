@@ -1,13 +1,20 @@
 """The examples of docs/plugins.md, as they stand there."""
 
+import json
 import re
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 
-from tests.conftest import Cli
+from cnnctl.checkpoint import load
+from tests.conftest import Cli, command, environment, rows_of
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "plugins.md"
 
@@ -84,3 +91,79 @@ def test_fewer_samples_than_described_are_a_fault_in_the_data(cli: Cli, tmp_path
     done = cli("train", "arrays.yaml", "data.samples=5000", "--data", ".")
     assert done.returncode == 3
     assert "arrays has 1,000 training samples, not 5,000" in done.stderr
+
+
+def write_pictures(folder: Path) -> None:
+    digits = load_digits()
+    for number in range(400):
+        split = "train" if number < 300 else "test"
+        place = folder / split / f"digit {digits.target[number]}"
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = (digits.images[number] * 15.9).astype(np.uint8)
+        Image.fromarray(pixels).save(place / f"{number:04}.png")
+
+
+def kill_in_training(run: Path, *arguments: str) -> None:
+    """Train until two epochs are written down, then kill."""
+    process = subprocess.Popen(
+        command("train", *arguments),
+        cwd=run.parents[1],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    metrics = run / "metrics.jsonl"
+    while process.poll() is None and not (
+        metrics.is_file() and metrics.read_text().count("\n") > 1
+    ):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_folders_train_alike_from_memory_and_mapped_killed_or_not(cli: Cli, tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    write_pictures(tmp_path / "pictures")
+    asked = ["folders.yaml", "--data", "pictures", "train.epochs=25", "train.threads=1"]
+    runs = []
+    for rows in ("memory", "mapped"):
+        options = [*asked, f"data.rows={rows}", f"name={rows}"]
+        run = tmp_path / "runs" / rows
+        kill_in_training(run, *options)
+        done = cli("train", *options, "--resume")
+        assert done.returncode == 0, done.stderr
+        runs.append(run)
+    done = cli("train", *asked, "name=unbroken")
+    assert done.returncode == 0, done.stderr
+    runs.append(tmp_path / "runs" / "unbroken")
+    assert "folders: 270 train, 30 validation, 100 test" in done.stdout
+    first, *others = (load(run / "checkpoints" / "last.safetensors") for run in runs)
+    for run, other in zip(runs[1:], others, strict=True):
+        assert rows_of(run) == rows_of(runs[0])
+        assert first.tensors.keys() == other.tensors.keys()
+        assert all(torch.equal(first.tensors[name], other.tensors[name]) for name in first.tensors)
+    assert not [file for file in (tmp_path / "pictures").iterdir() if file.is_file()]
+
+
+def test_folders_are_known_after_they_have_moved(cli: Cli, tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    write_pictures(tmp_path / "pictures")
+    done = cli("train", "folders.yaml", "--data", "pictures", "train.epochs=1")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "pictures").rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "train").rename(tmp_path / "out of the way")
+    shown = cli("summary", "runs/folders", "--plugin", "my_folders.py")
+    assert shown.returncode == 0, shown.stderr
+    evaluated = cli(
+        *("eval", "runs/folders", "--data", "elsewhere", "--plugin", "my_folders.py", "--json")
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    found = json.loads(evaluated.stdout)
+    assert found["samples"] == 100
+    assert [each["name"] for each in found["classes"]] == [f"digit {n}" for n in range(10)]
+
+
+def test_folders_without_pictures_are_a_fault_in_the_data(cli: Cli, tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    done = cli("train", "folders.yaml", "--data", "pictures")
+    assert done.returncode == 3
+    assert "no pictures\n    check --data" in done.stderr

@@ -48,9 +48,11 @@ def train(
     named, overrides = split_words(arguments or [], for_two="train one after the other")
     config = None if named is None else Path(named)
     if resume is not None:
-        start = resume_run(config, overrides, resume, runs=runs, plugins=plugin or ())
+        start = resume_run(
+            config, overrides, resume, runs=runs, plugins=plugin or (), data_root=data
+        )
     elif config is not None:
-        start = begin_run(config, overrides, runs=runs)
+        start = begin_run(config, overrides, runs=runs, data_root=data)
     else:
         message, hint = "no config file given", "cnnctl train lenet"
         raise FaultError(Fault(message=message, hint=hint))

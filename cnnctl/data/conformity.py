@@ -6,11 +6,13 @@ become float32, pixels bytes, classes int64. All that comes after relies on it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import isfinite
 
 import torch
 from torch import Tensor
 
+from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples, Shape, Target
 from cnnctl.errors import FaultError, data_fault
 
@@ -19,6 +21,7 @@ EXACT = 2**24
 """The largest whole number up to which float32 holds all of them."""
 NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
 """Dtypes that torch finds no minimum of."""
+Values = Tensor | Rows
 OTHERS = "the files are damaged, or those of another data set"
 
 
@@ -33,11 +36,9 @@ def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Sampl
         if target.name not in known:
             hint = "give it in Samples.others, or leave it out of the description"
             raise data_fault(f"{what} has no target named {target.name}", hint=hint)
-    for name, values in (("inputs", samples.inputs), *known.items()):
-        if not isinstance(values, Tensor) or values.ndim < 1:
-            given = type(values).__name__ if not isinstance(values, Tensor) else "a single number"
-            message = f"{what} has {name} that are {given}, not a tensor of samples"
-            raise data_fault(message, hint="use torch.from_numpy or torch.tensor")
+    _check_form(samples.inputs, (Tensor, Rows), "inputs", what)
+    for name, values in known.items():
+        _check_form(values, (Tensor,), name, what)
     _check_counts(samples.inputs, known, what)
     _check_shape(samples.inputs, description.shape, what)
     targets = {
@@ -48,7 +49,19 @@ def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Sampl
     return Samples(inputs, targets.pop(description.target), targets)
 
 
-def _check_counts(inputs: Tensor, targets: dict[str, Tensor], what: str) -> None:
+def _check_form(values: object, forms: tuple[type, ...], name: str, what: str) -> None:
+    """Raise a FaultError unless this is a tensor, or rows, of samples."""
+    if isinstance(values, Tensor | Rows) and isinstance(values, forms):
+        if values.ndim:
+            return
+        given = "a single number"
+    else:
+        given = type(values).__name__
+    message = f"{what} has {name} that are {given}, not a tensor of samples"
+    raise data_fault(message, hint="use torch.from_numpy or torch.tensor")
+
+
+def _check_counts(inputs: Values, targets: dict[str, Tensor], what: str) -> None:
     for values in targets.values():
         if len(values) != len(inputs):
             counts = f"{len(inputs)} samples, but {len(values)} targets"
@@ -57,19 +70,19 @@ def _check_counts(inputs: Tensor, targets: dict[str, Tensor], what: str) -> None
         raise data_fault(f"{what} has no samples", hint="delete its files and load them again")
 
 
-def _check_shape(inputs: Tensor, described: Shape, what: str) -> None:
+def _check_shape(inputs: Values, described: Shape, what: str) -> None:
     shape = tuple(inputs.shape[1:])
     if shape != tuple(described):
         message = f"{what} has samples of {_times(shape)}, not of {_times(described)}"
         raise data_fault(message, hint="the files are those of another data set")
 
 
-def _conformed_inputs(inputs: Tensor, what: str) -> Tensor:
+def _conformed_inputs(inputs: Values, what: str) -> Values:
     """Images of whole numbers as bytes, everything else as float32."""
     name = f"{what} has inputs"
-    is_whole = not inputs.is_floating_point() and inputs.dtype != torch.bool
-    if inputs.ndim != 4 or not is_whole:
-        return _numbers(inputs, name)
+    if inputs.ndim != 4 or inputs.dtype.is_floating_point or inputs.dtype == torch.bool:
+        _check_numbers(inputs, name)
+        return inputs.to(torch.float32)
     if inputs.dtype == torch.uint8:
         return inputs
     low, high = _range(inputs, name, wanted="uint8")
@@ -90,7 +103,8 @@ def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
         wanted = f"(N, {target.outputs})"
         message = f"{name} of shape {_batch(values)}, not {wanted}"
         raise data_fault(message, hint=f"give {target.outputs} values for each sample")
-    return _numbers(values, name)
+    _check_numbers(values, name)
+    return values.to(torch.float32)
 
 
 def _classes(labels: Tensor, target: Target, what: str, name: str) -> Tensor:
@@ -105,46 +119,55 @@ def _classes(labels: Tensor, target: Target, what: str, name: str) -> Tensor:
     return labels.to(torch.int64)
 
 
-def _numbers(values: Tensor, name: str) -> Tensor:
-    """The same numbers as float32, all of them finite."""
+def _check_numbers(values: Values, name: str) -> None:
+    """Raise a FaultError unless float32 has room for all of them, and all are finite."""
     low, high = _range(values, name, wanted="float32")
-    if not values.is_floating_point() and max(-low, high) > EXACT:
+    if values.dtype.is_floating_point:
+        _check_finite(values, name)
+    elif max(-low, high) > EXACT:
         message = f"{name} of {_dtype(values)} up to {max(-low, high):g}, which float32 would round"
         raise data_fault(message, hint=f"scale them to at most {EXACT:,}, or convert them")
-    converted = values.to(torch.float32)
-    if values.is_floating_point():
-        _check_finite(values, converted, name)
-    return converted
 
 
-def _range(values: Tensor, name: str, *, wanted: str) -> tuple[float, float]:
+def _range(values: Values, name: str, *, wanted: str) -> tuple[float, float]:
     """The lowest and the highest of whole or real numbers."""
-    known = values.to(torch.int64) if values.dtype in NOT_COMPARED else values
     try:
-        low, high = torch.aminmax(known)
+        bounds = [_bounds(chunk) for chunk in _chunks(values)]
     except (NotImplementedError, RuntimeError):
-        raise _unknown(values, name, wanted) from None
+        message = f"{name} of {_dtype(values)}, which cannot become {wanted}"
+        raise data_fault(message, hint=f"convert them to {wanted}") from None
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
+
+
+def _bounds(chunk: Tensor) -> tuple[float, float]:
+    low, high = torch.aminmax(chunk.to(torch.int64) if chunk.dtype in NOT_COMPARED else chunk)
     return low.item(), high.item()
 
 
-def _unknown(values: Tensor, name: str, wanted: str) -> FaultError:
-    message = f"{name} of {_dtype(values)}, which cannot become {wanted}"
-    return data_fault(message, hint=f"convert them to {wanted}")
-
-
-def _check_finite(values: Tensor, converted: Tensor, name: str) -> None:
+def _check_finite(values: Values, name: str) -> None:
     """Raise a FaultError for NaN, for infinities, and for what is too large for float32."""
-    low, high = torch.aminmax(converted)  # NaN wins over every number
-    if isfinite(low.item()) and isfinite(high.item()):
-        return
-    wrong = ~torch.isfinite(converted.flatten(1) if converted.ndim > 1 else converted[:, None])
+    start = 0
+    for chunk in _chunks(values):
+        low, high = torch.aminmax(chunk.to(torch.float32))  # NaN wins over every number
+        if not (isfinite(low.item()) and isfinite(high.item())):
+            raise _not_finite(chunk, start, name)
+        start += len(chunk)
+
+
+def _not_finite(chunk: Tensor, start: int, name: str) -> FaultError:
+    vectors = chunk.flatten(1) if chunk.ndim > 1 else chunk[:, None]
+    wrong = ~torch.isfinite(vectors.to(torch.float32))
     row = int(wrong.any(dim=1).nonzero()[0])
-    own = values[row].flatten()[wrong[row]][0].item()
-    message = f"{name} that are not finite: {own:g} in sample {row} (counted from 0)"
-    raise data_fault(message, hint="leave such samples out, or fill in numbers")
+    own = vectors[row][wrong[row]][0].item()
+    message = f"{name} that are not finite: {own:g} in sample {start + row} (counted from 0)"
+    return data_fault(message, hint="leave such samples out, or fill in numbers")
 
 
-def _dtype(values: Tensor) -> str:
+def _chunks(values: Values) -> Iterator[Tensor]:
+    return (TensorRows(values) if isinstance(values, Tensor) else values).chunks()
+
+
+def _dtype(values: Values) -> str:
     return str(values.dtype).removeprefix("torch.")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -17,8 +18,8 @@ from cnnctl.config.choice import Choice
 from cnnctl.config.wording import exact
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.conformity import conformed
-from cnnctl.data.normalization import Normalize
-from cnnctl.data.samples import DatasetInfo, Samples
+from cnnctl.data.normalization import Normalize, normalization_of
+from cnnctl.data.samples import DatasetInfo, Samples, Split
 from cnnctl.errors import FaultError, config_fault, data_fault, under
 
 StoredSplit = Literal["train", "test"]
@@ -83,7 +84,24 @@ class DataSet(Choice, family="datasets"):
         if split == "test" and not whole.has_test:
             raise data_fault(f"{self.kind} has no test split", hint="use another split")
         samples = self.read_split(split, root=root, download=download)
-        return conformed(samples, whole, what=f"{self.kind}, {split} split,")
+        return conformed(samples, whole, what=self._called(split))
+
+    def surveyed(self, root: Path, *, seed: int) -> Self:
+        """This data set with what must be known of its files before a network is planned.
+
+        It is called once, when an experiment is read from YAML, and may look into `root`; what it
+        fills in is written to config.yaml and the checkpoint. From then on `whole` touches no disk.
+
+        Raises:
+            FaultError: the files are not there, or are not what they should be.
+        """
+        return self
+
+    def fitted(self, train: Split) -> Self:
+        """This data set with the statistics that it lacks, of the training split alone."""
+        if self.normalize != "auto":
+            return self
+        return self.model_copy(update={"normalize": normalization_of(train.chunks())})
 
     def held_out(self, samples: int) -> int:
         """How many of the training split's samples are kept for validation."""
@@ -93,6 +111,9 @@ class DataSet(Choice, family="datasets"):
             message = f"{exact(self.validation)} of {samples} samples leaves none for {left}"
             raise config_fault(message, hint="use a share nearer to 0.5", path=("validation",))
         return held_out
+
+    def _called(self, split: StoredSplit) -> str:
+        return f"{self.kind}, {split} split,"
 
 
 class ImageSet(DataSet):
@@ -115,8 +136,13 @@ class ImageSet(DataSet):
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         samples = self.read_original(split, root=root, download=download)
-        size = self._size(tuple(samples.inputs.shape[2:]))
-        return replace(samples, inputs=resized(samples.inputs, size))
+        if self.size is None:
+            return samples
+        samples = conformed(samples, self.original(), what=self._called(split))
+        resize = partial(resized, size=self._size(tuple(samples.inputs.shape[2:])))
+        inputs = samples.inputs
+        changed = resize(inputs) if isinstance(inputs, Tensor) else inputs.changed(resize)
+        return replace(samples, inputs=changed)
 
     def _size(self, native: tuple[int, ...]) -> tuple[int, ...]:
         if self.size is None:
@@ -130,6 +156,12 @@ class RegressionSet(DataSet):
     normalize_targets: Literal["auto"] | Normalize | None = "auto"
     """Mean and standard deviation for normalizing targets; `auto` computes them on the training
     split, null disables it. Metrics are in the original units."""
+
+    def fitted(self, train: Split) -> Self:
+        fitted = super().fitted(train)
+        if self.normalize_targets != "auto":
+            return fitted
+        return fitted.model_copy(update={"normalize_targets": normalization_of([train.targets])})
 
 
 def check_size(whole: DatasetInfo) -> None:

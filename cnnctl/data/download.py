@@ -42,8 +42,8 @@ class DownloadedSet(ImageSet):
     archives are published."""
 
     @abstractmethod
-    def files(self) -> Sequence[str]:
-        """What must be there, relative to the root."""
+    def files(self, split: StoredSplit) -> Sequence[str]:
+        """What must be there to read a split, relative to the root."""
 
     @abstractmethod
     def fetch(self, folder: Path) -> None:
@@ -55,14 +55,14 @@ class DownloadedSet(ImageSet):
 
     def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         """Read one split as it was published, downloaded if need be; see `load`."""
-        root = _whole(root)
-        if _missing(self.files(), root) and (near := _found_near(self.files(), root)):
+        root, files = _whole(root), self.files(split)
+        if _missing(files, root) and (near := _found_near(files, root)):
             message = f"{self.kind} is not in {root}; the files are in {near}"
             raise data_fault(message, hint=f"write --data {shlex.quote(str(near))}")
         reason = ""
-        if download and _missing(self.files(), root):
+        if download and _missing(files, root):
             reason = _download(self.kind, self.fetch, root, notes_sums=self.notes_sums)
-        if missing := _missing(self.files(), root):
+        if missing := _missing(files, root):
             message = f"{self.kind} is not there: no {root / missing[0]}{reason}"
             raise data_fault(message, hint=CURE)
         try:

@@ -10,49 +10,72 @@ import torch
 from torch import Generator, Tensor
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
-from cnnctl.data.dataset import BatchSize
-from cnnctl.data.normalization import WHITE, Normalize
-from cnnctl.data.preparation import Prepared
-from cnnctl.data.samples import Samples
+from cnnctl.data.dataset import BatchSize, DataSet
+from cnnctl.data.preprocessing import Preprocessing
+from cnnctl.data.samples import Samples, Split
 
 Batch = tuple[Tensor, Tensor]
 """Inputs (B, C, H, W) or (B, F), float32 and normalised, and targets: (B,) classes, (B, classes)
 probabilities, or (B, T) values, normalised."""
+RAW = Preprocessing()
+"""Pixels from 0 to 1, all else as it is."""
 
 
 class DeviceStore:
-    """Samples that live on the device as they are stored: images as bytes, vectors as float32.
+    """Samples as they are stored, images as bytes, vectors as float32: on the device, or mapped.
 
-    They lie there flat, (N, D), beside a factor and a summand for each of the D values, so that a
-    batch is an index and one multiply-add; broadcasting the two over pixels takes twice as long.
+    They are flat, (N, D), beside a factor and a summand for each of the D values, so that a batch
+    is an index and one multiply-add; broadcasting the two over pixels takes twice as long.
     """
 
     def __init__(
         self,
         samples: Samples,
         *,
-        normalize: Normalize | None = None,
+        preprocessing: Preprocessing = RAW,
         device: torch.device,
         channels_last: bool = False,
     ) -> None:
-        inputs, targets = samples.inputs, samples.targets
+        rows = samples.rows
         self.device = device
-        self.shape = inputs.shape[1:]
-        self.channels_last = channels_last and inputs.ndim == 4
-        factor, summand = _factor_and_summand(normalize, inputs)
-        self.black = summand.to(device)
+        self.shape = rows.shape[1:]
+        self.channels_last = channels_last and rows.ndim == 4
+        parts = preprocessing.factor_and_summand(rows.ndim, self.shape[0], rows.dtype)
+        self._factor, self._summand = (
+            self._flat(p.expand(1, *self.shape)).to(device) for p in parts
+        )
+        self.black = parts[1].to(device)
         """What normalisation makes of a black pixel, (C, 1, 1)."""
-        self._inputs = self._flat(inputs).to(device)
-        self._factor = self._flat(factor.expand(1, *self.shape)).to(device)
-        self._summand = self._flat(summand.expand(1, *self.shape)).to(device)
-        self._targets = targets.to(device)
+        self._rows = rows.changed(self._flat).to(device)
+        self._targets = samples.targets.to(device)
+
+    @classmethod
+    def of(
+        cls,
+        data: DataSet,
+        samples: Samples,
+        *,
+        device: torch.device,
+        channels_last: bool = False,
+        targets: Sequence[str] = (),
+    ) -> DeviceStore:
+        """Samples of a data set whose statistics are known.
+
+        `targets` names several that stand side by side, (B, columns) float32; see
+        `Samples.with_columns`.
+        """
+        preprocessing = Preprocessing.of(data)
+        samples = replace(samples, targets=preprocessing.targets(samples.targets))
+        if targets:
+            samples = samples.with_columns(targets, main=data.whole().target)
+        return cls(samples, preprocessing=preprocessing, device=device, channels_last=channels_last)
 
     def __len__(self) -> int:
         return len(self._targets)
 
     def take(self, rows: Tensor) -> Batch:
         """The samples at these positions (B,), normalised."""
-        stored = self._inputs.index_select(0, rows)
+        stored = self._rows.take(rows)
         inputs = torch.addcmul(self._summand, stored, self._factor)
         return self._shaped(inputs), self._targets.index_select(0, rows)
 
@@ -82,6 +105,7 @@ class Batches:
         self,
         source: DeviceStore,
         *,
+        positions: Tensor | None = None,
         batch_size: BatchSize,
         drop_last: bool = False,
         augment: Sequence[Augmentation] = (),
@@ -89,7 +113,10 @@ class Batches:
         seed: int = 0,
     ) -> None:
         self.source = source
-        self.batch_size = len(source) if batch_size == "all" else batch_size
+        own = torch.arange(len(source)) if positions is None else positions
+        self.positions = own.to(source.device)
+        """Of the samples of `source` that are its own, (N,)."""
+        self.batch_size = len(own) if batch_size == "all" else batch_size
         self.drop_last = drop_last
         self.augment = augment
         self.classes = classes
@@ -97,13 +124,14 @@ class Batches:
 
     def __len__(self) -> int:
         """Steps an epoch."""
-        full, rest = divmod(len(self.source), self.batch_size)
+        full, rest = divmod(len(self.positions), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on, shuffled and augmented."""
         shuffle = Generator().manual_seed(_seed("order", self.seed, number))
-        order = torch.randperm(len(self.source), generator=shuffle).to(self.source.device)
+        order = torch.randperm(len(self.positions), generator=shuffle).to(self.source.device)
+        order = self.positions.index_select(0, order)
         generator = Generator(self.source.device)
         for step, rows in enumerate(torch.split(order, self.batch_size)[start : len(self)], start):
             inputs, targets = self.source.take(rows)
@@ -114,8 +142,7 @@ class Batches:
 
     def in_order(self, *, batch_size: int | None = None) -> Iterator[Batch]:
         """All samples in their own order and as they are, in batches of this size."""
-        order = torch.arange(len(self.source), device=self.source.device)
-        for rows in torch.split(order, batch_size or self.batch_size):
+        for rows in torch.split(self.positions, batch_size or self.batch_size):
             yield self.source.take(rows)
 
     def _augmented(self, inputs: Tensor, targets: Tensor, generator: Generator) -> Batch:
@@ -129,76 +156,28 @@ class Batches:
         return self.source.laid_out(inputs), targets
 
 
-def training_batches(
-    data: Prepared,
-    *,
-    seed: int,
-    device: torch.device,
-    channels_last: bool = False,
-    targets: Sequence[str] = (),
-) -> Batches:
-    """The training split on the device, in the batches that its data set asks for.
-
-    `targets` names several that stand side by side, (B, columns) float32; see
-    `Samples.with_columns`.
-    """
-    spec = data.data
+def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: int) -> Batches:
+    """A split in the batches that its data set asks for; `store` has its samples."""
     return Batches(
-        _resident(data, data.splits.train, device, channels_last, targets),
-        batch_size=spec.batch_size,
-        drop_last=spec.drop_last,
-        augment=spec.augment,
-        classes=spec.describe().outputs,
+        store,
+        positions=split.positions,
+        batch_size=data.batch_size,
+        drop_last=data.drop_last,
+        augment=data.augment,
+        classes=data.whole().outputs,
         seed=seed,
     )
 
 
-def evaluation_batches(
-    data: Prepared,
-    samples: Samples,
-    *,
-    device: torch.device,
-    channels_last: bool = False,
-    targets: Sequence[str] = (),
-) -> Batches:
-    """Samples of any split on the device, in batches without augmentation."""
-    source = _resident(data, samples, device, channels_last, targets)
-    return Batches(source, batch_size=data.data.batch_size)
+def evaluation_batches(data: DataSet, store: DeviceStore, split: Split) -> Batches:
+    """A split in batches without augmentation; `store` has its samples."""
+    return Batches(store, positions=split.positions, batch_size=data.batch_size)
 
 
 def probabilities(classes_of: Tensor, *, classes: int) -> Tensor:
     """(N,) classes as (N, classes) probabilities of 0 and 1."""
     zeros = torch.zeros(len(classes_of), classes, device=classes_of.device)
     return zeros.scatter_(1, classes_of[:, None], 1.0)
-
-
-def _resident(
-    data: Prepared,
-    samples: Samples,
-    device: torch.device,
-    channels_last: bool,
-    targets: Sequence[str],
-) -> DeviceStore:
-    units = data.normalize_targets
-    if units is not None:
-        samples = replace(samples, targets=units.apply(samples.targets))
-    if targets:
-        samples = samples.with_columns(targets, main=data.data.describe().target)
-    return DeviceStore(
-        samples,
-        normalize=data.normalize,
-        device=device,
-        channels_last=channels_last,
-    )
-
-
-def _factor_and_summand(normalize: Normalize | None, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """What makes normalised inputs of stored ones, spread over channels or features."""
-    channels = inputs.shape[1]
-    mean, std = normalize.tensors() if normalize else (torch.zeros(channels), torch.ones(channels))
-    spread = (channels, *[1] * (inputs.ndim - 2))
-    largest = WHITE if inputs.dtype == torch.uint8 else 1
-    return (1 / (std * largest)).view(spread), (-mean / std).view(spread)
 
 
 def _seed(*parts: str | int) -> int:

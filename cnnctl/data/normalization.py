@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from math import sqrt
 from typing import Annotated
 
@@ -48,22 +49,33 @@ class Normalize(Spec):
         return values * std + mean
 
 
-def normalization_of(inputs: Tensor) -> Normalize:
+def normalization_of(chunks: Iterable[Tensor]) -> Normalize:
     """The statistics of (N, C, H, W) uint8 images, (N, C, L) signals or (N, F) vectors.
 
-    A std of 0 becomes 1.
+    They come in parts, so that not all have to be in memory. A std of 0 becomes 1.
     """
-    if inputs.dtype == torch.uint8:
-        moments: Iterable[tuple[float, float]] = map(_byte_moments, inputs.unbind(1))
-    else:
-        moments = _moments(inputs.movedim(1, -1).flatten(0, -2))
-    mean, std = zip(*moments, strict=True)
-    return Normalize(mean=list(mean), std=[each or 1.0 for each in std])
+    chunks = iter(chunks)
+    first = next(chunks)
+    measure = _byte_moments if first.dtype == torch.uint8 else _moments
+    mean, std = measure(chain([first], chunks))
+    return Normalize(mean=mean, std=[each or 1.0 for each in std])
 
 
-def _byte_moments(channel: Tensor) -> tuple[float, float]:
+def _byte_moments(chunks: Iterable[Tensor]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation, counted in whole numbers: exact with any number of threads."""
-    counts = torch.bincount(channel.flatten(), minlength=WHITE + 1).tolist()
+    counted = sum(_counts(chunk) for chunk in chunks)
+    assert isinstance(counted, Tensor)
+    moments = [_moments_of_counts(counts) for counts in counted.tolist()]
+    return [mean for mean, _ in moments], [std for _, std in moments]
+
+
+def _counts(images: Tensor) -> Tensor:
+    """How often every channel has every level, (C, 256)."""
+    channels = images.unbind(1)
+    return torch.stack([torch.bincount(each.flatten(), minlength=WHITE + 1) for each in channels])
+
+
+def _moments_of_counts(counts: Sequence[int]) -> tuple[float, float]:
     count = sum(counts)
     first = sum(n * level for level, n in enumerate(counts))
     second = sum(n * level * level for level, n in enumerate(counts))
@@ -71,8 +83,23 @@ def _byte_moments(channel: Tensor) -> tuple[float, float]:
     return first / count / WHITE, sqrt(variance) / WHITE
 
 
-def _moments(vectors: Tensor) -> Iterator[tuple[float, float]]:
-    std, mean = torch.std_mean(vectors.double(), dim=0, correction=0)
-    low, high = torch.aminmax(vectors, dim=0)
+def _moments(chunks: Iterable[Tensor]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation in float64, joined as Chan et al. (1979) do it."""
+    parts = (chunk.movedim(1, -1).flatten(0, -2) for chunk in chunks)
+    count, mean, variance, low, high = _measured(next(parts))
+    for part in parts:
+        more, other, spread, lowest, highest = _measured(part)
+        own, others = count / (count + more), more / (count + more)
+        variance = own * variance + others * spread + own * others * (other - mean) ** 2
+        mean = mean + others * (other - mean)
+        low, high = torch.minimum(low, lowest), torch.maximum(high, highest)
+        count += more
+    std = variance.sqrt()
     std[low == high] = 0  # where rounding leaves a little
-    return zip(mean.tolist(), std.tolist(), strict=True)
+    return mean.tolist(), std.tolist()
+
+
+def _measured(vectors: Tensor) -> tuple[int, Tensor, Tensor, Tensor, Tensor]:
+    """How many, and of each feature its mean, variance, lowest and highest value."""
+    variance, mean = torch.var_mean(vectors.double(), dim=0, correction=0)
+    return len(vectors), mean, variance, *torch.aminmax(vectors, dim=0)

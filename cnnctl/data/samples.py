@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.target import Target as Target  # noqa: PLC0414  (data sets import it from here)
 
 Shape = tuple[int, ...]
@@ -47,28 +48,28 @@ class DatasetInfo:
 class Samples:
     """Inputs and targets, all of them.
 
-    inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32.
+    inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32; a tensor, or rows that lie elsewhere.
     targets: (N,) int64 classes, or (N, T) float32 values.
     others: further targets of the same samples, by name.
     """
 
-    inputs: Tensor
+    inputs: Tensor | Rows
     targets: Tensor
     others: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
 
-    def none(self) -> Samples:
-        """No samples of the same shapes and dtypes."""
-        return self.take(np.empty(0, dtype=np.int64))
+    @property
+    def rows(self) -> Rows:
+        """The inputs as rows, wherever they lie."""
+        return self.inputs if isinstance(self.inputs, Rows) else TensorRows(self.inputs)
 
     def take(self, indices: NDArray[np.int64]) -> Samples:
-        """The samples at these positions, in this order."""
+        """The samples at these positions, in this order and in memory of their own."""
         rows = torch.from_numpy(indices)
         others = {name: target.index_select(0, rows) for name, target in self.others.items()}
-        inputs, targets = self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
-        return Samples(inputs, targets, others)
+        return Samples(self.rows.take(rows), self.targets.index_select(0, rows), others)
 
     def with_columns(self, names: Sequence[str], *, main: str) -> Samples:
         """The samples with several targets side by side, (N, columns) float32, in this order.
@@ -81,15 +82,30 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Some of these samples, by their positions; several splits share the samples of a file."""
+
+    samples: Samples
+    positions: Tensor
+    """(n,) int64, ascending."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def targets(self) -> Tensor:
+        """Its own targets, (n,) or (n, T)."""
+        return self.samples.targets.index_select(0, self.positions)
+
+    def chunks(self) -> Iterator[Tensor]:
+        """Its own inputs in order, a few megabytes at a time."""
+        return self.samples.rows.chunks(self.positions)
+
+
+@dataclass(frozen=True, slots=True)
 class Splits:
     """A data set, cut in three; `validation` and `test` may be empty."""
 
-    train: Samples
-    validation: Samples
-    test: Samples
-
-    @property
-    def there(self) -> dict[str, Samples]:
-        """Those that are not empty, by name, the fairest measure first."""
-        splits = {"test": self.test, "validation": self.validation, "train": self.train}
-        return {name: samples for name, samples in splits.items() if len(samples)}
+    train: Split
+    validation: Split
+    test: Split

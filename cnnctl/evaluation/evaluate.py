@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cnnctl.checkpoint import Checkpoint, check_weights, load_weights
-from cnnctl.data.loader import evaluation_batches
-from cnnctl.data.preparation import Prepared, prepare
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.loader import DeviceStore, evaluation_batches
+from cnnctl.data.preparation import SplitName, read_split, splits_of
+from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.device import memory_faults, pick_device, use_precision
 from cnnctl.errors import data_fault
 from cnnctl.evaluation.heads import Heads
@@ -22,7 +24,6 @@ from cnnctl.experiment import Loaded, Task
 from cnnctl.metrics import Predictions
 from cnnctl.model import network
 
-Split = Literal["test", "validation", "train"]
 Result = Measured | Heads
 
 
@@ -42,7 +43,7 @@ def evaluate_checkpoint(
     loaded: Loaded,
     checkpoint: Checkpoint,
     *,
-    split: Split | None,
+    split: SplitName | None,
     batch_size: int | None,
     device: str,
     data_root: Path,
@@ -64,7 +65,7 @@ def evaluate_checkpoint(
 def _evaluate(
     loaded: Loaded,
     checkpoint: Checkpoint,
-    split: Split | None,
+    split: SplitName | None,
     *,
     batch_size: int,
     device: torch.device,
@@ -75,17 +76,16 @@ def _evaluate(
     check_weights(network.meta_network(loaded.plan), checkpoint.weights)  # before memory is taken
     built = network.build(loaded.plan, seed=experiment.seed)
     load_weights(built, checkpoint.weights)
-    data = prepare(experiment.data, seed=experiment.seed, root=root)
-    there = data.splits.there
-    name: str = split or next(name for name in there)
+    data, there = experiment.data, splits_of(experiment.data)
+    name = split or there[0]
     if name not in there:
-        message = f"the {name} split of {experiment.data.kind} is empty"
+        message = f"the {name} split of {data.kind} is empty"
         raise data_fault(message, hint=f"use --split {' or '.join(there)}")
-    samples = there[name]
+    measured_on = read_split(data, name, seed=experiment.seed, root=root)
     tasks = [task for task in loaded.tasks if not task.is_auxiliary]
     heads = [task.name for task in tasks if task.name]
-    batches = evaluation_batches(data, samples, device=device, targets=heads)
-    in_order = batches.in_order(batch_size=batch_size)
+    store = DeviceStore.of(data, measured_on.samples, device=device, targets=heads)
+    in_order = evaluation_batches(data, store, measured_on).in_order(batch_size=batch_size)
     outputs, targets = collect_outputs(built.to(device), in_order, precision=precision)
     measured = {
         task.name: measure(
@@ -96,14 +96,13 @@ def _evaluate(
     return Evaluation(name, Heads.of(tasks, measured) if heads else measured[""])
 
 
-def _predictions(task: Task, data: Prepared, outputs: Tensor, targets: Tensor) -> Predictions:
+def _predictions(task: Task, data: DataSet, outputs: Tensor, targets: Tensor) -> Predictions:
     """What the network says for one task, (N, outputs), beside its targets."""
     loss = mean_loss(task, outputs, targets)
     if task.target.kind == "class":
         predicted, shares = task.loss.predict(outputs), task.loss.probabilities(outputs)
         names = task.target.class_names
         return Predictions(loss, predicted.cpu(), targets.cpu(), names, shares.cpu())
-    units = data.normalize_targets
-    if units is not None and task.target == data.data.describe().targets[0]:
-        outputs, targets = units.undo(outputs), units.undo(targets)
+    if task.target == data.whole().targets[0]:
+        outputs, targets = map(Preprocessing.of(data).undo, (outputs, targets))
     return Predictions(loss, outputs.cpu().double(), targets.cpu().double())

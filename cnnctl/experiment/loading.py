@@ -10,6 +10,7 @@ from pathlib import Path
 from cnnctl.config import overrides as command_line
 from cnnctl.config.source import Node, Place, homeward, locate, parse_source, read_text
 from cnnctl.config.validation import validate
+from cnnctl.data.download import data_root as default_root
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import (
     SHOWN,
@@ -110,14 +111,17 @@ def _told_of_zoo(fault: Fault, place: Place) -> Fault:
     return Fault(message=message, hint=hint, path=("model", "zoo"), place=str(place.used_at))
 
 
-def load(source: Path, overrides: Sequence[str] = ()) -> Loaded:
+def load(source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None) -> Loaded:
     """Read an experiment from its file, or by the name of a shipped one, and check it as a whole.
+
+    See `complete`.
 
     Raises:
         FaultError: everything that is wrong with it, each fault with its place.
     """
     text = _text(source)
-    return replace(complete(parse_source(text, source), source.stem, overrides), text=text)
+    root = parse_source(text, source)
+    return replace(complete(root, source.stem, overrides, data_root=data_root), text=text)
 
 
 def _text(source: Path) -> str:
@@ -133,8 +137,12 @@ def _text(source: Path) -> str:
     return read_text(source, names=experiments())
 
 
-def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:
+def complete(
+    root: Node, name: str, overrides: Sequence[str] = (), *, data_root: Path | None = None
+) -> Loaded:
     """An experiment from what was read, and the name that it has if it gives itself none.
+
+    Data sets that survey their files look into `data_root`, or the dataset directory that is set.
 
     Raises:
         FaultError: everything that is wrong with it, each fault with its place.
@@ -146,7 +154,7 @@ def complete(root: Node, name: str, overrides: Sequence[str] = ()) -> Loaded:
         source = _expanded(source)
     with placed(source):
         _place_weights(source)
-        experiment = _read(source, templates)
+        experiment = _surveyed(_read(source, templates, data_root), data_root)
         if "name" not in experiment.model_fields_set and is_fit_for_a_folder(name):
             experiment = experiment.model_copy(update={"name": name})
         plan, description = check(experiment)
@@ -207,21 +215,32 @@ def _place_weights(source: Node) -> None:
             raise config_fault(message, hint=hint, path=("model", "weights"))
 
 
-def _read(source: Node, templates: Sequence[str]) -> Experiment:
+def _surveyed(experiment: Experiment, data_root: Path | None) -> Experiment:
+    """The experiment with what its data set must look up before a network is planned."""
+    data, root = experiment.data, data_root or default_root()
+    try:
+        surveyed = data.surveyed(root, seed=experiment.seed)
+    except FaultError as error:
+        raise under(("data",), error) from None
+    return experiment.model_copy(update={"data": surveyed}) if surveyed is not data else experiment
+
+
+def _read(source: Node, templates: Sequence[str], data_root: Path | None) -> Experiment:
     """Read the experiment; where other sections are wrong, the layers are still tried."""
     try:
         return validate(Experiment, source, templates=templates)
     except FaultError as error:
         broken = {section for fault in error.faults for section in fault.path[:1]}
-        raise FaultError(*error.faults, *_unfit_layers(source, broken)) from None
+        raise FaultError(*error.faults, *_unfit_layers(source, broken, data_root)) from None
 
 
-def _unfit_layers(source: Node, broken: set[str | int]) -> list[Fault]:
+def _unfit_layers(source: Node, broken: set[str | int], data_root: Path | None) -> list[Fault]:
     """What does not fit between data and model, if only other sections are broken."""
     sections = {key: node for key in ("data", "model") if (node := source.child(key))}
     if broken & {"data", "model"} or "model" not in sections:
         return []
     faults: list[Fault] = []
     with gathered(faults):
-        check(validate(Experiment, Node(dict(sections), source.place)))
+        experiment = validate(Experiment, Node(dict(sections), source.place))
+        check(_surveyed(experiment, data_root))
     return [fault for fault in faults if fault.path[0] in sections]

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 
 from cnnctl import checkpoint as checkpoints
-from cnnctl.data.loader import Batches, evaluation_batches, training_batches
+from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.device import memory_faults, use_precision, use_threads
 from cnnctl.errors import ExitCode, FaultError
@@ -152,21 +152,19 @@ def make_loaders(
     experiment: Experiment, data: Prepared, device: torch.device, *, targets: Sequence[str] = ()
 ) -> Loaders:
     """Put the three splits on the device, with these targets side by side."""
+    known, splits = data.data, data.splits
     channels_last = experiment.train.memory_format == "channels_last"
-    in_order = partial(
-        evaluation_batches, data, device=device, channels_last=channels_last, targets=targets
+    put = partial(
+        DeviceStore.of, known, device=device, channels_last=channels_last, targets=targets
     )
-    splits = data.splits
+    store = put(splits.train.samples)  # of which validation is a part
+    test = splits.test
     return Loaders(
-        train=training_batches(
-            data,
-            seed=experiment.seed,
-            device=device,
-            channels_last=channels_last,
-            targets=targets,
-        ),
-        validation=in_order(splits.validation) if len(splits.validation) else None,
-        test=in_order(splits.test) if len(splits.test) else None,
+        train=training_batches(known, store, splits.train, seed=experiment.seed),
+        validation=evaluation_batches(known, store, splits.validation)
+        if len(splits.validation)
+        else None,
+        test=evaluation_batches(known, put(test.samples), test) if len(test) else None,
     )
 
 

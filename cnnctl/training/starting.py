@@ -38,14 +38,16 @@ class TrainingStart:
     """What the network of a new run begins with, if not at random."""
 
 
-def begin_run(config: Path, overrides: Sequence[str], *, runs: Path) -> TrainingStart:
+def begin_run(
+    config: Path, overrides: Sequence[str], *, runs: Path, data_root: Path | None = None
+) -> TrainingStart:
     """Check an experiment and make its run folder.
 
     Raises:
         FaultError: what is wrong with the experiment or with the weights that it names, or the
             folder cannot be made.
     """
-    loaded = load(config, overrides)
+    loaded = load(config, overrides, data_root=data_root)
     weights = starting_weights(loaded)
     folder = folders.create(runs, loaded.experiment.name)
     try:
@@ -69,6 +71,7 @@ def resume_run(
     *,
     runs: Path,
     plugins: Sequence[Path] = (),
+    data_root: Path | None = None,
 ) -> TrainingStart:
     """Find a run, lock its folder, and read the state that it goes on from.
 
@@ -79,7 +82,7 @@ def resume_run(
         FaultError: no such run, it is in use, its checkpoint is damaged, or the experiment is
             another one now.
     """
-    asked = load(config, overrides) if config else None
+    asked = load(config, overrides, data_root=data_root) if config else None
     path = _last_checkpoint(resume, asked, runs)
     home = folders.folder_of(path)
     if home is None:

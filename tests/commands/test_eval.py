@@ -65,7 +65,8 @@ def shares_of(run: Path, checkpoint: str, prefix: str) -> tuple[Any, Any]:
         "relu1": nn.ReLU(),
         "linear2": nn.Linear(16, 10),
     }
-    inputs = (samples.inputs / 255 - mean) / std
+    pixels = samples.rows.take(torch.arange(len(samples)))
+    inputs = (pixels / 255 - mean) / std
     outputs = in_plain_torch(run / "checkpoints" / checkpoint, prefix, layers, inputs)
     return outputs.softmax(1).numpy(), samples.targets.numpy()
 
@@ -116,7 +117,7 @@ def test_a_regression_is_measured_in_its_own_units(diabetes_run: Path) -> None:
         "tanh1": nn.Tanh(),
         "linear2": nn.Linear(4, 1),
     }
-    inputs = (samples.inputs - mean) / std
+    inputs = (samples.rows.take(torch.arange(len(samples))) - mean) / std
     outputs = in_plain_torch(best(diabetes_run), "model.", layers, inputs)
     predicted, wanted = (outputs * scale + middle).numpy(), samples.targets.numpy()
 

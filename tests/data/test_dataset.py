@@ -7,7 +7,8 @@ from torchvision.transforms.v2 import functional as transforms
 
 from cnnctl.config.choice import Choice
 from cnnctl.data import sources
-from cnnctl.data.dataset import DataSet, resized
+from cnnctl.data.dataset import DataSet, ImageSet, resized
+from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
 
 assert sources
@@ -128,3 +129,33 @@ def test_no_test_sample_is_a_training_sample(kind: str) -> None:
         for split in ("train", "test")
     )
     assert not train & test
+
+
+OTHER_DTYPES = [torch.float64, torch.int32, torch.uint8, torch.bool]
+
+
+@pytest.mark.parametrize("size", [None, 6])
+@pytest.mark.parametrize("dtype", OTHER_DTYPES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_inputs_of_other_dtypes_end_as_documented(kind, dtype, size, monkeypatch):
+    data = DataSet.read(shortest(kind))
+    is_resized = size is not None and isinstance(data, ImageSet)
+    if is_resized:
+        data = data.model_copy(update={"size": size})
+    info = data.original() if isinstance(data, ImageSet) else data.whole()
+    inputs = (torch.arange(4).view(4, *[1] * len(info.shape)) % 2).expand(4, *info.shape).to(dtype)
+    known = {
+        target.name: torch.arange(4) % 2
+        if target.kind == "class"
+        else torch.ones(4, target.outputs)
+        for target in info.targets
+    }
+    samples = Samples(inputs, known.pop(info.target), known)
+    read = "read_original" if isinstance(data, ImageSet) else "read_split"
+    monkeypatch.setattr(type(data), read, lambda *_, **__: samples)
+    found = data.load("train", root=NO_DATA).inputs
+    is_whole = len(info.shape) == 3 and dtype in (torch.int32, torch.uint8)
+    assert found.dtype == (torch.uint8 if is_whole else torch.float32)
+    assert found.shape[1:] == data.whole().shape
+    if not is_resized:
+        assert torch.equal(found.double(), inputs.double())

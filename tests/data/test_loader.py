@@ -1,4 +1,5 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from cnnctl.data.loader import (
 )
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.preparation import prepare
+from cnnctl.data.preprocessing import Preprocessing
+from cnnctl.data.rows import MappedRows
 from cnnctl.data.samples import Samples
 
 assert sources
@@ -44,17 +47,11 @@ def numbered(count: int = 50, *, channels: int = 3) -> Samples:
 
 
 def batches(
-    samples: Samples | None = None,
-    *,
-    batch_size: BatchSize = 8,
-    augment: Sequence[str | dict[str, Any]] = (),
-    seed: int = 0,
-    drop_last: bool = False,
-    **options: Any,
-) -> Batches:
+    samples=None, *, batch_size=8, augment=(), seed=0, drop_last=False, normalize=None, **options
+):
     samples = samples or numbered()
     return Batches(
-        DeviceStore(samples, device=CPU, **options),
+        DeviceStore(samples, preprocessing=Preprocessing(normalize), device=CPU, **options),
         batch_size=batch_size,
         drop_last=drop_last,
         augment=[Augmentation.read(each) for each in augment],
@@ -126,7 +123,7 @@ def test_every_epoch_and_step_is_augmented_anew() -> None:
 def test_batches_are_normalised_by_channel() -> None:
     samples = numbered(500)
     inputs, _ = next(
-        batches(samples, batch_size="all", normalize=normalization_of(samples.inputs)).epoch(0)
+        batches(samples, batch_size="all", normalize=normalization_of([samples.inputs])).epoch(0)
     )
     torch.testing.assert_close(inputs.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     std = inputs.std(dim=(0, 2, 3), correction=0)
@@ -135,7 +132,7 @@ def test_batches_are_normalised_by_channel() -> None:
 
 def test_vectors_are_normalised_by_feature() -> None:
     samples = Samples(torch.randn(500, 2) * torch.tensor([3.0, 0.1]) + 7, torch.arange(500))
-    loader = batches(samples, batch_size="all", normalize=normalization_of(samples.inputs))
+    loader = batches(samples, batch_size="all", normalize=normalization_of([samples.inputs]))
     inputs, _ = next(loader.epoch(0))
     torch.testing.assert_close(inputs.mean(dim=0), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(inputs.std(dim=0, correction=0), torch.ones(2), atol=1e-5, rtol=0)
@@ -161,8 +158,8 @@ def test_without_normalisation_pixels_count_from_0_to_1_and_vectors_stay() -> No
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_last_holds_the_same_pictures(channels: int) -> None:
     samples = numbered(channels=channels)
-    options: dict[str, Any] = {
-        "normalize": normalization_of(samples.inputs),
+    options = {
+        "normalize": normalization_of([samples.inputs]),
         "augment": ["horizontal_flip", {"crop": 1}],
     }
     plain = list(batches(samples, **options).epoch(0))
@@ -213,24 +210,34 @@ def test_probabilities_are_those_of_torch() -> None:
     assert torch.equal(probabilities(classes, classes=3), expected)
 
 
-def test_target_values_come_normalised() -> None:
-    data = prepare(DataSet.read({"name": "diabetes"}), seed=0, root=Path("none"))
-    train = evaluation_batches(data, data.splits.train, device=CPU)
+def prepared(**options):
+    return prepare(DataSet.read(options), seed=0, root=Path("none"))
+
+
+def loaders(data, **options):
+    """The batches of the training split, and those of the test split."""
+    train, test = (
+        (DeviceStore.of(data.data, split.samples, device=CPU, **options), split)
+        for split in (data.splits.train, data.splits.test)
+    )
+    return training_batches(data.data, *train, seed=0), evaluation_batches(data.data, *test)
+
+
+def test_target_values_come_normalised():
+    data = prepared(name="diabetes")
+    store = DeviceStore.of(data.data, data.splits.train.samples, device=CPU)
+    train = evaluation_batches(data.data, store, data.splits.train)
     targets = torch.cat([targets for _, targets in train.in_order()])
     assert targets.mean().item() == pytest.approx(0, abs=1e-5)
     assert targets.std(correction=0).item() == pytest.approx(1, abs=1e-5)
-    assert data.normalize_targets is not None
-    torch.testing.assert_close(data.normalize_targets.undo(targets), data.splits.train.targets)
+    undone = Preprocessing.of(data.data).undo(targets)
+    torch.testing.assert_close(undone, data.splits.train.targets)
 
 
-def test_several_targets_stand_side_by_side() -> None:
-    data = prepare(DataSet.read({"name": "digits"}), seed=0, root=Path("none"))
-    named: dict[str, Any] = {"device": CPU, "targets": ("parity", "digit")}
-    loaders = (
-        training_batches(data, seed=0, **named).epoch(0),
-        evaluation_batches(data, data.splits.test, **named).in_order(),
-    )
-    for loader in loaders:
+def test_several_targets_stand_side_by_side():
+    data = prepared(name="digits")
+    train, test = loaders(data, targets=("parity", "digit"))
+    for loader in (train.epoch(0), test.in_order()):
         targets = torch.cat([targets for _, targets in loader])
         assert targets.dtype == torch.float32
         assert torch.equal(targets[:, 0], targets[:, 1] % 2)
@@ -238,40 +245,60 @@ def test_several_targets_stand_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("kind", ["digits", "spirals", "diabetes"])
-def test_a_prepared_data_set_becomes_batches(kind: str) -> None:
-    data = prepare(DataSet.read({"name": kind, "batch_size": 32}), seed=0, root=Path("none"))
-    train = training_batches(data, seed=0, device=CPU)
+def test_a_prepared_data_set_becomes_batches(kind):
+    data = prepared(name=kind, batch_size=32)
+    train, test = loaders(data)
     inputs, targets = next(train.epoch(0))
     assert inputs.shape == (32, *data.data.describe().shape)
     assert len(train) == -(-len(data.splits.train) // 32)
-    test = evaluation_batches(data, data.splits.test, device=CPU)
     found = torch.cat([targets for _, targets in test.in_order()])
-    assert (data.normalize_targets is not None) == (kind == "diabetes")
-    in_own_units = data.normalize_targets.undo(found) if data.normalize_targets else found
+    in_own_units = Preprocessing.of(data.data).undo(found)
     torch.testing.assert_close(in_own_units, data.splits.test.targets)
     assert targets.dtype == data.splits.test.targets.dtype
 
 
-def test_signals_come_normalised_by_channel() -> None:
-    data = prepare(DataSet.read({"name": "waveform", "validation": 0}), seed=0, root=Path("none"))
-    inputs = torch.cat(
-        [inputs for inputs, _ in training_batches(data, seed=0, device=CPU).epoch(0)]
-    )
+def test_signals_come_normalised_by_channel():
+    train, _ = loaders(prepared(name="waveform", validation=0))
+    inputs = torch.cat([inputs for inputs, _ in train.epoch(0)])
     assert inputs.shape == (1000, 1, 21)
     assert inputs.mean().item() == pytest.approx(0, abs=1e-5)
     assert inputs.std(correction=0).item() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["digits", "waveform", "diabetes"])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_batches_are_preprocessed_to_the_bit_as_single_samples_are(kind, channels_last):
+    data = prepared(name=kind, size=12) if kind == "digits" else prepared(name=kind)
+    preprocessing, test = Preprocessing.of(data.data), data.splits.test
+    _, batches_of_test = loaders(data, channels_last=channels_last)
+    inputs = torch.cat([inputs for inputs, _ in batches_of_test.in_order()])
+    for row, sample in zip(test.samples.inputs, inputs, strict=True):
+        assert torch.equal(preprocessing.inputs(row[None])[0], sample)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("augment", [[], EVERYTHING])
+def test_mapped_rows_make_the_same_batches_to_the_bit(channels_last, augment, tmp_path):
+    samples = numbered()
+    mapped = replace(samples, inputs=MappedRows.write(samples.inputs, folder=tmp_path))
+    options = {
+        "normalize": normalization_of([samples.inputs]),
+        "channels_last": channels_last,
+        "augment": augment,
+    }
+    both = [batches(each, **options).epoch(3) for each in (samples, mapped)]
+    for resident, from_file in zip(*both, strict=True):
+        for one, other in zip(resident, from_file, strict=True):
+            assert torch.equal(one, other)
+            assert one.stride() == other.stride()
+
+
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_signals_take_noise_and_mixup(channels_last: bool) -> None:
     signals = Samples(torch.randn(60, 2, 9) * 3 + 5, torch.arange(60))
-    normalize = normalization_of(signals.inputs)
-    augment: list[str | dict[str, Any]] = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
-    options: dict[str, Any] = {
-        "batch_size": "all",
-        "normalize": normalize,
-        "channels_last": channels_last,
-    }
+    normalize = normalization_of([signals.inputs])
+    augment = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
+    options = {"batch_size": "all", "normalize": normalize, "channels_last": channels_last}
     inputs, targets = next(batches(signals, augment=augment, **options).epoch(0))
     mean, std = (torch.tensor(part)[:, None] for part in (normalize.mean, normalize.std))
     plain = ((signals.inputs - mean) / std)[targets.argmax(dim=1)]

@@ -36,10 +36,8 @@ class CifarSet(DownloadedSet):
     def published(self) -> Any:
         """torchvision's class, which knows names, places and MD5 sums."""
 
-    def files(self) -> Sequence[str]:
-        published = self.published()
-        batches = [*published.train_list, *published.test_list]
-        return [f"{published.base_folder}/{name}" for name, _ in batches]
+    def files(self, split: StoredSplit) -> Sequence[str]:
+        return [f"{self.published().base_folder}/{name}" for name, _ in self._batches(split)]
 
     def fetch(self, folder: Path) -> None:
         from torchvision.datasets.utils import download_and_extract_archive
@@ -50,13 +48,19 @@ class CifarSet(DownloadedSet):
         )
 
     def parse(self, split: StoredSplit, root: Path) -> Samples:
-        published = self.published()
-        folder = root / published.base_folder
-        batches = published.train_list if split == "train" else published.test_list
-        read = [read_batch(folder / name, md5=md5) for name, md5 in batches]
+        folder = root / self.published().base_folder
+        read = [read_batch(folder / name, md5=md5) for name, md5 in self._batches(split)]
         pixels = np.concatenate([batch["data"] for batch in read]).reshape(-1, 3, 32, 32)
         known = {name: _labels(read, name) for name in (self.labels, self.coarse_labels) if name}
         return Samples(torch.from_numpy(pixels), known.pop(self.labels), known)
+
+    def _batches(self, split: StoredSplit) -> Sequence[tuple[str, str]]:
+        """The files of a split, each with its MD5 sum."""
+        published = self.published()
+        batches: list[tuple[str, str]] = (
+            published.train_list if split == "train" else published.test_list
+        )
+        return batches
 
 
 def _labels(batches: Sequence[dict[str, Any]], name: str) -> Tensor:

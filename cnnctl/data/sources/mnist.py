@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +21,8 @@ from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import data_fault
 
 SHAPE = (1, 28, 28)
+UNSIGNED_BYTES = 0x800
+"""What an idx file of bytes begins with, plus the number of its dimensions."""
 
 
 class MnistLike(DownloadedSet):
@@ -36,15 +42,15 @@ class MnistLike(DownloadedSet):
     def original(self) -> DatasetInfo:
         return DatasetInfo(SHAPE, self.class_names(), 10, 60_000)
 
-    def files(self) -> Sequence[str]:
-        return [*idx_files(self.folder, "train"), *idx_files(self.folder, "t10k")]
+    def files(self, split: StoredSplit) -> tuple[str, str]:
+        return idx_files(self.folder, "train" if split == "train" else "t10k")
 
     def parse(self, split: StoredSplit, root: Path) -> Samples:
-        files = idx_files(self.folder, "train" if split == "train" else "t10k")
-        samples = read_idx_files(root, files, sums=self.sums)
+        files = self.files(split)
+        images, labels = read_idx_files(root, files, sums=self.sums)
         if not self.sums:
-            check_labels(samples, 10, self.counts[split], is_even=True, file=root / files[1])
-        return samples
+            check_labels(labels, 10, self.counts[split], is_even=True, file=root / files[1])
+        return Samples(images, labels)
 
 
 class Mnist(MnistLike, kind="mnist"):
@@ -144,8 +150,8 @@ class Emnist(DownloadedSet, kind="emnist"):
         variant = VARIANTS[self.split]
         return DatasetInfo(SHAPE, tuple(variant.classes), len(variant.classes), variant.train)
 
-    def files(self) -> Sequence[str]:
-        return [*self._files("train"), *self._files("test")]
+    def files(self, split: StoredSplit) -> tuple[str, str]:
+        return idx_files("EMNIST", f"emnist-{self.split}-{split}")
 
     def fetch(self, folder: Path) -> None:
         from torchvision.datasets import EMNIST
@@ -153,17 +159,13 @@ class Emnist(DownloadedSet, kind="emnist"):
         EMNIST(folder, split=self.split, download=True)
 
     def parse(self, split: StoredSplit, root: Path) -> Samples:
-        files, variant = self._files(split), VARIANTS[self.split]
-        stored = read_idx_files(root, files)
-        labels = stored.targets - int(self.split == "letters")
-        samples = Samples(stored.inputs.transpose(2, 3).contiguous(), labels)
+        files, variant = self.files(split), VARIANTS[self.split]
+        images, labels = read_idx_files(root, files)
+        labels -= int(self.split == "letters")
         count = variant.train if split == "train" else variant.test
         classes = len(variant.classes)
-        check_labels(samples, classes, count, is_even=variant.is_even, file=root / files[1])
-        return samples
-
-    def _files(self, split: StoredSplit) -> tuple[str, str]:
-        return idx_files("EMNIST", f"emnist-{self.split}-{split}")
+        check_labels(labels, classes, count, is_even=variant.is_even, file=root / files[1])
+        return Samples(images.transpose(2, 3).contiguous(), labels)
 
 
 def idx_files(folder: str, stem: str) -> tuple[str, str]:
@@ -173,22 +175,20 @@ def idx_files(folder: str, stem: str) -> tuple[str, str]:
 
 def read_idx_files(
     root: Path, files: tuple[str, str], *, sums: Mapping[str, str] | None = None
-) -> Samples:
-    """Images (N, 1, H, W) and labels (N,) of two idx files; damaged ones are a fault.
+) -> tuple[Tensor, Tensor]:
+    """Images (N, 1, H, W) uint8 and labels (N,) int64 of two idx files; damaged ones are a fault.
 
     `sums` are the MD5 sums that files of these names are held against.
     """
-    from torchvision.datasets.mnist import read_image_file, read_label_file
-
     images, labels = (root / file for file in files)
     for file in (images, labels):
         check_sum(file, (sums or {}).get(file.name))
-    return Samples(_read(images, read_image_file)[:, None], _read(labels, read_label_file))
+    return read_idx(images, ndim=3)[:, None], read_idx(labels, ndim=1).long()
 
 
-def check_labels(samples: Samples, classes: int, count: int, *, is_even: bool, file: Path) -> None:
+def check_labels(labels: Tensor, classes: int, count: int, *, is_even: bool, file: Path) -> None:
     """Raise a FaultError unless there are as many samples, and of each class, as were published."""
-    labels, hint = samples.targets, "delete it, and it will be downloaded again"
+    hint = "delete it, and it will be downloaded again"
     if len(labels) != count:
         raise data_fault(f"{file} has {len(labels):,} labels, not {count:,}", hint=hint)
     low, high = (int(bound) for bound in torch.aminmax(labels))
@@ -202,8 +202,18 @@ def check_labels(samples: Samples, classes: int, count: int, *, is_even: bool, f
         raise data_fault(message, hint=hint)
 
 
-def _read(file: Path, read: Callable[[str], Tensor]) -> Tensor:
-    try:
-        return read(str(file))
-    except (AssertionError, KeyError, OSError, RuntimeError, TypeError, ValueError):
-        raise damaged(file) from None
+def read_idx(file: Path, *, ndim: int) -> Tensor:
+    """The bytes of an idx file, uint8; a magic number and the size of each dimension come first.
+
+    They are read once, where torchvision's reader copies them.
+
+    Raises:
+        FaultError: it holds something else.
+    """
+    with file.open("rb") as handle:
+        head = handle.read(4 + 4 * ndim)
+        magic, *sizes = struct.unpack(f">{1 + ndim}I", head.ljust(4 + 4 * ndim, b"\0"))
+        size = len(head) + prod(sizes)
+        if magic != UNSIGNED_BYTES + ndim or os.fstat(handle.fileno()).st_size != size:
+            raise damaged(file)
+        return torch.from_numpy(np.fromfile(handle, dtype=np.uint8).reshape(sizes))

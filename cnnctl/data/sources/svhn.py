@@ -19,8 +19,8 @@ class Svhn(DownloadedSet, kind="svhn"):
     def original(self) -> DatasetInfo:
         return DatasetInfo((3, 32, 32), tuple(digits), 10, 73_257)
 
-    def files(self) -> Sequence[str]:
-        return [_file(split) for split in ("train", "test")]
+    def files(self, split: StoredSplit) -> Sequence[str]:
+        return [_file(split)]
 
     def fetch(self, folder: Path) -> None:
         from torchvision.datasets import SVHN

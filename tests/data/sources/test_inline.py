@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from cnnctl.data.dataset import DataSet
-from cnnctl.data.preparation import prepare
+from cnnctl.data.preparation import prepare, splits_of
 from cnnctl.data.sources.inline import Inline
 from cnnctl.errors import ExitCode, FaultError
 
@@ -54,7 +54,8 @@ def test_without_test_samples_there_is_no_test_split() -> None:
         data.load("test", root=Path("none"))
     assert error.value.exit_code is ExitCode.DATA
     splits = prepare(data, seed=0, root=Path("none")).splits
-    assert list(splits.there) == ["train"]
+    assert splits_of(data) == ["train"]
+    assert not len(splits.test)
 
 
 def test_test_samples_and_names_of_classes_are_read() -> None:

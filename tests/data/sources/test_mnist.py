@@ -9,6 +9,9 @@ from torch import Tensor
 
 from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet, StoredSplit
+from cnnctl.data.normalization import Normalize
+from cnnctl.data.preparation import prepare, read_split
+from cnnctl.data.samples import DatasetInfo
 from cnnctl.data.sources.mnist import VARIANTS, Emnist, FashionMnist, Kmnist, Mnist, Variant
 from cnnctl.errors import ExitCode, FaultError
 
@@ -200,3 +203,22 @@ def test_variants_that_are_even_have_whole_numbers_of_samples_a_class(variant: V
     classes = len(variant.classes)
     is_even = variant.train % classes == 0 and variant.test % classes == 0
     assert is_even or not variant.is_even
+
+
+@pytest.mark.parametrize("name", ["test", "validation", "train"])
+def test_only_the_files_of_the_split_that_is_asked_for_are_read(
+    name, written, tmp_path, monkeypatch
+):
+    written("MNIST", ["train", "t10k"])
+    described = DatasetInfo((1, 28, 28), tuple("0123456789"), 10, 40)
+    monkeypatch.setattr(Mnist, "original", lambda _: described)
+    data = prepare(DataSet.read({"name": "mnist", "validation": 0.25}), seed=0, root=tmp_path).data
+    unread = "train" if name == "test" else "t10k"
+    for file in (tmp_path / "MNIST" / "raw").glob(f"{unread}-*"):
+        file.unlink()
+    split = read_split(data, name, seed=0, root=tmp_path, download=False)
+    assert len(split) == {"test": 20, "validation": 10, "train": 30}[name]
+    assert isinstance(data.normalize, Normalize)
+    other = "train" if name == "test" else "test"
+    with pytest.raises(FaultError, match="is not there"):
+        read_split(data, other, seed=0, root=tmp_path, download=False)

@@ -1,0 +1,65 @@
+"""What is done to stored samples before a network sees them, and how answers are undone.
+
+Whoever feeds a network or reads its answers uses this, so that all of them have the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cnnctl.data.dataset import DataSet, RegressionSet
+from cnnctl.data.normalization import WHITE, Normalize
+from cnnctl.errors import data_fault
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Casts and normalises inputs, and values to predict, which it can undo."""
+
+    normalize: Normalize | None = None
+    """What inputs are normalised by."""
+    normalize_targets: Normalize | None = None
+    """What target values are normalised by."""
+
+    @classmethod
+    def of(cls, data: DataSet) -> Preprocessing:
+        """That of a data set whose statistics are known.
+
+        Raises:
+            FaultError: they have not been measured.
+        """
+        targets = data.normalize_targets if isinstance(data, RegressionSet) else None
+        return cls(_known(data.normalize), _known(targets))
+
+    def inputs(self, stored: Tensor) -> Tensor:
+        """Stored inputs (B, C, …), as the network takes them: float32, normalised."""
+        factor, summand = self.factor_and_summand(stored.ndim, stored.shape[1], stored.dtype)
+        return torch.addcmul(summand, stored, factor)
+
+    def factor_and_summand(
+        self, ndim: int, channels: int, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """What `inputs` multiplies by and adds, (C, 1, …) for inputs of these dimensions."""
+        none = torch.zeros(channels), torch.ones(channels)
+        mean, std = self.normalize.tensors() if self.normalize else none
+        spread = (channels, *[1] * (ndim - 2))
+        largest = WHITE if dtype == torch.uint8 else 1
+        return (1 / (std * largest)).view(spread), (-mean / std).view(spread)
+
+    def targets(self, values: Tensor) -> Tensor:
+        """Classes (N,) as they are, values (N, T) normalised."""
+        return self.normalize_targets.apply(values) if self.normalize_targets else values
+
+    def undo(self, values: Tensor) -> Tensor:
+        """Values (N, T), targets or predictions, in their own units again."""
+        return self.normalize_targets.undo(values) if self.normalize_targets else values
+
+
+def _known(normalize: str | Normalize | None) -> Normalize | None:
+    if isinstance(normalize, str):
+        message = "the statistics that inputs are normalised by have not been measured"
+        raise data_fault(message, hint="use a checkpoint or a config.yaml that a training wrote")
+    return normalize

@@ -1,0 +1,153 @@
+"""Rows: the inputs of samples, wherever they lie.
+
+Cutting, shuffling and resuming move positions, never rows, and do not know which kind they have.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cnnctl.errors import data_fault, storage_fault
+from cnnctl.storage import reading_cure
+
+Change = Callable[[Tensor], Tensor]
+"""A function of batches that treats every row alike; (B, …) in and out."""
+CHUNK = 2**21
+"""Numbers that are looked at together: 2 MB of bytes, 8 MB of float32."""
+NO_ARRAY = (ValueError, TypeError, OverflowError, RecursionError)
+"""What NumPy raises for other files, for those cut short, and torch for dtypes that it lacks."""
+
+
+class Rows(ABC):
+    """Inputs of N samples; shape (N, …) and dtype are those of a tensor that held all of them."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    @abstractmethod
+    def take(self, positions: Tensor) -> Tensor:
+        """The rows at these positions (B,), in their order and in memory of their own."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ndim(self) -> int:
+        """Dimensions, that of the rows among them."""
+        return len(self.shape)
+
+    def chunks(self, positions: Tensor | None = None) -> Iterator[Tensor]:
+        """All rows, or those at these positions, in order and a few megabytes at a time."""
+        positions = torch.arange(len(self)) if positions is None else positions
+        for some in torch.split(positions, max(1, CHUNK // prod(self.shape[1:]))):
+            yield self.take(some)
+
+    def changed(self, change: Change) -> Rows:
+        """The same rows, each batch changed when it is taken."""
+        return ChangedRows(self, change)
+
+    def to(self, target: torch.device | torch.dtype) -> Rows:
+        """The same rows on a device, or as numbers of a dtype."""
+        return self.changed(lambda batch: batch.to(target))
+
+
+class TensorRows(Rows):
+    """Rows of a tensor, (N, …), in memory or on a device; changed once, for good."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self.shape, self.dtype = tuple(tensor.shape), tensor.dtype
+
+    def take(self, positions: Tensor) -> Tensor:
+        return self.tensor.index_select(0, positions)
+
+    def changed(self, change: Change) -> Rows:
+        return TensorRows(change(self.tensor))
+
+
+class MappedRows(Rows):
+    """Rows of an array in a file, (N, …): only those that are taken are read."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+        self.shape = array.shape
+        self.dtype = torch.from_numpy(array.take([], axis=0)).dtype
+
+    @classmethod
+    def open(cls, file: Path) -> MappedRows:
+        """The rows of a .npy file.
+
+        Raises:
+            FaultError: it cannot be read, is no such file, is shorter than it says, or holds what
+                no tensor can.
+        """
+        place = str(file)
+        try:
+            return cls(open_memmap(file, mode="r"))  # which reads no pickles
+        except OSError as error:
+            message = f"cannot be read: {error.strerror or error}"
+            raise data_fault(message, hint=reading_cure(error), place=place) from None
+        except NO_ARRAY as error:
+            message = f"is no .npy file of numbers: {error}"
+            raise data_fault(message, hint="write it with numpy.save", place=place) from None
+
+    @classmethod
+    def write(cls, rows: Iterable[Tensor], *, folder: Path) -> MappedRows:
+        """Write rows, one after the other, to a file without a name, which goes with the process.
+
+        Raises:
+            FaultError: there are none, or the disk is full, read-only, …
+        """
+        count, row = 0, torch.empty(0)
+        with ExitStack() as stack:
+            with _writing(folder):
+                file = stack.enter_context(TemporaryFile(dir=folder))
+            for row in rows:
+                with _writing(folder):
+                    file.write(row.contiguous().numpy().data)
+                count += 1
+            with _writing(folder):
+                file.flush()
+            if not count:
+                message, hint = "there are no rows to write", "check the data"
+                raise data_fault(message, hint=hint, place=str(folder))
+            return cls(np.memmap(file, row.numpy().dtype, "r", shape=(count, *row.shape)))
+
+    def take(self, positions: Tensor) -> Tensor:
+        return torch.from_numpy(self._array.take(positions.cpu().numpy(), axis=0))
+
+
+class ChangedRows(Rows):
+    """Rows of another kind, each batch put through a function when it is taken."""
+
+    def __init__(self, rows: Rows, change: Change) -> None:
+        self._rows, self._change = rows, change
+        first = self.take(torch.zeros(1, dtype=torch.int64))
+        self.shape, self.dtype = (len(rows), *first.shape[1:]), first.dtype
+
+    def take(self, positions: Tensor) -> Tensor:
+        return self._change(self._rows.take(positions))
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message, hint = (
+            f"cannot be written to: {error.strerror}",
+            "free some space, or keep rows in memory",
+        )
+        raise storage_fault(message, hint=hint, place=str(folder)) from None
