@@ -98,21 +98,22 @@ def describe_device(device: torch.device) -> str:
 
 
 @contextmanager
-def memory_faults(device: torch.device, *, batch_size: str) -> Iterator[None]:
+def memory_faults(device: torch.device, *, batch_size: str = "") -> Iterator[None]:
     """Turn what is raised when memory runs out into a fault with exit code 8.
 
-    batch_size: the option that sets it and its value, like `data.batch_size=64`.
+    batch_size: the option that sets it and its value, like `data.batch_size=64`, if it matters.
     """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        option = batch_size.partition("=")[0]
-        fault = Fault(
-            message=f"out of memory on {device} with {batch_size}",
-            hint=f"use a smaller {option}, smaller images or a smaller network",
-        )
+        message, hint = f"out of memory on {device}", "use another device or a smaller network"
+        if batch_size:
+            message = f"{message} with {batch_size}"
+            option = batch_size.partition("=")[0]
+            hint = f"use a smaller {option}, smaller images or a smaller network"
+        fault = Fault(message=message, hint=hint)
         raise FaultError(fault, exit_code=ExitCode.OUT_OF_MEMORY) from error
 
 

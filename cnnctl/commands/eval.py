@@ -51,26 +51,24 @@ def evaluate(
 ) -> None:
     """Evaluate a trained network: loss, accuracy and metrics of each class."""
     from cnnctl.data.download import data_root, used_folder
-    from cnnctl.evaluation.evaluate import evaluate_checkpoint
+    from cnnctl.evaluation.evaluate import evaluate as measure
     from cnnctl.evaluation.report import render
     from cnnctl.run_folder import find_checkpoint
-    from cnnctl.sources import open_checkpoint
     from cnnctl.storage import is_folder
+    from cnnctl.trained import open_trained
 
     path = find_checkpoint(source)
-    loaded, checkpoint = open_checkpoint(path, plugin or ())
+    trained = open_trained(path, device=device, plugins=plugin or ())
     if is_folder(source) and path.name == "last.safetensors":
         say(f"{source}: best.safetensors is missing; measuring last.safetensors", err=True)
-    measured = evaluate_checkpoint(
-        loaded,
-        checkpoint,
+    measured = measure(
+        trained,
         split=split.value if split else None,
         batch_size=batch_size,
-        device=device,
-        data_root=used_folder(loaded.experiment.data, data) or data_root(),
+        data_root=used_folder(trained.experiment.data, data) or data_root(),
     )
     if as_json:
-        facts = {"checkpoint": str(path), "epoch": checkpoint.epoch}
+        facts = {"checkpoint": str(path), "epoch": trained.epoch}
         print_json(facts | measured.to_json())
     else:
         why = (
@@ -78,5 +76,5 @@ def evaluate(
             if split is None and measured.split != SplitOption.TEST
             else ""
         )
-        say(f"{path.name}, epoch {checkpoint.epoch}: {measured.split} split{why}")
+        say(f"{path.name}, epoch {trained.epoch}: {measured.split} split{why}")
         display(render(measured.result))

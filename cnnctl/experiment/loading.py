@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from cnnctl.config import overrides as command_line
@@ -36,7 +37,7 @@ from cnnctl.shipped import experiments, is_name, is_shipped, text_of
 from cnnctl.storage import current_folder, is_file
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loaded:
     """An experiment, the text it is from, and its network and data as far as they are known."""
 
@@ -47,7 +48,7 @@ class Loaded:
     text: str = ""
     """What stands in its file; a pipe can be read but once."""
 
-    @property
+    @cached_property
     def tasks(self) -> tuple[Task, ...]:
         """What the network learns."""
         return tasks_of(self.experiment, self.plan, self.description)

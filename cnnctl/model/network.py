@@ -167,6 +167,11 @@ def new_meta_network(plan: NetworkPlan) -> nn.Sequential:
         return _assemble(plan)
 
 
+def empty_network(plan: NetworkPlan) -> nn.Sequential:
+    """The network on the CPU for weights and buffers that are loaded next; none is drawn."""
+    return new_meta_network(plan).to_empty(device="cpu")
+
+
 def _assemble(plan: NetworkPlan) -> nn.Sequential:
     network = chain(plan.layers)
     if any(isinstance(part, Auxiliary) for part in network.modules()):

@@ -1,0 +1,67 @@
+"""A trained network, ready to answer: what `eval` begins with, and all that uses a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnnctl.checkpoint import check_weights, load_weights
+from cnnctl.data.preprocessing import Preprocessing
+from cnnctl.device import memory_faults, pick_device, use_precision
+from cnnctl.experiment import Experiment, Task
+from cnnctl.model.network import NetworkPlan, empty_network, meta_network
+from cnnctl.sources import open_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedNetwork:
+    """A network with the weights of a checkpoint, and all that is known of it."""
+
+    experiment: Experiment
+    plan: NetworkPlan
+    tasks: tuple[Task, ...]
+    """What it answers, each with its target, loss and class names."""
+    network: nn.Module
+    """On the device and in evaluation mode; inputs as `preprocessing` makes them."""
+    device: torch.device
+    epoch: int | None
+    """Whole epochs that it was trained for; None where the checkpoint does not tell."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What its inputs go through, and its answers are undone by.
+
+        Raises:
+            FaultError: the checkpoint is from before the data was measured.
+        """
+        return Preprocessing.of(self.experiment.data)
+
+    def in_own_units(self, task: Task, values: Tensor) -> Tensor:
+        """Values (N, T) that this task predicts or learns, as the data set has them."""
+        is_normalised = task.target == self.experiment.data.whole().targets[0]
+        return self.preprocessing.undo(values) if is_normalised else values
+
+
+def open_trained(
+    source: Path, *, device: str = "auto", plugins: Sequence[Path] = ()
+) -> TrainedNetwork:
+    """The trained network of a checkpoint, or of the best one in a run folder.
+
+    Raises:
+        FaultError: it is not there, damaged, or not understood (exit code 4); its weights do not
+            fit its network; the device is not there, or has no memory left.
+    """
+    loaded, checkpoint = open_checkpoint(source, plugins)
+    where = pick_device(device)
+    use_precision(loaded.experiment.train.precision, where)
+    check_weights(meta_network(loaded.plan), checkpoint.weights)  # before memory is taken
+    with memory_faults(where):
+        network = empty_network(loaded.plan)
+        load_weights(network, checkpoint.weights)
+        network = network.to(where).eval()
+    answers = tuple(task for task in loaded.tasks if not task.is_auxiliary)
+    return TrainedNetwork(loaded.experiment, loaded.plan, answers, network, where, checkpoint.epoch)

@@ -1,0 +1,67 @@
+"""A trained network is one object, with the weights of its checkpoint; none are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cnnctl.config.source import parse
+from cnnctl.experiment import complete
+from cnnctl.model import network, zoo
+from cnnctl.model.network import new_meta_network
+from cnnctl.model.zoo import Network
+from cnnctl.trained import open_trained
+from tests.conftest import invoke
+
+
+@pytest.fixture
+def run(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tiny.parent)
+    assert invoke("train", tiny, "train.epochs=1").exit_code == 0
+    return tiny.parent / "runs" / "tiny"
+
+
+def test_it_has_the_weights_of_its_checkpoint_and_draws_none(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "build", None)
+    before = torch.get_rng_state()
+    trained = open_trained(run)
+    assert torch.equal(torch.get_rng_state(), before)
+    stored = load_file(run / "checkpoints" / "best.safetensors")
+    own = trained.network.state_dict()
+    assert own.keys() == {name.removeprefix("model.") for name in stored if "model." in name}
+    assert all(torch.equal(tensor, stored[f"model.{name}"]) for name, tensor in own.items())
+    assert not trained.network.training
+    assert trained.epoch == 1
+    assert [task.target.class_names for task in trained.tasks] == [tuple("0123456789")]
+
+
+def test_it_answers_by_itself(run: Path) -> None:
+    trained = open_trained(run)
+    pixels = torch.randint(17, (5, 1, 8, 8), dtype=torch.uint8)
+    stored = load_file(run / "checkpoints" / "best.safetensors")
+    normalize = trained.preprocessing.normalize
+    assert normalize is not None
+    inputs = (pixels / 255 - normalize.mean[0]) / normalize.std[0]
+    hidden = torch.relu(
+        inputs.flatten(1) @ stored["model.linear1.weight"].T + stored["model.linear1.bias"]
+    )
+    expected = hidden @ stored["model.linear2.weight"].T + stored["model.linear2.bias"]
+    with torch.no_grad():
+        answers = trained.network(trained.preprocessing.inputs(pixels))
+    torch.testing.assert_close(answers, expected)
+
+
+def test_nothing_of_a_network_is_missing_in_a_checkpoint() -> None:
+    """A network that is made empty gets every buffer from its state dict, as every weight."""
+    plans = [complete(zoo.experiment_of(kind), kind).plan for kind in Network.kinds]
+    for name in ("swin_t", "maxvit_t", "vit_b_16", "inception_v3", "regnet_y_400mf"):
+        text = f"model: {{torchvision: {name}}}\ndata: {{name: fake, shape: [3, 224, 224]}}"
+        plans.append(complete(parse(text, origin="x.yaml"), "x").plan)
+    for plan in plans:
+        empty = new_meta_network(plan)
+        assert {name for name, _ in empty.named_buffers()} <= empty.state_dict().keys()
