@@ -139,7 +139,7 @@ def _source(module: str) -> Source | None:
 
 
 def _read(module: str, file: Path) -> Source:
-    body = ast.parse(file.read_text(encoding="utf-8")).body
+    body = [*map(_as_class, ast.parse(file.read_text(encoding="utf-8")).body)]
     return Source(
         module,
         {node.name: node for node in body if isinstance(node, ast.ClassDef)},
@@ -155,6 +155,22 @@ def _read(module: str, file: Path) -> Source:
             for alias in node.names
         },
     )
+
+
+def _as_class(node: ast.stmt) -> ast.stmt:
+    """`Base.variant("kind", "What it is.", …)` as the class that it makes."""
+    match node:
+        case ast.Expr(
+            ast.Call(ast.Attribute(base, "variant"), [ast.Constant(str(kind)) as name, text])
+        ):
+            return ast.ClassDef(
+                name=kind,
+                bases=[base],
+                keywords=[ast.keyword("kind", name)],
+                body=[ast.Expr(text)],
+                decorator_list=[],
+            )
+    return node
 
 
 @cache
@@ -173,7 +189,7 @@ def _modules() -> Iterator[str]:
     for part in PARTS:
         for file in sorted((PACKAGE / part).rglob("*.py")):
             text = file.read_text(encoding="utf-8")
-            if 'kind="' in text or 'family="' in text:
+            if any(sign in text for sign in ('kind="', 'family="', '.variant("')):
                 module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
                 yield module.removesuffix(".__init__")
 

@@ -1,7 +1,8 @@
 """Published networks, written in the configuration language; one YAML file a family.
 
-A network is a class: its options, and what they come to as the parameters of the file. A new one is
-a class in `networks` and, if no file serves it yet, a file beside it.
+A class has the options, and computes the parameters of the file from them; several networks can
+share one. A new network is a call of `variant` on such a class, or a class of its own, and a file
+if none serves it yet.
 """
 
 from __future__ import annotations

@@ -13,66 +13,29 @@ from cnnctl.model.zoo.network import Chance, Network, Width, dropout_of
 class VGG(Network):
     """Convolutions of 3x3 in five stages."""
 
+    file = "vgg.yaml"
     stages: ClassVar[tuple[int, ...]]
 
     def parameters(self) -> dict[str, Any]:
         return {f"n{number + 1}": count for number, count in enumerate(self.stages)}
 
 
-class VGG11(VGG, kind="vgg11"):
-    """VGG-11 (Simonyan and Zisserman 2014, A)."""
-
-    file = "vgg.yaml"
-    stages = (1, 1, 2, 2, 2)
-
-
-class VGG13(VGG, kind="vgg13"):
-    """VGG-13 (Simonyan and Zisserman 2014, B)."""
-
-    file = "vgg.yaml"
-    stages = (2, 2, 2, 2, 2)
+VGG.variant("vgg11", "VGG-11 (Simonyan and Zisserman 2014, A).", stages=(1, 1, 2, 2, 2))
+VGG.variant("vgg13", "VGG-13 (Simonyan and Zisserman 2014, B).", stages=(2, 2, 2, 2, 2))
+VGG.variant("vgg16", "VGG-16 (Simonyan and Zisserman 2014, D).", stages=(2, 2, 3, 3, 3))
+VGG.variant("vgg19", "VGG-19 (Simonyan and Zisserman 2014, E).", stages=(2, 2, 4, 4, 4))
 
 
-class VGG16(VGG, kind="vgg16"):
-    """VGG-16 (Simonyan and Zisserman 2014, D)."""
-
-    file = "vgg.yaml"
-    stages = (2, 2, 3, 3, 3)
-
-
-class VGG19(VGG, kind="vgg19"):
-    """VGG-19 (Simonyan and Zisserman 2014, E)."""
-
-    file = "vgg.yaml"
-    stages = (2, 2, 4, 4, 4)
-
-
-class VGG11BN(VGG, kind="vgg11_bn"):
-    """VGG-11 with batch norm."""
+class VGGBN(VGG):
+    """With batch norm behind each convolution."""
 
     file = "vgg_bn.yaml"
-    stages = VGG11.stages
 
 
-class VGG13BN(VGG, kind="vgg13_bn"):
-    """VGG-13 with batch norm."""
-
-    file = "vgg_bn.yaml"
-    stages = VGG13.stages
-
-
-class VGG16BN(VGG, kind="vgg16_bn"):
-    """VGG-16 with batch norm."""
-
-    file = "vgg_bn.yaml"
-    stages = VGG16.stages
-
-
-class VGG19BN(VGG, kind="vgg19_bn"):
-    """VGG-19 with batch norm."""
-
-    file = "vgg_bn.yaml"
-    stages = VGG19.stages
+VGGBN.variant("vgg11_bn", "VGG-11 with batch norm.", stages=(1, 1, 2, 2, 2))
+VGGBN.variant("vgg13_bn", "VGG-13 with batch norm.", stages=(2, 2, 2, 2, 2))
+VGGBN.variant("vgg16_bn", "VGG-16 with batch norm.", stages=(2, 2, 3, 3, 3))
+VGGBN.variant("vgg19_bn", "VGG-19 with batch norm.", stages=(2, 2, 4, 4, 4))
 
 
 class DenseNet(Network):
@@ -104,32 +67,12 @@ def halves(start: int, stages: tuple[int, ...], growth: int) -> dict[str, int]:
     return found
 
 
-class DenseNet121(DenseNet, kind="densenet121"):
-    """DenseNet-121 (Huang et al. 2016)."""
-
-    stages = (6, 12, 24, 16)
-
-
-class DenseNet161(DenseNet, kind="densenet161"):
-    """DenseNet-161 (Huang et al. 2016)."""
-
-    stages = (6, 12, 36, 24)
-    start = 96
-
-    growth: Width = 48
-    """Channels that each layer adds."""
-
-
-class DenseNet169(DenseNet, kind="densenet169"):
-    """DenseNet-169 (Huang et al. 2016)."""
-
-    stages = (6, 12, 32, 32)
-
-
-class DenseNet201(DenseNet, kind="densenet201"):
-    """DenseNet-201 (Huang et al. 2016)."""
-
-    stages = (6, 12, 48, 32)
+DenseNet.variant("densenet121", "DenseNet-121 (Huang et al. 2016).", stages=(6, 12, 24, 16))
+DenseNet.variant(
+    "densenet161", "DenseNet-161 (Huang et al. 2016).", stages=(6, 12, 36, 24), start=96, growth=48
+)
+DenseNet.variant("densenet169", "DenseNet-169 (Huang et al. 2016).", stages=(6, 12, 32, 32))
+DenseNet.variant("densenet201", "DenseNet-201 (Huang et al. 2016).", stages=(6, 12, 48, 32))
 
 
 def six_n_plus_4(depth: int) -> int:
@@ -143,8 +86,6 @@ def six_n_plus_4(depth: int) -> int:
 
 class DenseNetBC(Network, kind="densenet_bc"):
     """DenseNet-BC for CIFAR (Huang et al. 2016)."""
-
-    file = "densenet_bc.yaml"
 
     depth: Annotated[int, Field(ge=10, le=1000), AfterValidator(six_n_plus_4)] = 100
     """Layers; 6n + 4 of them."""
@@ -165,34 +106,14 @@ class DenseNetBC(Network, kind="densenet_bc"):
         }
 
 
-class AlexNet(Network, kind="alexnet"):
-    """AlexNet in one column (Krizhevsky 2014)."""
-
-    file = "alexnet.yaml"
-
-
-class ZF5(Network, kind="zf5"):
-    """ZF-5 (Zeiler and Fergus 2013, He et al. 2014)."""
-
-    file = "zf5.yaml"
-
-
-class SqueezeNet10(Network, kind="squeezenet1_0"):
-    """SqueezeNet 1.0 (Iandola et al. 2016)."""
-
-    file = "squeezenet1_0.yaml"
-
-
-class SqueezeNet11(Network, kind="squeezenet1_1"):
-    """SqueezeNet 1.1 (Iandola et al. 2016)."""
-
-    file = "squeezenet1_1.yaml"
+Network.variant("alexnet", "AlexNet in one column (Krizhevsky 2014).")
+Network.variant("zf5", "ZF-5 (Zeiler and Fergus 2013, He et al. 2014).")
+Network.variant("squeezenet1_0", "SqueezeNet 1.0 (Iandola et al. 2016).")
+Network.variant("squeezenet1_1", "SqueezeNet 1.1 (Iandola et al. 2016).")
 
 
 class GoogLeNet(Network, kind="googlenet"):
     """GoogLeNet with batch norm (Szegedy et al. 2014)."""
-
-    file = "googlenet.yaml"
 
     auxiliary: bool = False
     """Whether it has the two classifiers in its middle that the paper trains it with."""
@@ -201,46 +122,16 @@ class GoogLeNet(Network, kind="googlenet"):
         return {"aux": ["aux"] if self.auxiliary else []}
 
 
-class LeNet1(Network, kind="lenet1"):
-    """LeNet-1 (LeCun et al. 1995)."""
-
-    file = "lenet1.yaml"
-
-
-class LeNet4(Network, kind="lenet4"):
-    """LeNet-4 (LeCun et al. 1995)."""
-
-    file = "lenet4.yaml"
-
-
-class LeNet5(Network, kind="lenet5"):
-    """LeNet-5 (LeCun et al. 1998)."""
-
-    file = "lenet5.yaml"
-
-
-class KerasCNN(Network, kind="keras_cnn"):
-    """The CNN of Keras' example for CIFAR-10."""
-
-    file = "keras_cnn.yaml"
-
-
-class AllCNNC(Network, kind="all_cnn_c"):
-    """All-CNN-C, convolutions only (Springenberg et al. 2014)."""
-
-    file = "all_cnn_c.yaml"
-
-
-class NetworkInNetwork(Network, kind="network_in_network"):
-    """Network in network for CIFAR (Lin et al. 2013)."""
-
-    file = "network_in_network.yaml"
+Network.variant("lenet1", "LeNet-1 (LeCun et al. 1995).")
+Network.variant("lenet4", "LeNet-4 (LeCun et al. 1995).")
+Network.variant("lenet5", "LeNet-5 (LeCun et al. 1998).")
+Network.variant("keras_cnn", "The CNN of Keras' example for CIFAR-10.")
+Network.variant("all_cnn_c", "All-CNN-C, convolutions only (Springenberg et al. 2014).")
+Network.variant("network_in_network", "Network in network for CIFAR (Lin et al. 2013).")
 
 
 class MLP(Network, kind="mlp"):
     """A perceptron with hidden layers."""
-
-    file = "mlp.yaml"
 
     hidden: Annotated[list[Width], Field(min_length=1, max_length=100)] = [300, 100]
     """Sizes of the hidden layers."""

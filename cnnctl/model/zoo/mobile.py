@@ -12,8 +12,6 @@ from cnnctl.model.zoo.network import Network
 class MobileNetV2(Network, kind="mobilenet_v2"):
     """MobileNetV2 (Sandler et al. 2018)."""
 
-    file = "mobilenet_v2.yaml"
-
     width: Annotated[float, Field(ge=0.25, le=4)] = 1.0
     """Times as many channels, rounded to multiples of 8."""
 
@@ -32,16 +30,8 @@ def multiple_of_8(channels: float) -> int:
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
-class MobileNetV3Large(Network, kind="mobilenet_v3_large"):
-    """MobileNetV3-Large (Howard et al. 2019)."""
-
-    file = "mobilenet_v3_large.yaml"
-
-
-class MobileNetV3Small(Network, kind="mobilenet_v3_small"):
-    """MobileNetV3-Small (Howard et al. 2019)."""
-
-    file = "mobilenet_v3_small.yaml"
+Network.variant("mobilenet_v3_large", "MobileNetV3-Large (Howard et al. 2019).")
+Network.variant("mobilenet_v3_small", "MobileNetV3-Small (Howard et al. 2019).")
 
 
 class ShuffleNetV2(Network):
@@ -57,32 +47,20 @@ class ShuffleNetV2(Network):
         return {**widths, **halves, "last": self.last}
 
 
-class ShuffleNetV2Half(ShuffleNetV2, kind="shufflenet_v2_x0_5"):
-    """ShuffleNetV2 of half the width (Ma et al. 2018)."""
+ShuffleNetV2.variant(
+    "shufflenet_v2_x0_5", "ShuffleNetV2 of half the width (Ma et al. 2018).", stages=(48, 96, 192)
+)
+ShuffleNetV2.variant("shufflenet_v2_x1_0", "ShuffleNetV2 (Ma et al. 2018).", stages=(116, 232, 464))
+ShuffleNetV2.variant(
+    "shufflenet_v2_x1_5",
+    "ShuffleNetV2 of 1.5 times the width (Ma et al. 2018).",
+    stages=(176, 352, 704),
+)
+ShuffleNetV2.variant(
+    "shufflenet_v2_x2_0",
+    "ShuffleNetV2 of twice the width (Ma et al. 2018).",
+    stages=(244, 488, 976),
+    last=2048,
+)
 
-    stages = (48, 96, 192)
-
-
-class ShuffleNetV2One(ShuffleNetV2, kind="shufflenet_v2_x1_0"):
-    """ShuffleNetV2 (Ma et al. 2018)."""
-
-    stages = (116, 232, 464)
-
-
-class ShuffleNetV2OneAndAHalf(ShuffleNetV2, kind="shufflenet_v2_x1_5"):
-    """ShuffleNetV2 of 1.5 times the width (Ma et al. 2018)."""
-
-    stages = (176, 352, 704)
-
-
-class ShuffleNetV2Two(ShuffleNetV2, kind="shufflenet_v2_x2_0"):
-    """ShuffleNetV2 of twice the width (Ma et al. 2018)."""
-
-    stages = (244, 488, 976)
-    last = 2048
-
-
-class EfficientNetB0(Network, kind="efficientnet_b0"):
-    """EfficientNet-B0 (Tan and Le 2019)."""
-
-    file = "efficientnet_b0.yaml"
+Network.variant("efficientnet_b0", "EfficientNet-B0 (Tan and Le 2019).")

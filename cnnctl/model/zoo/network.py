@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from cnnctl.config.choice import Choice
 
@@ -13,10 +13,38 @@ Chance = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Network(Choice, family="zoo"):
-    """A published network. A member names its file and turns its options into parameters."""
+    """A published network. A member turns its options into the parameters of its file."""
 
-    file: ClassVar[str]
-    """The YAML file, beside this one."""
+    file: ClassVar[str] = ""
+    """The YAML file, beside this one; that of the kind's name if none is given."""
+
+    def __init_subclass__(cls, *, kind: str = "", **rest: Any) -> None:
+        """Find the file."""
+        super().__init_subclass__(kind=kind, **rest)
+        if kind and not cls.file:
+            cls.file = f"{kind}.yaml"
+
+    @classmethod
+    def variant(cls, kind: str, about: str, /, **values: Any) -> None:
+        """Declare a kind of this class, with its own class variables and defaults of options.
+
+        `vocabulary` reads the call from the source: name and text are literals.
+        """
+        options: dict[str, Any] = {
+            name: (info.rebuild_annotation(), values.pop(name))
+            for name, info in cls.model_fields.items()
+            if name in values
+        }
+        made = create_model(
+            kind,
+            __base__=cls,
+            __module__=cls.__module__,
+            __doc__=about,
+            __cls_kwargs__={"kind": kind},
+            **options,
+        )
+        for name, value in values.items():
+            setattr(made, name, value)
 
     def parameters(self) -> dict[str, Any]:
         """What stands for each `$name` of the file, as plain data."""

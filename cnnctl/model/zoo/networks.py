@@ -30,6 +30,7 @@ def _stem(form: str, width: int) -> list[Any]:
 class ResNet(Network):
     """Residual blocks in four stages."""
 
+    file = "resnet_basic.yaml"
     stages: ClassVar[tuple[int, int, int, int]]
     expansion: ClassVar[int] = 1
 
@@ -46,18 +47,8 @@ class ResNet(Network):
         return {**widths, **outs, **more, "stem": _stem(self.stem, self.width)}
 
 
-class ResNet18(ResNet, kind="resnet18"):
-    """ResNet-18 (He et al. 2015)."""
-
-    file = "resnet_basic.yaml"
-    stages = (2, 2, 2, 2)
-
-
-class ResNet34(ResNet, kind="resnet34"):
-    """ResNet-34 (He et al. 2015)."""
-
-    file = "resnet_basic.yaml"
-    stages = (3, 4, 6, 3)
+ResNet.variant("resnet18", "ResNet-18 (He et al. 2015).", stages=(2, 2, 2, 2))
+ResNet.variant("resnet34", "ResNet-34 (He et al. 2015).", stages=(3, 4, 6, 3))
 
 
 class Bottlenecks(ResNet):
@@ -80,60 +71,42 @@ class Bottlenecks(ResNet):
         return {**super().parameters(), **middles, **strides, "groups": self.groups}
 
 
-class ResNet50(Bottlenecks, kind="resnet50"):
-    """ResNet-50 (He et al. 2015)."""
-
-    stages = (3, 4, 6, 3)
-
-
-class ResNet101(Bottlenecks, kind="resnet101"):
-    """ResNet-101 (He et al. 2015)."""
-
-    stages = (3, 4, 23, 3)
-
-
-class ResNet152(Bottlenecks, kind="resnet152"):
-    """ResNet-152 (He et al. 2015)."""
-
-    stages = (3, 8, 36, 3)
-
-
-class ResNeXt50(Bottlenecks, kind="resnext50_32x4d"):
-    """ResNeXt-50, 32x4d (Xie et al. 2016)."""
-
-    stages = (3, 4, 6, 3)
-    groups = 32
-    group_width = 4
-
-
-class ResNeXt101x8(Bottlenecks, kind="resnext101_32x8d"):
-    """ResNeXt-101, 32x8d (Xie et al. 2016)."""
-
-    stages = (3, 4, 23, 3)
-    groups = 32
-    group_width = 8
-
-
-class ResNeXt101x4(Bottlenecks, kind="resnext101_64x4d"):
-    """ResNeXt-101, 64x4d (Xie et al. 2016)."""
-
-    stages = (3, 4, 23, 3)
-    groups = 64
-    group_width = 4
-
-
-class WideResNet50(Bottlenecks, kind="wide_resnet50_2"):
-    """Wide ResNet-50-2 for ImageNet (Zagoruyko and Komodakis 2016)."""
-
-    stages = (3, 4, 6, 3)
-    group_width = 128
-
-
-class WideResNet101(Bottlenecks, kind="wide_resnet101_2"):
-    """Wide ResNet-101-2 for ImageNet (Zagoruyko and Komodakis 2016)."""
-
-    stages = (3, 4, 23, 3)
-    group_width = 128
+Bottlenecks.variant("resnet50", "ResNet-50 (He et al. 2015).", stages=(3, 4, 6, 3))
+Bottlenecks.variant("resnet101", "ResNet-101 (He et al. 2015).", stages=(3, 4, 23, 3))
+Bottlenecks.variant("resnet152", "ResNet-152 (He et al. 2015).", stages=(3, 8, 36, 3))
+Bottlenecks.variant(
+    "resnext50_32x4d",
+    "ResNeXt-50, 32x4d (Xie et al. 2016).",
+    stages=(3, 4, 6, 3),
+    groups=32,
+    group_width=4,
+)
+Bottlenecks.variant(
+    "resnext101_32x8d",
+    "ResNeXt-101, 32x8d (Xie et al. 2016).",
+    stages=(3, 4, 23, 3),
+    groups=32,
+    group_width=8,
+)
+Bottlenecks.variant(
+    "resnext101_64x4d",
+    "ResNeXt-101, 64x4d (Xie et al. 2016).",
+    stages=(3, 4, 23, 3),
+    groups=64,
+    group_width=4,
+)
+Bottlenecks.variant(
+    "wide_resnet50_2",
+    "Wide ResNet-50-2 for ImageNet (Zagoruyko and Komodakis 2016).",
+    stages=(3, 4, 6, 3),
+    group_width=128,
+)
+Bottlenecks.variant(
+    "wide_resnet101_2",
+    "Wide ResNet-101-2 for ImageNet (Zagoruyko and Komodakis 2016).",
+    stages=(3, 4, 23, 3),
+    group_width=128,
+)
 
 
 class CifarResNet(Network):
@@ -150,40 +123,15 @@ class CifarResNet(Network):
         return {**widths, "n": self.n, "more": self.n - 1}
 
 
-class ResNet20(CifarResNet, kind="resnet20"):
-    """ResNet-20 for CIFAR (He et al. 2015)."""
-
-    n = 3
-
-
-class ResNet32(CifarResNet, kind="resnet32"):
-    """ResNet-32 for CIFAR (He et al. 2015)."""
-
-    n = 5
-
-
-class ResNet44(CifarResNet, kind="resnet44"):
-    """ResNet-44 for CIFAR (He et al. 2015)."""
-
-    n = 7
-
-
-class ResNet56(CifarResNet, kind="resnet56"):
-    """ResNet-56 for CIFAR (He et al. 2015)."""
-
-    n = 9
-
-
-class ResNet110(CifarResNet, kind="resnet110"):
-    """ResNet-110 for CIFAR (He et al. 2015)."""
-
-    n = 18
+CifarResNet.variant("resnet20", "ResNet-20 for CIFAR (He et al. 2015).", n=3)
+CifarResNet.variant("resnet32", "ResNet-32 for CIFAR (He et al. 2015).", n=5)
+CifarResNet.variant("resnet44", "ResNet-44 for CIFAR (He et al. 2015).", n=7)
+CifarResNet.variant("resnet56", "ResNet-56 for CIFAR (He et al. 2015).", n=9)
+CifarResNet.variant("resnet110", "ResNet-110 for CIFAR (He et al. 2015).", n=18)
 
 
 class PreactResNet18(Network, kind="preact_resnet18"):
     """Pre-activation ResNet-18 for CIFAR (He et al. 2016)."""
-
-    file = "preact_resnet18.yaml"
 
     width: Width = 64
     """Channels of the first stage; each stage doubles them."""
@@ -194,8 +142,6 @@ class PreactResNet18(Network, kind="preact_resnet18"):
 
 class WideResNet(Network, kind="wide_resnet"):
     """Wide ResNet for CIFAR (Zagoruyko and Komodakis 2016): WRN-28-10 if nothing is given."""
-
-    file = "wide_resnet.yaml"
 
     depth: Literal[16, 22, 28, 34, 40, 52, 100] = 28
     """Layers; one of 6n + 4."""
@@ -238,32 +184,7 @@ class ConvNeXt(Network):
         return (round(self.stochastic_depth * n / (blocks - 1), 6) for n in range(blocks))
 
 
-class ConvNeXtTiny(ConvNeXt, kind="convnext_tiny"):
-    """ConvNeXt-T (Liu et al. 2022)."""
-
-    stages = (3, 3, 9, 3)
-
-
-class ConvNeXtSmall(ConvNeXt, kind="convnext_small"):
-    """ConvNeXt-S (Liu et al. 2022)."""
-
-    stochastic_depth: Chance = 0.4
-    """Chance that the last block is left out; it grows from 0 at the first."""
-
-
-class ConvNeXtBase(ConvNeXt, kind="convnext_base"):
-    """ConvNeXt-B (Liu et al. 2022)."""
-
-    width = 128
-
-    stochastic_depth: Chance = 0.5
-    """Chance that the last block is left out; it grows from 0 at the first."""
-
-
-class ConvNeXtLarge(ConvNeXt, kind="convnext_large"):
-    """ConvNeXt-L (Liu et al. 2022)."""
-
-    width = 192
-
-    stochastic_depth: Chance = 0.5
-    """Chance that the last block is left out; it grows from 0 at the first."""
+ConvNeXt.variant("convnext_tiny", "ConvNeXt-T (Liu et al. 2022).", stages=(3, 3, 9, 3))
+ConvNeXt.variant("convnext_small", "ConvNeXt-S (Liu et al. 2022).", stochastic_depth=0.4)
+ConvNeXt.variant("convnext_base", "ConvNeXt-B (Liu et al. 2022).", width=128, stochastic_depth=0.5)
+ConvNeXt.variant("convnext_large", "ConvNeXt-L (Liu et al. 2022).", width=192, stochastic_depth=0.5)
