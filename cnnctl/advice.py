@@ -51,14 +51,14 @@ def _activation_done_by_the_loss(experiment: Experiment, plan: NetworkPlan) -> A
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "logits" and last.layer.gives in SQUASHED:
             own = "sigmoid" if task.loss.kind == "bce_with_logits" else "softmax"
-            message = f"{task.loss.kind} wants raw outputs: it contains {own} itself"
+            message = f"{task.loss.kind} expects logits: it applies {own} itself"
             yield Fault(message=message, hint=f"leave {last.layer.kind} out", path=last.path)
 
 
 def _no_log_softmax_before_nll(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "log_probabilities" and last.layer.gives != "log_probabilities":
-            message = f"{task.loss.kind} wants log-probabilities, which {last.name} does not give"
+            message = f"{task.loss.kind} expects log-probabilities, which {last.name} does not give"
             in_place = last.layer.gives in SQUASHED
             hint = "write log_softmax instead" if in_place else "add log_softmax"
             yield Fault(message=message, hint=f"{hint}, or use cross_entropy", path=last.path)
@@ -67,7 +67,7 @@ def _no_log_softmax_before_nll(experiment: Experiment, plan: NetworkPlan) -> Adv
 def _no_sigmoid_before_bce(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "probabilities" and last.layer.gives != "probabilities":
-            message = f"{task.loss.kind} wants numbers from 0 to 1, and {last.name} gives others"
+            message = f"{task.loss.kind} expects values from 0 to 1, but {last.name} gives others"
             yield Fault(message=message, hint="add sigmoid, or use bce_with_logits", path=last.path)
 
 
@@ -89,14 +89,14 @@ def _bounded_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
         is_free = task.loss.outputs == "logits" if is_class else is_spread
         is_bound = last.layer.gives == "bounded"
         if is_free and (is_bound or (last.layer.gives == "probabilities" and not is_class)):
-            message = f"{last.layer.kind} at the output lets nothing beyond its bounds be predicted"
+            message = f"{last.layer.kind} at the output cannot predict values beyond its bounds"
             yield Fault(message=message, hint="leave it out", path=last.path)
 
 
 def _dropout_at_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for _, last in _ends(experiment, plan):
         if last.layer.is_dropout:
-            message = "dropout at the output strikes out answers, not features"
+            message = "dropout at the output drops predictions, not features"
             yield Fault(message=message, hint="put it before the last linear layer", path=last.path)
 
 
@@ -119,7 +119,7 @@ def _bias_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for planned, after in _pairs(plan):
         has_bias = isinstance(planned.layer, WeightedLayer) and planned.layer.bias
         if has_bias and after.layer.centers_channels:
-            message = f"{after.name} takes the mean away, and the bias of {planned.name} with it"
+            message = f"{after.name} subtracts the mean, which cancels the bias of {planned.name}"
             yield Fault(message=message, hint="add bias: false", path=(*planned.path, "bias"))
 
 
@@ -127,7 +127,9 @@ def _dropout_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Li et al. 2018, https://arxiv.org/abs/1801.05134."""
     for planned, after in _pairs(plan):
         if planned.layer.is_dropout and after.layer.mixes_samples:
-            message = f"{after.name} measures a variance that {planned.name} has in training only"
+            message = (
+                f"{after.name} measures the variance that {planned.name} adds in training only"
+            )
             yield Fault(message=message, hint="put dropout behind the norm", path=planned.path)
 
 
@@ -138,8 +140,8 @@ def _no_activation_between(experiment: Experiment, plan: NetworkPlan) -> Advice:
         )
         for planned, after in pairwise(bends):
             if _is_dense(planned) and _is_dense(after):
-                message = f"no activation stands between {planned.name} and {after.name}: "
-                message += "they can do no more than one layer"
+                message = f"no activation between {planned.name} and {after.name}: "
+                message += "together they are one linear layer"
                 yield Fault(message=message, hint="add relu between them", path=after.path)
 
 
@@ -162,7 +164,7 @@ def _vanishing_gradients(experiment: Experiment, plan: NetworkPlan) -> Advice:
     count = fewest_between_norms(plan.graph, "sigmoid")
     if count >= DEEP_SIGMOIDS:
         first = next(planned for planned in plan.leaves() if planned.layer.acts_as == "sigmoid")
-        message = f"through {count} sigmoids hardly any gradient comes back"
+        message = f"gradients vanish through {count} sigmoids"
         yield Fault(message=message, hint="use relu, or add batch_norm", path=first.path)
 
 
@@ -196,7 +198,7 @@ def _batches_of_a_full_batch_method(experiment: Experiment, plan: NetworkPlan) -
 def _few_steps(experiment: Experiment, plan: NetworkPlan) -> Advice:
     size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
     if size != "all" and ceil(samples / size) < FEW_STEPS:
-        message = f"{samples} samples are no more than {ceil(samples / size)} batches of {size}"
+        message = f"{samples} samples make only {ceil(samples / size)} batches of {size}"
         hint = f"use a batch_size <= {max(1, samples // FEW_STEPS)}, or all on purpose"
         yield Fault(message=message, hint=hint, path=("data", "batch_size"))
 
@@ -206,7 +208,7 @@ def _noisy_statistics(experiment: Experiment, plan: NetworkPlan) -> Advice:
     norms = (leaf.layer.kind for leaf in plan.leaves() if leaf.layer.mixes_samples)
     norm = next(norms, None)
     if norm and size != "all" and size < SMALL_BATCH:
-        message = f"{norm} learns little of the data from {size} samples at a time"
+        message = f"{norm} has noisy statistics with {size} samples a batch"
         hint = f"use a batch_size >= {SMALL_BATCH}, or group_norm"
         yield Fault(message=message, hint=hint, path=("data", "batch_size"))
 
@@ -214,7 +216,7 @@ def _noisy_statistics(experiment: Experiment, plan: NetworkPlan) -> Advice:
 def _endless_patience(experiment: Experiment, plan: NetworkPlan) -> Advice:
     stopping, epochs = experiment.regularization.early_stopping, experiment.train.epochs
     if stopping and stopping.patience >= epochs:
-        message = f"a patience of {stopping.patience} cannot end a training of {epochs} epochs"
+        message = f"a patience of {stopping.patience} never ends a training of {epochs} epochs"
         path = ("regularization", "early_stopping")
         yield Fault(message=message, hint="use a smaller one, or more epochs", path=path)
 
@@ -223,7 +225,7 @@ def _flipped_characters(experiment: Experiment, plan: NetworkPlan) -> Advice:
     data = experiment.data
     for index, augmentation in enumerate(data.augment):
         if data.kind in CHARACTERS and augmentation.kind in ("horizontal_flip", "vertical_flip"):
-            message = "a flipped digit or letter is another one, or none"
+            message = "flipping turns digits and letters into others, or none"
             path = ("data", "augment", index, augmentation.kind)
             yield Fault(message=message, hint="use crop or a small rotation", path=path)
 

@@ -72,7 +72,7 @@ def open_experiment(
     """
     if is_checkpoint(source):
         if overrides:
-            message = "a checkpoint is what it is; overrides go with a YAML file"
+            message = "overrides do not apply to a checkpoint"
             raise config_fault(message, hint=f"leave out {' '.join(overrides)}")
         return open_checkpoint(source, plugins)[0]
     if is_published(source):

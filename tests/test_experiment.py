@@ -372,7 +372,7 @@ def test_several_labels_at_once_are_refused_at_the_loss(
     described = replace(Digits().describe(), is_multilabel=True)
     monkeypatch.setattr(Digits, "describe", lambda _: described)
     (fault,) = faults(f"{M}\nloss: bce")
-    assert "loss: bce needs classes, but this data has several labels at once" in fault
+    assert "loss: bce needs classes, but the data has several labels at once" in fault
 
 
 def test_two_metrics_of_one_name_are_refused(faults: Faults) -> None:

@@ -46,7 +46,7 @@ def draw(plan: NetworkPlan, path: Path, *, depth: int | None = None) -> None:
     """
     if path.suffix not in (*TEXTS, *PICTURES):
         known = ", ".join((*PICTURES, *TEXTS))
-        message = f"{path.name} names no kind of drawing that is known"
+        message = f"{path.name} has no known drawing format"
         raise config_fault(message, hint=f"name a file that ends in {known}")
     drawing = drawing_of(plan, depth=depth)
     write_atomically(path, _content(drawing, path.suffix))

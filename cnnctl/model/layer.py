@@ -29,10 +29,10 @@ _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 def _fit_for_a_module(name: str) -> str:
     if not re.fullmatch(_NAME, name):
-        message = f"{name!r} is no name for a layer"
+        message = f"{name!r} is not a valid layer name"
         raise refusal(message, hint="use letters, digits and _, with a letter first")
     if hasattr(nn.Sequential(), name):
-        raise refusal(f"{name} is a word of PyTorch's own", hint=f"write my_{name}, say")
+        raise refusal(f"{name} is reserved by nn.Module", hint=f"write my_{name}, say")
     return name
 
 

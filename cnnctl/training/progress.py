@@ -190,13 +190,13 @@ def print_header(console: Console, run: Run, splits: Splits, start: TrainingStar
         f"run folder: {start.folder.path}",
     ]
     if start.checkpoint is not None:
-        lines.append(f"going on after {_position(run)}")
+        lines.append(f"resuming after {_position(run)}")
     if run.counters.stopped_early:
-        lines.append("stopped early before, nothing is left to do")
+        lines.append("already stopped early; nothing to do")
     elif run.is_finished:
-        lines.append("finished already, nothing is left to do; for more, set train.epochs")
+        lines.append("already finished; set train.epochs to train longer")
     if start.inexact:
-        lines.append(f"not bit for bit as an unbroken run: changed {start.inexact}")
+        lines.append(f"not bit-identical to an uninterrupted run: changed {start.inexact}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 
@@ -223,7 +223,7 @@ def print_result(console: Console, outcome: TrainingResult, *, data: Path | None
     else:
         lines.append(f"stopped after {_position(run)}; saved {folder.last}")
         command = shlex.join(["cnnctl", "train", "--resume", str(folder.path), *more])
-        lines.append(f"to go on: {command}")
+        lines.append(f"resume with: {command}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 

@@ -127,7 +127,7 @@ def go_on_uncompiled(run: Run, folder: RunFolder, console: Console, reason: str)
     """Say that compiling failed, and write down that the run goes on without it."""
     run.experiment = with_compile(run.experiment, False)
     folder.write_config(run.experiment.plain())
-    message = f"the network could not be compiled, and training goes on without: {reason}"
+    message = f"could not compile the network; continuing without: {reason}"
     console.print(f"train.compile: {message}", soft_wrap=True, markup=False)
 
 
@@ -183,14 +183,14 @@ def begin(run: Run, start: TrainingStart, console: Console) -> None:
         restore(run, start.checkpoint)
         start.folder.remove_result()
         if damaged := start.folder.keep_metrics(through_epoch=run.counters.epoch):
-            lines = "1 line that is" if damaged == 1 else f"{damaged} lines that are"
-            console.print(f"metrics.jsonl: dropped {lines} no metrics of an epoch", markup=False)
+            lines = "1 invalid line" if damaged == 1 else f"{damaged} invalid lines"
+            console.print(f"metrics.jsonl: dropped {lines}", markup=False)
 
 
 def _told(left_out: Collection[str]) -> str:
     """Which weights a run starts from."""
-    kept = f"; {', '.join(left_out)} start anew" if left_out else ""
-    return f"weights are taken over{kept}"
+    fresh = f"; re-initialised: {', '.join(left_out)}" if left_out else ""
+    return f"loaded weights{fresh}"
 
 
 @contextmanager

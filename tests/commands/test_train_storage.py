@@ -62,7 +62,7 @@ def test_a_full_disk_ends_the_run_and_the_last_good_checkpoint_still_loads(tiny:
     more = f"train.epochs={epochs['epoch'] + 1}"
     resumed = invoke("train", "--resume", folder / "kept", more)
     assert resumed.exit_code == 0, resumed.output
-    assert f"going on after epoch {epochs['epoch']}" in resumed.stdout
+    assert f"resuming after epoch {epochs['epoch']}" in resumed.stdout
 
 
 def test_a_read_only_disk_is_said_to_new_runs_and_to_resumed_ones(tiny: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_bar_shows_how_it_goes_and_no_color_is_obeyed(tmp_path: Path, slow: li
     text = terminal.read()
     assert terminal.close() == 130
     assert not COLOR.search(text)
-    assert "to go on: cnnctl train --resume" in text
+    assert "resume with: cnnctl train --resume" in text
 
 
 def test_a_narrow_terminal_gets_colors_and_its_cursor_back_after_a_second_signal(

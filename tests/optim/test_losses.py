@@ -215,7 +215,7 @@ def test_a_loss_for_classes_refuses_regression(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(Loss.kinds))
 def test_several_labels_at_once_are_refused_by_every_loss(name: str) -> None:
-    with pytest.raises(FaultError, match="but this data has several labels at once"):
+    with pytest.raises(FaultError, match="but the data has several labels at once"):
         Loss.read(name).check_target(Target("tags", ("a", "b"), 2, is_multilabel=True))
 
 

@@ -192,7 +192,7 @@ def test_what_to_type_next_names_data_and_plugins_again(tmp_path: Path) -> None:
     text = concluded(run, tmp_path, test=None, data=Path("my data"), stopped=signal.SIGINT)
     command = f"cnnctl train --resume '{tmp_path / 'größe 1'}'"
     options = "--plugin '/home/me/my layers.py' --data 'my data'"
-    assert text.splitlines()[-1] == f"to go on: {command} {options}"
+    assert text.splitlines()[-1] == f"resume with: {command} {options}"
 
 
 def test_a_run_that_was_stopped_says_where_it_is(tmp_path: Path) -> None:

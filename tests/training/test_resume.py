@@ -137,7 +137,7 @@ def test_a_stopped_run_saves_says_how_to_go_on_and_does(
     process.send_signal(number)
     output = "".join(process.communicate())
     assert process.returncode == code, output
-    assert "to go on: cnnctl train --resume runs/everything" in output
+    assert "resume with: cnnctl train --resume runs/everything" in output
     assert "Traceback" not in output
     process = start(everything, "--resume", "runs/everything")
     output = "".join(process.communicate())
@@ -214,7 +214,7 @@ def test_nothing_to_resume_is_said(cli: Cli, tiny: Path) -> None:
     assert "no run to resume" in refused.stderr
     refused = cli("train", "--resume")
     assert refused.returncode == 4
-    assert "resume what?" in refused.stderr
+    assert "no run given to resume" in refused.stderr
 
 
 def test_a_checkpoint_of_weights_alone_is_not_resumed(cli: Cli, tiny: Path) -> None:
@@ -228,7 +228,7 @@ def test_another_thread_count_is_taken_and_said(cli: Cli, tiny: Path) -> None:
     cli("train", tiny, "train.threads=1")
     resumed = cli("train", "--resume", "runs/tiny", "train.threads=2", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr
-    assert "not bit for bit as an unbroken run: changed train.threads" in resumed.stdout
+    assert "not bit-identical to an uninterrupted run: changed train.threads" in resumed.stdout
 
 
 def test_a_bad_line_of_metrics_does_not_keep_a_sound_checkpoint_from_going_on(
@@ -241,6 +241,6 @@ def test_a_bad_line_of_metrics_does_not_keep_a_sound_checkpoint_from_going_on(
         file.write(b"\xff\0\n{\n")
     done = cli("train", "--resume", run, "train.epochs=3")
     assert done.returncode == 0, done.stderr
-    assert "metrics.jsonl: dropped 2 lines that are no metrics of an epoch" in done.stdout
+    assert "metrics.jsonl: dropped 2 invalid lines" in done.stdout
     assert rows_of(run)[:2] == rows
     assert len(rows_of(run)) == 3

@@ -61,7 +61,7 @@ def test_a_run_that_is_not_there_is_said() -> None:
 
 def test_a_checkpoint_that_lies_in_no_run_folder_is_not_resumed(tmp_path: Path) -> None:
     write_atomically(tmp_path / "last.safetensors", b"x")
-    assert "lies in no run folder" in refused("last.safetensors")
+    assert "is not in a run folder" in refused("last.safetensors")
 
 
 def test_a_damaged_checkpoint_lets_go_of_the_folder_and_leaves_it(tiny: Path) -> None:

@@ -101,7 +101,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
     def _check_window(self, input: Shape, dims: int) -> None:
         kernel, dilation, stride = self._sizes(dims)
         if self.padding == "same" and max(stride) > 1:
-            message = "same takes no stride above 1"
+            message = "same needs a stride of 1"
             raise config_fault(message, hint="give the padding as a number", path=("padding",))
         padding = self._pixels(reach(kernel, dilation))
         check_window(input, kernel=kernel, dilation=dilation, room=padded(input, padding))

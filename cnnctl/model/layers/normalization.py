@@ -127,7 +127,7 @@ class InstanceNorm(Norm, kind="instance_norm"):
     def build(self, input: Shape) -> nn.Module:
         module = _INSTANCE_NORMS[spatial_dims(input, kind=self.kind)]
         if max(input[1:]) == 1:
-            message = f"one value is no spread to normalise, in {describe_shape(input)}"
+            message = f"a single value cannot be normalised, in {describe_shape(input)}"
             raise config_fault(message, hint="use layer_norm, or put it before the pooling")
         return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
 

@@ -136,7 +136,7 @@ class Upsample(Moving, kind="upsample", short="scale_factor"):
             hint = "write scale_factor: 2, or the size that is to come out"
             raise refusal("upsample takes either size or scale_factor", hint=hint)
         if self.align_corners is not None and self.mode.startswith("nearest"):
-            message = f"align_corners says nothing in the mode {self.mode}"
+            message = f"align_corners has no effect with mode={self.mode}"
             raise refusal(message, hint="leave it out")
         return self
 

@@ -50,7 +50,7 @@ class Torchvision(Layer, kind="torchvision", short="model"):
     @model_validator(mode="after")
     def _can_transform(self) -> Self:
         if self.transform_input and self.model not in WITH_AUXILIARY_HEADS:
-            message = f"{self.model} takes its inputs as they are"
+            message = f"{self.model} has no input transform"
             raise refusal(message, hint="leave transform_input out")
         return self
 

@@ -181,7 +181,7 @@ def test_the_same_padding_keeps_the_size(plan_of: Callable[..., Any]) -> None:
         (
             "padding: same, stride: 2",
             (3, 8, 8),
-            "padding: same takes no stride above 1\n    give the padding as a number",
+            "padding: same needs a stride of 1\n    give the padding as a number",
         ),
         (
             "padding: 3, padding_mode: reflect",

@@ -128,7 +128,7 @@ def test_corners_are_aligned_only_where_pixels_are_blended(
     faults_of: Callable[..., list[str]],
 ) -> None:
     assert faults_of("{layers: [upsample: {size: 3, align_corners: true}]}") == [
-        "model.layers.0: align_corners says nothing in the mode nearest\n    leave it out"
+        "model.layers.0: align_corners has no effect with mode=nearest\n    leave it out"
     ]
 
 

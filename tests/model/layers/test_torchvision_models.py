@@ -96,5 +96,5 @@ def test_inputs_are_transformed_for_the_published_weights(model: str, transforms
 
 
 def test_other_networks_have_no_such_option() -> None:
-    with pytest.raises(ValidationError, match="resnet18 takes its inputs as they are"):
+    with pytest.raises(ValidationError, match="resnet18 has no input transform"):
         Torchvision(model="resnet18", transform_input=True)
