@@ -67,6 +67,27 @@ def cli(tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
+def cold_cli(tmp_path: Path) -> Cli:
+    """Run cnnctl as `cli` does, but from the start of Python, for what is read or imported then."""
+
+    def run(
+        *arguments: str | Path, cwd: Path = tmp_path, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments),
+            cwd=cwd,
+            env=environment(**env),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+@pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """An experiment that trains in a blink, named `tiny`."""
     path = tmp_path / "tiny.yaml"

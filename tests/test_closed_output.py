@@ -13,6 +13,10 @@ from cnnctl import __version__
 from tests.conftest import command, environment
 
 FULL = Path("/dev/full")
+OTHERS = [
+    *(["--version"], ["list"], ["list", "layers", "--json"], ["schema"], ["runs"]),
+    *(["show", "lenet5"], ["check", "tiny.yaml"], ["summary", "tiny.yaml"]),
+]
 on_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 
 
@@ -31,9 +35,8 @@ def in_shell(words: list[str], redirection: str, folder: Path) -> subprocess.Com
 @pytest.mark.parametrize(
     "words",
     [
-        *(["--help"], ["--version"], ["list"], ["list", "layers", "--json"], ["schema"], ["runs"]),
-        *(["show", "lenet5"], ["check", "tiny.yaml"], ["summary", "tiny.yaml"]),
-        ["train", "tiny.yaml"],
+        *(["--help"], ["train", "tiny.yaml"]),
+        *(pytest.param(words, marks=pytest.mark.long) for words in OTHERS),
     ],
     ids=lambda words: words[0],
 )

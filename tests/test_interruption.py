@@ -44,14 +44,14 @@ def with_plugin(folder: Path, code: str) -> Path:
 @signals
 @pytest.mark.parametrize("package", ["typer", "yaml", "torch"])
 def test_a_signal_in_an_import_is_not_seen_by_what_is_imported(
-    package: str, number: signal.Signals, tiny: Path, cli: Cli
+    package: str, number: signal.Signals, tiny: Path, cold_cli: Cli
 ) -> None:
     fake = tiny.parent / "fake"
     fake.mkdir()
     text = f"import os\ntry:\n    {kill(number)}\nexcept BaseException:\n    os.abort()\n"
     (fake / f"{package}.py").write_text(text, encoding="utf-8")
     paths = os.pathsep.join([str(fake), str(Path(cnnctl.__file__).parents[1])])
-    done = cli("check", tiny, PYTHONPATH=paths)
+    done = cold_cli("check", tiny, PYTHONPATH=paths)
     assert (done.returncode, done.stdout, done.stderr) == (CODES[number], "", "stopped\n")
 
 

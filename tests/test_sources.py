@@ -44,7 +44,9 @@ def test_an_experiment_is_read_from_a_file_or_a_checkpoint(tiny: Path, checkpoin
 
 
 def test_a_checkpoint_takes_no_overrides(checkpoint: Path) -> None:
-    with pytest.raises(FaultError, match=r"overrides do not apply to a checkpoint\n.*train\.epochs=3"):
+    with pytest.raises(
+        FaultError, match=r"overrides do not apply to a checkpoint\n.*train\.epochs=3"
+    ):
         open_experiment(checkpoint, ["train.epochs=3"])
 
 

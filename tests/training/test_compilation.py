@@ -37,9 +37,11 @@ def test_a_gpu_needs_triton_and_volta(
     assert can_compile(GPU) is can
 
 
-def test_a_compiler_that_does_not_work_is_gone_on_without(cli: Cli, tiny: Path) -> None:
+def test_a_compiler_that_does_not_work_is_gone_on_without(
+    cli: Cli, cold_cli: Cli, tiny: Path
+) -> None:
     broken = {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tiny.parent / "cache")}
-    done = cli("train", tiny, "train.compile=true", "train.device=cpu", **broken)
+    done = cold_cli("train", tiny, "train.compile=true", "train.device=cpu", **broken)
     plain = cli("train", tiny, "train.compile=false", "train.device=cpu")
     assert done.returncode == plain.returncode == 0, done.stderr
     said = "train.compile: could not compile the network; continuing without: "
@@ -55,10 +57,10 @@ def test_a_compiler_that_does_not_work_is_gone_on_without(cli: Cli, tiny: Path) 
 @pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/below"])
 @pytest.mark.parametrize("compile", ["true", "auto"])
 def test_a_folder_that_the_compiler_cannot_write_to_is_not_used(
-    cli: Cli, tiny: Path, where: str, compile: str
+    cold_cli: Cli, tiny: Path, where: str, compile: str
 ) -> None:
     options = (f"train.compile={compile}", "train.device=cpu", "train.epochs=1")
-    done = cli("train", tiny, *options, TORCHINDUCTOR_CACHE_DIR=where)
+    done = cold_cli("train", tiny, *options, TORCHINDUCTOR_CACHE_DIR=where)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
 
