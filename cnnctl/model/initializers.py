@@ -45,7 +45,7 @@ class FanInitializer(Initializer):
 
 
 class Default(FanInitializer, kind="default"):
-    """Follow the activation: Kaiming before a rectifier, LeCun before selu, else Xavier."""
+    """By the activation: Kaiming before a rectifier, LeCun before selu, else Xavier."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         if activation in RECTIFIERS:
@@ -64,11 +64,11 @@ class Kaiming(FanInitializer):
     """With variance gain^2 / fan (He et al. 2015)."""
 
     a: FiniteFloat = 0.0
-    """Slope below zero of the leaky_relu that the gain is for."""
+    """Negative slope of the leaky_relu that sets the gain."""
     mode: Fan = "fan_in"
     """Keep the variance of the forward (fan_in) or of the backward pass (fan_out)."""
     nonlinearity: Gain = "leaky_relu"
-    """The activation that sets the gain; `auto` is the one that follows the layer."""
+    """Activation that sets the gain; `auto` is the one after the layer."""
 
     def better_before(self, activation: Activation) -> str:
         is_unfit = self.nonlinearity in RECTIFIERS and activation in ("tanh", "sigmoid")

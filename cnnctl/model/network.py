@@ -48,15 +48,15 @@ class Model(Spec):
     layers: Annotated[list[Layer], Field(min_length=1)]
     """The layers, from the input to the output, or to what the heads share."""
     heads: Mapping[Name, Head] = Field(default={})
-    """Several answers from one network: layers for each target, by the target's name."""
+    """Layers for each of several targets, by the target's name."""
     init: Initializer = Default()
-    """How the weights of conv and linear layers start; a layer's own `init` goes first."""
+    """Initialisation of conv and linear weights; a layer's own `init` takes precedence."""
     weights: str | None = None
-    """A file of weights to start from, DEFAULT for those that torchvision publishes, or none."""
+    """File of weights to start from, DEFAULT for torchvision's, or none."""
     freeze: Freeze = []
-    """Layers that do not learn, by name or pattern; `backbone` is all but the classifier."""
+    """Layers to freeze, by name or pattern; `backbone` is all but the classifier."""
     unfreeze_at: Annotated[int, Field(gt=0)] | None = None
-    """The epoch, from 1, from which frozen layers learn, too."""
+    """Epoch, from 1, at which frozen layers start to learn."""
 
     @field_validator("weights")
     @classmethod

@@ -33,7 +33,7 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
     size: Annotated[int, Field(gt=0, le=4096)]
     """Side of the square, in pixels."""
     p: UnitInterval = 1.0
-    """Probability of an image to be covered."""
+    """Probability that an image is covered."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)

@@ -89,10 +89,10 @@ def warped(
 
 
 class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
-    """Mirror left and right."""
+    """Flip horizontally."""
 
     p: UnitInterval = 0.5
-    """Probability of an image to be mirrored."""
+    """Probability of a flip."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -102,10 +102,10 @@ class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
 
 
 class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
-    """Mirror top and bottom."""
+    """Flip vertically."""
 
     p: UnitInterval = 0.5
-    """Probability of an image to be mirrored."""
+    """Probability of a flip."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -115,12 +115,12 @@ class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
 
 
 class Crop(InputAugmentation, kind="crop", short="padding"):
-    """Shift by up to some pixels each way: pad, then cut the old size out at random."""
+    """Random crop: pad, then crop to the original size at a random position."""
 
     padding: Annotated[int, Field(ge=0, le=4096)] = 4
     """Pixels added at each border; the largest shift."""
     padding_mode: PaddingMode = "zeros"
-    """What the added pixels hold: `zeros` is black, `reflect` mirrors the image."""
+    """Padding mode: `zeros` is black, `reflect` mirrors the image."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -144,7 +144,7 @@ class Rotation(InputAugmentation, kind="rotation", short="degrees"):
     """Rotate about the middle; corners that come in are black."""
 
     degrees: Degrees
-    """The largest angle, either way."""
+    """Largest angle, in either direction."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -162,13 +162,13 @@ class Affine(InputAugmentation, kind="affine", short="degrees"):
     """Rotate, shift, scale and shear; what comes in from outside is black."""
 
     degrees: Degrees
-    """The largest angle of rotation, either way."""
+    """Largest angle of rotation, in either direction."""
     translate: Shares = (0.0, 0.0)
-    """The largest shift, as shares of width and height, either way."""
+    """Largest shift, as fractions of width and height, in either direction."""
     scale: Range = (1.0, 1.0)
-    """The smallest and the largest factor of size."""
+    """Smallest and largest scale factor."""
     shear: Shear = 0.0
-    """The largest angle of shear along x, in degrees, either way."""
+    """Largest angle of shear along x, in degrees, in either direction."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)

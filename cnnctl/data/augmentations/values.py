@@ -16,10 +16,10 @@ def stretched(images: Tensor, *, factor: Tensor, about: Tensor) -> Tensor:
 
 
 class Brightness(InputAugmentation, kind="brightness", short="brightness"):
-    """Make brighter or darker: multiply pixels by a factor. Values are not cut off at white."""
+    """Scale brightness: multiply pixels by a factor. Values are not clipped at white."""
 
     brightness: NonNegativeFloat
-    """How far the factor may be from 1; it is never below 0."""
+    """Largest distance of the factor from 1; it is never below 0."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -31,10 +31,10 @@ class Brightness(InputAugmentation, kind="brightness", short="brightness"):
 
 
 class Contrast(InputAugmentation, kind="contrast", short="contrast"):
-    """Stretch each channel about its mean over the image. Values are not cut off at white."""
+    """Scale contrast: stretch each channel about its mean. Values are not clipped at white."""
 
     contrast: NonNegativeFloat
-    """How far the factor may be from 1; it is never below 0."""
+    """Largest distance of the factor from 1; it is never below 0."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)

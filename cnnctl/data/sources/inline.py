@@ -50,7 +50,7 @@ class Inline(RegressionSet, kind="inline"):
     """Names of the classes, in the order of their numbers, which name them if left out; for heads,
     by target."""
     batch_size: BatchSize = "all"
-    """Samples in a step; 1 is a single sample, `all` the full batch."""
+    """Samples per step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Fraction of the samples that is kept for validation."""
     normalize: Literal["auto"] | Normalize | None = None

@@ -26,12 +26,12 @@ NamedWays = Annotated[dict[Name, list[Layer]], Field(min_length=1)]
 
 
 class Branches(Block, kind="branches", short="ways"):
-    """Chains of layers side by side, which all get the input; what comes out is joined."""
+    """Parallel chains of layers on the same input, whose outputs are joined."""
 
     ways: Ways | NamedWays
     """The chains, as a list or by name; an empty one passes the input on."""
     join: Join = "concatenate"
-    """Along the channels, or value by value; a side of 1 is stretched to the other's."""
+    """Concatenate channels, or add or multiply values; a side of 1 is broadcast."""
 
     @property
     def joining(self) -> Join:
@@ -82,11 +82,11 @@ class SqueezeExcite(Block, kind="squeeze_excite", short="reduction"):
     """Scale each channel by a factor computed from the means of all channels (Hu et al. 2018)."""
 
     reduction: PositiveInt = 16
-    """How many times fewer channels there are between the two layers that compute the factors."""
+    """Reduction of channels between the two layers that compute the factors."""
     activation: Layer = Relu()
-    """What stands between those layers."""
+    """Activation between those layers."""
     scale_activation: Layer = Sigmoid()
-    """What makes factors of their outputs."""
+    """Activation that gives the factors."""
 
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         spatial_dims(input, kind=self.kind)

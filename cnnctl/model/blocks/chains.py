@@ -42,12 +42,12 @@ class Group(Block, kind="sequence", short="layers"):
 
 
 class Repeat(Block, kind="repeat"):
-    """Layers several times over, each time with weights of its own."""
+    """Repeated layers, each repetition with weights of its own."""
 
     times: Times
-    """How many times."""
+    """Number of repetitions."""
     layers: Layers
-    """The layers of one time."""
+    """Layers of one repetition."""
 
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         branches: list[Branch] = []
@@ -74,14 +74,14 @@ class Repeat(Block, kind="repeat"):
 
 
 class Dense(Block, kind="dense"):
-    """Layers that each see the input and what all before them have made (Huang et al. 2016)."""
+    """Layers that each take the input and the outputs of all before them (Huang et al. 2016)."""
 
     keeps_all = True
 
     layers: Layers
     """The layers; what each makes is added as channels. Use sequence for one of several."""
     times: Times = 1
-    """How many times over."""
+    """Number of repetitions."""
 
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         branches: list[Branch] = []

@@ -23,11 +23,11 @@ class Residual(Block, kind="residual", short="layers"):
     """Layers whose output is added to their input (He et al. 2015)."""
 
     layers: Layers
-    """The layers that the shortcut goes around."""
+    """Layers that the shortcut bypasses."""
     shortcut: Literal["auto", "identity", "projection", "pad"] | list[Layer] = "auto"
     """The shortcut: identity, projection, pad (zeros) or layers; auto projects where needed."""
     activation: Layer | None = None
-    """What follows the addition."""
+    """Activation after the addition."""
 
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         body = scope.branch(self.layers, input, at=("layers",))

@@ -43,7 +43,7 @@ class Copying(Pointwise):
 
 
 class Relu(Pointwise, kind="relu"):
-    """Keep what is positive: max(0, x)."""
+    """max(0, x)."""
 
     acts_as = "relu"
     saves = Saved(output=True)
@@ -62,7 +62,7 @@ class Relu6(Pointwise, kind="relu6"):
 
 
 class LeakyRelu(Pointwise, kind="leaky_relu", short="negative_slope"):
-    """relu that lets a little of what is negative through."""
+    """relu with a small slope below zero."""
 
     acts_as = "leaky_relu"
 
@@ -81,7 +81,7 @@ class PRelu(Pointwise, kind="prelu"):
     num_parameters: PositiveInt = 1
     """One slope for all, or as many as there are channels."""
     init: FiniteFloat = 0.25
-    """Slope to start with."""
+    """Initial slope."""
 
     def build(self, input: Shape) -> nn.Module:
         if self.num_parameters not in (1, input[0]):
@@ -96,7 +96,7 @@ class Elu(Pointwise, kind="elu", short="alpha"):
     acts_as = "relu"
 
     alpha: Scale = 1.0
-    """How far it goes below zero."""
+    """Lower bound, as a factor."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.ELU(self.alpha)
@@ -108,7 +108,7 @@ class Celu(Pointwise, kind="celu", short="alpha"):
     acts_as = "relu"
 
     alpha: Scale = 1.0
-    """How far it goes below zero."""
+    """Lower bound, as a factor."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.CELU(self.alpha)
@@ -202,9 +202,9 @@ class Softplus(Pointwise, kind="softplus"):
     gives = "positive"
 
     beta: Scale = 1.0
-    """How sharp the bend is."""
+    """Sharpness of the bend."""
     threshold: FiniteFloat = 20.0
-    """Where beta x is larger, x is taken as it is."""
+    """Linear above this value of beta x."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Softplus(self.beta, self.threshold)
@@ -270,7 +270,7 @@ class Maxout(Activation, kind="maxout", short="pieces"):
 
 
 class Softmax(Pointwise, kind="softmax"):
-    """Shares that sum to 1, over the classes or channels."""
+    """Probabilities that sum to 1, over the classes or channels."""
 
     acts_as = "linear"
     gives = "probabilities"
@@ -281,7 +281,7 @@ class Softmax(Pointwise, kind="softmax"):
 
 
 class LogSoftmax(Pointwise, kind="log_softmax"):
-    """The logarithm of softmax, as nll wants it."""
+    """The logarithm of softmax, as nll expects."""
 
     acts_as = "linear"
     gives = "log_probabilities"

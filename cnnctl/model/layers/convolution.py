@@ -32,19 +32,19 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
     is_linear = True
 
     out_channels: Width
-    """Number of kernels, and of channels that come out."""
+    """Number of output channels."""
     kernel_size: Size = 3
-    """Side of a kernel, in pixels."""
+    """Kernel size, in pixels."""
     stride: Size = 1
-    """Pixels from one window to the next."""
+    """Stride, in pixels."""
     padding: Padding | Literal["same", "valid"] = 0
-    """Pixels added at each border; `same` keeps the size, `valid` adds none."""
+    """Zeros added at each border; `same` keeps the size, `valid` adds none."""
     dilation: Size = 1
-    """Distance between the pixels of a kernel."""
+    """Spacing between the pixels of a kernel."""
     groups: PositiveInt = 1
-    """Groups of channels that are convolved apart."""
+    """Number of groups of channels, each convolved separately."""
     padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
-    """What the added pixels hold."""
+    """Padding mode."""
 
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind="conv")
@@ -127,25 +127,25 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
 
 
 class ConvTranspose(WeightedLayer, kind="conv_transpose", short="out_channels"):
-    """Spread pixels over windows: nn.ConvTranspose2d on images, nn.ConvTranspose1d on signals."""
+    """Transposed convolution: nn.ConvTranspose2d on images, nn.ConvTranspose1d on signals."""
 
     role = "convolution"
     is_linear = True
 
     out_channels: Width
-    """Number of channels that come out."""
+    """Number of output channels."""
     kernel_size: Size = 3
-    """Side of a kernel, in pixels."""
+    """Kernel size, in pixels."""
     stride: Size = 1
-    """Pixels of the output from one window to the next."""
+    """Stride in the output, in pixels."""
     padding: Padding = 0
-    """Pixels that are taken away at each border of the output."""
+    """Pixels removed at each border of the output."""
     output_padding: Padding = 0
-    """Pixels more at the end of each side, where several sizes fit."""
+    """Pixels added at the end of each side of the output."""
     groups: PositiveInt = 1
-    """Groups of channels that are convolved apart."""
+    """Number of groups of channels, each convolved separately."""
     dilation: Size = 1
-    """Distance between the pixels of a kernel."""
+    """Spacing between the pixels of a kernel."""
 
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind=self.kind)

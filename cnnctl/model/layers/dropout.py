@@ -28,7 +28,7 @@ class DroppingValues(Dropping):
 
 
 class Dropout(DroppingValues, kind="dropout", short="p"):
-    """Zero each value with a chance, and scale up the others (Hinton et al. 2012)."""
+    """Zero values at random and scale up the others (Hinton et al. 2012)."""
 
     is_dropout = True
 
@@ -73,7 +73,7 @@ class FeatureAlphaDropout(Dropping, kind="feature_alpha_dropout", short="p"):
 
 
 class StochasticDepth(Dropping, kind="stochastic_depth", short="p"):
-    """Leave out, for a sample, all that stands before it in a residual (Huang et al. 2016)."""
+    """Skip a residual's layers at random for each sample (Huang et al. 2016)."""
 
     p: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Probability of a sample to be zeroed; the others are scaled up."""

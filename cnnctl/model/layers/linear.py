@@ -18,13 +18,13 @@ from cnnctl.model.modules import LayerScale as LayerScaleModule
 
 
 class Linear(WeightedLayer, kind="linear", short="out_features"):
-    """Connect every input with every output: y = W x + b, on vectors (F,)."""
+    """Fully connected layer: y = W x + b, on vectors (F,)."""
 
     role = "linear"
     is_linear = True
 
     out_features: Width
-    """Number of outputs."""
+    """Number of output features."""
 
     def build(self, input: Shape) -> nn.Module:
         features = feature_count(input, kind="linear")
@@ -47,7 +47,7 @@ class LayerScale(ShapeKeeper, WithoutProducts, kind="layer_scale", short="init_v
     is_linear = True
 
     init_value: FiniteFloat = 1e-6
-    """Every factor to start with."""
+    """Initial value of the factors."""
 
     def build(self, input: Shape) -> nn.Module:
         return LayerScaleModule(input[0], self.init_value)

@@ -42,13 +42,13 @@ class BatchNorm(Norm, kind="batch_norm"):
     mixes_samples = True
 
     eps: Epsilon = 1e-5
-    """Added to the variance, so that nothing is divided by zero."""
+    """Added to the variance for numerical stability."""
     momentum: UnitInterval | None = 0.1
-    """Fraction of a new batch in the running averages; null averages all batches alike."""
+    """Weight of a new batch in the running statistics; null averages all batches equally."""
     affine: bool = True
-    """Whether each channel has a learned factor and offset."""
+    """Learn a factor and an offset for each channel."""
     track_running_stats: bool = True
-    """Whether evaluation uses running averages; false uses each batch's own."""
+    """Use running statistics in evaluation; false uses those of the batch."""
 
     def build(self, input: Shape) -> nn.Module:
         is_image = len(input) > 1 and spatial_dims(input, kind=self.kind) == 2
@@ -62,11 +62,11 @@ class LayerNorm(Norm, kind="layer_norm"):
     over: Literal["sample", "channels"] = "sample"
     """What has mean 0: a sample, or its channels at each position, as in ConvNeXt."""
     eps: Epsilon = 1e-5
-    """Added to the variance, so that nothing is divided by zero."""
+    """Added to the variance for numerical stability."""
     elementwise_affine: bool = True
-    """Whether each value has a learned factor and offset."""
+    """Learn a factor and an offset for each value."""
     bias: bool = True
-    """Whether there is an offset beside the factor."""
+    """Learn an offset beside the factor."""
 
     def build(self, input: Shape) -> nn.Module:
         if self.over == "channels":
@@ -85,7 +85,7 @@ class RMSNorm(Norm, kind="rms_norm"):
     eps: Epsilon | None = None
     """Added to the mean square; the smallest step of the number format if left out."""
     elementwise_affine: bool = True
-    """Whether each value has a learned factor."""
+    """Learn a factor for each value."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.RMSNorm(input, self.eps, self.elementwise_affine)
@@ -99,11 +99,11 @@ class GroupNorm(Norm, kind="group_norm", short="num_groups"):
     """Normalise groups of channels in each sample (Wu and He 2018)."""
 
     num_groups: PositiveInt
-    """Number of groups; it divides the channels."""
+    """Number of groups; must divide the channels."""
     eps: Epsilon = 1e-5
-    """Added to the variance, so that nothing is divided by zero."""
+    """Added to the variance for numerical stability."""
     affine: bool = True
-    """Whether each channel has a learned factor and offset."""
+    """Learn a factor and an offset for each channel."""
 
     def build(self, input: Shape) -> nn.Module:
         check_divides(self.num_groups, input, option="num_groups")
@@ -116,13 +116,13 @@ class InstanceNorm(Norm, kind="instance_norm"):
     centers_channels = True
 
     eps: Epsilon = 1e-5
-    """Added to the variance, so that nothing is divided by zero."""
+    """Added to the variance for numerical stability."""
     momentum: UnitInterval | None = 0.1
-    """Fraction of a new batch in the running averages; null averages all batches alike."""
+    """Weight of a new batch in the running statistics; null averages all batches equally."""
     affine: bool = False
-    """Whether each channel has a learned factor and offset."""
+    """Learn a factor and an offset for each channel."""
     track_running_stats: bool = False
-    """Whether evaluation uses running averages; false uses each sample's own."""
+    """Use running statistics in evaluation; false uses those of the sample."""
 
     def build(self, input: Shape) -> nn.Module:
         module = _INSTANCE_NORMS[spatial_dims(input, kind=self.kind)]

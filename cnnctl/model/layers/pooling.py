@@ -43,13 +43,13 @@ class WindowPool(Pool):
     """Pooling in windows that slide over the input."""
 
     kernel_size: Size = 2
-    """Side of the window, in pixels."""
+    """Window size, in pixels."""
     stride: Size | None = None
-    """Pixels from one window to the next; kernel_size if left out."""
+    """Stride, in pixels (default: kernel_size)."""
     padding: Padding = 0
     """Pixels added at each border, at most half of the window."""
     ceil_mode: bool = False
-    """Whether a last window may reach over the border."""
+    """Round the output size up, so that a last window may cross the border."""
 
     def window(self, input: Shape, output: Shape) -> Window | None:
         return sliding(self, len(input) - 1)
@@ -97,7 +97,7 @@ class MaxPool(WindowPool, kind="max_pool", short="kernel_size"):
     """Keep the largest value of each window: nn.MaxPool2d on images, nn.MaxPool1d on signals."""
 
     dilation: Size = 1
-    """Distance between the pixels of a window."""
+    """Spacing between the pixels of a window."""
 
     def build(self, input: Shape) -> nn.Module:
         dims = self.check(input, dilation=self.dilation)
@@ -122,7 +122,7 @@ class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
     is_linear = True
 
     count_include_pad: bool = True
-    """Whether added pixels count as zeros; false leaves them out of the average."""
+    """Include padding in the average."""
 
     def build(self, input: Shape) -> nn.Module:
         dims = self.check(input, dilation=1)
@@ -142,7 +142,7 @@ class AdaptivePool(Pool):
     """Pooling in as many windows as are to come out."""
 
     output_size: Size
-    """Side of what comes out, in pixels."""
+    """Output size, in pixels."""
 
     def infer(self, input: Shape) -> Shape | None:
         return (input[0], *self._sides(len(input) - 1))
@@ -155,7 +155,7 @@ class AdaptivePool(Pool):
 
 
 class AdaptiveMaxPool(AdaptivePool, kind="adaptive_max_pool", short="output_size"):
-    """Keep the largest values, in as many windows as are to come out."""
+    """Max pooling to a given output size."""
 
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind=self.kind)
@@ -166,7 +166,7 @@ class AdaptiveMaxPool(AdaptivePool, kind="adaptive_max_pool", short="output_size
 
 
 class AdaptiveAvgPool(AdaptivePool, kind="adaptive_avg_pool", short="output_size"):
-    """Average, in as many windows as are to come out."""
+    """Average pooling to a given output size."""
 
     is_linear = True
 

@@ -51,12 +51,12 @@ class Identity(ShapeKeeper, View, kind="identity"):
 
 
 class Flatten(View, kind="flatten"):
-    """Lay all values in one vector: (C, H, W) becomes (C * H * W,)."""
+    """Flatten all values to a vector: (C, H, W) becomes (C * H * W,)."""
 
     start_dim: Annotated[int, Field(ge=1)] = 1
-    """First dimension that is laid flat; the batch is 0."""
+    """First dimension to flatten; the batch is 0."""
     end_dim: int = -1
-    """Last dimension that is laid flat; -1 is the last there is."""
+    """Last dimension to flatten; -1 is the last."""
 
     def build(self, input: Shape) -> nn.Module:
         last = self.end_dim if self.end_dim >= 0 else len(input) + 1 + self.end_dim
@@ -73,7 +73,7 @@ class Flatten(View, kind="flatten"):
 
 
 class Unflatten(View, kind="unflatten", short="unflattened_size"):
-    """Give a vector the shape of channels: (F,) becomes (C, L) or (C, H, W)."""
+    """Reshape a vector to channels: (F,) becomes (C, L) or (C, H, W)."""
 
     unflattened_size: Sizes
     """What comes out, without the batch."""
@@ -90,7 +90,7 @@ class Unflatten(View, kind="unflatten", short="unflattened_size"):
 
 
 class ZeroPad(Moving, kind="zero_pad", short="padding"):
-    """Add zeros around: nn.ZeroPad2d on images, nn.ZeroPad1d on signals."""
+    """Pad with zeros: nn.ZeroPad2d on images, nn.ZeroPad1d on signals."""
 
     padding: Borders
     """Pixels at every border, or [left, right] of a signal, or [left, right, top, bottom]."""
@@ -119,16 +119,16 @@ class ZeroPad(Moving, kind="zero_pad", short="padding"):
 
 
 class Upsample(Moving, kind="upsample", short="scale_factor"):
-    """Make larger, by repeating or by blending pixels."""
+    """Upsample, by repeating or interpolating pixels."""
 
     size: Size | None = None
-    """Side of what comes out, in pixels."""
+    """Output size, in pixels."""
     scale_factor: Factor | Annotated[tuple[Factor, ...], TWO] | None = None
-    """How many times as large it becomes, instead of size."""
+    """Scale factor, instead of size."""
     mode: Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic"] = "nearest"
-    """How new pixels are made; `linear` is for signals, `bilinear` and `bicubic` for images."""
+    """Interpolation; `linear` is for signals, `bilinear` and `bicubic` for images."""
     align_corners: bool | None = None
-    """Whether corner pixels keep their values, when pixels are blended."""
+    """Align the corner pixels of input and output."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -187,7 +187,7 @@ class PadChannels(Moving, kind="pad_channels", short="channels"):
     """Add channels of zeros behind the others (He et al. 2015, shortcut A)."""
 
     channels: PositiveInt
-    """How many channels come out."""
+    """Number of output channels."""
 
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
@@ -204,9 +204,9 @@ class Chunk(View, kind="chunk", short="index"):
     """Keep one of the equal parts that the channels are cut into: torch.chunk."""
 
     index: NonNegativeInt
-    """Which part, from 0."""
+    """Index of the part, from 0."""
     chunks: PositiveInt = 2
-    """Number of parts; it divides the channels."""
+    """Number of parts; must divide the channels."""
 
     @model_validator(mode="after")
     def _is_there(self) -> Self:
@@ -227,7 +227,7 @@ class ChannelShuffle(ShapeKeeper, Moving, kind="channel_shuffle", short="groups"
     """Mix channels of different groups (Zhang et al. 2017): nn.ChannelShuffle."""
 
     groups: PositiveInt
-    """Number of groups; it divides the channels."""
+    """Number of groups; must divide the channels."""
 
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
