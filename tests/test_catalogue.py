@@ -165,7 +165,7 @@ def test_an_option_that_must_be_given_has_no_default() -> None:
     assert facts == {
         "name": "out_features",
         "type": "integer | classes",
-        "about": "Number of outputs.",
+        "about": "Number of output features.",
     }
 
 
