@@ -10,6 +10,7 @@ from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet, ImageSet, resized
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
+from tests.data.conftest import inputs_of
 
 assert sources
 
@@ -125,7 +126,7 @@ def test_no_test_sample_is_a_training_sample(kind: str) -> None:
     if kind == "fake":
         data = data.model_copy(update={"shape": [3, 16, 16]})
     train, test = (
-        {(*row.tolist(),) for row in data.load(split, root=NO_DATA).inputs.flatten(1)}
+        {(*row.tolist(),) for row in inputs_of(data.load(split, root=NO_DATA)).flatten(1)}
         for split in ("train", "test")
     )
     assert not train & test
@@ -137,7 +138,9 @@ OTHER_DTYPES = [torch.float64, torch.int32, torch.uint8, torch.bool]
 @pytest.mark.parametrize("size", [None, 6])
 @pytest.mark.parametrize("dtype", OTHER_DTYPES, ids=str)
 @pytest.mark.parametrize("kind", KINDS)
-def test_inputs_of_other_dtypes_end_as_documented(kind, dtype, size, monkeypatch):
+def test_inputs_of_other_dtypes_end_as_documented(
+    kind: str, dtype: torch.dtype, size: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = DataSet.read(shortest(kind))
     is_resized = size is not None and isinstance(data, ImageSet)
     if is_resized:
@@ -153,7 +156,7 @@ def test_inputs_of_other_dtypes_end_as_documented(kind, dtype, size, monkeypatch
     samples = Samples(inputs, known.pop(info.target), known)
     read = "read_original" if isinstance(data, ImageSet) else "read_split"
     monkeypatch.setattr(type(data), read, lambda *_, **__: samples)
-    found = data.load("train", root=NO_DATA).inputs
+    found = inputs_of(data.load("train", root=NO_DATA))
     is_whole = len(info.shape) == 3 and dtype in (torch.int32, torch.uint8)
     assert found.dtype == (torch.uint8 if is_whole else torch.float32)
     assert found.shape[1:] == data.whole().shape

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,10 +18,11 @@ from cnnctl.data.loader import (
     training_batches,
 )
 from cnnctl.data.normalization import Normalize, normalization_of
-from cnnctl.data.preparation import prepare
+from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.rows import MappedRows
 from cnnctl.data.samples import Samples
+from tests.data.conftest import inputs_of
 
 assert sources
 
@@ -47,8 +48,15 @@ def numbered(count: int = 50, *, channels: int = 3) -> Samples:
 
 
 def batches(
-    samples=None, *, batch_size=8, augment=(), seed=0, drop_last=False, normalize=None, **options
-):
+    samples: Samples | None = None,
+    *,
+    batch_size: BatchSize = 8,
+    augment: Sequence[str | dict[str, Any]] = (),
+    seed: int = 0,
+    drop_last: bool = False,
+    normalize: Normalize | None = None,
+    **options: Any,
+) -> Batches:
     samples = samples or numbered()
     return Batches(
         DeviceStore(samples, preprocessing=Preprocessing(normalize), device=CPU, **options),
@@ -123,7 +131,9 @@ def test_every_epoch_and_step_is_augmented_anew() -> None:
 def test_batches_are_normalised_by_channel() -> None:
     samples = numbered(500)
     inputs, _ = next(
-        batches(samples, batch_size="all", normalize=normalization_of([samples.inputs])).epoch(0)
+        batches(samples, batch_size="all", normalize=normalization_of([inputs_of(samples)])).epoch(
+            0
+        )
     )
     torch.testing.assert_close(inputs.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     std = inputs.std(dim=(0, 2, 3), correction=0)
@@ -132,7 +142,7 @@ def test_batches_are_normalised_by_channel() -> None:
 
 def test_vectors_are_normalised_by_feature() -> None:
     samples = Samples(torch.randn(500, 2) * torch.tensor([3.0, 0.1]) + 7, torch.arange(500))
-    loader = batches(samples, batch_size="all", normalize=normalization_of([samples.inputs]))
+    loader = batches(samples, batch_size="all", normalize=normalization_of([inputs_of(samples)]))
     inputs, _ = next(loader.epoch(0))
     torch.testing.assert_close(inputs.mean(dim=0), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(inputs.std(dim=0, correction=0), torch.ones(2), atol=1e-5, rtol=0)
@@ -143,23 +153,23 @@ def test_a_pixel_is_normalised_as_in_torchvision() -> None:
     mean, std = [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]
     inputs, _ = next(batches(samples, normalize=Normalize(mean=mean, std=std)).in_order())
     spread = [torch.tensor(numbers).view(3, 1, 1) for numbers in (mean, std)]
-    expected = (samples.inputs[0].double() / 255 - spread[0]) / spread[1]
+    expected = (inputs_of(samples)[0].double() / 255 - spread[0]) / spread[1]
     torch.testing.assert_close(inputs[0].double(), expected, atol=1e-5, rtol=0)
 
 
 def test_without_normalisation_pixels_count_from_0_to_1_and_vectors_stay() -> None:
     samples = numbered()
     inputs, _ = next(batches(samples, batch_size="all").in_order())
-    torch.testing.assert_close(inputs, samples.inputs / 255)
+    torch.testing.assert_close(inputs, inputs_of(samples) / 255)
     vectors = Samples(torch.randn(9, 3), torch.arange(9))
-    assert torch.equal(next(batches(vectors, batch_size="all").in_order())[0], vectors.inputs)
+    assert torch.equal(next(batches(vectors, batch_size="all").in_order())[0], inputs_of(vectors))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_last_holds_the_same_pictures(channels: int) -> None:
     samples = numbered(channels=channels)
-    options = {
-        "normalize": normalization_of([samples.inputs]),
+    options: dict[str, Any] = {
+        "normalize": normalization_of([inputs_of(samples)]),
         "augment": ["horizontal_flip", {"crop": 1}],
     }
     plain = list(batches(samples, **options).epoch(0))
@@ -172,7 +182,7 @@ def test_channels_last_holds_the_same_pictures(channels: int) -> None:
 def test_vectors_have_no_channels_to_put_last() -> None:
     vectors = Samples(torch.randn(9, 3), torch.arange(9))
     inputs, _ = next(batches(vectors, batch_size=9, channels_last=True).in_order())
-    assert torch.equal(inputs, vectors.inputs)
+    assert torch.equal(inputs, inputs_of(vectors))
 
 
 def test_in_order_all_samples_come_as_they_are_stored() -> None:
@@ -181,7 +191,7 @@ def test_in_order_all_samples_come_as_they_are_stored() -> None:
     found = list(loader.in_order(batch_size=20))
     assert [len(targets) for _, targets in found] == [20, 20, 10]
     assert targets_of(found) == list(range(50))
-    torch.testing.assert_close(torch.cat([inputs for inputs, _ in found]), samples.inputs / 255)
+    torch.testing.assert_close(torch.cat([inputs for inputs, _ in found]), inputs_of(samples) / 255)
     assert [len(targets) for _, targets in loader.in_order()] == [8] * 6 + [2]
 
 
@@ -210,11 +220,11 @@ def test_probabilities_are_those_of_torch() -> None:
     assert torch.equal(probabilities(classes, classes=3), expected)
 
 
-def prepared(**options):
+def prepared(**options: Any) -> Prepared:
     return prepare(DataSet.read(options), seed=0, root=Path("none"))
 
 
-def loaders(data, **options):
+def loaders(data: Prepared, **options: Any) -> tuple[Batches, Batches]:
     """The batches of the training split, and those of the test split."""
     train, test = (
         (DeviceStore.of(data.data, split.samples, device=CPU, **options), split)
@@ -223,7 +233,7 @@ def loaders(data, **options):
     return training_batches(data.data, *train, seed=0), evaluation_batches(data.data, *test)
 
 
-def test_target_values_come_normalised():
+def test_target_values_come_normalised() -> None:
     data = prepared(name="diabetes")
     store = DeviceStore.of(data.data, data.splits.train.samples, device=CPU)
     train = evaluation_batches(data.data, store, data.splits.train)
@@ -234,7 +244,7 @@ def test_target_values_come_normalised():
     torch.testing.assert_close(undone, data.splits.train.targets)
 
 
-def test_several_targets_stand_side_by_side():
+def test_several_targets_stand_side_by_side() -> None:
     data = prepared(name="digits")
     train, test = loaders(data, targets=("parity", "digit"))
     for loader in (train.epoch(0), test.in_order()):
@@ -245,7 +255,7 @@ def test_several_targets_stand_side_by_side():
 
 
 @pytest.mark.parametrize("kind", ["digits", "spirals", "diabetes"])
-def test_a_prepared_data_set_becomes_batches(kind):
+def test_a_prepared_data_set_becomes_batches(kind: str) -> None:
     data = prepared(name=kind, batch_size=32)
     train, test = loaders(data)
     inputs, targets = next(train.epoch(0))
@@ -257,7 +267,7 @@ def test_a_prepared_data_set_becomes_batches(kind):
     assert targets.dtype == data.splits.test.targets.dtype
 
 
-def test_signals_come_normalised_by_channel():
+def test_signals_come_normalised_by_channel() -> None:
     train, _ = loaders(prepared(name="waveform", validation=0))
     inputs = torch.cat([inputs for inputs, _ in train.epoch(0)])
     assert inputs.shape == (1000, 1, 21)
@@ -267,22 +277,26 @@ def test_signals_come_normalised_by_channel():
 
 @pytest.mark.parametrize("kind", ["digits", "waveform", "diabetes"])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_batches_are_preprocessed_to_the_bit_as_single_samples_are(kind, channels_last):
+def test_batches_are_preprocessed_to_the_bit_as_single_samples_are(
+    kind: str, channels_last: bool
+) -> None:
     data = prepared(name=kind, size=12) if kind == "digits" else prepared(name=kind)
     preprocessing, test = Preprocessing.of(data.data), data.splits.test
     _, batches_of_test = loaders(data, channels_last=channels_last)
     inputs = torch.cat([inputs for inputs, _ in batches_of_test.in_order()])
-    for row, sample in zip(test.samples.inputs, inputs, strict=True):
+    for row, sample in zip(inputs_of(test.samples), inputs, strict=True):
         assert torch.equal(preprocessing.inputs(row[None])[0], sample)
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("augment", [[], EVERYTHING])
-def test_mapped_rows_make_the_same_batches_to_the_bit(channels_last, augment, tmp_path):
+def test_mapped_rows_make_the_same_batches_to_the_bit(
+    channels_last: bool, augment: list[str | dict[str, Any]], tmp_path: Path
+) -> None:
     samples = numbered()
-    mapped = replace(samples, inputs=MappedRows.write(samples.inputs, folder=tmp_path))
-    options = {
-        "normalize": normalization_of([samples.inputs]),
+    mapped = replace(samples, inputs=MappedRows.write(inputs_of(samples), folder=tmp_path))
+    options: dict[str, Any] = {
+        "normalize": normalization_of([inputs_of(samples)]),
         "channels_last": channels_last,
         "augment": augment,
     }
@@ -296,11 +310,15 @@ def test_mapped_rows_make_the_same_batches_to_the_bit(channels_last, augment, tm
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_signals_take_noise_and_mixup(channels_last: bool) -> None:
     signals = Samples(torch.randn(60, 2, 9) * 3 + 5, torch.arange(60))
-    normalize = normalization_of([signals.inputs])
-    augment = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
-    options = {"batch_size": "all", "normalize": normalize, "channels_last": channels_last}
+    normalize = normalization_of([inputs_of(signals)])
+    augment: list[str | dict[str, Any]] = [{"noise": 0.5}, {"mixup": {"p": 0.0}}]
+    options: dict[str, Any] = {
+        "batch_size": "all",
+        "normalize": normalize,
+        "channels_last": channels_last,
+    }
     inputs, targets = next(batches(signals, augment=augment, **options).epoch(0))
     mean, std = (torch.tensor(part)[:, None] for part in (normalize.mean, normalize.std))
-    plain = ((signals.inputs - mean) / std)[targets.argmax(dim=1)]
+    plain = ((inputs_of(signals) - mean) / std)[targets.argmax(dim=1)]
     assert inputs.shape == (60, 2, 9)
     assert (inputs - plain).std().item() == pytest.approx(0.5, rel=0.1)

@@ -27,7 +27,7 @@ def test_vectors_are_measured_by_feature() -> None:
     [torch.full((9, 1, 3, 3), 77, dtype=torch.uint8), torch.full((9, 1), 0.1)],
     ids=["image", "vector"],
 )
-def test_what_never_changes_is_divided_by_one(inputs):
+def test_what_never_changes_is_divided_by_one(inputs: torch.Tensor) -> None:
     assert normalization_of([inputs]).std == [1.0]
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet, RegressionSet
 from cnnctl.data.normalization import Normalize, normalization_of
-from cnnctl.data.preparation import Prepared, cut, prepare, read_split
+from cnnctl.data.preparation import Prepared, SplitName, cut, prepare, read_split
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Samples, Split
 from cnnctl.errors import ExitCode, FaultError
@@ -22,15 +23,15 @@ assert sources
 NO_DATA = Path("there-is-no-such-folder")
 
 
-def inputs_of(split):
+def inputs_of(split: Split) -> Tensor:
     return torch.cat(list(split.chunks()))
 
 
-def rows(split):
+def rows(split: Split) -> set[tuple[float, ...]]:
     return {tuple(row) for row in torch.column_stack([inputs_of(split), split.targets]).tolist()}
 
 
-def preprocessing(**options):
+def preprocessing(**options: Any) -> Preprocessing:
     return Preprocessing.of(prepared(**options).data)
 
 
@@ -139,7 +140,7 @@ def test_another_number_of_samples_than_described_is_a_data_fault(
     assert error.value.exit_code is ExitCode.DATA
 
 
-def test_statistics_that_were_not_measured_are_a_fault():
+def test_statistics_that_were_not_measured_are_a_fault() -> None:
     with pytest.raises(FaultError, match="have not been measured") as error:
         Preprocessing.of(DataSet.read("digits"))
     assert error.value.exit_code is ExitCode.DATA
@@ -147,7 +148,7 @@ def test_statistics_that_were_not_measured_are_a_fault():
 
 @pytest.mark.parametrize("name", ["train", "validation", "test"])
 @pytest.mark.parametrize("kind", ["digits", "diabetes"])
-def test_a_split_that_is_read_alone_is_the_same(kind, name):
+def test_a_split_that_is_read_alone_is_the_same(kind: str, name: SplitName) -> None:
     data = DataSet.read(kind)
     alone = read_split(data, name, seed=3, root=NO_DATA)
     together = getattr(prepare(data, seed=3, root=NO_DATA).splits, name)
@@ -155,12 +156,12 @@ def test_a_split_that_is_read_alone_is_the_same(kind, name):
     assert torch.equal(alone.targets, together.targets)
 
 
-def test_the_splits_of_a_file_share_its_pixels():
+def test_the_splits_of_a_file_share_its_pixels() -> None:
     splits = prepared(name="digits").splits
     assert splits.train.samples is splits.validation.samples
 
 
-def write_idx(folder, stem, count, shape):
+def write_idx(folder: Path, stem: str, count: int, shape: tuple[int, int]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     head = struct.pack(">4I", 0x803, count, *shape)
     pixels = bytes(range(256)) * (count * prod(shape) // 256 + 1)
@@ -192,7 +193,7 @@ print((peak() - before) * 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
-def test_preparing_takes_little_more_memory_than_the_data(tmp_path):
+def test_preparing_takes_little_more_memory_than_the_data(tmp_path: Path) -> None:
     for size, shape in (("small", (1, 1)), ("large", (28, 28))):
         for stem, count in (("train", 60_000), ("t10k", 10_000)):
             write_idx(tmp_path / size / "MNIST" / "raw", stem, count, shape)

@@ -1,20 +1,23 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import normalization_of
-from cnnctl.data.rows import CHUNK, MappedRows, TensorRows
+from cnnctl.data.rows import CHUNK, MappedRows, Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import ExitCode, FaultError
 
 
-def both(tensor, folder):
+def both(tensor: Tensor, folder: Path) -> tuple[Rows, Rows]:
     return TensorRows(tensor), MappedRows.write(tensor, folder=folder)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64, torch.int32])
-def test_both_kinds_keep_the_same_contract(dtype, tmp_path):
+def test_both_kinds_keep_the_same_contract(dtype: torch.dtype, tmp_path: Path) -> None:
     tensor = torch.arange(7 * 6).view(7, 1, 2, 3).to(dtype)
     for rows in both(tensor, tmp_path):
         assert (len(rows), rows.shape, rows.dtype) == (7, (7, 1, 2, 3), dtype)
@@ -28,13 +31,13 @@ def test_both_kinds_keep_the_same_contract(dtype, tmp_path):
         assert torch.equal(rows.take(torch.arange(7)), tensor)
 
 
-def test_a_file_without_a_name_leaves_nothing_behind(tmp_path):
+def test_a_file_without_a_name_leaves_nothing_behind(tmp_path: Path) -> None:
     rows = MappedRows.write(torch.ones(3, 2), folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert rows.take(torch.tensor([2])).tolist() == [[1, 1]]
 
 
-def test_a_file_of_numpy_is_mapped(tmp_path):
+def test_a_file_of_numpy_is_mapped(tmp_path: Path) -> None:
     array = np.arange(12, dtype=np.uint8).reshape(3, 1, 2, 2)
     np.save(tmp_path / "x.npy", array)
     rows = MappedRows.open(tmp_path / "x.npy")
@@ -42,7 +45,7 @@ def test_a_file_of_numpy_is_mapped(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", ["missing", "short", "other", "objects", "texts", "folder"])
-def test_a_file_that_cannot_be_mapped_is_a_data_fault(spoil, tmp_path):
+def test_a_file_that_cannot_be_mapped_is_a_data_fault(spoil: str, tmp_path: Path) -> None:
     file = tmp_path / "x.npy"
     if spoil == "folder":
         file.mkdir()
@@ -59,7 +62,7 @@ def test_a_file_that_cannot_be_mapped_is_a_data_fault(spoil, tmp_path):
     assert error.value.faults[0].hint
 
 
-def test_mapped_numbers_are_checked_and_measured_in_parts(tmp_path):
+def test_mapped_numbers_are_checked_and_measured_in_parts(tmp_path: Path) -> None:
     count = CHUNK // 4 + 1000
     values = torch.randn(count, 4) * 3 + torch.tensor([100.0, 0, 5, -7])
     resident, mapped = both(values, tmp_path)
@@ -80,12 +83,15 @@ def test_mapped_numbers_are_checked_and_measured_in_parts(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint16", "float64", "bool"])
-def test_mapped_images_of_other_dtypes_are_converted_when_they_are_taken(dtype, tmp_path):
+def test_mapped_images_of_other_dtypes_are_converted_when_they_are_taken(
+    dtype: str, tmp_path: Path
+) -> None:
     images = (torch.arange(12).view(3, 1, 2, 2) % 2).to(getattr(torch, dtype))
     described = DatasetInfo((1, 2, 2), ("a", "b"), 2, 3)
     labels = torch.tensor([0, 1, 1])
     for rows in both(images, tmp_path):
         found = conformed(Samples(rows, labels), described, what="x").inputs
         is_whole = dtype.startswith(("int", "uint"))
+        assert isinstance(found, Rows)
         assert found.dtype == (torch.uint8 if is_whole else torch.float32)
         assert torch.equal(found.take(torch.arange(3)).double(), images.double())

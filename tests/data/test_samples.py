@@ -9,6 +9,7 @@ from torch import Tensor
 from cnnctl.data.conformity import conformed
 from cnnctl.data.samples import DatasetInfo, Samples, Target
 from cnnctl.errors import ExitCode, FaultError
+from tests.data.conftest import inputs_of
 
 DESCRIBED = DatasetInfo((1, 2, 2), ("cat", "dog"), 2, 3)
 
@@ -45,7 +46,7 @@ def test_samples_that_fit_pass() -> None:
 def test_samples_are_taken_in_the_order_asked_for() -> None:
     samples = Samples(torch.arange(10.0)[:, None], torch.arange(10))
     taken = samples.take(np.array([7, 2, 2]))
-    assert taken.inputs.flatten().tolist() == [7, 2, 2]
+    assert inputs_of(taken).flatten().tolist() == [7, 2, 2]
     assert taken.targets.tolist() == [7, 2, 2]
 
 
@@ -74,7 +75,7 @@ def test_numbers_of_every_dtype_become_float32(dtype: str) -> None:
     given = torch.tensor([[0, 1], [1, 0], [1, 1]]).to(getattr(torch, dtype))
     samples = conformed(Samples(given, given[:, :1]), VALUES, what="numbers")
     assert samples.inputs.dtype == samples.targets.dtype == torch.float32
-    assert torch.equal(samples.inputs, given.float())
+    assert torch.equal(inputs_of(samples), given.float())
 
 
 @pytest.mark.parametrize(

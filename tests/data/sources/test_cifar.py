@@ -14,6 +14,7 @@ from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet, StoredSplit
 from cnnctl.data.sources.cifar import read_batch
 from cnnctl.errors import ExitCode, FaultError
+from tests.data.conftest import inputs_of
 
 assert sources
 
@@ -73,7 +74,7 @@ def test_the_batches_of_ten_classes_are_read_in_their_order(
 ) -> None:
     pixels, labels = written(datasets.CIFAR10, labels=10)
     samples = DataSet.read("cifar10").load(split, root=tmp_path, download=False)
-    assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
+    assert np.array_equal(inputs_of(samples).numpy().reshape(60, -1), pixels)
     assert samples.targets.tolist() == labels["labels"].tolist()
 
 
@@ -83,7 +84,7 @@ def test_of_a_hundred_classes_the_fine_ones_come_first(
 ) -> None:
     pixels, labels = written(datasets.CIFAR100, coarse_labels=20, fine_labels=100)
     samples = DataSet.read("cifar100").load(split, root=tmp_path, download=False)
-    assert np.array_equal(samples.inputs.numpy().reshape(60, -1), pixels)
+    assert np.array_equal(inputs_of(samples).numpy().reshape(60, -1), pixels)
     assert samples.targets.tolist() == labels["fine_labels"].tolist()
     assert samples.others["coarse_labels"].tolist() == labels["coarse_labels"].tolist()
 
@@ -95,7 +96,7 @@ def test_batches_hold_what_torchvision_reads_from_them(
     monkeypatch.setattr(datasets.CIFAR10, "_load_meta", lambda _: None)
     theirs = datasets.CIFAR10(tmp_path)
     ours = DataSet.read("cifar10").load("train", root=tmp_path, download=False)
-    assert np.array_equal(ours.inputs.permute(0, 2, 3, 1).numpy(), theirs.data)
+    assert np.array_equal(inputs_of(ours).permute(0, 2, 3, 1).numpy(), theirs.data)
     assert ours.targets.tolist() == theirs.targets
 
 
@@ -151,5 +152,5 @@ def test_pixels_are_kept_by_channel(written: Write, tmp_path: Path) -> None:
     samples = DataSet.read("cifar10").load("train", root=tmp_path, download=False)
     # "the first 1024 entries contain the red channel values, the next 1024 the green", by rows
     assert samples.inputs.shape == (60, 3, 32, 32)
-    assert samples.inputs[7, 1, 2, 5] == pixels[7, 1024 + 2 * 32 + 5]
+    assert inputs_of(samples)[7, 1, 2, 5] == pixels[7, 1024 + 2 * 32 + 5]
     assert samples.inputs.dtype == torch.uint8

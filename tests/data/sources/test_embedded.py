@@ -11,6 +11,7 @@ from cnnctl.data.dataset import DataSet
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.diabetes import Diabetes
 from cnnctl.data.sources.digits import Digits
+from tests.data.conftest import inputs_of
 
 NO_DATA = Path("there-is-no-such-folder")
 
@@ -22,7 +23,7 @@ def both(data: DataSet) -> list[Samples]:
 def test_digits_are_those_of_scikit_learn_each_once() -> None:
     train, test = both(Digits())
     assert (len(train), len(test)) == (1437, 360)
-    ours = torch.cat([train.inputs, test.inputs]).double().view(-1, 64) * 16 / 255
+    ours = torch.cat([inputs_of(train), inputs_of(test)]).double().view(-1, 64) * 16 / 255
     theirs = load_digits().data
     assert sorted(map(tuple, ours.round().long().tolist())) == sorted(map(tuple, theirs.tolist()))
 
@@ -30,13 +31,13 @@ def test_digits_are_those_of_scikit_learn_each_once() -> None:
 def test_digits_count_pixels_from_0_to_255() -> None:
     train, _ = both(Digits())
     assert train.inputs.dtype == torch.uint8
-    assert (int(train.inputs.min()), int(train.inputs.max())) == (0, 255)
+    assert (int(inputs_of(train).min()), int(inputs_of(train).max())) == (0, 255)
 
 
 def test_a_digit_keeps_its_label() -> None:
     train, _ = both(Digits())
     images, labels = load_digits(return_X_y=True)
-    wanted = (train.inputs[0].double().flatten() * 16 / 255).round()
+    wanted = (inputs_of(train)[0].double().flatten() * 16 / 255).round()
     found = np.flatnonzero((images == wanted.numpy()).all(axis=1))
     assert labels[found].tolist() == [train.targets[0]]
 
@@ -51,7 +52,7 @@ def test_the_test_splits_never_change() -> None:
     # sums as they were when the splits were made: with others, old results could not be compared
     _, digits = both(Digits())
     _, diabetes = both(Diabetes())
-    assert (int(digits.targets.sum()), int(digits.inputs.long().sum())) == (1614, 1_802_509)
+    assert (int(digits.targets.sum()), int(inputs_of(digits).long().sum())) == (1614, 1_802_509)
     assert int(diabetes.targets.sum()) == 12_871
 
 
@@ -63,7 +64,7 @@ def test_diabetes_is_what_was_measured_of_442_patients() -> None:
     # Efron et al. 2004: a mean of 152.13, from 25 to 346
     assert targets.mean().item() == pytest.approx(152.13, abs=0.005)
     assert (targets.min().item(), targets.max().item()) == (25, 346)
-    ages = torch.cat([train.inputs, test.inputs])[:, 0]
+    ages = torch.cat([inputs_of(train), inputs_of(test)])[:, 0]
     assert sorted(ages.tolist()) == sorted(load_diabetes(scaled=False).data[:, 0].tolist())
 
 

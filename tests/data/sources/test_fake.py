@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.sources.fake import Fake
+from tests.data.conftest import inputs_of
 
 
 @pytest.mark.parametrize("shape", [[3, 10, 12], [2, 30], [7]])
@@ -27,7 +28,7 @@ def test_samples_have_the_shape_that_is_asked_for(shape: list[int]) -> None:
 def test_they_are_the_same_every_time_and_others_in_each_split() -> None:
     data = Fake(shape=[5], samples=20)
     first, again, test = (
-        data.load(split, root=Path("none")).inputs for split in ("train", "train", "test")
+        inputs_of(data.load(split, root=Path("none"))) for split in ("train", "train", "test")
     )
     assert torch.equal(first, again)
     assert not torch.equal(first[: len(test)], test)

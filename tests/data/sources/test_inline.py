@@ -13,6 +13,7 @@ from cnnctl.data.dataset import DataSet
 from cnnctl.data.preparation import prepare, splits_of
 from cnnctl.data.sources.inline import Inline
 from cnnctl.errors import ExitCode, FaultError
+from tests.data.conftest import inputs_of
 
 INPUTS = [[0, 1], [1, 0], [1, 1]]
 
@@ -63,7 +64,7 @@ def test_test_samples_and_names_of_classes_are_read() -> None:
     assert data.describe().has_test
     assert data.describe().class_names == ("a", "b", "c")
     samples = data.load("test", root=Path("none"))
-    assert (samples.inputs.tolist(), samples.targets.tolist()) == ([[5, 6]], [2])
+    assert (inputs_of(samples).tolist(), samples.targets.tolist()) == ([[5, 6]], [2])
 
 
 def test_classes_of_both_splits_are_counted_and_named_by_target() -> None:

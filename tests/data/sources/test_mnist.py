@@ -10,10 +10,11 @@ from torch import Tensor
 from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet, StoredSplit
 from cnnctl.data.normalization import Normalize
-from cnnctl.data.preparation import prepare, read_split
+from cnnctl.data.preparation import SplitName, prepare, read_split
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.data.sources.mnist import VARIANTS, Emnist, FashionMnist, Kmnist, Mnist, Variant
 from cnnctl.errors import ExitCode, FaultError
+from tests.data.conftest import inputs_of
 
 assert sources
 
@@ -69,7 +70,7 @@ def test_files_are_found_where_torchvision_keeps_them(
     both: list[StoredSplit] = ["train", "test"]
     for split, (images, labels) in zip(both, splits, strict=True):
         samples = DataSet.read(kind).load(split, root=tmp_path, download=False)
-        assert torch.equal(samples.inputs, images[:, None])
+        assert torch.equal(inputs_of(samples), images[:, None])
         assert torch.equal(samples.targets, labels.long())
 
 
@@ -77,7 +78,7 @@ def test_letters_stand_upright_and_begin_at_class_0(written: Write, tmp_path: Pa
     stems = ["emnist-letters-train", "emnist-letters-test"]
     (images, labels), _ = written("EMNIST", stems, classes=26, first=1)
     samples = Emnist(split="letters").load("train", root=tmp_path, download=False)
-    assert torch.equal(samples.inputs[:, 0], images.transpose(1, 2))
+    assert torch.equal(inputs_of(samples)[:, 0], images.transpose(1, 2))
     assert torch.equal(samples.targets, labels.long())
 
 
@@ -207,8 +208,8 @@ def test_variants_that_are_even_have_whole_numbers_of_samples_a_class(variant: V
 
 @pytest.mark.parametrize("name", ["test", "validation", "train"])
 def test_only_the_files_of_the_split_that_is_asked_for_are_read(
-    name, written, tmp_path, monkeypatch
-):
+    name: SplitName, written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written("MNIST", ["train", "t10k"])
     described = DatasetInfo((1, 28, 28), tuple("0123456789"), 10, 40)
     monkeypatch.setattr(Mnist, "original", lambda _: described)
@@ -219,6 +220,6 @@ def test_only_the_files_of_the_split_that_is_asked_for_are_read(
     split = read_split(data, name, seed=0, root=tmp_path, download=False)
     assert len(split) == {"test": 20, "validation": 10, "train": 30}[name]
     assert isinstance(data.normalize, Normalize)
-    other = "train" if name == "test" else "test"
+    other: SplitName = "train" if name == "test" else "test"
     with pytest.raises(FaultError, match="is not there"):
         read_split(data, other, seed=0, root=tmp_path, download=False)

@@ -9,6 +9,7 @@ from torchvision import datasets
 
 from cnnctl.data.sources.svhn import Svhn
 from cnnctl.errors import FaultError
+from tests.data.conftest import inputs_of
 
 Stored = tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.uint8]]]
 
@@ -32,7 +33,7 @@ def test_images_are_read_by_channel_and_label_10_is_the_digit_0(
 ) -> None:
     images, labels = stored
     samples = Svhn().load("train", root=tmp_path, download=False)
-    assert np.array_equal(samples.inputs.numpy(), images.transpose(3, 2, 0, 1))
+    assert np.array_equal(inputs_of(samples).numpy(), images.transpose(3, 2, 0, 1))
     assert np.array_equal(samples.targets.numpy(), labels[:, 0] % 10)
 
 

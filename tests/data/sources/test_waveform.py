@@ -12,6 +12,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.waveform import Waveform
+from tests.data.conftest import inputs_of
 
 WAVES = np.array(
     [
@@ -41,7 +42,7 @@ def test_without_noise_a_signal_is_a_mixture_of_two_waves(
     number: int, pair: tuple[int, int]
 ) -> None:
     samples = load(Waveform(noise=0, samples=90))
-    signals = samples.inputs[samples.targets == number, 0].double().numpy()
+    signals = inputs_of(samples)[samples.targets == number, 0].double().numpy()
     one, other = WAVES[list(pair)]
     shares, rest, _, _ = np.linalg.lstsq(np.stack([one, other]).T, signals.T, rcond=None)
     assert rest.max() < 1e-9
@@ -53,7 +54,7 @@ def test_without_noise_a_signal_is_a_mixture_of_two_waves(
 def test_means_and_variances_are_those_of_the_definition() -> None:
     samples = load(Waveform(samples=30_000))
     for number, (one, other) in enumerate(((0, 1), (0, 2), (1, 2))):
-        signals = samples.inputs[samples.targets == number, 0].double().numpy()
+        signals = inputs_of(samples)[samples.targets == number, 0].double().numpy()
         np.testing.assert_allclose(signals.mean(axis=0), (WAVES[one] + WAVES[other]) / 2, atol=0.07)
         # a uniform share has a variance of 1/12
         variance = 1 + (WAVES[one] - WAVES[other]) ** 2 / 12
@@ -63,8 +64,8 @@ def test_means_and_variances_are_those_of_the_definition() -> None:
 def test_linear_discriminants_reach_what_is_published() -> None:
     data = Waveform(samples=300, test_samples=20_000)
     train, test = load(data), load(data, "test")
-    fitted = LinearDiscriminantAnalysis().fit(train.inputs[:, 0], train.targets)
-    error = 1 - fitted.score(test.inputs[:, 0], test.targets)
+    fitted = LinearDiscriminantAnalysis().fit(inputs_of(train)[:, 0], train.targets)
+    error = 1 - fitted.score(inputs_of(test)[:, 0], test.targets)
     assert error == pytest.approx(0.191, abs=3 * 0.006)  # table 12.4, with its standard error
 
 
@@ -80,7 +81,7 @@ def log_likelihood(signals: np.ndarray, one: np.ndarray, other: np.ndarray) -> n
 
 def test_the_best_rule_there_is_errs_on_13_percent() -> None:
     test = load(Waveform(test_samples=30_000), "test")
-    signals = test.inputs[:, 0].double().numpy()
+    signals = inputs_of(test)[:, 0].double().numpy()
     pairs = ((0, 1), (0, 2), (1, 2))
     each = [log_likelihood(signals, WAVES[one], WAVES[other]) for one, other in pairs]
     error = (np.argmax(each, axis=0) != test.targets.numpy()).mean()
@@ -88,8 +89,8 @@ def test_the_best_rule_there_is_errs_on_13_percent() -> None:
 
 
 def test_signals_depend_on_their_own_seed_alone_and_are_drawn_apart() -> None:
-    first, again, other = (load(Waveform(data_seed=seed)).inputs for seed in (3, 3, 4))
+    first, again, other = (inputs_of(load(Waveform(data_seed=seed))) for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    test = load(Waveform(data_seed=3), "test").inputs
+    test = inputs_of(load(Waveform(data_seed=3), "test"))
     assert not set(map(tuple, first[:, 0].tolist())) & set(map(tuple, test[:, 0].tolist()))
