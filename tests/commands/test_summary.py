@@ -63,7 +63,7 @@ def test_what_is_not_there_is_said(name: str, tmp_path: Path) -> None:
 def test_a_checkpoint_takes_no_overrides(digits_run: Path) -> None:
     done = invoke("summary", digits_run, "train.epochs=3")
     assert done.exit_code == 2
-    assert "overrides go with a YAML file" in done.stderr
+    assert "overrides do not apply to a checkpoint" in done.stderr
 
 
 def test_columns_may_be_chosen(tiny: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_drawing_is_written_beside_the_table(tiny: Path, tmp_path: Path) -> No
         (["--json", "--markdown"], "--json and --markdown are two forms"),
         (["--style", "torchsummary", "--json"], "torchsummary prints its own text only"),
         (["--style", "torchsummary", "--graph", "n.svg"], "torchsummary prints its own text only"),
-        (["--graph", "net.txt"], "net.txt names no kind of drawing"),
+        (["--graph", "net.txt"], "net.txt has no known drawing format"),
         (["--compare", "lenet6"], "no network of the zoo is named lenet6"),
     ],
 )

@@ -142,7 +142,7 @@ def test_a_stopped_run_saves_says_how_to_go_on_and_does(
     process = start(everything, "--resume", "runs/everything")
     output = "".join(process.communicate())
     assert process.returncode == 0, output
-    assert "going on after" in output
+    assert "resuming after" in output
     assert_same_run(run, alone)
 
 
@@ -168,7 +168,7 @@ def test_a_finished_run_is_not_trained_again(cli: Cli, tiny: Path) -> None:
     before = last(tiny.parent / "runs" / "tiny")
     again = cli("train", tiny, "--resume")
     assert again.returncode == 0, again.stderr
-    assert "nothing is left to do" in again.stdout
+    assert "already finished" in again.stdout
     assert_same_state(last(tiny.parent / "runs" / "tiny"), before)
 
 
