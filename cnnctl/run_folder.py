@@ -125,7 +125,8 @@ class RunFolder:
     def close(self) -> None:
         """Let others write here; a new folder in which nothing was ever saved is taken away."""
         forget(self.close)
-        if self._is_empty:
+        # a signal may come between a file's arrival and the line that notes it
+        if self._is_empty and not (self.last.exists() or self.best.exists()):
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 

@@ -217,3 +217,13 @@ def test_a_checkpoint_is_replaced(folder: RunFolder) -> None:
         folder.save_last(Checkpoint({}, {"number": number}))
     assert load(folder.last).document["number"] == 2
     assert [path.name for path in folder.last.parent.iterdir()] == ["last.safetensors"]
+
+
+def test_what_was_saved_keeps_its_folder_though_a_signal_came_before_that_was_noted(
+    tmp_path: Path,
+) -> None:
+    folder = create(tmp_path, "new")
+    folder.last.parent.mkdir(exist_ok=True)
+    folder.last.write_bytes(b"saved")
+    folder.close()
+    assert folder.last.read_bytes() == b"saved"
