@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from cnnctl.config.source import parse
 from cnnctl.experiment import complete
@@ -14,7 +16,7 @@ from cnnctl.model import network, zoo
 from cnnctl.model.network import new_meta_network
 from cnnctl.model.zoo import Network
 from cnnctl.trained import open_trained
-from tests.conftest import invoke
+from tests.conftest import Cli, invoke
 
 
 @pytest.fixture
@@ -65,3 +67,37 @@ def test_nothing_of_a_network_is_missing_in_a_checkpoint() -> None:
     for plan in plans:
         empty = new_meta_network(plan)
         assert {name for name, _ in empty.named_buffers()} <= empty.state_dict().keys()
+        attributes = [each for module in empty.modules() for each in vars(module).values()]
+        assert not any(isinstance(each, Tensor) for each in attributes)
+
+
+PLUGIN = """\
+from torch import nn, tensor
+from cnnctl.model.layer import Layer
+
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("factor", tensor(3.0), persistent=False)
+        self.offset = tensor(0.5)
+
+    def forward(self, inputs):
+        return inputs * self.factor + self.offset
+
+
+class Scaled(Layer, kind="scaled_by_a_plugin"):
+    def build(self, input):
+        return Scale()
+"""
+
+
+def test_tensors_of_a_plugin_that_no_state_dict_has_are_made(tiny: Path, cli: Cli) -> None:
+    (tiny.parent / "scale.py").write_text(PLUGIN, encoding="utf-8")
+    layers = "[flatten, scaled_by_a_plugin, {linear: classes}]"
+    trained = cli("train", tiny, f"model.layers={layers}", "plugins=[scale.py]")
+    assert trained.returncode == 0, trained.stderr
+    measured = cli("eval", "runs/tiny", "--plugin", "scale.py")
+    assert measured.returncode == 0, measured.stderr
+    loss = re.findall(r"test: loss ([\d.]+)", trained.stdout)
+    assert re.findall(r"^loss ([\d.]+)", measured.stdout, re.MULTILINE) == loss != []

@@ -168,8 +168,16 @@ def new_meta_network(plan: NetworkPlan) -> nn.Sequential:
 
 
 def empty_network(plan: NetworkPlan) -> nn.Sequential:
-    """The network on the CPU for weights and buffers that are loaded next; none is drawn."""
-    return new_meta_network(plan).to_empty(device="cpu")
+    """The network on the CPU for weights and buffers that are loaded next.
+
+    None is drawn, unless a plugin has a part in it: its modules may hold tensors that no state dict
+    has, which only building makes.
+    """
+    network = new_meta_network(plan)
+    parts = (*network.modules(), *(planned.layer for planned in plan.leaves()))
+    packages = {type(part).__module__.partition(".")[0] for part in parts}
+    is_known = packages <= {"cnnctl", "torch", "torchvision"}
+    return network.to_empty(device="cpu") if is_known else build(plan, seed=0)
 
 
 def _assemble(plan: NetworkPlan) -> nn.Sequential:
