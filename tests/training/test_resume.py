@@ -33,7 +33,7 @@ def start(config: Path, *more: str) -> Process:
 
 def wait_until(happened: Callable[[], bool], process: Process) -> bool:
     """Wait for something, without a sleep that could miss it; false if the process ended first."""
-    while not happened():
+    while not any(happened() for _ in range(1000)):  # a save takes less than a look at the process
         if process.poll() is not None:
             return False
     return True
