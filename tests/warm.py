@@ -77,8 +77,8 @@ class Process:
         return output, errors
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal, unless it has ended."""
-        if self.poll() is None:
+        """Send it a signal at once, unless `poll` saw its end; until then its number stays its own."""
+        if self.returncode is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
