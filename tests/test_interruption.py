@@ -67,7 +67,7 @@ def test_a_signal_while_a_plugin_is_read_is_no_fault_of_the_plugin(
 def test_a_run_that_is_stopped_before_it_has_begun_leaves_no_folder(
     number: signal.Signals, tmp_path: Path, cli: Cli
 ) -> None:
-    code = f"from cnnctl.training import recipe\nrecipe.prepare = lambda *a, **o: {kill(number)}"
+    code = f"from cnnctl.training import setup\nsetup.prepare = lambda *a, **o: {kill(number)}"
     done = cli("train", with_plugin(tmp_path, code))
     assert (done.returncode, done.stdout, done.stderr) == (CODES[number], "", "stopped\n")
     assert list((tmp_path / "runs").iterdir()) == []
@@ -78,7 +78,7 @@ def test_two_signals_before_anything_is_saved_leave_no_folder(
     number: signal.Signals, tmp_path: Path, cli: Cli
 ) -> None:
     twice = f"[{kill(number)} for _ in range(2)]"
-    code = f"from cnnctl.training import recipe\nrecipe.begin = lambda *a: {twice}"
+    code = f"from cnnctl.training.training import Training\nTraining.begin = lambda *a: {twice}"
     done = cli("train", with_plugin(tmp_path, code))
     assert (done.returncode, done.stdout, done.stderr) == (CODES[number], "", "stopped\n")
     assert list((tmp_path / "runs").iterdir()) == []

@@ -59,9 +59,9 @@ def train(
     data = used_folder(start.loaded.experiment.data, data)
     console = Screen()
     try:
-        outcome = run_recipe(start, data_root=data or data_root(), console=console)
+        result, stopped_by = run_recipe(start, data_root=data or data_root(), console=console)
     finally:
         start.folder.close()
-    print_result(console, outcome, data=data)
-    if outcome.stopped_by is not None:
-        raise typer.Exit(128 + outcome.stopped_by)
+    print_result(console, result, start.folder, data=data)
+    if stopped_by is not None:
+        raise typer.Exit(128 + stopped_by)

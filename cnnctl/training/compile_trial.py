@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from statistics import median
@@ -13,9 +13,9 @@ import torch
 
 from cnnctl.data.loader import Batches
 from cnnctl.errors import FaultError
-from cnnctl.experiment import Experiment
 from cnnctl.training.compilation import Failed, can_compile
 from cnnctl.training.run import Run
+from cnnctl.training.setup import Setup
 from cnnctl.training.step import Batch, Step, make_step
 
 GAIN = 1.05
@@ -38,32 +38,21 @@ class Trial:
     """The finding in words."""
 
 
-def try_compile(
-    experiment: Experiment, assemble: Callable[[Experiment], Run], batches: Batches
-) -> Trial:
-    """Measure steps as they are and compiled, in turn.
-
-    `assemble` makes a run that is thrown away.
-    """
-    if not can_compile(torch.device(experiment.train.device)):
+def try_compile(setup: Setup) -> Trial:
+    """Measure steps as they are and compiled, in turn, in runs that are thrown away."""
+    if not can_compile(setup.device):
         return Trial(False, "this machine has no compiler that torch could use")
     reasons: list[str] = []
     try:
-        plain = _step(assemble(with_compile(experiment, False)))
-        compiled = _step(assemble(with_compile(experiment, True)), failed=reasons.append)
-        gain = measured_gain(plain, compiled, _whole(batches), failures=reasons)
+        plain = _step(setup.with_compile(False).assemble())
+        compiled = _step(setup.with_compile(True).assemble(), failed=reasons.append)
+        gain = measured_gain(plain, compiled, _whole(setup.batches.train), failures=reasons)
     except FaultError:
         # the loss is not finite; the run will meet that, too, and say so
         return Trial(False, "the loss was not finite")
     if reasons:
         return Trial(False, reasons[0])
     return Trial(gain > GAIN, f"compiled steps ran at {gain:.2f} times the speed")
-
-
-def with_compile(experiment: Experiment, compile: bool) -> Experiment:
-    """The experiment with `train.compile` decided."""
-    train = experiment.train.model_copy(update={"compile": compile})
-    return experiment.model_copy(update={"train": train})
 
 
 def _step(run: Run, *, failed: Failed = warn) -> Step:

@@ -18,12 +18,13 @@ from cnnctl.metrics import Accuracy, Number
 from cnnctl.metrics.naming import label_of, parted, show_metric
 from cnnctl.metrics.wording import show_loss
 from cnnctl.run_files import EpochMetrics
+from cnnctl.run_folder import RunFolder
 from cnnctl.training.bar import OneLine
 from cnnctl.training.observers import Observer
-from cnnctl.training.outcome import TrainingResult
 from cnnctl.training.pace import Pace
 from cnnctl.training.run import Run
 from cnnctl.training.starting import TrainingStart
+from cnnctl.training.training import TrainingResult
 
 REFRESH_SECONDS = 0.25
 """How often the bar reads the loss, which on a GPU waits for the device."""
@@ -35,6 +36,11 @@ class EpochLines(Observer):
     def __init__(self, console: Console, *, epochs: int) -> None:
         self.console = console
         self.epochs = epochs
+
+    def compiling_failed(self, run: Run, reason: str) -> None:
+        """Say so."""
+        message = f"could not compile the network; continuing without: {reason}"
+        self.console.print(f"train.compile: {message}", soft_wrap=True, markup=False)
 
     def epoch_ended(self, row: EpochMetrics) -> None:
         """Print the line, on a terminal without what would not fit."""
@@ -61,6 +67,14 @@ class LiveBar(Observer):
     def head(self, epoch: int) -> str:
         """`epoch 3/20`."""
         return f"epoch {min(epoch, self.epochs)}/{self.epochs}"
+
+    def resumed(self, through_epoch: int) -> None:
+        """Begin where the run goes on."""
+        self.show(through_epoch)
+
+    def compiling_failed(self, run: Run, reason: str) -> None:
+        """Say so above the bar."""
+        self.lines.compiling_failed(run, reason)
 
     def epoch_began(self, run: Run) -> None:
         """Count training time from here."""
@@ -95,9 +109,13 @@ class LiveBar(Observer):
 
     def epoch_ended(self, row: EpochMetrics) -> None:
         """Print the line of the epoch above the bar."""
-        done, head = row["epoch"] * self.batches_per_epoch, self.head(row["epoch"] + 1)
-        self.progress.update(self.task, completed=done, head=head)
+        self.show(row["epoch"])
         self.lines.epoch_ended(row)
+
+    def show(self, epochs: int) -> None:
+        """Put the bar to the end of so many epochs."""
+        done, head = epochs * self.batches_per_epoch, self.head(epochs + 1)
+        self.progress.update(self.task, completed=done, head=head)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -201,12 +219,14 @@ def print_header(console: Console, run: Run, splits: Splits, start: TrainingStar
         console.print(line, soft_wrap=True, markup=False)
 
 
-def print_result(console: Console, outcome: TrainingResult, *, data: Path | None) -> None:
+def print_result(
+    console: Console, result: TrainingResult, folder: RunFolder, *, data: Path | None
+) -> None:
     """Say how it ended, where the result is, and what to type next.
 
     data: the folder of data sets, if it was named on the command line.
     """
-    run, folder = outcome.run, outcome.folder
+    run = result.run
     more = [word for plugin in run.experiment.plugins for word in ("--plugin", plugin)]
     more += ["--data", str(data)] if data else []
     lines = []
@@ -214,10 +234,10 @@ def print_result(console: Console, outcome: TrainingResult, *, data: Path | None
         lines.append(f"stopped early after epoch {run.counters.epoch}")
     if run.counters.best is not None:
         lines.append(_kept(run, run.counters.best))
-    if outcome.test is not None:
-        test = (f"{label_of(name)} {show_metric(name, v)}" for name, v in outcome.test.items())
+    if result.test is not None:
+        test = (f"{label_of(name)} {show_metric(name, v)}" for name, v in result.test.items())
         lines.append(f"test: {', '.join(test)}")
-    if outcome.stopped_by is None:
+    if result.is_finished:
         lines.append(f"checkpoint: {folder.best}")
         lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")
     else:

@@ -77,3 +77,9 @@ def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
         return experiment.train.monitor
     metric = Accuracy if measures(Accuracy, experiment, description) else MeanLoss
     return metric.kind
+
+
+def with_compile(experiment: Experiment, compile: bool) -> Experiment:
+    """The experiment with `train.compile` decided."""
+    train = experiment.train.model_copy(update={"compile": compile})
+    return experiment.model_copy(update={"train": train})

@@ -12,7 +12,7 @@ from cnnctl import interruption
 class StopSignals:
     """While entered, notes the first signal in `received` and leaves the process at the second.
 
-    The loop asks `received` between steps, so that a step and its checkpoint are never torn.
+    A training asks between steps, so that a step and its checkpoint are never torn.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,10 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def were_received(self) -> bool:
+        """Whether there was a signal."""
+        return self.received is not None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import torch
 from cnnctl.checkpoint import Checkpoint, load
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
-from cnnctl.experiment import Experiment, tasks_of
+from cnnctl.experiment import Experiment, complete, tasks_of
 from cnnctl.model import network
 from cnnctl.model.layer import Shape
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto
+from cnnctl.training.setup import Setup, set_up
 
 EVERYTHING = """\
 # augmentation, mixing, dropout, batch norm, averages, warm-up, accumulation, early stopping, kappa
@@ -41,6 +43,9 @@ scheduler: {name: cosine, warmup: 1}
 regularization: {ema: 0.95, early_stopping: 3, clip_norm: 1.0, l2: 0.0001}
 train: {epochs: 6, accumulate: 2, checkpoint_every: 2, monitor: kappa}
 """
+
+
+CPU = {"device": "cpu", "precision": "fp32", "compile": False}
 
 
 @pytest.fixture
@@ -71,8 +76,27 @@ def assert_same_state(one: Checkpoint, other: Checkpoint) -> None:
 
 def experiment_of(plain: dict[str, Any]) -> Experiment:
     """An experiment from plain data, computing in float32 on the CPU where nothing else is said."""
-    train = {"device": "cpu", "precision": "fp32", "compile": False, **plain.get("train", {})}
+    train = {**CPU, **plain.get("train", {})}
     return validate(Experiment, from_plain({**plain, "train": train}, Place("test")))
+
+
+def setup_of(plain: dict[str, Any]) -> Setup:
+    """The setup of such an experiment; it sets up this process, too (see `as_before`)."""
+    train = {**CPU, **plain.get("train", {})}
+    loaded = complete(from_plain({**plain, "train": train}, Place("test")), "test")
+    return set_up(loaded, data_root=Path())
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    """A training sets up its process, which here is that of all tests."""
+    threads, matmul = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    cudnn = torch.backends.cudnn
+    flags = (cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision(matmul)
+    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
 
 
 def run_of(plain: dict[str, Any], *, input: Shape = (2,), classes: int = 2) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import torch
 
 from cnnctl.data.loader import Batches
 from cnnctl.errors import config_fault
-from cnnctl.experiment import Experiment
 from cnnctl.training import compile_trial
 from cnnctl.training.compile_trial import Trial, measured_gain, try_compile
 from cnnctl.training.run import Run
+from cnnctl.training.setup import Setup, SplitBatches
 from cnnctl.training.step import Step
 from tests.conftest import Cli
-from tests.training.conftest import experiment_of, run_of
+from tests.training.conftest import run_of, setup_of
 
 CPU = torch.device("cpu")
 MOONS: dict[str, Any] = {
@@ -39,8 +40,9 @@ class Few(Batches):
         return iter(BATCHES)
 
 
-def run_with(experiment: Experiment) -> Run:
-    return run_of({**MOONS, "train": {"compile": experiment.train.compile}})
+def moons() -> Setup:
+    """A setup whose batches are the five above."""
+    return replace(setup_of(MOONS), batches=SplitBatches(Few(), None, None))
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.mark.parametrize(("gain", "compile"), [(1.3, True), (1.04, False), (0.6, False)])
 def test_what_is_faster_is_chosen(compiler: pytest.MonkeyPatch, gain: float, compile: bool) -> None:
     compiler.setattr(compile_trial, "measured_gain", lambda *steps, failures: gain)
-    found = try_compile(experiment_of(MOONS), run_with, Few())
+    found = try_compile(moons())
     assert found == Trial(compile, f"compiled steps ran at {gain:.2f} times the speed")
 
 
@@ -91,7 +93,7 @@ def test_real_steps_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_a_compiler_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    trial = try_compile(experiment_of(MOONS), None, Few())  # type: ignore[arg-type]
+    trial = try_compile(moons())
     assert trial == Trial(False, "this machine has no compiler that torch could use")
 
 
@@ -105,7 +107,7 @@ def test_a_compiler_that_fails_is_the_finding(compiler: pytest.MonkeyPatch) -> N
         return real(run)
 
     compiler.setattr(compile_trial, "_step", failing)
-    assert try_compile(experiment_of(MOONS), run_with, Few()) == Trial(False, "no headers")
+    assert try_compile(moons()) == Trial(False, "no headers")
 
 
 def test_a_loss_that_is_not_finite_is_left_to_the_run(compiler: pytest.MonkeyPatch) -> None:
@@ -113,7 +115,7 @@ def test_a_loss_that_is_not_finite_is_left_to_the_run(compiler: pytest.MonkeyPat
         raise config_fault("the loss is not finite")
 
     compiler.setattr(compile_trial, "measured_gain", diverge)
-    trial = try_compile(experiment_of(MOONS), run_with, Few())
+    trial = try_compile(moons())
     assert trial == Trial(False, "the loss was not finite")
 
 

@@ -15,11 +15,13 @@ from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.optim.optimizers import Optimizer
+from cnnctl.run_folder import RunFolder
 from cnnctl.training.divergence import FiniteGuard
-from cnnctl.training.loop import Loop
+from cnnctl.training.recording import FolderStore
 from cnnctl.training.run import Run
-from cnnctl.training.signals import StopSignals
+from cnnctl.training.setup import SplitBatches
 from cnnctl.training.step import Step, make_step
+from cnnctl.training.training import Training
 from tests.training.conftest import run_of
 
 FUSED = [
@@ -114,49 +116,42 @@ def test_only_a_fused_optimizer_off_the_cpu_is_looked_at_later() -> None:
 
 
 def test_a_weight_that_is_not_finite_is_found_before_it_is_saved(tmp_path: Path) -> None:
-    loop = loop_of(moons(), tmp_path, batch_size=4)
-    loop.save()
-    saved = loop.folder.last.read_bytes()
+    training, folder = training_of(moons(), tmp_path, batch_size=4)
+    training.save()
+    saved = folder.last.read_bytes()
     with torch.no_grad():
-        loop.run.network.get_parameter("linear2.weight")[0, 0] = NAN
-    loop.run.counters.step = 7
+        training.run.network.get_parameter("linear2.weight")[0, 0] = NAN
+    training.run.counters.step = 7
     with pytest.raises(FaultError) as caught:
-        loop.save()
+        training.save()
     assert "a weight is not finite at step 7" in fault(caught.value)
-    assert loop.folder.last.read_bytes() == saved
+    assert folder.last.read_bytes() == saved
 
 
 def test_a_state_within_an_epoch_is_not_saved_after_a_bad_step(tmp_path: Path) -> None:
-    loop = loop_of(moons(train={"checkpoint_every": 1}), tmp_path, batch_size=1)
-    loop.step = deferred(loop.run)
-    loop.step(batch(NAN))
+    training, folder = training_of(moons(train={"checkpoint_every": 1}), tmp_path, batch_size=1)
+    training.step = deferred(training.run)
+    training.step(batch(NAN))
     with pytest.raises(FaultError, match="not finite at step 1"):
-        loop.train_epoch()
-    assert not loop.folder.last.exists()
+        training.train_epoch()
+    assert not folder.last.exists()
 
 
 def test_an_evaluation_that_is_not_finite_ends_the_run_before_it_is_kept(tmp_path: Path) -> None:
     # the one step of the epoch has a finite loss, and makes weights whose outputs are not
     run = moons(optimizer={"name": "sgd", "lr": 1e30})
-    loop = loop_of(run, tmp_path, batch_size=4)
+    training, folder = training_of(run, tmp_path, batch_size=4)
     with pytest.raises(FaultError) as caught:
-        loop.fit()
+        training.fit()
     assert "the loss in evaluation is not finite at step 1" in fault(caught.value)
-    assert not loop.folder.best.exists()
-    assert not loop.folder.last.exists()
+    assert not folder.best.exists()
+    assert not folder.last.exists()
 
 
-def loop_of(run: Run, runs: Path, *, batch_size: int) -> Loop:
-    """A loop over four points, which are those of validation, too."""
+def training_of(run: Run, runs: Path, *, batch_size: int) -> tuple[Training, RunFolder]:
+    """A training on four points, which are those of validation, too."""
     points = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.0, 1.0], [-1.0, 0.5]])
     source = DeviceStore(Samples(points, torch.tensor([0, 1, 0, 1])), device=run.device)
     batches = Batches(source, batch_size=batch_size)
-    return Loop(
-        run=run,
-        step=make_step(run),
-        training=batches,
-        validation=batches,
-        folder=run_folder.create(runs, "run"),
-        observers=[],
-        signals=StopSignals(),
-    )
+    folder = run_folder.create(runs, "run")
+    return Training(run, SplitBatches(batches, batches, None), FolderStore(folder)), folder

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
@@ -15,7 +16,7 @@ from cnnctl import run_folder
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.run_files import EpochMetrics, read_metrics
 from cnnctl.run_folder import RunFolder
-from cnnctl.training.observers import MetricsFile, TensorBoard
+from cnnctl.training.recording import MetricsFile, TensorBoard
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def events(folder: RunFolder) -> dict[str, dict[int, float]]:
 
 
 def test_tensorboard_reads_every_number_of_every_epoch(folder: RunFolder) -> None:
-    board = TensorBoard(folder, first_epoch=1)
+    board = TensorBoard(folder)
     board.epoch_ended(row(1, 0.5))
     board.epoch_ended(row(2, 0.25))
     board.close()
@@ -47,7 +48,7 @@ def test_tensorboard_reads_every_number_of_every_epoch(folder: RunFolder) -> Non
 
 
 def test_an_epoch_is_on_the_disk_when_it_ended(folder: RunFolder) -> None:
-    board, metrics = TensorBoard(folder, first_epoch=1), MetricsFile(folder)
+    board, metrics = TensorBoard(folder), MetricsFile(folder, Console(quiet=True))
     for observer in (board, metrics):
         observer.epoch_ended(row(1))
     assert events(folder)["train_loss"] == {1: 0.5}
@@ -55,27 +56,28 @@ def test_an_epoch_is_on_the_disk_when_it_ended(folder: RunFolder) -> None:
 
 
 def test_a_resumed_run_hides_the_events_it_repeats(folder: RunFolder) -> None:
-    killed = TensorBoard(folder, first_epoch=1)
+    killed = TensorBoard(folder)
     for epoch in (1, 2, 3):
         killed.epoch_ended(row(epoch, 1.0))
-    resumed = TensorBoard(folder, first_epoch=3)
+    resumed = TensorBoard(folder)
+    resumed.resumed(2)
     for epoch in (3, 4):
         resumed.epoch_ended(row(epoch, 0.5))
     assert events(folder)["train_loss"] == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
 
 
 def test_events_that_a_killed_run_never_repeats_are_hidden_at_once(folder: RunFolder) -> None:
-    killed = TensorBoard(folder, first_epoch=1)
+    killed = TensorBoard(folder)
     for epoch in (1, 2):
         killed.epoch_ended(row(epoch))
-    TensorBoard(folder, first_epoch=2)
+    TensorBoard(folder).resumed(1)
     assert events(folder)["train_loss"] == {1: 0.5}
 
 
 def test_a_disk_that_is_full_is_a_fault_and_no_thread_dies_of_it(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    board = TensorBoard(folder, first_epoch=1)
+    board = TensorBoard(folder)
 
     def refuse(data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import torch
 from cnnctl import run_folder
 from cnnctl.console import Screen
 from cnnctl.run_files import EpochMetrics
-from cnnctl.training.outcome import TrainingResult
 from cnnctl.training.pace import Pace
 from cnnctl.training.progress import EpochLines, LiveBar, epoch_line, print_result
 from cnnctl.training.run import Run
+from cnnctl.training.training import TrainingResult
 from tests.training.conftest import run_of
 
 ROW: EpochMetrics = {
@@ -153,18 +152,16 @@ def concluded(
     *,
     test: dict[str, float] | None,
     data: Path | None,
-    stopped: signal.Signals | None = None,
 ) -> str:
     console = Screen(file=StringIO(), width=40, _environ={})
-    print_result(
-        console, TrainingResult(run, run_folder.create(folder, "größe 1"), test, stopped), data=data
-    )
+    home = run_folder.create(folder, "größe 1")
+    print_result(console, TrainingResult(run, test), home, data=data)
     return written(console)
 
 
 def test_the_end_says_result_checkpoint_and_what_to_type_next(tmp_path: Path) -> None:
-    run = moons()
-    run.counters.best, run.counters.best_epoch = 0.9375, 4
+    run = moons(train={"epochs": 5})
+    run.counters.best, run.counters.best_epoch, run.counters.epoch = 0.9375, 4, 5
     text = concluded(run, tmp_path, test={"loss": 0.25, "accuracy": 0.9}, data=None)
     folder = tmp_path / "größe 1"
     assert text.splitlines() == [
@@ -176,8 +173,8 @@ def test_the_end_says_result_checkpoint_and_what_to_type_next(tmp_path: Path) ->
 
 
 def test_a_finished_run_without_a_test_split_says_all_but_a_test_result(tmp_path: Path) -> None:
-    run = moons()
-    run.counters.best, run.counters.best_epoch = 0.9375, 4
+    run = moons(train={"epochs": 5})
+    run.counters.best, run.counters.best_epoch, run.counters.epoch = 0.9375, 4, 5
     text = concluded(run, tmp_path, test=None, data=None)
     folder = tmp_path / "größe 1"
     assert text.splitlines() == [
@@ -189,7 +186,7 @@ def test_a_finished_run_without_a_test_split_says_all_but_a_test_result(tmp_path
 
 def test_what_to_type_next_names_data_and_plugins_again(tmp_path: Path) -> None:
     run = moons(plugins=["/home/me/my layers.py"])
-    text = concluded(run, tmp_path, test=None, data=Path("my data"), stopped=signal.SIGINT)
+    text = concluded(run, tmp_path, test=None, data=Path("my data"))
     command = f"cnnctl train --resume '{tmp_path / 'größe 1'}'"
     options = "--plugin '/home/me/my layers.py' --data 'my data'"
     assert text.splitlines()[-1] == f"resume with: {command} {options}"
@@ -198,7 +195,7 @@ def test_what_to_type_next_names_data_and_plugins_again(tmp_path: Path) -> None:
 def test_a_run_that_was_stopped_says_where_it_is(tmp_path: Path) -> None:
     run = moons()
     run.counters.epoch, run.counters.batch, run.counters.step = 2, 7, 47
-    text = concluded(run, tmp_path, test=None, data=None, stopped=signal.SIGTERM)
+    text = concluded(run, tmp_path, test=None, data=None)
     assert "stopped after step 47, in epoch 3; saved " in text
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 import pytest
@@ -14,32 +14,25 @@ from cnnctl.console import Screen
 from cnnctl.data.preparation import prepare
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.training import recipe
-from cnnctl.training.outcome import TrainingResult
-from cnnctl.training.recipe import make_loaders, use_machine
+from cnnctl.training import setup as setups
+from cnnctl.training import training as trainings
+from cnnctl.training.setup import split_batches, use_machine
 from cnnctl.training.starting import begin_run
+from cnnctl.training.training import TrainingResult
 from tests.conftest import Cli
 from tests.training.conftest import EVERYTHING, assert_same_state, experiment_of, last
 
 CONV = [{"conv": {"out_channels": 4, "kernel_size": 3}}, "flatten", {"linear": "classes"}]
 
 
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """A training sets up its process, which here is that of all tests."""
-    threads, matmul = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    cudnn = torch.backends.cudnn
-    flags = (cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32)
-    yield
-    torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision(matmul)
-    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
+pytestmark = pytest.mark.usefixtures("as_before")
 
 
 def train(config: Path, *overrides: str, console: Screen | None = None) -> TrainingResult:
     start = begin_run(config, overrides, runs=config.parent / "runs")
     shown = console or Screen(file=StringIO())
     try:
-        return recipe.train(start, data_root=config.parent, console=shown)
+        return recipe.train(start, data_root=config.parent, console=shown)[0]
     finally:
         start.folder.close()
 
@@ -53,7 +46,7 @@ def fault(config: Path, *overrides: str) -> FaultError:
 def test_a_run_reports_the_test_metrics_of_its_best_weights(tiny: Path) -> None:
     outcome = train(tiny, "train.epochs=3", "seed=5")
     assert torch.initial_seed() == 5
-    assert outcome.stopped_by is None
+    assert outcome.is_finished
     assert outcome.test is not None
     assert 0.5 < outcome.test["accuracy"] <= 1
     assert outcome.run.counters.epoch == 3
@@ -97,11 +90,20 @@ def raise_out_of_memory(*_: object, **__: object) -> NoReturn:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
 
-@pytest.mark.parametrize("moment", ["prepare", "make_loaders", "assemble", "make_step", "evaluate"])
+@pytest.mark.parametrize(
+    ("module", "moment"),
+    [
+        (setups, "prepare"),
+        (setups, "split_batches"),
+        (setups, "assemble"),
+        (trainings, "make_step"),
+        (trainings, "evaluate"),
+    ],
+)
 def test_memory_may_run_out_at_any_moment(
-    moment: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, moment: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipe, moment, raise_out_of_memory)
+    monkeypatch.setattr(module, moment, raise_out_of_memory)
     error = fault(tiny)
     assert error.exit_code is ExitCode.OUT_OF_MEMORY
     assert "out of memory on cpu with data.batch_size=128" in str(error)
@@ -141,11 +143,11 @@ def test_batches_lie_in_memory_as_the_network_wants_them(layout: str, tmp_path: 
     }
     experiment = experiment_of(plain)
     prepared = prepare(experiment.data, seed=0, root=tmp_path)
-    loaders = make_loaders(experiment, prepared, torch.device("cpu"))
-    assert loaders.validation is not None
-    assert loaders.test is not None
+    batches = split_batches(experiment, prepared, torch.device("cpu"))
+    assert batches.validation is not None
+    assert batches.test is not None
     is_last = layout == "channels_last"
-    for split in (loaders.train, loaders.validation, loaders.test):
+    for split in (batches.train, batches.validation, batches.test):
         assert split.source.channels_last is is_last
 
 

@@ -15,11 +15,11 @@ from cnnctl.console import Screen
 from cnnctl.errors import FaultError
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.training import recipe
-from cnnctl.training.loop import Loop
 from cnnctl.training.run import Run
 from cnnctl.training.starting import begin_run, resume_run
 from cnnctl.training.state import capture_last, restore
 from cnnctl.training.step import make_step
+from cnnctl.training.training import Training
 from tests.training.conftest import assert_same_state, last, run_of
 
 RUNS = Path("runs")
@@ -75,14 +75,14 @@ class KilledError(Exception):
 
 def kill_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the training die just after this save."""
-    save, count = Loop.save, iter(range(saves, -1, -1))
+    save, count = Training.save, iter(range(saves, -1, -1))
 
-    def save_and_die(loop: Loop) -> None:
-        save(loop)
+    def save_and_die(training: Training) -> None:
+        save(training)
         if next(count) == 1:
             raise KilledError
 
-    monkeypatch.setattr(Loop, "save", save_and_die)
+    monkeypatch.setattr(Training, "save", save_and_die)
 
 
 # three steps an epoch; everything trains from the third epoch, so from the seventh step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -15,16 +16,36 @@ from cnnctl import run_folder
 from cnnctl.checkpoint import Checkpoint
 from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
-from cnnctl.run_files import EpochMetrics
+from cnnctl.experiment import load
+from cnnctl.run_files import EpochMetrics, read_metrics
 from cnnctl.run_folder import RunFolder
-from cnnctl.training.loop import Loop, evaluate, grouped
 from cnnctl.training.observers import Observer
+from cnnctl.training.recording import FolderStore
 from cnnctl.training.run import Run
+from cnnctl.training.setup import Setup, SplitBatches, set_up
 from cnnctl.training.signals import StopSignals
-from cnnctl.training.step import make_step
-from tests.training.conftest import run_of
+from cnnctl.training.state import capture_last
+from cnnctl.training.training import Training, evaluate, grouped
+from tests.conftest import Cli
+from tests.training.conftest import assert_same_state, best, run_of
 
 Event = tuple[str, int]
+
+CLOCKED = ("seconds", "samples_per_second")
+
+
+class Rows(Observer):
+    """Collects the lines of the epochs."""
+
+    def __init__(self) -> None:
+        self.rows: list[EpochMetrics] = []
+        self.went_on_after: list[int] = []
+
+    def resumed(self, through_epoch: int) -> None:
+        self.went_on_after.append(through_epoch)
+
+    def epoch_ended(self, row: EpochMetrics) -> None:
+        self.rows.append(row)
 
 
 class Watcher(Observer):
@@ -73,19 +94,17 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     return noted
 
 
-def fit(run: Run, folder: Path, events: list[Event], **watching: int) -> Loop:
+def fit(run: Run, folder: Path, events: list[Event], **watching: int) -> Training:
     with StopSignals() as signals:
-        loop = Loop(
-            run=run,
-            step=make_step(run),
-            training=batches(),
-            validation=batches(),
-            folder=run_folder.create(folder, "run"),
-            observers=[Watcher(events, **watching)],
-            signals=signals,
+        training = Training(
+            run,
+            SplitBatches(batches(), batches(), None),
+            FolderStore(run_folder.create(folder, "run")),
+            [Watcher(events, **watching)],
+            signals.were_received,
         )
-        loop.fit()
-    return loop
+        training.fit()
+    return training
 
 
 def test_the_line_of_an_epoch_is_written_before_its_checkpoint(
@@ -107,9 +126,9 @@ def test_states_within_an_epoch_are_saved_at_steps_of_the_whole_run(
 def test_accumulated_batches_are_one_step_also_when_the_last_are_fewer(
     tmp_path: Path, events: list[Event]
 ) -> None:
-    loop = fit(moons(train={"epochs": 2, "accumulate": 2}), tmp_path, events)
+    training = fit(moons(train={"epochs": 2, "accumulate": 2}), tmp_path, events)
     # five batches make steps of two, two and one
-    assert loop.run.counters.step == 6
+    assert training.run.counters.step == 6
     assert [step for name, step in events if name == "row"] == [1, 2]
 
 
@@ -117,30 +136,18 @@ def test_accumulated_batches_are_one_step_also_when_the_last_are_fewer(
 def test_a_signal_ends_the_run_after_its_step_and_the_state_is_saved(
     after: int, tmp_path: Path, events: list[Event]
 ) -> None:
-    loop = fit(moons(train={"epochs": 9}), tmp_path, events, stop_after=after)
-    assert loop.signals.received is signal.SIGTERM
+    training = fit(moons(train={"epochs": 9}), tmp_path, events, stop_after=after)
+    assert training.stop()
     assert events[-1] == ("last", after)
     # the last step of an epoch ends it, all the rest comes later
-    assert loop.run.counters.epoch == (after == 5)
+    assert training.run.counters.epoch == (after == 5)
 
 
-def loop_without_validation(run: Run, folder: Path) -> Loop:
-    return Loop(
-        run=run,
-        step=make_step(run),
-        training=batches(),
-        validation=None,
-        folder=run_folder.create(folder, "run"),
-        observers=[],
-        signals=StopSignals(),
-    )
-
-
-def test_without_validation_the_newest_is_kept(tmp_path: Path) -> None:
-    loop = loop_without_validation(moons(), tmp_path)
-    loop.run.counters.best, loop.run.counters.best_loss = 0.9, 0.1
-    assert loop.is_kept(0.5, 2.0)
-    assert loop.named("loss") == "train_loss"
+def test_without_validation_the_newest_is_kept() -> None:
+    training = Training(moons(), SplitBatches(batches(), None, None))
+    training.run.counters.best, training.run.counters.best_loss = 0.9, 0.1
+    assert training.is_kept(0.5, 2.0)
+    assert training.named("loss") == "train_loss"
 
 
 @pytest.mark.parametrize(
@@ -156,13 +163,13 @@ def test_without_validation_the_newest_is_kept(tmp_path: Path) -> None:
     ],
 )
 def test_the_best_is_the_first_of_the_highest_score(
-    monitor: str, score: float, loss: float, is_best: bool, tmp_path: Path
+    monitor: str, score: float, loss: float, is_best: bool
 ) -> None:
-    loop = loop_without_validation(moons(train={"monitor": monitor}), tmp_path)
-    loop.validation = batches()
-    loop.run.counters.best_loss = 0.5
-    loop.run.counters.best = 0.9 if monitor == "accuracy" else 0.5
-    assert loop.is_kept(score, loss) is is_best
+    run = moons(train={"monitor": monitor})
+    training = Training(run, SplitBatches(batches(), batches(), None))
+    training.run.counters.best_loss = 0.5
+    training.run.counters.best = 0.9 if monitor == "accuracy" else 0.5
+    assert training.is_kept(score, loss) is is_best
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -188,3 +195,56 @@ def test_batches_are_grouped_with_the_rest_at_the_end() -> None:
     one, two, three = batches().in_order(batch_size=4)
     assert [len(group) for group in grouped([one, two, three], 2)] == [2, 1]
     assert not list(grouped([], 2))
+
+
+@pytest.fixture
+def bare(everything: Path, as_before: None) -> Setup:
+    """The experiment with everything, set up without folder and screen."""
+    return set_up(load(everything, ["train.device=cpu", "train.threads=1"]), data_root=Path("none"))
+
+
+def without_times(rows: list[EpochMetrics]) -> list[dict[str, Any]]:
+    return [{key: row[key] for key in row if key not in CLOCKED} for row in rows]
+
+
+def test_a_training_without_folder_and_screen_gives_the_bits_of_the_command(
+    cli: Cli, everything: Path, bare: Setup, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done = cli("train", everything, "train.device=cpu", "train.threads=1")
+    assert done.returncode == 0, done.stderr
+    run, files = everything.parent / "runs" / "everything", sorted(everything.parent.rglob("*"))
+    rows = Rows()
+    training = Training.of(bare, observers=[rows])
+    training.begin()
+    training.fit()
+    result = training.result()
+    assert sorted(everything.parent.rglob("*")) == files
+    assert capfd.readouterr() == ("", "")
+    assert without_times(rows.rows) == without_times(read_metrics(run).rows)
+    assert result.to_json() == json.loads((run / "result.json").read_text())
+    kept = best(run).weights
+    assert kept.keys() == training.store.best_weights().keys()
+    for name, weight in training.store.best_weights().items():
+        assert torch.equal(weight, kept[name]), name
+
+
+@pytest.mark.parametrize("after", [2, 25])
+def test_a_training_in_memory_is_stopped_and_goes_on_with_the_same_bits(
+    after: int, bare: Setup
+) -> None:
+    alone = Training.of(bare)
+    alone.begin()
+    alone.fit()
+    rows = Rows()
+    stopped = Training.of(bare, observers=[rows], stop=lambda: stopped.run.counters.step == after)
+    stopped.begin()
+    stopped.fit()
+    epochs = stopped.run.counters.epoch
+    assert not stopped.result().is_finished
+    resumed = Training.of(bare, observers=[rows], store=stopped.store)
+    resumed.resume(capture_last(stopped.run))
+    torch.manual_seed(0)  # whatever was drawn in between
+    resumed.fit()
+    assert rows.went_on_after == [epochs] == [after // 21]
+    assert_same_state(capture_last(resumed.run), capture_last(alone.run))
+    assert resumed.result().test == alone.result().test

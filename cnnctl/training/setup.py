@@ -1,0 +1,122 @@
+"""From a checked experiment to all that its training needs: choices, machine, data, network."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from math import ceil
+from pathlib import Path
+
+import torch
+
+from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
+from cnnctl.data.preparation import Prepared, prepare
+from cnnctl.data.samples import Splits
+from cnnctl.device import memory_faults, use_precision, use_threads
+from cnnctl.experiment import Experiment, Loaded
+from cnnctl.training.compilation import use_cache_folder
+from cnnctl.training.run import Run, assemble
+from cnnctl.training.settings import resolve_auto, with_compile
+
+
+@dataclass(frozen=True, slots=True)
+class SplitBatches:
+    """The batches of each split, on the device."""
+
+    train: Batches
+    validation: Batches | None
+    test: Batches | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """An experiment with every choice made, and its data on the device.
+
+    As many runs as are wanted are assembled from it, each at its beginning.
+    """
+
+    loaded: Loaded
+    experiment: Experiment
+    device: torch.device
+    splits: Splits
+    batches: SplitBatches
+
+    def assemble(self) -> Run:
+        """A new run, its network initialised by the experiment's seed."""
+        return assemble(
+            self.experiment,
+            plan=self.loaded.plan,
+            tasks=self.loaded.tasks,
+            device=self.device,
+            steps_per_epoch=ceil(len(self.batches.train) / self.experiment.train.accumulate),
+        )
+
+    def with_compile(self, compile: bool) -> Setup:
+        """The same setup with `train.compile` decided."""
+        return replace(self, experiment=with_compile(self.experiment, compile))
+
+    def memory_faults(self) -> AbstractContextManager[None]:
+        """While entered, running out of memory is a fault with a hint; see `memory_faults`."""
+        return _memory_faults(self.experiment, self.device)
+
+
+def set_up(loaded: Loaded, *, data_root: Path) -> Setup:
+    """Make the choices left to the machine, set up the process, and prepare the data.
+
+    Raises:
+        FaultError: the device is not there, bad data, no memory left.
+    """
+    with loaded.places("train", "device"):
+        experiment = resolve_auto(loaded.experiment, loaded.plan, loaded.description)
+    with loaded.places():
+        device = use_machine(experiment)
+    with _memory_faults(experiment, device):
+        with loaded.places("data"):
+            data = prepare(experiment.data, seed=experiment.seed, root=data_root)
+        experiment = experiment.model_copy(update={"data": data.data})
+        heads = tuple(task.name for task in loaded.tasks if task.name and not task.is_auxiliary)
+        batches = split_batches(experiment, data, device, targets=heads)
+    return Setup(loaded, experiment, device, data.splits, batches)
+
+
+def _memory_faults(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:
+    return memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}")
+
+
+def use_machine(experiment: Experiment) -> torch.device:
+    """Set up threads, precision and determinism for the whole process."""
+    settings = experiment.train
+    device = torch.device(settings.device)
+    if isinstance(settings.threads, int):
+        use_threads(settings.threads)
+    use_precision(settings.precision, device)
+    use_cache_folder()
+    torch.backends.cudnn.deterministic = settings.deterministic
+    torch.backends.cudnn.benchmark = not settings.deterministic
+    if device.type == "cuda" and settings.deterministic:
+        # cuBLAS adds up in a fixed order only in a workspace of its own; read when it starts
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return device
+
+
+def split_batches(
+    experiment: Experiment, data: Prepared, device: torch.device, *, targets: tuple[str, ...] = ()
+) -> SplitBatches:
+    """Put the three splits on the device, with these targets side by side."""
+    known, splits = data.data, data.splits
+    channels_last = experiment.train.memory_format == "channels_last"
+    put = partial(
+        DeviceStore.of, known, device=device, channels_last=channels_last, targets=targets
+    )
+    store = put(splits.train.samples)  # of which validation is a part
+    test = splits.test
+    return SplitBatches(
+        train=training_batches(known, store, splits.train, seed=experiment.seed),
+        validation=evaluation_batches(known, store, splits.validation)
+        if len(splits.validation)
+        else None,
+        test=evaluation_batches(known, put(test.samples), test) if len(test) else None,
+    )
