@@ -97,8 +97,8 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
     return read_experiment(checkpoint, place=str(path)), checkpoint
 
 
-def read_experiment(checkpoint: Checkpoint, *, place: str) -> Loaded:
-    """The experiment that a checkpoint is from.
+def read_experiment(checkpoint: Checkpoint, *, place: str, known: Loaded | None = None) -> Loaded:
+    """The experiment that a checkpoint is from; `known` may have the same network (see `check`).
 
     Raises:
         FaultError: this cnnctl does not know all of its kinds or options (exit code 4).
@@ -110,7 +110,7 @@ def read_experiment(checkpoint: Checkpoint, *, place: str) -> Loaded:
     node = from_plain(plain, Place(place))
     try:
         experiment = validate(Experiment, node)
-        plan, description = check(experiment)
+        plan, description = check(experiment, known=known)
     except FaultError as error:
         hint = _cure(node.child("plugins"))
         faults = (replace(fault, place=place, hint=hint) for fault in error.faults)

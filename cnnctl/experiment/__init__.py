@@ -1,7 +1,8 @@
 """One YAML file, checked as a whole: the experiment."""
 
 from cnnctl.experiment.consistency import check, measures
-from cnnctl.experiment.loading import Loaded, complete, load, placed, starting_weights
+from cnnctl.experiment.loaded import Loaded, placed, starting_weights
+from cnnctl.experiment.loading import complete, load
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import (
     Task,

@@ -9,6 +9,7 @@ from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
+from cnnctl.experiment.loaded import Loaded
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
 from cnnctl.metrics import METRICS, Metric, Watched, watched
@@ -22,8 +23,12 @@ from cnnctl.optim.groups import check_groups
 from cnnctl.optim.losses import CrossEntropy, Loss
 
 
-def check(experiment: Experiment) -> tuple[NetworkPlan, DatasetInfo]:
+def check(
+    experiment: Experiment, *, known: Loaded | None = None
+) -> tuple[NetworkPlan, DatasetInfo]:
     """Check what no section can see alone: data against model, model against loss, …
+
+    `known` was checked before; its network is not planned again where this one is the same.
 
     Raises:
         FaultError: all the faults found; paths are those of the experiment.
@@ -38,7 +43,7 @@ def check(experiment: Experiment) -> tuple[NetworkPlan, DatasetInfo]:
     if faults:
         raise FaultError(*faults)
     with gathered(faults):
-        plan = _planned(experiment, description)
+        plan = _planned(experiment, description, known)
     for rule in RULES:
         faults += rule(experiment, description)
     if plan is not None:
@@ -51,7 +56,9 @@ def check(experiment: Experiment) -> tuple[NetworkPlan, DatasetInfo]:
     return plan, description
 
 
-def _planned(experiment: Experiment, description: DatasetInfo) -> NetworkPlan:
+def _planned(experiment: Experiment, description: DatasetInfo, known: Loaded | None) -> NetworkPlan:
+    if known is not None and known.has_network_of(experiment, description):
+        return known.plan
     targets = learned_targets(experiment, description)
     return network.plan(
         experiment.model,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cnnctl.config import overrides as command_line
-from cnnctl.config.source import Node, Place, homeward, locate, parse_source, read_text
+from cnnctl.config.source import Node, parse_source, read_text
 from cnnctl.config.validation import validate
 from cnnctl.data.download import data_root as default_root
-from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import (
-    SHOWN,
     Fault,
     FaultError,
     closest,
@@ -24,92 +20,14 @@ from cnnctl.errors import (
     under,
 )
 from cnnctl.experiment.consistency import check
+from cnnctl.experiment.loaded import Loaded, placed
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
-from cnnctl.experiment.tasks import Task, tasks_of
 from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
-from cnnctl.model.matching import match_weights
-from cnnctl.model.network import NetworkPlan, meta_network
-from cnnctl.model.weights import DEFAULT, gather_weights
-from cnnctl.model.weights_file import Tensors
+from cnnctl.model.weights import DEFAULT
 from cnnctl.plugins import load_plugins
 from cnnctl.shipped import experiments, is_name, is_shipped, text_of
 from cnnctl.storage import current_folder, is_file
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """An experiment, the text it is from, and its network and data as far as they are known."""
-
-    experiment: Experiment
-    source: Node
-    plan: NetworkPlan
-    description: DatasetInfo
-    text: str = ""
-    """What stands in its file; a pipe can be read but once."""
-
-    @cached_property
-    def tasks(self) -> tuple[Task, ...]:
-        """What the network learns."""
-        return tasks_of(self.experiment, self.plan, self.description)
-
-    @contextmanager
-    def places(self, *prefix: str) -> Iterator[None]:
-        """Faults raised inside get the file, line and column of what they blame."""
-        with placed(self.source, *prefix):
-            yield
-
-
-def starting_weights(loaded: Loaded) -> Tensors | None:
-    """The weights that an experiment begins with, held against its network; None for random ones.
-
-    Raises:
-        FaultError: they cannot be had, or do not fit.
-    """
-    weights = loaded.experiment.model.weights
-    if weights is None:
-        return None
-    with loaded.places():
-        tensors = gather_weights(weights, loaded.plan)
-    with loaded.places("model", "weights"):
-        match_weights(meta_network(loaded.plan), tensors)
-    return tensors
-
-
-@contextmanager
-def placed(source: Node, *prefix: str) -> Iterator[None]:
-    """Give every fault without a place the one where its path, below `prefix`, was written.
-
-    They come in the order of the text.
-    """
-    try:
-        yield
-    except FaultError as raised:
-        faults = sorted(under(prefix, raised).faults, key=lambda fault: locate(source, fault))
-        told = [_told(source, fault) for fault in faults[:SHOWN]]
-        if len(faults) > SHOWN:
-            more = f"and {len(faults) - SHOWN:,} more faults"
-            told.append(Fault(message=more, hint="fix these first", place=source.place.origin))
-        raise FaultError(*told, exit_code=raised.exit_code) from None
-
-
-def _told(source: Node, fault: Fault) -> Fault:
-    """The fault at its place, and at the path that was written there."""
-    if fault.place:
-        return fault
-    place = locate(source, fault)
-    if zoo.is_written_there(place):
-        return _told_of_zoo(fault, place)
-    written = homeward(source, fault.path, above=("model",))
-    return replace(fault, place=str(place), path=written)
-
-
-def _told_of_zoo(fault: Fault, place: Place) -> Fault:
-    """A fault in a published network, which its user can mend from outside only."""
-    there = f"{place.origin}:{place.line}"
-    message = f"the network does not fit the data or its options: {fault.message} ({there})"
-    hint = "use inputs of the size it was designed for (see data.size), or other options"
-    return Fault(message=message, hint=hint, path=("model", "zoo"), place=str(place.used_at))
 
 
 def load(source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None) -> Loaded:

@@ -120,18 +120,18 @@ def _continue(
 ) -> TrainingStart:
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)
-    before = read_experiment(checkpoint, place=str(path))
+    before = read_experiment(checkpoint, place=str(path), known=asked)
     checkpoints.check_weights(meta_network(before.plan), checkpoint.under("model"))
-    wanted = asked.experiment if asked else _overridden(before.experiment, overrides)
+    wanted = asked.experiment if asked else _overridden(before, overrides)
     experiment = reconcile(wanted, before.experiment, place=str(path))
     inexact = inexact_because(experiment, before.experiment, checkpoint)
     return TrainingStart(replace(before, experiment=experiment), folder, checkpoint, inexact)
 
 
-def _overridden(before: Experiment, overrides: Sequence[str]) -> Experiment:
+def _overridden(before: Loaded, overrides: Sequence[str]) -> Experiment:
     """The experiment of a checkpoint with overrides of the command line."""
-    node = apply(from_plain(before.plain(), Place("the run's config.yaml")), overrides)
+    node = apply(from_plain(before.experiment.plain(), Place("the run's config.yaml")), overrides)
     with placed(node):
         experiment = validate(Experiment, node)
-        check(experiment)
+        check(experiment, known=before)
     return experiment

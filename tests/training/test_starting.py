@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cnnctl import run_folder
 from cnnctl.checkpoint import Checkpoint
+from cnnctl.console import Screen
 from cnnctl.errors import ExitCode, FaultError
+from cnnctl.model import network
+from cnnctl.model.network import NetworkPlan
 from cnnctl.storage import write_atomically
+from cnnctl.training import recipe
 from cnnctl.training.starting import begin_run, resume_run
 
 RUNS = Path("runs")
@@ -73,3 +79,33 @@ def test_a_damaged_checkpoint_lets_go_of_the_folder_and_leaves_it(tiny: Path) ->
     for _ in range(2):
         assert "is cut short, damaged" in refused("runs/tiny")
     assert folder.last.read_bytes() == b"damaged"
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[NetworkPlan]:
+    """Every plan that is made from here on."""
+    plans: list[NetworkPlan] = []
+    plan = network.plan
+
+    def noting(*arguments: Any, **more: Any) -> NetworkPlan:
+        plans.append(plan(*arguments, **more))
+        return plans[-1]
+
+    monkeypatch.setattr(network, "plan", noting)
+    return plans
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+@pytest.mark.usefixtures("as_before")
+def test_resuming_plans_the_network_once(
+    with_file: bool, tiny: Path, planned: list[NetworkPlan]
+) -> None:
+    start = begin_run(tiny, [], runs=RUNS)
+    with closing(start.folder):
+        recipe.train(start, data_root=Path("data"), console=Screen(quiet=True))
+    planned.clear()
+    config, run = (tiny, "") if with_file else (None, "runs/tiny")
+    resumed = resume_run(config, ["train.epochs=3"], run, runs=RUNS)
+    resumed.folder.close()
+    assert resumed.loaded.experiment.train.epochs == 3
+    assert planned == [resumed.loaded.plan]
