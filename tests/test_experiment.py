@@ -82,13 +82,13 @@ RULES = [
     # data
     (
         f"data: {{name: digits, normalize: {{mean: [0, 0], std: [1]}}}}\n{M}",
-        "1:40: data.normalize.mean: 2 numbers, but 1 are needed",
-        "give one for each channel",
+        "1:40: data.normalize.mean: 2 numbers, but 1 needed",
+        "give one per channel",
     ),
     (
         f"data: {{name: digits, validation: 0.0001}}\n{M}",
         "1:34: data.validation: 0.0001 of 1437 samples leaves none for validation",
-        "nearer to 0.5",
+        "closer to 0.5",
     ),
     (
         f"data: {{name: moons, batch_size: 901}}\n{MLP}",
@@ -98,12 +98,12 @@ RULES = [
     # augmentations against data and loss
     (
         f"data: {{name: moons, augment: [crop]}}\n{MLP}",
-        "1:31: data.augment.0.crop: crop changes images, but the samples are vectors of 2",
+        "1:31: data.augment.0.crop: crop needs images, but the samples are vectors of 2",
         "leave it out",
     ),
     (
         f"data: {{name: digits, augment: [horizontal_flip, cutout: 9]}}\n{M}",
-        "1:57: data.augment.1.cutout.size: a square of 9 pixels covers images of 8x8",
+        "1:57: data.augment.1.cutout.size: a square of 9 pixels does not fit images of 8x8",
         "use size <= 8",
     ),
     (

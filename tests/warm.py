@@ -77,7 +77,7 @@ class Process:
         return output, errors
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal at once, unless `poll` saw its end; until then its number stays its own."""
+        """Send it a signal at once, unless `poll` saw it end; until then it keeps its number."""
         if self.returncode is None:
             os.kill(self.pid, number)
 

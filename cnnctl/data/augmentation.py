@@ -54,7 +54,7 @@ def need_images(shape: Shape, *, kind: str) -> None:
     if len(shape) != 3:
         what = "signals" if len(shape) == 2 else "vectors"
         sides = "x".join(map(str, shape))
-        message = f"{kind} changes images, but the samples are {what} of {sides}"
+        message = f"{kind} needs images, but the samples are {what} of {sides}"
         raise config_fault(message, hint="leave it out")
 
 

@@ -46,7 +46,7 @@ def try_compile(
     `assemble` makes a run that is thrown away.
     """
     if not can_compile(torch.device(experiment.train.device)):
-        return Trial(False, "this machine has no compiler that torch could use")
+        return Trial(False, "torch finds no compiler on this machine")
     reasons: list[str] = []
     try:
         plain = _step(assemble(with_compile(experiment, False)))
@@ -57,7 +57,7 @@ def try_compile(
         return Trial(False, "the loss was not finite")
     if reasons:
         return Trial(False, reasons[0])
-    return Trial(gain > GAIN, f"compiled steps ran at {gain:.2f} times the speed")
+    return Trial(gain > GAIN, f"compiled steps ran {gain:.2f}x as fast")
 
 
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:

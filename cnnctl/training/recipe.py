@@ -104,7 +104,7 @@ def fit(
         if start.checkpoint is not None:
             restore_random(start.checkpoint, device)
         loop.fit()
-    with writing_failures(start.folder), showing(console, "testing the weights that are kept"):
+    with writing_failures(start.folder), showing(console, "evaluating the checkpoint"):
         outcome = measure_result(loop, loaders.test)
     start.folder.write_result(outcome.to_json())
     return outcome
@@ -127,7 +127,7 @@ def go_on_uncompiled(run: Run, folder: RunFolder, console: Console, reason: str)
     """Say that compiling failed, and write down that the run goes on without it."""
     run.experiment = with_compile(run.experiment, False)
     folder.write_config(run.experiment.plain())
-    message = f"could not compile the network; continuing without: {reason}"
+    message = f"compilation failed, continuing without it: {reason}"
     console.print(f"train.compile: {message}", soft_wrap=True, markup=False)
 
 

@@ -230,7 +230,7 @@ def test_without_a_test_split_the_training_gives_no_test_result(tmp_path: Path) 
     run, said = trained_inline(tmp_path, ", classes: [blue, red]")
     assert "inline: 4 train, no test split" in said
     assert "test:" not in said
-    assert "kept epoch 2, the last, as there is no validation split" in said
+    assert "no validation split; kept the last epoch, 2: training" in said
     assert f"next: cnnctl eval {run}" in said
     found = measured(run)
     assert found["split"] == "train"
@@ -260,5 +260,5 @@ def test_a_data_folder_that_is_not_read_is_told(tmp_path: Path) -> None:
     run, _ = trained_inline(tmp_path, "")
     done = invoke("eval", run, "--data", tmp_path, "--json")
     assert done.exit_code == 0
-    assert "note: inline has no files, so --data is not used" in done.stderr
+    assert "note: inline needs no files, so --data has no effect" in done.stderr
     assert json.loads(done.stdout)["samples"] == 4

@@ -38,7 +38,7 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
         if self.size > min(shape[1:]):
-            message = f"a square of {self.size} pixels covers images of {shape[1]}x{shape[2]}"
+            message = f"a square of {self.size} pixels does not fit images of {shape[1]}x{shape[2]}"
             hint = f"use size <= {min(shape[1:])}"
             raise config_fault(message, hint=hint, path=("size",))
 

@@ -125,9 +125,7 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
         if self.padding_mode == "reflect" and self.padding >= min(shape[1:]):
-            message = (
-                f"images of {shape[1]}x{shape[2]} do not reach {self.padding} pixels to mirror"
-            )
+            message = f"reflect cannot pad {shape[1]}x{shape[2]} images by {self.padding} pixels"
             hint = f"use padding <= {min(shape[1:]) - 1}, or padding_mode: zeros"
             raise config_fault(message, hint=hint, path=("padding",))
 

@@ -73,7 +73,7 @@ class Inline(RegressionSet, kind="inline"):
         train, test = self._named(), _by_name(self.test_targets)
         if list(train) != list(test):
             hint = f"give test_targets for {', '.join(train)}, in this order"
-            raise refusal("test_targets are not named as targets are", hint=hint)
+            raise refusal("test_targets and targets have different names", hint=hint)
         _check_size(self.inputs, self.test_inputs, *train.values(), *test.values())
         _check_table(self.test_inputs, test, "test_")
         for what, rows, own in (
@@ -81,24 +81,24 @@ class Inline(RegressionSet, kind="inline"):
             *((_called(name, "test_"), train[name], test[name]) for name in train),
         ):
             if _form(rows[0]) != _form(own[0]):
-                message = f"rows of {what} are {_form(own[0])}, those for training {_form(rows[0])}"
-                raise refusal(message, hint="write both in the same form")
+                message = f"rows of {what} are {_form(own[0])}, not {_form(rows[0])} as in training"
+                raise refusal(message, hint="use the same form for both")
 
     def _check_class_names(self) -> None:
         """Raise a refusal where classes are named twice, or not at all, or there are none."""
         for name, names in self._class_names().items():
             rows = self._named().get(name)
             if rows is None:
-                hint = f"there is {', '.join(self._named())}"
-                raise refusal(f"classes of {name}, which is no target", hint=hint)
+                hint = f"targets: {', '.join(self._named())}"
+                raise refusal(f"classes of {name}, which is not a target", hint=hint)
             if isinstance(rows[0], list):
-                raise refusal("values have no classes", hint="leave out classes")
+                raise refusal("values have no class names", hint="remove classes")
             if len(set(names)) < len(names) or len(names) < 2:
-                what = f"{len(names)} names of classes, {len(set(names))} of them different"
-                raise refusal(what, hint="give each of at least two classes its own name")
+                what = f"{len(names)} class names, {len(set(names))} of them distinct"
+                raise refusal(what, hint="name at least two classes, each differently")
             highest = self._highest(name)
             if highest >= len(names):
-                message = f"class {highest} among the targets, but {len(names)} names of classes"
+                message = f"class {highest} among the targets, but {len(names)} class names"
                 raise refusal(message, hint="classes are counted from 0; name all of them")
 
     def _class_names(self) -> dict[str, list[str]]:
@@ -149,8 +149,8 @@ def _by_name(targets: Targets | dict[str, Targets]) -> dict[str, Targets]:
 def _check_size(*tables: Sequence[object]) -> None:
     numbers = sum(len(row) if isinstance(row, list) else 1 for rows in tables for row in rows)
     if numbers > MAX_NUMBERS:
-        message = f"{numbers:,} numbers, and at most {MAX_NUMBERS:,} are written in an experiment"
-        raise refusal(message, hint="write fewer samples")
+        message = f"{numbers:,} numbers, more than the limit of {MAX_NUMBERS:,} for inline data"
+        raise refusal(message, hint="use fewer samples, or a data set in files")
 
 
 def _check_table(inputs: Sequence[object], targets: dict[str, Targets], prefix: str) -> None:
@@ -171,7 +171,7 @@ def _check_widths(rows: Sequence[object], what: str) -> None:
     widths = sorted({len(row) for row in rows if isinstance(row, list)})
     if len(widths) > 1:
         uneven = f"rows of {what} have {widths[0]} to {widths[-1]} numbers"
-        raise refusal(uneven, hint="make all rows equally long")
+        raise refusal(uneven, hint="make all rows the same length")
 
 
 def _form(row: object) -> str:

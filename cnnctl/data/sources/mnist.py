@@ -198,7 +198,7 @@ def check_labels(labels: Tensor, classes: int, count: int, *, is_even: bool, fil
     fewest, most = int(counts.min()), int(counts.max())
     if not fewest or (is_even and fewest != most):
         wanted = f"{count // classes:,} of each class" if is_even else "some of each class"
-        message = f"{file} has {fewest:,} to {most:,} labels of a class, not {wanted}"
+        message = f"{file} has {fewest:,} to {most:,} labels per class, not {wanted}"
         raise data_fault(message, hint=hint)
 
 
