@@ -40,7 +40,7 @@ class Mixing(Augmentation):
     """Mixes samples, and their targets with them."""
 
     p: UnitInterval = 1.0
-    """Probability of a sample to be mixed."""
+    """Probability that a sample is mixed."""
 
     @abstractmethod
     def mix(

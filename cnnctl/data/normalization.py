@@ -19,7 +19,7 @@ WHITE = 255
 
 
 class Normalize(Spec):
-    """Given statistics: x becomes (x - mean) / std, for each channel or feature."""
+    """Given statistics: x becomes (x - mean) / std, per channel or feature."""
 
     mean: list[Annotated[float, Field(allow_inf_nan=False)]]
     """Mean of each channel (pixels counted from 0 to 1) or feature."""

@@ -202,7 +202,7 @@ def test_the_weights_that_are_measured_are_named(digits_run: Path, tmp_path: Pat
     assert done.stdout.startswith(f"best.safetensors, epoch {best.epoch}: test split\n")
     (run / "checkpoints" / "best.safetensors").unlink()
     done = invoke("eval", run)
-    assert done.stderr == f"{run}: best.safetensors is missing; measuring last.safetensors\n"
+    assert done.stderr == f"{run}: best.safetensors is missing; evaluating last.safetensors\n"
     assert done.stdout.startswith(f"last.safetensors, epoch {last.epoch}: test split\n")
     found = measured(run)
     assert found["checkpoint"] == str(run / "checkpoints" / "last.safetensors")
@@ -236,7 +236,7 @@ def test_without_a_test_split_the_training_gives_no_test_result(tmp_path: Path) 
     assert found["split"] == "train"
     assert [scores["name"] for scores in found["classes"]] == ["blue", "red"]
     shown = invoke("eval", run).stdout
-    assert ": train split; there is no test split\n" in shown
+    assert ": train split (no test split)\n" in shown
     assert "the test split of inline is empty\n    use --split train" in refused(
         3, run, "--split", "test"
     )

@@ -150,7 +150,7 @@ def test_a_target_tells_what_it_is_of_a_sample(target: Target, kind: str) -> Non
 
 def test_several_labels_at_once_are_a_data_fault() -> None:
     described = replace(CLASSES, is_multilabel=True)
-    with pytest.raises(FaultError, match="this has targets of several labels at once"):
+    with pytest.raises(FaultError, match="this has targets with several labels per sample"):
         conformed(Samples(torch.zeros(3, 2), torch.zeros(3, 2)), described, what="this")
 
 

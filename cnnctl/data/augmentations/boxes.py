@@ -25,7 +25,7 @@ def boxes(
 
 
 class Cutout(InputAugmentation, kind="cutout", short="size"):
-    """Cover a square with the mean colour; its middle is anywhere, so part may lie outside.
+    """Cover a random square with the mean colour; it may extend beyond the image.
 
     DeVries and Taylor, arXiv 1708.04552: zero after normalisation.
     """

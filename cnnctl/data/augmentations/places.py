@@ -139,10 +139,10 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
 
 
 class Rotation(InputAugmentation, kind="rotation", short="degrees"):
-    """Rotate about the middle; corners that come in are black."""
+    """Rotate about the centre; uncovered corners are black."""
 
     degrees: Degrees
-    """Largest angle, in either direction."""
+    """Largest angle in either direction, in degrees."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -157,10 +157,10 @@ class Rotation(InputAugmentation, kind="rotation", short="degrees"):
 
 
 class Affine(InputAugmentation, kind="affine", short="degrees"):
-    """Rotate, shift, scale and shear; what comes in from outside is black."""
+    """Rotate, shift, scale and shear; uncovered pixels are black."""
 
     degrees: Degrees
-    """Largest angle of rotation, in either direction."""
+    """Largest angle of rotation in either direction, in degrees."""
     translate: Shares = (0.0, 0.0)
     """Largest shift, as fractions of width and height, in either direction."""
     scale: Range = (1.0, 1.0)

@@ -24,16 +24,16 @@ Rows = Annotated[list[Vector], Field(max_length=MAX_ROWS)]
 ClassNumber = Annotated[int, Field(ge=0, lt=1000)]
 Classes = Annotated[list[ClassNumber], Field(max_length=MAX_ROWS)]
 Targets = Classes | Rows
-"""For each sample its class, counted from 0, or a row of values."""
+"""Class of each sample, from 0, or its row of values."""
 TargetsByName = Annotated[dict[str, Targets], Field(min_length=1, max_length=100)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Names = Annotated[list[Name], Field(max_length=1000)]
 
 
 class Inline(RegressionSet, kind="inline"):
-    """Samples written here: rows of inputs, and for each a class or a row of values.
+    """Samples in the file itself: rows of inputs, each with a class or a row of values.
 
-    There is a test split only where `test_inputs` and `test_targets` give one.
+    It has a test split only if `test_inputs` and `test_targets` are given.
     """
 
     has_files: ClassVar[bool] = False
@@ -41,23 +41,22 @@ class Inline(RegressionSet, kind="inline"):
     inputs: Annotated[Rows, Field(min_length=1)]
     """A row of features for each sample."""
     targets: Targets | TargetsByName
-    """For each sample its class, counted from 0, or a row of values; for heads, several by name."""
+    """Class of each sample, from 0, or its row of values; for heads, a mapping by target."""
     test_inputs: Rows = Field(default=[])
     """A row of features for each sample of the test split; empty for no test split."""
     test_targets: Targets | TargetsByName = Field(default=[])
-    """The targets of the test split, in the form of `targets`."""
+    """Targets of the test split, in the same form as `targets`."""
     classes: Names | dict[str, Names] = Field(default=[])
-    """Names of the classes, in the order of their numbers, which name them if left out; for heads,
-    by target."""
+    """Class names, in order (default: their numbers); for heads, a mapping by target."""
     batch_size: BatchSize = "all"
     """Samples per step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Fraction of the samples that is kept for validation."""
+    """Fraction of the samples to hold out for validation."""
     normalize: Literal["auto"] | Normalize | None = None
-    """Mean and standard deviation of each feature; `auto` measures them."""
+    """Mean and standard deviation of each feature; `auto` computes them."""
     normalize_targets: Literal["auto"] | Normalize | None = None
-    """Mean and standard deviation of each target value, of the first target where there are
-    several; `auto` measures them."""
+    """Mean and standard deviation of each target value, of the first target if there are several;
+    `auto` computes them."""
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:

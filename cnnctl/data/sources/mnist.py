@@ -136,15 +136,15 @@ VARIANTS = {
 class Emnist(DownloadedSet, kind="emnist"):
     """Handwritten letters and digits in six variants, 28x28, grey.
 
-    The files hold every image mirrored at its diagonal, and the first letter as class 1; here
-    images stand upright and classes begin at 0.
+    The files store images transposed and letters as classes from 1; here, images are upright and
+    classes start at 0.
     """
 
     notes_sums = True
 
     split: Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"] = "balanced"
-    """The variant: 62 unbalanced classes, 47 with like cases merged, those balanced, 26 letters,
-    10 digits, or as many digits as MNIST has."""
+    """Variant: 62 unbalanced classes, 47 with similar upper and lower case letters merged, the same
+    balanced, 26 letters, 10 digits, or 10 digits in the sizes of MNIST."""
 
     def original(self) -> DatasetInfo:
         variant = VARIANTS[self.split]
