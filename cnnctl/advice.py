@@ -58,7 +58,9 @@ def _activation_done_by_the_loss(experiment: Experiment, plan: NetworkPlan) -> A
 def _no_log_softmax_before_nll(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "log_probabilities" and last.layer.gives != "log_probabilities":
-            message = f"{task.loss.kind} expects log-probabilities, which {last.name} does not give"
+            message = (
+                f"{task.loss.kind} expects log-probabilities, which {last.name} does not output"
+            )
             in_place = last.layer.gives in SQUASHED
             hint = "write log_softmax instead" if in_place else "add log_softmax"
             yield Fault(message=message, hint=f"{hint}, or use cross_entropy", path=last.path)
@@ -67,7 +69,7 @@ def _no_log_softmax_before_nll(experiment: Experiment, plan: NetworkPlan) -> Adv
 def _no_sigmoid_before_bce(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for task, last in _ends(experiment, plan):
         if task.loss.outputs == "probabilities" and last.layer.gives != "probabilities":
-            message = f"{task.loss.kind} expects values from 0 to 1, but {last.name} gives others"
+            message = f"{task.loss.kind} expects probabilities, which {last.name} does not output"
             yield Fault(message=message, hint="add sigmoid, or use bce_with_logits", path=last.path)
 
 
@@ -75,9 +77,7 @@ def _rectified_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for _, last in _ends(experiment, plan):
         is_rectified = last.layer.acts_as in (*RECTIFIERS, "selu")
         if is_rectified and last.layer.gives == "values":
-            message = (
-                f"{last.layer.kind} at the output holds back what is negative, and its gradient"
-            )
+            message = f"{last.layer.kind} at the output blocks negative values and their gradients"
             yield Fault(message=message, hint="leave it out", path=last.path)
 
 
@@ -109,8 +109,8 @@ def _unfit_weights(experiment: Experiment, plan: NetworkPlan) -> Advice:
             path: ConfigPath = (*planned.path, "init") if planned.layer.init else ("model", "init")
             activation = following_activation(behind)
             if better := init.better_before(activation):
-                message = f"{init.kind} does not suit the {activation} behind {planned.name}"
-                hint = f"use {better}, or leave init out"
+                message = f"{init.kind} does not suit the {activation} after {planned.name}"
+                hint = f"use {better}, or remove init"
                 found.setdefault(path, Fault(message=message, hint=hint, path=path))
     yield from found.values()
 
@@ -130,7 +130,7 @@ def _dropout_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
             message = (
                 f"{after.name} measures the variance that {planned.name} adds in training only"
             )
-            yield Fault(message=message, hint="put dropout behind the norm", path=planned.path)
+            yield Fault(message=message, hint="put dropout after the norm", path=planned.path)
 
 
 def _no_activation_between(experiment: Experiment, plan: NetworkPlan) -> Advice:
@@ -181,7 +181,7 @@ def _rescaled_l2(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101."""
     optimizer, l2 = experiment.optimizer, experiment.regularization.l2
     if l2 and optimizer.rescales_l2:
-        message = f"{optimizer.kind} shrinks the gradient of l2 where other gradients are large"
+        message = f"{optimizer.kind} weakens l2 where gradients are large"
         better = optimizer.kind if optimizer.decouples_decay else "adamw"
         hint = f"use {better} with its weight_decay"
         yield Fault(message=message, hint=hint, path=("regularization", "l2"))
@@ -191,15 +191,15 @@ def _batches_of_a_full_batch_method(experiment: Experiment, plan: NetworkPlan) -
     size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
     optimizer = experiment.optimizer
     if optimizer.needs_full_batch and size != "all" and size < samples:
-        message = f"{optimizer.kind} compares gradients from step to step, which batches change"
-        yield Fault(message=message, hint="set it to all", path=("data", "batch_size"))
+        message = f"{optimizer.kind} compares gradients between steps, which need the same batch"
+        yield Fault(message=message, hint="use batch_size: all", path=("data", "batch_size"))
 
 
 def _few_steps(experiment: Experiment, plan: NetworkPlan) -> Advice:
     size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
     if size != "all" and ceil(samples / size) < FEW_STEPS:
         message = f"{samples} samples make only {ceil(samples / size)} batches of {size}"
-        hint = f"use a batch_size <= {max(1, samples // FEW_STEPS)}, or all on purpose"
+        hint = f"use a batch_size <= {max(1, samples // FEW_STEPS)}, or all"
         yield Fault(message=message, hint=hint, path=("data", "batch_size"))
 
 
@@ -216,16 +216,16 @@ def _noisy_statistics(experiment: Experiment, plan: NetworkPlan) -> Advice:
 def _endless_patience(experiment: Experiment, plan: NetworkPlan) -> Advice:
     stopping, epochs = experiment.regularization.early_stopping, experiment.train.epochs
     if stopping and stopping.patience >= epochs:
-        message = f"a patience of {stopping.patience} never ends a training of {epochs} epochs"
+        message = f"a patience of {stopping.patience} cannot stop a run of {epochs} epochs"
         path = ("regularization", "early_stopping")
-        yield Fault(message=message, hint="use a smaller one, or more epochs", path=path)
+        yield Fault(message=message, hint="use a smaller patience, or more epochs", path=path)
 
 
 def _flipped_characters(experiment: Experiment, plan: NetworkPlan) -> Advice:
     data = experiment.data
     for index, augmentation in enumerate(data.augment):
         if data.kind in CHARACTERS and augmentation.kind in ("horizontal_flip", "vertical_flip"):
-            message = "flipping turns digits and letters into others, or none"
+            message = "flipping turns digits and letters into other characters, or none"
             path = ("data", "augment", index, augmentation.kind)
             yield Fault(message=message, hint="use crop or a small rotation", path=path)
 

@@ -86,8 +86,8 @@ def load(path: Path) -> Checkpoint:
 def _parse(content: bytes, path: Path) -> Checkpoint:
     metadata = metadata_of(content)
     if _DOCUMENT_KEY not in metadata:
-        message = "is a safetensors file, but not a checkpoint of cnnctl"
-        hint = "name a file under checkpoints/ of a run folder"
+        message = "is a safetensors file, but not a cnnctl checkpoint"
+        hint = "use a file in checkpoints/ of a run folder"
         raise checkpoint_fault(message, hint=hint, place=str(path))
     document = json.loads(metadata[_DOCUMENT_KEY])
     if not isinstance(document, dict) or type(document["format"]) is not int:
@@ -100,7 +100,9 @@ def _parse(content: bytes, path: Path) -> Checkpoint:
         raise checkpoint_fault(message, hint=_ELSEWHERE, place=str(path))
     if sum(1 for _ in levels(document)) > MAX_DEPTH:
         hint = "use a checkpoint that cnnctl wrote"
-        raise checkpoint_fault(f"is nested over {MAX_DEPTH} deep", hint=hint, place=str(path))
+        raise checkpoint_fault(
+            f"is nested more than {MAX_DEPTH} levels deep", hint=hint, place=str(path)
+        )
     return Checkpoint(safetensors.torch.load(content), document)
 
 
@@ -119,7 +121,7 @@ _ELSEWHERE = "use another checkpoint of the run, or copy the file again"
 
 def _damaged(content: bytes, path: Path) -> FaultError:
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
-        message = "is a pickle, which can run code when it is read"
+        message = "is a pickle, which could run code when loaded"
         hint = "cnnctl reads only its own safetensors files"
         return checkpoint_fault(message, hint=hint, place=str(path))
     if not content:

@@ -28,7 +28,7 @@ def pick_device(name: str) -> torch.device:
         raise config_fault(f"{name} is not a device", hint="write auto, cpu, cuda or cuda:1")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
-        message = f"no {name} here: torch sees {count or 'no'} GPU{'s' if count > 1 else ''}"
+        message = f"no {name}: torch sees {count or 'no'} GPU{'s' if count > 1 else ''}"
         raise config_fault(message, hint="use cpu")
     return device
 
@@ -47,7 +47,7 @@ def use_threads(count: int) -> None:
         FaultError: the system gives fewer, which ends a process that computes with them.
     """
     if count > (os.cpu_count() or 1) and (given := _threads_given(count)) < count:
-        message = f"the system gives this process {given:,} threads"
+        message = f"the system limits this process to {given:,} threads"
         hint = "use auto, or raise the limit (ulimit -u)"
         raise config_fault(message, hint=hint, path=("train", "threads"))
     torch.set_num_threads(count)

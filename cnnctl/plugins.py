@@ -63,7 +63,7 @@ def _run(path: Path) -> FaultError | None:
     except (Exception, SystemExit) as error:  # whatever the user's own code raises
         reason = " ".join(str(error).split())
         message = f"{path.name} failed{_line(error, path)}: {type(error).__name__}: {reason}"
-        return config_fault(message, hint=f"run `python {path}` to see more")
+        return config_fault(message, hint=f"run `python {path}` for the full error")
     return None
 
 

@@ -49,7 +49,7 @@ def _refuse(error: Any, words: Sequence[str]) -> ExitCode:
         print(error.format_message(), end="", file=sys.stderr)
         return ExitCode.USAGE
     path = error.ctx.command_path if error.ctx else f"cnnctl {words[0]}"
-    cures = [*_cures(error, words), f"`{path} --help` shows how it is used"]
+    cures = [*_cures(error, words), f"see `{path} --help`"]
     print(Fault(place=path, message=_message(error), hint=cures[0]), file=sys.stderr)
     return ExitCode.USAGE
 
@@ -66,7 +66,7 @@ def _cures(error: Any, words: Sequence[str]) -> Iterator[str]:
     """What to type instead, the likeliest first."""
     command = error.ctx.info_name if error.ctx else ""
     if _message(error).endswith("is not readable"):
-        yield "check who may read it"
+        yield "check its permissions"
     if option := getattr(error, "option_name", ""):
         if error.ctx:  # else the option is known, and lacks its value
             yield from _for_option(error, option, command, words)
@@ -82,7 +82,7 @@ def _for_option(error: Any, option: str, command: str, words: Sequence[str]) -> 
         value = _value_of(option, words)
         yield f"write {' or '.join(f'{path}={value}' for path in paths)}, without dashes"
     elif paths:
-        yield f"{' or '.join(paths)} is an option of the experiment: set it in the YAML file"
+        yield f"{' or '.join(paths)} is an experiment option: set it in the YAML file"
     known = [name for parameter in error.ctx.command.params for name in parameter.opts]
     if close := closest(option, [name for name in known if name.startswith("--")]):
         yield did_you_mean(close)

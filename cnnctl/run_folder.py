@@ -194,7 +194,7 @@ def newest(runs: Path, name: str) -> Path:
     numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
     found = [numbers[n] for n in sorted(numbers) if n and _has_last(numbers[n])]
     if not found:
-        hint = "train without --resume first, or name a run folder or checkpoint"
+        hint = "train without --resume first, or give a run folder or checkpoint"
         raise checkpoint_fault("no run to resume", hint=hint, place=str(runs / name))
     return found[-1]
 
@@ -232,7 +232,7 @@ def find_checkpoint(source: Path) -> Path:
         path = _own_checkpoint(source, name)
         if is_there(path):
             return path
-    hint = "name a run folder, or a file under its checkpoints/"
+    hint = "give a run folder, or a file in its checkpoints/"
     raise checkpoint_fault("has no checkpoints", hint=hint, place=str(source))
 
 

@@ -35,7 +35,7 @@ def metadata_of(content: bytes) -> dict[str, str]:
     header = json.loads(content[8 : 8 + length])
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError("no header of a safetensors file")
+        raise ValueError("not a safetensors header")
     return metadata
 
 

@@ -53,9 +53,9 @@ def find_network(name: str) -> type[Network]:
         FaultError: there is none, and no such experiment.
     """
     if name not in Network.kinds:
-        message = f"no network of the zoo is named {show(name)}, and no shipped experiment"
+        message = f"no zoo network or shipped experiment is named {show(name)}"
         close = did_you_mean(closest(name, sorted([*Network.kinds, *experiments()])))
-        hint = close or "`cnnctl list zoo` and `cnnctl list configs` show all there are"
+        hint = close or "see `cnnctl list zoo` and `cnnctl list configs`"
         raise config_fault(message, hint=hint)
     return zoo.find(name)
 
@@ -89,7 +89,7 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
             (exit code 4).
     """
     if source.suffix in YAML and not is_folder(source):
-        hint = f"cnnctl train {source} trains it; name the run folder then"
+        hint = f"run `cnnctl train {source}`, then give its run folder"
         raise checkpoint_fault("is a configuration, without weights", hint=hint, place=str(source))
     path = find_checkpoint(source)
     checkpoint = checkpoints.load(path)
@@ -105,7 +105,7 @@ def read_experiment(checkpoint: Checkpoint, *, place: str, known: Loaded | None 
     """
     plain = checkpoint.document.get("experiment")
     if sum(map(len, checkpoints.levels(plain))) > MAX_VALUES:
-        message = f"its experiment has over {MAX_VALUES} values"
+        message = f"its experiment has more than {MAX_VALUES} values"
         raise checkpoint_fault(message, hint="use a checkpoint that cnnctl wrote", place=place)
     node = from_plain(plain, Place(place))
     try:

@@ -19,23 +19,23 @@ from cnnctl.errors import FaultError, storage_fault
 from cnnctl.interruption import unbroken
 
 _CURES = {
-    errno.ENOSPC: "free some space, or name another disk with --runs",
-    errno.EDQUOT: "free some of your quota, or name another disk with --runs",
-    errno.EROFS: "the disk is read-only; name another with --runs",
-    errno.EACCES: "check who owns the folder, or name another with --runs",
-    errno.EPERM: "check who owns the folder, or name another with --runs",
-    errno.EEXIST: "a file is in its place; name a folder with --runs",
-    errno.ENOTDIR: "a file is in its place; name a folder with --runs",
+    errno.ENOSPC: "free some space, or choose another disk with --runs",
+    errno.EDQUOT: "free some of your quota, or choose another disk with --runs",
+    errno.EROFS: "the disk is read-only; choose another with --runs",
+    errno.EACCES: "check the folder's permissions, or choose another with --runs",
+    errno.EPERM: "check the folder's permissions, or choose another with --runs",
+    errno.EEXIST: "a file has this name; choose a folder with --runs",
+    errno.ENOTDIR: "a file has this name; choose a folder with --runs",
     errno.ENOENT: "check the path; the current folder may have been deleted",
     errno.ENAMETOOLONG: "use a shorter name",
-    errno.ELOOP: "replace the link by what it leads to",
+    errno.ELOOP: "replace the link with its target",
 }
 _READING_CURES = {
-    errno.ENOTDIR: "name a folder",
-    errno.EACCES: "check who may read it",
+    errno.ENOTDIR: "give a folder",
+    errno.EACCES: "check its permissions",
     errno.ENAMETOOLONG: "use a shorter name",
-    errno.ELOOP: "replace the link by what it leads to",
-    errno.EISDIR: "name a file in it",
+    errno.ELOOP: "replace the link with its target",
+    errno.EISDIR: "give a file in it",
 }
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
@@ -152,7 +152,7 @@ def _opened(path: Path) -> Iterator[int]:
     try:
         handle = os.open(path, os.O_RDONLY | _NO_WAIT | getattr(os, "O_BINARY", 0))
     except ValueError:  # a NUL character
-        raise OSError(errno.EINVAL, "no file has such a name") from None
+        raise OSError(errno.EINVAL, "not a valid file name") from None
     try:
         yield handle
     finally:
@@ -193,7 +193,7 @@ def inside(folder: Path, *names: str) -> Path:
     for name in names:
         path = path / name
         if path.is_symlink():
-            raise OSError(errno.ELOOP, f"{name} is a link, which may lead anywhere", str(path))
+            raise OSError(errno.ELOOP, f"{name} is a symbolic link", str(path))
     return path
 
 
@@ -231,7 +231,7 @@ def from_anywhere(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError:
-        raise OSError(errno.ENOENT, f"no home folder is known of {path.parts[0]}") from None
+        raise OSError(errno.ENOENT, f"unknown home folder {path.parts[0]}") from None
 
 
 def current_folder() -> Path:
@@ -243,7 +243,7 @@ def current_folder() -> Path:
     try:
         return Path.cwd()
     except OSError as error:
-        message, hint = f"cannot be read: {error.strerror}", "change to a folder that is there"
+        message, hint = f"cannot be read: {error.strerror}", "change to an existing folder"
         raise storage_fault(message, hint=hint, place="the current folder") from None
 
 

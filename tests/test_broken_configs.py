@@ -27,7 +27,7 @@ UNSEEN = [
     ("a control character", f'name: "a\x07"\n{M}', "1:9", "the character '\\x07'", "remove it"),
     ("a zero byte", f"{M}name: \x00", "2:7", "the character '\\x00'", "remove it"),
     ("half a character", f'{M}name: "\\udc00"', "2:7", "half of a character", "write the char"),
-    ("a deep file", f"x: {'[' * 999}", "1:68", "nested deeper than 64", "flatten the file"),
+    ("a deep file", f"x: {'[' * 999}", "1:68", "nested deeper than 64", "use fewer levels"),
     ("a huge number", f"{M}seed: {'1' * 500}", "2:7", "a number of 500 char", "write it shorter"),
     ("laughs", f"a: &a [{'x, ' * 10}]\n{LAUGHS}", "5:12", "expands to more than", "fewer aliases"),
     ("a large file", f"{M}#{' ' * 300_000}", "", "is too large", "at most 256 KiB"),

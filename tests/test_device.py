@@ -51,7 +51,7 @@ def test_a_gpu_that_is_not_there_is_refused(
     count: int, name: str, sees: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: count)
-    with pytest.raises(FaultError, match=f"no {name} here: torch sees {sees}\n"):
+    with pytest.raises(FaultError, match=f"no {name}: torch sees {sees}\n"):
         pick_device(name)
 
 
@@ -132,7 +132,7 @@ def test_more_threads_than_the_system_gives_are_refused(monkeypatch: pytest.Monk
         use_threads(64)
     [fault] = raised.value.faults
     assert (fault.message, fault.path) == (
-        "the system gives this process 40 threads",
+        "the system limits this process to 40 threads",
         ("train", "threads"),
     )
     assert not any(thread.is_alive() for thread in running)

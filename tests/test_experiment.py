@@ -82,13 +82,13 @@ RULES = [
     # data
     (
         f"data: {{name: digits, normalize: {{mean: [0, 0], std: [1]}}}}\n{M}",
-        "1:40: data.normalize.mean: 2 numbers, but 1 are needed",
-        "give one for each channel",
+        "1:40: data.normalize.mean: 2 numbers, but 1 needed",
+        "give one per channel",
     ),
     (
         f"data: {{name: digits, validation: 0.0001}}\n{M}",
         "1:34: data.validation: 0.0001 of 1437 samples leaves none for validation",
-        "nearer to 0.5",
+        "closer to 0.5",
     ),
     (
         f"data: {{name: moons, batch_size: 901}}\n{MLP}",
@@ -98,12 +98,12 @@ RULES = [
     # augmentations against data and loss
     (
         f"data: {{name: moons, augment: [crop]}}\n{MLP}",
-        "1:31: data.augment.0.crop: crop changes images, but the samples are vectors of 2",
+        "1:31: data.augment.0.crop: crop needs images, but the samples are vectors of 2",
         "leave it out",
     ),
     (
         f"data: {{name: digits, augment: [horizontal_flip, cutout: 9]}}\n{M}",
-        "1:57: data.augment.1.cutout.size: a square of 9 pixels covers images of 8x8",
+        "1:57: data.augment.1.cutout.size: a square of 9 pixels does not fit images of 8x8",
         "use size <= 8",
     ),
     (
@@ -113,7 +113,7 @@ RULES = [
     ),
     (
         "data: {name: diabetes, augment: [mixup]}\nloss: mse\nmodel: {layers: [linear: 1]}",
-        "1:34: data.augment.0.mixup: it mixes classes, but diabetes has none",
+        "1:34: data.augment.0.mixup: mixup mixes classes, but diabetes has none",
         "leave it out",
     ),
     # loss against network and data
@@ -124,7 +124,7 @@ RULES = [
     ),
     (
         "loss: mse\nmodel: {layers: [flatten, linear: 9]}",
-        "2:35: model.layers.1.linear: the network gives 9 values, the data has 10 classes",
+        "2:35: model.layers.1.linear: the network gives 9 values, but the data has 10 classes",
         "end the network with linear: classes",
     ),
     (
@@ -134,8 +134,8 @@ RULES = [
     ),
     (
         f"loss: {{name: cross_entropy, weight: [1, 2]}}\n{M}",
-        "1:37: loss.weight: is a list of 2, but 10 are needed",
-        "give one number for each class",
+        "1:37: loss.weight: has 2 numbers, but 10 are needed",
+        "give one number per class",
     ),
     # what is watched
     (
@@ -372,7 +372,7 @@ def test_several_labels_at_once_are_refused_at_the_loss(
     described = replace(Digits().describe(), is_multilabel=True)
     monkeypatch.setattr(Digits, "describe", lambda _: described)
     (fault,) = faults(f"{M}\nloss: bce")
-    assert "loss: bce needs classes, but the data has several labels at once" in fault
+    assert "loss: bce needs classes, but the data has several labels per sample" in fault
 
 
 def test_two_metrics_of_one_name_are_refused(faults: Faults) -> None:
@@ -387,4 +387,4 @@ model: {heads: {balanced: {layers: [linear: classes]}}, layers: [linear: 2]}
 train: {monitor: balanced_accuracy}
 """
     (fault,) = faults(text)
-    assert "7:17: model.heads.balanced: two metrics would be called balanced_accuracy" in fault
+    assert "7:17: model.heads.balanced: two metrics would be named balanced_accuracy" in fault

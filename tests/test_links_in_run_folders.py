@@ -123,8 +123,8 @@ def test_a_link_in_the_place_of_what_is_written_is_a_fault(
     done = invoke("train", "--resume", received, "train.epochs=3")
     assert done.exit_code in (4, 6), done.output
     assert content_of(outside.parent) == before
-    assert f"{name.rpartition('/')[2]} is a link, which may lead anywhere" in done.stderr
-    assert "replace the link by what it leads to" in done.stderr
+    assert f"{name.rpartition('/')[2]} is a symbolic link" in done.stderr
+    assert "replace the link with its target" in done.stderr
 
 
 def test_a_predictable_temporary_file_is_not_written_through(

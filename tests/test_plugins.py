@@ -40,7 +40,7 @@ class Times(Layer, kind="times", short="factor"):
     """Multiply every value."""
 
     factor: float = 2.0
-    """What it is multiplied by."""
+    """The factor."""
 
     def build(self, input: Shape) -> nn.Module:
         return Factor(self.factor)
@@ -91,7 +91,7 @@ def test_a_layer_of_a_plugin_is_one_like_any_other(write: Write) -> None:
     assert torch.equal(built.get_submodule("times1")(ones), ones * 3)
     facts = describe_kind(Layer.kinds["times"])
     assert (facts["about"], facts["example"]) == ("Multiply every value.", "- times")
-    assert facts["options"][0]["about"] == "What it is multiplied by."
+    assert facts["options"][0]["about"] == "The factor."
 
 
 def test_its_mistakes_are_told_like_any_others(write: Write) -> None:

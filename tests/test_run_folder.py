@@ -46,7 +46,7 @@ def test_a_file_where_the_folder_should_be_is_a_fault(tmp_path: Path, below: str
     with pytest.raises(FaultError) as caught:
         create(tmp_path / "runs" / below, "lenet")
     assert caught.value.exit_code is ExitCode.STORAGE
-    assert "a file is in its place; name a folder with --runs" in str(caught.value)
+    assert "a file has this name; choose a folder with --runs" in str(caught.value)
 
 
 def test_a_folder_in_use_is_refused_until_it_is_let_go(folder: RunFolder) -> None:

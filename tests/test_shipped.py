@@ -36,7 +36,7 @@ def test_the_head_of_a_file_is_read() -> None:
     """As it stands in configs/, from where these words are copied."""
     assert describe("lenet-mnist") == {
         "name": "lenet-mnist",
-        "about": "LeNet-5 on MNIST, trained by today's means.",
+        "about": "LeNet-5 on MNIST with modern training.",
         "from": "LeCun et al. 1998, Gradient-based learning applied to document recognition, in "
         "the form 6c5-pool-16c5-pool-120-84-10; the paper reaches 99.05 %, and 99.2 % with "
         "distortions.",
@@ -140,13 +140,21 @@ def test_nothing_but_a_name_leads_to_a_file(word: str) -> None:
         ("train resnet18", "resnet18: is a network", "put model: {zoo: resnet18} in an experiment"),
         ("summary lenet-mnits", "lenet-mnits, and no shipped", "did you mean lenet-mnist?"),
         ("show regresion", "regresion, and no shipped experiment", "did you mean regression?"),
-        ("show xyz", "no network of the zoo is named xyz", "`cnnctl list configs` show all"),
-        ("show lenet seed=1", "lenet is shown as it is", "cnnctl train lenet seed=1"),
-        ("show lenet lenet5 regression", "2 are given: lenet, regression", "show one of them"),
+        ("show xyz", "no zoo network or shipped experiment is named xyz", "`cnnctl list configs`"),
+        ("show lenet seed=1", "lenet takes no overrides here", "use cnnctl train lenet seed=1"),
+        (
+            "show lenet lenet5 regression",
+            "expected one, but got 2: lenet, regression",
+            "show one at a time",
+        ),
         ("list configs lenett", "no shipped experiment is named lenett", "did you mean lenet?"),
         ("list lenet", "no family or section is named lenet", "write cnnctl list configs lenet"),
         ("lenet", "No such command 'lenet'", "write cnnctl train lenet"),
-        ("train lenet regression", "2 are given: lenet, regression", "train one after the other"),
+        (
+            "train lenet regression",
+            "expected one, but got 2: lenet, regression",
+            "train one at a time",
+        ),
     ],
 )
 def test_what_was_meant_is_told(words: str, fault: str, hint: str) -> None:

@@ -62,7 +62,7 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_at_last(
 @pytest.mark.parametrize(
     ("number", "hint"),
     [
-        (errno.ENOSPC, "free some space, or name another disk with --runs"),
+        (errno.ENOSPC, "free some space, or choose another disk with --runs"),
         (errno.EDQUOT, "free some of your quota"),
         (errno.EROFS, "the disk is read-only"),
         (errno.EACCES, "check who owns the folder"),

@@ -19,7 +19,7 @@ from cnnctl.model.zoo.network import Network
 from cnnctl.shipped import CONFIGS, describe, experiments
 
 Facts = dict[str, Any]
-_WORDS = {int: "integer", float: "number", bool: "true | false", str: "text", type(None): "null"}
+_WORDS = {int: "integer", float: "number", bool: "true | false", str: "string", type(None): "null"}
 
 
 def find(family: str, kind: str = "") -> type[Spec]:

@@ -22,14 +22,16 @@ from cnnctl.model.zoo.network import Network
 from cnnctl.shipped import experiments
 
 _HINT = """
-cnnctl list FAMILY shows its kinds, cnnctl list FAMILY KIND the options of one,
-cnnctl list SECTION the options of a section; cnnctl list configs shows the shipped experiments."""
+cnnctl list FAMILY         kinds of a family
+cnnctl list FAMILY KIND    options of a kind
+cnnctl list SECTION        options of a section
+cnnctl list configs        shipped experiments"""
 
 
 def render_all() -> RenderableType:
     """A table of the families and one of the sections."""
-    families = _table("family", "kinds", "what they are", numbers=["kinds"])
-    sections = _table("section", "options", "what it is", numbers=["options"])
+    families = _table("family", "kinds", "description", numbers=["kinds"])
+    sections = _table("section", "options", "description", numbers=["options"])
     for facts in describe_all():
         if "family" in facts:
             families.add_row(_named(facts["family"]), str(facts["kinds"]), facts["about"])
@@ -42,7 +44,7 @@ def render_family(family: type[Choice]) -> Table:
     """A table of a family's kinds."""
     if issubclass(family, Network):
         return _networks(family)
-    table = _table(family.noun(), "what it is", "written")
+    table = _table(family.noun(), "description", "example")
     for facts in describe_family(family):
         table.add_row(_named(facts["kind"]), facts["about"], facts["example"])
     return table
@@ -51,7 +53,7 @@ def render_family(family: type[Choice]) -> Table:
 def _networks(family: type[Choice]) -> Table:
     """The zoo, with what each network costs on input of its published shape."""
     numbers = ["input", "parameters", "multiply-adds"]
-    table = _table("network", *numbers, "what it is", numbers=numbers)
+    table = _table("network", *numbers, "description", numbers=numbers)
     for facts in describe_family(family):
         shape = "x".join(map(str, facts["input"]))
         costs = (f"{facts[name]:,}" for name in ("parameters", "multiply_adds"))
@@ -62,7 +64,7 @@ def _networks(family: type[Choice]) -> Table:
 def render_kind(kind: type[Choice]) -> RenderableType:
     """What a kind is, how it is written, and a table of its options."""
     facts = describe_kind(kind)
-    short = f"   short form fills {kind.short}" if kind.short else ""
+    short = f"   short form sets {kind.short}" if kind.short else ""
     return Group(*_heading(kind.kind, facts), f"{facts['example']}{short}", _options(facts))
 
 
@@ -74,7 +76,7 @@ def render_section(section: type[Spec]) -> RenderableType:
 
 def render_experiments() -> Table:
     """A table of the shipped experiments."""
-    table = _table("experiment", "what it is", "reaches", "takes")
+    table = _table("experiment", "description", "reaches", "takes")
     for facts in map(describe_experiment, experiments()):
         table.add_row(_named(facts["name"]), facts["about"], facts["reaches"], facts["takes"])
     return table

@@ -84,7 +84,9 @@ def split_words(words: Sequence[str], *, for_two: str) -> tuple[str | None, list
     plain = plain or [word for word in words if is_file(Path(word))][:1]
     files = [word for word in plain if _is_file(Path(word))]
     if len(files) > 1:
-        raise FaultError(Fault(message=f"{len(files)} are given: {', '.join(files)}", hint=for_two))
+        raise FaultError(
+            Fault(message=f"expected one, but got {len(files)}: {', '.join(files)}", hint=for_two)
+        )
     source = next(iter([*files, *plain]), None)
     others = [*words]  # `list` is a command here
     if source is not None:

@@ -25,7 +25,7 @@ def check(
         ),
     ],
 ) -> None:
-    """Validate experiment files and advise on settings that are legal but unwise."""
+    """Validate experiment files and give advice on valid but unwise settings."""
     from cnnctl.advice import advise
     from cnnctl.config.source import locate
     from cnnctl.experiment import load, starting_weights

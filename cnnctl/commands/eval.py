@@ -60,7 +60,7 @@ def evaluate(
     path = find_checkpoint(source)
     trained = open_trained(path, device=device, plugins=plugin or ())
     if is_folder(source) and path.name == "last.safetensors":
-        say(f"{source}: best.safetensors is missing; measuring last.safetensors", err=True)
+        say(f"{source}: best.safetensors is missing; evaluating last.safetensors", err=True)
     measured = measure(
         trained,
         split=split.value if split else None,
@@ -71,10 +71,6 @@ def evaluate(
         facts = {"checkpoint": str(path), "epoch": trained.epoch}
         print_json(facts | measured.to_json())
     else:
-        why = (
-            "; there is no test split"
-            if split is None and measured.split != SplitOption.TEST
-            else ""
-        )
+        why = " (no test split)" if split is None and measured.split != SplitOption.TEST else ""
         say(f"{path.name}, epoch {trained.epoch}: {measured.split} split{why}")
         display(render(measured.result))

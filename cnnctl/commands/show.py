@@ -35,7 +35,7 @@ def show(
     ] = None,
 ) -> None:
     """Print a published network or a shipped experiment as YAML, as a starting point."""
-    named, words = split_words([name, *(options or ())], for_two="show one of them")
+    named, words = split_words([name, *(options or ())], for_two="show one at a time")
     name = named or name
     if name in experiments():
         _show_experiment(name, words)
@@ -45,7 +45,10 @@ def show(
 
 def _show_experiment(name: str, words: Sequence[str]) -> None:
     if words:
-        message, hint = f"{name} is shown as it is", f"cnnctl train {name} {shlex.join(words)}"
+        message, hint = (
+            f"{name} takes no overrides here",
+            f"use cnnctl train {name} {shlex.join(words)}",
+        )
         raise FaultError(Fault(message=message, hint=hint))
     say(text_of(name).removesuffix("\n"))
 

@@ -104,11 +104,11 @@ def summary(
     from cnnctl.sources import open_experiment
 
     own = as_json or markdown or bool(columns or compare or graph or depth)
-    _refuse(own and style is Style.TORCHSUMMARY, "torchsummary prints its own text only", "--style")
-    _refuse(as_json and markdown, "--json and --markdown are two forms", "one of them")
-    _refuse(as_json and bool(columns), "--json has all columns", "--columns")
-    _refuse(as_json and bool(depth) and not graph, "--json has all blocks", "--depth")
-    _refuse(bool(compare and columns), "--compare has columns of its own", "--columns")
+    _refuse(own and style is Style.TORCHSUMMARY, "torchsummary has a fixed format", "--style")
+    _refuse(as_json and markdown, "--json and --markdown are mutually exclusive", "one of them")
+    _refuse(as_json and bool(columns), "--json always includes all columns", "--columns")
+    _refuse(as_json and bool(depth) and not graph, "--json always includes all levels", "--depth")
+    _refuse(bool(compare and columns), "--compare has fixed columns", "--columns")
     _refuse(bool(compare and graph), "--graph draws one network", "--compare")
     source, given = _sorted_out(source, overrides or ())
     loaded = open_experiment(source, given, plugin or ())
@@ -130,15 +130,15 @@ def summary(
 def _refuse(is_so: bool, message: str, superfluous: str) -> None:
     """Options that do not go together are a fault; the hint is to leave one out."""
     if is_so:
-        raise FaultError(Fault(message=message, hint=f"leave out {superfluous}"))
+        raise FaultError(Fault(message=message, hint=f"omit {superfluous}"))
 
 
 def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]]:
     """The source and the overrides, in whichever order they were typed."""
     words = [str(source), *overrides]
-    named, given = split_words(words, for_two="write --compare before the second")
+    named, given = split_words(words, for_two="put --compare before the second")
     if named is None:
-        message, hint = "no config file given", "cnnctl summary lenet"
+        message, hint = "no config file given", "try cnnctl summary lenet"
         raise FaultError(Fault(message=message, hint=hint))
     return Path(named), given
 

@@ -45,7 +45,7 @@ def train(
     from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
 
-    named, overrides = split_words(arguments or [], for_two="train one after the other")
+    named, overrides = split_words(arguments or [], for_two="train one at a time")
     config = None if named is None else Path(named)
     if resume is not None:
         start = resume_run(
@@ -54,7 +54,7 @@ def train(
     elif config is not None:
         start = begin_run(config, overrides, runs=runs, data_root=data)
     else:
-        message, hint = "no config file given", "cnnctl train lenet"
+        message, hint = "no config file given", "try cnnctl train lenet"
         raise FaultError(Fault(message=message, hint=hint))
     data = used_folder(start.loaded.experiment.data, data)
     console = Screen()

@@ -144,7 +144,7 @@ class Choice(Spec):
             return value["name"], {k: v for k, v in value.items() if k != "name"}
         form = "add name: …" if isinstance(value, dict) else "write {name: …}"
         misspelt = cls._misspelt_name(value) if isinstance(value, dict) else ""
-        meant = f"did you mean name where it says {misspelt}?" if misspelt else ""
+        meant = f"did you mean name instead of {misspelt}?" if misspelt else ""
         hint = meant or f"{form}; known: {', '.join(cls.kinds)}"
         raise refusal(f"{cls.noun(a=True)} needs its name", hint=hint)
 
@@ -161,7 +161,7 @@ class Choice(Spec):
             return value, None
         if isinstance(value, dict) and len(value) == 1:
             return next(iter(value.items()))
-        hint = f"write one of those that `cnnctl list {cls.family}` shows"
+        hint = f"use one listed by `cnnctl list {cls.family}`"
         if isinstance(value, dict) and value:
             kind = next(iter(value))
             hint = f"indent the options of {kind} two spaces further, and begin each kind with a -"
@@ -173,8 +173,8 @@ class Choice(Spec):
             return {cls.short: value}
         shared = cls.families[cls.family].model_fields
         own = next((name for name in cls.model_fields if name not in shared), "")
-        hint = f"write {cls.kind}: {{{own}: …}}" if own else f"write {cls.kind} alone"
-        raise refusal(f"{cls.kind} takes no value of its own", hint=hint)
+        hint = f"write {cls.kind}: {{{own}: …}}" if own else f"write just {cls.kind}"
+        raise refusal(f"{cls.kind} takes no value", hint=hint)
 
     @classmethod
     def noun(cls, *, a: bool = False) -> str:
@@ -228,7 +228,7 @@ def nearest_kind(family: type[Choice], kind: str, *more: str) -> str:
     names = sorted({*family.kinds, *more})
     close = closest(kind, names)
     if not close and len(names) > MANY:
-        return f"`cnnctl list {family.family}` shows all there are"
+        return f"`cnnctl list {family.family}` lists all"
     return nearest(kind, names)
 
 

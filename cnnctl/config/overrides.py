@@ -42,8 +42,8 @@ def read(text: str) -> tuple[ConfigPath, Node]:
         hint = "write it as path=value, like train.epochs=3"
         raise FaultError(Fault(place=text, message="is not an override", hint=hint))
     if steps == ["base"]:
-        hint = "name the base file itself, or write base: into a file"
-        raise FaultError(Fault(place=text, message="base stands in a file only", hint=hint))
+        hint = "pass the base file itself, or set base: in a file"
+        raise FaultError(Fault(place=text, message="base can only be set in a file", hint=hint))
     node = parse(value, origin=text, layer=COMMAND_LINE)
     _place(node, Place(text))
     return tuple(map(_step, steps)), node
@@ -70,7 +70,7 @@ def _put(node: Node, path: ConfigPath, value: Node, done: ConfigPath) -> Node:
     if isinstance(node.value, list):
         return _put_item(node, step, rest, value, at)
     if not _may_hold_options(node, done):
-        message = f"{dotted(done)} is {node.value} here, without {step}"
+        message = f"{dotted(done)} is {node.value}, so it has no option {step}"
         hint = f"override {dotted(done)} itself, like {dotted(done)}={{…}}"
         raise FaultError(Fault(place=str(value.place), message=message, hint=hint))
     below = node.child(step) or Node(None, value.place, value.place, COMMAND_LINE)
@@ -92,8 +92,8 @@ def _put_item(node: Node, step: str | int, rest: ConfigPath, value: Node, at: Co
     below = node.child(step)
     if below is None:
         last = len(node.children()) - 1
-        hint = f"items are counted from 0 to {last}" if last >= 0 else "override the whole list"
-        message = f"{dotted(at)}: no such item of the list"
+        hint = f"items are numbered from 0 to {last}" if last >= 0 else "override the whole list"
+        message = f"{dotted(at)}: no such list item"
         raise FaultError(Fault(place=str(value.place), message=message, hint=hint))
     if isinstance(below.value, str) and rest:  # `- relu` counts as `- relu: {}`
         below = Node({below.value: Node(None, below.place)}, below.place, layer=below.layer)

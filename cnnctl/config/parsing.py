@@ -62,18 +62,18 @@ def _fault(place: Place, message: str, hint: str) -> FaultError:
 def _unprintable(text: str, error: ReaderError, origin: str) -> FaultError:
     before = text[: error.position]
     line, column = before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1
-    message = f"holds the character {text[error.position]!r}, which YAML does not allow"
-    return _fault(Place(origin, line, column), message, "remove it; a file is YAML in UTF-8")
+    message = f"contains the character {text[error.position]!r}, which YAML does not allow"
+    return _fault(Place(origin, line, column), message, "remove it; files must be YAML in UTF-8")
 
 
 _CURES = {
     r"'\t'": "indent with spaces; YAML does not allow tabs",
-    "mapping values are not allowed": "check the indentation, or quote a text that holds ': '",
+    "mapping values are not allowed": "check the indentation, or quote text that contains ': '",
     "could not find expected ':'": "write `key: value`, with a colon and a space",
     "the indentation matches no line above": "align the line with its siblings",
     "end of stream": "close the quote",
     "<stream end>": "close the bracket",
-    "cannot start any token": "put quotes around the text",
+    "cannot start any token": "quote the text",
 }
 """What to do about the problems that PyYAML names most."""
 
@@ -87,7 +87,7 @@ def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> FaultError:
         problem += f", {error.context} that begins at line {start.line + 1}"
     cures = (hint for part, hint in _CURES.items() if part in problem)
     place = Place(origin, mark.line + 1, mark.column + 1) if mark else Place(origin)
-    hint = next(cures, "check brackets, quotes and indentation around this place")
+    hint = next(cures, "check brackets, quotes and indentation near here")
     return _fault(place, f"is not YAML: {problem}", hint)
 
 
@@ -108,18 +108,18 @@ class _Composer:
         next(self.events)  # the end of the document
         after = next(self.events)
         if not isinstance(after, yaml.StreamEndEvent):
-            raise self.fault(after, "a second document", "one file is one experiment")
+            raise self.fault(after, "a second document", "a file holds one experiment")
         return root
 
     def node(self, event: Any, *, depth: int) -> Node:
         node = self.alias(event) if isinstance(event, yaml.AliasEvent) else None
         if depth + (node.height if node else 0) > MAX_DEPTH:
-            raise self.fault(event, f"nested deeper than {MAX_DEPTH} levels", "flatten the file")
+            raise self.fault(event, f"nested deeper than {MAX_DEPTH} levels", "use fewer levels")
         return node or self.new(event, depth)
 
     def alias(self, event: Any) -> Node:
         if event.anchor not in self.anchors:
-            message = f"no value is anchored as &{event.anchor} before this"
+            message = f"no anchor &{event.anchor} before this alias"
             raise self.fault(event, message, "put the anchor on a value above, or quote the text")
         return self.anchors[event.anchor]
 
@@ -138,7 +138,7 @@ class _Composer:
 
     def refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
-            hint = "write the value alone; quote it to make it a text"
+            hint = "remove the tag; quote the value to make it a string"
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             raise self.fault(event, f"tags are not supported: {show(tag)}", hint)
 
@@ -147,13 +147,13 @@ class _Composer:
         try:
             return read_scalar(event.value) if is_unquoted else self.text(event)
         except ValueError as error:
-            hint = "write it shorter, or quote it if it is a text"
+            hint = "write it shorter, or quote it if it is a string"
             raise self.fault(event, f"cannot be read: {error}", hint) from None
 
     def text(self, event: Any, *, refused: re.Pattern[str] = _NO_CHARACTER) -> str:
         text = str(event.value)
         if refused.search(text):
-            message = "holds a zero byte or half of a character (\\0, \\ud800 to \\udfff)"
+            message = "contains a zero byte or half of a character (\\0, \\ud800 to \\udfff)"
             raise self.fault(event, message, "write the character itself")
         return text
 
@@ -182,7 +182,7 @@ class _Composer:
         self.refuse_tag(event)
         if event.value == "<<" and event.implicit[0]:
             raise self.fault(
-                event, "merge keys are not supported", "use `base: FILE`, or repeat it"
+                event, "merge keys are not supported", "use `base: FILE`, or repeat the options"
             )
         key = self.text(event, refused=_NO_LETTER)
         if key in entries:

@@ -39,7 +39,7 @@ def json_schema(
 
 def _over_a_base(top: dict[str, Any]) -> dict[str, Any]:
     """A file with `base:`, where any part may be missing: what it says depends on another file."""
-    base = {"type": "string", "description": "The YAML file that this one is laid over."}
+    base = {"type": "string", "description": "YAML file that this one extends."}
     helps = {
         name: {key: value for key, value in section.items() if key == "description"}
         for name, section in top["properties"].items()

@@ -45,7 +45,7 @@ def _read_bytes(path: FilePath, names: Iterable[str]) -> bytes:
     except FileNotFoundError:
         raise _fault(str(path), "no such file", _similar(path, names)) from None
     except IsADirectoryError:
-        raise _fault(str(path), "is a folder, not a file", "name a YAML file in it") from None
+        raise _fault(str(path), "is a folder, not a file", "give a YAML file in it") from None
     except OSError as error:
         if error.errno == errno.EFBIG:
             hint = f"a configuration has at most {MAX_BYTES // 1024} KiB"

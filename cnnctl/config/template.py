@@ -52,7 +52,7 @@ def _read_one(name: str, node: Node, kinds: Collection[str]) -> Template:
     """The template of a name; faults are below it."""
     if name in kinds:
         message = f"{name} is already the name of a layer kind"
-        raise _fault(message, f"write my_{name}, say", (), at_key=True)
+        raise _fault(message, f"use another name, such as my_{name}", (), at_key=True)
     layers, parameters = node.child("layers"), node.child("parameters")
     if layers is None or not isinstance(layers.value, list) or not layers.value:
         message = f"{name} has no list of layers"

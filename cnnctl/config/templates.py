@@ -125,7 +125,7 @@ class _Expansion:
     ) -> Node:
         """What stands for a parameter, or what a formula of parameters comes to."""
         if not within:
-            message = f"{text} is used outside of a template"
+            message = f"{text} is used outside a template"
             hint = "write a value; only templates in blocks have parameters"
             self.note(Fault(message=message, hint=hint, path=path))
         if text[1:] in scope and text.startswith("$"):
@@ -167,7 +167,7 @@ class _Expansion:
         if name in within or len(within) >= MAX_USES_WITHIN_USES:
             way = " -> ".join((*within, name))
             message = f"{name} uses itself: {way}" if name in within else f"too deep: {way}"
-            hint = "a template can use other templates only"
+            hint = "a template cannot use itself"
             self.note(Fault(message=message, hint=hint, path=path))
             return item
         options = item.child(name) or Node(None, item.place)

@@ -191,7 +191,7 @@ def _fault(spot: Spot, group: list[ErrorDetails], context: Context, *, is_shown:
     message, hint = describe(group)
     if spot.node.formula:
         is_fraction = isinstance(spot.node.value, float)
-        hint = "use // to round down, or values that come out whole" if is_fraction else hint
+        hint = "use // to round down, or values that divide evenly" if is_fraction else hint
         message = f"{spot.node.formula}: {message}"
     return Fault(message=message, hint=hint, path=spot.path)
 

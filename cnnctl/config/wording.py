@@ -32,7 +32,7 @@ _TYPES = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
-    "string_type": "a text",
+    "string_type": "a string",
     "list_type": "a list",
     "tuple_type": "a list of numbers",
     "dict_type": "a mapping",
@@ -149,7 +149,7 @@ def _whole_number(value: Any, wants: Sequence[str]) -> str:
 
 def _text_without_quotes(value: Any, wants: Sequence[str]) -> str:
     is_number = isinstance(value, int | float)
-    return f"put it in quotes: '{show(value)}'" if is_number and "a text" in wants else ""
+    return f"put it in quotes: '{show(value)}'" if is_number and "a string" in wants else ""
 
 
 def _list_of_it(value: Any, wants: Sequence[str]) -> str:

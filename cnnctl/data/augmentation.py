@@ -40,7 +40,7 @@ class Mixing(Augmentation):
     """Mixes samples, and their targets with them."""
 
     p: UnitInterval = 1.0
-    """Probability of a sample to be mixed."""
+    """Probability that a sample is mixed."""
 
     @abstractmethod
     def mix(
@@ -54,7 +54,7 @@ def need_images(shape: Shape, *, kind: str) -> None:
     if len(shape) != 3:
         what = "signals" if len(shape) == 2 else "vectors"
         sides = "x".join(map(str, shape))
-        message = f"{kind} changes images, but the samples are {what} of {sides}"
+        message = f"{kind} needs images, but the samples are {what} of {sides}"
         raise config_fault(message, hint="leave it out")
 
 

@@ -22,7 +22,7 @@ EXACT = 2**24
 NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
 """Dtypes that torch finds no minimum of."""
 Values = Tensor | Rows
-OTHERS = "the files are damaged, or those of another data set"
+OTHERS = "the files are damaged or belong to another data set"
 
 
 def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Samples:
@@ -34,7 +34,7 @@ def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Sampl
     known = {description.target: samples.targets, **samples.others}
     for target in description.targets:
         if target.name not in known:
-            hint = "give it in Samples.others, or leave it out of the description"
+            hint = "return it in Samples.others, or remove it from the DatasetInfo"
             raise data_fault(f"{what} has no target named {target.name}", hint=hint)
     _check_form(samples.inputs, (Tensor, Rows), "inputs", what)
     for name, values in known.items():
@@ -56,7 +56,7 @@ def _check_form(values: object, forms: tuple[type, ...], name: str, what: str) -
             return
         given = "a single number"
     else:
-        given = type(values).__name__
+        given = f"of type {type(values).__name__}"
     message = f"{what} has {name} that are {given}, not a tensor of samples"
     raise data_fault(message, hint="use torch.from_numpy or torch.tensor")
 
@@ -65,16 +65,16 @@ def _check_counts(inputs: Values, targets: dict[str, Tensor], what: str) -> None
     for values in targets.values():
         if len(values) != len(inputs):
             counts = f"{len(inputs)} samples, but {len(values)} targets"
-            raise data_fault(f"{what} has {counts}", hint="the files do not belong together")
+            raise data_fault(f"{what} has {counts}", hint="check that the files belong together")
     if not len(inputs):
-        raise data_fault(f"{what} has no samples", hint="delete its files and load them again")
+        raise data_fault(f"{what} has no samples", hint="delete its files to download them again")
 
 
 def _check_shape(inputs: Values, described: Shape, what: str) -> None:
     shape = tuple(inputs.shape[1:])
     if shape != tuple(described):
         message = f"{what} has samples of {_times(shape)}, not of {_times(described)}"
-        raise data_fault(message, hint="the files are those of another data set")
+        raise data_fault(message, hint="the files belong to another data set")
 
 
 def _conformed_inputs(inputs: Values, what: str) -> Values:
@@ -87,8 +87,8 @@ def _conformed_inputs(inputs: Values, what: str) -> Values:
         return inputs
     low, high = _range(inputs, name, wanted="uint8")
     if low < BLACK or high > WHITE:
-        message = f"{name} of {_dtype(inputs)} from {low:g} to {high:g}, but pixels are 0 to 255"
-        raise data_fault(message, hint="give uint8 pixels, or floating-point numbers")
+        message = f"{name} of {_dtype(inputs)} from {low:g} to {high:g}, not from 0 to 255"
+        raise data_fault(message, hint="use uint8 or floating-point pixels")
     return inputs.to(torch.uint8)
 
 
@@ -97,7 +97,7 @@ def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
     if target.kind == "class":
         return _classes(values, target, what, name)
     if target.kind == "labels":
-        message = f"{name} of several labels at once, which nothing can learn yet"
+        message = f"{name} with several labels per sample, which are not supported yet"
         raise data_fault(message, hint="give each sample one class")
     if tuple(values.shape[1:]) != (target.outputs,):
         wanted = f"(N, {target.outputs})"
@@ -110,7 +110,7 @@ def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
 def _classes(labels: Tensor, target: Target, what: str, name: str) -> Tensor:
     """(N,) classes as int64."""
     if labels.is_floating_point() or labels.is_complex() or labels.ndim != 1:
-        message = f"{name} of {_dtype(labels)} {_batch(labels)}, but classes are whole numbers (N,)"
+        message = f"{name} of {_dtype(labels)} {_batch(labels)}, but classes are integers (N,)"
         raise data_fault(message, hint="give each sample's class as an int64, counted from 0")
     low, high = _range(labels, name, wanted="int64")
     if low < 0 or high >= target.outputs:
@@ -126,7 +126,7 @@ def _check_numbers(values: Values, name: str) -> None:
         _check_finite(values, name)
     elif max(-low, high) > EXACT:
         message = f"{name} of {_dtype(values)} up to {max(-low, high):g}, which float32 would round"
-        raise data_fault(message, hint=f"scale them to at most {EXACT:,}, or convert them")
+        raise data_fault(message, hint=f"scale them to at most {EXACT:,}, or use float32")
 
 
 def _range(values: Values, name: str, *, wanted: str) -> tuple[float, float]:
@@ -134,8 +134,8 @@ def _range(values: Values, name: str, *, wanted: str) -> tuple[float, float]:
     try:
         bounds = [_bounds(chunk) for chunk in _chunks(values)]
     except (NotImplementedError, RuntimeError):
-        message = f"{name} of {_dtype(values)}, which cannot become {wanted}"
-        raise data_fault(message, hint=f"convert them to {wanted}") from None
+        message = f"{name} of {_dtype(values)}, which cannot be converted to {wanted}"
+        raise data_fault(message, hint=f"use {wanted}") from None
     return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
@@ -160,7 +160,7 @@ def _not_finite(chunk: Tensor, start: int, name: str) -> FaultError:
     row = int(wrong.any(dim=1).nonzero()[0])
     own = vectors[row][wrong[row]][0].item()
     message = f"{name} that are not finite: {own:g} in sample {start + row} (counted from 0)"
-    return data_fault(message, hint="leave such samples out, or fill in numbers")
+    return data_fault(message, hint="remove such samples, or fill in the missing values")
 
 
 def _chunks(values: Values) -> Iterator[Tensor]:

@@ -109,7 +109,7 @@ class DataSet(Choice, family="datasets"):
         if (self.validation and not held_out) or held_out == samples:
             left = "validation" if not held_out else "training"
             message = f"{exact(self.validation)} of {samples} samples leaves none for {left}"
-            raise config_fault(message, hint="use a share nearer to 0.5", path=("validation",))
+            raise config_fault(message, hint="use a share closer to 0.5", path=("validation",))
         return held_out
 
     def _called(self, split: StoredSplit) -> str:
@@ -169,7 +169,7 @@ def check_size(whole: DatasetInfo) -> None:
     numbers = whole.train_samples * prod(whole.shape)
     if numbers > MAX_NUMBERS:
         counted = f"{whole.train_samples} samples of {'x'.join(map(str, whole.shape))}"
-        message = f"{counted} are {numbers:.0e} numbers, and at most {MAX_NUMBERS:.0e} are held"
+        message = f"{counted} are {numbers:.0e} numbers, more than the limit of {MAX_NUMBERS:.0e}"
         raise config_fault(message, hint="use fewer or smaller samples")
 
 

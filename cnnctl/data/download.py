@@ -31,7 +31,7 @@ PATIENCE = 30.0
 """Seconds without a byte after which a download has failed."""
 ARCHIVES = {".gz", ".zip"}
 """Not kept once they are unpacked."""
-CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=digits, embedded"
+CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=digits (embedded)"
 
 
 class DownloadedSet(ImageSet):
@@ -58,12 +58,12 @@ class DownloadedSet(ImageSet):
         root, files = _whole(root), self.files(split)
         if _missing(files, root) and (near := _found_near(files, root)):
             message = f"{self.kind} is not in {root}; the files are in {near}"
-            raise data_fault(message, hint=f"write --data {shlex.quote(str(near))}")
+            raise data_fault(message, hint=f"use --data {shlex.quote(str(near))}")
         reason = ""
         if download and _missing(files, root):
             reason = _download(self.kind, self.fetch, root, notes_sums=self.notes_sums)
         if missing := _missing(files, root):
-            message = f"{self.kind} is not there: no {root / missing[0]}{reason}"
+            message = f"{self.kind} not found: no {root / missing[0]}{reason}"
             raise data_fault(message, hint=CURE)
         try:
             return self.parse(split, root)
@@ -81,7 +81,7 @@ def used_folder(data: DataSet, folder: Path | None) -> Path | None:
     """The dataset directory that was named, or nothing, with a note, where no files are read."""
     if folder is None or data.has_files:
         return folder
-    print(f"note: {data.kind} has no files, so --data is not used", file=sys.stderr)
+    print(f"note: {data.kind} needs no files, so --data has no effect", file=sys.stderr)
     return None
 
 
@@ -100,7 +100,7 @@ def check_sum(file: Path, published: str | None = None) -> None:
 
 def damaged(file: Path) -> FaultError:
     """The fault of a file that does not hold what it should."""
-    return data_fault(f"{file} is damaged", hint="delete it, and it will be downloaded again")
+    return data_fault(f"{file} is damaged", hint="delete it to download it again")
 
 
 def _missing(files: Sequence[str], root: Path) -> list[str]:
@@ -169,7 +169,7 @@ def _folder_in(root: Path) -> Iterator[Path]:
             folder = TemporaryDirectory(dir=root, prefix=".download-")
             undo_at_signal(folder.cleanup)
     except OSError as error:
-        hint = "let CNNCTL_DATA name a folder that can be written"
+        hint = "set CNNCTL_DATA to a writable folder"
         raise storage_fault(f"cannot write to {root}: {error.strerror}", hint=hint) from None
     try:
         with folder as name:

@@ -19,7 +19,7 @@ WHITE = 255
 
 
 class Normalize(Spec):
-    """Given statistics: x becomes (x - mean) / std, for each channel or feature."""
+    """Given statistics: x becomes (x - mean) / std, per channel or feature."""
 
     mean: list[Annotated[float, Field(allow_inf_nan=False)]]
     """Mean of each channel (pixels counted from 0 to 1) or feature."""
@@ -30,8 +30,8 @@ class Normalize(Spec):
         """Raise a FaultError unless there is one number for each channel or feature."""
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) != features:
-                message = f"{len(numbers)} numbers, but {features} are needed"
-                hint = "give one for each channel or feature, or write `auto` in place of both"
+                message = f"{len(numbers)} numbers, but {features} needed"
+                hint = "give one per channel or feature, or use `normalize: auto`"
                 raise config_fault(message, hint=hint, path=(name,))
 
     def tensors(self) -> tuple[Tensor, Tensor]:

@@ -85,7 +85,7 @@ def _read_and_cut(data: DataSet, *, seed: int, root: Path, download: bool) -> tu
     whole, expected = data.load("train", root=root, download=download), data.whole().train_samples
     if len(whole) != expected:
         message = f"{data.kind} has {len(whole):,} training samples, not {expected:,}"
-        hint = "the files are damaged, or the data set describes itself wrongly"
+        hint = "the files are damaged, or the data set's description is wrong"
         raise data_fault(message, hint=hint)
     return cut(whole, held_out=data.held_out(len(whole)), seed=seed)
 

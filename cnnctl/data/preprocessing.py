@@ -60,6 +60,6 @@ class Preprocessing:
 
 def _known(normalize: str | Normalize | None) -> Normalize | None:
     if isinstance(normalize, str):
-        message = "the statistics that inputs are normalised by have not been measured"
-        raise data_fault(message, hint="use a checkpoint or a config.yaml that a training wrote")
+        message = "the normalisation statistics have not been measured"
+        raise data_fault(message, hint="use a checkpoint, or the config.yaml of a run")
     return normalize

@@ -100,7 +100,7 @@ class MappedRows(Rows):
             message = f"cannot be read: {error.strerror or error}"
             raise data_fault(message, hint=reading_cure(error), place=place) from None
         except NO_ARRAY as error:
-            message = f"is no .npy file of numbers: {error}"
+            message = f"is not a .npy file of numbers: {error}"
             raise data_fault(message, hint="write it with numpy.save", place=place) from None
 
     @classmethod
@@ -121,7 +121,7 @@ class MappedRows(Rows):
             with _writing(folder):
                 file.flush()
             if not count:
-                message, hint = "there are no rows to write", "check the data"
+                message, hint = "no rows to write", "check the data"
                 raise data_fault(message, hint=hint, place=str(folder))
             return cls(np.memmap(file, row.numpy().dtype, "r", shape=(count, *row.shape)))
 

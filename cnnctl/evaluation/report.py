@@ -113,7 +113,7 @@ def _matrix(measured: Measured) -> Iterator[RenderableType]:
     are_short = max(map(len, names)) <= 4
     heads = names if are_short else numbers
     labels = names if are_short else [f"{n} {name}" for n, name in zip(numbers, names, strict=True)]
-    yield Text("confusion: a row for each class, a column for what it was taken for")
+    yield Text("confusion matrix: rows are true classes, columns are predicted classes")
     table = _table("", *heads)
     for truth, counts in enumerate(measured.found["confusion"]):
         cells = (_count(n, is_right=taken == truth) for taken, n in enumerate(counts))
@@ -130,8 +130,8 @@ def _count(count: int, *, is_right: bool) -> Text:
 def _confused_pairs(measured: Measured) -> Iterator[RenderableType]:
     names = [scores.name for scores in measured.found["classes"]]
     errors = sorted(_errors(measured.found["confusion"]), key=lambda error: -error[0])
-    yield Text("most often taken for another:" if errors else "no class was taken for another")
-    table = _table("class", "taken for", "samples", labels=2)
+    yield Text("most frequent confusions:" if errors else "no misclassified samples")
+    table = _table("class", "predicted as", "samples", labels=2)
     for count, truth, taken in errors[:CONFUSED_PAIRS]:
         table.add_row(names[truth], names[taken], _count(count, is_right=False))
     if errors:

@@ -74,7 +74,7 @@ def _unknown_targets(experiment: Experiment, description: DatasetInfo) -> list[F
     kind = experiment.data.kind
     return [
         Fault(
-            message=f"{kind} has no target named {show(name)} for this head",
+            message=f"{kind} has no target named {show(name)}",
             hint=nearest(name, known),
             path=("model", "heads", name),
             at_key=True,
@@ -154,14 +154,14 @@ def _unfit_augmentations(experiment: Experiment, description: DatasetInfo) -> li
         with gathered(faults, "data", "augment", index, augmentation.kind):
             augmentation.check(description.shape)
             if isinstance(augmentation, Mixing) and experiment.model.heads:
-                message = f"{augmentation.kind} mixes a single target, but there are several heads"
+                message = f"{augmentation.kind} does not support several heads"
                 raise config_fault(message, hint="leave it out")
             if isinstance(augmentation, Mixing) and not experiment.loss.takes_soft_targets:
                 loss = experiment.loss.kind
                 message = f"{augmentation.kind} mixes targets, which {loss} does not support"
                 raise config_fault(message, hint="use cross_entropy, or leave it out")
             if isinstance(augmentation, Mixing) and description.targets[0].kind != "class":
-                message = f"it mixes classes, but {experiment.data.kind} has none"
+                message = f"{augmentation.kind} mixes classes, but {experiment.data.kind} has none"
                 raise config_fault(message, hint="leave it out")
     return faults
 
@@ -217,9 +217,9 @@ def _one_name_for_two(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     for head in experiment.model.heads:
         for name in (f"{head}_{kind}" for kind in followed):
             if name in taken:
-                message = f"two metrics would be called {name}"
+                message = f"two metrics would be named {name}"
                 path = ("model", "heads", head)
-                hint = "rename the target, or watch another metric"
+                hint = "rename the target, or monitor another metric"
                 faults.append(Fault(message=message, hint=hint, path=path, at_key=True))
             taken.add(name)
     return faults

@@ -76,7 +76,7 @@ def placed(source: Node, *prefix: str) -> Iterator[None]:
         faults = sorted(under(prefix, raised).faults, key=lambda fault: locate(source, fault))
         told = [_told(source, fault) for fault in faults[:SHOWN]]
         if len(faults) > SHOWN:
-            more = f"and {len(faults) - SHOWN:,} more faults"
+            more = f"and {len(faults) - SHOWN:,} more errors"
             told.append(Fault(message=more, hint="fix these first", place=source.place.origin))
         raise FaultError(*told, exit_code=raised.exit_code) from None
 

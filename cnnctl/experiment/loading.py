@@ -47,7 +47,7 @@ def _text(source: Path) -> str:
     if is_shipped(source):
         return text_of(str(source))
     if is_name(source) and str(source) in zoo.Network.kinds:
-        message = "is a network of the zoo, not an experiment: there is no data to train it on"
+        message = "is a network of the zoo, not an experiment: it names no data to train on"
         hint = (
             f"put model: {{zoo: {source}}} in an experiment's file, or write one from "
             f"`cnnctl show {source} > {source}.yaml`"
@@ -130,7 +130,7 @@ def _place_weights(source: Node) -> None:
         if not is_file(Path(node.value)):
             message = f"no such file: {written}"
             close = did_you_mean(closest(written, (DEFAULT, "none")))
-            hint = close or "name a weights file, or leave it out"
+            hint = close or "give a weights file, or leave it out"
             raise config_fault(message, hint=hint, path=("model", "weights"))
 
 

@@ -117,7 +117,7 @@ class Experiment(Spec):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Random seed of weights, sample order, augmentation and dropout."""
     plugins: list[str] = []
-    """Python files that declare more kinds. Their code is run, so name only files you trust."""
+    """Python files that declare more kinds. Their code is run, so list only files you trust."""
     data: DataSet = Digits()
     """The data set."""
     model: Architecture

@@ -108,7 +108,7 @@ def choose(wanted: str, summary: Summary) -> list[Column]:
     for name in names:
         if name not in COLUMNS:
             hint = nearest(name, list(COLUMNS))
-            raise config_fault(f"no column is named {name or 'nothing'}", hint=hint)
+            raise config_fault(f"no such column: {name or '(empty)'}", hint=hint)
     return [LAYER, *(COLUMNS[name] for name in names)]
 
 

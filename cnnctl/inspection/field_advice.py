@@ -27,6 +27,6 @@ def advice_on_field(summary: Summary) -> str | None:
         return None
     seen, unit = times(last.field.size), "pixels" if len(sides) > 1 else "values"
     return (
-        f"the last convolution, {last.name}, sees {seen} of {times(sides)} {unit}; "
-        "pooling, strides or more layers widen that"
+        f"the last convolution, {last.name}, sees only {seen} of {times(sides)} {unit}; "
+        "add pooling, strides or layers to enlarge its receptive field"
     )

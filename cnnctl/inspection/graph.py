@@ -46,8 +46,8 @@ def draw(plan: NetworkPlan, path: Path, *, depth: int | None = None) -> None:
     """
     if path.suffix not in (*TEXTS, *PICTURES):
         known = ", ".join((*PICTURES, *TEXTS))
-        message = f"{path.name} has no known drawing format"
-        raise config_fault(message, hint=f"name a file that ends in {known}")
+        message = f"cannot draw to {path.name}: unknown format"
+        raise config_fault(message, hint=f"use a file name ending in one of {known}")
     drawing = drawing_of(plan, depth=depth)
     write_atomically(path, _content(drawing, path.suffix))
 
@@ -113,7 +113,7 @@ def _picture(dot: str, form: str) -> bytes:
     try:
         from pygraphviz import AGraph
     except ImportError:
-        hint = "pip install 'cnnctl[graph]', or name a .mmd or .dot file"
+        hint = "pip install 'cnnctl[graph]', or draw to a .mmd or .dot file"
         raise config_fault("pictures need the pygraphviz package", hint=hint) from None
     picture: bytes = AGraph(string=dot).draw(format=form, prog="dot")
     return picture

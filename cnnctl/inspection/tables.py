@@ -58,7 +58,7 @@ def totals(report: Report) -> list[str]:
     more = f", {_of_all(later.trainable, summary)} from epoch {later.epoch}" if later else ""
     lines = [
         f"{summary.parameters:,} parameters, {trainable} trainable{more}",
-        f"{summary.multiply_adds:,} multiply-adds for one sample"
+        f"{summary.multiply_adds:,} multiply-adds per sample"
         f"{_in_training_only(summary)}{_without(summary)}",
     ]
     lines += _memory_lines(report)
@@ -78,15 +78,15 @@ def _in_training_only(summary: Summary) -> str:
 def _without(summary: Summary) -> str:
     names = [row.name for row in summary.layers if not row.is_counted]
     if len(names) > MOST_NAMES:
-        return f", without {len(names)} layers that could not be counted"
-    return f", not counting what is in {', '.join(names)}" if names else ""
+        return f", without {len(names)} uncounted layers"
+    return f", without uncounted operations in {', '.join(names)}" if names else ""
 
 
 def _memory_lines(report: Report) -> list[str]:
     memory, size, later = report.memory, report.summary.batch_size, report.unfrozen
     if memory is None:
         return [f"{bytes_of(report.summary.weight_bytes)} for weights"]
-    there = f" of {bytes_of(report.device[1])} that {report.device[0]} has" if report.device else ""
+    there = f" of {bytes_of(report.device[1])} on {report.device[0]}" if report.device else ""
     heading = f"training at batch size {size:,}"
     if later is None:
         return _parts(heading, memory, there)

@@ -28,7 +28,7 @@ def torchsummary_text(plan: NetworkPlan, *, batch_size: int = -1) -> str:
             return _printed(network, plan.input, batch_size)
     except Exception as error:  # it breaks in many ways on modules that it does not know
         message = f"torchsummary cannot show this network: {type(error).__name__}: {error}"
-        raise config_fault(message, hint="leave out --style torchsummary") from error
+        raise config_fault(message, hint="omit --style torchsummary") from error
 
 
 def _printed(network: nn.Module, input: Shape, batch_size: int) -> str:

@@ -216,8 +216,8 @@ def _names(layers: Sequence[Layer]) -> list[str]:
     taken = Counter(names)
     faults = [
         Fault(
-            message=f"another layer is named {layer.name} too",
-            hint="give each its own name",
+            message=f"another layer is already named {layer.name}",
+            hint="give each layer its own name",
             path=(index, layer.kind, "name"),
         )
         for index, layer in enumerate(layers)

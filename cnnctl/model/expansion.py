@@ -36,7 +36,7 @@ def _written_out(model: Node) -> Node:
     assert isinstance(model.value, dict)
     chosen = [way for way in WAYS if way in model.value]
     if len(chosen) > 1:
-        message = f"{chosen[0]} and {chosen[1]} each name a network"
+        message = f"{chosen[0]} and {chosen[1]} both name a network"
         raise config_fault(message, hint="keep one of them", path=(chosen[1],))
     if "zoo" in model.value:
         model = _from_zoo(model, model.value["zoo"])

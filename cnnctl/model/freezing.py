@@ -86,14 +86,17 @@ def check_freeze(
     if not faults and all(
         name in frozen or not weight.requires_grad for name, weight in network.named_parameters()
     ):
-        message, hint = "freezes every layer, so nothing can learn", "leave the last layer out"
+        message, hint = (
+            "freezes every layer, so there is nothing to train",
+            "leave out the last layer",
+        )
         faults.append(Fault(message=message, hint=hint, path=("model", "freeze")))
     return faults
 
 
 _NOTHING_TO_UNFREEZE = Fault(
-    message="nothing is frozen",
-    hint="add model.freeze=backbone, or leave unfreeze_at out",
+    message="has no effect: no layer is frozen",
+    hint="add model.freeze=backbone, or remove unfreeze_at",
     path=("model", "unfreeze_at"),
 )
 

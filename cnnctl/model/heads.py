@@ -24,7 +24,7 @@ class Head(Spec):
     """Layers that make one answer of what the trunk gives."""
 
     layers: Layers
-    """Its layers; `classes` is the number of outputs that its own target takes."""
+    """Layers of the head; `classes` is the number of outputs for its target."""
 
 
 class Auxiliary(Block, kind="auxiliary", short="layers"):
@@ -33,19 +33,19 @@ class Auxiliary(Block, kind="auxiliary", short="layers"):
     is_aside = True
 
     layers: Layers
-    """Its layers; the network goes on from what they get."""
+    """Layers of the classifier; the network continues from their input."""
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.3
-    """The factor of its loss, which is added to the network's."""
+    """Weight of its loss in the total loss."""
     head: Name | None = None
-    """The head whose target and loss it has; the first if left out."""
+    """Head whose target and loss it shares (default: the first)."""
 
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         return (scope.branch(self.layers, input, at=("layers",)),)
 
     def joined(self, branches: Sequence[Branch]) -> Shape:
         if len(branches[0].output) != 1:
-            message = f"it ends in {describe_shape(branches[0].output)}, not in a vector"
-            raise config_fault(message, hint="end it in linear: classes", path=("layers",))
+            message = f"outputs {describe_shape(branches[0].output)}, not a vector"
+            raise config_fault(message, hint="end it with linear: classes", path=("layers",))
         return branches[0].input
 
     def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
@@ -79,9 +79,9 @@ def plan_heads(
         )
     for branch in branches:
         if len(branch.output) != 1:
-            message = f"the head ends in {describe_shape(branch.output)}, not in a vector"
+            message = f"outputs {describe_shape(branch.output)}, not a vector"
             raise config_fault(
-                message, hint="end it in linear: classes", path=(*scope.path, branch.name)
+                message, hint="end it with linear: classes", path=(*scope.path, branch.name)
             )
     block = Branches(ways=layers, name=HEADS)
     return PlannedLayer(HEADS, block, scope.path, input, block.joined(branches), branches)

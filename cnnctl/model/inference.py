@@ -32,10 +32,10 @@ def infer_output(layer: Layer, input: Shape) -> Shape:
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         message = f"{layer.kind} does not fit {describe_shape(input)}: {reason}"
-        hint = "change its options or the layers before"
+        hint = "change its options or the layers before it"
         raise config_fault(message, hint=hint) from None
     if min(output) < 1:
-        message = f"nothing is left of {describe_shape(input)}"
+        message = f"the output for {describe_shape(input)} is empty"
         raise config_fault(message, hint="use smaller windows, or a larger data.size")
     return bounded(output)
 

@@ -21,7 +21,7 @@ Fan = Literal["fan_in", "fan_out"]
 
 
 class Initializer(Choice, family="initializers"):
-    """A way for a weight to start."""
+    """An initializer of weights."""
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise a FaultError where this does not fit a tensor of this shape; most fit all."""
@@ -40,7 +40,7 @@ class FanInitializer(Initializer):
 
     def check(self, shape: tuple[int, ...]) -> None:
         if len(shape) < 2:
-            message = f"{self.kind} fits weights, not a bias"
+            message = f"{self.kind} cannot initialise a bias"
             raise config_fault(message, hint="use zeros, constant, normal or uniform")
 
 
@@ -129,14 +129,14 @@ class Normal(Initializer, kind="normal"):
 
 
 class TruncNormal(Initializer, kind="trunc_normal"):
-    """Normal, drawn again outside [a, b]."""
+    """Normal, redrawn outside [a, b]."""
 
     mean: FiniteFloat = 0.0
     """Mean."""
     std: Annotated[FiniteFloat, Field(gt=0)] = 1.0
     """Standard deviation, before the tails are cut off."""
     a: FiniteFloat = -2.0
-    """Least value."""
+    """Smallest value."""
     b: FiniteFloat = 2.0
     """Largest value."""
 
@@ -148,7 +148,7 @@ class TruncNormal(Initializer, kind="trunc_normal"):
             # further out, torch draws for very long before it finds a value
             range_ = f"[{exact(self.a)}, {exact(self.b)}]"
             message = f"mean = {exact(self.mean)} is more than two std outside {range_}"
-            raise refusal(message, hint="move mean, or a and b")
+            raise refusal(message, hint="change mean, or a and b")
         return self
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
@@ -159,7 +159,7 @@ class Uniform(Initializer, kind="uniform"):
     """Uniform between a and b."""
 
     a: FiniteFloat = 0.0
-    """Least value."""
+    """Smallest value."""
     b: FiniteFloat = 1.0
     """Largest value."""
 
@@ -174,7 +174,7 @@ class Uniform(Initializer, kind="uniform"):
 
 
 class Orthogonal(FanInitializer, kind="orthogonal"):
-    """Rows at right angles to each other (Saxe et al. 2013)."""
+    """Orthogonal rows (Saxe et al. 2013)."""
 
     gain: FiniteFloat = 1.0
     """A factor on the weights."""
@@ -192,18 +192,20 @@ class Dirac(Initializer, kind="dirac"):
     def check(self, shape: tuple[int, ...]) -> None:
         if len(shape) < 3:
             what = "a weight of " + "x".join(map(str, shape)) if len(shape) > 1 else "a bias"
-            message = f"dirac fits the kernels of a conv, not {what}"
-            raise config_fault(message, hint="use another for that layer, like orthogonal")
+            message = f"dirac initialises convolution kernels, not {what}"
+            raise config_fault(
+                message, hint="use another initializer for this layer, such as orthogonal"
+            )
         if shape[0] % self.groups:
             message = f"{self.groups} does not divide the {shape[0]} output channels"
-            raise config_fault(message, hint="use a divisor", path=("groups",))
+            raise config_fault(message, hint=f"use a divisor of {shape[0]}", path=("groups",))
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.dirac_(weight, groups=self.groups)
 
 
 class Constant(Initializer, kind="constant"):
-    """The same value everywhere."""
+    """A constant value."""
 
     val: FiniteFloat
     """The value."""
@@ -213,14 +215,14 @@ class Constant(Initializer, kind="constant"):
 
 
 class Zeros(Initializer, kind="zeros"):
-    """Zero everywhere."""
+    """All zeros."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.zeros_(weight)
 
 
 class Ones(Initializer, kind="ones"):
-    """One everywhere."""
+    """All ones."""
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.ones_(weight)

@@ -30,9 +30,11 @@ _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 def _fit_for_a_module(name: str) -> str:
     if not re.fullmatch(_NAME, name):
         message = f"{name!r} is not a valid layer name"
-        raise refusal(message, hint="use letters, digits and _, with a letter first")
+        raise refusal(message, hint="use letters, digits and _, starting with a letter")
     if hasattr(nn.Sequential(), name):
-        raise refusal(f"{name} is reserved by nn.Module", hint=f"write my_{name}, say")
+        raise refusal(
+            f"{name} is reserved by nn.Module", hint=f"use another name, such as my_{name}"
+        )
     return name
 
 
@@ -63,7 +65,7 @@ class Saved:
 
 
 class Layer(Choice, family="layers", item=True):
-    """One step of a network. A member gives its fields, builds its module, and tells of it."""
+    """A layer of a network. A member gives its fields, builds its module, and tells of it."""
 
     role: ClassVar[Role] = ""
     """What it is for; a drawing has a colour for each."""
@@ -87,7 +89,7 @@ class Layer(Choice, family="layers", item=True):
     """Whether an output depends on all samples of a batch in training."""
 
     name: Name | None = None
-    """Its name in the state dict, the summary and messages; kind and number if left out."""
+    """Name in the state dict, the summary and messages (default: kind and number)."""
 
     @abstractmethod
     def build(self, input: Shape) -> nn.Module:
@@ -166,11 +168,11 @@ class WeightedLayer(Layer):
     """A layer with a weight and a bias, which may say how they start."""
 
     bias: bool = True
-    """Whether a learned number is added to each output."""
+    """Add a learned bias to each output."""
     init: Initializer | None = None
-    """How the weight starts; as the model's `init` if left out."""
+    """Initializer of the weight (default: the model's `init`)."""
     bias_init: Initializer | None = None
-    """How the bias starts; zeros if left out."""
+    """Initializer of the bias (default: zeros)."""
 
     @property
     def is_dense(self) -> bool:
@@ -181,7 +183,7 @@ class WeightedLayer(Layer):
     def _needs_a_bias(self) -> Self:
         if self.bias_init and not self.bias:
             message = f"{self.kind} has a bias_init, but no bias"
-            raise refusal(message, hint="drop bias_init, or bias: false")
+            raise refusal(message, hint="remove bias_init, or bias: false")
         return self
 
 
@@ -213,7 +215,7 @@ def spatial_dims(input: Shape, *, kind: str) -> int:
     """1 for (C, L) and 2 for (C, H, W); a vector is a fault."""
     if len(input) in (2, 3):
         return len(input) - 1
-    message = f"{kind} needs channels of pixels or of a signal, but gets {describe_shape(input)}"
+    message = f"{kind} needs an image or a signal, but gets {describe_shape(input)}"
     raise config_fault(message, hint=f"put {kind} before flatten, or add unflatten before it")
 
 

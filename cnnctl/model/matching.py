@@ -196,7 +196,7 @@ def _described(name: str, tensors: Tensors) -> str:
 def _misfit(position: int, mine: str, theirs: str) -> FaultError:
     message = f"at tensor {position} the network has {mine}, but the weights have {theirs}"
     hint = (
-        "use the weights of this architecture; where names differ the order counts, which "
-        "torch.save keeps and a .safetensors file does not"
+        "use weights of this architecture; tensors with other names are matched by their order, "
+        "which torch.save keeps and .safetensors files do not"
     )
     return checkpoint_fault(message, hint=hint)

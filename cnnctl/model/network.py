@@ -46,17 +46,17 @@ class Model(Spec):
     written_out = ("zoo", "torchvision", "blocks")
 
     layers: Annotated[list[Layer], Field(min_length=1)]
-    """The layers, from the input to the output, or to what the heads share."""
+    """The layers, from the input to the output, or the trunk that the heads share."""
     heads: Mapping[Name, Head] = Field(default={})
     """Layers for each of several targets, by the target's name."""
     init: Initializer = Default()
     """Initialisation of conv and linear weights; a layer's own `init` takes precedence."""
     weights: str | None = None
-    """File of weights to start from, DEFAULT for torchvision's, or none."""
+    """Weights file to start from, or DEFAULT for torchvision's."""
     freeze: Freeze = []
     """Layers to freeze, by name or pattern; `backbone` is all but the classifier."""
     unfreeze_at: Annotated[int, Field(gt=0)] | None = None
-    """Epoch, from 1, at which frozen layers start to learn."""
+    """Epoch, counted from 1, from which frozen layers are trained."""
 
     @field_validator("weights")
     @classmethod
@@ -124,16 +124,16 @@ def plan(
 def _check_free(layers: Sequence[PlannedLayer]) -> None:
     for planned in layers:
         if planned.name == HEADS:
-            message = f"{HEADS} is the name of the block that model.heads are in"
-            raise config_fault(message, hint="use another", path=(*planned.path, "name"))
+            message = f"{HEADS} is reserved for the block of model.heads"
+            raise config_fault(message, hint="use another name", path=(*planned.path, "name"))
 
 
 def _check_size(model: Model) -> None:
     heads = (layer for head in model.heads.values() for layer in head.layers)
     size = sum(layer.layer_count() for layer in (*model.layers, *heads))
     if size > MAX_LAYERS:
-        message = f"{size:,} layers are more than {MAX_LAYERS:,}"
-        raise config_fault(message, hint="repeat fewer times", path=("model", "layers"))
+        message = f"{size:,} layers exceed the limit of {MAX_LAYERS:,}"
+        raise config_fault(message, hint="use fewer repetitions", path=("model", "layers"))
 
 
 def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:

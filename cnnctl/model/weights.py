@@ -37,8 +37,8 @@ def default_network(plan: NetworkPlan) -> str:
     for stage in plan.leaves():
         if isinstance(stage.layer, Torchvision):
             return stage.layer.model
-    message = "only networks of torchvision have weights of their own"
-    hint = "name a file of weights, or use a torchvision layer"
+    message = "only torchvision networks have default weights"
+    hint = "give a weights file, or use a torchvision network"
     raise config_fault(message, hint=hint, path=("model", "weights"))
 
 
@@ -61,6 +61,6 @@ def default_weights(name: str) -> Tensors:
         )
     except (OSError, RuntimeError, HTTPException) as error:
         message = f"could not be downloaded: {' '.join(str(error).split())}"
-        hint = f"download {url} yourself, and write weights: FILE"
+        hint = f"download {url} and set weights: FILE"
         raise checkpoint_fault(message, hint=hint, place=f"the weights of {name}") from None
     return tensors

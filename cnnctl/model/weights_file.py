@@ -49,12 +49,12 @@ def read_weights(path: Path) -> Tensors:
     try:
         found = _parse(content, is_safetensors=path.suffix == ".safetensors")
     except _DAMAGED as error:
-        message = "is damaged, or holds more than tensors"
-        hint = "copy it again, or save the network's state_dict() alone"
+        message = "is damaged, or contains more than tensors"
+        hint = "copy it again, or save only the network's state_dict()"
         raise checkpoint_fault(message, hint=hint, place=str(path)) from error
     tensors = _unwrapped(found)
     if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        message, hint = "holds no state dict", "save the network's state_dict() alone"
+        message, hint = "contains no state dict", "save only the network's state_dict()"
         raise checkpoint_fault(message, hint=hint, place=str(path))
     for name, tensor in tensors.items():
         if reason := _oddity(tensor):

@@ -30,8 +30,8 @@ def per_side(size: Number | tuple[Number, ...], dims: int, *, option: str) -> tu
     if not isinstance(size, tuple):
         return (size,) * dims
     if len(size) != dims:
-        message = f"{list(size)} has {len(size)} sizes, but a signal has one side"
-        raise config_fault(message, hint="give one number", path=(option,))
+        message = f"{list(size)} has {len(size)} sizes, but a signal has one dimension"
+        raise config_fault(message, hint="use one number", path=(option,))
     return size
 
 
@@ -52,7 +52,7 @@ def check_window(input: Shape, *, kernel: Sides, dilation: Sides, room: Sides) -
     fitting = [(space - 1) // step + 1 for space, step in zip(room, dilation, strict=True)]
     largest = min(fitting) if len(set(kernel)) == 1 else show(tuple(fitting))
     spread = f" with dilation {show(dilation)}" if max(dilation) > 1 else ""
-    borders = f", {_by(room)} with its borders" if room != input[1:] else ""
+    borders = f", {_by(room)} with padding" if room != input[1:] else ""
     message = f"{show(kernel)}{spread} does not fit an input of {_by(input[1:])}"
     raise config_fault(
         f"{message} with {channels(input)}{borders}",

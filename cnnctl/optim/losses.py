@@ -27,7 +27,7 @@ Normalizer = Callable[[Tensor], Tensor | int]
 _NEEDED: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "values": "values"}
 _GIVEN: dict[TargetKind, str] = {
     "class": "classes",
-    "labels": "several labels at once",
+    "labels": "several labels per sample",
     "values": "regression targets",
 }
 
@@ -57,7 +57,7 @@ class Loss(Choice, family="losses"):
         message = f"{self.kind} needs {wanted}, but the data has {_GIVEN[target.kind]}"
         losses = [loss for loss in Loss.kinds.values() if issubclass(loss, Loss)]
         fitting = [loss.kind for loss in losses if target.kind in loss.takes]
-        hint = f"use {either(fitting)}" if fitting else "no loss takes them yet; learn a class"
+        hint = f"use {either(fitting)}" if fitting else "no loss supports them yet; use classes"
         raise config_fault(message, hint=hint)
 
     def check(self, target: Target, *, output: tuple[int, ...]) -> None:
@@ -245,7 +245,7 @@ class Huber(ValueLoss, kind="huber"):
     """Squared error up to delta, absolute error beyond it (Huber 1964)."""
 
     delta: PositiveFloat = 1.0
-    """Error at which squared turns into absolute."""
+    """Error at which the loss turns from squared to absolute."""
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.HuberLoss(reduction=self.reduction, delta=self.delta))
@@ -255,7 +255,7 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
     """Huber loss divided by beta, so that its slope is at most 1 (Girshick 2015)."""
 
     beta: NonNegativeFloat = 1.0
-    """Error at which squared turns into absolute."""
+    """Error at which the loss turns from squared to absolute."""
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta))
@@ -273,13 +273,13 @@ def _need_outputs(
     one_does = one_does and is_class and needed == 2
     if output[0] == needed or (one_does and output[0] == 1):
         return
-    wanted = f"{needed} {'classes' if is_class else 'to predict'}"
-    message = f"the network gives {output[0]} values, the data has {wanted}"
+    wanted = f"{needed} {'classes' if is_class else 'target values'}"
+    message = f"the network gives {output[0]} values, but the data has {wanted}"
     hint = f"end the network with {last}{' or linear: 1' if one_does else ''}"
     raise config_fault(message, hint=hint)
 
 
 def _need_length(numbers: list[float] | None, count: int, *, each: str, option: str) -> None:
     if numbers is not None and len(numbers) != count:
-        message = f"is a list of {len(numbers)}, but {count} are needed"
-        raise config_fault(message, hint=f"give one number for each {each}", path=(option,))
+        message = f"has {len(numbers)} numbers, but {count} are needed"
+        raise config_fault(message, hint=f"give one number per {each}", path=(option,))

@@ -85,7 +85,7 @@ class Regularization(Spec):
             yield Fault(message=f"{optimizer.kind} has no weight decay", hint="use l2", path=path)
         elif self.weight_decay and own:
             message = f"{optimizer.kind} already has a weight decay of {own:g}"
-            hint = "write optimizer.weight_decay: 0, or leave this one out"
+            hint = "write optimizer.weight_decay: 0, or remove this one"
             yield Fault(message=message, hint=hint, path=path)
 
     def _smoothing_faults(self, loss: Loss) -> Iterator[Fault]:

@@ -41,7 +41,7 @@ class Trial:
 def try_compile(setup: Setup) -> Trial:
     """Measure steps as they are and compiled, in turn, in runs that are thrown away."""
     if not can_compile(setup.device):
-        return Trial(False, "this machine has no compiler that torch could use")
+        return Trial(False, "torch finds no compiler on this machine")
     reasons: list[str] = []
     try:
         plain = _step(setup.with_compile(False).assemble())
@@ -52,7 +52,7 @@ def try_compile(setup: Setup) -> Trial:
         return Trial(False, "the loss was not finite")
     if reasons:
         return Trial(False, reasons[0])
-    return Trial(gain > GAIN, f"compiled steps ran at {gain:.2f} times the speed")
+    return Trial(gain > GAIN, f"compiled steps ran {gain:.2f}x as fast")
 
 
 def _step(run: Run, *, failed: Failed = warn) -> Step:

@@ -63,7 +63,7 @@ def diverged(what: str, optimizer: optim.Optimizer, *, step: int) -> FaultError:
     message = f"{what} is not finite at step {step}; earlier checkpoints are intact"
     hint = (
         f"try a lower optimizer.lr (now {optimizer.param_groups[0]['lr']:.3g}), "
-        "regularization.clip_norm=1, or train.precision=fp32, and look for values in the data "
-        "that are not numbers"
+        "regularization.clip_norm=1 or train.precision=fp32, and check the data for NaN and "
+        "extreme values"
     )
     return FaultError(Fault(message=message, hint=hint), exit_code=ExitCode.DIVERGED)

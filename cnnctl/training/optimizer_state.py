@@ -40,13 +40,13 @@ def verified(
     groups = _verified_groups(found["param_groups"], optimizer.state_dict()["param_groups"])
     entries = found["state"]
     if not isinstance(entries, dict):
-        raise ValueError("state: is no mapping")
+        raise ValueError("state: is not a mapping")
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     example = observe(kind, device=parameters[0].device)
     total = sum(parameter.numel() for parameter in parameters)
     for index, entry in entries.items():
         if type(index) is not int or not 0 <= index < len(parameters):
-            raise ValueError(f"state.{index}: there is no such parameter")
+            raise ValueError(f"state.{index}: no such parameter")
         for problem in example.problems(entry, parameters[index], total):
             raise ValueError(f"state.{index}{problem}")
         for problem in _out_of_range(entry, kind, steps):
@@ -59,14 +59,14 @@ def verified(
 def _verified_groups(found: Any, fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The groups of a new optimizer, with the settings that the run had reached."""
     if not isinstance(found, list) or len(found) != len(fresh):
-        raise ValueError(f"param_groups: there are not {len(fresh)}")
+        raise ValueError(f"param_groups: expected {len(fresh)}")
     groups = []
     for index, (group, new) in enumerate(zip(found, fresh, strict=True)):
         if not isinstance(group, dict) or not {"params", "lr"} <= group.keys():
-            raise ValueError(f"param_groups.{index}: has no params and lr")
+            raise ValueError(f"param_groups.{index}: params or lr is missing")
         for key, value in group.items():
             if key not in new or not _fits(key, value, new[key]):
-                raise ValueError(f"param_groups.{index}.{key}: is not of this experiment")
+                raise ValueError(f"param_groups.{index}.{key}: does not match the experiment")
         groups.append({**new, **{key: group[key] for key in SCHEDULED if key in group}})
     return groups
 
@@ -161,7 +161,7 @@ class Example:
     def problems(self, entry: Any, weight: Tensor, total: int) -> Iterator[str]:
         """What the state of a weight has that was never seen."""
         if not isinstance(entry, dict) or frozenset(entry) not in self.lengths:
-            yield ": has other parts than this optimizer keeps"
+            yield ": does not have the entries of this optimizer"
             return
         for name, value in _items(entry):
             if not any(form.accepts(value, weight, total) for form in self._forms_of(name)):
@@ -184,7 +184,7 @@ class Example:
             kept = {index: _present(entries.get(index, {})) for index in group["params"]}
             everything = set().union(*kept.values())
             yield from (
-                f"{index}: {min(everything - keys)} is missing, but others in its group have one"
+                f"{index}: {min(everything - keys)} is missing, but others in the group have it"
                 for index, keys in kept.items()
                 if keys != everything
             )
@@ -201,7 +201,7 @@ class Example:
         yield from (f".{k}: has {found[k]} items" for k in fixed if found[k] != seen[0][k])
         growing = found.keys() - fixed
         if len({found[key] for key in growing}) > 1:
-            yield f".{min(growing)}: is not as long as the others"
+            yield f".{min(growing)}: differs in length from the others"
 
 
 def observe(kind: Optimizer, *, device: torch.device) -> Example:

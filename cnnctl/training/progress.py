@@ -39,7 +39,7 @@ class EpochLines(Observer):
 
     def compiling_failed(self, run: Run, reason: str) -> None:
         """Say so."""
-        message = f"could not compile the network; continuing without: {reason}"
+        message = f"compilation failed, continuing without it: {reason}"
         self.console.print(f"train.compile: {message}", soft_wrap=True, markup=False)
 
     def epoch_ended(self, row: EpochMetrics) -> None:
@@ -212,9 +212,9 @@ def print_header(console: Console, run: Run, splits: Splits, start: TrainingStar
     if run.counters.stopped_early:
         lines.append("already stopped early; nothing to do")
     elif run.is_finished:
-        lines.append("already finished; set train.epochs to train longer")
+        lines.append("already finished; increase train.epochs to train longer")
     if start.inexact:
-        lines.append(f"not bit-identical to an uninterrupted run: changed {start.inexact}")
+        lines.append(f"not bit-identical to an uninterrupted run; changed: {start.inexact}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 
@@ -254,8 +254,7 @@ def _kept(run: Run, score: float) -> str:
     shown = f"{label_of(monitor)} {show_metric(monitor, score)}"
     if run.experiment.data.validation:
         return f"best epoch {epoch}: validation {shown}"
-    why = "there is no validation split to choose by"
-    return f"kept epoch {epoch}, the last, as {why}: training {shown}"
+    return f"no validation split; kept the last epoch, {epoch}: training {shown}"
 
 
 def _position(run: Run) -> str:

@@ -42,7 +42,7 @@ def train(
         with writing_failures(folder):
             with observing(training, folder, console):
                 training.fit()
-            with showing(console, "testing the weights that are kept"):
+            with showing(console, "evaluating the checkpoint"):
                 result = training.result()
         folder.write_result(result.to_json())
         return result, None if result.is_finished else signals.received

@@ -44,7 +44,7 @@ def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experimen
     faults = [
         Fault(
             message=f"is {new} now, but the run has {old}",
-            hint="start a new run for it, or set it back",
+            hint="start a new run, or change it back",
             path=path,
             place=place,
         )

@@ -86,8 +86,8 @@ def resume_run(
     path = _last_checkpoint(resume, asked, runs)
     home = folders.folder_of(path)
     if home is None:
-        message = "is not in a run folder, so its run cannot continue"
-        hint = "name the last.safetensors under checkpoints/ of a run folder"
+        message = "is not in a run folder, so the run cannot be resumed"
+        hint = "use checkpoints/last.safetensors in a run folder"
         raise checkpoint_fault(message, hint=hint, place=str(path))
     folder = folders.reopen(home)
     try:
@@ -106,7 +106,7 @@ def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
             raise checkpoint_fault(message, hint="check the path", place=resume)
         return folders.find_last(path) if is_folder(path) else path
     if asked is None:
-        message, hint = "no run given to resume", "name the experiment's YAML file, or a run folder"
+        message, hint = "no run given to resume", "give a config file or a run folder"
         raise checkpoint_fault(message, hint=hint)
     return folders.find_last(folders.newest(runs, asked.experiment.name))
 

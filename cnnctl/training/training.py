@@ -263,7 +263,7 @@ def evaluate(run: Run, batches: Batches) -> dict[str, float]:
     outputs, targets = collect_outputs(run.evaluated, in_order, precision=precision)
     found = score(run.answers, outputs, targets, watched=run.watched)
     if not isfinite(found["loss"]):
-        raise diverged("the loss in evaluation", run.optimizer, step=run.counters.step)
+        raise diverged("the evaluation loss", run.optimizer, step=run.counters.step)
     return found
 
 

@@ -72,8 +72,8 @@ class State(_Part):
 
 def misfit(message: str) -> FaultError:
     """The fault of a state that no run of the experiment can have."""
-    hint = "resume with the versions of cnnctl and torch that environment.json names"
-    return checkpoint_fault(f"the run's state does not fit: {message}", hint=hint)
+    hint = "resume with the versions of cnnctl and torch in environment.json"
+    return checkpoint_fault(f"invalid training state: {message}", hint=hint)
 
 
 def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _verify_counters(run: Run, state: State) -> None:
     done = ceil(counters.batch / run.experiment.train.accumulate)
     if done >= per_epoch or counters.step != counters.epoch * per_epoch + done:
         counted = f"epoch {counters.epoch}, batch {counters.batch} and step {counters.step}"
-        raise misfit(f"counters: {counted} do not go together")
+        raise misfit(f"counters: {counted} are inconsistent")
     schedule, bad = state.schedule, state.patience.bad_epochs if state.patience else 0
     for name, number in (
         ("counters.best_epoch", counters.best_epoch),
@@ -109,9 +109,9 @@ def _verify_counters(run: Run, state: State) -> None:
         ("patience.bad_epochs", bad),
     ):
         if number > counters.epoch:
-            raise misfit(f"{name}: is {number}, of {counters.epoch} epochs")
+            raise misfit(f"{name}: is {number} after {counters.epoch} epochs")
     if (state.patience is None) != (run.patience is None):
-        raise misfit(f"patience: is {'missing' if run.patience else 'not of this experiment'}")
+        raise misfit(f"patience: is {'missing' if run.patience else 'not part of this experiment'}")
 
 
 def _verify_names(run: Run, tensors: Tensors) -> None:
@@ -122,14 +122,14 @@ def _verify_names(run: Run, tensors: Tensors) -> None:
     known = needed | {"random.cuda"}
     for name in sorted(tensors.keys() - known):
         if name.partition(".")[0] not in parts:
-            raise misfit(f"{name}: is not of this experiment")
+            raise misfit(f"{name}: is not part of this experiment")
 
 
 def _verify_tally(run: Run, found: Tensor) -> None:
     _check_tensor("tally", found, run.tally.sums)
     samples = float(found[-1])
     if not found.isfinite().all() or samples < 0 or not samples.is_integer():
-        raise misfit("tally: holds what cannot be counted")
+        raise misfit("tally: has invalid sums")
 
 
 def verify_random(state: Tensor) -> None:
@@ -147,9 +147,9 @@ def verify_random(state: Tensor) -> None:
     try:
         generator.set_state(state)
     except (RuntimeError, TypeError):
-        raise misfit("random.cpu: is no state of torch's generator") from None
+        raise misfit("random.cpu: is not a state of torch's generator") from None
     if left + position not in (1, 625):  # newly seeded, or within its 624 numbers
-        raise misfit("random.cpu: is no state of torch's generator")
+        raise misfit("random.cpu: is not a state of torch's generator")
 
 
 def _check_tensor(name: str, found: Tensor, expected: Tensor) -> None:
@@ -162,9 +162,9 @@ def _verified_optimizer(run: Run, checkpoint: Checkpoint, state: State) -> dict[
         found = unpack(state.optimizer, checkpoint.tensors)
         used = set(tensor_names(state.optimizer))
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise misfit("optimizer: a tensor is missing, or it is no state") from None
+        raise misfit("optimizer: a tensor is missing, or the state is malformed") from None
     if unused := {f"optimizer.{name}" for name in checkpoint.under("optimizer")} - used:
-        raise misfit(f"{min(unused)}: is not of this experiment")
+        raise misfit(f"{min(unused)}: is not part of this experiment")
     try:
         return verified(found, run.optimizer, run.experiment.optimizer, steps=state.counters.step)
     except ValueError as error:

@@ -202,7 +202,7 @@ def test_the_weights_that_are_measured_are_named(digits_run: Path, tmp_path: Pat
     assert done.stdout.startswith(f"best.safetensors, epoch {best.epoch}: test split\n")
     (run / "checkpoints" / "best.safetensors").unlink()
     done = invoke("eval", run)
-    assert done.stderr == f"{run}: best.safetensors is missing; measuring last.safetensors\n"
+    assert done.stderr == f"{run}: best.safetensors is missing; evaluating last.safetensors\n"
     assert done.stdout.startswith(f"last.safetensors, epoch {last.epoch}: test split\n")
     found = measured(run)
     assert found["checkpoint"] == str(run / "checkpoints" / "last.safetensors")
@@ -230,13 +230,13 @@ def test_without_a_test_split_the_training_gives_no_test_result(tmp_path: Path) 
     run, said = trained_inline(tmp_path, ", classes: [blue, red]")
     assert "inline: 4 train, no test split" in said
     assert "test:" not in said
-    assert "kept epoch 2, the last, as there is no validation split" in said
+    assert "no validation split; kept the last epoch, 2: training" in said
     assert f"next: cnnctl eval {run}" in said
     found = measured(run)
     assert found["split"] == "train"
     assert [scores["name"] for scores in found["classes"]] == ["blue", "red"]
     shown = invoke("eval", run).stdout
-    assert ": train split; there is no test split\n" in shown
+    assert ": train split (no test split)\n" in shown
     assert "the test split of inline is empty\n    use --split train" in refused(
         3, run, "--split", "test"
     )
@@ -260,5 +260,5 @@ def test_a_data_folder_that_is_not_read_is_told(tmp_path: Path) -> None:
     run, _ = trained_inline(tmp_path, "")
     done = invoke("eval", run, "--data", tmp_path, "--json")
     assert done.exit_code == 0
-    assert "note: inline has no files, so --data is not used" in done.stderr
+    assert "note: inline needs no files, so --data has no effect" in done.stderr
     assert json.loads(done.stdout)["samples"] == 4

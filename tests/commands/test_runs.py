@@ -90,8 +90,8 @@ def test_train_and_runs_say_the_same(tiny: Path, cli: Cli, validation: str) -> N
     accuracy = f"accuracy {run['accuracy']:.2%}"
     if validation == "0":
         assert run["kept"] == 6
-        why = "the last, as there is no validation split to choose by"
-        assert f"\nkept epoch 6, {why}: training {accuracy}\n" in done.stdout
+        kept = "no validation split; kept the last epoch, 6"
+        assert f"\n{kept}: training {accuracy}\n" in done.stdout
     else:
         assert f"\nbest epoch {run['kept']}: validation {accuracy}\n" in done.stdout
     test = run["test"]

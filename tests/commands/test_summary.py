@@ -155,16 +155,16 @@ def test_a_drawing_is_written_beside_the_table(tiny: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        (["--columns", "kernl"], "no column is named kernl"),
-        (["--columns", "kernel", "--json"], "--json has all columns"),
-        (["--columns", "kernel", "--compare", "lenet5"], "--compare has columns of its own"),
+        (["--columns", "kernl"], "no such column: kernl"),
+        (["--columns", "kernel", "--json"], "--json always includes all columns"),
+        (["--columns", "kernel", "--compare", "lenet5"], "--compare has fixed columns"),
         (["--graph", "net.svg", "--compare", "lenet5"], "--graph draws one network"),
-        (["--depth", "1", "--json"], "--json has all blocks"),
-        (["--json", "--markdown"], "--json and --markdown are two forms"),
-        (["--style", "torchsummary", "--json"], "torchsummary prints its own text only"),
-        (["--style", "torchsummary", "--graph", "n.svg"], "torchsummary prints its own text only"),
-        (["--graph", "net.txt"], "net.txt has no known drawing format"),
-        (["--compare", "lenet6"], "no network of the zoo is named lenet6"),
+        (["--depth", "1", "--json"], "--json always includes all levels"),
+        (["--json", "--markdown"], "--json and --markdown are mutually exclusive"),
+        (["--style", "torchsummary", "--json"], "torchsummary has a fixed format"),
+        (["--style", "torchsummary", "--graph", "n.svg"], "torchsummary has a fixed format"),
+        (["--graph", "net.txt"], "cannot draw to net.txt: unknown format"),
+        (["--compare", "lenet6"], "no zoo network or shipped experiment is named lenet6"),
     ],
 )
 def test_what_does_not_go_together_is_told(options: list[str], fault: str, tiny: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_data_set_that_cannot_be_downloaded_says_where_it_looked_and_what_woul
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     said = refused(3, tiny, "data.name=mnist", "--data", "my data")
     assert f"no {here / 'my data' / 'MNIST' / 'raw' / 'train-images-idx3-ubyte'}" in said
-    assert "data.name=digits, embedded" in said
+    assert "data.name=digits (embedded)" in said
 
 
 def write_idx(folder: Path, stem: str, labels: list[int]) -> None:
@@ -162,7 +162,7 @@ def test_files_that_lie_a_folder_higher_are_pointed_at(here: Path, tiny: Path) -
     write_idx(raw, "train", [*range(10)])
     write_idx(raw, "t10k", [*range(10)])
     said = refused(3, tiny, "data.name=mnist", "--data", "my data/MNIST")
-    assert f"write --data '{here / 'my data'}'" in said
+    assert f"use --data '{here / 'my data'}'" in said
 
 
 BATCH_NORM = "model.layers=[flatten, {linear: 8}, batch_norm, {linear: classes}]"
@@ -209,7 +209,7 @@ def test_inputs_that_are_not_numbers_end_the_run_at_its_first_step(here: Path, t
     done = invoke("train", tiny, "data.normalize={mean: [0], std: [1.0e-45]}")
     assert done.exit_code == 7
     assert "the loss is not finite at step 1" in done.stderr
-    assert "look for values in the data that are not numbers" in done.stderr
+    assert "check the data for NaN and extreme values" in done.stderr
 
 
 def test_weights_that_overflow_in_the_last_step_are_no_result(here: Path, tiny: Path) -> None:

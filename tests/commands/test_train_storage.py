@@ -53,7 +53,7 @@ def test_a_full_disk_ends_the_run_and_the_last_good_checkpoint_still_loads(tiny:
     fault, hint = done.stderr.splitlines()
     assert fault.startswith("small/runs/tiny/")
     assert fault.endswith("cannot be written: No space left on device")
-    assert hint == "    free some space, or name another disk with --runs"
+    assert hint == "    free some space, or choose another disk with --runs"
     assert "epoch     1/10000" in done.stdout
     epochs = load(folder / "kept" / "checkpoints" / "last.safetensors").document["counters"]
     evaluated = invoke("eval", folder / "kept", "--device", "cpu")
@@ -80,4 +80,4 @@ def test_a_read_only_disk_is_said_to_new_runs_and_to_resumed_ones(tiny: Path) ->
     said = done.stderr.splitlines()
     assert said[0] == "runs: cannot be written: Read-only file system"
     assert said[2] == "runs/tiny: cannot be written: Read-only file system"
-    assert said[1] == said[3] == "    the disk is read-only; name another with --runs"
+    assert said[1] == said[3] == "    the disk is read-only; choose another with --runs"

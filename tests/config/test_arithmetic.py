@@ -148,7 +148,7 @@ def test_what_does_not_come_out_whole_is_told_at_its_place(tmp_path: Path) -> No
     assert str(fault) == (
         f"{path}:7:32, used at {path}:12:7: model.blocks.narrow.layers.0.conv.out_channels: "
         "24 / 16: 1.5 is not a whole number or classes\n"
-        "    use // to round down, or values that come out whole"
+        "    use // to round down, or values that divide evenly"
     )
 
 
@@ -157,7 +157,7 @@ def test_what_does_not_come_out_whole_is_told_at_its_place(tmp_path: Path) -> No
     [
         ("$width / $ratio", "$widht / 16", ":7:32: model.blocks.narrow.layers.0.conv"),
         ("$width / $ratio", "$width / 0", ":7:32: model.blocks.narrow.layers.0.conv"),
-        ("linear: classes", "linear: $width / 2", "$width / 2 is used outside of a template"),
+        ("linear: classes", "linear: $width / 2", "$width / 2 is used outside a template"),
     ],
 )
 def test_a_formula_that_is_wrong_is_told_at_its_place(

@@ -145,8 +145,8 @@ def test_a_section_that_names_no_kind_is_refused(
         (3, "a toy is `kind` or `kind: options`", "`cnnctl list toys` shows"),
         ({}, "a toy is `kind` or `kind: options`", "`cnnctl list toys` shows"),
         ({"ball": None, "size": 3}, "a toy is `kind` or `kind: options`", "the options of ball"),
-        ({"rope": 3}, "rope takes no value of its own", "write rope: {length: …}"),
-        ({"box": 3}, "box takes no value of its own", "write box alone"),
+        ({"rope": 3}, "rope takes no value", "write rope: {length: …}"),
+        ({"box": 3}, "box takes no value", "write just box"),
     ],
 )
 def test_an_item_that_names_no_kind_is_refused(
@@ -160,7 +160,7 @@ def test_an_item_that_names_no_kind_is_refused(
 def test_many_kinds_are_not_all_named(toys: type[Choice]) -> None:
     for number in range(30):
         types.new_class(f"Toy{number}", (toys,), {"kind": f"toy_{number}"})
-    assert refused(toys, "zebra")[1] == "`cnnctl list toys` shows all there are"
+    assert refused(toys, "zebra")[1] == "`cnnctl list toys` lists all"
 
 
 def test_an_article_suits_its_noun(families: None) -> None:

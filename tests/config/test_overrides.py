@@ -128,7 +128,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
             "model.layers.2.linear is classes here, without bias",
             "override model.layers.2.linear itself",
         ),
-        ("base=other.yaml", "base stands in a file only", "write base: into a file"),
+        ("base=other.yaml", "base can only be set in a file", "set base: in a file"),
         ("seed=[1", "is not YAML", "close the bracket"),
         ("seed=!!python/name:os.system", "tags are not supported", "write the value alone"),
         ("seed={a: 1, a: 2}", "a is given twice", "keep one of them"),

@@ -70,7 +70,7 @@ def test_what_is_no_mapping_is_refused(write: Write, text: str, message: str) ->
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path) == f"{tmp_path}: is a folder, not a file\n    name a YAML file in it"
+    assert refused(tmp_path) == f"{tmp_path}: is a folder, not a file\n    give a YAML file in it"
 
 
 def test_a_missing_file_is_refused_and_a_near_one_named(write: Write) -> None:

@@ -90,7 +90,7 @@ def test_a_node_knows_its_template_and_its_use() -> None:
         ("blocks: {a: {layers: []}}\nlayers: [a]", "a has no list of layers"),
         ("blocks: {a: {layer: [relu], layers: [relu]}}\nlayers: [a]", "did you mean layers?"),
         ("blocks: [a]\nlayers: [a]", "is not a mapping of names"),
-        ("blocks: {a: {layers: [relu]}}\nlayers: [conv: $n]", "is used outside of a template"),
+        ("blocks: {a: {layers: [relu]}}\nlayers: [conv: $n]", "is used outside a template"),
     ],
 )
 def test_what_is_wrong_is_told(text: str, fault: str) -> None:
@@ -114,7 +114,7 @@ layers: [a, a: {k: 1}, b, conv: $n, a: 3]
         ("layers.0.a", "a needs n"),
         ("layers.1.a.k", "a has no such parameter"),
         ("blocks.b.layers.0", "b uses itself: b -> b"),
-        ("layers.3.conv", "$n is used outside of a template"),
+        ("layers.3.conv", "$n is used outside a template"),
     ]
 
 

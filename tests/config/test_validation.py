@@ -151,9 +151,9 @@ FAULTS = [
     ("engine: stem", "1:9: engine: no test engine is named stem: did you mean steam?"),
     ("wagons: [seat]", "1:10: wagons.0: no test wagon is named seat: did you mean seats?"),
     # types
-    ("{name: 2024}", "1:8: name: 2024 is not a text: put it in quotes: '2024'"),
-    ("{name: true}", "1:8: name: true is not a text: put it in quotes: 'true'"),
-    ("{name: [a]}", "1:8: name: [a] is not a text: write a text"),
+    ("{name: 2024}", "1:8: name: 2024 is not a string: put it in quotes: '2024'"),
+    ("{name: true}", "1:8: name: true is not a string: put it in quotes: 'true'"),
+    ("{name: [a]}", "1:8: name: [a] is not a string: write a string"),
     ("{fast: yes}", "1:8: fast: yes is not true or false: write true"),
     ("{fast: Off}", "1:8: fast: Off is not true or false: write false"),
     ("{fast: 1}", "1:8: fast: 1 is not true or false: write true or false"),

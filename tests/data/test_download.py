@@ -128,7 +128,7 @@ def test_nothing_is_downloaded_unless_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Mnist, "fetch", None)
-    with pytest.raises(FaultError, match="mnist is not there"):
+    with pytest.raises(FaultError, match="mnist not found"):
         Mnist().load("train", root=tmp_path, download=False)
 
 
@@ -222,12 +222,12 @@ def test_files_one_folder_higher_or_lower_are_pointed_at(
     with pytest.raises(FaultError, match="the files are in") as error:
         Mnist().load("train", root=tmp_path / named)
     assert error.value.exit_code is ExitCode.DATA
-    assert f"write --data {tmp_path / 'sets'}" in error.value.faults[0].hint
+    assert f"use --data {tmp_path / 'sets'}" in error.value.faults[0].hint
 
 
 def test_a_folder_that_is_not_used_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert used_folder(DataSet.read("digits"), Path("here")) is None
-    assert capsys.readouterr().err == "note: digits has no files, so --data is not used\n"
+    assert capsys.readouterr().err == "note: digits needs no files, so --data has no effect\n"
     assert used_folder(DataSet.read("digits"), None) is None
     assert used_folder(DataSet.read("mnist"), Path("here")) == Path("here")
     assert capsys.readouterr().err == ""

@@ -39,7 +39,7 @@ def test_undo_gives_back_what_apply_took() -> None:
 
 
 def test_there_must_be_a_number_for_each_channel() -> None:
-    with pytest.raises(FaultError, match="1 numbers, but 3 are needed") as error:
+    with pytest.raises(FaultError, match="1 numbers, but 3 needed") as error:
         Normalize(mean=[0.5], std=[0.5]).check(3)
     assert error.value.faults[0].path == ("mean",)
 

@@ -102,7 +102,7 @@ def test_whole_pixels_become_bytes_and_others_stay_numbers() -> None:
         (torch.zeros(3, 2), torch.tensor([0.0, 1, 1]), CLASSES, r"float32 \(N,\), but classes are"),
         (torch.zeros(3, 2), torch.zeros(3, 1).long(), CLASSES, r"int64 \(N, 1\), but classes are"),
         (torch.zeros(3, 2), torch.zeros(3), VALUES, r"of shape \(N,\), not \(N, 1\)"),
-        (torch.full((3, 1, 2, 2), 256), torch.zeros(3).long(), DESCRIBED, "pixels are 0 to 255"),
+        (torch.full((3, 1, 2, 2), 256), torch.zeros(3).long(), DESCRIBED, "not from 0 to 255"),
         (torch.full((3, 2), 2**24 + 1), torch.zeros(3).long(), CLASSES, "float32 would round"),
         (
             torch.zeros(3, 2, dtype=torch.complex64),
@@ -123,8 +123,8 @@ def test_whole_pixels_become_bytes_and_others_stay_numbers() -> None:
             "1e\\+300 in sample 0",
         ),
         (torch.zeros(3, 2), torch.tensor([[0], [0], [torch.inf]]), VALUES, "inf in sample 2"),
-        (np.zeros((3, 2)), torch.zeros(3).long(), CLASSES, "inputs that are ndarray"),
-        (torch.zeros(3, 2), [0, 1, 1], CLASSES, "target that are list"),
+        (np.zeros((3, 2)), torch.zeros(3).long(), CLASSES, "inputs that are of type ndarray"),
+        (torch.zeros(3, 2), [0, 1, 1], CLASSES, "target that are of type list"),
     ],
 )
 def test_what_cannot_be_converted_is_a_data_fault(
@@ -150,7 +150,7 @@ def test_a_target_tells_what_it_is_of_a_sample(target: Target, kind: str) -> Non
 
 def test_several_labels_at_once_are_a_data_fault() -> None:
     described = replace(CLASSES, is_multilabel=True)
-    with pytest.raises(FaultError, match="this has targets of several labels at once"):
+    with pytest.raises(FaultError, match="this has targets with several labels per sample"):
         conformed(Samples(torch.zeros(3, 2), torch.zeros(3, 2)), described, what="this")
 
 

@@ -74,7 +74,7 @@ def many_classes(errors: dict[tuple[int, int], int]) -> str:
 
 def test_of_many_classes_the_most_confused_pairs_are_shown_worst_first() -> None:
     text = many_classes({(4, 9): 2, (7, 3): 6, (20, 21): 2})
-    below = [line.split() for line in text.split("most often taken for another:")[1].splitlines()]
+    below = [line.split() for line in text.split("most frequent confusions:")[1].splitlines()]
     assert below[3:] == [
         ["class7", "class3", "6"],
         ["class4", "class9", "2"],
@@ -83,7 +83,7 @@ def test_of_many_classes_the_most_confused_pairs_are_shown_worst_first() -> None
 
 
 def test_many_classes_without_an_error_say_so() -> None:
-    assert many_classes({}).endswith("no class was taken for another\n")
+    assert many_classes({}).endswith("no misclassified samples\n")
 
 
 @pytest.mark.parametrize("name", ["[bold]", "[b]", ":ok:"])

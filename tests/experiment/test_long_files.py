@@ -79,4 +79,4 @@ def test_the_first_faults_are_shown_and_the_rest_counted(text: Text, tmp_path: P
     *shown, last = raised.value.faults
     assert len(shown) == SHOWN
     assert all(fault.hint and fault.place.startswith(f"{path}:") for fault in shown)
-    assert str(last) == f"{path}: and 80 more faults\n    fix these first"
+    assert str(last) == f"{path}: and 80 more errors\n    fix these first"

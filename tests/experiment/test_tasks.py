@@ -137,16 +137,16 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
     [
         (
             TWO.replace("parity:", "paritty:"),
-            "x.yaml:6:5: model.heads.paritty: digits has no target named paritty for this head\n"
+            "x.yaml:6:5: model.heads.paritty: digits has no target named paritty\n"
             "    did you mean parity?",
         ),
         (
             TWO.replace("[linear: classes]", "[linear: 3]"),
-            "model.heads.parity.layers.0.linear: the network gives 3 values, the data has 2",
+            "model.heads.parity.layers.0.linear: the network gives 3 values, but the data has 2",
         ),
         (
             TWO.replace("[linear: classes], weight", "[unflatten: [8, 1, 1]], weight"),
-            "the head ends in 8 channels of 1x1, not in a vector\n    end it in linear: classes",
+            "outputs 8 channels of 1x1, not a vector\n    end it with linear: classes",
         ),
         (
             TWO.replace("weight: 0.5", "loss: {name: cross_entropy, reduction: sum}"),
@@ -154,18 +154,18 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         ),
         (
             TWO.replace("data: digits", "data: {name: digits, augment: [mixup: 0.2]}"),
-            "mixup mixes a single target, but there are several heads\n    leave it out",
+            "mixup does not support several heads\n    leave it out",
         ),
         (TWO.replace("weight: 0.5", "weight: 0"), "model.heads.parity.weight"),
         (TWO.replace("weight: 0.5", "wieght: 1"), "did you mean weight?"),
         (TWO.replace("relu, flatten", "{relu: {name: heads}}, flatten"), "heads is the name of"),
         (
             ASIDE.replace("linear: classes], weight: 0.25", "linear: 7]"),
-            "model.layers.1.auxiliary.layers.1.linear: the network gives 7 values, the data has 10",
+            "model.layers.1.auxiliary.layers.1.linear: the network gives 7 values, but the data",
         ),
         (
             ASIDE.replace("global_avg_pool, linear: classes", "relu"),
-            "it ends in 4 channels of 8x8, not in a vector\n    end it in linear: classes",
+            "outputs 4 channels of 8x8, not a vector\n    end it with linear: classes",
         ),
         (
             ASIDE.replace("weight: 0.25", "head: digt"),

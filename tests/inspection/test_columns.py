@@ -64,7 +64,7 @@ def test_work_that_is_not_counted_is_said_to_be_so(
     text = to_markdown(Report(replace(summary, rows=rows)), columns="multiply-adds")
     assert "| linear1 | > 24 |" in text
     assert "| relu1 | not counted |" in text
-    assert "24 multiply-adds for one sample, not counting what is in linear1, relu1" in text
+    assert "24 multiply-adds per sample, without uncounted operations in linear1, relu1" in text
 
 
 def test_numbers_are_legible() -> None:

@@ -144,7 +144,7 @@ def test_a_last_convolution_that_sees_too_little_is_told(architecture: Architect
     plan = architecture(*layers, "flatten", {"linear": 2}, input=(3, 64, 48))
     advice = advice_on_field(gather(plan, batch_size=1))
     assert advice is not None
-    assert advice.startswith("the last convolution, conv2, sees 9x9 of 64x48 pixels; pooling, ")
+    assert advice.startswith("the last convolution, conv2, sees only 9x9 of 64x48 pixels; add ")
 
 
 @pytest.mark.parametrize("side", [8, 9])
@@ -163,7 +163,7 @@ def test_a_projection_beside_the_last_convolution_is_not_the_last(
     assert advice_on_field(gather(architecture(block, input=(2, 9, 9)), batch_size=1)) is None
     advice = advice_on_field(gather(architecture(block, input=(2, 10, 10)), batch_size=1))
     assert advice is not None
-    assert "residual1.conv2, sees 9x9 of 10x10" in advice
+    assert "residual1.conv2, sees only 9x9 of 10x10" in advice
 
 
 def test_there_is_no_advice_where_there_is_no_convolution_or_no_field(

@@ -54,7 +54,7 @@ def test_the_table_has_the_numbers_of_the_markdown(lenet: NetworkPlan) -> None:
     assert rows == wanted
     assert lines[-5:-2] == [
         "61,706 parameters, all trainable",
-        "416,520 multiply-adds for one sample",
+        "416,520 multiply-adds per sample",
         "246.8 kB for weights",
     ]
 
@@ -140,14 +140,14 @@ def test_many_layers_that_are_not_counted_are_a_number(lenet: NetworkPlan) -> No
     summary = gather(lenet, batch_size=1)
     rows = tuple(replace(row, is_counted=False) for row in summary.rows)
     lines = totals(Report(replace(summary, rows=rows)))
-    assert lines[1].endswith("for one sample, without 12 layers that could not be counted")
+    assert lines[1].endswith("per sample, without 12 uncounted layers")
 
 
 def test_training_memory_stands_beside_what_the_device_has(lenet: NetworkPlan) -> None:
     memory = TrainingMemory(weights=1000, gradients=2000, optimizer_state=3000, activations=4000)
     report = Report(gather(lenet, batch_size=64), memory, ("the CPU", 16_000_000))
     assert totals(report)[2:4] == [
-        "training at batch size 64: 10.0 kB of 16.0 MB that the CPU has",
+        "training at batch size 64: 10.0 kB of 16.0 MB on the CPU",
         "  weights 1.0 kB, gradients 2.0 kB, optimizer 3.0 kB, activations 4.0 kB",
     ]
     data = to_json(report)
@@ -156,7 +156,7 @@ def test_training_memory_stands_beside_what_the_device_has(lenet: NetworkPlan) -
 
 
 def test_a_small_field_is_noted(lenet: NetworkPlan) -> None:
-    note = "the last convolution, conv2, sees 14x14 of 32x32 pixels"
+    note = "the last convolution, conv2, sees only 14x14 of 32x32 pixels"
     assert note in totals(Report(gather(lenet, batch_size=1)))[-1]
 
 
@@ -164,7 +164,7 @@ def test_work_that_is_done_in_training_only_is_said_to_be_so(architecture: Archi
     aside = {"auxiliary": ["global_avg_pool", {"linear": 3}]}
     plan = architecture({"conv": 4}, aside, "flatten", {"linear": 2}, input=(1, 4, 4))
     # 4 * 9 * 2 * 2 in the convolution, 4 * 3 beside it, 16 * 2 behind it
-    wanted = "188 multiply-adds for one sample, 12 of them in training only"
+    wanted = "188 multiply-adds per sample, 12 of them in training only"
     assert wanted in totals(Report(gather(plan, batch_size=1)))
 
 

@@ -87,13 +87,13 @@ OWN: dict[str, list[tuple[dict[str, Any], str, str]]] = {
         (
             {"layers": [{"conv": {"out_channels": 4, "padding": 9}}]},
             "shortcut",
-            "no shortcut makes",
+            "no stride turns",
         ),
-        ({"layers": [STRIDED], "shortcut": "identity"}, "shortcut", "the shortcut gives"),
+        ({"layers": [STRIDED], "shortcut": "identity"}, "shortcut", "the shortcut outputs"),
         (
             {"layers": [{"conv": {"out_channels": 2, "padding": 1}}], "shortcut": "pad"},
             "shortcut",
-            "no zeros make",
+            "pad cannot turn",
         ),
         ({"layers": [TWICE, TWICE]}, "layers.0.conv.name", "is named one"),
     ],
@@ -102,11 +102,11 @@ OWN: dict[str, list[tuple[dict[str, Any], str, str]]] = {
         ({"ways": [[FINE], [STRIDED]], "join": "multiply"}, "ways", "cannot be joined by multiply"),
     ],
     "squeeze_excite": [
-        ({"reduction": 5}, "reduction", "5 leaves nothing of 4 channels"),
+        ({"reduction": 5}, "reduction", "5 is more than the 4 input channels"),
         (
             {"reduction": 2, "scale_activation": {"maxout": 2}},
             "scale_activation",
-            "it gives 2 channels of 1x1 as factors of 4 channels of 8x8",
+            "outputs 2 channels of 1x1 as factors for 4 channels of 8x8",
         ),
     ],
     "dense": [({"layers": [FINE, STRIDED]}, "layers.1", "cannot be added to")],

@@ -159,16 +159,16 @@ def test_ways_that_cannot_be_joined_are_told_with_their_shapes() -> None:
 
 def test_a_shortcut_that_cannot_fit_is_told_with_both_shapes() -> None:
     told = fault_of({"residual": {"layers": [HALVED], "shortcut": "identity"}})
-    assert "the shortcut gives 4 channels of 8x8, the layers 6 channels of 4x4" in told
+    assert "the shortcut outputs 4 channels of 8x8, but the layers 6 channels of 4x4" in told
     valid = {"conv": {"out_channels": 4}}
-    assert "no shortcut makes 4 channels of 6x6 of 4 channels of 8x8" in fault_of(
+    assert "no stride turns 4 channels of 8x8 into 4 channels of 6x6" in fault_of(
         {"residual": [valid]}
     )
 
 
 def test_a_dense_step_keeps_the_size() -> None:
     told = fault_of({"dense": {"layers": [HALVED]}})
-    assert "it gives 6 channels of 4x4, which cannot be added to 4 channels of 8x8" in told
+    assert "outputs 6 channels of 4x4, which cannot be joined with 4 channels of 8x8" in told
 
 
 def test_a_fault_deep_inside_has_its_path() -> None:

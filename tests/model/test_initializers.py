@@ -112,12 +112,12 @@ def test_the_generator_alone_decides(kind: str) -> None:
         ),
         (
             "{name: trunc_normal, mean: 9}",
-            ": mean = 9 is more than two std outside [-2, 2]\n    move mean, or a and b",
+            ": mean = 9 is more than two std outside [-2, 2]\n    change mean, or a and b",
         ),
         ("{name: uniform, a: 5}", ": a = 5 is above b = 1\n    swap them"),
         (
             "{name: dirac, groups: 3}",
-            ".groups: 3 does not divide the 4 output channels\n    use a divisor",
+            ".groups: 3 does not divide the 4 output channels\n    use a divisor of 4",
         ),
         ("constant", ": constant needs val\n    write {name: constant, val: …}"),
         (
@@ -144,7 +144,7 @@ def test_what_does_not_fit_is_named_at_the_initializer(
 def test_a_bias_has_no_inputs_and_outputs(kind: str, faults_of: Callable[..., list[str]]) -> None:
     text = f"{{layers: [conv: {{out_channels: 4, bias_init: {kind}}}]}}"
     assert faults_of(text) == [
-        f"model.layers.0.conv.bias_init: {kind} fits weights, not a bias\n"
+        f"model.layers.0.conv.bias_init: {kind} cannot initialise a bias\n"
         "    use zeros, constant, normal or uniform"
     ]
 
@@ -154,6 +154,6 @@ def test_the_models_initializer_must_fit_every_layer(
 ) -> None:
     text = "{layers: [conv: 4, flatten, linear: 3, linear: 2], init: dirac}"
     assert faults_of(text) == [
-        "model.init: dirac fits the kernels of a conv, not a weight of 3x144\n"
-        "    use another for that layer, like orthogonal"
+        "model.init: dirac initialises convolution kernels, not a weight of 3x144\n"
+        "    use another initializer for this layer, such as orthogonal"
     ]

@@ -38,5 +38,5 @@ def test_a_name_that_a_module_has_already_is_refused(
 def test_a_name_is_a_word(name: str, faults_of: Callable[..., list[str]]) -> None:
     (fault,) = faults_of(f"{{layers: [flatten: {{name: {name}}}]}}")
     assert fault.endswith(
-        "is not a valid layer name\n    use letters, digits and _, with a letter first"
+        "is not a valid layer name\n    use letters, digits and _, starting with a letter"
     )

@@ -152,7 +152,8 @@ def test_layers_are_named_by_kind_and_number_or_by_themselves(plan_of: PlanOf) -
 def test_two_layers_of_one_name_are_each_pointed_at(faults_of: FaultsOf) -> None:
     text = "{layers: [{relu: {name: stem}}, tanh: {name: stem}, {elu: {name: tanh2}}, tanh]}"
     assert faults_of(text) == [
-        f"model.layers.{place}.name: another layer is named {name} too\n    give each its own name"
+        f"model.layers.{place}.name: another layer is already named {name}\n"
+        "    give each layer its own name"
         for place, name in (("0.relu", "stem"), ("1.tanh", "stem"), ("2.elu", "tanh2"))
     ]
 

@@ -192,7 +192,7 @@ def _fault(loss: Any, output: tuple[int, ...], classes: int, *, regression: bool
 @pytest.mark.parametrize("name", sorted(Loss.kinds))
 def test_a_wrong_number_of_outputs_is_a_fault(name: str) -> None:
     fault = _fault(name, (12,), 10)
-    assert fault.message == "the network gives 12 values, the data has 10 classes"
+    assert fault.message == "the network gives 12 values, but the data has 10 classes"
     assert fault.hint == "end the network with linear: classes"
 
 
@@ -215,13 +215,13 @@ def test_a_loss_for_classes_refuses_regression(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(Loss.kinds))
 def test_several_labels_at_once_are_refused_by_every_loss(name: str) -> None:
-    with pytest.raises(FaultError, match="but the data has several labels at once"):
+    with pytest.raises(FaultError, match="but the data has several labels per sample"):
         Loss.read(name).check_target(Target("tags", ("a", "b"), 2, is_multilabel=True))
 
 
 def test_a_wrong_number_of_values_is_a_fault() -> None:
     fault = _fault("mse", (2,), 1, regression=True)
-    assert fault.message == "the network gives 2 values, the data has 1 to predict"
+    assert fault.message == "the network gives 2 values, but the data has 1 target values"
     assert fault.hint == "end the network with linear: 1"
 
 
@@ -236,7 +236,7 @@ def test_a_wrong_number_of_values_is_a_fault() -> None:
 def test_weights_of_the_wrong_length_are_a_fault(loss: Any, output: int, path: Any) -> None:
     fault = _fault(loss, (output,), output)
     assert fault.path == path
-    assert fault.message == "is a list of 2, but 3 are needed"
+    assert fault.message == "has 2 numbers, but 3 are needed"
 
 
 @pytest.mark.parametrize(

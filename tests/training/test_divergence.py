@@ -143,7 +143,7 @@ def test_an_evaluation_that_is_not_finite_ends_the_run_before_it_is_kept(tmp_pat
     training, folder = training_of(run, tmp_path, batch_size=4)
     with pytest.raises(FaultError) as caught:
         training.fit()
-    assert "the loss in evaluation is not finite at step 1" in fault(caught.value)
+    assert "the evaluation loss is not finite at step 1" in fault(caught.value)
     assert not folder.best.exists()
     assert not folder.last.exists()
 

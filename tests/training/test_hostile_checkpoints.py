@@ -229,7 +229,7 @@ DOCUMENT: list[tuple[Steps, Any, str]] = [
 @pytest.mark.parametrize(("path", "value", "place"), DOCUMENT)
 def test_the_value_that_does_not_fit_is_named(path: Steps, value: Any, place: str) -> None:
     _, checkpoint = taken(ADAM)
-    with pytest.raises(FaultError, match=f"does not fit: {place}") as caught:
+    with pytest.raises(FaultError, match=f"invalid training state: {place}") as caught:
         document = replaced(checkpoint.document, path, value)
         restore(new_run(optimizer=ADAM), Checkpoint(checkpoint.tensors, document))
     assert caught.value.exit_code is ExitCode.CHECKPOINT
@@ -269,7 +269,7 @@ def test_a_weights_number_is_a_number(value: Any) -> None:
     (group,) = document["optimizer"]["$dict"][1][1]
     (numbers,) = (value for key, value in group["$dict"] if key == "params")
     numbers[1] = value
-    with pytest.raises(FaultError, match=r"param_groups\.0\.params: is not of this experiment"):
+    with pytest.raises(FaultError, match=r"param_groups\.0\.params: does not match the experiment"):
         restore(new_run(optimizer=MOMENTUM), Checkpoint(checkpoint.tensors, document))
 
 

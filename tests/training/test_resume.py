@@ -236,7 +236,7 @@ def test_another_thread_count_is_taken_and_said(cli: Cli, tiny: Path) -> None:
     cli("train", tiny, "train.threads=1")
     resumed = cli("train", "--resume", "runs/tiny", "train.threads=2", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr
-    assert "not bit-identical to an uninterrupted run: changed train.threads" in resumed.stdout
+    assert "not bit-identical to an uninterrupted run; changed: train.threads" in resumed.stdout
 
 
 def test_a_bad_line_of_metrics_does_not_keep_a_sound_checkpoint_from_going_on(

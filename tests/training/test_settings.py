@@ -183,8 +183,8 @@ def test_no_auto_is_left_and_settling_again_changes_nothing(machine: Machine) ->
 
 
 def test_a_gpu_that_is_not_there_is_a_fault(machine: Machine) -> None:
-    with pytest.raises(FaultError, match="no cuda:1 here: torch sees no GPU"):
+    with pytest.raises(FaultError, match="no cuda:1: torch sees no GPU"):
         resolved(experiment(device="cuda:1"))
     machine.has_gpu()
-    with pytest.raises(FaultError, match="no cuda:1 here: torch sees 1 GPU"):
+    with pytest.raises(FaultError, match="no cuda:1: torch sees 1 GPU"):
         resolved(experiment(device="cuda:1"))

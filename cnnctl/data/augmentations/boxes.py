@@ -25,7 +25,7 @@ def boxes(
 
 
 class Cutout(InputAugmentation, kind="cutout", short="size"):
-    """Cover a square with the mean colour; its middle is anywhere, so part may lie outside.
+    """Cover a random square with the mean colour; it may extend beyond the image.
 
     DeVries and Taylor, arXiv 1708.04552: zero after normalisation.
     """
@@ -38,7 +38,7 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
         if self.size > min(shape[1:]):
-            message = f"a square of {self.size} pixels covers images of {shape[1]}x{shape[2]}"
+            message = f"a square of {self.size} pixels does not fit images of {shape[1]}x{shape[2]}"
             hint = f"use size <= {min(shape[1:])}"
             raise config_fault(message, hint=hint, path=("size",))
 

@@ -33,7 +33,7 @@ class Mixup(Mixing, kind="mixup", short="alpha"):
     """Blend each sample with another one; Zhang et al., arXiv 1710.09412."""
 
     alpha: Alpha = 1.0
-    """Of the Beta distribution of shares: small values mix little, 1 makes all as likely."""
+    """Parameter of the Beta distribution of ratios: small values mix little, 1 is uniform."""
 
     def check(self, shape: Shape) -> None:
         """Mixup fits every shape."""
@@ -49,7 +49,7 @@ class CutMix(Mixing, kind="cutmix", short="alpha"):
     """Paste a box of another image into each one; Yun et al., arXiv 1905.04899."""
 
     alpha: Alpha = 1.0
-    """Of the Beta distribution of the area that is kept; 1 makes all as likely."""
+    """Parameter of the Beta distribution of the area kept; 1 is uniform."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)

@@ -125,9 +125,7 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
         if self.padding_mode == "reflect" and self.padding >= min(shape[1:]):
-            message = (
-                f"images of {shape[1]}x{shape[2]} do not reach {self.padding} pixels to mirror"
-            )
+            message = f"reflect cannot pad {shape[1]}x{shape[2]} images by {self.padding} pixels"
             hint = f"use padding <= {min(shape[1:]) - 1}, or padding_mode: zeros"
             raise config_fault(message, hint=hint, path=("padding",))
 
@@ -141,10 +139,10 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
 
 
 class Rotation(InputAugmentation, kind="rotation", short="degrees"):
-    """Rotate about the middle; corners that come in are black."""
+    """Rotate about the centre; uncovered corners are black."""
 
     degrees: Degrees
-    """Largest angle, in either direction."""
+    """Largest angle in either direction, in degrees."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -159,10 +157,10 @@ class Rotation(InputAugmentation, kind="rotation", short="degrees"):
 
 
 class Affine(InputAugmentation, kind="affine", short="degrees"):
-    """Rotate, shift, scale and shear; what comes in from outside is black."""
+    """Rotate, shift, scale and shear; uncovered pixels are black."""
 
     degrees: Degrees
-    """Largest angle of rotation, in either direction."""
+    """Largest angle of rotation in either direction, in degrees."""
     translate: Shares = (0.0, 0.0)
     """Largest shift, as fractions of width and height, in either direction."""
     scale: Range = (1.0, 1.0)

@@ -19,7 +19,7 @@ class Brightness(InputAugmentation, kind="brightness", short="brightness"):
     """Scale brightness: multiply pixels by a factor. Values are not clipped at white."""
 
     brightness: NonNegativeFloat
-    """Largest distance of the factor from 1; it is never below 0."""
+    """Largest deviation of the factor from 1; the factor is never negative."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -34,7 +34,7 @@ class Contrast(InputAugmentation, kind="contrast", short="contrast"):
     """Scale contrast: stretch each channel about its mean. Values are not clipped at white."""
 
     contrast: NonNegativeFloat
-    """Largest distance of the factor from 1; it is never below 0."""
+    """Largest deviation of the factor from 1; the factor is never negative."""
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
@@ -49,7 +49,7 @@ class Noise(InputAugmentation, kind="noise", short="std"):
     """Add Gaussian noise to every pixel or feature."""
 
     std: NonNegativeFloat
-    """Standard deviation, in units of the normalised data, whose own is 1."""
+    """Standard deviation, relative to that of the normalised data, which is 1."""
 
     def check(self, shape: Shape) -> None:
         """Noise fits every shape."""

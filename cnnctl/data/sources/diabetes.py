@@ -15,12 +15,13 @@ SAMPLES, TEST_SAMPLES, FEATURES = 442, 88, 10
 
 
 class Diabetes(RegressionSet, kind="diabetes"):
-    """Regression, embedded: how far diabetes has progressed after a year, of 442 patients.
+    """Regression, embedded: disease progression of 442 diabetes patients after one year.
 
     The target is a quantitative measure of the disease, 25 to 346, one year after the ten features
     were measured: age, sex, body mass index, blood pressure and six blood serum values (Efron et
-    al., Least Angle Regression, 2004). The features are those measured, not scikit-learn's default,
-    which is scaled by statistics of the test samples, too. The test split is a fixed fifth.
+    al., Least Angle Regression, 2004). The features are the raw measurements, since
+    scikit-learn's default scales them by statistics of all samples, including test samples. The
+    test split is a fixed fifth.
     """
 
     has_files: ClassVar[bool] = False

@@ -22,7 +22,7 @@ class Fake(DataSet, kind="fake"):
     has_files: ClassVar[bool] = False
 
     shape: Annotated[list[Dimension], Field(min_length=1, max_length=3)] = [3, 224, 224]
-    """What one sample measures: [C, H, W] an image, [C, L] a signal, [F] a vector."""
+    """Shape of a sample: [C, H, W] for images, [C, L] for signals, [F] for vectors."""
     classes: Annotated[int, Field(ge=2, le=10**6)] = 10
     """Number of classes."""
     samples: Annotated[int, Field(gt=1, le=10**7)] = 1000

@@ -24,16 +24,16 @@ Rows = Annotated[list[Vector], Field(max_length=MAX_ROWS)]
 ClassNumber = Annotated[int, Field(ge=0, lt=1000)]
 Classes = Annotated[list[ClassNumber], Field(max_length=MAX_ROWS)]
 Targets = Classes | Rows
-"""For each sample its class, counted from 0, or a row of values."""
+"""Class of each sample, from 0, or its row of values."""
 TargetsByName = Annotated[dict[str, Targets], Field(min_length=1, max_length=100)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Names = Annotated[list[Name], Field(max_length=1000)]
 
 
 class Inline(RegressionSet, kind="inline"):
-    """Samples written here: rows of inputs, and for each a class or a row of values.
+    """Samples in the file itself: rows of inputs, each with a class or a row of values.
 
-    There is a test split only where `test_inputs` and `test_targets` give one.
+    It has a test split only if `test_inputs` and `test_targets` are given.
     """
 
     has_files: ClassVar[bool] = False
@@ -41,23 +41,22 @@ class Inline(RegressionSet, kind="inline"):
     inputs: Annotated[Rows, Field(min_length=1)]
     """A row of features for each sample."""
     targets: Targets | TargetsByName
-    """For each sample its class, counted from 0, or a row of values; for heads, several by name."""
+    """Class of each sample, from 0, or its row of values; for heads, a mapping by target."""
     test_inputs: Rows = Field(default=[])
     """A row of features for each sample of the test split; empty for no test split."""
     test_targets: Targets | TargetsByName = Field(default=[])
-    """The targets of the test split, in the form of `targets`."""
+    """Targets of the test split, in the same form as `targets`."""
     classes: Names | dict[str, Names] = Field(default=[])
-    """Names of the classes, in the order of their numbers, which name them if left out; for heads,
-    by target."""
+    """Class names, in order (default: their numbers); for heads, a mapping by target."""
     batch_size: BatchSize = "all"
     """Samples per step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Fraction of the samples that is kept for validation."""
+    """Fraction of the samples to hold out for validation."""
     normalize: Literal["auto"] | Normalize | None = None
-    """Mean and standard deviation of each feature; `auto` measures them."""
+    """Mean and standard deviation of each feature; `auto` computes them."""
     normalize_targets: Literal["auto"] | Normalize | None = None
-    """Mean and standard deviation of each target value, of the first target where there are
-    several; `auto` measures them."""
+    """Mean and standard deviation of each target value, of the first target if there are several;
+    `auto` computes them."""
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:
@@ -73,7 +72,7 @@ class Inline(RegressionSet, kind="inline"):
         train, test = self._named(), _by_name(self.test_targets)
         if list(train) != list(test):
             hint = f"give test_targets for {', '.join(train)}, in this order"
-            raise refusal("test_targets are not named as targets are", hint=hint)
+            raise refusal("test_targets and targets have different names", hint=hint)
         _check_size(self.inputs, self.test_inputs, *train.values(), *test.values())
         _check_table(self.test_inputs, test, "test_")
         for what, rows, own in (
@@ -81,24 +80,24 @@ class Inline(RegressionSet, kind="inline"):
             *((_called(name, "test_"), train[name], test[name]) for name in train),
         ):
             if _form(rows[0]) != _form(own[0]):
-                message = f"rows of {what} are {_form(own[0])}, those for training {_form(rows[0])}"
-                raise refusal(message, hint="write both in the same form")
+                message = f"rows of {what} are {_form(own[0])}, not {_form(rows[0])} as in training"
+                raise refusal(message, hint="use the same form for both")
 
     def _check_class_names(self) -> None:
         """Raise a refusal where classes are named twice, or not at all, or there are none."""
         for name, names in self._class_names().items():
             rows = self._named().get(name)
             if rows is None:
-                hint = f"there is {', '.join(self._named())}"
-                raise refusal(f"classes of {name}, which is no target", hint=hint)
+                hint = f"targets: {', '.join(self._named())}"
+                raise refusal(f"classes of {name}, which is not a target", hint=hint)
             if isinstance(rows[0], list):
-                raise refusal("values have no classes", hint="leave out classes")
+                raise refusal("values have no class names", hint="remove classes")
             if len(set(names)) < len(names) or len(names) < 2:
-                what = f"{len(names)} names of classes, {len(set(names))} of them different"
-                raise refusal(what, hint="give each of at least two classes its own name")
+                what = f"{len(names)} class names, {len(set(names))} of them distinct"
+                raise refusal(what, hint="name at least two classes, each differently")
             highest = self._highest(name)
             if highest >= len(names):
-                message = f"class {highest} among the targets, but {len(names)} names of classes"
+                message = f"class {highest} among the targets, but {len(names)} class names"
                 raise refusal(message, hint="classes are counted from 0; name all of them")
 
     def _class_names(self) -> dict[str, list[str]]:
@@ -149,8 +148,8 @@ def _by_name(targets: Targets | dict[str, Targets]) -> dict[str, Targets]:
 def _check_size(*tables: Sequence[object]) -> None:
     numbers = sum(len(row) if isinstance(row, list) else 1 for rows in tables for row in rows)
     if numbers > MAX_NUMBERS:
-        message = f"{numbers:,} numbers, and at most {MAX_NUMBERS:,} are written in an experiment"
-        raise refusal(message, hint="write fewer samples")
+        message = f"{numbers:,} numbers, more than the limit of {MAX_NUMBERS:,} for inline data"
+        raise refusal(message, hint="use fewer samples, or a data set in files")
 
 
 def _check_table(inputs: Sequence[object], targets: dict[str, Targets], prefix: str) -> None:
@@ -171,7 +170,7 @@ def _check_widths(rows: Sequence[object], what: str) -> None:
     widths = sorted({len(row) for row in rows if isinstance(row, list)})
     if len(widths) > 1:
         uneven = f"rows of {what} have {widths[0]} to {widths[-1]} numbers"
-        raise refusal(uneven, hint="make all rows equally long")
+        raise refusal(uneven, hint="make all rows the same length")
 
 
 def _form(row: object) -> str:

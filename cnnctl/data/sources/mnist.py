@@ -136,15 +136,15 @@ VARIANTS = {
 class Emnist(DownloadedSet, kind="emnist"):
     """Handwritten letters and digits in six variants, 28x28, grey.
 
-    The files hold every image mirrored at its diagonal, and the first letter as class 1; here
-    images stand upright and classes begin at 0.
+    The files store images transposed and letters as classes from 1; here, images are upright and
+    classes start at 0.
     """
 
     notes_sums = True
 
     split: Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"] = "balanced"
-    """The variant: 62 unbalanced classes, 47 with like cases merged, those balanced, 26 letters,
-    10 digits, or as many digits as MNIST has."""
+    """Variant: 62 unbalanced classes, 47 with similar upper and lower case letters merged, the same
+    balanced, 26 letters, 10 digits, or 10 digits in the sizes of MNIST."""
 
     def original(self) -> DatasetInfo:
         variant = VARIANTS[self.split]
@@ -198,7 +198,7 @@ def check_labels(labels: Tensor, classes: int, count: int, *, is_even: bool, fil
     fewest, most = int(counts.min()), int(counts.max())
     if not fewest or (is_even and fewest != most):
         wanted = f"{count // classes:,} of each class" if is_even else "some of each class"
-        message = f"{file} has {fewest:,} to {most:,} labels of a class, not {wanted}"
+        message = f"{file} has {fewest:,} to {most:,} labels per class, not {wanted}"
         raise data_fault(message, hint=hint)
 
 

@@ -27,13 +27,13 @@ class Planar(DataSet):
     has_files: ClassVar[bool] = False
 
     samples: SampleCount = 1000
-    """Points in the training split, validation among them."""
+    """Points in the training split, including validation."""
     test_samples: SampleCount = 1000
     """Points in the test split."""
     noise: Noise = 0.1
-    """Standard deviation of what is added to both coordinates."""
+    """Standard deviation of the noise added to both coordinates."""
     data_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Decides the points; the experiment's own seed does not."""
+    """Random seed of the points; independent of the experiment's seed."""
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class Planar(DataSet):
 
 
 class Moons(Planar, kind="moons"):
-    """Two half circles that reach into each other."""
+    """Two interleaving half circles."""
 
     def class_names(self) -> tuple[str, ...]:
         return "upper", "lower"
@@ -71,7 +71,7 @@ class Circles(Planar, kind="circles"):
     """A circle within a circle."""
 
     factor: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Radius of the inner circle; the outer one's is 1."""
+    """Radius of the inner circle; that of the outer one is 1."""
 
     def class_names(self) -> tuple[str, ...]:
         return "outer", "inner"
@@ -89,11 +89,11 @@ class Spirals(Planar, kind="spirals"):
     """Arms that wind around each other, out to a radius of 1."""
 
     noise: Noise = 0.02
-    """Standard deviation of what is added to both coordinates."""
+    """Standard deviation of the noise added to both coordinates."""
     arms: Annotated[int, Field(ge=2, le=100)] = 2
     """Number of spirals, and of classes."""
     turns: Annotated[float, Field(gt=0, le=100)] = 1.5
-    """Times that an arm winds around the middle."""
+    """Turns of each arm around the centre."""
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(f"arm {number}" for number in range(1, self.arms + 1))
@@ -107,7 +107,7 @@ class Spirals(Planar, kind="spirals"):
 
 
 class Xor(Planar, kind="xor"):
-    """A square in four quarters; those across from each other are of one class."""
+    """A square in four quadrants; opposite quadrants have the same class."""
 
     def class_names(self) -> tuple[str, ...]:
         return "same sign", "other sign"
@@ -119,7 +119,7 @@ class Xor(Planar, kind="xor"):
 
 
 class Blobs(Planar, kind="blobs"):
-    """Round clouds, their middles evenly around a circle of radius 1."""
+    """Gaussian clouds with centres evenly spaced on the unit circle."""
 
     noise: Noise = 0.2
     """Standard deviation of a cloud."""

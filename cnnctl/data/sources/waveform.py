@@ -19,22 +19,23 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 class Waveform(DataSet, kind="waveform"):
-    """Noisy mixtures of two of three triangular waves, (1, 21): which two (Breiman et al. 1984).
+    """Noisy mixtures of two of three triangular waves, (1, 21) (Breiman et al. 1984).
 
-    The best rule there is errs on 13.2 % (published: about 14 %); linear discriminants have 19 %
-    (Hastie et al. 2009, table 12.4). Training and test signals are drawn apart.
+    The class is the pair of waves. The Bayes error is 13.2 % (published: about 14 %); linear
+    discriminant analysis has 19 % (Hastie et al. 2009, table 12.4). Training and test signals are
+    drawn independently.
     """
 
     has_files: ClassVar[bool] = False
 
     samples: Annotated[int, Field(ge=3, le=10_000_000)] = 1000
-    """Signals in the training split, validation among them."""
+    """Signals in the training split, including validation."""
     test_samples: Annotated[int, Field(ge=3, le=10_000_000)] = 5000
     """Signals in the test split."""
     noise: Annotated[float, Field(ge=0, le=10**6)] = 1.0
-    """Standard deviation of what is added to every value."""
+    """Standard deviation of the noise added to every value."""
     data_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Decides the signals; the experiment's own seed does not."""
+    """Random seed of the signals; independent of the experiment's seed."""
 
     def whole(self) -> DatasetInfo:
         names = tuple(f"{one + 1} and {other + 1}" for one, other in PAIRS)

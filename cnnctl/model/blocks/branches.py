@@ -31,7 +31,7 @@ class Branches(Block, kind="branches", short="ways"):
     ways: Ways | NamedWays
     """The chains, as a list or by name; an empty one passes the input on."""
     join: Join = "concatenate"
-    """Concatenate channels, or add or multiply values; a side of 1 is broadcast."""
+    """Concatenate channels, or add or multiply values; sides of 1 are broadcast."""
 
     @property
     def joining(self) -> Join:
@@ -62,9 +62,9 @@ class Branches(Block, kind="branches", short="ways"):
             except ValueError:
                 pass  # which is the fault below
         given = ", ".join(
-            f"{branch.name} gives {describe_shape(branch.output)}" for branch in branches
+            f"{branch.name} outputs {describe_shape(branch.output)}" for branch in branches
         )
-        message = f"the branches cannot be joined by {self.join}: {given}"
+        message = f"cannot join the branches by {self.join}: {given}"
         alike = "sides" if self.join == "concatenate" else "channels and sides"
         raise config_fault(message, hint=f"give all branches the same {alike}", path=("ways",))
 
@@ -86,12 +86,12 @@ class SqueezeExcite(Block, kind="squeeze_excite", short="reduction"):
     activation: Layer = Relu()
     """Activation between those layers."""
     scale_activation: Layer = Sigmoid()
-    """Activation that gives the factors."""
+    """Activation that outputs the factors."""
 
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         spatial_dims(input, kind=self.kind)
         if self.reduction > input[0]:
-            message = f"{self.reduction} leaves nothing of {describe_shape(input)}"
+            message = f"{self.reduction} is more than the {input[0]} input channels"
             hint = f"use reduction <= {input[0]}"
             raise config_fault(message, hint=hint, path=("reduction",))
         fewer = input[0] // self.reduction
@@ -113,7 +113,7 @@ class SqueezeExcite(Block, kind="squeeze_excite", short="reduction"):
         image, scale = branches[0].output, branches[-1].output
         if scale[0] == image[0] and set(scale[1:]) == {1}:
             return image
-        message = f"it gives {describe_shape(scale)} as factors of {describe_shape(image)}"
+        message = f"outputs {describe_shape(scale)} as factors for {describe_shape(image)}"
         hint = "use an activation that keeps the shape, such as sigmoid"
         raise config_fault(message, hint=hint, path=("scale_activation",))
 

@@ -23,7 +23,7 @@ def count_layers(layers: Sequence[Layer]) -> int:
 
 
 class Group(Block, kind="sequence", short="layers"):
-    """Layers one after the other, as one layer with a name."""
+    """A sequence of layers, as one named layer."""
 
     layers: Layers
     """The layers, from its input to its output."""
@@ -42,7 +42,7 @@ class Group(Block, kind="sequence", short="layers"):
 
 
 class Repeat(Block, kind="repeat"):
-    """Repeated layers, each repetition with weights of its own."""
+    """Repeated layers, each repetition with its own weights."""
 
     times: Times
     """Number of repetitions."""
@@ -79,7 +79,7 @@ class Dense(Block, kind="dense"):
     keeps_all = True
 
     layers: Layers
-    """The layers; what each makes is added as channels. Use sequence for one of several."""
+    """The layers; each appends its output as channels. Use sequence to group several."""
     times: Times = 1
     """Number of repetitions."""
 
@@ -100,8 +100,8 @@ class Dense(Block, kind="dense"):
 
     def _check(self, branch: Branch, index: int) -> None:
         if branch.output[1:] != branch.input[1:]:
-            message = f"it gives {describe_shape(branch.output)}, which cannot be added to "
-            hint = "keep the size, by padding and without a stride"
+            message = f"outputs {describe_shape(branch.output)}, which cannot be joined with "
+            hint = "keep the size: use padding, and no stride"
             path = ("layers", index)
             raise config_fault(message + describe_shape(branch.input), hint=hint, path=path)
 

@@ -59,8 +59,8 @@ class Residual(Block, kind="residual", short="layers"):
         if body.output == around.output:
             return after.output
         shapes = describe_shape(around.output), describe_shape(body.output)
-        message = f"the shortcut gives {shapes[0]}, the layers {shapes[1]}"
-        hint = "use shortcut: projection, or layers that give the same shape"
+        message = f"the shortcut outputs {shapes[0]}, but the layers {shapes[1]}"
+        hint = "use shortcut: projection, or layers with the same output shape"
         raise config_fault(message, hint=hint, path=("shortcut",))
 
     def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
@@ -77,8 +77,8 @@ class Residual(Block, kind="residual", short="layers"):
 def _check_padded(input: Shape, output: Shape) -> None:
     """Zeros can only be added to channels."""
     if output[0] < input[0]:
-        message = f"no zeros make {describe_shape(output)} of {describe_shape(input)}"
-        hint = "use shortcut: projection, or layers that give as many channels"
+        message = f"pad cannot turn {describe_shape(input)} into {describe_shape(output)}"
+        hint = "use shortcut: projection, or layers with at least as many output channels"
         raise config_fault(message, hint=hint, path=("shortcut",))
 
 
@@ -94,7 +94,7 @@ def _stride(input: Shape, output: Shape) -> int | tuple[int, ...]:
         -(-before // step) == after for (before, after), step in zip(sides, strides, strict=True)
     )
     if not fits:
-        message = f"no shortcut makes {describe_shape(output)} of {describe_shape(input)}"
-        hint = "pad the layers so that they keep the size, or give the shortcut's layers"
+        message = f"no stride turns {describe_shape(input)} into {describe_shape(output)}"
+        hint = "pad the layers to keep the size, or list the shortcut's layers"
         raise config_fault(message, hint=hint, path=("shortcut",))
     return strides[0] if len(set(strides)) == 1 else strides

@@ -53,7 +53,7 @@ class Relu(Pointwise, kind="relu"):
 
 
 class Relu6(Pointwise, kind="relu6"):
-    """relu, cut off at 6."""
+    """relu, clipped at 6."""
 
     acts_as = "relu"
 
@@ -96,26 +96,26 @@ class Elu(Pointwise, kind="elu", short="alpha"):
     acts_as = "relu"
 
     alpha: Scale = 1.0
-    """Lower bound, as a factor."""
+    """Outputs stay above -alpha."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.ELU(self.alpha)
 
 
 class Celu(Pointwise, kind="celu", short="alpha"):
-    """elu with a continuous slope (Barron 2017)."""
+    """elu with a continuous derivative (Barron 2017)."""
 
     acts_as = "relu"
 
     alpha: Scale = 1.0
-    """Lower bound, as a factor."""
+    """Outputs stay above -alpha."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.CELU(self.alpha)
 
 
 class Selu(Pointwise, kind="selu"):
-    """elu scaled so that mean and variance stay (Klambauer et al. 2017)."""
+    """elu scaled to preserve mean and variance (Klambauer et al. 2017)."""
 
     acts_as = "selu"
 
@@ -124,12 +124,12 @@ class Selu(Pointwise, kind="selu"):
 
 
 class Gelu(Pointwise, kind="gelu"):
-    """x times the normal distribution up to x (Hendrycks and Gimpel 2016)."""
+    """x times the normal CDF at x (Hendrycks and Gimpel 2016)."""
 
     acts_as = "relu"
 
     approximate: Literal["none", "tanh"] = "none"
-    """`tanh` computes it by an approximation."""
+    """`tanh` uses the tanh approximation."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.GELU(self.approximate)
@@ -154,7 +154,7 @@ class Mish(Pointwise, kind="mish"):
 
 
 class Hardswish(Pointwise, kind="hardswish"):
-    """silu in straight pieces: x hardsigmoid(x) (Howard et al. 2019)."""
+    """Approximate silu: x hardsigmoid(x) (Howard et al. 2019)."""
 
     acts_as = "relu"
 
@@ -163,7 +163,7 @@ class Hardswish(Pointwise, kind="hardswish"):
 
 
 class Hardsigmoid(Pointwise, kind="hardsigmoid"):
-    """sigmoid in straight pieces: x / 6 + 1 / 2 within [0, 1]."""
+    """Piecewise linear sigmoid: x / 6 + 1 / 2, clipped to [0, 1]."""
 
     acts_as = "sigmoid"
     gives = "probabilities"
@@ -173,13 +173,13 @@ class Hardsigmoid(Pointwise, kind="hardsigmoid"):
 
 
 class Hardtanh(Pointwise, kind="hardtanh"):
-    """Cut off at both ends."""
+    """x, clipped to [min_val, max_val]."""
 
     acts_as = "tanh"
     gives = "bounded"
 
     min_val: FiniteFloat = -1.0
-    """Least value."""
+    """Smallest value."""
     max_val: FiniteFloat = 1.0
     """Largest value."""
 
@@ -253,13 +253,13 @@ class LogSigmoid(Copying, kind="log_sigmoid"):
 
 
 class Maxout(Activation, kind="maxout", short="pieces"):
-    """Keep the largest of every few channels that follow each other (Goodfellow et al. 2013)."""
+    """Keep the largest of each group of consecutive channels (Goodfellow et al. 2013)."""
 
     acts_as = "linear"
     saves = Saved(input=True, output=True)
 
     pieces: PositiveInt
-    """Channels of which one is kept; it divides the channels."""
+    """Channels per group; must divide the channels."""
 
     def build(self, input: Shape) -> nn.Module:
         check_divides(self.pieces, input, option="pieces")

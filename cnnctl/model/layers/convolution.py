@@ -102,7 +102,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
         kernel, dilation, stride = self._sizes(dims)
         if self.padding == "same" and max(stride) > 1:
             message = "same needs a stride of 1"
-            raise config_fault(message, hint="give the padding as a number", path=("padding",))
+            raise config_fault(message, hint="use a number of pixels", path=("padding",))
         padding = self._pixels(reach(kernel, dilation))
         check_window(input, kernel=kernel, dilation=dilation, room=padded(input, padding))
         self._check_border(input, padding)
@@ -193,11 +193,11 @@ class ConvTranspose(WeightedLayer, kind="conv_transpose", short="out_channels"):
     def _check_sides(self, input: Shape) -> None:
         for _, (_, stride, dilation, _, more) in self._by_side(input):
             if more >= max(stride, dilation):
-                message = f"{more} is as large as stride and dilation"
+                message = f"{more} is not smaller than stride or dilation"
                 hint = f"use output_padding <= {max(stride, dilation) - 1}"
                 raise config_fault(message, hint=hint, path=("output_padding",))
         if min(self.infer(input) or ()) < 1:
-            message = f"nothing is left of what {describe_shape(input)} are spread over"
+            message = f"the output for {describe_shape(input)} is empty"
             raise config_fault(message, hint="use less padding", path=("padding",))
 
 
@@ -224,8 +224,8 @@ def _spread(kernel: int, stride: int, dilation: int, padding: int) -> Span | Non
 
 
 def _check_groups(groups: int, in_channels: int, out_channels: int) -> None:
-    for count, way in ((in_channels, "in"), (out_channels, "out")):
+    for count, way in ((in_channels, "input"), (out_channels, "output")):
         if count % groups:
-            message = f"{groups} does not divide the {count} channels that come {way}"
+            message = f"{groups} does not divide the {count} {way} channels"
             hint = f"use a divisor of {in_channels} and {out_channels}"
             raise config_fault(message, hint=hint, path=("groups",))

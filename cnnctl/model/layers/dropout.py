@@ -33,7 +33,7 @@ class Dropout(DroppingValues, kind="dropout", short="p"):
     is_dropout = True
 
     p: UnitInterval = 0.5
-    """Probability of a value to be zeroed."""
+    """Probability that a value is zeroed."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Dropout(self.p)
@@ -45,7 +45,7 @@ class ChannelDropout(Dropping, kind="channel_dropout", short="p"):
     is_dropout = True
 
     p: UnitInterval = 0.5
-    """Probability of a channel to be zeroed."""
+    """Probability that a channel is zeroed."""
 
     def build(self, input: Shape) -> nn.Module:
         return _DROPOUTS[spatial_dims(input, kind=self.kind)](self.p)
@@ -55,7 +55,7 @@ class AlphaDropout(DroppingValues, kind="alpha_dropout", short="p"):
     """Dropout that keeps mean and variance, for selu (Klambauer et al. 2017)."""
 
     p: UnitInterval = 0.5
-    """Probability of a value to be set to selu's lower end."""
+    """Probability that a value is set to selu's lower bound."""
 
     def build(self, input: Shape) -> nn.Module:
         return nn.AlphaDropout(self.p)
@@ -65,7 +65,7 @@ class FeatureAlphaDropout(Dropping, kind="feature_alpha_dropout", short="p"):
     """Alpha dropout of whole channels."""
 
     p: UnitInterval = 0.5
-    """Probability of a channel to be set to selu's lower end."""
+    """Probability that a channel is set to selu's lower bound."""
 
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
@@ -73,10 +73,10 @@ class FeatureAlphaDropout(Dropping, kind="feature_alpha_dropout", short="p"):
 
 
 class StochasticDepth(Dropping, kind="stochastic_depth", short="p"):
-    """Skip a residual's layers at random for each sample (Huang et al. 2016)."""
+    """Skip the layers of a residual block at random, for each sample (Huang et al. 2016)."""
 
     p: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Probability of a sample to be zeroed; the others are scaled up."""
+    """Probability that a sample is zeroed; the others are scaled up."""
     mode: Literal["row", "batch"] = "row"
     """Draw for each sample, or once for the batch."""
 

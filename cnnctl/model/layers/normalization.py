@@ -60,13 +60,13 @@ class LayerNorm(Norm, kind="layer_norm"):
     """Normalise each sample as a whole (Ba et al. 2016), or each position of it."""
 
     over: Literal["sample", "channels"] = "sample"
-    """What has mean 0: a sample, or its channels at each position, as in ConvNeXt."""
+    """Normalise over the whole sample, or over the channels at each position as in ConvNeXt."""
     eps: Epsilon = 1e-5
     """Added to the variance for numerical stability."""
     elementwise_affine: bool = True
     """Learn a factor and an offset for each value."""
     bias: bool = True
-    """Learn an offset beside the factor."""
+    """Learn an offset as well as the factor."""
 
     def build(self, input: Shape) -> nn.Module:
         if self.over == "channels":
@@ -83,7 +83,7 @@ class RMSNorm(Norm, kind="rms_norm"):
     """Divide each sample by its root mean square (Zhang and Sennrich 2019)."""
 
     eps: Epsilon | None = None
-    """Added to the mean square; the smallest step of the number format if left out."""
+    """Added to the mean square (default: machine epsilon)."""
     elementwise_affine: bool = True
     """Learn a factor for each value."""
 
@@ -127,7 +127,7 @@ class InstanceNorm(Norm, kind="instance_norm"):
     def build(self, input: Shape) -> nn.Module:
         module = _INSTANCE_NORMS[spatial_dims(input, kind=self.kind)]
         if max(input[1:]) == 1:
-            message = f"a single value cannot be normalised, in {describe_shape(input)}"
+            message = f"cannot normalise a single value per channel, as in {describe_shape(input)}"
             raise config_fault(message, hint="use layer_norm, or put it before the pooling")
         return module(input[0], self.eps, self.momentum, self.affine, self.track_running_stats)
 

@@ -49,7 +49,7 @@ class WindowPool(Pool):
     padding: Padding = 0
     """Pixels added at each border, at most half of the window."""
     ceil_mode: bool = False
-    """Round the output size up, so that a last window may cross the border."""
+    """Round the output size up, so that the last window may extend beyond the border."""
 
     def window(self, input: Shape, output: Shape) -> Window | None:
         return sliding(self, len(input) - 1)
@@ -89,7 +89,7 @@ def _check_padding(padding: Sides, window: Sides) -> None:
     """More padding than half a window would give windows with nothing in them."""
     most = tuple(side // 2 for side in window)
     if any(pad > half for pad, half in zip(padding, most, strict=True)):
-        message = f"{show(padding)} is more than half of a window of {show(window)}"
+        message = f"{show(padding)} is more than half the kernel size, {show(window)}"
         raise config_fault(message, hint=f"use padding <= {show(most)}", path=("padding",))
 
 

@@ -61,8 +61,10 @@ class Flatten(View, kind="flatten"):
     def build(self, input: Shape) -> nn.Module:
         last = self.end_dim if self.end_dim >= 0 else len(input) + 1 + self.end_dim
         if not self.start_dim <= last <= len(input):
-            message = f"there is nothing from {self.start_dim} to {self.end_dim} in"
-            raise config_fault(f"{message} {describe_shape(input)}", hint="write flatten alone")
+            message = f"there are no dimensions {self.start_dim} to {self.end_dim} in"
+            raise config_fault(
+                f"{message} {describe_shape(input)}", hint="use flatten without options"
+            )
         return nn.Flatten(self.start_dim, self.end_dim)
 
     def infer(self, input: Shape) -> Shape | None:
@@ -76,11 +78,11 @@ class Unflatten(View, kind="unflatten", short="unflattened_size"):
     """Reshape a vector to channels: (F,) becomes (C, L) or (C, H, W)."""
 
     unflattened_size: Sizes
-    """What comes out, without the batch."""
+    """Output shape, without the batch."""
 
     def build(self, input: Shape) -> nn.Module:
         if len(input) > 1 or prod(self.unflattened_size) != input[0]:
-            message = f"{list(self.unflattened_size)} does not hold {describe_shape(input)}"
+            message = f"{list(self.unflattened_size)} does not fit {describe_shape(input)}"
             hint = f"choose sizes whose product is {prod(input)}"
             raise config_fault(message, hint=hint, path=("unflattened_size",))
         return nn.Unflatten(1, self.unflattened_size)
@@ -133,7 +135,7 @@ class Upsample(Moving, kind="upsample", short="scale_factor"):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if (self.size is None) == (self.scale_factor is None):
-            hint = "write scale_factor: 2, or the size that is to come out"
+            hint = "write scale_factor: 2, or size: with the output size"
             raise refusal("upsample takes either size or scale_factor", hint=hint)
         if self.align_corners is not None and self.mode.startswith("nearest"):
             message = f"align_corners has no effect with mode={self.mode}"
@@ -179,12 +181,12 @@ class Upsample(Moving, kind="upsample", short="scale_factor"):
             return
         factors = per_side(self.scale_factor, dims, option="scale_factor")
         if any(side * factor < 1 for side, factor in zip(input[1:], factors, strict=True)):
-            message = f"nothing is left of {describe_shape(input)}"
+            message = f"the output for {describe_shape(input)} is empty"
             raise config_fault(message, hint="use a larger factor", path=("scale_factor",))
 
 
 class PadChannels(Moving, kind="pad_channels", short="channels"):
-    """Add channels of zeros behind the others (He et al. 2015, shortcut A)."""
+    """Append channels of zeros (He et al. 2015, shortcut A)."""
 
     channels: PositiveInt
     """Number of output channels."""
@@ -201,7 +203,7 @@ class PadChannels(Moving, kind="pad_channels", short="channels"):
 
 
 class Chunk(View, kind="chunk", short="index"):
-    """Keep one of the equal parts that the channels are cut into: torch.chunk."""
+    """Split the channels into equal parts and keep one: torch.chunk."""
 
     index: NonNegativeInt
     """Index of the part, from 0."""
@@ -211,8 +213,8 @@ class Chunk(View, kind="chunk", short="index"):
     @model_validator(mode="after")
     def _is_there(self) -> Self:
         if self.index >= self.chunks:
-            message = f"there is no part {self.index} of {self.chunks}"
-            raise refusal(message, hint=f"the last one is {self.chunks - 1}")
+            message = f"index {self.index} is out of range for {self.chunks} chunks"
+            raise refusal(message, hint=f"use index <= {self.chunks - 1}")
         return self
 
     def build(self, input: Shape) -> nn.Module:

@@ -38,14 +38,14 @@ def _with_every_model(schema: dict[str, Any]) -> None:
 
 
 class Torchvision(Layer, kind="torchvision", short="model"):
-    """A network of torchvision, from images of 3 channels to one number for each class."""
+    """A torchvision classification network, for images of 3 channels."""
 
     model: Annotated[str, AfterValidator(_check_model), Field(json_schema_extra=_with_every_model)]
-    """Its name in torchvision.models, such as resnet18."""
+    """Name in torchvision.models, such as resnet18."""
     outputs: Width = "classes"
-    """Number of outputs of its last layer, which is made to fit."""
+    """Number of outputs; the last layer is replaced to fit."""
     transform_input: bool = False
-    """Whether googlenet and inception_v3 rescale ImageNet's inputs, as DEFAULT weights want."""
+    """Rescale ImageNet inputs as the DEFAULT weights of googlenet and inception_v3 expect."""
 
     @model_validator(mode="after")
     def _can_transform(self) -> Self:

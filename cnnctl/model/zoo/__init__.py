@@ -43,7 +43,7 @@ def find(name: Any) -> type[Network]:
         message = f"no network of the zoo is named {show(name)}"
         hint = nearest(str(name), sorted(Network.kinds))
         if not hint.startswith("did you mean"):
-            hint = "`cnnctl list zoo` shows all there are"
+            hint = "`cnnctl list zoo` lists all"
         raise config_fault(message, hint=hint, path=("zoo",))
     return network  # type: ignore[return-value]
 

@@ -88,11 +88,11 @@ class DenseNetBC(Network, kind="densenet_bc"):
     """DenseNet-BC for CIFAR (Huang et al. 2016)."""
 
     depth: Annotated[int, Field(ge=10, le=1000), AfterValidator(six_n_plus_4)] = 100
-    """Layers; 6n + 4 of them."""
+    """Number of layers, 6n + 4."""
     growth: Width = 12
     """Channels that each layer adds."""
     dropout: Chance = 0.0
-    """Chance to drop an output of a convolution; 0.2 in the paper, without augmentation."""
+    """Dropout rate after each convolution; 0.2 in the paper, without augmentation."""
 
     def parameters(self) -> dict[str, Any]:
         n, start = (self.depth - 4) // 6, 2 * self.growth
@@ -116,7 +116,7 @@ class GoogLeNet(Network, kind="googlenet"):
     """GoogLeNet with batch norm (Szegedy et al. 2014)."""
 
     auxiliary: bool = False
-    """Whether it has the two classifiers in its middle that the paper trains it with."""
+    """Add the paper's two auxiliary classifiers, which are used in training only."""
 
     def parameters(self) -> dict[str, Any]:
         return {"aux": ["aux"] if self.auxiliary else []}
@@ -131,7 +131,7 @@ Network.variant("network_in_network", "Network in network for CIFAR (Lin et al. 
 
 
 class MLP(Network, kind="mlp"):
-    """A perceptron with hidden layers."""
+    """A multilayer perceptron."""
 
     hidden: Annotated[list[Width], Field(min_length=1, max_length=100)] = [300, 100]
     """Sizes of the hidden layers."""

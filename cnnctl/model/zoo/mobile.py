@@ -13,7 +13,7 @@ class MobileNetV2(Network, kind="mobilenet_v2"):
     """MobileNetV2 (Sandler et al. 2018)."""
 
     width: Annotated[float, Field(ge=0.25, le=4)] = 1.0
-    """Times as many channels, rounded to multiples of 8."""
+    """Width multiplier; channels are rounded to multiples of 8."""
 
     def parameters(self) -> dict[str, Any]:
         channels = {f"c{c}": multiple_of_8(c * self.width) for c in _MOBILE_CHANNELS}
@@ -48,17 +48,17 @@ class ShuffleNetV2(Network):
 
 
 ShuffleNetV2.variant(
-    "shufflenet_v2_x0_5", "ShuffleNetV2 of half the width (Ma et al. 2018).", stages=(48, 96, 192)
+    "shufflenet_v2_x0_5", "ShuffleNetV2 with half the width (Ma et al. 2018).", stages=(48, 96, 192)
 )
 ShuffleNetV2.variant("shufflenet_v2_x1_0", "ShuffleNetV2 (Ma et al. 2018).", stages=(116, 232, 464))
 ShuffleNetV2.variant(
     "shufflenet_v2_x1_5",
-    "ShuffleNetV2 of 1.5 times the width (Ma et al. 2018).",
+    "ShuffleNetV2 with 1.5 times the width (Ma et al. 2018).",
     stages=(176, 352, 704),
 )
 ShuffleNetV2.variant(
     "shufflenet_v2_x2_0",
-    "ShuffleNetV2 of twice the width (Ma et al. 2018).",
+    "ShuffleNetV2 with twice the width (Ma et al. 2018).",
     stages=(244, 488, 976),
     last=2048,
 )

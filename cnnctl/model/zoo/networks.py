@@ -37,7 +37,7 @@ class ResNet(Network):
     width: Width = 64
     """Channels of the first stage; each stage doubles them."""
     stem: Literal["imagenet", "cifar"] = "imagenet"
-    """How it begins: 7x7 with stride 2 and pooling, or 3x3 for images of 32x32."""
+    """First layers: 7x7 with stride 2 and pooling, or 3x3 for images of 32x32."""
 
     def parameters(self) -> dict[str, Any]:
         widths = {f"w{n + 1}": self.width * 2**n for n in range(4)}
@@ -61,7 +61,7 @@ class Bottlenecks(ResNet):
     """Channels of a group of the 3x3, where the width is 64."""
 
     strides_in: Literal["3x3", "1x1"] = "3x3"
-    """Where blocks make images smaller: as torchvision has it (v1.5), or the paper (v1)."""
+    """Where blocks downsample: as in torchvision (v1.5) or in the paper (v1)."""
 
     def parameters(self) -> dict[str, Any]:
         first, second = ("$stride", 1) if self.strides_in == "1x1" else (1, "$stride")
@@ -141,14 +141,14 @@ class PreactResNet18(Network, kind="preact_resnet18"):
 
 
 class WideResNet(Network, kind="wide_resnet"):
-    """Wide ResNet for CIFAR (Zagoruyko and Komodakis 2016): WRN-28-10 if nothing is given."""
+    """Wide ResNet for CIFAR (Zagoruyko and Komodakis 2016): WRN-28-10 by default."""
 
     depth: Literal[16, 22, 28, 34, 40, 52, 100] = 28
-    """Layers; one of 6n + 4."""
+    """Number of layers, 6n + 4."""
     width: Annotated[int, Field(gt=0, le=100)] = 10
-    """Times as many channels as in ResNet-20."""
+    """Width multiplier, relative to ResNet-20."""
     dropout: Chance = 0.0
-    """Chance to drop an output between the two convolutions of a block; 0.3 in the paper."""
+    """Dropout rate between the two convolutions of a block; 0.3 in the paper."""
 
     def parameters(self) -> dict[str, Any]:
         widths = {f"w{n + 1}": 16 * self.width * 2**n for n in range(3)}
@@ -164,7 +164,7 @@ class ConvNeXt(Network):
     width: ClassVar[int] = 96
 
     stochastic_depth: Chance = 0.1
-    """Chance that the last block is left out; it grows from 0 at the first."""
+    """Probability of skipping the last block; it grows from 0 at the first."""
 
     def parameters(self) -> dict[str, Any]:
         widths = [self.width * 2**n for n in range(4)]

@@ -186,7 +186,7 @@ def test_what_does_not_fit_vectors_or_signals_says_so(
     if augmentation.kind in ("noise", "mixup"):
         augmentation.check(shape)
         return
-    message = f"{augmentation.kind} changes images, but the samples are {name}"
+    message = f"{augmentation.kind} needs images, but the samples are {name}"
     with pytest.raises(FaultError) as error:
         augmentation.check(shape)
     assert error.value.faults[0].message == message

@@ -50,7 +50,7 @@ def test_as_many_are_covered_as_the_chance_says() -> None:
 def test_a_square_larger_than_the_image_is_a_fault() -> None:
     cutout = Augmentation.read({"cutout": 9})
     cutout.check((1, 9, 12))
-    with pytest.raises(FaultError, match="9 pixels covers images of 8x12") as error:
+    with pytest.raises(FaultError, match="9 pixels does not fit images of 8x12") as error:
         cutout.check((1, 8, 12))
     assert error.value.faults[0].path == ("size",)
     assert error.value.faults[0].hint == "use size <= 8"

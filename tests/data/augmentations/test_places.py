@@ -85,7 +85,7 @@ def test_a_crop_shifts_by_up_to_its_padding_each_way() -> None:
 def test_what_cannot_be_mirrored_that_far_is_a_fault() -> None:
     crop = Augmentation.read({"crop": {"padding": 8, "padding_mode": "reflect"}})
     crop.check((3, 9, 9))
-    with pytest.raises(FaultError, match="8x12 do not reach 8 pixels") as error:
+    with pytest.raises(FaultError, match="cannot pad 8x12 images by 8 pixels") as error:
         crop.check((3, 8, 12))
     assert error.value.faults[0].path == ("padding",)
     assert error.value.faults[0].hint.startswith("use padding <= 7")

@@ -195,7 +195,7 @@ def test_a_few_samples_of_a_set_whose_sums_are_not_known_are_a_data_fault(
 def test_letters_of_which_some_are_missing_are_a_data_fault(written: Write, tmp_path: Path) -> None:
     stems = ["emnist-letters-train", "emnist-letters-test"]
     written("EMNIST", stems, classes=25, first=1)
-    with pytest.raises(FaultError, match="has 0 to 2 labels of a class, not some of each class"):
+    with pytest.raises(FaultError, match="has 0 to 2 labels per class, not some of each class"):
         Emnist(split="letters").load("train", root=tmp_path, download=False)
 
 
@@ -221,5 +221,5 @@ def test_only_the_files_of_the_split_that_is_asked_for_are_read(
     assert len(split) == {"test": 20, "validation": 10, "train": 30}[name]
     assert isinstance(data.normalize, Normalize)
     other: SplitName = "train" if name == "test" else "test"
-    with pytest.raises(FaultError, match="is not there"):
+    with pytest.raises(FaultError, match="not found: no "):
         read_split(data, other, seed=0, root=tmp_path, download=False)

@@ -70,15 +70,14 @@ def test_a_convolution_is_torchs_own(
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ("groups: 3", "groups: 3 does not divide the 4 channels that come in"),
+        ("groups: 3", "groups: 3 does not divide the 4 input channels"),
         (
             "stride: 2, output_padding: 2",
-            "output_padding: 2 is as large as stride and dilation\n    use output_padding <= 1",
+            "output_padding: 2 is not smaller than stride or dilation\n    use output_padding <= 1",
         ),
         (
             "padding: 6",
-            "padding: nothing is left of what 4 channels of 9x9 are spread over\n"
-            "    use less padding",
+            "padding: the output for 4 channels of 9x9 is empty\n    use less padding",
         ),
     ],
 )
@@ -148,7 +147,7 @@ def test_the_same_padding_keeps_the_size(plan_of: Callable[..., Any]) -> None:
         (
             "kernel_size: 8, padding: 2",
             (1, 3, 9),
-            "kernel_size: 8 does not fit an input of 3x9 with 1 channel, 7x13 with its borders\n"
+            "kernel_size: 8 does not fit an input of 3x9 with 1 channel, 7x13 with padding\n"
             "    use kernel_size <= 7, or add padding",
         ),
         (
@@ -166,22 +165,22 @@ def test_the_same_padding_keeps_the_size(plan_of: Callable[..., Any]) -> None:
         (
             "stride: [2, 2]",
             (2, 4),
-            "stride: [2, 2] has 2 sizes, but a signal has one side\n    give one number",
+            "stride: [2, 2] has 2 sizes, but a signal has one dimension\n    use one number",
         ),
         (
             "groups: 2",
             (3, 8, 8),
-            "groups: 2 does not divide the 3 channels that come in\n    use a divisor of 3 and 4",
+            "groups: 2 does not divide the 3 input channels\n    use a divisor of 3 and 4",
         ),
         (
             "groups: 3",
             (3, 8, 8),
-            "groups: 3 does not divide the 4 channels that come out\n    use a divisor of 3 and 4",
+            "groups: 3 does not divide the 4 output channels\n    use a divisor of 3 and 4",
         ),
         (
             "padding: same, stride: 2",
             (3, 8, 8),
-            "padding: same needs a stride of 1\n    give the padding as a number",
+            "padding: same needs a stride of 1\n    use a number of pixels",
         ),
         (
             "padding: 3, padding_mode: reflect",

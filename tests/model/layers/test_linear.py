@@ -21,7 +21,7 @@ def test_channels_are_flattened_on_purpose_only(faults_of: Callable[..., list[st
 def test_an_initial_bias_needs_a_bias(faults_of: Callable[..., list[str]]) -> None:
     text = "{layers: [linear: {out_features: 5, bias: false, bias_init: ones}]}"
     assert faults_of(text, (7,)) == [
-        "model.layers.0: linear has a bias_init, but no bias\n    drop bias_init, or bias: false"
+        "model.layers.0: linear has a bias_init, but no bias\n    remove bias_init, or bias: false"
     ]
 
 

@@ -96,7 +96,7 @@ def test_groups_divide_the_channels(faults_of: Callable[..., list[str]]) -> None
 def test_an_instance_of_one_pixel_has_no_spread(faults_of: Callable[..., list[str]]) -> None:
     assert faults_of("{layers: [instance_norm]}", (6, 1, 1)) == [
         "model.layers.0.instance_norm: "
-        "a single value cannot be normalised, in 6 channels of 1x1\n"
+        "cannot normalise a single value per channel, as in 6 channels of 1x1\n"
         "    use layer_norm, or put it before the pooling"
     ]
 

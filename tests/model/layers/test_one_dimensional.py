@@ -107,6 +107,6 @@ def test_augmentations_of_images_do_not_fit_signals(item: str) -> None:
         complete(parse(text, origin="x.yaml"), "x")
     (fault,) = raised.value.faults
     kind = item.strip("{").split(":")[0]
-    assert fault.message == f"{kind} changes images, but the samples are signals of 1x21"
+    assert fault.message == f"{kind} needs images, but the samples are signals of 1x21"
     assert fault.path == ("data", "augment", 0, kind)
     assert fault.hint == "leave it out"

@@ -87,25 +87,25 @@ def test_global_pooling_is_adaptive_pooling_to_one_value(kind: str, expected: nn
             "avg_pool: {kernel_size: 6, padding: 1}",
             (16, 3),
             "avg_pool.kernel_size: 6 does not fit an input of length 3 with 16 channels, "
-            "length 5 with its borders\n"
+            "length 5 with padding\n"
             "    use kernel_size <= 5, or add padding",
         ),
         (
             "max_pool: {kernel_size: 3, padding: 2}",
             (16, 8, 8),
-            "max_pool.padding: 2 is more than half of a window of 3\n    use padding <= 1",
+            "max_pool.padding: 2 is more than half the kernel size, 3\n    use padding <= 1",
         ),
         (
             "avg_pool: {kernel_size: [2, 5], padding: 2}",
             (16, 8, 8),
-            "avg_pool.padding: 2 is more than half of a window of [2, 5]\n"
+            "avg_pool.padding: 2 is more than half the kernel size, [2, 5]\n"
             "    use padding <= [1, 2]",
         ),
         (
             "adaptive_avg_pool: [2, 2]",
             (16, 8),
-            "adaptive_avg_pool.output_size: [2, 2] has 2 sizes, but a signal has one side\n"
-            "    give one number",
+            "adaptive_avg_pool.output_size: [2, 2] has 2 sizes, but a signal has one dimension\n"
+            "    use one number",
         ),
         (
             "global_avg_pool",

@@ -60,12 +60,13 @@ def test_a_change_of_shape_is_torchs_own(
         (
             "flatten: {start_dim: 3}",
             (2, 3),
-            "flatten: there is nothing from 3 to -1 in 2 channels of 3\n    write flatten alone",
+            "flatten: there are no dimensions 3 to -1 in 2 channels of 3\n"
+            "    use flatten without options",
         ),
         (
             "unflatten: [2, 4]",
             (6,),
-            "unflatten.unflattened_size: [2, 4] does not hold a vector of 6\n"
+            "unflatten.unflattened_size: [2, 4] does not fit a vector of 6\n"
             "    choose sizes whose product is 6",
         ),
         (
@@ -89,12 +90,13 @@ def test_a_change_of_shape_is_torchs_own(
         (
             "upsample: {size: [3, 3]}",
             (2, 3),
-            "upsample.size: [3, 3] has 2 sizes, but a signal has one side\n    give one number",
+            "upsample.size: [3, 3] has 2 sizes, but a signal has one dimension\n    use one number",
         ),
         (
             "upsample: 0.25",
             (2, 3, 4),
-            "upsample.scale_factor: nothing is left of 2 channels of 3x4\n    use a larger factor",
+            "upsample.scale_factor: the output for 2 channels of 3x4 is empty\n"
+            "    use a larger factor",
         ),
         (
             "channel_shuffle: 4",
@@ -120,7 +122,7 @@ def test_upsampling_takes_one_way_to_say_how_far(
 ) -> None:
     assert faults_of(f"{{layers: [upsample{options}]}}") == [
         "model.layers.0: upsample takes either size or scale_factor\n"
-        "    write scale_factor: 2, or the size that is to come out"
+        "    write scale_factor: 2, or size: with the output size"
     ]
 
 
@@ -143,5 +145,5 @@ def test_a_chunk_is_torchs_own(input: Shape) -> None:
 
 def test_a_part_that_is_not_there(faults_of: Callable[..., list[str]]) -> None:
     assert faults_of("{layers: [chunk: 2]}", (6,)) == [
-        "model.layers.0: there is no part 2 of 2\n    the last one is 1"
+        "model.layers.0: index 2 is out of range for 2 chunks\n    use index <= 1"
     ]
