@@ -61,11 +61,16 @@ def find_network(name: str) -> type[Network]:
 
 
 def open_experiment(
-    source: Path, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()
+    source: Path,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[Path] = (),
+    *,
+    data_root: Path | None = None,
 ) -> Loaded:
     """The experiment of a YAML file, a name, a run folder or a checkpoint, checked whole.
 
-    A name is that of a network of the zoo or of a shipped experiment.
+    A name is that of a network of the zoo or of a shipped experiment. Data sets that survey their
+    files look into `data_root`, or the dataset directory that is set.
 
     Raises:
         FaultError: what is wrong with the file, or with the checkpoint.
@@ -77,8 +82,8 @@ def open_experiment(
         return open_checkpoint(source, plugins)[0]
     if is_published(source):
         name = find_network(str(source)).kind
-        return complete(zoo.experiment_of(name), name, overrides)
-    return load(source, overrides)
+        return complete(zoo.experiment_of(name), name, overrides, data_root=data_root)
+    return load(source, overrides, data_root=data_root)
 
 
 def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded, Checkpoint]:

@@ -164,6 +164,19 @@ def test_folders_are_known_after_they_have_moved(cli: Cli, tmp_path: Path) -> No
 
 def test_folders_without_pictures_are_a_fault_in_the_data(cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
-    done = cli("train", "folders.yaml", "--data", "pictures")
-    assert done.returncode == 3
-    assert "no pictures\n    check --data" in done.stderr
+    for asked in ("train", "check", "summary"):
+        done = cli(asked, "folders.yaml", "--data", "pictures")
+        assert done.returncode == 3
+        assert "no pictures\n    check --data" in done.stderr
+
+
+def test_an_experiment_on_folders_is_checked_and_shown_where_they_are(
+    cli: Cli, tmp_path: Path
+) -> None:
+    write_examples(tmp_path)
+    write_pictures(tmp_path / "pictures")
+    checked = cli("check", "folders.yaml", "--data", "pictures")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    shown = cli("summary", "folders.yaml", "--data", "pictures", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["layers"][-1]["output"] == [10]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import command, say
+from cnnctl.commands import DataFolder, command, say
 from cnnctl.errors import Fault, FaultError
 from cnnctl.escaping import visible
 
@@ -24,6 +24,7 @@ def check(
             autocompletion=completion.experiment,
         ),
     ],
+    data: DataFolder = None,
 ) -> None:
     """Validate experiment files and give advice on valid but unwise settings."""
     from cnnctl.advice import advise
@@ -34,7 +35,7 @@ def check(
     faults: list[Fault] = []
     for path in files:
         try:
-            loaded = load(path)
+            loaded = load(path, data_root=data)
             if loaded.experiment.model.weights != DEFAULT:  # which would have to be downloaded
                 starting_weights(loaded)
         except FaultError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 from cnnctl import completion
 from cnnctl.commands import (
     AsJson,
+    DataFolder,
     Plugins,
     command,
     display,
@@ -97,6 +99,7 @@ def summary(
         ),
     ] = None,
     plugin: Plugins = None,
+    data: DataFolder = None,
 ) -> None:
     """Show the shape, parameters and cost of every layer."""
     from cnnctl import inspection
@@ -111,7 +114,8 @@ def summary(
     _refuse(bool(compare and columns), "--compare has fixed columns", "--columns")
     _refuse(bool(compare and graph), "--graph draws one network", "--compare")
     source, given = _sorted_out(source, overrides or ())
-    loaded = open_experiment(source, given, plugin or ())
+    opened = partial(open_experiment, plugins=plugin or (), data_root=data)
+    loaded = opened(source, given)
     if style is Style.TORCHSUMMARY:
         text = inspection.torchsummary_text(loaded.plan, batch_size=batch_size or -1)
         say(text.removesuffix("\n"))
@@ -122,7 +126,7 @@ def summary(
     if compare is None:
         _show(report, depth, columns, as_json=as_json, markdown=markdown)
         return
-    other = report_on(open_experiment(compare, (), plugin or ()), batch_size=batch_size)
+    other = report_on(opened(compare), batch_size=batch_size)
     names = _told_apart(source, compare)
     _show_both(report, other, names, depth, as_json=as_json, markdown=markdown)
 
