@@ -1,4 +1,4 @@
-"""How a training ended."""
+"""The outcome of training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnctl.training.run import Run
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """How a training ended."""
+    """The outcome of training."""
 
     run: Run
     folder: RunFolder
@@ -22,7 +22,7 @@ class TrainingResult:
     stopped_by: signal.Signals | None
 
     def to_json(self) -> dict[str, Any]:
-        """What result.json says of it."""
+        """The content of result.json."""
         state = "finished" if self.stopped_by is None else "stopped"
         return {
             "state": state,
