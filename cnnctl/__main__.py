@@ -1,4 +1,4 @@
-"""The command `cnnctl`, and `python -m cnnctl`: takes care of signals before all else."""
+"""The command `cnnctl`, and `python -m cnnctl`: sets up signal handling before anything else."""
 
 from cnnctl import interruption
 

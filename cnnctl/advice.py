@@ -1,4 +1,4 @@
-"""What is legal in an experiment but unwise; `cnnctl check` prints it."""
+"""Advice on valid but unwise settings of an experiment; `cnnctl check` prints it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Advice = Iterator[Fault]
 Rule = Callable[[Experiment, NetworkPlan], Advice]
 
 SQUASHED = ("probabilities", "log_probabilities", "log_sigmoids")
-"""What a loss that wants raw outputs makes of them itself."""
+"""What a loss on logits applies to them itself."""
 CHARACTERS = {"digits", "mnist", "kmnist", "emnist", "svhn"}
 
 FEW_STEPS = 4
-"""Steps of an epoch, below which a smaller batch would learn more from it."""
+"""Steps per epoch below which a smaller batch would be better."""
 SMALL_BATCH = 8
-"""Samples, below which the statistics of a batch say little of the data (Wu and He 2018)."""
+"""Samples below which batch statistics are too noisy (Wu and He 2018)."""
 DEEP_SIGMOIDS = 4
-"""Sigmoids in a row, each of which lets at most a quarter of the gradient through."""
+"""Consecutive sigmoids; each passes at most a quarter of the gradient."""
 
 
 def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
-    """All that is legal but unwise, with paths of the experiment."""
+    """All advice on an experiment, with paths in the experiment."""
     return [advice for rule in RULES for advice in rule(experiment, plan)]
 
 
@@ -101,7 +101,7 @@ def _dropout_at_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 
 def _unfit_weights(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    """Kaiming before sigmoid, Xavier before relu; what the whole model has is said once."""
+    """Kaiming before sigmoid, Xavier before relu; the model's own init is reported once."""
     found: dict[ConfigPath, Fault] = {}
     for planned, behind in plan.graph.with_followers():
         if isinstance(planned.layer, WeightedLayer):
@@ -225,7 +225,7 @@ def _flipped_characters(experiment: Experiment, plan: NetworkPlan) -> Advice:
     data = experiment.data
     for index, augmentation in enumerate(data.augment):
         if data.kind in CHARACTERS and augmentation.kind in ("horizontal_flip", "vertical_flip"):
-            message = "flipping turns digits and letters into other characters, or none"
+            message = "flipping turns digits and letters into different or meaningless characters"
             path = ("data", "augment", index, augmentation.kind)
             yield Fault(message=message, hint="use crop or a small rotation", path=path)
 

@@ -1,7 +1,7 @@
 """The state of a run <-> one safetensors file.
 
 Tensors are stored as tensors; everything else is one JSON document in the header's metadata,
-beside a SHA-256 of the whole file. No pickle: reading a checkpoint can not run anything.
+with a SHA-256 of the whole file. No pickle: reading a checkpoint cannot run code.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class Checkpoint:
 
     @property
     def epoch(self) -> int | None:
-        """Whole epochs that it was trained for; None where it does not say."""
+        """Whole epochs that it was trained for; None if unknown."""
         counters = self.document.get("counters")
         epoch = counters.get("epoch") if isinstance(counters, dict) else None
         return epoch if type(epoch) is int else None
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint whole or not at all.
+    """Write a checkpoint atomically.
 
     Raises:
         FaultError: it cannot be stored (exit code 6); an older file there is untouched.
@@ -66,7 +66,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint and hold its hash against its content.
+    """Read a checkpoint and verify its hash.
 
     Raises:
         FaultError: not there, not a checkpoint of cnnctl, cut short, damaged, or of a newer
@@ -141,7 +141,7 @@ def load_weights(network: nn.Module, tensors: Tensors) -> None:
 
 
 def check_weights(network: nn.Module, tensors: Tensors) -> None:
-    """Hold weights and buffers against a network, which may be on the meta device.
+    """Check weights and buffers against a network, which may be on the meta device.
 
     Raises:
         FaultError: a tensor is missing, unknown, or of another shape or dtype.

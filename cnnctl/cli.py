@@ -18,7 +18,7 @@ from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML
 
 READER_LEFT = 141
-"""How a program ends whose output nobody reads: 128 + SIGPIPE."""
+"""The exit code if nobody reads the output: 128 + SIGPIPE."""
 
 # every module of the package is a command: a new one is a new file there, and no other change
 for module in pkgutil.iter_modules(commands.__path__):

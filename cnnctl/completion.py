@@ -30,7 +30,7 @@ def family(incomplete: str) -> Candidates:
 
 
 def kind(ctx: Any, incomplete: str) -> Candidates:
-    """The kinds of the family that was typed, with what each is."""
+    """The kinds of the family that was typed, with their descriptions."""
     family = ctx.params.get("family") or ""
     return _shipped(incomplete) if family == CONFIGS else _kinds(family, incomplete)
 
@@ -46,7 +46,7 @@ def _shipped(incomplete: str) -> list[tuple[str, str]]:
 
 
 def name(incomplete: str) -> Candidates:
-    """The networks of the zoo and the shipped experiments, with what each is."""
+    """The networks of the zoo and the shipped experiments, with their descriptions."""
     return [*_kinds("zoo", incomplete), *_shipped(incomplete)]
 
 

@@ -13,7 +13,7 @@ from cnnctl.escaping import visible, visible_lines
 
 
 class Screen(Console):
-    """A console that prints a string as it is: one line, no markup, and nothing that steers.
+    """A console that prints a string verbatim: one line, no markup, no control sequences.
 
     What has lines or colours of its own is a `Text`, which only we make.
     """
@@ -22,7 +22,7 @@ class Screen(Console):
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """A string as text, before its width is measured."""
+        """Convert a string to text, before its width is measured."""
         return super().render_str(visible(text), **{**options, "markup": False})
 
     def render(

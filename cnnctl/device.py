@@ -1,4 +1,4 @@
-"""The device that work is done on, and the numbers it computes with."""
+"""Device, threads and precision."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
 
 
 def describe_device(device: torch.device) -> str:
-    """The device as people call it."""
+    """The display name of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()

@@ -1,6 +1,6 @@
-"""A fault that a user can mend: its place, what is wrong, the hint, and the exit code.
+"""Errors that the user can fix: place, message, hint and exit code.
 
-Everything else that is raised is a bug of ours and keeps its traceback.
+Any other exception is a bug in cnnctl and keeps its traceback.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing to mend. `place` is a file with line and column, filled in once it is known."""
+    """One error to fix. `place` is a file with line and column, filled in once it is known."""
 
     message: str
     hint: str = ""
@@ -48,7 +48,7 @@ class Fault:
 
 
 class FaultError(Exception):
-    """One or more faults, all that were found, and the exit code they end a command with."""
+    """All faults that were found, at least one, and the exit code of the command."""
 
     def __init__(self, *faults: Fault, exit_code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -108,9 +108,9 @@ def dotted(path: ConfigPath) -> str:
 SHOWN = 20
 """Faults of one file that are shown; of the rest, their number."""
 MAX_WORD = 100
-"""Characters, above which a word is not compared with others."""
+"""Length above which a word is not compared with others."""
 MOST_CLOSE = 3
-"""Words that a suggestion offers at most."""
+"""Maximum number of words in a suggestion."""
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

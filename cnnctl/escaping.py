@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print: whatever steers a terminal becomes visible.
+"""Escaping of untrusted text for printing: terminal control characters become visible.
 
 Files, names and exceptions of others can hold sequences that move the cursor, set the window's
 title or swap the order of what is read. Everything foreign goes through `visible`; `guard` is the
@@ -58,11 +58,11 @@ def _escape(found: re.Match[str]) -> str:
 
 
 class OutputError(OSError):
-    """Standard output takes no more: it is a file on a full disk, or a device that failed."""
+    """Standard output cannot be written: it is a file on a full disk, or a device that failed."""
 
 
 class _Guarded(TextIOWrapper):
-    """A text stream on which nothing steers a terminal but colours and redrawn lines."""
+    """A text stream that lets only colours and redrawn lines control the terminal."""
 
     has_looks = False
     is_needed = True

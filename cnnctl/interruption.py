@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM outside training: undo what is half made, and leave at once.
+"""SIGINT and SIGTERM outside training: clean up partial work and exit at once.
 
 The handler raises nothing. An exception out of it would arrive anywhere: in an import, where a C
 extension aborts or keeps half a module, or in a destructor, where Python swallows it.
@@ -24,7 +24,7 @@ _SHOW_CURSOR = b"\x1b[?25h"
 """What a terminal needs after a live bar that could not take itself away."""
 
 _undoing: list[Callable[[], object]] = []
-"""What to do before leaving, the last first."""
+"""Cleanup callbacks, called in reverse order."""
 _holders: list[object] = []
 """Who is doing what must not be torn."""
 _held: list[int] = []
@@ -95,6 +95,6 @@ def undo_at_signal(undo: Callable[[], object]) -> None:
 
 
 def forget(undo: Callable[[], object]) -> None:
-    """Nothing is left to be undone; may be said twice."""
+    """Remove a cleanup callback; may be called twice."""
     if undo in _undoing:
         _undoing.remove(undo)

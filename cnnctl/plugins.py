@@ -1,4 +1,4 @@
-"""The one way to add Python: files that an experiment names on purpose.
+"""Plugins: Python files that an experiment lists explicitly.
 
 A plugin declares kinds (a layer, an optimizer, …) the way cnnctl's own files do. A checkpoint never
 loads one by itself: it may come from anyone.
@@ -19,11 +19,11 @@ MAX_BYTES = 1 << 24
 """Of a plugin: more than any file that somebody wrote."""
 
 _loaded: dict[Path, FaultError | None] = {}
-"""The files that have been run, and what came of those that failed."""
+"""The files that have been run, and the errors of those that failed."""
 
 
 def load_plugins(paths: Iterable[Path]) -> None:
-    """Run these files, each once in a process.
+    """Run these files, each once per process.
 
     Raises:
         FaultError: the files that are not there, or that raise.

@@ -1,4 +1,4 @@
-"""How the command line takes what cannot be understood: the fault, and what to type instead."""
+"""Usage errors of the command line: the fault, and what to type instead."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OVERRIDABLE = ("train", "summary")
 
 
 class Program(TyperGroup):
-    """All commands; mistakes in their use are faults with a hint, as all others are."""
+    """All commands; usage errors are faults with a hint, like all others."""
 
     def main(
         self,
@@ -55,7 +55,7 @@ def _refuse(error: Any, words: Sequence[str]) -> ExitCode:
 
 
 def _message(error: Any) -> str:
-    """What typer says, without the suggestions, for which we know more words."""
+    """typer's message without its suggestions; ours know more words."""
     message: str = error.format_message().replace("Value error, ", "")
     for suggestion in (" Did you mean", " (Possible"):
         message = message.partition(suggestion)[0]

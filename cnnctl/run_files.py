@@ -1,4 +1,4 @@
-"""What the text files of a run folder say; read without torch, and whatever stands in them."""
+"""Reads the text files of a run folder, without torch and whatever they contain."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _row(line: bytes) -> EpochMetrics | None:
 
 
 def read_result(run: Path) -> dict[str, Any]:
-    """How a run ended, by its result.json; nothing while it goes on, or where it was killed.
+    """How a run ended, from its result.json; None while it is active or if it was killed.
 
     Raises:
         FaultError: the file cannot be read (exit code 6).

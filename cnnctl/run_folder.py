@@ -81,7 +81,7 @@ class RunFolder:
         self._is_empty = False
 
     def write_config(self, experiment: dict[str, Any]) -> None:
-        """Write the experiment as it is run, every choice filled in."""
+        """Write the experiment with all choices filled in."""
         write_atomically(self.own("config.yaml"), dump(experiment).encode())
 
     def write_source(self, text: str) -> None:
@@ -116,14 +116,14 @@ class RunFolder:
         write_atomically(self.own("result.json"), content.encode(errors="backslashreplace"))
 
     def remove_result(self) -> None:
-        """Forget how the run ended before; it goes on."""
+        """Remove the previous result; the run continues."""
         path = self.own("result.json")
         with storing(path):
             path.unlink(missing_ok=True)
 
     @unbroken()
     def close(self) -> None:
-        """Let others write here; a new folder in which nothing was ever saved is taken away."""
+        """Release the lock; a new folder in which nothing was saved is removed."""
         forget(self.close)
         # a signal may come between a file's arrival and the line that notes it
         if self._is_empty and not (self.last.exists() or self.best.exists()):
@@ -212,7 +212,7 @@ def _has_last(folder: Path) -> bool:
 
 
 def find_last(folder: Path) -> Path:
-    """Where a run folder has the checkpoint that it is resumed from.
+    """The checkpoint that a run is resumed from.
 
     Raises:
         FaultError: a link is in its place (exit code 4).

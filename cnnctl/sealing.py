@@ -1,4 +1,4 @@
-"""safetensors files that carry a SHA-256 of themselves, taken with the digest zeroed."""
+"""safetensors files that contain their own SHA-256, computed with the digest zeroed."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def metadata_of(content: bytes) -> dict[str, str]:
 
 
 def is_sealed(metadata: Mapping[str, str]) -> bool:
-    """Whether a file says what its hash is."""
+    """Whether a file contains its hash."""
     return _DIGEST_KEY in metadata
 
 
 def is_whole(content: bytes) -> bool:
-    """Whether the content of a sealed file is what its hash was taken of.
+    """Whether the content of a sealed file matches its hash.
 
     Raises:
         ValueError, KeyError, RecursionError: it is not sealed.

@@ -43,7 +43,7 @@ def text_of(name: str) -> str:
 
 
 def describe(name: str) -> dict[str, str]:
-    """What the head of a shipped experiment says: `about`, `from`, `reaches` and `takes`."""
+    """The comment at the top of a shipped experiment: `about`, `from`, `reaches` and `takes`."""
     text = text_of(name)
     about = re.search(r"\n# (.*)", text)  # below the line for the editor
     facts = {key.lower(): " ".join(fact.split("\n#   ")) for key, fact in _FACT.findall(text)}

@@ -1,4 +1,4 @@
-"""What the SOURCE of a command means: a YAML file, a name, a run folder, or a checkpoint."""
+"""Resolves the SOURCE of a command: a YAML file, a name, a run folder or a checkpoint."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def read_experiment(checkpoint: Checkpoint, *, place: str, known: Loaded | None 
 
 
 def _cure(plugins: Node | None) -> str:
-    """What to do about a checkpoint that cannot be understood."""
+    """The hint for a checkpoint that cannot be read."""
     names = [str(item.value) for item in plugins.children()] if plugins else []
     if names:
         return f"it was trained with {', '.join(names)}; add --plugin FILE for each"

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and read only where they are files.
+"""Atomic file writes, and reads of regular files only.
 
 What stands at a path is asked here, for `Path.exists` and its like raise where the system refuses.
 """
@@ -45,7 +45,7 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.writing")
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turn what the system says of this path into a fault with exit code 6."""
+    """Turn OSErrors on this path into faults with exit code 6."""
     try:
         yield
     except OSError as error:
@@ -60,7 +60,7 @@ def unstorable(path: Path, error: OSError) -> FaultError:
 
 
 def reading_cure(error: OSError) -> str:
-    """What to do about a path that could not be read."""
+    """The hint for a path that could not be read."""
     return _READING_CURES.get(error.errno or 0, "check the path")
 
 
@@ -90,7 +90,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Delete what writers that were killed left behind; nobody may be writing there now.
+    """Delete temporary files of killed writers; nobody may be writing there now.
 
     Raises:
         OSError: the folder cannot be read or written.
@@ -213,7 +213,7 @@ def contents(folder: Path) -> list[Path]:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """What is the same for two paths of one file, however they are written.
+    """An identity that is equal for all paths to the same file.
 
     Raises:
         OSError: the system does not say.
@@ -235,7 +235,7 @@ def from_anywhere(path: Path) -> Path:
 
 
 def current_folder() -> Path:
-    """Where the command was given.
+    """The current folder.
 
     Raises:
         FaultError: it was deleted since; neither torch nor a relative path can do without.
@@ -270,7 +270,7 @@ def _mode(path: Path) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder last through a power failure."""
+    """Sync a folder, so that a rename in it survives a power failure."""
     if os.name != "posix":
         return  # other systems cannot open a folder
     handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""One thing that a data set knows of each sample, and that a network can learn."""
+"""A target: what a network can learn from each sample of a data set."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ TargetKind = Literal["class", "labels", "values"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that a data set knows of each sample, and that a network can learn."""
+    """A target: what a network can learn from each sample of a data set."""
 
     name: str
-    """What a head is named that learns it."""
+    """The name of the head that learns it."""
     class_names: tuple[str, ...]
     """The classes or labels, in the order of their numbers; none for values."""
     outputs: int
@@ -24,7 +24,7 @@ class Target:
 
     @property
     def kind(self) -> TargetKind:
-        """What it is of a sample; losses and metrics say which kinds they take."""
+        """The kind of target; losses and metrics declare which kinds they support."""
         if self.is_multilabel:
             return "labels"
         return "class" if self.class_names else "values"

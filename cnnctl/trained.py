@@ -1,4 +1,4 @@
-"""A trained network, ready to answer: what `eval` begins with, and all that uses a checkpoint."""
+"""A trained network, ready for inference; everything that uses a checkpoint starts here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnctl.sources import open_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class TrainedNetwork:
-    """A network with the weights of a checkpoint, and all that is known of it."""
+    """A network with the weights of a checkpoint, its experiment and its tasks."""
 
     experiment: Experiment
     plan: NetworkPlan
@@ -33,7 +33,7 @@ class TrainedNetwork:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What its inputs go through, and its answers are undone by.
+        """The preprocessing of its inputs and targets.
 
         Raises:
             FaultError: the checkpoint is from before the data was measured.

@@ -158,7 +158,7 @@ def example(kind: type[Choice]) -> str:
 
 
 def written(value: Any) -> Any:
-    """A default as it would stand in a file."""
+    """A default as it would be written in a file."""
     if isinstance(value, Choice):
         options = value.options()
         changed = {k: v for k, v in options.items() if k in value.model_fields_set}

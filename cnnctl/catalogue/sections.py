@@ -1,4 +1,4 @@
-"""The sections of an experiment that are no choice between kinds, such as `train`."""
+"""The sections of an experiment without kinds to choose from, such as `train`."""
 
 from __future__ import annotations
 

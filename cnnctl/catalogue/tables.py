@@ -1,4 +1,4 @@
-"""What the catalogue holds, as tables."""
+"""The catalogue as tables."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def render_experiments() -> Table:
 
 
 def render_experiment(name: str) -> RenderableType:
-    """What the head of a shipped experiment says."""
+    """The comment at the top of a shipped experiment."""
     facts = describe_experiment(name)
     table = Table(box=None, pad_edge=False, show_header=False)
     for fact in ("from", "reaches", "takes"):

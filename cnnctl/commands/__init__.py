@@ -38,7 +38,7 @@ app = typer.Typer(
 
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="Python file that the checkpoint needs. Its code is run."),
+    typer.Option("--plugin", help="Python plugin that the checkpoint needs. Its code is run."),
 ]
 DataFolder = Annotated[
     Path | None,
@@ -50,7 +50,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a command: a fault ends it with its words and its exit code."""
+    """Make a function a command: a fault ends it with its message and exit code."""
 
     def enter(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
@@ -73,7 +73,7 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def split_words(words: Sequence[str], *, for_two: str) -> tuple[str | None, list[str]]:
-    """What a command is about, wherever it stands among the overrides, and the overrides.
+    """The source of a command, wherever it is among the overrides, and the overrides.
 
     An override holds a `=`; a file may hold one too, if nothing else is named.
 

@@ -49,7 +49,7 @@ def evaluate(
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a trained network: loss, accuracy and metrics of each class."""
+    """Evaluate a trained network: loss, accuracy and per-class metrics."""
     from cnnctl.data.download import data_root, used_folder
     from cnnctl.evaluation.evaluate import evaluate as measure
     from cnnctl.evaluation.report import render

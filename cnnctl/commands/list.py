@@ -1,4 +1,4 @@
-"""`cnnctl list`: the kinds there are, with their options, and the shipped experiments."""
+"""`cnnctl list`: all kinds with their options, and the shipped experiments."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="Family, such as layers or optimizers, section, such as train, or configs for "
-            "the shipped experiments. Lists families and sections if omitted.",
+            help="Family, such as layers or optimizers; section, such as train; or configs, the "
+            "shipped experiments. Lists families and sections if omitted.",
             show_default=False,
             autocompletion=completion.family,
         ),
@@ -28,7 +28,7 @@ def list_kinds(
     kind: Annotated[
         str,
         typer.Argument(
-            help="Kind within the family, such as conv, or experiment. Shows its options.",
+            help="Kind, such as conv, or experiment, to show with its options.",
             show_default=False,
             autocompletion=completion.kind,
         ),

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 Facts = dict[str, Any]
 
 ALIKE = ("split", "lr", "seed")
-"""Columns that say nothing where all runs have the same."""
+"""Columns that are omitted if all runs have the same value."""
 LEAST = ("seconds", "split", "kept", "seed", "lr", "loss", "overrides")
-"""Columns that a narrow terminal goes without, the first ones first."""
+"""Columns that a narrow terminal omits, the first ones first."""
 ENOUGH_FOR_OVERRIDES = 20
 """Characters; longer ones are folded."""
 
@@ -136,7 +136,7 @@ def _why(config: Any) -> str:
 
 
 def _get(config: Any, *path: str) -> Any:
-    """An option of a configuration that nobody checked; None where there is none."""
+    """An option of an unvalidated configuration; None if it is missing."""
     for key in path:
         config = config.get(key) if isinstance(config, dict) else None
     return config if isinstance(config, int | float | str) else None
@@ -170,7 +170,7 @@ class Listing:
 
 
 def _filled(facts: Sequence[Facts]) -> dict[str, list[str]]:
-    """The columns in which there is something to see, cell by cell."""
+    """The columns that are not empty, cell by cell."""
     columns: dict[str, Callable[[Facts], str]] = {
         "run": lambda run: str(run["run"]),
         "state": lambda run: str(run["state"]),

@@ -27,7 +27,7 @@ def show(
     options: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Options of a network to set, such as width=32.",
+            help="Network options, such as width=32.",
             metavar="[OPTION=VALUE]...",
             show_default=False,
             autocompletion=completion.network_option,

@@ -1,4 +1,4 @@
-"""`cnnctl summary`: what a network is, layer by layer."""
+"""`cnnctl summary`: describe a network layer by layer."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def summary(
 
 
 def _refuse(is_so: bool, message: str, superfluous: str) -> None:
-    """Options that do not go together are a fault; the hint is to leave one out."""
+    """Raise a fault for conflicting options; the hint is to omit one."""
     if is_so:
         raise FaultError(Fault(message=message, hint=f"omit {superfluous}"))
 
@@ -148,7 +148,7 @@ def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]
 
 
 def _told_apart(source: Path, other: Path) -> tuple[str, str]:
-    """What two networks are called: by their files, or by whole paths where those are alike."""
+    """The names of two networks: their file names, or whole paths if those are equal."""
     names = source.name, other.name
     return names if len({*names, ""}) == 3 else (str(source), str(other))
 

@@ -1,1 +1,1 @@
-"""What a piece of YAML is: text, places, overrides, families. Knows no torch."""
+"""From YAML text to validated objects: places, overrides, families. Does not import torch."""

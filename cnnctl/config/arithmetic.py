@@ -20,7 +20,7 @@ MAX_CHARACTERS = 200
 MAX_DEPTH = 16
 """Parentheses within parentheses."""
 MOST = 10**15
-"""What a result, and what it is divided by, may come to."""
+"""Limit on numerators and denominators."""
 
 _PARAMETER = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _TOKEN = re.compile(r"\s*(\$?[A-Za-z_]\w*|\d+(?:\.\d+)?|//|[-+*/()]|\S)", re.ASCII)
@@ -47,7 +47,7 @@ def with_values(text: str, scope: Mapping[str, Node]) -> str:
 
 
 def evaluate(text: str, scope: Mapping[str, Node]) -> int | float:
-    """What a formula comes to: an integer where it is whole, or else a float.
+    """The value of a formula: an integer if it is whole, else a float.
 
     Raises:
         FaultError: it is no formula, has something in it that is no number, divides by zero, or
@@ -73,7 +73,7 @@ class _Reader:
         self.ahead = next(self.tokens, "")
 
     def take(self) -> str:
-        """The next token, which is then behind."""
+        """Consume and return the next token."""
         token, self.ahead = self.ahead, next(self.tokens, "")
         return token
 

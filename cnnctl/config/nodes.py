@@ -27,16 +27,16 @@ class Place:
 
 @dataclass(slots=True)
 class Node:
-    """A value and where it stands; a mapping or a list holds nodes."""
+    """A value and its place; mappings and lists contain nodes."""
 
     value: dict[str, Node] | list[Node] | Scalar
     place: Place
     key_place: Place | None = None
-    """Where the key stands that this value belongs to."""
+    """The place of the key that this value belongs to."""
     layer: int = 0
-    """Which source it is from: higher lies over lower (`base:`, the file, the command line)."""
+    """The source it is from: higher overrides lower (`base:`, the file, the command line)."""
     size: int = field(default=1, repr=False)
-    """Values in it, itself included; what an alias stands for counts each time."""
+    """Values in it, including itself; the target of an alias counts each time."""
     height: int = field(default=0, repr=False)
     """Levels below it."""
     home: ConfigPath | None = field(default=None, repr=False)

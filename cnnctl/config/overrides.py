@@ -1,4 +1,4 @@
-"""`train.epochs=3` on the command line, laid over a file."""
+"""`train.epochs=3` on the command line, applied on top of a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_DIGITS = 9
 
 
 def apply(root: Node, overrides: Iterable[str]) -> Node:
-    """Lay every override over the experiment, in order; `root` itself is not changed.
+    """Apply every override to the experiment, in order; `root` itself is not changed.
 
     Raises:
         FaultError: all the overrides that are not `path=value`, or name a list item that is not
@@ -55,7 +55,7 @@ def _step(text: str) -> str | int:
 
 
 def _place(node: Node, place: Place) -> None:
-    """A line and column say nothing on a command line; the override itself does."""
+    """On a command line, the place is the override itself, not a line and column."""
     node.place = node.key_place = place
     for child in node.children():
         _place(child, place)

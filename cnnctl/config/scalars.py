@@ -1,4 +1,4 @@
-"""Unquoted scalars, read by the core schema of YAML 1.2.
+"""Unquoted scalars, parsed by the core schema of YAML 1.2.
 
 https://yaml.org/spec/1.2.2/#103-core-schema
 """

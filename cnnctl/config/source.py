@@ -26,7 +26,7 @@ def read_file(path: FilePath, *, layer: int = 0) -> Node:
 
 
 def read_text(path: FilePath, *, names: Iterable[str] = ()) -> str:
-    """What stands in a YAML file, or comes out of a pipe, which gives it once.
+    """The text of a YAML file or of a pipe, which can be read only once.
 
     Of a file that is not there, `names` are suggested too.
 
@@ -66,7 +66,7 @@ def _similar(path: FilePath, names: Iterable[str]) -> str:
 
 
 def read_source(path: FilePath) -> Node:
-    """Read an experiment's file, laid over the files that its `base:` names.
+    """Read an experiment's file, merged over its `base:` files.
 
     Raises:
         FaultError: one of them cannot be read, is no mapping, or names one that has been read.
@@ -75,7 +75,7 @@ def read_source(path: FilePath) -> Node:
 
 
 def parse_source(text: str, path: FilePath) -> Node:
-    """What was read from an experiment's file, laid over the files that its `base:` names.
+    """The text of an experiment's file, merged over its `base:` files.
 
     Raises:
         FaultError: as `read_source`.
@@ -137,7 +137,7 @@ def _experiment(text: str, path: FilePath, *, layer: int) -> Node:
 
 
 def overlay(lower: Node, upper: Node) -> Node:
-    """Lay one node over another: mappings are merged, everything else is replaced.
+    """Merge one node over another: mappings are merged, everything else is replaced.
 
     `optimizer: sgd` under `optimizer: {lr: 0.1}` counts as `{name: sgd}`.
     """

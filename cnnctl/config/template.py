@@ -1,4 +1,4 @@
-"""A template as it is written under `blocks:`, and what a use of it may give."""
+"""A template as written under `blocks:`, and the parameters that a use of it may set."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from cnnctl.errors import ConfigPath, Fault, FaultError, config_fault, gathered,
 MAX_USES_WITHIN_USES = 16
 
 Scope = Mapping[str, Node]
-"""What stands for each parameter."""
+"""The value of each parameter."""
 
 
 def expand(model: Node, *, kinds: Collection[str]) -> Node:
@@ -79,13 +79,13 @@ def substitute(node: Node, scope: Scope) -> Node:
 
 
 def _spliced(written: Node, filled: Node) -> list[Node]:
-    """What stands in a list for `$name`: its items where it is a list itself."""
+    """The items that replace `$name` in a list: its own items if it is a list itself."""
     is_parameter = isinstance(written.value, str) and written.value.startswith("$")
     return filled.value if is_parameter and isinstance(filled.value, list) else [filled]
 
 
 class _Expansion:
-    """Replaces the uses of templates, with a bound on what comes out.
+    """Expands the uses of templates, with a limit on the size of the result.
 
     What is wrong is noted, and left as it was written.
     """
@@ -123,7 +123,7 @@ class _Expansion:
     def _parameter(
         self, node: Node, text: str, scope: Scope, path: ConfigPath, within: tuple[str, ...]
     ) -> Node:
-        """What stands for a parameter, or what a formula of parameters comes to."""
+        """The value of a parameter, or of a formula of parameters."""
         if not within:
             message = f"{text} is used outside a template"
             hint = "write a value; only templates in blocks have parameters"

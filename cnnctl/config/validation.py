@@ -1,4 +1,4 @@
-"""Nodes -> a checked spec; every fault at once, in words, each at its path."""
+"""Nodes -> a validated spec; all faults at once, each at its path."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _of_likeliest_branches(found: list[Found]) -> list[Found]:
 
 
 _WORDED = ("missing", "extra_forbidden")
-"""What is said apart from anything else about the same path."""
+"""Faults that are reported in addition to others at the same path."""
 
 
 def _with_length(detail: ErrorDetails) -> ErrorDetails:
@@ -202,7 +202,7 @@ def _meant_kind(unknown: dict[str, Any], context: Context) -> str:
 
 
 def _meant(option: str, path: ConfigPath, context: Context) -> str:
-    """What an unknown option may have been meant for: the same one elsewhere, or a like one."""
+    """Suggestions for an unknown option: the same one elsewhere, or a similar one."""
     root, spec = context.root, context.spec
     places = [place for place in _options(spec, root) if place[-1] == option and place != path]
     if places:
@@ -229,7 +229,7 @@ def _kind_named(node: Node | None) -> str:
 
 
 def _missing(spot: Spot) -> Fault:
-    """An option that must be given is not there."""
+    """A required option is missing."""
     path, node, option = spot.path, spot.node, spot.missing
     if isinstance(node.value, dict):
         return Fault(message="is missing", hint=f"add {option}: …", path=(*path, str(option)))

@@ -1,4 +1,4 @@
-"""What pydantic says of a value, in words for people: what is wrong with it, and what to write."""
+"""pydantic's errors as readable messages: what is wrong with a value, and what to write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_LENGTH = 40
 """Characters of a value that a message repeats."""
 
 MOST_EXACT = 2**53
-"""Up to here a float is every whole number exactly."""
+"""The limit up to which floats represent all integers exactly."""
 
 _SCALARS = {
     "None": "nothing",
@@ -38,7 +38,7 @@ _TYPES = {
     "dict_type": "a mapping",
     "model_type": "a mapping of options",
 }
-"""What a value should have been, where it is of another type."""
+"""The expected type of a value that has another one."""
 
 _EXAMPLES = {
     "a whole number": " (like 3)",
@@ -59,7 +59,7 @@ _BOUNDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "too_long": lambda c: ("is too long", f"a list of at most {c['max_length']}"),
     "string_too_long": lambda c: ("is too long", f"at most {c['max_length']} characters"),
 }
-"""What is wrong with a value of the right type, and what would be right."""
+"""What is wrong with a value of the right type, and what to write."""
 
 
 def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:

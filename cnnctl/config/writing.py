@@ -38,7 +38,7 @@ _Dumper.add_representer(str, _text)
 
 
 def dump(data: Any) -> str:
-    """Write YAML, to be read by people too."""
+    """Write readable YAML."""
     stream = StringIO()
     dumper = _Dumper(
         stream, allow_unicode=True, width=100, default_flow_style=None, sort_keys=False

@@ -1,4 +1,4 @@
-"""What every augmentation is: a random change of whole batches, with a draw for every sample.
+"""The base of augmentations: random changes of whole batches, drawn for each sample.
 
 Draws come from the generator that is given, which lies on the device of the batch; nothing waits
 for the device.

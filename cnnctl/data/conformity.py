@@ -1,7 +1,7 @@
-"""Samples, held against what was described: counts, shapes, dtypes, labels, finite numbers.
+"""Validation of samples against their description: counts, shapes, dtypes, labels, finite numbers.
 
-What a data set reads is converted here, at one place, where the documented meaning stays: numbers
-become float32, pixels bytes, classes int64. All that comes after relies on it.
+All data is converted here if that is lossless: numbers become float32, pixels bytes, classes int64.
+Everything downstream relies on it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXACT = 2**24
 NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
 """Dtypes that torch finds no minimum of."""
 Values = Tensor | Rows
-OTHERS = "the files are damaged or belong to another data set"
+OTHERS = "check that the files are intact and belong to this data set"
 
 
 def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Samples:
@@ -74,7 +74,7 @@ def _check_shape(inputs: Values, described: Shape, what: str) -> None:
     shape = tuple(inputs.shape[1:])
     if shape != tuple(described):
         message = f"{what} has samples of {_times(shape)}, not of {_times(described)}"
-        raise data_fault(message, hint="the files belong to another data set")
+        raise data_fault(message, hint="check that the files belong to this data set")
 
 
 def _conformed_inputs(inputs: Values, what: str) -> Values:

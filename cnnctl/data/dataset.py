@@ -1,4 +1,4 @@
-"""What every data set is: what is known of it, its samples, and how they are cut and prepared."""
+"""The base of data sets: description, samples, splits and preparation."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DataSet(Choice, family="datasets"):
         """Read one split; see `load`."""
 
     def describe(self) -> DatasetInfo:
-        """What is known without touching the data.
+        """The description, without reading the data.
 
         Raises:
             FaultError: options that do not fit the data.
@@ -98,13 +98,13 @@ class DataSet(Choice, family="datasets"):
         return self
 
     def fitted(self, train: Split) -> Self:
-        """This data set with the statistics that it lacks, of the training split alone."""
+        """This data set with missing statistics filled in, from the training split alone."""
         if self.normalize != "auto":
             return self
         return self.model_copy(update={"normalize": normalization_of(train.chunks())})
 
     def held_out(self, samples: int) -> int:
-        """How many of the training split's samples are kept for validation."""
+        """Number of samples of the training split to hold out for validation."""
         held_out = round(samples * self.validation)
         if (self.validation and not held_out) or held_out == samples:
             left = "validation" if not held_out else "training"
@@ -165,7 +165,7 @@ class RegressionSet(DataSet):
 
 
 def check_size(whole: DatasetInfo) -> None:
-    """Raise a FaultError for more numbers than any machine has memory for."""
+    """Raise a FaultError for data that is too large for any machine."""
     numbers = whole.train_samples * prod(whole.shape)
     if numbers > MAX_NUMBERS:
         counted = f"{whole.train_samples} samples of {'x'.join(map(str, whole.shape))}"

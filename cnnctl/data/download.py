@@ -1,4 +1,4 @@
-"""Data sets in files that are downloaded: where they lie, and how they get there whole."""
+"""Data sets in downloaded files: where they are stored, and how they are downloaded safely."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from cnnctl.interruption import forget, unbroken, undo_at_signal
 from cnnctl.storage import from_anywhere, is_file, reading_cure, storing
 
 NOTE = ".md5"
-"""Suffix of the sum that is written down beside a downloaded file."""
+"""Suffix of the MD5 file next to a downloaded file."""
 MOST_FOLDERS = 1000
-"""Folders that are looked into for files that lie elsewhere."""
+"""Limit on the folders that are searched for misplaced files."""
 PATIENCE = 30.0
 """Seconds without a byte after which a download has failed."""
 ARCHIVES = {".gz", ".zip"}
@@ -35,7 +35,7 @@ CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=d
 
 
 class DownloadedSet(ImageSet):
-    """Images in files that are downloaded once, by torchvision and to where it looks for them."""
+    """Images in files that torchvision downloads once, to its own layout."""
 
     notes_sums: ClassVar[bool] = False
     """Whether a download writes the MD5 sum of each file beside it, where only those of its
@@ -54,7 +54,7 @@ class DownloadedSet(ImageSet):
         """Read one split from its files."""
 
     def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
-        """Read one split as it was published, downloaded if need be; see `load`."""
+        """Read one split as published, downloading it if necessary; see `load`."""
         root, files = _whole(root), self.files(split)
         if _missing(files, root) and (near := _found_near(files, root)):
             message = f"{self.kind} is not in {root}; the files are in {near}"
@@ -73,7 +73,7 @@ class DownloadedSet(ImageSet):
 
 
 def data_root() -> Path:
-    """The folder for the files of data sets: $CNNCTL_DATA, or `data` here."""
+    """The dataset directory: $CNNCTL_DATA, or `data` in the current folder."""
     return Path(os.environ.get("CNNCTL_DATA") or "data")
 
 
@@ -86,7 +86,7 @@ def used_folder(data: DataSet, folder: Path | None) -> Path | None:
 
 
 def check_sum(file: Path, published: str | None = None) -> None:
-    """Hold a file against its published MD5 sum, or against that written down at its download.
+    """Verify a file by its published MD5 sum, or by the one stored when it was downloaded.
 
     Raises:
         FaultError: it is another.
@@ -99,7 +99,7 @@ def check_sum(file: Path, published: str | None = None) -> None:
 
 
 def damaged(file: Path) -> FaultError:
-    """The fault of a file that does not hold what it should."""
+    """The fault for a file with unexpected content."""
     return data_fault(f"{file} is damaged", hint="delete it to download it again")
 
 
@@ -187,7 +187,7 @@ def _move(file: Path, target: Path) -> None:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Give up on a silent server, which torchvision would wait for without end."""
+    """Time out on a silent server, for which torchvision would wait forever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:

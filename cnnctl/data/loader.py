@@ -59,7 +59,7 @@ class DeviceStore:
         channels_last: bool = False,
         targets: Sequence[str] = (),
     ) -> DeviceStore:
-        """Samples of a data set whose statistics are known.
+        """Samples of a data set with known statistics.
 
         `targets` names several that stand side by side, (B, columns) float32; see
         `Samples.with_columns`.
@@ -123,7 +123,7 @@ class Batches:
         self.seed = seed
 
     def __len__(self) -> int:
-        """Steps an epoch."""
+        """Steps per epoch."""
         full, rest = divmod(len(self.positions), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 

@@ -1,4 +1,4 @@
-"""Mean and standard deviation: measured, given, applied, undone."""
+"""Normalization by mean and standard deviation: compute, apply, undo."""
 
 from __future__ import annotations
 

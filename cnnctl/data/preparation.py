@@ -1,4 +1,4 @@
-"""A data set -> splits, and what is measured on the training split alone."""
+"""A data set -> splits, and statistics of the training split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SplitName = Literal["test", "validation", "train"]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A data set, read and cut for training."""
+    """A data set, read and split for training."""
 
     data: DataSet
     """The data set with every measured number filled in, as config.yaml keeps it."""

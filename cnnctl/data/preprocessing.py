@@ -1,6 +1,6 @@
-"""What is done to stored samples before a network sees them, and how answers are undone.
+"""Preprocessing of stored samples for a network, and its inverse for predictions.
 
-Whoever feeds a network or reads its answers uses this, so that all of them have the same bits.
+Everything that feeds a network or reads its outputs uses this, so that all get the same bits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cnnctl.errors import data_fault
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """Casts and normalises inputs, and values to predict, which it can undo."""
+    """Casts and normalises inputs and target values, and reverses the latter."""
 
     normalize: Normalize | None = None
     """What inputs are normalised by."""

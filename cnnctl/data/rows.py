@@ -1,4 +1,4 @@
-"""Rows: the inputs of samples, wherever they lie.
+"""Rows: the inputs of samples, wherever they are stored.
 
 Cutting, shuffling and resuming move positions, never rows, and do not know which kind they have.
 """
@@ -78,7 +78,7 @@ class TensorRows(Rows):
 
 
 class MappedRows(Rows):
-    """Rows of an array in a file, (N, …): only those that are taken are read."""
+    """Rows of an array in a file, (N, …); only the requested ones are read."""
 
     def __init__(self, array: NDArray[Any]) -> None:
         self._array = array
@@ -130,7 +130,7 @@ class MappedRows(Rows):
 
 
 class ChangedRows(Rows):
-    """Rows of another kind, each batch put through a function when it is taken."""
+    """Rows of another kind; a function is applied to each batch when it is taken."""
 
     def __init__(self, rows: Rows, change: Change) -> None:
         self._rows, self._change = rows, change

@@ -1,4 +1,4 @@
-"""What a data set is made of: samples, splits, and what is known of them beforehand."""
+"""The parts of a data set: samples, splits and its description."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """What is known of a data set without touching it."""
+    """The description of a data set, known without reading it."""
 
     shape: Shape
-    """What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""
+    """Shape of a sample, without the batch: (C, H, W), (C, L) or (F,)."""
     class_names: tuple[str, ...]
     """The classes or labels, in the order of their numbers; none for regression."""
     outputs: int
@@ -72,7 +72,7 @@ class Samples:
         return Samples(self.rows.take(rows), self.targets.index_select(0, rows), others)
 
     def with_columns(self, names: Sequence[str], *, main: str) -> Samples:
-        """The samples with several targets side by side, (N, columns) float32, in this order.
+        """The samples with several targets concatenated, (N, columns) float32, in this order.
 
         A class is one column, which float32 holds exactly. `main` is the name of `targets`.
         """
@@ -104,7 +104,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """A data set, cut in three; `validation` and `test` may be empty."""
+    """The three splits of a data set; `validation` and `test` may be empty."""
 
     train: Split
     validation: Split

@@ -1,1 +1,1 @@
-"""How good a network is: metrics, evaluate."""
+"""Evaluation of trained networks."""

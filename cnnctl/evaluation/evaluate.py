@@ -1,4 +1,4 @@
-"""A trained network, held against a split of its data set."""
+"""Evaluation of a trained network on a split of its data set."""
 
 from __future__ import annotations
 

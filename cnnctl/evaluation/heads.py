@@ -1,4 +1,4 @@
-"""How good a network with several heads is."""
+"""The evaluation of a network with several heads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnctl.experiment import Task
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What was measured of each head, by its name."""
+    """The results of each head, by name."""
 
     samples: int
     loss: float

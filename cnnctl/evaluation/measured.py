@@ -32,7 +32,7 @@ class Measured:
 
 
 def measure(predictions: Predictions, *, kind: TargetKind) -> Measured:
-    """Everything that there is to measure for a target of this kind."""
+    """Compute all metrics for a target of this kind."""
     metrics = [metric() for metric in METRICS.values() if kind in metric.measures]
     found = {metric.kind: metric.of(predictions) for metric in metrics}
     return Measured(len(predictions.targets), found)

@@ -1,4 +1,4 @@
-"""What a network says to every sample of a split."""
+"""The outputs of a network for all samples of a split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnctl.model.network import NetworkPlan
 
 MOST_SAMPLES = 1000
 MOST_NUMBERS = 2**28
-"""What goes into and out of one layer at a time: a gigabyte."""
+"""Bytes that one layer may read and write at a time: a gigabyte."""
 
 
 def evaluation_batch(plan: NetworkPlan) -> int:

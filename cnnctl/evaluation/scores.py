@@ -1,4 +1,4 @@
-"""The numbers that a training is followed by: loss, accuracy and what is watched, by head."""
+"""The numbers that training reports: loss, accuracy and the monitored metric, by head."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def count(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def accuracy(task: Task, outputs: Tensor, targets: Tensor) -> float:
-    """The share of right predictions."""
+    """The share of correct predictions."""
     return float((task.loss.predict(outputs) == targets).double().mean())

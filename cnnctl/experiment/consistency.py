@@ -1,4 +1,4 @@
-"""What no section can see alone: data against model, model against loss, …"""
+"""Checks across sections: data against model, model against loss, …"""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _planned(experiment: Experiment, description: DatasetInfo, known: Loaded | N
 
 
 def _unknown_targets(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
-    """Heads that are named after nothing that the data knows."""
+    """Heads whose names are not targets of the data."""
     known = [target.name for target in description.targets]
     kind = experiment.data.kind
     return [
@@ -105,7 +105,7 @@ def _unfit_names(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
 def _unfit_losses(
     experiment: Experiment, description: DatasetInfo, plan: NetworkPlan
 ) -> list[Fault]:
-    """What does not go together: a network's outputs, a target, and a loss."""
+    """Mismatches between outputs, targets and losses."""
     faults: list[Fault] = []
     with gathered(faults):
         for task in tasks_of(experiment, plan, description):

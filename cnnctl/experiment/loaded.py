@@ -28,11 +28,11 @@ class Loaded:
     plan: NetworkPlan
     description: DatasetInfo
     text: str = ""
-    """What stands in its file; a pipe can be read but once."""
+    """The text of its file; a pipe can be read only once."""
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
-        """What the network learns."""
+        """The tasks of the network."""
         return tasks_of(self.experiment, self.plan, self.description)
 
     def has_network_of(self, other: Experiment, data: DatasetInfo) -> bool:
@@ -49,7 +49,7 @@ class Loaded:
 
 
 def starting_weights(loaded: Loaded) -> Tensors | None:
-    """The weights that an experiment begins with, held against its network; None for random ones.
+    """The initial weights of an experiment, checked against its network; None for random ones.
 
     Raises:
         FaultError: they cannot be had, or do not fit.

@@ -1,4 +1,4 @@
-"""A file and its overrides -> an experiment that has been checked as a whole."""
+"""A file and its overrides -> a fully checked experiment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network learns: each head's outputs, against its target, by its loss.
+"""The tasks of a network: for each head, its outputs, target and loss.
 
 A network without heads has one task, its own. Several tasks stand side by side in the columns of
 what the network gives and in those of the targets; auxiliary classifiers come last.
@@ -66,7 +66,7 @@ class Task:
         return targets[:, 0].long() if self.target.kind == "class" else targets
 
     def metric(self, name: str) -> str:
-        """What a metric of this task is called: `accuracy`, or `parity_accuracy`."""
+        """The name of a metric of this task: `accuracy`, or `parity_accuracy`."""
         return f"{self.name}_{name}" if self.name else name
 
 

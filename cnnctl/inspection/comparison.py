@@ -41,7 +41,7 @@ class Pair:
 
     @property
     def sign(self) -> Sign:
-        """What is to be said of them."""
+        """The sign of the pair."""
         if self.left is None:
             return "+"
         if self.right is None:

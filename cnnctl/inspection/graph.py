@@ -109,7 +109,7 @@ def _quoted(text: str) -> str:
 
 
 def _picture(dot: str, form: str) -> bytes:
-    """What Graphviz makes of its language."""
+    """Render DOT by Graphviz."""
     try:
         from pygraphviz import AGraph
     except ImportError:

@@ -9,7 +9,7 @@ from cnnctl.inspection.tables import Report, Unfrozen
 
 
 def report_on(loaded: Loaded, *, batch_size: int | None = None) -> Report:
-    """Everything there is to say of an experiment's network, at its own batch size or another."""
+    """The full report on an experiment's network, at its own batch size or another."""
     experiment, model = loaded.experiment, loaded.experiment.model
     asked = batch_size or experiment.data.batch_size
     size = loaded.description.train_samples if asked == "all" else asked

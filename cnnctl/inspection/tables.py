@@ -15,7 +15,7 @@ from cnnctl.inspection.grid import Grid
 from cnnctl.inspection.memory import TrainingMemory
 
 FORMAT = 1
-"""Of the JSON; it changes where a key goes away or comes to mean something else."""
+"""Version of the JSON; incremented when a key is removed or changes its meaning."""
 MOST_ROWS = 60
 """Rows, above which blocks are folded unless a depth is asked for."""
 MOST_NAMES = 3
@@ -141,7 +141,7 @@ def _grid(summary: Summary, depth: int | None, columns: str) -> Grid:
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The same as plain data; docs/summary-json.md says what each key means."""
+    """The same as plain data; see docs/summary-json.md for the keys."""
     summary, memory, device = report.summary, report.memory, report.device
     return {
         "format": FORMAT,

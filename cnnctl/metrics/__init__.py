@@ -1,4 +1,4 @@
-"""How good a network is: one table of metrics, from which everything that measures reads."""
+"""The table of metrics, which everything that measures a network reads."""
 
 from cnnctl.metrics.metric import (
     METRICS,

@@ -1,4 +1,4 @@
-"""How well each class is told apart: tables from the confusion matrix."""
+"""Scores of each class, from the confusion matrix."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MacroAverage(Metric, kind="macro"):
 
 
 class WeightedAverage(Metric, kind="weighted"):
-    """Every class counts as often as it is there."""
+    """Every class counts in proportion to its samples."""
 
     def of(self, predictions: Predictions) -> Scores:
         confusion = predictions.confusion
@@ -51,7 +51,7 @@ class WeightedAverage(Metric, kind="weighted"):
 
 
 class Confusion(Metric, kind="confusion"):
-    """Samples of class `row` that were taken for class `column`."""
+    """Samples of class `row` that were predicted as class `column`."""
 
     def of(self, predictions: Predictions) -> list[list[int]]:
         counts: list[list[int]] = predictions.confusion.tolist()

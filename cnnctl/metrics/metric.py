@@ -22,7 +22,7 @@ METRICS: dict[str, type[Metric]] = {}
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network predicts for one target of a split, beside what is right; on the CPU."""
+    """Predictions for one target of a split, with the true values; on the CPU."""
 
     loss: float
     predicted: Tensor
@@ -49,7 +49,7 @@ def confusion_matrix(predicted: Tensor, targets: Tensor, *, classes: int) -> Ten
 
 
 class Metric(ABC):
-    """A figure or a table that says how good a network is."""
+    """A number or a table that measures the quality of a network."""
 
     kind: ClassVar[str] = ""
     """Its name in a file, in metrics.jsonl and in JSON."""

@@ -1,4 +1,4 @@
-"""What the metrics of a run are called, and how they are written on the screen."""
+"""The names of the metrics of a run, and how they are displayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the probabilities of classes are worth."""
+"""Metrics of class probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well values are predicted."""
+"""Metrics of predicted values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics that training can follow: the loss, and what counts of right and wrong tell."""
+"""The metrics that training can monitor: the loss, and those of the confusion matrix."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MeanLoss(Watched, kind="loss"):
 
 
 class Counted(Watched):
-    """A number that the confusion matrix tells."""
+    """A number computed from the confusion matrix."""
 
     def of(self, predictions: Predictions) -> float:
         return self.compute(predictions.confusion)
@@ -53,7 +53,7 @@ class Counted(Watched):
 
 
 class Accuracy(Counted, kind="accuracy"):
-    """The share of right predictions."""
+    """The share of correct predictions."""
 
     label = "accuracy"
     is_always_followed = True
@@ -63,7 +63,7 @@ class Accuracy(Counted, kind="accuracy"):
 
 
 class BalancedAccuracy(Counted, kind="balanced_accuracy"):
-    """The mean recall of the classes that are there (Brodersen et al. 2010)."""
+    """The mean recall of the classes that occur (Brodersen et al. 2010)."""
 
     label = "balanced accuracy"
 

@@ -1,4 +1,4 @@
-"""How losses are written on the screen."""
+"""How losses are displayed."""
 
 
 def show_loss(loss: float) -> str:

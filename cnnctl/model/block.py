@@ -1,4 +1,4 @@
-"""Layers that hold layers, and a network as a tree of planned layers.
+"""Layers that contain layers, and a network as a tree of planned layers.
 
 A planned layer is a layer in its place, with its input and output shapes. A block has branches:
 chains of layers that it runs one after the other or side by side, and joins. The tree is planned
@@ -21,12 +21,12 @@ from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.modules import Join
 
 Fact = TypeVar("Fact")
-"""Whatever is followed through a network, layer by layer: a tensor's memory, a receptive field."""
+"""A fact that is propagated through a network: a tensor's memory, a receptive field."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLayer:
-    """A layer in its place: its name, what it gets and what comes out."""
+    """A layer at its position: name, input shape and output shape."""
 
     name: str
     """Its name in the whole network: `conv1`, `residual1.conv1`."""
@@ -61,7 +61,7 @@ class Branch:
 
     @property
     def output(self) -> Shape:
-        """The shape of what comes out for one sample."""
+        """Output shape for one sample."""
         return self.layers[-1].output if self.layers else self.input
 
     def leaves(self) -> Iterator[PlannedLayer]:
@@ -72,7 +72,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a block stands: the prefix of the names in it, and the path of its options."""
+    """The position of a block: the prefix of its names and the path of its options."""
 
     name: str
     path: ConfigPath
@@ -127,7 +127,7 @@ class Block(Layer):
 
     @abstractmethod
     def joined(self, branches: Sequence[Branch]) -> Shape:
-        """The shape that comes out of the branches together.
+        """The joint output shape of the branches.
 
         Raises:
             FaultError: they cannot be joined; paths are below the block.

@@ -1,4 +1,4 @@
-"""The short ways to write a model -> layers: templates, the zoo, torchvision's networks."""
+"""Expansion of the short forms of a model into layers: templates, zoo, torchvision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layers get what a layer gives, followed through a planned network."""
+"""Which layers take the output of which, in a planned network."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _with_templates(layers: Schema, shared: Schema) -> Schema:
     blocks = {
         "type": "object",
         "description": "Templates: pieces of architecture with parameters, used as layer kinds; "
-        "$width stands for a parameter, and $width / 16 is computed.",
+        "$width is replaced by the parameter, and $width / 16 is computed.",
         "additionalProperties": {
             "type": "object",
             "properties": {

@@ -1,4 +1,4 @@
-"""Layers whose weights are held still: which, and until when."""
+"""Frozen layers: which ones, and until when."""
 
 from __future__ import annotations
 

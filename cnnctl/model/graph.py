@@ -1,4 +1,4 @@
-"""A planned network as a graph: which tensor is made of which.
+"""A planned network as a graph: which tensor is computed from which.
 
 Receptive fields, memory, initialisation and advice each go once through its nodes, in the order in
 which they run.
@@ -16,7 +16,7 @@ from cnnctl.model.modules import Join
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A tensor: the network's input, what a layer gives, or several tensors joined."""
+    """A tensor: the network's input, a layer's output, or several tensors joined."""
 
     shape: Shape
     sources: tuple[int, ...] = ()
@@ -30,7 +30,7 @@ class Node:
 
 @dataclass(slots=True)
 class Graph:
-    """The nodes, each behind its sources; node 0 is the input."""
+    """The nodes, each after its sources; node 0 is the input."""
 
     nodes: list[Node]
     ends: dict[str, int] = field(default_factory=dict)

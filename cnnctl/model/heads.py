@@ -1,4 +1,4 @@
-"""What stands beside the chain of layers: heads over a shared trunk, and auxiliary classifiers."""
+"""Heads on a shared trunk, and auxiliary classifiers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADS = "heads"
 
 
 class Head(Spec):
-    """Layers that make one answer of what the trunk gives."""
+    """Layers that compute one output from that of the trunk."""
 
     layers: Layers
     """Layers of the head; `classes` is the number of outputs for its target."""

@@ -1,4 +1,4 @@
-"""The shape that comes out of a layer, inferred on the meta device, where nothing is allocated."""
+"""Inference of output shapes on the meta device, where nothing is allocated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Products of a few such numbers still fit 64 bits.
 
 
 def infer_output(layer: Layer, input: Shape) -> Shape:
-    """The shape that comes out of a layer."""
+    """The output shape of a layer."""
     try:
         with torch.device("meta"):
             module = layer.build(input)

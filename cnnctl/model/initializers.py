@@ -1,4 +1,4 @@
-"""How weights start: one class a kind, by the names of torch.nn.init."""
+"""Initializers: one class per kind, named as in torch.nn.init."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every layer kind is: fields, checked, and a `build` that turns them into a module."""
+"""The base of layer kinds: validated fields, and a `build` that turns them into a module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnctl.model.initializers import Activation, Initializer
 from cnnctl.model.receptive_field import OWN_PIXEL, Window
 
 Shape = tuple[int, ...]
-"""What one sample measures, without the batch: (C, H, W), (C, L) or (F,)."""
+"""Shape of a sample, without the batch: (C, H, W), (C, L) or (F,)."""
 
 Width = PositiveInt | Literal["classes"]
 """A number of outputs; `classes` is as many as the data has."""
@@ -65,26 +65,26 @@ class Saved:
 
 
 class Layer(Choice, family="layers", item=True):
-    """A layer of a network. A member gives its fields, builds its module, and tells of it."""
+    """A layer of a network. A kind declares its fields, builds its module and describes it."""
 
     role: ClassVar[Role] = ""
-    """What it is for; a drawing has a colour for each."""
+    """Its role; a drawing has a colour for each."""
     acts_as: ClassVar[Activation | None] = None
     """Of an activation: its kind, as far as the weights before it care."""
     gives: ClassVar[Meaning] = "values"
-    """What its outputs are as answers of the network."""
+    """What its outputs represent, as outputs of the network."""
     saves: ClassVar[Saved] = Saved(input=True)
     """What it saves, where that depends on nothing; see `saved`."""
     is_view: ClassVar[bool] = False
-    """Whether its output is the memory of its input."""
+    """Whether its output shares the memory of its input."""
     is_linear: ClassVar[bool] = False
     """Whether what it does in evaluation is linear, up to an offset."""
     is_dropout: ClassVar[bool] = False
     """Whether it zeroes values in training, and so changes their variance."""
     is_norm: ClassVar[bool] = False
-    """Whether it brings what it gets to one scale."""
+    """Whether it normalises the scale of its input."""
     centers_channels: ClassVar[bool] = False
-    """Whether it takes the mean of each channel away."""
+    """Whether it subtracts the mean of each channel."""
     mixes_samples: ClassVar[bool] = False
     """Whether an output depends on all samples of a batch in training."""
 
@@ -165,7 +165,7 @@ class WithoutProducts(Layer):
 
 
 class WeightedLayer(Layer):
-    """A layer with a weight and a bias, which may say how they start."""
+    """A layer with a weight and a bias, which may have their own initializers."""
 
     bias: bool = True
     """Add a learned bias to each output."""

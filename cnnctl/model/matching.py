@@ -1,4 +1,4 @@
-"""Weights of others into a network: which tensor goes where."""
+"""Matching of foreign weights to a network: which tensor goes where."""
 
 from __future__ import annotations
 

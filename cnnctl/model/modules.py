@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Join = Literal["concatenate", "add", "multiply", "mean"]
-"""How parallel ways become one."""
+"""How parallel branches are joined."""
 
 
 class GlobalAvgPool(nn.Module):
@@ -33,7 +33,7 @@ class GlobalMaxPool(nn.Module):
 
 
 class PadChannels(nn.Module):
-    """Channels of zeros behind the others; (N, C, *) in, (N, C + extra, *) out."""
+    """Appended channels of zeros; (N, C, *) in, (N, C + extra, *) out."""
 
     def __init__(self, extra: int) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Chunk(nn.Module):
 
 
 class Maxout(nn.Module):
-    """The largest of every few channels; (N, C, *) in, (N, C / pieces, *) out."""
+    """The largest of each group of channels; (N, C, *) in, (N, C / pieces, *) out."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Residual(nn.Module):
-    """A chain of layers around which the input finds a shorter way (He et al. 2015).
+    """A chain of layers with a shortcut around it (He et al. 2015).
 
     The layers are children of the module itself, by their names, before `shortcut` and
     `activation`.
@@ -120,7 +120,7 @@ class Residual(nn.Module):
 
 
 class Branches(nn.Module):
-    """Ways side by side, each of which gets the input."""
+    """Parallel branches, each of which takes the input."""
 
     def __init__(self, ways: Mapping[str, nn.Module], join: Join) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class Branches(nn.Module):
 
 
 class Auxiliary(nn.Sequential):
-    """Layers that are run in training only; what they give is kept for `WithAuxiliary`."""
+    """Layers that run in training only; their output is kept for `WithAuxiliary`."""
 
     def __init__(self, layers: nn.Sequential) -> None:
         super().__init__(OrderedDict(layers.named_children()))
@@ -173,7 +173,7 @@ class WithAuxiliary(nn.Sequential):
 
 
 class Dense(nn.Sequential):
-    """Steps that each see what all before them have made (Huang et al. 2016)."""
+    """Steps that each take the outputs of all previous ones (Huang et al. 2016)."""
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, *) in; the input and what every step adds come out, along the channels."""

@@ -66,7 +66,7 @@ class Model(Spec):
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """A network whose shapes are known, before it has any weights."""
+    """A network with known shapes, before its weights are allocated."""
 
     layers: tuple[PlannedLayer, ...]
     input: Shape
@@ -189,7 +189,7 @@ def _assemble(plan: NetworkPlan) -> nn.Sequential:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """A weight or a bias, and how it starts."""
+    """A weight or a bias, and its initializer."""
 
     tensor: Tensor
     initializer: Initializer

@@ -1,4 +1,4 @@
-"""The part of the input that one number of an output sees.
+"""Receptive fields: the part of the input that one output depends on.
 
 Formulas: Araujo et al. 2019, https://distill.pub/2019/computing-receptive-fields. A field reaches
 into the padding, whose pixels count as those of the input: published tables count them, too. What

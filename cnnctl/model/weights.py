@@ -1,4 +1,4 @@
-"""Weights that a training begins with: from a file or from torchvision."""
+"""Initial weights, from a file or from torchvision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of weights, as others write them: whole, of plain tensors, and unable to run anything."""
+"""Weights files from other programs: complete, only plain tensors, and unable to run code."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What moves the weights: optimizers, schedulers, losses, regularizers."""
+"""Optimizers, schedulers, losses and regularizers."""

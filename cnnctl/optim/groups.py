@@ -1,4 +1,4 @@
-"""Parameter groups: which weights learn at which rate, and with which weight decay."""
+"""Parameter groups: weights with their own learning rate and weight decay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses: one class a kind, with the arguments of its torch.nn class.
+"""Losses: one class per kind, with the arguments of its torch.nn class.
 
 A built loss takes outputs (N, outputs) and targets as the data has them: classes (N,) int64,
 probabilities (N, classes) where samples are mixed, or values (N, T) of a regression.
@@ -36,7 +36,7 @@ class Loss(Choice, family="losses"):
     """A loss to minimise."""
 
     outputs: ClassVar[Outputs]
-    """What the loss takes the network's outputs for."""
+    """What the loss expects the outputs to be."""
     takes: ClassVar[tuple[TargetKind, ...]] = ("class", "values")
     """The kinds of targets that it can be computed for."""
     takes_soft_targets: ClassVar[bool] = True
@@ -46,7 +46,7 @@ class Loss(Choice, family="losses"):
     """Reduce the loss of a batch by mean or sum."""
 
     def check_target(self, target: Target) -> None:
-        """Hold the kind of the target against those that the loss takes.
+        """Check that the loss supports this kind of target.
 
         Raises:
             FaultError: it takes no such target; the path is empty.
@@ -61,7 +61,7 @@ class Loss(Choice, family="losses"):
         raise config_fault(message, hint=hint)
 
     def check(self, target: Target, *, output: tuple[int, ...]) -> None:
-        """Hold the options against a target that the loss takes, and an output that fits both.
+        """Check the options against a supported target and a matching output.
 
         Args:
             target: what is learned.
@@ -74,7 +74,7 @@ class Loss(Choice, family="losses"):
 
     @abstractmethod
     def check_output(self, output: tuple[int, ...], target: Target) -> None:
-        """Hold what the network gives for one sample against the loss and the target.
+        """Check the output shape against the loss and the target.
 
         Raises:
             FaultError: its shape is not what the loss takes; the path is empty.

@@ -1,4 +1,4 @@
-"""What keeps a network from learning its training data by heart."""
+"""Regularization: penalties, clipping, early stopping and averaging."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Regularization(Spec):
     """Exponential moving average of the weights; a single number sets the decay."""
 
     def check(self, *, optimizer: Optimizer, loss: Loss) -> None:
-        """Hold the options against the optimizer and the loss.
+        """Check the options against the optimizer and the loss.
 
         Raises:
             FaultError: both set the same thing, or one cannot do what is asked.
@@ -165,7 +165,7 @@ def penalty(parameters: Sequence[Tensor], *, l1: float, l2: float) -> Tensor:
 
 
 def clip_(parameters: Sequence[Tensor], *, norm: float | None, value: float | None) -> None:
-    """Bound the gradients in place: each number by `value`, then all together by `norm`."""
+    """Clip the gradients in place: each element by `value`, then all together by `norm`."""
     if value is not None:
         nn.utils.clip_grad_value_(parameters, value)
     if norm is not None:
@@ -177,14 +177,14 @@ class EarlyStopper:
     """Counts the epochs since the last improvement."""
 
     patience: int
-    """Epochs without an improvement after which it is over."""
+    """Epochs without improvement before stopping."""
     min_delta: float
     more_is_better: bool
     best: float | None = None
     bad_epochs: int = 0
 
     def end_epoch(self, metric: float) -> bool:
-        """Note how an epoch ended; whether it is time to stop."""
+        """Record the metric of an epoch; returns whether to stop."""
         if self._is_better(metric):
             self.best, self.bad_epochs = metric, 0
         else:
@@ -198,11 +198,11 @@ class EarlyStopper:
         return gain > self.min_delta
 
     def state_dict(self) -> dict[str, Any]:
-        """All there is to remember, as plain data."""
+        """The state as plain data."""
         return {"best": self.best, "bad_epochs": self.bad_epochs}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a `state_dict`."""
+        """Restore a `state_dict`."""
         self.best, self.bad_epochs = state["best"], state["bad_epochs"]
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDEST, NARROWEST = 40, 8
-"""Characters of the bar itself; with less room there is none."""
+"""Width of the bar itself; it is omitted if there is less room."""
 
 
 class OneLine(Progress):

@@ -1,4 +1,4 @@
-"""torch.compile: whether a machine has what it needs, and going on without it where it fails."""
+"""torch.compile: whether it is available, and continuing without it if it fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`train.compile: measure`: torch.compile is tried on the first batches, and kept if it pays."""
+"""`train.compile: measure`: try torch.compile on the first batches, and keep it if it is faster."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnctl.training.setup import Setup
 from cnnctl.training.step import Batch, Step, make_step
 
 GAIN = 1.05
-"""How many times faster compiled steps must be."""
+"""Minimum speed-up to keep compilation."""
 WARM_UP = 3
 """Steps before the first that is timed; compiling takes place in them."""
 ROUNDS, ROUND_SECONDS = 7, 0.4
@@ -35,7 +35,7 @@ class Trial:
     compile: bool
     """Whether the run is to be compiled."""
     found: str
-    """The finding in words."""
+    """The finding as text."""
 
 
 def try_compile(setup: Setup) -> Trial:

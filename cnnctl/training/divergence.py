@@ -59,7 +59,7 @@ class FiniteGuard:
 
 
 def diverged(what: str, optimizer: optim.Optimizer, *, step: int) -> FaultError:
-    """The fault of something that is not finite at this step, counted from 1."""
+    """The fault for a value that is not finite at this step, counted from 1."""
     message = f"{what} is not finite at step {step}; earlier checkpoints are intact"
     hint = (
         f"try a lower optimizer.lr (now {optimizer.param_groups[0]['lr']:.3g}), "

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, hardware, command, git commit."""
+"""The environment of a run: versions, hardware, command, git commit."""
 
 from __future__ import annotations
 

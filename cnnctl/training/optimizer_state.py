@@ -1,6 +1,6 @@
-"""Whether an optimizer's state is one that it can have: every tensor's form, every number's range.
+"""Verification of an optimizer's state: the form of every tensor and the range of every number.
 
-What a kind keeps is not written down anywhere: it is seen by running the kind on two small weights.
+What a kind keeps is not documented anywhere: it is observed by running it on two small weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STEPS = 6
 def verified(
     found: Any, optimizer: optim.Optimizer, kind: Optimizer, *, steps: int
 ) -> dict[str, Any]:
-    """An optimizer's state from a checkpoint, held against a new optimizer of this kind.
+    """An optimizer's state from a checkpoint, checked against a new optimizer of this kind.
 
     steps: how many the run has taken.
 
@@ -57,7 +57,7 @@ def verified(
 
 
 def _verified_groups(found: Any, fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The groups of a new optimizer, with the settings that the run had reached."""
+    """The groups of a new optimizer, with the current settings of the run."""
     if not isinstance(found, list) or len(found) != len(fresh):
         raise ValueError(f"param_groups: expected {len(fresh)}")
     groups = []
@@ -123,7 +123,7 @@ class Form:
 
 
 def plain_form(value: object) -> Form:
-    """The form of what is no tensor."""
+    """The form of a value that is not a tensor."""
     return Form("number" if _is_number(value) else type(value).__name__)
 
 
@@ -248,7 +248,7 @@ def _lengths(state: dict[str, Any]) -> dict[str, int]:
 
 
 def _out_of_range(entry: dict[str, Any], kind: Optimizer, steps: int) -> Iterator[str]:
-    """Numbers that no training comes to; torch divides by what it makes of them."""
+    """Numbers that training cannot reach; torch would divide by values derived from them."""
     for name, value in _items(entry):
         if isinstance(value, Tensor) and value.dim():
             continue

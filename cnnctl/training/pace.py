@@ -1,4 +1,4 @@
-"""How fast a training is, in the time that it trains."""
+"""Training speed, excluding time spent on other work."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class Pace:
     since: float = 0.0
 
     def go_on(self, samples: int) -> None:
-        """Time from now on, at this many samples of the epoch."""
+        """Start timing, at this many samples of the epoch."""
         self.samples_then, self.since = samples, time.perf_counter()
 
     def pause(self, samples: int) -> None:
-        """Time no further, at this many samples of the epoch."""
+        """Stop timing, at this many samples of the epoch."""
         self._count(samples, time.perf_counter())
         self.samples_then = None
 
     def read(self, samples: int, *, now: float) -> float | None:
-        """Samples a second since the last call; None where there was no time in between."""
+        """Samples per second since the last call; None if no time has passed."""
         self._count(samples, now)
         rate = self.samples / self.seconds if self.seconds > 0 else None
         self.samples, self.seconds = 0, 0.0

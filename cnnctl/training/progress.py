@@ -1,4 +1,4 @@
-"""How a training shows: a live bar on a terminal, one line an epoch anywhere else."""
+"""Progress output: a live bar on a terminal, one line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFRESH_SECONDS = 0.25
 
 
 class EpochLines(Observer):
-    """One line an epoch: losses, accuracies, speed."""
+    """One line per epoch: losses, accuracies, speed."""
 
     def __init__(self, console: Console, *, epochs: int) -> None:
         self.console = console
@@ -102,7 +102,7 @@ class LiveBar(Observer):
         return [f"loss {show_loss(loss)}", *accuracies, *speed]
 
     def steps_ended(self, run: Run) -> None:
-        """Stop counting training time, and say what is being done."""
+        """Stop counting training time, and show what is being done."""
         self.pace.pause(run.tally.samples)
         if run.experiment.data.validation:
             self.progress.update(self.task, parts=["validating"], refresh=True)
@@ -118,7 +118,7 @@ class LiveBar(Observer):
         self.progress.update(self.task, completed=done, head=head)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.progress.stop()
 
 
@@ -194,7 +194,7 @@ def _metrics(row: Mapping[str, float], split: str) -> Iterator[tuple[str, str, N
 
 
 def print_header(console: Console, run: Run, splits: Splits, start: TrainingStart) -> None:
-    """Say what is about to be trained, on what, and where it is written."""
+    """Print what is trained, on which data and device, and where it is saved."""
     train = run.experiment.train
     parameters = sum(p.numel() for p in run.network.parameters())
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
@@ -222,7 +222,7 @@ def print_header(console: Console, run: Run, splits: Splits, start: TrainingStar
 def print_result(
     console: Console, result: TrainingResult, folder: RunFolder, *, data: Path | None
 ) -> None:
-    """Say how it ended, where the result is, and what to type next.
+    """Print how training ended, where the result is, and what to run next.
 
     data: the folder of data sets, if it was named on the command line.
     """
@@ -249,7 +249,7 @@ def print_result(
 
 
 def _kept(run: Run, score: float) -> str:
-    """Which epoch's weights are kept, and why."""
+    """The epoch whose weights are kept, and why."""
     monitor, epoch = run.experiment.train.monitor, run.counters.best_epoch
     shown = f"{label_of(monitor)} {show_metric(monitor, score)}"
     if run.experiment.data.validation:

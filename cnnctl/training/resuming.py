@@ -1,4 +1,4 @@
-"""Going on with a run: which one, whether the experiment is still the same, and what changed."""
+"""Resuming a run: whether the experiment is still the same, and what changed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("train", "threads"),
     ("train", "compile"),
 )
-"""What a resumed run takes from the command; everything else must be as it was."""
+"""Options that may change on resuming; all others must be the same."""
 
 SETTLED = ("auto", "measure")
-"""Values that stand for what was chosen when the run began."""
+"""Values that mean the choice made when the run began."""
 
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
     ("train", "compile"),
 )
-"""What may change, but then the same bits cannot be promised."""
+"""Options that may change, but after which the run is not bit-identical."""
 
 
 def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experiment:
@@ -73,7 +73,7 @@ def differences(
 
 
 def inexact_because(experiment: Experiment, before: Experiment, checkpoint: Checkpoint) -> str:
-    """Why a resumed run cannot promise the same bits, or nothing."""
+    """Why a resumed run is not bit-identical; empty if it is."""
     changed = [
         dotted(path)
         for path, _ in differences(experiment.plain(), before.plain())

@@ -1,4 +1,4 @@
-"""A training under way: everything that changes while it runs, and how it is put together."""
+"""The state of training: everything that changes while it runs, and how it is assembled."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Counters:
     """How far a run is."""
 
     epoch: int = 0
-    """Epochs that are finished."""
+    """Completed epochs."""
     batch: int = 0
-    """Batches done in the epoch under way."""
+    """Completed batches of the current epoch."""
     step: int = 0
-    """Steps of the optimizer, over the whole run."""
+    """Optimizer steps of the whole run."""
     best: float | None = None
     """The best score so far, in the monitor's unit."""
     best_loss: float | None = None
@@ -46,7 +46,7 @@ class Counters:
 
 @dataclass(slots=True)
 class RunningSums:
-    """Sums over the epoch under way; they stay on the device until it ends."""
+    """Sums over the current epoch; they stay on the device until it ends."""
 
     sums: Tensor
     """float64: of each task the sum of its losses, and what their mean divides by; then the right
@@ -142,11 +142,11 @@ class Run:
         return self.network if self.average is None else self.average.network
 
     def begin_epoch(self) -> None:
-        """Put the network in training mode for the epoch under way; what is frozen holds still."""
+        """Put the network in training mode for the current epoch, except for frozen parts."""
         self.freezing.begin_epoch(self.counters.epoch + 1)
 
     def take_weights(self, tensors: Tensors) -> tuple[str, ...]:
-        """Begin with these weights; returns the names of what kept its own start.
+        """Load these weights; returns the names of tensors that keep their initialisation.
 
         Raises:
             FaultError: they do not fit; nothing is changed.

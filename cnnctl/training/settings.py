@@ -1,4 +1,4 @@
-"""The automatic choices: each `auto` of an experiment is settled by a rule, and written down."""
+"""The automatic choices: each `auto` of an experiment is resolved by a rule and recorded."""
 
 from __future__ import annotations
 

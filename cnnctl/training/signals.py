@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a network is trained: the first asks, the second stops at once."""
+"""SIGINT and SIGTERM during training: the first requests a stop, the second exits at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a training begins: a new run folder, or the checkpoint of an old one."""
+"""The start of training: a new run folder, or the checkpoint of an old one."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class TrainingStart:
     folder: RunFolder
     checkpoint: Checkpoint | None = None
     inexact: str = ""
-    """Why the same bits as of an unbroken run cannot be promised; empty if they can."""
+    """Why the run is not bit-identical to an uninterrupted one; empty if it is."""
     weights: Tensors | None = None
-    """What the network of a new run begins with, if not at random."""
+    """Initial weights of a new run; None for random ones."""
 
 
 def begin_run(

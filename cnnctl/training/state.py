@@ -23,7 +23,7 @@ def capture_best(run: Run) -> Checkpoint:
 
 
 def capture_last(run: Run) -> Checkpoint:
-    """The whole state of the run."""
+    """The complete state of the run."""
     tensors = _named("model", run.network.state_dict())
     if run.average is not None:
         tensors |= _named("average", run.average.network.state_dict())
@@ -64,7 +64,7 @@ def _random_state(device: torch.device) -> Tensors:
 
 
 def restore(run: Run, checkpoint: Checkpoint) -> None:
-    """Put a run where the checkpoint was taken, all but the random states; they come last.
+    """Restore a run from a checkpoint, except the random states, which come last.
 
     Raises:
         FaultError: a part is missing or does not fit; nothing is left out in silence.
@@ -87,7 +87,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
 
 
 def restore_random(checkpoint: Checkpoint, device: torch.device) -> None:
-    """Put the random states back, just before the next batch."""
+    """Restore the random states, just before the next batch."""
     torch.set_rng_state(checkpoint.tensors["random.cpu"])
     if device.type == "cuda" and "random.cuda" in checkpoint.tensors:
         torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"], device)

@@ -44,7 +44,7 @@ class Step:
     """Whether the step makes the mean loss of its batches small, or else the sum."""
 
     def __call__(self, batches: Sequence[Batch]) -> None:
-        """Move the weights by the loss of all these batches together.
+        """Update the weights by the loss of all these batches together.
 
         Raises:
             FaultError: the loss is not finite; the weights are as they were.
@@ -76,7 +76,7 @@ class Step:
         return self.finish(losses)
 
     def finish(self, losses: list[Tensor]) -> Tensor:
-        """Add the penalties, look at the loss and clip."""
+        """Add the penalties, check the loss and clip."""
         settings = self.run.experiment.regularization
         if self.penalized:
             losses.append(penalty(self.penalized, l1=settings.l1, l2=settings.l2))

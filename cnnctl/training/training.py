@@ -51,7 +51,7 @@ class CheckpointStore:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """How a training ended."""
+    """The outcome of training."""
 
     run: Run
     test: dict[str, float] | None
@@ -64,7 +64,7 @@ class TrainingResult:
         return self.run.is_finished
 
     def to_json(self) -> dict[str, Any]:
-        """What result.json says of it."""
+        """The content of result.json."""
         state = "finished" if self.is_finished else "stopped"
         return {
             "state": state,

@@ -1,8 +1,8 @@
-"""Whether a checkpoint's state is one that a run of its experiment can have.
+"""Verification that a checkpoint's state is valid for a run of its experiment.
 
 A checkpoint may come from anyone, and its hash says only that it is whole. The kernels of
 optimizers trust their tensors: one that is too short is read and written beyond its end. So
-everything is held against what a run of the same experiment has, before any of it is used.
+everything is compared with the state of a new run of the same experiment before it is used.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ class State(_Part):
 
 
 def misfit(message: str) -> FaultError:
-    """The fault of a state that no run of the experiment can have."""
+    """The fault for a state that is invalid for the experiment."""
     hint = "resume with the versions of cnnctl and torch in environment.json"
     return checkpoint_fault(f"invalid training state: {message}", hint=hint)
 
 
 def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Hold all but the weights against a run at its beginning; returns the optimizer's state.
+    """Check everything except the weights against a new run; returns the optimizer's state.
 
     Raises:
         FaultError: a part is missing, unknown, or of a form that it cannot have.
@@ -133,7 +133,7 @@ def _verify_tally(run: Run, found: Tensor) -> None:
 
 
 def verify_random(state: Tensor) -> None:
-    """Hold a random state of the CPU against what its generator can have.
+    """Check that a random state of the CPU is valid for its generator.
 
     torch checks each of its two positions, but not that they go together, and would read beyond
     the end of its numbers.

@@ -1,4 +1,4 @@
-"""The augmentations: one class each, beside the function that does its work.
+"""The augmentations: one class each, next to the function that does its work.
 
 A new augmentation is one class in one of these files.
 """

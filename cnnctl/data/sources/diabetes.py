@@ -1,4 +1,4 @@
-"""The regression problem that scikit-learn brings along."""
+"""scikit-learn's regression data on diabetes."""
 
 from __future__ import annotations
 

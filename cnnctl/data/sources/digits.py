@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn brings along."""
+"""scikit-learn's handwritten digits."""
 
 from __future__ import annotations
 

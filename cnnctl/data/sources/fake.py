@@ -1,4 +1,4 @@
-"""Random samples of any shape, to try a network out without data."""
+"""Random samples of any shape, to try a network without data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MNIST, and the data sets that come in its format: grey, 28x28, in idx files."""
+"""MNIST and data sets in its format: grey, 28x28, in idx files."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ MERGED = digits + ascii_uppercase + "abdefghnqrt"
 
 
 class Variant(NamedTuple):
-    """What one variant of EMNIST holds."""
+    """A variant of EMNIST."""
 
     classes: str
     train: int

@@ -1,4 +1,4 @@
-"""Small problems in the plane, drawn at random: what a network learns can be looked at."""
+"""Small random problems in the plane, where the learned function can be plotted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SampleCount = Annotated[int, Field(ge=2, le=10_000_000)]
 
 
 class Planar(DataSet):
-    """Points in the plane with their classes; training and test points are drawn apart."""
+    """Points in the plane with their classes; training and test points are drawn independently."""
 
     has_files: ClassVar[bool] = False
 

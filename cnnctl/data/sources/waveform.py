@@ -1,4 +1,4 @@
-"""Signals drawn at random: what a one-dimensional network learns."""
+"""Random signals, for one-dimensional networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocks: layer kinds that hold layers. A new block is one class in one of these files."""
+"""The blocks: layer kinds that contain layers. A new block is one class in one of these files."""
 
 from cnnctl.model.blocks import branches, chains, residual
 

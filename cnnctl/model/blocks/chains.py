@@ -18,7 +18,7 @@ Times = Annotated[int, Field(gt=0, le=1000)]
 
 
 def count_layers(layers: Sequence[Layer]) -> int:
-    """How many layers these are, with all in them."""
+    """The number of these layers, including nested ones."""
     return sum(layer.layer_count() for layer in layers)
 
 

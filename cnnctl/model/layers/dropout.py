@@ -1,4 +1,4 @@
-"""Dropout: zeros at random while training, nothing afterwards."""
+"""Dropout: random zeros in training, the identity in evaluation."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal

@@ -139,7 +139,7 @@ class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
 
 
 class AdaptivePool(Pool):
-    """Pooling in as many windows as are to come out."""
+    """Pooling with as many windows as the output size."""
 
     output_size: Size
     """Output size, in pixels."""

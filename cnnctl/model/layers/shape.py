@@ -1,4 +1,4 @@
-"""Layers that change the shape or the order, and learn nothing."""
+"""Layers that change shape or order, without parameters."""
 
 from collections.abc import Sequence
 from math import floor, prod
@@ -38,7 +38,7 @@ class Moving(WithoutProducts):
 
 
 class View(Moving):
-    """A layer whose output is the memory of its input."""
+    """A layer whose output shares the memory of its input."""
 
     is_view = True
 
@@ -194,7 +194,7 @@ class PadChannels(Moving, kind="pad_channels", short="channels"):
     def build(self, input: Shape) -> nn.Module:
         spatial_dims(input, kind=self.kind)
         if self.channels < input[0]:
-            message = f"{self.channels} is less than {describe_shape(input)}"
+            message = f"{self.channels} is less than the {input[0]} input channels"
             raise config_fault(message, hint=f"use channels >= {input[0]}", path=("channels",))
         return PadChannelsModule(self.channels - input[0])
 

@@ -1,4 +1,4 @@
-"""The classification networks of torchvision, each as one layer."""
+"""torchvision's classification networks, each as one layer."""
 
 from __future__ import annotations
 

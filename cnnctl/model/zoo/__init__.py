@@ -1,4 +1,4 @@
-"""Published networks, written in the configuration language; one YAML file a family.
+"""Published networks, written in the configuration language; one YAML file per family.
 
 A class has the options, and computes the parameters of the file from them; several networks can
 share one. A new network is a call of `variant` on such a class, or a class of its own, and a file

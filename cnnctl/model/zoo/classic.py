@@ -27,7 +27,7 @@ VGG.variant("vgg19", "VGG-19 (Simonyan and Zisserman 2014, E).", stages=(2, 2, 4
 
 
 class VGGBN(VGG):
-    """With batch norm behind each convolution."""
+    """With batch norm after each convolution."""
 
     file = "vgg_bn.yaml"
 

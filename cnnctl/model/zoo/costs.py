@@ -1,4 +1,4 @@
-"""What each network of the zoo costs on input of its published shape, from a table beside.
+"""The cost of each zoo network at its published input shape, from a table next to this file.
 
 Working it out from the shapes takes 10 s for all of them; tests hold the table against that.
 """

@@ -1,4 +1,4 @@
-"""What every network of the zoo is: options, and the parameters of its file."""
+"""The base of zoo networks: options, and the parameters of the YAML file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Chance = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Network(Choice, family="zoo"):
-    """A published network. A member turns its options into the parameters of its file."""
+    """A published network. A kind turns its options into the parameters of its file."""
 
     file: ClassVar[str] = ""
     """The YAML file, beside this one; that of the kind's name if none is given."""

@@ -1,4 +1,4 @@
-"""What moves the weights: one class a kind, with the arguments of its torch.optim class.
+"""Optimizers: one class per kind, with the arguments of its torch.optim class.
 
 A new optimizer is one class in one of these files.
 """

@@ -1,4 +1,4 @@
-"""What every optimizer kind is: its options, its build, and what is known of it."""
+"""The base of optimizer kinds: options, build and traits."""
 
 from __future__ import annotations
 

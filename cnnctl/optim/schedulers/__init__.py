@@ -1,4 +1,4 @@
-"""How the learning rate moves through a run.
+"""Learning rate schedules.
 
 A new scheduler is one class in one of these files.
 """

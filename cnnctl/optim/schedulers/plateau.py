@@ -1,4 +1,4 @@
-"""The one scheduler that looks at how the run goes."""
+"""The one scheduler that depends on the progress of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scheduler at work on an optimizer."""
+"""A scheduler applied to an optimizer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Schedule:
         return asdict(self.progress)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a `state_dict`."""
+        """Restore a `state_dict`."""
         self.progress = Progress(**state)
 
     def _position(self, step: int) -> Position:

@@ -1,4 +1,4 @@
-"""What every scheduler kind is: the learning rate as a pure function of the position in the run.
+"""The base of schedulers: the learning rate as a pure function of the position in the run.
 
 torch.optim.lr_scheduler multiplies the last rate by the next factor. A function of the position
 needs no state, so a resumed run cannot drift, and a warm-up can be put before any kind.
@@ -21,7 +21,7 @@ Interval = Literal["epoch", "step"]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where in a run an optimizer step stands."""
+    """The position of an optimizer step in a run."""
 
     step: int
     """Steps taken before it."""
