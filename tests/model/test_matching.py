@@ -25,6 +25,10 @@ from cnnctl.model.weights_file import read_weights
 Tensors = dict[str, Tensor]
 
 
+# each refusal compares what is refused with many of torchvision's networks
+pytestmark = pytest.mark.usefixtures("built_once")
+
+
 def theirs(classes: int = 10) -> nn.Sequential:
     """A network that calls its layers 0, 1, …"""
     torch.manual_seed(classes)
