@@ -106,18 +106,10 @@ def tiny(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def kept_networks() -> Callable[..., Any]:
-    """torchvision's `get_model`, which makes each network once."""
-    from torchvision import models
-
-    return cache(models.get_model)
-
-
 @pytest.fixture
-def built_once(kept_networks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make networks of torchvision once for all tests that ask for this, and change none."""
-    monkeypatch.setattr("torchvision.models.get_model", kept_networks)
+def few_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare weights that are refused with a single one of torchvision's networks."""
+    monkeypatch.setattr("cnnctl.model.matching.model_names", lambda: ["resnet18"])
 
 
 def rows_of(run: Path) -> list[dict[str, Any]]:

@@ -87,18 +87,37 @@ def test_a_fault_keeps_its_code_where_it_cannot_be_said(
     assert on_full(["check", "no.yaml"], tmp_path, *numbers).returncode == 2
 
 
+@pytest.mark.long
 @on_a_full_disk
-@pytest.mark.parametrize(
-    "output", [">&-", *(pytest.param(o, marks=pytest.mark.long) for o in (f">{FULL}", ""))]
-)
+@pytest.mark.parametrize("output", [f">{FULL}", "", ">&-"])
 def test_a_fault_of_a_new_process_keeps_its_code_too(output: str, tmp_path: Path) -> None:
     assert in_shell(["check", "no.yaml"], f"{output} 2>{FULL}", tmp_path).returncode == 2
 
 
-@pytest.mark.parametrize(
-    "closed",
-    ["<&- >&- 2>&-", *(pytest.param(one, marks=pytest.mark.long) for one in (">&-", "2>&-"))],
-)
+every_closed = pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+
+
+@every_closed
+def test_a_file_does_not_take_the_place_of_a_closed_stream(closed: str, tmp_path: Path) -> None:
+    command = "file = open('file', 'w'); print('output'); print('error', file=sys.stderr)"
+    program = f"import sys\nimport cnnctl.cli as cli\ncli.app = lambda words: exec({command!r})\n"
+    script = shlex.join([sys.executable, "-c", f"{program}cli.main()"])
+    done = subprocess.run(
+        ["sh", "-c", f"{script} {closed}"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout == ("" if ">&-" in closed.split() else "output\n")
+    assert done.stderr == ("" if "2>&-" in closed.split() else "error\n")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == ""
+
+
+@pytest.mark.long
+@every_closed
 def test_a_closed_stream_is_written_to_by_nobody(closed: str, tiny: Path) -> None:
     done = in_shell(["train", "tiny.yaml"], closed, tiny.parent)
     assert done.returncode == 0

@@ -14,6 +14,7 @@ import pytest
 from cnnctl.checkpoint import load
 from tests.conftest import TINY, environment, invoke
 
+pytestmark = pytest.mark.long
 MOUNTS = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 """Runs a script that may mount what nobody else sees, and that goes when it ends."""
 COMMANDS: dict[str, list[str]] = {

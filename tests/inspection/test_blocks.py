@@ -71,7 +71,7 @@ def extent(output: Tensor, images: Tensor) -> tuple[int, int]:
         ("densenet_bc", ["model.depth=16"]),
         ("squeezenet1_1", []),
         ("preact_resnet18", []),
-        ("alexnet", []),
+        pytest.param("alexnet", [], marks=pytest.mark.long),
         pytest.param("vgg11", [], marks=pytest.mark.long),
         pytest.param("zf5", [], marks=pytest.mark.long),
         ("shufflenet_v2_x0_5", []),
