@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported
 
 import pytest
+import typer.testing
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cnnctl.cli import spell_out_resume
@@ -52,6 +55,14 @@ def invoke(*arguments: str | Path, **env: str) -> Result:
     words = spell_out_resume([*map(str, arguments)])
     pipe: dict[str, str | None] = {"COLUMNS": None, **env}
     return CliRunner().invoke(app, words, env=pipe, catch_exceptions=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> Iterator[None]:
+    """Typer makes all commands anew for each that is run, which takes as long as most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture
@@ -93,6 +104,12 @@ def tiny(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def few_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare weights that are refused with a single one of torchvision's networks."""
+    monkeypatch.setattr("cnnctl.model.matching.model_names", lambda: ["resnet18"])
 
 
 def rows_of(run: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,9 @@
-"""An example of every layer kind, for the tests that hold all of them to a promise."""
+"""An example of every layer kind, and which networks of the zoo are large."""
 
+from collections.abc import Iterable
 from typing import Any
+
+import pytest
 
 from cnnctl.model import network as _network  # declares the kinds
 from cnnctl.model.block import Block
@@ -49,3 +52,17 @@ BLOCKS = sorted(kind for kind, member in Layer.kinds.items() if issubclass(membe
 def example(kind: str, **options: Any) -> dict[str, Any]:
     """A kind as a file would hold it, with these options over those of its example."""
     return {kind: EXAMPLES.get(kind, {}) | options}
+
+
+DEEP = {
+    *("convnext_small", "convnext_base", "convnext_large", "densenet161", "densenet169"),
+    *("densenet201", "resnet101", "resnet110", "resnet152", "resnext101_32x8d"),
+    *("resnext101_64x4d", "wide_resnet101_2", "densenet_bc model.depth=250 model.growth=24"),
+    "densenet_bc model.depth=190 model.growth=40",
+}
+"""Networks of the zoo that have a shallower one of their kind beside them."""
+
+
+def one_of_a_kind(names: Iterable[str]) -> list[Any]:
+    """The names as parameters; the deep ones only in CI."""
+    return [pytest.param(n, marks=pytest.mark.long) if n in DEEP else n for n in names]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cnnctl import __version__
 from cnnctl.cli import READER_LEFT, spell_out_resume
+from tests import warm
 from tests.conftest import Cli, command, environment
 
 
@@ -38,19 +41,25 @@ def test_help_and_version_are_printed(cli: Cli) -> None:
     assert all(name in helped.stdout for name in ("train", "eval", "summary", "check", "list"))
 
 
-def test_a_reader_that_leaves_early_is_no_error_of_ours() -> None:
-    writers = [
-        subprocess.Popen(
-            command(*arguments), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for arguments in (["schema"], ["list", "layers"])
-    ]
-    for writer in writers:
-        assert writer.stdout is not None
-        writer.stdout.close()
-    for writer in writers:
-        _, complaints = writer.communicate()
-        assert (writer.returncode, complaints) == (READER_LEFT, b"")
+@pytest.mark.parametrize("arguments", [["schema"], ["list", "layers"]], ids=lambda words: words[0])
+def test_a_reader_that_leaves_early_is_no_error_of_ours(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = warm.run(arguments, cwd=tmp_path, env=environment(), streams={1: writing})
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (READER_LEFT, "")
+
+
+def test_a_reader_that_leaves_a_new_process_is_no_error_of_ours() -> None:
+    writer = subprocess.Popen(
+        command("--help"), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    writer.stdout.close()
+    _, complaints = writer.communicate()
+    assert (writer.returncode, complaints) == (READER_LEFT, b"")
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from cnnctl import __version__
+from tests import warm
 from tests.conftest import command, environment
 
 FULL = Path("/dev/full")
-OTHERS = [
+COMMANDS = [
+    *(["--help"], ["train", "tiny.yaml"]),
     *(["--version"], ["list"], ["list", "layers", "--json"], ["schema"], ["runs"]),
     *(["show", "lenet5"], ["check", "tiny.yaml"], ["summary", "tiny.yaml"]),
 ]
@@ -31,22 +33,35 @@ def in_shell(words: list[str], redirection: str, folder: Path) -> subprocess.Com
     )
 
 
-@on_a_full_disk
-@pytest.mark.parametrize(
-    "words",
-    [
-        *(["--help"], ["train", "tiny.yaml"]),
-        *(pytest.param(words, marks=pytest.mark.long) for words in OTHERS),
-    ],
-    ids=lambda words: words[0],
-)
-def test_a_full_disk_below_the_output_is_said(words: list[str], tiny: Path) -> None:
-    done = in_shell(words, f">{FULL}", tiny.parent)
+def on_full(words: list[str], folder: Path, *numbers: int) -> subprocess.CompletedProcess[str]:
+    """Run a command with these of its streams on a full disk."""
+    with FULL.open("w") as full:
+        streams = dict.fromkeys(numbers, full.fileno())
+        return warm.run(words, cwd=folder, env=environment(), streams=streams)
+
+
+def assert_said(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 6
     assert done.stderr == (
         "standard output: cannot be written: No space left on device\n"
         "    free some space, or write the output elsewhere\n"
     )
+
+
+@on_a_full_disk
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_a_full_disk_below_the_output_is_said(words: list[str], tiny: Path) -> None:
+    assert_said(on_full(words, tiny.parent, 1))
+
+
+@on_a_full_disk
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], *(pytest.param(words, marks=pytest.mark.long) for words in COMMANDS[1:])],
+    ids=lambda words: words[0],
+)
+def test_a_new_process_says_so_too(words: list[str], tiny: Path) -> None:
+    assert_said(in_shell(words, f">{FULL}", tiny.parent))
 
 
 @on_a_full_disk
@@ -65,12 +80,44 @@ def test_what_is_buffered_to_the_end_is_written_before_it() -> None:
 
 
 @on_a_full_disk
+@pytest.mark.parametrize("numbers", [(1, 2), (2,)])
+def test_a_fault_keeps_its_code_where_it_cannot_be_said(
+    numbers: tuple[int, ...], tmp_path: Path
+) -> None:
+    assert on_full(["check", "no.yaml"], tmp_path, *numbers).returncode == 2
+
+
+@pytest.mark.long
+@on_a_full_disk
 @pytest.mark.parametrize("output", [f">{FULL}", "", ">&-"])
-def test_a_fault_keeps_its_code_where_it_cannot_be_said(output: str, tmp_path: Path) -> None:
+def test_a_fault_of_a_new_process_keeps_its_code_too(output: str, tmp_path: Path) -> None:
     assert in_shell(["check", "no.yaml"], f"{output} 2>{FULL}", tmp_path).returncode == 2
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+every_closed = pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+
+
+@every_closed
+def test_a_file_does_not_take_the_place_of_a_closed_stream(closed: str, tmp_path: Path) -> None:
+    command = "file = open('file', 'w'); print('output'); print('error', file=sys.stderr)"
+    program = f"import sys\nimport cnnctl.cli as cli\ncli.app = lambda words: exec({command!r})\n"
+    script = shlex.join([sys.executable, "-c", f"{program}cli.main()"])
+    done = subprocess.run(
+        ["sh", "-c", f"{script} {closed}"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout == ("" if ">&-" in closed.split() else "output\n")
+    assert done.stderr == ("" if "2>&-" in closed.split() else "error\n")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == ""
+
+
+@pytest.mark.long
+@every_closed
 def test_a_closed_stream_is_written_to_by_nobody(closed: str, tiny: Path) -> None:
     done = in_shell(["train", "tiny.yaml"], closed, tiny.parent)
     assert done.returncode == 0

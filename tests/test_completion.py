@@ -11,12 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+import cnnctl.cli
+from cnnctl.commands import app
 from cnnctl.commands.summary import COLUMNS
 from cnnctl.inspection import columns
 from cnnctl.shipped import experiments
 from cnnctl.vocabulary import families, sections
 from tests.test_architecture import HEAVY, loaded_by
+
+assert cnnctl.cli  # declares the commands
 
 CONFIG = """\
 data: {name: digits, batch_size: 32}
@@ -53,23 +58,23 @@ def make_run(name: str) -> None:
     (Path("runs") / name / "config.yaml").touch()
 
 
-def asked(shell: str, **words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CNNCTL],
-        env={**os.environ, "_CNNCTL_COMPLETE": f"complete_{shell}", **words},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+def asked(shell: str, **words: str) -> str:
+    """What is answered to a shell, by this process."""
+    env = {"_CNNCTL_COMPLETE": f"complete_{shell}", **words}
+    done = CliRunner().invoke(app, [], env=env, prog_name="cnnctl", catch_exceptions=False)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout
 
 
 def offered(*words: str) -> list[str]:
-    """What bash is offered for the last of the words, which it parts at an equals sign."""
+    """What bash is offered for the last of the words."""
+    return asked("bash", **typed_in_bash(*words)).split()
+
+
+def typed_in_bash(*words: str) -> dict[str, str]:
+    """As bash hands over what is typed, which it parts at an equals sign."""
     parted = [part for word in ("cnnctl", *words) for part in _parted(word)]
-    done = asked("bash", COMP_WORDS="\n".join(parted), COMP_CWORD=str(len(parted) - 1))
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.split()
+    return {"COMP_WORDS": "\n".join(parted), "COMP_CWORD": str(len(parted) - 1)}
 
 
 def _parted(word: str) -> list[str]:
@@ -81,9 +86,21 @@ def offered_whole(*words: str) -> list[str]:
     """What fish is offered, which keeps words whole."""
     typed = " ".join(("cnnctl", *words))
     action = {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": typed}
-    done = asked("fish", **action)
+    return [line.partition("\t")[0] for line in asked("fish", **action).splitlines()]
+
+
+def test_a_process_offers_the_same() -> None:
+    words = ("summary", "mlp.yaml", "optimizer.lr=")
+    done = subprocess.run(
+        [sys.executable, "-c", CNNCTL],
+        env={**os.environ, "_CNNCTL_COMPLETE": "complete_bash", **typed_in_bash(*words)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+    assert done.stdout.split() == offered(*words) == ["0.01"]
 
 
 def test_list_is_offered_families_sections_and_kinds() -> None:

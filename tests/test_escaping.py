@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import shutil
-import subprocess
 from io import StringIO
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from cnnctl import checkpoint
 from cnnctl.console import Screen
 from cnnctl.errors import Fault
 from cnnctl.escaping import to_json, visible, visible_lines
-from tests.conftest import TINY, Cli, command, environment, invoke
+from tests.conftest import TINY, Cli, environment, invoke
+from tests.warm import Process
 
 HOSTILE = "a\x1b[31m\x1b]0;x\x07\x9b2J\u202eb\u2028c\u200fd\re[red]f[/]g\x7f\u2066"
 STEERING = re.compile(
@@ -213,13 +213,11 @@ def test_on_a_terminal_only_our_own_sequences_are_written(tmp_path: Path) -> Non
     (tmp_path / "x.yaml").write_text(CONFIGS["key"], encoding="utf-8")
     for arguments in (["check", "x.yaml"], ["train", f"--{NAMES}"], ["list", NAMES], ["--help"]):
         ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            command(*arguments),
+        process = Process(
+            arguments,
             cwd=tmp_path,
             env=environment(TERM="xterm-256color"),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            streams=dict.fromkeys(range(3), theirs),
         )
         os.close(theirs)
         shown = _read_all(ours)

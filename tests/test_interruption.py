@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import cnnctl
+from tests import warm
 from tests.conftest import TINY, Cli, command, environment
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -42,7 +43,10 @@ def with_plugin(folder: Path, code: str) -> Path:
 
 
 @signals
-@pytest.mark.parametrize("package", ["typer", "yaml", "torch"])
+@pytest.mark.parametrize(
+    "package",
+    ["typer", *(pytest.param(name, marks=pytest.mark.long) for name in ("yaml", "torch"))],
+)
 def test_a_signal_in_an_import_is_not_seen_by_what_is_imported(
     package: str, number: signal.Signals, tiny: Path, cold_cli: Cli
 ) -> None:
@@ -94,9 +98,11 @@ LAST_ACTS = {
 @signals
 @pytest.mark.parametrize("act", LAST_ACTS)
 def test_a_signal_to_a_program_that_is_done_changes_nothing(
-    act: str, number: signal.Signals, tmp_path: Path, cli: Cli
+    act: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    done = cli("check", with_plugin(tmp_path, LAST_ACTS[act].format(kill(number))))
+    config = with_plugin(tmp_path, LAST_ACTS[act].format(kill(number)))
+    words = ["check", str(config)]
+    done = warm.run(words, cwd=tmp_path, env=environment(), is_taken_apart=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "no problems found" in done.stdout
 

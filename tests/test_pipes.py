@@ -7,24 +7,32 @@ import os
 import subprocess
 import sys
 import termios
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from cnnctl.config.source import MAX_BYTES
-from tests.conftest import TINY, Cli, command, environment
+from tests import warm
+from tests.conftest import TINY, Cli, environment
+from tests.warm import Process
 
 
-def piped(folder: Path, text: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=folder,
-        env=environment(),
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def piped(folder: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose standard input is a pipe with this text."""
+    reading, writing = os.pipe()
+    writer = Thread(target=write, args=(writing, text))
+    writer.start()
+    done = warm.run(arguments, cwd=folder, env=environment(), streams={0: reading})
+    os.close(reading)  # so that a text that is not read to its end is not waited for
+    writer.join()
+    return done
+
+
+def write(pipe: int, text: str) -> None:
+    with suppress(BrokenPipeError), os.fdopen(pipe, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def test_a_configuration_from_a_pipe_is_kept_as_it_was_read(tmp_path: Path) -> None:
@@ -46,9 +54,7 @@ def test_a_named_pipe_is_read_until_its_writer_closes_it(tmp_path: Path) -> None
     os.mkfifo(pipe)
     writer = os.open(pipe, os.O_RDWR)
     os.write(writer, TINY.encode())
-    process = subprocess.Popen(
-        command("check", pipe), env=environment(), stdout=subprocess.PIPE, text=True
-    )
+    process = Process(["check", str(pipe)], cwd=tmp_path, env=environment())
     while unread(writer):
         assert process.poll() is None
     os.close(writer)

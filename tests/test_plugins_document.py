@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from cnnctl.checkpoint import load
-from tests.conftest import Cli, command, environment, rows_of
+from tests.conftest import Cli, environment, rows_of
+from tests.warm import Process
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "plugins.md"
 
@@ -105,12 +105,7 @@ def write_pictures(folder: Path) -> None:
 
 def kill_in_training(run: Path, *arguments: str) -> None:
     """Train until two epochs are written down, then kill."""
-    process = subprocess.Popen(
-        command("train", *arguments),
-        cwd=run.parents[1],
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-    )
+    process = Process(["train", *arguments], cwd=run.parents[1], env=environment())
     metrics = run / "metrics.jsonl"
     while process.poll() is None and not (
         metrics.is_file() and metrics.read_text().count("\n") > 1

@@ -13,10 +13,11 @@ from torch import Tensor
 from cnnctl.config.source import parse
 from cnnctl.experiment import complete
 from cnnctl.model import network, zoo
-from cnnctl.model.network import new_meta_network
+from cnnctl.model.network import NetworkPlan, new_meta_network
 from cnnctl.model.zoo import Network
 from cnnctl.trained import open_trained
 from tests.conftest import Cli, invoke
+from tests.examples import one_of_a_kind
 
 
 @pytest.fixture
@@ -58,17 +59,25 @@ def test_it_answers_by_itself(run: Path) -> None:
     torch.testing.assert_close(answers, expected)
 
 
-def test_nothing_of_a_network_is_missing_in_a_checkpoint() -> None:
+def assert_nothing_is_missing(plan: NetworkPlan) -> None:
     """A network that is made empty gets every buffer from its state dict, as every weight."""
-    plans = [complete(zoo.experiment_of(kind), kind).plan for kind in Network.kinds]
-    for name in ("swin_t", "maxvit_t", "vit_b_16", "inception_v3", "regnet_y_400mf"):
-        text = f"model: {{torchvision: {name}}}\ndata: {{name: fake, shape: [3, 224, 224]}}"
-        plans.append(complete(parse(text, origin="x.yaml"), "x").plan)
-    for plan in plans:
-        empty = new_meta_network(plan)
-        assert {name for name, _ in empty.named_buffers()} <= empty.state_dict().keys()
-        attributes = [each for module in empty.modules() for each in vars(module).values()]
-        assert not any(isinstance(each, Tensor) for each in attributes)
+    empty = new_meta_network(plan)
+    assert {name for name, _ in empty.named_buffers()} <= empty.state_dict().keys()
+    attributes = [each for module in empty.modules() for each in vars(module).values()]
+    assert not any(isinstance(each, Tensor) for each in attributes)
+
+
+@pytest.mark.parametrize("kind", one_of_a_kind(Network.kinds))
+def test_nothing_of_a_network_of_the_zoo_is_missing_in_a_checkpoint(kind: str) -> None:
+    assert_nothing_is_missing(complete(zoo.experiment_of(kind), kind).plan)
+
+
+@pytest.mark.parametrize(
+    "name", ["swin_t", "maxvit_t", "vit_b_16", "inception_v3", "regnet_y_400mf"]
+)
+def test_nothing_of_a_network_of_torchvision_is_missing_in_a_checkpoint(name: str) -> None:
+    text = f"model: {{torchvision: {name}}}\ndata: {{name: fake, shape: [3, 224, 224]}}"
+    assert_nothing_is_missing(complete(parse(text, origin="x.yaml"), "x").plan)
 
 
 PLUGIN = """\

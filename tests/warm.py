@@ -2,11 +2,14 @@
 
 Such a process has its own exit code, streams, folder, environment and signals, as one that a shell
 starts; it saves the imports, several seconds of a core. What happens while Python starts, and what
-is read then, is tested with `command()` of `conftest`.
+is read then, is tested with `command()` of `conftest`. At its end modules are not taken apart,
+which would take longer than most commands do, unless it `is_taken_apart`.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import select
@@ -14,11 +17,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 LARGEST = 2**17
@@ -27,6 +32,7 @@ SECONDS_TO_START = 120
 
 
 IMPORTED = (
+    "sklearn.datasets",
     "torchmetrics",
     "torchvision",
     "cnnctl.cli",
@@ -37,16 +43,26 @@ IMPORTED = (
 
 
 class Process:
-    """A warm process; what it writes is read by `communicate`."""
+    """A warm process; what it writes is read by `communicate`, but for streams that are given."""
 
-    def __init__(self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: Mapping[int, int] = MappingProxyType({}),
+        is_taken_apart: bool = False,
+    ) -> None:
+        """Start it; `streams` are descriptors of this process for its 0, 1 and 2."""
         self.args = list(arguments)
         self.returncode: int | None = None
-        self._written: dict[int, bytearray] = {}
         ours, theirs = zip(*(os.pipe() for _ in range(2)), strict=True)
+        request = {"arguments": self.args, "cwd": str(cwd), "env": dict(env)}
         with Path(os.devnull).open() as nothing:
-            request = {"arguments": self.args, "cwd": str(cwd), "env": dict(env)}
-            self.pid = int(_ask(request, (nothing.fileno(), *theirs)))
+            own = (nothing.fileno(), *theirs)
+            passed = [streams.get(number, stream) for number, stream in enumerate(own)]
+            self.pid = int(_ask(request | {"is_taken_apart": is_taken_apart}, passed))
         for end in theirs:
             os.close(end)
         self._written = {end: bytearray() for end in ours}
@@ -99,10 +115,10 @@ class Process:
 
 
 def run(
-    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str]
+    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], **more: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run cnnctl with these arguments to its end."""
-    process = Process(arguments, cwd=cwd, env=env)
+    process = Process(arguments, cwd=cwd, env=env, **more)
     output, errors = process.communicate()
     return subprocess.CompletedProcess(arguments, process.wait(), output, errors)
 
@@ -126,8 +142,8 @@ def _server() -> socket.socket:
     return ours
 
 
-def _serve(connection: socket.socket) -> None:
-    """Fork a process for each request; returns in each of them, and never in this one."""
+def _serve(connection: socket.socket) -> dict[str, Any]:
+    """Fork a process for each request; returns it in each of them, and never in this one."""
     while True:
         message, streams, _, _ = socket.recv_fds(connection, LARGEST, 3)
         if not message:
@@ -140,7 +156,7 @@ def _serve(connection: socket.socket) -> None:
             if answer == 0:
                 connection.close()
                 _become(request, streams)
-                return
+                return request  # type: ignore[no-any-return]
             for stream in streams:
                 os.close(stream)
         connection.send(json.dumps(answer).encode())
@@ -164,24 +180,46 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [str(__main__.__file__), *request["arguments"]]
     _write_to(1, "stdout", errors="surrogateescape")
-    _write_to(2, "stderr", errors="backslashreplace")
+    _write_to(2, "stderr", errors="backslashreplace", buffering=1)
     interruption._owner = os.getpid()
 
 
-def _write_to(number: int, name: str, *, errors: str) -> None:
+def _write_to(number: int, name: str, *, errors: str, buffering: int = -1) -> None:
     """Open one of sys's streams as Python does where a program starts in UTF-8 mode."""
-    stream = os.fdopen(number, "w", encoding="utf-8", errors=errors, closefd=False)
+    stream = os.fdopen(number, "w", buffering, encoding="utf-8", errors=errors, closefd=False)
     setattr(sys, name, stream)
     setattr(
         sys, f"__{name}__", stream
     )  # else the one of before would be closed, and with it the file
 
 
+def _leave(leaving: SystemExit) -> None:
+    """End as Python does, except that its modules are not taken apart.
+
+    Returns where what is buffered cannot be written: what Python then does, it does itself.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        return
+    if isinstance(leaving.code, int | None):
+        os._exit(leaving.code or 0)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C at a terminal is meant for pytest
     for module in IMPORTED:
         import_module(module)
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    gc.freeze()  # what a process never looks at, it shares with this one
+    request = _serve(socket.socket(fileno=int(sys.argv[1])))
     from cnnctl.__main__ import main
 
-    main()
+    try:
+        main()
+    except SystemExit as leaving:
+        if not request["is_taken_apart"]:
+            _leave(leaving)
+        raise

@@ -8,13 +8,13 @@ import pty
 import re
 import signal
 import struct
-import subprocess
 import termios
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import command, environment
+from tests.conftest import environment
+from tests.warm import Process
 
 COLOR = re.compile(r"\x1b\[[0-9;]*(3|4|9|10)[0-9][0-9;]*m")
 
@@ -25,13 +25,11 @@ class Terminal:
     def __init__(self, arguments: list[str], folder: Path, *, width: int, **env: str) -> None:
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
-        self.process = subprocess.Popen(
+        self.process = Process(
             arguments,
             cwd=folder,
             env=environment(TERM="xterm-256color", **env),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            streams=dict.fromkeys(range(3), theirs),
         )
         os.close(theirs)
         self.shown = ""
@@ -57,7 +55,7 @@ class Terminal:
 def slow(tiny: Path) -> list[str]:
     """A training that lasts long enough to be watched."""
     more = ["data.size=64", "data.batch_size=32", "train.epochs=1000"]
-    return command("train", tiny, *more)
+    return ["train", str(tiny), *more]
 
 
 def test_a_bar_shows_how_it_goes_and_no_color_is_obeyed(tmp_path: Path, slow: list[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -39,11 +40,26 @@ def changed(data: Any, path: ConfigPath, value: Any) -> Any:
     return copy
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+DRAWN = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(DRAWN, max_examples=8)
 @given(data=st.data())
 def test_a_mistake_is_told_in_words_with_a_place_and_a_cure(
     data: st.DataObject, plain_of: PlainOf
 ) -> None:
+    assert_told(data, plain_of)
+
+
+@pytest.mark.long
+@settings(DRAWN, max_examples=40)
+@given(data=st.data())
+def test_whatever_is_a_mistake_is_told_in_words(data: st.DataObject, plain_of: PlainOf) -> None:
+    assert_told(data, plain_of)
+
+
+def assert_told(data: st.DataObject, plain_of: PlainOf) -> None:
+    """Of one mistake in an experiment that is drawn."""
     plain = data.draw(plain_of(Experiment))
     path = data.draw(st.sampled_from(list(paths(plain))[1:]))
     junk = data.draw(st.sampled_from(JUNK))

@@ -31,6 +31,7 @@ KINDS = [
     for kind in family.kinds.values()
     if family.family != "zoo"  # whose options stand beside the name, in `model`
 ]
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.family}.{kind.kind}")
 SECTIONS = {
     "datasets": "data",
     "losses": "loss",
@@ -75,6 +76,7 @@ def forms(kind: type[Choice], options: dict[str, Any]) -> Iterator[Any]:
         yield {kind.kind: options[kind.short]}
 
 
+@pytest.mark.long
 def test_it_is_a_schema_of_2020_12(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
@@ -92,7 +94,7 @@ def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
     assert found == {f"#/$defs/{name}" for name in schema["$defs"]}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.family}.{kind.kind}")
+@every_kind
 def test_every_kind_and_option_is_in_it(kind: type[Choice], schema: dict[str, Any]) -> None:
     described = schema["$defs"][f"{kind.family}.{kind.kind}"]
     if kind.item:
@@ -102,20 +104,35 @@ def test_every_kind_and_option_is_in_it(kind: type[Choice], schema: dict[str, An
         assert info.is_required() or "default" in described["properties"][name]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.family}.{kind.kind}")
-@settings(
-    max_examples=8,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+def assert_accepted_by_both(kind: type[Choice], options: Any, editor: Draft202012Validator) -> None:
+    for written in forms(kind, options):
+        plain = holding(kind, written)
+        Experiment.model_validate(plain)
+        editor.validate(plain)
+
+
+DRAWN = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
+
+
+@every_kind
+@settings(DRAWN, max_examples=2)
 @given(data=st.data())
 def test_what_cnnctl_accepts_an_editor_accepts(
     kind: type[Choice], data: st.DataObject, plain_of: PlainOf, editor: Draft202012Validator
 ) -> None:
-    for written in forms(kind, data.draw(plain_of(kind))):
-        plain = holding(kind, written)
-        Experiment.model_validate(plain)
-        editor.validate(plain)
+    assert_accepted_by_both(kind, data.draw(plain_of(kind)), editor)
+
+
+@pytest.mark.long
+@every_kind
+@settings(DRAWN, max_examples=8)
+@given(data=st.data())
+def test_whatever_cnnctl_accepts_an_editor_accepts(
+    kind: type[Choice], data: st.DataObject, plain_of: PlainOf, editor: Draft202012Validator
+) -> None:
+    assert_accepted_by_both(kind, data.draw(plain_of(kind)), editor)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

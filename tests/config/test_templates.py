@@ -118,8 +118,9 @@ layers: [a, a: {k: 1}, b, conv: $n, a: 3]
     ]
 
 
-def test_templates_that_all_use_each_other_are_told_of_that() -> None:
-    names = [f"t{n}" for n in range(14)]
+@pytest.mark.parametrize("count", [7, pytest.param(14, marks=pytest.mark.long)])
+def test_templates_that_all_use_each_other_are_told_of_that(count: int) -> None:
+    names = [f"t{n}" for n in range(count)]
     uses = {name: ", ".join(other for other in names if other != name) for name in names}
     blocks = ", ".join(f"{name}: {{layers: [{uses[name]}]}}" for name in names)
     text = told(f"blocks: {{{blocks}}}\nlayers: [t0]")

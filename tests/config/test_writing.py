@@ -58,14 +58,25 @@ def test_equal_values_are_written_out() -> None:
     assert "&" not in dump([shared, shared])
 
 
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+DRAWN = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
+
+
+@settings(DRAWN, max_examples=6)
 @given(data=st.data())
 def test_an_experiment_is_read_back(data: st.DataObject, plain_of: PlainOf) -> None:
-    experiment = Experiment.model_validate(data.draw(plain_of(Experiment)))
+    assert_read_back(Experiment.model_validate(data.draw(plain_of(Experiment))))
+
+
+@pytest.mark.long
+@settings(DRAWN, max_examples=30)
+@given(data=st.data())
+def test_any_experiment_is_read_back(data: st.DataObject, plain_of: PlainOf) -> None:
+    assert_read_back(Experiment.model_validate(data.draw(plain_of(Experiment))))
+
+
+def assert_read_back(experiment: Experiment) -> None:
     text = dump(experiment.plain())
     again = validate(Experiment, parse(text, origin="config.yaml"))
     assert again == experiment

@@ -192,6 +192,7 @@ print((peak() - before) * 1024)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
 def test_preparing_takes_little_more_memory_than_the_data(tmp_path: Path) -> None:
     for size, shape in (("small", (1, 1)), ("large", (28, 28))):

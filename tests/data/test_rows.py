@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import normalization_of
-from cnnctl.data.rows import CHUNK, MappedRows, Rows, TensorRows
+from cnnctl.data.rows import MappedRows, Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import ExitCode, FaultError
 
@@ -62,8 +62,11 @@ def test_a_file_that_cannot_be_mapped_is_a_data_fault(spoil: str, tmp_path: Path
     assert error.value.faults[0].hint
 
 
-def test_mapped_numbers_are_checked_and_measured_in_parts(tmp_path: Path) -> None:
-    count = CHUNK // 4 + 1000
+def test_mapped_numbers_are_checked_and_measured_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnctl.data.rows.CHUNK", 2**14)
+    count = 2**14 // 4 + 1000
     values = torch.randn(count, 4) * 3 + torch.tensor([100.0, 0, 5, -7])
     resident, mapped = both(values, tmp_path)
     assert len(list(mapped.chunks())) == 2

@@ -327,7 +327,7 @@ def hold_random(drawn: tuple[Shape, list[Any]]) -> None:
     assert hold(network.plan(model, input=shape, classes=2))
 
 
-@settings(max_examples=15, deadline=None, database=None, derandomize=True)
+@settings(max_examples=6, deadline=None, database=None, derandomize=True)
 @given(drawn=networks())
 def test_random_networks_see_what_a_gradient_reaches(drawn: tuple[Shape, list[Any]]) -> None:
     hold_random(drawn)

@@ -34,7 +34,7 @@ SMALL = "data.shape=[3,64,64]"
     [
         ("lenet5", []),
         ("vgg11", ["data.shape=[3,32,32]"]),
-        ("vgg16_bn", [SMALL]),
+        pytest.param("vgg16_bn", [SMALL], marks=pytest.mark.long),
         ("resnet20", []),
         ("resnet18", [SMALL]),
         ("preact_resnet18", []),

@@ -47,7 +47,11 @@ def test_a_network_of_torchvision_is_shown_with_the_layers_in_it(
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18", "googlenet", "vit_b_32", "swin_t", "convnext_tiny", "mobilenet_v3_small"]
+    "name",
+    [
+        *("resnet18", "googlenet", "vit_b_32", "mobilenet_v3_small"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("swin_t", "convnext_tiny")),
+    ],
 )
 def test_its_totals_are_those_of_the_whole(name: str, architecture: Architecture) -> None:
     shape = (3, 224, 224)

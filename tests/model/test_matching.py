@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ from cnnctl.model.network import meta_network
 from cnnctl.model.weights_file import read_weights
 
 Tensors = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built_once() -> Iterator[None]:
+    """Each refusal compares what is refused with many of torchvision's networks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "get_model", cache(models.get_model))
+        yield
 
 
 def theirs(classes: int = 10) -> nn.Sequential:

@@ -56,6 +56,20 @@ def everything(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def broken_compiler(tmp_path: Path) -> list[str]:
+    """An override for a machine whose C++ compiler works at nothing, as with `CXX=/bin/false`."""
+    code = f"""
+import os
+from torch._inductor import config
+
+config.cpp.cxx = ("/bin/false",)
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = {str(tmp_path / "cache")!r}
+"""
+    (tmp_path / "broken.py").write_text(code, encoding="utf-8")
+    return ["plugins=[broken.py]"]
+
+
 def last(run: Path) -> Checkpoint:
     """The checkpoint that a run is resumed from."""
     return load(run / "checkpoints" / "last.safetensors")

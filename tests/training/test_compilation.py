@@ -37,23 +37,38 @@ def test_a_gpu_needs_triton_and_volta(
     assert can_compile(GPU) is can
 
 
+def assert_gone_on_without(folder: Path, *outputs: str) -> None:
+    """The first of two trainings said that it could not compile; otherwise they are the same."""
+    said = "train.compile: compilation failed, continuing without it: "
+    assert said in outputs[0]
+    configs = [(folder / "runs" / n / "config.yaml").read_text() for n in ("tiny", "tiny-2")]
+    assert configs[0] == configs[1]
+    lines = [output.partition("\ntest: ")[2].partition("\n")[0] for output in outputs]
+    assert lines[0] == lines[1]
+
+
 def test_a_compiler_that_does_not_work_is_gone_on_without(
+    cli: Cli, tiny: Path, broken_compiler: list[str]
+) -> None:
+    options = ("train.device=cpu", *broken_compiler)
+    done = cli("train", tiny, "train.compile=true", *options)
+    plain = cli("train", tiny, "train.compile=false", *options)
+    assert done.returncode == plain.returncode == 0, done.stderr
+    assert_gone_on_without(tiny.parent, done.stdout, plain.stdout)
+
+
+@pytest.mark.long
+def test_a_compiler_of_the_environment_that_does_not_work_is_gone_on_without(
     cli: Cli, cold_cli: Cli, tiny: Path
 ) -> None:
     broken = {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tiny.parent / "cache")}
     done = cold_cli("train", tiny, "train.compile=true", "train.device=cpu", **broken)
     plain = cli("train", tiny, "train.compile=false", "train.device=cpu")
     assert done.returncode == plain.returncode == 0, done.stderr
-    said = "train.compile: compilation failed, continuing without it: "
-    assert said in done.stdout
-    runs = tiny.parent / "runs"
-    configs = [(runs / name / "config.yaml").read_text() for name in ("tiny", "tiny-2")]
-    assert configs[0] == configs[1]
-    # and it is the same training
-    lines = [out.stdout.partition("\ntest: ")[2].partition("\n")[0] for out in (done, plain)]
-    assert lines[0] == lines[1]
+    assert_gone_on_without(tiny.parent, done.stdout, plain.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/below"])
 @pytest.mark.parametrize("compile", ["true", "auto"])
 def test_a_folder_that_the_compiler_cannot_write_to_is_not_used(
@@ -94,7 +109,10 @@ def test_compiling_can_fail_at_any_call(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.skipif(not can_compile(CPU), reason="there is no C++ compiler")
-def test_a_cuda_compiler_beside_no_gpu_is_not_spoken_of(cli: Cli, tiny: Path) -> None:
-    done = cli("train", tiny, "train.compile=true", "train.device=cpu", CUDA_HOME="/usr")
+def test_a_cuda_compiler_beside_no_gpu_and_a_bad_folder_are_not_spoken_of(
+    cli: Cli, tiny: Path
+) -> None:
+    odd = {"CUDA_HOME": "/usr", "TORCHINDUCTOR_CACHE_DIR": "/proc/nowhere"}
+    done = cli("train", tiny, "train.compile=true", "train.device=cpu", **odd)
     assert (done.returncode, done.stderr) == (0, "")
     assert ", compiled" in done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,22 +118,17 @@ def test_a_loss_that_is_not_finite_is_left_to_the_run(compiler: pytest.MonkeyPat
     assert trial == Trial(False, "the loss was not finite")
 
 
-@pytest.fixture
-def broken(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment whose compiler works at nothing."""
-    yield {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
-
-
 def test_what_was_found_is_said_and_written_down(
-    cli: Cli, tiny: Path, broken: dict[str, str]
+    cli: Cli, tiny: Path, broken_compiler: list[str]
 ) -> None:
-    done = cli("train", tiny, "train.compile=measure", "train.device=cpu", **broken)
+    measured = ("train.compile=measure", "train.device=cpu", *broken_compiler)
+    done = cli("train", tiny, *measured)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^train\.compile=measure: .+; not compiled$", done.stdout, re.M)
     run = re.search(r"run folder: (\S+)", done.stdout)
     assert run
     assert "compile: false" in (tiny.parent / run[1] / "config.yaml").read_text()
     # the file asks for a measurement still, and the run goes on with what was found
-    again = cli("train", tiny, "train.compile=measure", "train.epochs=4", "--resume", **broken)
+    again = cli("train", tiny, *measured, "train.epochs=4", "--resume")
     assert again.returncode == 0, again.stderr
     assert "train.compile" not in again.stdout

@@ -151,7 +151,12 @@ def sweep(optimizer: dict[str, Any], share: float = 1.0) -> None:
 
 
 @pytest.mark.parametrize(
-    "optimizer", [{"name": "adam", "amsgrad": True}, {"name": "lbfgs", "max_iter": 2}], ids=named
+    "optimizer",
+    [
+        {"name": "adam", "amsgrad": True},
+        pytest.param({"name": "lbfgs", "max_iter": 2}, marks=pytest.mark.long),
+    ],
+    ids=named,
 )
 def test_a_state_of_another_form_is_refused(optimizer: dict[str, Any]) -> None:
     sweep(optimizer, share=0.01)

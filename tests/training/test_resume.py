@@ -101,6 +101,7 @@ def test_a_killed_run_resumes_to_the_same_bits(everything: Path, alone: Path) ->
     assert_same_run(everything.parent / "runs" / "everything", alone)
 
 
+@pytest.mark.long
 def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None:
     sgd, lion = "{name: sgd, lr: 0.1, momentum: 0.9}", "{name: lion, lr: 0.001, weight_decay: 0.1}"
     assert sgd in EVERYTHING

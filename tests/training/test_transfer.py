@@ -154,7 +154,9 @@ def test_everything_trains_from_the_epoch_of_unfreezing_on() -> None:
 
 
 THAWING = [
-    *({"name": kind} for kind in sorted(Optimizer.kinds)),
+    *({"name": kind} for kind in sorted({*Optimizer.kinds} - {"lbfgs"})),
+    {"name": "lbfgs", "max_iter": 2},
+    pytest.param({"name": "lbfgs"}, marks=pytest.mark.long),
     {"name": "sgd", "momentum": 0.9, "dampening": 0.1},
     {"name": "rmsprop", "momentum": 0.9},
     {"name": "sgd", "momentum": 0.9, "groups": [{"match": "conv1", "lr": 0.01}]},
@@ -258,6 +260,7 @@ def test_a_new_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
         ({"conv1.weight": torch.zeros(3)}, r"fine.yaml:\d+:\d+: model.weights: at tensor 1"),
     ],
 )
+@pytest.mark.usefixtures("few_networks")
 def test_weights_that_are_no_good_make_no_folder(state: Any, message: str, tmp_path: Path) -> None:
     if state:
         torch.save(state, "other.pth")

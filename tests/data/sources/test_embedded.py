@@ -68,6 +68,7 @@ def test_diabetes_is_what_was_measured_of_442_patients() -> None:
     assert sorted(ages.tolist()) == sorted(load_diabetes(scaled=False).data[:, 0].tolist())
 
 
+@pytest.mark.long
 def test_describing_imports_neither_scikit_learn_nor_torchvision() -> None:
     code = (
         "import sys; from cnnctl.data import sources; from cnnctl.data.dataset import DataSet\n"

@@ -23,7 +23,18 @@ def test_every_network_is_known() -> None:
     assert {"resnet18", "vgg16_bn", "vit_b_16", "regnet_y_400mf"} <= set(model_names())
 
 
-@pytest.mark.parametrize("name", model_names())
+FAMILIES = {
+    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "inception_v3"),
+    *("maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf"),
+    *("resnet18", "shufflenet_v2_x0_5", "squeezenet1_0", "swin_t", "vgg11", "vit_b_16"),
+}
+"""A small network of each; all of them only in CI."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in FAMILIES else pytest.param(n, marks=pytest.mark.long) for n in model_names()],
+)
 def test_what_depends_on_the_classes_is_the_classifier(name: str) -> None:
     with torch.device("meta"):
         seven, nine = (

@@ -1,5 +1,6 @@
 """The zoo against what is published, and against torchvision's networks, number by number."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cnnctl.inspection import gather
 from cnnctl.model import network, zoo
 from cnnctl.model.expansion import expand
 from cnnctl.model.matching import fit_weights, match_weights
+from tests.examples import DEEP, one_of_a_kind
 
 NAMES = sorted(zoo.Network.kinds)
 
@@ -100,11 +102,12 @@ def slow(names: list[str]) -> list[Any]:
     return [n if n in QUICK else pytest.param(n, marks=pytest.mark.long) for n in names]
 
 
+@cache
 def published(name: str, *overrides: str) -> Loaded:
     return complete(zoo.experiment_of(name), name, overrides)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", one_of_a_kind(PUBLISHED))
 def test_size_and_cost_are_the_published_ones(name: str) -> None:
     parameters, billions = PUBLISHED[name]
     facts = gather(published(name).plan, batch_size=1)
@@ -112,7 +115,7 @@ def test_size_and_cost_are_the_published_ones(name: str) -> None:
     assert round(facts.multiply_adds / 1e9, 3) == billions
 
 
-@pytest.mark.parametrize("written", PARAMETERS)
+@pytest.mark.parametrize("written", one_of_a_kind(PARAMETERS))
 def test_other_networks_have_the_published_size(written: str) -> None:
     plan = published(*written.split()).plan
     assert gather(plan, batch_size=1).parameters == PARAMETERS[written]
@@ -167,7 +170,7 @@ def test_a_file_fits_a_page(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        *((name, {}) for name in NAMES),
+        *(pytest.param(n, {}, marks=[pytest.mark.long] * (n in DEEP)) for n in NAMES),
         ("resnet50", {"strides_in": "1x1", "stem": "cifar"}),
         ("wide_resnet", {"dropout": 0.3}),
         ("densenet_bc", {"dropout": 0.2, "depth": 40}),
@@ -237,7 +240,7 @@ def shapes(module: nn.Module) -> list[torch.Size]:
     return [parameter.shape for parameter in module.parameters()]
 
 
-@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("name", one_of_a_kind(TWINS))
 def test_every_tensor_of_torchvisions_has_its_place(name: str) -> None:
     options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
     with torch.device("meta"):
