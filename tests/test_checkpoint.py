@@ -146,7 +146,7 @@ def test_an_old_pickle_is_refused(tmp_path: Path) -> None:
 def test_another_programs_safetensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     safetensors.torch.save_file({"weight": torch.ones(2)}, path)
-    assert "not a checkpoint of cnnctl" in str(refusal(path))
+    assert "not a cnnctl checkpoint" in str(refusal(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\0" * 100, b"\xff" * 100])

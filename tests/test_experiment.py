@@ -183,7 +183,7 @@ RULES = [
     (
         f"{M}\noptimizer: adamw\nregularization: {{weight_decay: 0.1}}",
         "3:32: regularization.weight_decay: adamw already has a weight decay of 0.01",
-        "leave this one out",
+        "remove this one",
     ),
     (
         f"{M}\noptimizer: lbfgs\nregularization: {{weight_decay: 0.1}}",

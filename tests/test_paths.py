@@ -116,7 +116,7 @@ def test_what_may_not_be_looked_into_is_said(
         ("train tiny.yaml data=mnist --data file", 6, "cannot write to"),
         ("train file/x.yaml", 2, "file/x.yaml: cannot be read: Not a directory"),
         ("eval file/x", 4, "file/x: cannot be read: Not a directory"),
-        ("runs file", 6, "file: cannot be read: Not a directory\n    name a folder"),
+        ("runs file", 6, "file: cannot be read: Not a directory\n    give a folder"),
         ("summary tiny.yaml --graph file/x.dot", 6, "cannot be written: Not a directory"),
         ("summary tiny.yaml --graph folder.dot", 6, "cannot be written: Is a directory"),
         ("train loop.yaml", 2, "cannot be read: Too many levels of symbolic links"),
@@ -262,7 +262,9 @@ def test_the_source_is_what_is_no_override(
 
 
 def test_two_sources_are_a_fault() -> None:
-    with pytest.raises(FaultError, match=r"2 are given: a\.yaml, b\.yaml\n    name one"):
+    with pytest.raises(
+        FaultError, match=r"expected one, but got 2: a\.yaml, b\.yaml\n    name one"
+    ):
         split_words(["a.yaml", "x=1", "b.yaml"], for_two="name one")
 
 

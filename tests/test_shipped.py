@@ -138,8 +138,16 @@ def test_nothing_but_a_name_leads_to_a_file(word: str) -> None:
         ("train configs/lenet.yaml", "configs/lenet.yaml: no such file", "did you mean lenet?"),
         ("check lenet-mnits", "lenet-mnits: no such file", "did you mean lenet-mnist?"),
         ("train resnet18", "resnet18: is a network", "put model: {zoo: resnet18} in an experiment"),
-        ("summary lenet-mnits", "lenet-mnits, and no shipped", "did you mean lenet-mnist?"),
-        ("show regresion", "regresion, and no shipped experiment", "did you mean regression?"),
+        (
+            "summary lenet-mnits",
+            "no zoo network or shipped experiment is named lenet-mnits",
+            "did you mean lenet-mnist?",
+        ),
+        (
+            "show regresion",
+            "no zoo network or shipped experiment is named regresion",
+            "did you mean regression?",
+        ),
         ("show xyz", "no zoo network or shipped experiment is named xyz", "`cnnctl list configs`"),
         ("show lenet seed=1", "lenet takes no overrides here", "use cnnctl train lenet seed=1"),
         (

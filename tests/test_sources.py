@@ -51,7 +51,9 @@ def test_a_checkpoint_takes_no_overrides(checkpoint: Path) -> None:
 
 
 def test_a_yaml_file_has_no_weights(tiny: Path) -> None:
-    assert f"{tiny}: is a configuration, without weights\n    cnnctl train {tiny}" in refusal(tiny)
+    assert f"{tiny}: is a configuration, without weights\n    run `cnnctl train {tiny}`" in refusal(
+        tiny
+    )
 
 
 def test_a_pickle_is_named_as_one(tmp_path: Path) -> None:

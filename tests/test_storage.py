@@ -65,10 +65,10 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_at_last(
         (errno.ENOSPC, "free some space, or choose another disk with --runs"),
         (errno.EDQUOT, "free some of your quota"),
         (errno.EROFS, "the disk is read-only"),
-        (errno.EACCES, "check who owns the folder"),
-        (errno.EPERM, "check who owns the folder"),
-        (errno.EEXIST, "name a folder with --runs"),
-        (errno.ENOTDIR, "name a folder with --runs"),
+        (errno.EACCES, "check the folder's permissions"),
+        (errno.EPERM, "check the folder's permissions"),
+        (errno.EEXIST, "choose a folder with --runs"),
+        (errno.ENOTDIR, "choose a folder with --runs"),
         (errno.EIO, "check the disk and the path"),
     ],
 )
@@ -144,5 +144,5 @@ def test_a_folder_may_be_a_link_and_may_hold_none(tmp_path: Path) -> None:
     (real / "checkpoints" / "last").symlink_to(tmp_path)
     (real / "tensorboard").symlink_to(tmp_path)
     for names in (("checkpoints", "last"), ("tensorboard", "events")):
-        with pytest.raises(OSError, match="is a link"):
+        with pytest.raises(OSError, match="is a symbolic link"):
             inside(tmp_path / "link", *names)

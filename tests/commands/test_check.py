@@ -39,7 +39,7 @@ def test_weights_of_a_file_are_held_against_the_network(tmp_path: Path) -> None:
         f"{tmp_path / 'net.yaml'}:3:12: model.weights: at tensor 1 the network has linear1.weight "
         "(5x64), but the weights have 0.weight (6x64)"
     )
-    assert hint.startswith("    use the weights of this architecture")
+    assert hint.startswith("    use weights of this architecture")
 
 
 def test_a_damaged_file_of_weights_is_told_of(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_what_holds_no_weights_is_refused(tmp_path: Path, tiny: Path) -> None:
 
 def test_a_device_that_is_none_or_not_there_is_usage(digits_run: Path) -> None:
     assert "gpu is not a device" in refused(2, digits_run, "--device", "gpu")
-    assert "no cuda:99 here" in refused(2, digits_run, "--device", "cuda:99")
+    assert "no cuda:99:" in refused(2, digits_run, "--device", "cuda:99")
 
 
 def test_no_memory_left_is_told_with_the_batch_size(

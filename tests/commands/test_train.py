@@ -188,7 +188,7 @@ def test_a_file_in_place_of_the_runs_is_said(here: Path, tiny: Path) -> None:
     done = invoke("train", tiny, "--runs", "file")
     assert done.exit_code == 6
     assert "file: cannot be written: File exists" in done.stderr
-    assert "name a folder with --runs" in done.stderr
+    assert "choose a folder with --runs" in done.stderr
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_weights(cli: Cli, tiny: Path) -> None:

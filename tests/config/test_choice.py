@@ -142,8 +142,8 @@ def test_a_section_that_names_no_kind_is_refused(
     [
         ("bal", "no toy is named bal", "did you mean ball?"),
         ({"bal": 3}, "no toy is named bal", "did you mean ball?"),
-        (3, "a toy is `kind` or `kind: options`", "`cnnctl list toys` shows"),
-        ({}, "a toy is `kind` or `kind: options`", "`cnnctl list toys` shows"),
+        (3, "a toy is `kind` or `kind: options`", "use one listed by `cnnctl list toys`"),
+        ({}, "a toy is `kind` or `kind: options`", "use one listed by `cnnctl list toys`"),
         ({"ball": None, "size": 3}, "a toy is `kind` or `kind: options`", "the options of ball"),
         ({"rope": 3}, "rope takes no value", "write rope: {length: …}"),
         ({"box": 3}, "box takes no value", "write just box"),

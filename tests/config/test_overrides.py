@@ -117,20 +117,20 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("model.layers.3=relu", "model.layers.3: no such item", "counted from 0 to 2"),
-        ("model.layers.-1=relu", "model.layers.-1: no such item", "counted from 0 to 2"),
-        ("model.layers.conv=1", "model.layers.conv: no such item", "counted from 0 to 2"),
-        ("data.augment.0=crop", "data.augment.0: no such item", "override the whole list"),
-        (f"model.layers.{'9' * 5000}=1", "no such item", "counted from 0 to 2"),
-        ("train.epochs.x=1", "train.epochs is 3 here, without x", "train.epochs={…}"),
+        ("model.layers.3=relu", "model.layers.3: no such list item", "numbered from 0 to 2"),
+        ("model.layers.-1=relu", "model.layers.-1: no such list item", "numbered from 0 to 2"),
+        ("model.layers.conv=1", "model.layers.conv: no such list item", "numbered from 0 to 2"),
+        ("data.augment.0=crop", "data.augment.0: no such list item", "override the whole list"),
+        (f"model.layers.{'9' * 5000}=1", "no such list item", "numbered from 0 to 2"),
+        ("train.epochs.x=1", "train.epochs is 3, so it has no option x", "train.epochs={…}"),
         (
             "model.layers.2.linear.bias=false",
-            "model.layers.2.linear is classes here, without bias",
+            "model.layers.2.linear is classes, so it has no option bias",
             "override model.layers.2.linear itself",
         ),
         ("base=other.yaml", "base can only be set in a file", "set base: in a file"),
         ("seed=[1", "is not YAML", "close the bracket"),
-        ("seed=!!python/name:os.system", "tags are not supported", "write the value alone"),
+        ("seed=!!python/name:os.system", "tags are not supported", "remove the tag"),
         ("seed={a: 1, a: 2}", "a is given twice", "keep one of them"),
     ],
 )

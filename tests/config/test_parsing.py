@@ -172,7 +172,7 @@ BROKEN = [
     ("a: \x07\n", "1:4", "contains the character '\\x07'", "remove it"),
     ("a: 1\nb: x\x00\n", "2:5", "contains the character '\\x00'", "remove it"),
     ('a: "\\ud800"\n', "1:4", "half of a character", "write the character itself"),
-    ('"\\0": 1\n', "1:1", "holds a zero byte", "write the character itself"),
+    ('"\\0": 1\n', "1:1", "contains a zero byte", "write the character itself"),
     ('a: "\\UFFFFFFFF"\n', "1:7", "invalid escape", "write the character itself"),
     ('a: "\\q"\n', "1:6", "unknown escape character", "check brackets, quotes"),
     (f"%YAML 1.{'9' * 5000}\n---\na: 1\n", "1:9", "is not YAML", "write"),

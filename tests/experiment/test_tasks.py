@@ -158,7 +158,7 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         ),
         (TWO.replace("weight: 0.5", "weight: 0"), "model.heads.parity.weight"),
         (TWO.replace("weight: 0.5", "wieght: 1"), "did you mean weight?"),
-        (TWO.replace("relu, flatten", "{relu: {name: heads}}, flatten"), "heads is the name of"),
+        (TWO.replace("relu, flatten", "{relu: {name: heads}}, flatten"), "heads is reserved for"),
         (
             ASIDE.replace("linear: classes], weight: 0.25", "linear: 7]"),
             "model.layers.1.auxiliary.layers.1.linear: the network gives 7 values, but the data",

@@ -95,11 +95,15 @@ OWN: dict[str, list[tuple[dict[str, Any], str, str]]] = {
             "shortcut",
             "pad cannot turn",
         ),
-        ({"layers": [TWICE, TWICE]}, "layers.0.conv.name", "is named one"),
+        ({"layers": [TWICE, TWICE]}, "layers.0.conv.name", "is already named one"),
     ],
     "branches": [
-        ({"ways": [[FINE], [STRIDED]]}, "ways", "cannot be joined by concatenate"),
-        ({"ways": [[FINE], [STRIDED]], "join": "multiply"}, "ways", "cannot be joined by multiply"),
+        ({"ways": [[FINE], [STRIDED]]}, "ways", "cannot join the branches by concatenate"),
+        (
+            {"ways": [[FINE], [STRIDED]], "join": "multiply"},
+            "ways",
+            "cannot join the branches by multiply",
+        ),
     ],
     "squeeze_excite": [
         ({"reduction": 5}, "reduction", "5 is more than the 4 input channels"),
@@ -109,8 +113,8 @@ OWN: dict[str, list[tuple[dict[str, Any], str, str]]] = {
             "outputs 2 channels of 1x1 as factors for 4 channels of 8x8",
         ),
     ],
-    "dense": [({"layers": [FINE, STRIDED]}, "layers.1", "cannot be added to")],
-    "auxiliary": [({"layers": [FINE]}, "layers", "not in a vector")],
+    "dense": [({"layers": [FINE, STRIDED]}, "layers.1", "cannot be joined with")],
+    "auxiliary": [({"layers": [FINE]}, "layers", "not a vector")],
 }
 """Faults that a block finds itself: options, where, and what is said."""
 CASES = [(kind, *case) for kind, cases in OWN.items() for case in cases]

@@ -154,7 +154,7 @@ def test_blocks_nest_without_losing_their_shapes() -> None:
 def test_ways_that_cannot_be_joined_are_told_with_their_shapes() -> None:
     told = fault_of({"branches": [[HALVED], []]})
     assert "model.layers.0.branches.ways" in told
-    assert "branch1 gives 6 channels of 4x4, branch2 gives 4 channels of 8x8" in told
+    assert "branch1 outputs 6 channels of 4x4, branch2 outputs 4 channels of 8x8" in told
 
 
 def test_a_shortcut_that_cannot_fit_is_told_with_both_shapes() -> None:
@@ -182,7 +182,7 @@ def test_a_network_without_end_is_refused() -> None:
     layer: Any = "relu"
     for _ in range(4):
         layer = {"repeat": {"times": 1000, "layers": [layer]}}
-    assert "are more than 10,000" in fault_of(layer)
+    assert "exceed the limit of 10,000" in fault_of(layer)
 
 
 @pytest.mark.parametrize("kind", BLOCKS)

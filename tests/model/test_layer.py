@@ -30,7 +30,8 @@ def test_a_name_that_a_module_has_already_is_refused(
     name: str, faults_of: Callable[..., list[str]]
 ) -> None:
     assert faults_of(f"{{layers: [flatten: {{name: {name}}}]}}") == [
-        f"model.layers.0.flatten.name: {name} is reserved by nn.Module\n    write my_{name}, say"
+        f"model.layers.0.flatten.name: {name} is reserved by nn.Module\n"
+        f"    use another name, such as my_{name}"
     ]
 
 

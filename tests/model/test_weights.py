@@ -52,5 +52,5 @@ def test_a_failed_download_is_a_fault_with_the_address(
 
 
 def test_only_torchvisions_networks_have_default_weights() -> None:
-    with pytest.raises(FaultError, match=r"model.weights: only networks of torchvision"):
+    with pytest.raises(FaultError, match=r"model.weights: only torchvision networks"):
         gather_weights("DEFAULT", plan_of("flatten"))

@@ -72,7 +72,7 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     torch.save({"weight": Bomb()}, "bomb.pth")
     Path("plain.pt").write_bytes(pickle.dumps(Bomb(), protocol=2))
     for name in ("bomb.pth", "plain.pt"):
-        refuse(Path(name), "holds more than tensors")
+        refuse(Path(name), "contains more than tensors")
     assert not Path("exploded").exists()
 
 

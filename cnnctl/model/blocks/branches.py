@@ -65,8 +65,10 @@ class Branches(Block, kind="branches", short="ways"):
             f"{branch.name} outputs {describe_shape(branch.output)}" for branch in branches
         )
         message = f"cannot join the branches by {self.join}: {given}"
-        alike = "sides" if self.join == "concatenate" else "channels and sides"
-        raise config_fault(message, hint=f"give all branches the same {alike}", path=("ways",))
+        alike = "size" if self.join == "concatenate" else "shape"
+        raise config_fault(
+            message, hint=f"give all branches the same output {alike}", path=("ways",)
+        )
 
     def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
         names = self.ways if isinstance(self.ways, dict) else range(1, len(branches) + 1)

@@ -205,7 +205,7 @@ def test_what_does_not_fit_is_named_at_its_option(
 
 def test_a_vector_has_no_pixels(faults_of: Callable[..., list[str]]) -> None:
     assert faults_of("{layers: [flatten, conv: 4]}", (1, 8, 8)) == [
-        "model.layers.1.conv: conv needs channels of pixels or of a signal, "
+        "model.layers.1.conv: conv needs an image or a signal, "
         "but gets a vector of 64\n"
         "    put conv before flatten, or add unflatten before it"
     ]

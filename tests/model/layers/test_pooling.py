@@ -110,7 +110,7 @@ def test_global_pooling_is_adaptive_pooling_to_one_value(kind: str, expected: nn
         (
             "global_avg_pool",
             (16,),
-            "global_avg_pool: global_avg_pool needs channels of pixels or of a signal, "
+            "global_avg_pool: global_avg_pool needs an image or a signal, "
             "but gets a vector of 16\n"
             "    put global_avg_pool before flatten, or add unflatten before it",
         ),
