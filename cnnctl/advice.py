@@ -35,7 +35,7 @@ def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
 
 def _pairs(plan: NetworkPlan) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
     """Layers that follow each other, in the network itself and in its blocks."""
-    return (pair for chain in plan.chains() for pair in pairwise(chain))
+    return (pair for chain in plan.graph.chains() for pair in pairwise(chain))
 
 
 def _ends(experiment: Experiment, plan: NetworkPlan) -> Iterator[tuple[Task, PlannedLayer]]:
@@ -134,7 +134,7 @@ def _dropout_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 
 def _no_activation_between(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    for chain in plan.chains():
+    for chain in plan.graph.chains():
         bends = (
             planned for planned in chain if _has_weights(planned) or not planned.layer.is_linear
         )
