@@ -6,10 +6,11 @@ order in which they run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cnnctl.model.block import Block, Blocks, PlannedLayer
+from cnnctl.model.initializers import Activation
 from cnnctl.model.layer import Layer, Shape, WeightedLayer
 from cnnctl.model.modules import Join
 
@@ -54,21 +55,12 @@ class Graph:
                 if node.planned:
                     yield node.planned
 
-    def chains(self) -> list[list[PlannedLayer]]:
-        """Layers of one scope, each of which takes what the one before it gives.
-
-        Blocks interrupt a chain; what stands aside does not.
-        """
-        chains: list[list[PlannedLayer]] = []
-        behind: dict[int, list[PlannedLayer]] = {}
-        for number, node in enumerate(self.nodes):
-            if node.planned:
-                chain = behind.get(node.sources[0])
-                if chain is None or chain[-1].scope != node.planned.scope:
-                    chains.append(chain := [])
-                chain.append(node.planned)
-                behind[number] = chain
-        return chains
+    def neighbours(self) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
+        """Layers of one scope, of which the second takes what the first gives."""
+        for node in self.nodes[1:]:
+            before = self.nodes[node.sources[0]].planned
+            if before and node.planned and before.scope == node.planned.scope:
+                yield before, node.planned
 
     def deciding(self) -> PlannedLayer | None:
         """The layer that sets the output shape; a block, if it joins several or none in it does."""
@@ -83,6 +75,33 @@ class Graph:
 
 def _sets_shape(planned: PlannedLayer) -> bool:
     return isinstance(planned.layer, WeightedLayer) or planned.output != planned.input
+
+
+def fewest_between_norms(graph: Graph, activation: Activation) -> int:
+    """How many such activations every gradient has to pass with no norm in between.
+
+    Of all paths through the blocks the one with the fewest counts, as a shortcut lets it by.
+    """
+    passed: list[tuple[int, int]] = []
+    for node in graph.nodes:
+        # the most without a norm in between, and how many since the last norm
+        most, run = min((passed[source] for source in node.sources), default=(0, 0))
+        if node.planned and node.planned.layer.is_norm:
+            run = 0
+        elif node.planned and node.planned.layer.acts_as == activation:
+            most, run = max(most, run + 1), run + 1
+        passed.append((most, run))
+    return passed[graph.output][0]
+
+
+def following_activation(layers: Iterable[PlannedLayer]) -> Activation:
+    """The first activation behind a layer, before the next weights; `linear` if there is none."""
+    for planned in layers:
+        if planned.layer.acts_as is not None:
+            return planned.layer.acts_as
+        if isinstance(planned.layer, WeightedLayer):
+            break
+    return "linear"
 
 
 def graph_of(layers: Sequence[PlannedLayer], input: Shape, *, depth: int | None = None) -> Graph:
@@ -113,7 +132,7 @@ class _Builder:
         is_open = self.depth is None or len(self.blocks) + 1 < self.depth
         if isinstance(layer, Block) and is_open:
             return self.block(planned, layer, source)
-        given = self.add(planned.output, (source,), planned=planned)
+        given = self.add(Node(planned.output, (source,), planned))
         return source if isinstance(layer, Block) and layer.is_aside else given
 
     def block(self, planned: PlannedLayer, block: Block, source: int) -> int:
@@ -129,17 +148,11 @@ class _Builder:
 
     def join(self, shape: Shape, sources: Sequence[int], joining: Join) -> int:
         """Tensors joined; a single one is itself."""
-        return self.add(shape, sources, joining=joining) if len(sources) > 1 else sources[0]
+        if len(sources) == 1:
+            return sources[0]
+        return self.add(Node(shape, tuple(sources), joining=joining))
 
-    def add(
-        self,
-        shape: Shape,
-        sources: Sequence[int],
-        *,
-        planned: PlannedLayer | None = None,
-        joining: Join = "concatenate",
-    ) -> int:
-        """A node behind all others."""
-        node = Node(shape, tuple(sources), planned, joining, self.blocks, self.aside)
-        self.graph.nodes.append(node)
+    def add(self, node: Node) -> int:
+        """A node behind all others, in these blocks."""
+        self.graph.nodes.append(replace(node, blocks=self.blocks, aside=self.aside))
         return len(self.graph.nodes) - 1

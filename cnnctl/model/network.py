@@ -21,10 +21,9 @@ from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
 from cnnctl.model.block import Block, Blocks, PlannedLayer, Scope, chain, plan_layers
-from cnnctl.model.following import following_activation
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
-from cnnctl.model.graph import Graph, graph_of
+from cnnctl.model.graph import Graph, following_activation, graph_of
 from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.inference import rehearsing
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros

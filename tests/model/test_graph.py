@@ -90,14 +90,13 @@ def test_every_node_knows_the_blocks_around_it(plan_of: PlanOf) -> None:
     ]
 
 
-def test_blocks_interrupt_a_chain_and_what_stands_aside_does_not(plan_of: PlanOf) -> None:
+def test_blocks_part_neighbours_and_what_stands_aside_does_not(plan_of: PlanOf) -> None:
     aside = "auxiliary: {name: aside, layers: [flatten, linear: classes]}"
     graph = plan_of(f"{{layers: [{CONV}, {aside}, relu, sequence: [tanh, silu], selu]}}").graph
-    assert [[planned.name for planned in chain] for chain in graph.chains()] == [
-        ["conv1", "relu1"],
-        ["aside.flatten1", "aside.linear1"],
-        ["sequence1.tanh1", "sequence1.silu1"],
-        ["selu1"],
+    assert [(planned.name, after.name) for planned, after in graph.neighbours()] == [
+        ("aside.flatten1", "aside.linear1"),
+        ("conv1", "relu1"),
+        ("sequence1.tanh1", "sequence1.silu1"),
     ]
 
 
