@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from math import ceil
 
 from cnnctl.errors import ConfigPath, Fault
 from cnnctl.experiment import Experiment, Task, tasks_of
-from cnnctl.model.following import fewest_between_norms, following_activation
+from cnnctl.model.graph import fewest_between_norms, following_activation
 from cnnctl.model.initializers import RECTIFIERS
 from cnnctl.model.layer import WeightedLayer
 from cnnctl.model.network import NetworkPlan, PlannedLayer
@@ -31,11 +30,6 @@ DEEP_SIGMOIDS = 4
 def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     """All advice on an experiment, with paths in the experiment."""
     return [advice for rule in RULES for advice in rule(experiment, plan)]
-
-
-def _pairs(plan: NetworkPlan) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
-    """Layers that follow each other, in the network itself and in its blocks."""
-    return (pair for chain in plan.chains() for pair in pairwise(chain))
 
 
 def _ends(experiment: Experiment, plan: NetworkPlan) -> Iterator[tuple[Task, PlannedLayer]]:
@@ -116,7 +110,7 @@ def _unfit_weights(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 
 def _bias_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    for planned, after in _pairs(plan):
+    for planned, after in plan.graph.neighbours():
         has_bias = isinstance(planned.layer, WeightedLayer) and planned.layer.bias
         if has_bias and after.layer.centers_channels:
             message = f"{after.name} subtracts the mean, which cancels the bias of {planned.name}"
@@ -125,7 +119,7 @@ def _bias_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 def _dropout_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
     """Li et al. 2018, https://arxiv.org/abs/1801.05134."""
-    for planned, after in _pairs(plan):
+    for planned, after in plan.graph.neighbours():
         if planned.layer.is_dropout and after.layer.mixes_samples:
             message = (
                 f"{after.name} measures the variance that {planned.name} adds in training only"
@@ -134,19 +128,15 @@ def _dropout_before_norm(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 
 def _no_activation_between(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    for chain in plan.chains():
-        bends = (
-            planned for planned in chain if _has_weights(planned) or not planned.layer.is_linear
-        )
-        for planned, after in pairwise(bends):
-            if _is_dense(planned) and _is_dense(after):
-                message = f"no activation between {planned.name} and {after.name}: "
-                message += "together they are one linear layer"
-                yield Fault(message=message, hint="add relu between them", path=after.path)
-
-
-def _has_weights(planned: PlannedLayer) -> bool:
-    return isinstance(planned.layer, WeightedLayer)
+    nearest: dict[str, PlannedLayer] = {}  # before each layer, past linear ones without weights
+    for planned, after in plan.graph.neighbours():
+        is_passed = planned.layer.is_linear and not isinstance(planned.layer, WeightedLayer)
+        before = nearest.get(planned.name, planned) if is_passed else planned
+        nearest[after.name] = before
+        if _is_dense(before) and _is_dense(after):
+            message = f"no activation between {before.name} and {after.name}: "
+            message += "together they are one linear layer"
+            yield Fault(message=message, hint="add relu between them", path=after.path)
 
 
 def _is_dense(planned: PlannedLayer) -> bool:
@@ -154,7 +144,7 @@ def _is_dense(planned: PlannedLayer) -> bool:
 
 
 def _activation_twice(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    for planned, after in _pairs(plan):
+    for planned, after in plan.graph.neighbours():
         if planned.layer.acts_as and after.layer.acts_as:
             message = f"two activations in a row: {planned.name} and {after.name}"
             yield Fault(message=message, hint="leave one of them out", path=after.path)

@@ -15,8 +15,8 @@ from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
 from cnnctl.metrics import METRICS, Metric, Watched, watched
 from cnnctl.metrics.naming import label_of
 from cnnctl.model import network
-from cnnctl.model.following import deciding
 from cnnctl.model.freezing import check_freeze
+from cnnctl.model.graph import graph_of
 from cnnctl.model.network import NetworkPlan, needing_company
 from cnnctl.model.weights import DEFAULT, default_network
 from cnnctl.optim.groups import check_groups
@@ -124,7 +124,8 @@ def _unfit_target(task: Task) -> list[Fault]:
 def _unfit_output(task: Task) -> list[Fault]:
     """Another number of outputs than the target needs, at the layer that sets it."""
     faults: list[Fault] = []
-    with gathered(faults, *deciding(task.layers).path):
+    setting = graph_of(task.layers, task.layers[0].input).deciding() or task.layers[-1]
+    with gathered(faults, *setting.path):
         task.loss.check_output(task.output, task.target)
     return faults
 

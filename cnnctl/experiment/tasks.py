@@ -18,7 +18,6 @@ from cnnctl.config.wording import show
 from cnnctl.data.samples import DatasetInfo, Target
 from cnnctl.errors import ConfigPath, config_fault, nearest
 from cnnctl.experiment.spec import Experiment
-from cnnctl.model.following import all_layers
 from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
 from cnnctl.model.network import NetworkPlan, PlannedLayer
@@ -164,7 +163,7 @@ def _own_tasks(
 def _auxiliary_tasks(plan: NetworkPlan, own: Sequence[Task]) -> Iterator[Task]:
     """A task for every auxiliary classifier, with the target and the loss of the head it names."""
     by_name = {task.name: task for task in own}
-    for planned in all_layers(plan.layers):
+    for planned, _ in plan.nested():
         if isinstance(planned.layer, Auxiliary):
             like = by_name.get(planned.layer.head or own[0].name)
             if like is None:

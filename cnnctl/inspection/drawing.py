@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cnnctl.model.block import Block, Branch, PlannedLayer
+from cnnctl.model.block import Block
+from cnnctl.model.graph import Graph, Node, graph_of
 from cnnctl.model.network import NetworkPlan
 
 INPUT = "n_input"
@@ -42,80 +43,63 @@ class Drawing:
 
 def drawing_of(plan: NetworkPlan, *, depth: int | None = None) -> Drawing:
     """The network with its blocks open down to a depth, from 1; all of them where none is given."""
-    first = Box(INPUT, "input", _times(plan.input), "input")
-    pencil = _Pencil(depth)
-    items, _ = pencil.chain(plan.layers, [INPUT], 1)
-    return Drawing([first, *items], pencil.arrows)
+    pencil = _Pencil(Box(INPUT, "input", _times(plan.input), "input"))
+    graph = graph_of(plan.layers, plan.input, depth=depth)
+    for number, node in enumerate(graph.nodes[1:], start=1):
+        pencil.node(node, _box(graph, number))
+    return pencil.drawing
 
 
 def _times(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
+def _box(graph: Graph, number: int) -> Box | None:
+    """Of a layer, or of a join at the end of a block; other joins are arrows to the next box."""
+    node = graph.nodes[number]
+    if node.planned:
+        name, role = node.planned.short_name, node.planned.layer.role
+        return Box(_identity(node.planned.name), name, _times(node.shape), role)
+    name, block = node.blocks[-1].name, node.blocks[-1].layer
+    if graph.ends[name] == number and isinstance(block, Block) and not block.keeps_all:
+        return Box(f"{_identity(name)}__join", block.joining, _times(node.shape), "join")
+    return None
+
+
 class _Pencil:
-    """Walks the tree of layers; keeps the arrows."""
+    """Draws a graph, node after node."""
 
-    def __init__(self, depth: int | None) -> None:
-        self.depth = depth
-        self.arrows: list[tuple[str, str]] = []
+    def __init__(self, first: Box) -> None:
+        self.drawing = Drawing([first])
+        self.frames: dict[str, Frame] = {}
+        self.starts = [[first.identity]]
+        """For each node, the boxes from which arrows to what is made of it start."""
 
-    def chain(
-        self, layers: Sequence[PlannedLayer], sources: list[str], level: int
-    ) -> tuple[list[Box | Frame], list[str]]:
-        """Stages one after the other, and what the arrows behind them start from."""
-        items: list[Box | Frame] = []
-        for planned in layers:
-            item, sources = self.planned(planned, sources, level)
-            items.append(item)
-        return items, sources
+    def node(self, node: Node, box: Box | None) -> None:
+        """The next node, with arrows to its box, if it has one, or else past it."""
+        sources = list(dict.fromkeys(start for n in node.sources for start in self.starts[n]))
+        self.starts.append([box.identity] if box else sources)
+        if box:
+            self.around(node).append(box)
+            self.drawing.arrows.extend((source, box.identity) for source in sources)
 
-    def planned(
-        self, planned: PlannedLayer, sources: list[str], level: int
-    ) -> tuple[Box | Frame, list[str]]:
-        """A layer as a box and a block as a frame, or folded to a box."""
-        identity = "n_" + planned.name.replace(".", "__")
-        is_open = self.depth is None or level < self.depth
-        if isinstance(planned.layer, Block) and is_open:
-            items, ends = self.branches(planned, planned.layer, sources, level + 1)
-            if _is_joined(planned.layer, ends):
-                joining, shape = planned.layer.joining, _times(planned.output)
-                join = Box(f"{identity}__join", joining, shape, "join")
-                items, ends = [*items, join], self.arrive(join.identity, ends)
-            return Frame(identity, planned.short_name, items), ends
-        ends = self.arrive(identity, sources)
-        box = Box(identity, planned.short_name, _times(planned.output), planned.layer.role)
-        is_aside = isinstance(planned.layer, Block) and planned.layer.is_aside
-        return box, sources if is_aside else ends
-
-    def arrive(self, identity: str, sources: list[str]) -> list[str]:
-        """Draw the arrows to a box, from which the next ones start."""
-        self.arrows += [(source, identity) for source in dict.fromkeys(sources)]
-        return [identity]
-
-    def branches(
-        self, planned: PlannedLayer, block: Block, sources: list[str], level: int
-    ) -> tuple[list[Box | Frame], list[str]]:
-        """What is in a block, and what the arrows behind it start from."""
-        items: list[Box | Frame] = []
-        ends: list[list[str]] = []
-        for index, branch in enumerate(planned.branches):
-            start = [end for taken in block.taken(index, sources, ends) for end in taken]
-            inside, end = self.chain(branch.layers, start, level)
-            items += _framed(planned, block, branch, inside)
-            ends.append(end)
-        return items, [end for given in block.given(sources, ends) for end in given]
-
-
-def _framed(
-    planned: PlannedLayer, block: Block, branch: Branch, items: list[Box | Frame]
-) -> list[Box | Frame]:
-    """What is in a way, with a frame where the user has named it, as heads are."""
-    if not (block.names_its_branches and items):
+    def around(self, node: Node) -> list[Box | Frame]:
+        """The items of the frame that a node stands in."""
+        items = self.drawing.items
+        for block, inner in zip(node.blocks, (*node.blocks[1:], node.planned), strict=False):
+            items = self.frame(items, _identity(block.name), block.short_name)
+            if inner and isinstance(block.layer, Block) and block.layer.names_its_branches:
+                title = inner.scope.rpartition(".")[2]
+                items = self.frame(items, f"{_identity(inner.scope)}__way", title)
         return items
-    identity = "n_" + f"{planned.name}.{branch.name}".replace(".", "__") + "__way"
-    return [Frame(identity, branch.name, items)]
+
+    def frame(self, items: list[Box | Frame], identity: str, title: str) -> list[Box | Frame]:
+        """The items of a frame, which is drawn at its first node."""
+        if identity not in self.frames:
+            self.frames[identity] = Frame(identity, title, [])
+            items.append(self.frames[identity])
+        return self.frames[identity].items
 
 
-def _is_joined(block: Block, ends: list[str]) -> bool:
-    """Whether several branches end in a block, so that it takes a box to join them."""
-    return len(set(ends)) > 1 and not (block.keeps_all or block.is_aside)
+def _identity(name: str) -> str:
+    return "n_" + name.replace(".", "__")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from torch import nn
@@ -10,7 +10,6 @@ from torch import nn
 from cnnctl.inspection.cost import Cost, Part, kernel_of, told_cost
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.saved_activations import kept_bytes
-from cnnctl.model.block import Block
 from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.graph import Graph
 from cnnctl.model.initializers import Initializer
@@ -35,7 +34,7 @@ def gather(
     network = new_meta_network(plan)
     freezing_of(network, freeze or [], unfreeze_at=unfreeze_at).begin_epoch(1)
     gathering = _Gathering(network, plan.init, batch_size)
-    rows = gathering.rows(plan.layers, depth=0)
+    rows = list(gathering.rows(plan))
     fields = _fields(plan.graph, gathering.windows)
     rows = [replace(row, field=fields.get(row.name)) for row in rows]
     kept = kept_bytes(plan.graph, network=network, saved=gathering.saved)
@@ -58,7 +57,7 @@ def _fields(graph: Graph, windows: Mapping[str, Window | None]) -> dict[str, Rec
 
 
 class _Gathering:
-    """Walks the tree of layers, and counts what layers share once."""
+    """Measures layer after layer, and counts what layers share once."""
 
     def __init__(self, network: nn.Module, init: Initializer, batch_size: int) -> None:
         self.network = network
@@ -68,26 +67,27 @@ class _Gathering:
         self.saved: dict[str, Saved] = {}
         self.windows: dict[str, Window | None] = {}
 
-    def rows(self, layers: Sequence[PlannedLayer], *, depth: int) -> list[Row]:
-        """The rows of a chain, without fields."""
-        rows: list[Row] = []
-        for planned in layers:
-            is_block = isinstance(planned.layer, Block)
-            rows += self.block(planned, depth) if is_block else self.layer(planned, depth)
-        return rows
+    def rows(self, plan: NetworkPlan) -> Iterator[Row]:
+        """All rows, without fields."""
+        own = {leaf.name: self.layer(leaf) for leaf in plan.leaves()}
+        for planned, blocks in plan.nested():
+            rows = [row for leaf in planned.leaves() for row in own[leaf.name]]
+            around = blocks[-1].name if blocks else ""
+            for row in [_of_block(planned, rows)] if planned.branches else rows:
+                yield replace(row, depth=row.depth + len(blocks), block=row.block or around)
 
-    def layer(self, planned: PlannedLayer, depth: int) -> list[Row]:
+    def layer(self, planned: PlannedLayer) -> list[Row]:
         """The row of a layer, and of the modules in it, if it is made of some."""
         module, layer = self.network.get_submodule(planned.name), planned.layer
         cost = told_cost(layer, planned.input, planned.output)
         if cost is None:
-            return self.unknown(planned, module, depth)
+            return self.unknown(planned, module)
         learning = {name for name, weight in module.named_parameters() if weight.requires_grad}
         self.saved[planned.name] = layer.saved(planned.input, planned.output, learning=learning)
         self.windows[planned.name] = _window(planned)
-        return self.leaf(planned, module, cost, depth)
+        return self.leaf(planned, module, cost)
 
-    def unknown(self, planned: PlannedLayer, module: nn.Module, depth: int) -> list[Row]:
+    def unknown(self, planned: PlannedLayer, module: nn.Module) -> list[Row]:
         """The rows of a module that has to be run to be known."""
         from cnnctl.inspection.unknown_modules import measure_module  # loads much of torch
 
@@ -96,24 +96,24 @@ class _Gathering:
         self.saved[planned.name] = measured.saved
         self.windows[planned.name] = None if measured.parts else _window(planned, module)
         if not measured.parts:
-            return self.leaf(planned, module, measured.cost, depth)
+            return self.leaf(planned, module, measured.cost)
         whole = Part(planned.name, module, planned.input, planned.output, measured.cost)
         parts = [replace(part, name=f"{planned.name}.{part.name}") for part in measured.parts]
         *rows, rest = (
-            replace(self.row(part, type(part.module).__name__, depth + 1), block=planned.name)
+            replace(self.row(part, type(part.module).__name__), depth=1, block=planned.name)
             for part in (*parts, _rest(whole, parts))
         )
         if rest.parameters or rest.multiply_adds or not rest.is_counted:
             rows.append(rest)
-        return [_of_block(planned, rows, depth), *rows]
+        return [_of_block(planned, rows), *rows]
 
-    def leaf(self, planned: PlannedLayer, module: nn.Module, cost: Cost, depth: int) -> list[Row]:
+    def leaf(self, planned: PlannedLayer, module: nn.Module, cost: Cost) -> list[Row]:
         """The row of a layer without others in it."""
         part = Part(planned.name, module, planned.input, planned.output, cost)
-        row = self.row(part, planned.layer.kind, depth)
+        row = self.row(part, planned.layer.kind)
         return [replace(row, starts=_starts(planned.layer, self.init))]
 
-    def row(self, part: Part, kind: str, depth: int) -> Row:
+    def row(self, part: Part, kind: str) -> Row:
         """The row of a module; of its parameters, those that no row before it has."""
         fresh = set(part.module.parameters()) - self.counted
         self.counted |= fresh
@@ -127,22 +127,12 @@ class _Gathering:
             field=None,
             weight_bytes=sum(p.nbytes for p in fresh),
             activation_bytes=part.cost.output_bytes * self.batch_size,
-            depth=depth,
             input=part.input,
             kernel=kernel_of(part.module, part.input),
             dtype=part.cost.dtype,
             is_counted=part.cost.is_counted,
             trainable_bytes=sum(p.nbytes for p in fresh if p.requires_grad),
         )
-
-    def block(self, planned: PlannedLayer, depth: int) -> list[Row]:
-        """The rows of a block and of all in it."""
-        inside = [
-            row if row.block else replace(row, block=planned.name)
-            for branch in planned.branches
-            for row in self.rows(branch.layers, depth=depth + 1)
-        ]
-        return [_of_block(planned, inside, depth), *inside]
 
 
 def _window(planned: PlannedLayer, module: nn.Module | None = None) -> Window | None:
@@ -174,7 +164,7 @@ def _rest(whole: Part, parts: Sequence[Part]) -> Part:
     return replace(whole, name=f"{whole.name}.rest", cost=cost)
 
 
-def _of_block(planned: PlannedLayer, inside: Sequence[Row], depth: int) -> Row:
+def _of_block(planned: PlannedLayer, inside: Sequence[Row]) -> Row:
     """A block's row: what is in it, added up."""
     own = [row for row in inside if not row.is_block]
     return Row(
@@ -187,7 +177,6 @@ def _of_block(planned: PlannedLayer, inside: Sequence[Row], depth: int) -> Row:
         field=None,
         weight_bytes=sum(row.weight_bytes for row in own),
         activation_bytes=sum(row.activation_bytes for row in own),
-        depth=depth,
         is_block=True,
         input=planned.input,
         is_counted=all(row.is_counted for row in own),

@@ -38,16 +38,32 @@ class PlannedLayer:
     """What is in it, if it is a block."""
 
     @property
+    def scope(self) -> str:
+        """What its name has in common with those of its neighbours in a chain."""
+        return self.name.rpartition(".")[0]
+
+    @property
     def short_name(self) -> str:
         """Its name among its neighbours."""
         return self.name.rpartition(".")[2]
 
+    def nested(self, blocks: Blocks = ()) -> Iterator[tuple[PlannedLayer, Blocks]]:
+        """This layer and all that is in it, each with the blocks that it is in.
+
+        A block comes before what is in it.
+        """
+        yield self, blocks
+        for branch in self.branches:
+            for planned in branch.layers:
+                yield from planned.nested((*blocks, self))
+
     def leaves(self) -> Iterator[PlannedLayer]:
         """The layers in it that hold no others, in the order in which they run."""
-        if not isinstance(self.layer, Block):
-            yield self
-        for branch in self.branches:
-            yield from branch.leaves()
+        return (planned for planned, _ in self.nested() if not isinstance(planned.layer, Block))
+
+
+Blocks = tuple[PlannedLayer, ...]
+"""The blocks that something is in, from the outermost to the innermost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +79,6 @@ class Branch:
     def output(self) -> Shape:
         """Output shape for one sample."""
         return self.layers[-1].output if self.layers else self.input
-
-    def leaves(self) -> Iterator[PlannedLayer]:
-        """The layers in it that hold no others."""
-        for planned in self.layers:
-            yield from planned.leaves()
 
 
 @dataclass(frozen=True, slots=True)

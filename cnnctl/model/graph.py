@@ -1,16 +1,17 @@
 """A planned network as a graph: which tensor is computed from which.
 
-Receptive fields, memory, initialisation and advice each go once through its nodes, in the order in
-which they run.
+Initialisation, receptive fields, memory, advice and drawing each go once through its nodes, in the
+order in which they run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from cnnctl.model.block import Block, PlannedLayer
-from cnnctl.model.layer import Shape
+from cnnctl.model.block import Block, Blocks, PlannedLayer
+from cnnctl.model.initializers import Activation
+from cnnctl.model.layer import Layer, Shape, WeightedLayer
 from cnnctl.model.modules import Join
 
 
@@ -22,8 +23,10 @@ class Node:
     sources: tuple[int, ...] = ()
     """The numbers of the nodes that it is made of: one of a layer, several of a join."""
     planned: PlannedLayer | None = None
-    """The layer that gives it, which holds no others; none of the input and of joins."""
+    """The layer or the folded block that gives it; none of the input and of joins."""
     joining: Join = "concatenate"
+    blocks: Blocks = ()
+    """The blocks that it is in; the last of them makes the join."""
     aside: str = ""
     """The block that it stands in, if that passes its input on and gives this elsewhere."""
 
@@ -52,39 +55,104 @@ class Graph:
                 if node.planned:
                     yield node.planned
 
+    def neighbours(self) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
+        """Layers of one scope, of which the second takes what the first gives."""
+        for node in self.nodes[1:]:
+            before = self.nodes[node.sources[0]].planned
+            if before and node.planned and before.scope == node.planned.scope:
+                yield before, node.planned
 
-def graph_of(layers: Sequence[PlannedLayer], input: Shape) -> Graph:
-    """The graph of a network with these layers."""
+    def deciding(self) -> PlannedLayer | None:
+        """The layer that sets the output shape; a block, if it joins several or none in it does."""
+        node = self.nodes[self.output]
+        while node.planned and not _sets_shape(node.planned):
+            before = self.nodes[node.sources[0]]
+            if before.blocks[: len(node.blocks)] != node.blocks:
+                return node.blocks[-1]
+            node = before
+        return node.planned or (node.blocks[-1] if node.blocks else None)
+
+
+def _sets_shape(planned: PlannedLayer) -> bool:
+    return isinstance(planned.layer, WeightedLayer) or planned.output != planned.input
+
+
+def fewest_between_norms(graph: Graph, activation: Activation) -> int:
+    """How many such activations every gradient has to pass with no norm in between.
+
+    Of all paths through the blocks the one with the fewest counts, as a shortcut lets it by.
+    """
+    passed: list[tuple[int, int]] = []
+    for node in graph.nodes:
+        # the most without a norm in between, and how many since the last norm
+        most, run = min((passed[source] for source in node.sources), default=(0, 0))
+        if node.planned and node.planned.layer.is_norm:
+            run = 0
+        elif node.planned and node.planned.layer.acts_as == activation:
+            most, run = max(most, run + 1), run + 1
+        passed.append((most, run))
+    return passed[graph.output][0]
+
+
+def following_activation(layers: Iterable[PlannedLayer]) -> Activation:
+    """The first activation behind a layer, before the next weights; `linear` if there is none."""
+    for planned in layers:
+        if planned.layer.acts_as is not None:
+            return planned.layer.acts_as
+        if isinstance(planned.layer, WeightedLayer):
+            break
+    return "linear"
+
+
+def graph_of(layers: Sequence[PlannedLayer], input: Shape, *, depth: int | None = None) -> Graph:
+    """The graph of layers one after the other; from a depth on, a block is a single layer."""
     graph = Graph([Node(input)])
-    graph.output = _chain(graph, layers, 0, "")
+    graph.output = _Builder(graph, depth).chain(layers, 0)
     return graph
 
 
-def _chain(graph: Graph, layers: Sequence[PlannedLayer], source: int, aside: str) -> int:
-    """Add layers one after the other; the node of what comes out."""
-    for planned in layers:
-        if isinstance(planned.layer, Block):
-            source = _block(graph, planned, planned.layer, source, aside)
-        else:
-            source = _add(graph, Node(planned.output, (source,), planned, aside=aside))
-        graph.ends[planned.name] = source
-    return source
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Adds the nodes of what is in these blocks; each method returns the number of its node."""
 
+    graph: Graph
+    depth: int | None
+    blocks: Blocks = ()
+    aside: str = ""
 
-def _block(graph: Graph, planned: PlannedLayer, block: Block, source: int, aside: str) -> int:
-    inside = planned.name if block.is_aside else aside
-    ends: list[int] = []
-    for index, branch in enumerate(planned.branches):
-        taken = tuple(block.taken(index, source, ends))
-        start = Node(branch.input, taken, joining=block.joining, aside=inside)
-        ends.append(_chain(graph, branch.layers, _add(graph, start), inside))
-    given = tuple(block.given(source, ends))
-    return _add(graph, Node(planned.output, given, joining=block.joining, aside=aside))
+    def chain(self, layers: Sequence[PlannedLayer], source: int) -> int:
+        """Layers one after the other."""
+        for planned in layers:
+            source = self.planned(planned, planned.layer, source)
+            self.graph.ends[planned.name] = source
+        return source
 
+    def planned(self, planned: PlannedLayer, layer: Layer, source: int) -> int:
+        """A layer, or a block with all in it."""
+        is_open = self.depth is None or len(self.blocks) + 1 < self.depth
+        if isinstance(layer, Block) and is_open:
+            return self.block(planned, layer, source)
+        given = self.add(Node(planned.output, (source,), planned))
+        return source if isinstance(layer, Block) and layer.is_aside else given
 
-def _add(graph: Graph, node: Node) -> int:
-    """The number of a node; a join of a single tensor is that tensor."""
-    if node.planned is None and len(node.sources) == 1:
-        return node.sources[0]
-    graph.nodes.append(node)
-    return len(graph.nodes) - 1
+    def block(self, planned: PlannedLayer, block: Block, source: int) -> int:
+        """What is in a block, and its joins."""
+        aside = planned.name if block.is_aside else self.aside
+        inside = replace(self, blocks=(*self.blocks, planned), aside=aside)
+        ends: list[int] = []
+        for index, branch in enumerate(planned.branches):
+            taken = block.taken(index, source, ends)
+            start = inside.join(branch.input, taken, block.joining)
+            ends.append(inside.chain(branch.layers, start))
+        return inside.join(planned.output, block.given(source, ends), block.joining)
+
+    def join(self, shape: Shape, sources: Sequence[int], joining: Join) -> int:
+        """Tensors joined; a single one is itself."""
+        if len(sources) == 1:
+            return sources[0]
+        return self.add(Node(shape, tuple(sources), joining=joining))
+
+    def add(self, node: Node) -> int:
+        """A node behind all others, in these blocks."""
+        self.graph.nodes.append(replace(node, blocks=self.blocks, aside=self.aside))
+        return len(self.graph.nodes) - 1

@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
-from cnnctl.model.block import Block, PlannedLayer, Scope, chain, plan_layers
-from cnnctl.model.following import chains, following_activation
+from cnnctl.model.block import Block, Blocks, PlannedLayer, Scope, chain, plan_layers
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
-from cnnctl.model.graph import Graph, graph_of
+from cnnctl.model.graph import Graph, following_activation, graph_of
 from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.inference import rehearsing
 from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
@@ -87,14 +86,13 @@ class NetworkPlan:
         """See `meta_network`."""
         return new_meta_network(self)
 
+    def nested(self) -> Iterator[tuple[PlannedLayer, Blocks]]:
+        """Every layer and block, with the blocks that it is in; a block comes before its layers."""
+        return (pair for planned in self.layers for pair in planned.nested())
+
     def leaves(self) -> Iterator[PlannedLayer]:
         """The layers that hold no others, in the order in which they run."""
-        for planned in self.layers:
-            yield from planned.leaves()
-
-    def chains(self) -> Iterator[tuple[PlannedLayer, ...]]:
-        """Every run of layers one after the other: the network's own, and those in its blocks."""
-        return chains(self.layers)
+        return (node.planned for node in self.graph.nodes if node.planned)
 
 
 def plan(

@@ -6,6 +6,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from cnnctl.experiment import complete, load
 from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
 from cnnctl.inspection.graph import draw, to_mermaid
 from cnnctl.model import zoo
-from cnnctl.model.network import NetworkPlan
+from cnnctl.model.layer import Layer
+from cnnctl.model.network import Model, NetworkPlan, plan
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,26 @@ def test_a_dense_step_gets_an_arrow_from_all_before_it() -> None:
     arrows = drawing_of(plan).arrows
     for source in ("conv1", "dense1__1__dense_layer1__conv2", "dense1__2__dense_layer1__conv2"):
         assert (f"n_{source}", "n_transition1__batch_norm1") in arrows
+
+
+def drawn(layer: dict[str, Any]) -> Drawing:
+    model = Model(layers=[Layer.read(item) for item in ("tanh", layer, "silu")])
+    return drawing_of(plan(model, input=(1, 8, 8), classes=3))
+
+
+def test_a_sequence_that_ends_in_dense_steps_adds_nothing() -> None:
+    steps = {"dense": {"layers": [{"conv": {"out_channels": 2, "padding": 1}}]}}
+    drawing = drawn({"sequence": [steps]})
+    assert "add" not in [item.title for item in every(drawing.items, Box)]
+    assert [source for source, target in drawing.arrows if target == "n_silu1"] == [
+        "n_tanh1",
+        "n_sequence1__dense1__1__conv1",
+    ]
+
+
+def test_a_tensor_that_is_added_to_itself_goes_through_a_box() -> None:
+    arrows = drawn({"branches": {"ways": [[], []], "join": "add"}}).arrows
+    assert arrows[1:] == [("n_tanh1", "n_branches1__join"), ("n_branches1__join", "n_silu1")]
 
 
 def test_an_auxiliary_classifier_is_a_way_that_ends() -> None:

@@ -19,7 +19,6 @@ from cnnctl.errors import FaultError
 from cnnctl.inspection import gather
 from cnnctl.model import network
 from cnnctl.model.block import Block
-from cnnctl.model.following import all_layers
 from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.network import Model, NetworkPlan
 from cnnctl.model.receptive_field import ReceptiveField
@@ -75,7 +74,7 @@ def measurable(plan: NetworkPlan) -> nn.Sequential:
 
 def stretched(plan: NetworkPlan) -> Iterator[str]:
     """The layers whose outputs are factors of a whole image, which fields leave out."""
-    for planned in all_layers(plan.layers):
+    for planned, _ in plan.nested():
         if isinstance(planned.layer, Block) and planned.layer.joining == "multiply":
             for branch in planned.layer.given(None, planned.branches):
                 if branch and branch.layers and branch.output[1:] != planned.output[1:]:

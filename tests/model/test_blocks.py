@@ -9,8 +9,9 @@ from torch import nn
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError
-from cnnctl.model import following, network
+from cnnctl.model import network
 from cnnctl.model.block import Block, Scope, plan_layer
+from cnnctl.model.graph import following_activation
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import Model, NetworkPlan
 from tests.examples import BLOCKS, example
@@ -124,7 +125,7 @@ def test_weights_start_for_the_activation_that_they_meet() -> None:
     behind = plan_of({"sequence": [CONV]}, "tanh")
     for plan, expected in ((inside, "relu"), (behind, "tanh")):
         [found] = [
-            following.following_activation(rest)
+            following_activation(rest)
             for planned, rest in plan.graph.with_followers()
             if planned.layer.kind == "conv"
         ]

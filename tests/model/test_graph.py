@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from cnnctl.model.graph import Graph
+import pytest
+
+from cnnctl.model.graph import Graph, graph_of
 from cnnctl.model.network import NetworkPlan
 
 PlanOf = Callable[..., NetworkPlan]
@@ -59,3 +61,61 @@ def test_what_stands_aside_is_behind_nothing(plan_of: PlanOf) -> None:
     assert behind["conv1"] == ["residual1.relu1", "flatten1", "linear1"]
     assert behind["residual1.aside.flatten1"] == ["residual1.aside.linear1"]
     assert behind["residual1.aside.linear1"] == []
+
+
+def test_a_folded_block_is_a_single_layer(plan_of: PlanOf) -> None:
+    aside = "auxiliary: [flatten, linear: classes]"
+    plan = plan_of(f"{{layers: [{CONV}, residual: [sequence: [tanh], relu], {aside}, silu]}}")
+    assert made_of(graph_of(plan.layers, plan.input, depth=1)) == [
+        ("conv1", (0,)),
+        ("residual1", (1,)),
+        ("auxiliary1", (2,)),
+        ("silu1", (2,)),
+    ]
+    assert made_of(graph_of(plan.layers, plan.input, depth=2))[1:4] == [
+        ("residual1.sequence1", (1,)),
+        ("residual1.relu1", (2,)),
+        ("add", (3, 1)),
+    ]
+
+
+def test_every_node_knows_the_blocks_around_it(plan_of: PlanOf) -> None:
+    graph = plan_of("{layers: [residual: [sequence: [tanh], silu], relu]}").graph
+    assert [[block.name for block in node.blocks] for node in graph.nodes] == [
+        [],
+        ["residual1", "residual1.sequence1"],
+        ["residual1"],
+        ["residual1"],
+        [],
+    ]
+
+
+def test_blocks_part_neighbours_and_what_stands_aside_does_not(plan_of: PlanOf) -> None:
+    aside = "auxiliary: {name: aside, layers: [flatten, linear: classes]}"
+    graph = plan_of(f"{{layers: [{CONV}, {aside}, relu, sequence: [tanh, silu], selu]}}").graph
+    assert [(planned.name, after.name) for planned, after in graph.neighbours()] == [
+        ("aside.flatten1", "aside.linear1"),
+        ("conv1", "relu1"),
+        ("sequence1.tanh1", "sequence1.silu1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layers", "deciding"),
+    [
+        ("flatten, linear: 5, relu", "linear1"),
+        ("flatten, sequence: [linear: 5, relu], tanh", "sequence1.linear1"),
+        ("flatten, linear: 5, sequence: [relu]", "sequence1"),
+        ("flatten, residual: {layers: [linear: 5], activation: relu}", "residual1"),
+        ("flatten, sequence: [residual: [linear: 5]]", "sequence1.residual1"),
+        ("flatten, linear: 5, auxiliary: [linear: 7]", "linear1"),
+        ("flatten, repeat: {times: 2, layers: [linear: 5]}", "repeat1.2.linear1"),
+    ],
+)
+def test_the_layer_that_sets_the_output_shape(plan_of: PlanOf, layers: str, deciding: str) -> None:
+    found = plan_of(f"{{layers: [{layers}]}}").graph.deciding()
+    assert found and found.name == deciding
+
+
+def test_nothing_sets_a_shape_that_stays(plan_of: PlanOf) -> None:
+    assert plan_of("{layers: [relu, tanh]}").graph.deciding() is None

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cnnctl.inspection import gather
-from cnnctl.model.following import following_activation
+from cnnctl.model.graph import following_activation
 from cnnctl.model.network import NetworkPlan, build, meta_network, needing_company
 
 PlanOf = Callable[..., NetworkPlan]

@@ -12,8 +12,8 @@ from cnnctl.experiment import Experiment, check
 from cnnctl.inspection import gather
 from cnnctl.inspection.drawing import Frame, drawing_of
 from cnnctl.model import network
-from cnnctl.model.following import following_activation
 from cnnctl.model.freezing import freezing_of
+from cnnctl.model.graph import following_activation
 from cnnctl.model.network import Model, NetworkPlan
 from tests.inspection.conftest import saved
 
