@@ -174,6 +174,7 @@ def narrower(state: Tensors) -> Tensors:
     return {**state, "3.weight": torch.zeros(10, 32)}
 
 
+@pytest.mark.usefixtures("few_networks")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
