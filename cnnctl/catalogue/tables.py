@@ -18,6 +18,7 @@ from cnnctl.catalogue import (
     describe_section,
 )
 from cnnctl.config.choice import Choice, Spec
+from cnnctl.config.wording import times
 from cnnctl.model.zoo.network import Network
 from cnnctl.shipped import experiments
 
@@ -55,9 +56,8 @@ def _networks(family: type[Choice]) -> Table:
     numbers = ["input", "parameters", "multiply-adds"]
     table = _table("network", *numbers, "description", numbers=numbers)
     for facts in describe_family(family):
-        shape = "x".join(map(str, facts["input"]))
         costs = (f"{facts[name]:,}" for name in ("parameters", "multiply_adds"))
-        table.add_row(_named(facts["kind"]), shape, *costs, facts["about"])
+        table.add_row(_named(facts["kind"]), times(facts["input"]), *costs, facts["about"])
     return table
 
 

@@ -109,6 +109,11 @@ def exact(number: float) -> str:
     return str(int(number) if is_whole else number)
 
 
+def times(sides: Sequence[float]) -> str:
+    """A shape: `16x5x5`; strides that are no whole numbers are rounded."""
+    return "x".join(exact(round(side, 4)) for side in sides)
+
+
 def _wanted(detail: ErrorDetails) -> list[str]:
     if detail["type"] == "literal_error":
         expected = detail["ctx"]["expected"]

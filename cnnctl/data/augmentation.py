@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from cnnctl.config.bounds import UnitInterval
 from cnnctl.config.choice import Choice
+from cnnctl.config.wording import times
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -53,8 +54,7 @@ def need_images(shape: Shape, *, kind: str) -> None:
     """Raise a FaultError for samples that are not images."""
     if len(shape) != 3:
         what = "signals" if len(shape) == 2 else "vectors"
-        sides = "x".join(map(str, shape))
-        message = f"{kind} needs images, but the samples are {what} of {sides}"
+        message = f"{kind} needs images, but the samples are {what} of {times(shape)}"
         raise config_fault(message, hint="leave it out")
 
 

@@ -12,6 +12,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from cnnctl.config.wording import times
 from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples, Shape, Target
 from cnnctl.errors import FaultError, data_fault
@@ -73,7 +74,7 @@ def _check_counts(inputs: Values, targets: dict[str, Tensor], what: str) -> None
 def _check_shape(inputs: Values, described: Shape, what: str) -> None:
     shape = tuple(inputs.shape[1:])
     if shape != tuple(described):
-        message = f"{what} has samples of {_times(shape)}, not of {_times(described)}"
+        message = f"{what} has samples of {_sides(shape)}, not of {_sides(described)}"
         raise data_fault(message, hint="check that the files belong to this data set")
 
 
@@ -175,5 +176,5 @@ def _batch(values: Tensor) -> str:
     return f"({', '.join(['N', *map(str, values.shape[1:])])}{',' * (values.ndim == 1)})"
 
 
-def _times(shape: Shape) -> str:
-    return "x".join(map(str, shape)) or "single numbers"
+def _sides(shape: Shape) -> str:
+    return times(shape) or "single numbers"

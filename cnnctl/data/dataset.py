@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice
-from cnnctl.config.wording import exact
+from cnnctl.config.wording import exact, times
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import Normalize, normalization_of
@@ -168,7 +168,7 @@ def check_size(whole: DatasetInfo) -> None:
     """Raise a FaultError for data that is too large for any machine."""
     numbers = whole.train_samples * prod(whole.shape)
     if numbers > MAX_NUMBERS:
-        counted = f"{whole.train_samples} samples of {'x'.join(map(str, whole.shape))}"
+        counted = f"{whole.train_samples} samples of {times(whole.shape)}"
         message = f"{counted} are {numbers:.0e} numbers, more than the limit of {MAX_NUMBERS:.0e}"
         raise config_fault(message, hint="use fewer or smaller samples")
 

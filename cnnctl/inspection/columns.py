@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rich.filesize import decimal
 
-from cnnctl.config.wording import exact
+from cnnctl.config.wording import times
 from cnnctl.errors import config_fault, nearest
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.grid import Heading
@@ -20,11 +20,6 @@ class Column(NamedTuple):
 
     heading: Heading
     cell: Callable[[Row, Summary], str]
-
-
-def times(sides: Sequence[float]) -> str:
-    """A shape: `16x5x5`; strides that are no whole numbers are rounded."""
-    return "x".join(exact(round(side, 4)) for side in sides)
 
 
 def alike(sides: Sequence[float] | None) -> str:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cnnctl.config.wording import times
 from cnnctl.escaping import visible
-from cnnctl.inspection.columns import alike, bytes_of, count, times
+from cnnctl.inspection.columns import alike, bytes_of, count
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.grid import Grid, Heading
 from cnnctl.inspection.tables import Report, shown, to_json

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from cnnctl.config.wording import times
 from cnnctl.model.block import Block
 from cnnctl.model.graph import Graph, Node, graph_of
 from cnnctl.model.network import NetworkPlan
@@ -43,15 +43,11 @@ class Drawing:
 
 def drawing_of(plan: NetworkPlan, *, depth: int | None = None) -> Drawing:
     """The network with its blocks open down to a depth, from 1; all of them where none is given."""
-    pencil = _Pencil(Box(INPUT, "input", _times(plan.input), "input"))
+    pencil = _Pencil(Box(INPUT, "input", times(plan.input), "input"))
     graph = graph_of(plan.layers, plan.input, depth=depth)
     for number, node in enumerate(graph.nodes[1:], start=1):
         pencil.node(node, _box(graph, number))
     return pencil.drawing
-
-
-def _times(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _box(graph: Graph, number: int) -> Box | None:
@@ -59,10 +55,10 @@ def _box(graph: Graph, number: int) -> Box | None:
     node = graph.nodes[number]
     if node.planned:
         name, role = node.planned.short_name, node.planned.layer.role
-        return Box(_identity(node.planned.name), name, _times(node.shape), role)
+        return Box(_identity(node.planned.name), name, times(node.shape), role)
     name, block = node.blocks[-1].name, node.blocks[-1].layer
     if graph.ends[name] == number and isinstance(block, Block) and not block.keeps_all:
-        return Box(f"{_identity(name)}__join", block.joining, _times(node.shape), "join")
+        return Box(f"{_identity(name)}__join", block.joining, times(node.shape), "join")
     return None
 
 

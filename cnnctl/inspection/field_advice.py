@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnctl.inspection.columns import times
+from cnnctl.config.wording import times
 from cnnctl.inspection.facts import Row, Summary
 
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.nn import init
 
 from cnnctl.config.choice import Choice, refusal
-from cnnctl.config.wording import exact
+from cnnctl.config.wording import exact, times
 from cnnctl.errors import config_fault
 
 Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
@@ -191,7 +191,7 @@ class Dirac(Initializer, kind="dirac"):
 
     def check(self, shape: tuple[int, ...]) -> None:
         if len(shape) < 3:
-            what = "a weight of " + "x".join(map(str, shape)) if len(shape) > 1 else "a bias"
+            what = f"a weight of {times(shape)}" if len(shape) > 1 else "a bias"
             message = f"dirac initialises convolution kernels, not {what}"
             raise config_fault(
                 message, hint="use another initializer for this layer, such as orthogonal"

@@ -14,6 +14,7 @@ from torch import nn
 
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice, refusal
+from cnnctl.config.wording import times
 from cnnctl.errors import config_fault
 from cnnctl.model.initializers import Activation, Initializer
 from cnnctl.model.receptive_field import OWN_PIXEL, Window
@@ -196,7 +197,7 @@ def describe_shape(shape: Shape) -> str:
     """A shape in words: `16 channels of 5x5`, `a vector of 120`."""
     if len(shape) == 1:
         return f"a vector of {shape[0]}"
-    return f"{channels(shape)} of {'x'.join(map(str, shape[1:]))}"
+    return f"{channels(shape)} of {times(shape[1:])}"
 
 
 def channels(shape: Shape) -> str:

@@ -9,6 +9,7 @@ from itertools import filterfalse, zip_longest
 import torch
 from torch import Tensor, nn
 
+from cnnctl.config.wording import times
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.model.freezing import classifier
 from cnnctl.model.layers.torchvision_models import WITH_AUXILIARY_HEADS, model_names
@@ -190,7 +191,7 @@ def _sides(tensor: Tensor) -> tuple[int, ...]:
 def _described(name: str, tensors: Tensors) -> str:
     if not name:
         return "nothing more"
-    return f"{name} ({'x'.join(map(str, tensors[name].shape)) or 'one number'})"
+    return f"{name} ({times(tensors[name].shape) or 'one number'})"
 
 
 def _misfit(position: int, mine: str, theirs: str) -> FaultError:

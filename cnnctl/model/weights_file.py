@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from cnnctl.config.wording import times
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.sealing import MAX_BYTES, is_sealed, is_whole, metadata_of
 from cnnctl.storage import read_regular, reading_cure
@@ -138,7 +139,7 @@ def _oddity(tensor: Tensor) -> str | None:
     if tensor.is_complex():
         return "complex"
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return f"{'x'.join(map(str, tensor.shape))}, larger than its stored data"
+        return f"{times(tensor.shape)}, larger than its stored data"
     return None
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from cnnctl.config.bounds import NonNegativeInt, PositiveInt
+from cnnctl.config.wording import times
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Shape, channels
 
@@ -79,4 +80,4 @@ def show(sides: Sides) -> str:
 
 
 def _by(sides: Sides) -> str:
-    return "x".join(map(str, sides)) if len(sides) > 1 else f"length {sides[0]}"
+    return times(sides) if len(sides) > 1 else f"length {sides[0]}"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, UnitInterval
 from cnnctl.config.choice import Choice
+from cnnctl.config.wording import times
 from cnnctl.errors import config_fault, either
 from cnnctl.optim.value_criterion import ValueCriterion
 from cnnctl.target import Target, TargetKind
@@ -268,7 +269,7 @@ def _need_outputs(
     needed, is_class = target.outputs, target.kind == "class"
     last = f"linear: {'classes' if is_class else needed}"
     if len(output) != 1:
-        message = f"{kind} needs a vector, but the network gives {'x'.join(map(str, output))}"
+        message = f"{kind} needs a vector, but the network gives {times(output)}"
         raise config_fault(message, hint=f"end the network with flatten and {last}")
     one_does = one_does and is_class and needed == 2
     if output[0] == needed or (one_does and output[0] == 1):
