@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.layout import Part, evaluated, under
 from cnnctl.sealing import MAX_BYTES, is_whole, metadata_of, seal
 from cnnctl.storage import read_regular, reading_cure, write_atomically
 
@@ -37,15 +38,14 @@ class Checkpoint:
     tensors: Tensors
     document: Document
 
-    def under(self, prefix: str) -> Tensors:
-        """The tensors whose names begin with `prefix.`, named by the rest."""
-        start = f"{prefix}."
-        return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}
+    def under(self, part: Part) -> Tensors:
+        """The tensors of a part, by their own names."""
+        return under(part, self.tensors)
 
     @property
     def weights(self) -> Tensors:
         """The weights to evaluate with: the averaged ones where there are some."""
-        return self.under("average") or self.under("model")
+        return evaluated(self.tensors)
 
     @property
     def epoch(self) -> int | None:

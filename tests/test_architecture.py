@@ -21,7 +21,7 @@ ORDER = [
     {"errors", "console", "vocabulary"},
     {"storage"},
     {"shipped"},
-    {"config", "sealing", "target"},
+    {"config", "layout", "sealing", "target"},
     {"metrics"},
     {"model", "data", "optim", "plugins", "device", "run_files"},
     {"experiment"},

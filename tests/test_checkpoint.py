@@ -16,6 +16,7 @@ from torch import nn
 
 from cnnctl.checkpoint import Checkpoint, load, load_weights, pack, save, unpack
 from cnnctl.errors import ExitCode, FaultError
+from cnnctl.layout import Part
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_what_was_saved_is_read_back(saved: Path) -> None:
     assert torch.equal(checkpoint.tensors["model.weight"], torch.arange(6.0).view(2, 3))
     assert checkpoint.document["experiment"] == {"name": "größe"}
     assert checkpoint.document["best"] == float("inf")
-    assert checkpoint.under("model").keys() == {"weight"}
+    assert checkpoint.under(Part.MODEL).keys() == {"weight"}
 
 
 def test_the_file_is_plain_safetensors(saved: Path) -> None:

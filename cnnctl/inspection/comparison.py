@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import partial
 from typing import Any, Literal
 
 from rich.console import Group, RenderableType
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from cnnctl.config.wording import times
 from cnnctl.escaping import visible
-from cnnctl.inspection.columns import alike, bytes_of, count
+from cnnctl.inspection.columns import COLUMNS, bytes_of
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.grid import Grid, Heading
 from cnnctl.inspection.tables import Report, shown, to_json
@@ -23,6 +24,8 @@ _STYLES = {"": "", "~": "yellow", "-": "red", "+": "green"}
 _LEGEND = "~ differs   - only in the first   + only in the second"
 _COMPARED = ("kernel", "output", "parameters", "multiply_adds")
 """Facts in which layers of one kind can differ."""
+_BESIDE = (COLUMNS["output"], COLUMNS["parameters"])
+"""The columns beside the name of a layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,23 +168,23 @@ def _grids(
     sides = [
         heading
         for name in names
-        for heading in (Heading(name, is_number=False), Heading("output"), Heading("parameters"))
+        for heading in (Heading(name, is_number=False), *(column.heading for column in _BESIDE))
     ]
-    cells, styles = [_cells(pair) for pair in pairs], [_STYLES[pair.sign] for pair in pairs]
+    cells = [_cells(pair, left.summary, right.summary) for pair in pairs]
+    styles = [_STYLES[pair.sign] for pair in pairs]
     sums = Grid([blank, *map(Heading, (*names, "ratio"))], totals)
     return sums, Grid([blank, *sides], cells, styles, narrowest=8)
 
 
-def _cells(pair: Pair) -> list[str]:
-    with_kernel = "kernel" in pair.differs
-    sides = (_side(row, with_kernel=with_kernel) for row in (pair.left, pair.right))
-    return [pair.sign, *(cell for side in sides for cell in side)]
+def _cells(pair: Pair, one: Summary, other: Summary) -> list[str]:
+    side = partial(_side, with_kernel="kernel" in pair.differs)
+    return [pair.sign, *side(pair.left, one), *side(pair.right, other)]
 
 
-def _side(row: Row | None, *, with_kernel: bool) -> tuple[str, str, str]:
-    """Name, output and parameters; the window as well where it is what differs."""
+def _side(row: Row | None, summary: Summary, *, with_kernel: bool) -> list[str]:
+    """The name and the columns beside it; the kernel as well where it is what differs."""
     if row is None:
-        return "", "", ""
+        return [""] * (1 + len(_BESIDE))
     name = "  " * row.depth + row.name.removeprefix(f"{row.block}.")
-    window = f" ({alike(row.kernel)})" if with_kernel else ""
-    return name + window, times(row.output), count(row.parameters)
+    kernel = f" ({COLUMNS['kernel'].cell(row, summary)})" if with_kernel else ""
+    return [name + kernel, *(column.cell(row, summary) for column in _BESIDE)]

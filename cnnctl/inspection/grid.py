@@ -61,10 +61,7 @@ class Grid:
     def to_markdown(self) -> str:
         """A table of GitHub's Markdown."""
         lines = [
-            [
-                _cell(heading.text.replace("-\n", "-").replace("\n", " "))
-                for heading in self.headings
-            ],
+            [_cell(heading.in_one_line) for heading in self.headings],
             ["--:" if heading.is_number else ":--" for heading in self.headings],
             *([_cell(text) for text in row] for row in self.rows),
         ]

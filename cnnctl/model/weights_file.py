@@ -17,13 +17,12 @@ from torch import Tensor, nn
 
 from cnnctl.config.wording import times
 from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.layout import Part, evaluated, part_of
 from cnnctl.sealing import MAX_BYTES, is_sealed, is_whole, metadata_of
 from cnnctl.storage import read_regular, reading_cure
 
 Tensors = dict[str, Tensor]
 
-_OWN_PARTS = {"model", "average", "optimizer", "random", "tally"}
-"""What the names in a checkpoint of cnnctl begin with."""
 _WRAPPERS = ("state_dict", "model")
 """Where others keep the state dict among other things."""
 _DAMAGED = (
@@ -145,10 +144,5 @@ def _oddity(tensor: Tensor) -> str | None:
 
 def _weights_of_checkpoint(tensors: Tensors) -> Tensors:
     """Of a checkpoint of cnnctl the averaged weights, or else the weights; others as they are."""
-    if not {name.partition(".")[0] for name in tensors} <= _OWN_PARTS:
-        return tensors
-    return _under("average.", tensors) or _under("model.", tensors) or tensors
-
-
-def _under(prefix: str, tensors: Tensors) -> Tensors:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    is_checkpoint = set(map(part_of, tensors)) <= set(Part)
+    return (evaluated(tensors) if is_checkpoint else {}) or tensors

@@ -15,6 +15,7 @@ from cnnctl.config.source import Place, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
+from cnnctl.layout import Part
 from cnnctl.model.network import meta_network
 from cnnctl.model.weights_file import Tensors
 from cnnctl.plugins import load_plugins
@@ -121,7 +122,7 @@ def _continue(
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)
     before = read_experiment(checkpoint, place=str(path), known=asked)
-    checkpoints.check_weights(meta_network(before.plan), checkpoint.under("model"))
+    checkpoints.check_weights(meta_network(before.plan), checkpoint.under(Part.MODEL))
     wanted = asked.experiment if asked else _overridden(before, overrides)
     experiment = reconcile(wanted, before.experiment, place=str(path))
     inexact = inexact_because(experiment, before.experiment, checkpoint)

@@ -13,22 +13,23 @@ from torch import Tensor, optim
 
 from cnnctl.checkpoint import Checkpoint, Document, Tensors, load_weights, pack
 from cnnctl.errors import checkpoint_fault
+from cnnctl.layout import RANDOM_CPU, RANDOM_CUDA, Part, named
 from cnnctl.training.run import Counters, Run
 from cnnctl.training.verification import verify
 
 
 def capture_best(run: Run) -> Checkpoint:
     """The weights that are evaluated, and what it takes to use them."""
-    return Checkpoint(_named("model", run.evaluated.state_dict()), _describe(run))
+    return Checkpoint(named(Part.MODEL, run.evaluated.state_dict()), _describe(run))
 
 
 def capture_last(run: Run) -> Checkpoint:
     """The complete state of the run."""
-    tensors = _named("model", run.network.state_dict())
+    tensors = named(Part.MODEL, run.network.state_dict())
     if run.average is not None:
-        tensors |= _named("average", run.average.network.state_dict())
-    moved, skeleton = pack(run.optimizer.state_dict(), prefix="optimizer")
-    tensors |= moved | _random_state(run.device) | {"tally": run.tally.sums}
+        tensors |= named(Part.AVERAGE, run.average.network.state_dict())
+    moved, skeleton = pack(run.optimizer.state_dict(), prefix=Part.OPTIMIZER)
+    tensors |= moved | _random_state(run.device) | {Part.TALLY: run.tally.sums}
     document = _describe(run) | {
         "optimizer": skeleton,
         "schedule": run.schedule.state_dict(),
@@ -52,14 +53,10 @@ def _class_names(run: Run) -> list[str] | dict[str, list[str]]:
     return names.get("", names)
 
 
-def _named(prefix: str, tensors: dict[str, Any]) -> Tensors:
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
 def _random_state(device: torch.device) -> Tensors:
-    states = {"random.cpu": torch.get_rng_state()}
+    states = {RANDOM_CPU: torch.get_rng_state()}
     if device.type == "cuda":
-        states["random.cuda"] = torch.cuda.get_rng_state(device)
+        states[RANDOM_CUDA] = torch.cuda.get_rng_state(device)
     return states
 
 
@@ -75,22 +72,22 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
             "holds weights only, not the state of a run", hint="resume from last.safetensors"
         )
     optimizer = verify(run, checkpoint)
-    load_weights(run.network, checkpoint.under("model"))
+    load_weights(run.network, checkpoint.under(Part.MODEL))
     if run.average is not None:
-        load_weights(run.average.network, checkpoint.under("average"))
+        load_weights(run.average.network, checkpoint.under(Part.AVERAGE))
     _restore_optimizer(run.optimizer, optimizer)
     run.schedule.load_state_dict(document["schedule"])
     if run.patience is not None:
         run.patience.load_state_dict(document["patience"])
-    run.tally.sums.copy_(checkpoint.tensors["tally"])
+    run.tally.sums.copy_(checkpoint.tensors[Part.TALLY])
     run.counters = Counters(**document["counters"])
 
 
 def restore_random(checkpoint: Checkpoint, device: torch.device) -> None:
     """Restore the random states, just before the next batch."""
-    torch.set_rng_state(checkpoint.tensors["random.cpu"])
-    if device.type == "cuda" and "random.cuda" in checkpoint.tensors:
-        torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"], device)
+    torch.set_rng_state(checkpoint.tensors[RANDOM_CPU])
+    if device.type == "cuda" and RANDOM_CUDA in checkpoint.tensors:
+        torch.cuda.set_rng_state(checkpoint.tensors[RANDOM_CUDA], device)
 
 
 def _restore_optimizer(optimizer: optim.Optimizer, state: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cnnctl.checkpoint import FORMAT, Checkpoint, Tensors, form_of, tensor_names, unpack
 from cnnctl.errors import FaultError, checkpoint_fault
+from cnnctl.layout import RANDOM_CPU, RANDOM_CUDA, Part, named, part_of
 from cnnctl.training.optimizer_state import verified
 from cnnctl.training.run import Run
 
@@ -90,8 +91,8 @@ def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
         raise misfit(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
     _verify_counters(run, state)
     _verify_names(run, checkpoint.tensors)
-    _verify_tally(run, checkpoint.tensors["tally"])
-    verify_random(checkpoint.tensors["random.cpu"])
+    _verify_tally(run, checkpoint.tensors[Part.TALLY])
+    verify_random(checkpoint.tensors[RANDOM_CPU])
     return _verified_optimizer(run, checkpoint, state)
 
 
@@ -115,21 +116,21 @@ def _verify_counters(run: Run, state: State) -> None:
 
 
 def _verify_names(run: Run, tensors: Tensors) -> None:
-    needed = {"tally", "random.cpu"}
+    needed = {Part.TALLY, RANDOM_CPU}
     if missing := needed - tensors.keys():
         raise misfit(f"{min(missing)}: is missing")
-    parts = {"model", "optimizer", *(["average"] if run.average else [])}
-    known = needed | {"random.cuda"}
+    parts = {Part.MODEL, Part.OPTIMIZER, *([Part.AVERAGE] if run.average else [])}
+    known = needed | {RANDOM_CUDA}
     for name in sorted(tensors.keys() - known):
-        if name.partition(".")[0] not in parts:
+        if part_of(name) not in parts:
             raise misfit(f"{name}: is not part of this experiment")
 
 
 def _verify_tally(run: Run, found: Tensor) -> None:
-    _check_tensor("tally", found, run.tally.sums)
+    _check_tensor(Part.TALLY, found, run.tally.sums)
     samples = float(found[-1])
     if not found.isfinite().all() or samples < 0 or not samples.is_integer():
-        raise misfit("tally: has invalid sums")
+        raise misfit(f"{Part.TALLY}: has invalid sums")
 
 
 def verify_random(state: Tensor) -> None:
@@ -142,14 +143,14 @@ def verify_random(state: Tensor) -> None:
         FaultError: it is none.
     """
     generator = torch.Generator()
-    _check_tensor("random.cpu", state, generator.get_state())
+    _check_tensor(RANDOM_CPU, state, generator.get_state())
     _, left, _, position = struct.unpack_from("<QiiQ", bytes(state.numpy()))
     try:
         generator.set_state(state)
     except (RuntimeError, TypeError):
-        raise misfit("random.cpu: is not a state of torch's generator") from None
+        raise misfit(f"{RANDOM_CPU}: is not a state of torch's generator") from None
     if left + position not in (1, 625):  # newly seeded, or within its 624 numbers
-        raise misfit("random.cpu: is not a state of torch's generator")
+        raise misfit(f"{RANDOM_CPU}: is not a state of torch's generator")
 
 
 def _check_tensor(name: str, found: Tensor, expected: Tensor) -> None:
@@ -162,10 +163,10 @@ def _verified_optimizer(run: Run, checkpoint: Checkpoint, state: State) -> dict[
         found = unpack(state.optimizer, checkpoint.tensors)
         used = set(tensor_names(state.optimizer))
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise misfit("optimizer: a tensor is missing, or the state is malformed") from None
-    if unused := {f"optimizer.{name}" for name in checkpoint.under("optimizer")} - used:
+        raise misfit(f"{Part.OPTIMIZER}: a tensor is missing, or the state is malformed") from None
+    if unused := named(Part.OPTIMIZER, checkpoint.under(Part.OPTIMIZER)).keys() - used:
         raise misfit(f"{min(unused)}: is not part of this experiment")
     try:
         return verified(found, run.optimizer, run.experiment.optimizer, steps=state.counters.step)
     except ValueError as error:
-        raise misfit(f"optimizer.{error}") from None
+        raise misfit(f"{Part.OPTIMIZER}.{error}") from None

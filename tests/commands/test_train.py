@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from cnnctl.checkpoint import load
 from cnnctl.experiment import load as load_experiment
+from cnnctl.layout import Part
 from cnnctl.model import network
 from tests.conftest import TINY, Cli, environment, invoke, rows_of
 from tests.warm import Process
@@ -200,8 +201,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_weights(cli: Cli, 
     last = load(tiny.parent / "runs" / "tiny" / "checkpoints" / "last.safetensors")
     # nothing was saved since the very start
     untouched = network.build(load_experiment(tiny).plan, seed=0).state_dict()
-    assert last.under("model").keys() == untouched.keys()
-    assert all(torch.equal(last.under("model")[name], untouched[name]) for name in untouched)
+    assert last.under(Part.MODEL).keys() == untouched.keys()
+    assert all(torch.equal(last.under(Part.MODEL)[name], untouched[name]) for name in untouched)
 
 
 def test_inputs_that_are_not_numbers_end_the_run_at_its_first_step(here: Path, tiny: Path) -> None:
