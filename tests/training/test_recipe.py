@@ -112,7 +112,7 @@ def test_memory_may_run_out_at_any_moment(
 def test_a_device_that_is_not_there_is_blamed_where_it_is_written(tiny: Path) -> None:
     text = tiny.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 2, device: 'cuda:9'")
     tiny.write_text(text, encoding="utf-8")
-    assert "tiny.yaml:9:28: train.device: no cuda:9 here" in str(fault(tiny))
+    assert "tiny.yaml:9:28: train.device: no cuda:9: torch sees" in str(fault(tiny))
 
 
 def test_a_training_that_cannot_begin_leaves_no_folder_behind(tiny: Path) -> None:
