@@ -17,7 +17,6 @@ Rule = Callable[[Experiment, NetworkPlan], Advice]
 
 SQUASHED = ("probabilities", "log_probabilities", "log_sigmoids")
 """What a loss on logits applies to them itself."""
-CHARACTERS = {"digits", "mnist", "kmnist", "emnist", "svhn"}
 
 FEW_STEPS = 4
 """Steps per epoch below which a smaller batch would be better."""
@@ -214,7 +213,7 @@ def _endless_patience(experiment: Experiment, plan: NetworkPlan) -> Advice:
 def _flipped_characters(experiment: Experiment, plan: NetworkPlan) -> Advice:
     data = experiment.data
     for index, augmentation in enumerate(data.augment):
-        if data.kind in CHARACTERS and augmentation.kind in ("horizontal_flip", "vertical_flip"):
+        if data.shows_characters and augmentation.mirrors:
             message = "flipping turns digits and letters into different or meaningless characters"
             path = ("data", "augment", index, augmentation.kind)
             yield Fault(message=message, hint="use crop or a small rotation", path=path)

@@ -7,6 +7,7 @@ for the device.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -20,6 +21,9 @@ from cnnctl.errors import config_fault
 
 class Augmentation(Choice, family="augmentations", item=True):
     """A random change of training batches."""
+
+    mirrors: ClassVar[bool] = False
+    """Whether it makes mirror images."""
 
     @abstractmethod
     def check(self, shape: Shape) -> None:

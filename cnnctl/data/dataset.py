@@ -36,6 +36,8 @@ class DataSet(Choice, family="datasets"):
 
     has_files: ClassVar[bool] = True
     """Whether it is read from the dataset directory."""
+    shows_characters: ClassVar[bool] = False
+    """Whether its images are letters or digits, which are no longer the same when mirrored."""
 
     batch_size: BatchSize = 64
     """Samples per batch, or `all` for the full batch."""

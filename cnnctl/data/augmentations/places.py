@@ -91,6 +91,8 @@ def warped(
 class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
     """Flip horizontally."""
 
+    mirrors = True
+
     p: UnitInterval = 0.5
     """Probability of a flip."""
 
@@ -103,6 +105,8 @@ class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
 
 class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
     """Flip vertically."""
+
+    mirrors = True
 
     p: UnitInterval = 0.5
     """Probability of a flip."""

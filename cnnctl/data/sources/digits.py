@@ -26,6 +26,7 @@ class Digits(ImageSet, kind="digits"):
     """
 
     has_files: ClassVar[bool] = False
+    shows_characters: ClassVar[bool] = True
 
     def original(self) -> DatasetInfo:
         names, count = tuple("0123456789"), SAMPLES - TEST_SAMPLES

@@ -56,6 +56,7 @@ class MnistLike(DownloadedSet):
 class Mnist(MnistLike, kind="mnist"):
     """Handwritten digits: 60,000 training and 10,000 test images, 28x28, grey."""
 
+    shows_characters = True
     folder = "MNIST"
     sums = {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -97,6 +98,7 @@ class FashionMnist(MnistLike, kind="fashion_mnist"):
 class Kmnist(MnistLike, kind="kmnist"):
     """Cursive Japanese characters: 60,000 training and 10,000 test images, 28x28, grey."""
 
+    shows_characters = True
     folder = "KMNIST"
     notes_sums = True
 
@@ -140,6 +142,7 @@ class Emnist(DownloadedSet, kind="emnist"):
     classes start at 0.
     """
 
+    shows_characters = True
     notes_sums = True
 
     split: Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"] = "balanced"

@@ -16,6 +16,8 @@ from cnnctl.data.samples import DatasetInfo, Samples
 class Svhn(DownloadedSet, kind="svhn"):
     """Digits of house numbers: 73,257 training and 26,032 test photographs, 32x32, colour."""
 
+    shows_characters = True
+
     def original(self) -> DatasetInfo:
         return DatasetInfo((3, 32, 32), tuple(digits), 10, 73_257)
 
