@@ -24,7 +24,7 @@ on_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 
 def in_shell(words: list[str], redirection: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", "-c", f"{shlex.join(command(*words))} {redirection}"],
+        ["sh", "-c", f"{shlex.join(words)} {redirection}"],
         cwd=folder,
         env=environment(),
         capture_output=True,
@@ -61,7 +61,7 @@ def test_a_full_disk_below_the_output_is_said(words: list[str], tiny: Path) -> N
     ids=lambda words: words[0],
 )
 def test_a_new_process_says_so_too(words: list[str], tiny: Path) -> None:
-    assert_said(in_shell(words, f">{FULL}", tiny.parent))
+    assert_said(in_shell(command(*words), f">{FULL}", tiny.parent))
 
 
 @on_a_full_disk
@@ -91,7 +91,7 @@ def test_a_fault_keeps_its_code_where_it_cannot_be_said(
 @on_a_full_disk
 @pytest.mark.parametrize("output", [f">{FULL}", "", ">&-"])
 def test_a_fault_of_a_new_process_keeps_its_code_too(output: str, tmp_path: Path) -> None:
-    assert in_shell(["check", "no.yaml"], f"{output} 2>{FULL}", tmp_path).returncode == 2
+    assert in_shell(command("check", "no.yaml"), f"{output} 2>{FULL}", tmp_path).returncode == 2
 
 
 every_closed = pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
@@ -101,15 +101,7 @@ every_closed = pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"]
 def test_a_file_does_not_take_the_place_of_a_closed_stream(closed: str, tmp_path: Path) -> None:
     command = "file = open('file', 'w'); print('output'); print('error', file=sys.stderr)"
     program = f"import sys\nimport cnnctl.cli as cli\ncli.app = lambda words: exec({command!r})\n"
-    script = shlex.join([sys.executable, "-c", f"{program}cli.main()"])
-    done = subprocess.run(
-        ["sh", "-c", f"{script} {closed}"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_shell([sys.executable, "-c", f"{program}cli.main()"], closed, tmp_path)
     assert done.returncode == 0
     assert done.stdout == ("" if ">&-" in closed.split() else "output\n")
     assert done.stderr == ("" if "2>&-" in closed.split() else "error\n")
@@ -119,7 +111,7 @@ def test_a_file_does_not_take_the_place_of_a_closed_stream(closed: str, tmp_path
 @pytest.mark.long
 @every_closed
 def test_a_closed_stream_is_written_to_by_nobody(closed: str, tiny: Path) -> None:
-    done = in_shell(["train", "tiny.yaml"], closed, tiny.parent)
+    done = in_shell(command("train", "tiny.yaml"), closed, tiny.parent)
     assert done.returncode == 0
     assert done.stderr == ""
     run = tiny.parent / "runs" / "tiny"
@@ -129,4 +121,4 @@ def test_a_closed_stream_is_written_to_by_nobody(closed: str, tiny: Path) -> Non
 
 
 def test_a_closed_error_stream_leaves_the_output_alone(tmp_path: Path) -> None:
-    assert in_shell(["--version"], "2>&-", tmp_path).stdout == f"cnnctl {__version__}\n"
+    assert in_shell(command("--version"), "2>&-", tmp_path).stdout == f"cnnctl {__version__}\n"

@@ -148,7 +148,7 @@ def _serve(connection: socket.socket) -> dict[str, Any]:
         message, streams, _, _ = socket.recv_fds(connection, LARGEST, 3)
         if not message:
             os._exit(0)
-        request = json.loads(message)
+        request: dict[str, Any] = json.loads(message)
         if "poll" in request:
             answer = _exit_code(request["poll"])
         else:
@@ -156,7 +156,7 @@ def _serve(connection: socket.socket) -> dict[str, Any]:
             if answer == 0:
                 connection.close()
                 _become(request, streams)
-                return request  # type: ignore[no-any-return]
+                return request
             for stream in streams:
                 os.close(stream)
         connection.send(json.dumps(answer).encode())
@@ -188,9 +188,8 @@ def _write_to(number: int, name: str, *, errors: str, buffering: int = -1) -> No
     """Open one of sys's streams as Python does where a program starts in UTF-8 mode."""
     stream = os.fdopen(number, "w", buffering, encoding="utf-8", errors=errors, closefd=False)
     setattr(sys, name, stream)
-    setattr(
-        sys, f"__{name}__", stream
-    )  # else the one of before would be closed, and with it the file
+    # else the one of before would be closed, and with it the file
+    setattr(sys, f"__{name}__", stream)
 
 
 def _leave(leaving: SystemExit) -> None:
@@ -198,6 +197,7 @@ def _leave(leaving: SystemExit) -> None:
 
     Returns where what is buffered cannot be written: what Python then does, it does itself.
     """
+    # waits for threads, and for those of concurrent.futures; nothing public does
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     try:
