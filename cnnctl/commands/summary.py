@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Style(StrEnum):
-    """How a summary looks."""
+    """The style of a summary."""
 
     TABLE = "table"
     TORCHSUMMARY = "torchsummary"
@@ -38,7 +38,7 @@ COLUMNS = (
     *("kernel", "input", "output", "parameters", "trainable", "multiply-adds", "share"),
     *("share-multiply-adds", "field", "stride", "memory", "weights", "init", "dtype"),
 )
-"""The columns of inspection, which takes too long to import for a help text."""
+"""The columns of `inspection`, which would take too long to import for the help."""
 
 
 def _complete_columns(incomplete: str) -> completion.Candidates:
@@ -138,7 +138,7 @@ def _refuse(is_so: bool, message: str, superfluous: str) -> None:
 
 
 def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]]:
-    """The source and the overrides, in whichever order they were typed."""
+    """The source and the overrides, in any order."""
     words = [str(source), *overrides]
     named, given = split_words(words, for_two="put --compare before the second")
     if named is None:

@@ -13,7 +13,7 @@ from cnnctl.data.splits import stratified_split
 
 SAMPLES, TEST_SAMPLES = 1797, 360
 LEVELS = 16
-"""Pixels count from 0 to this."""
+"""Maximum pixel value."""
 PARITY = Target("parity", ("even", "odd"), 2)
 
 

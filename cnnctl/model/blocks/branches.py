@@ -58,7 +58,7 @@ class Branches(Block, kind="branches", short="ways"):
             return (sum(shape[0] for shape in shapes), *shapes[0][1:])
         if self.join != "concatenate" and len({len(shape) for shape in shapes}) == 1:
             try:
-                return np.broadcast_shapes(*shapes)  # torch's own loads sympy
+                return np.broadcast_shapes(*shapes)  # torch's own imports sympy
             except ValueError:
                 pass  # which is the fault below
         given = ", ".join(
