@@ -95,7 +95,7 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
     """
     if source.suffix in YAML and not is_folder(source):
         hint = f"run `cnnctl train {source}`, then give its run folder"
-        raise checkpoint_fault("is a configuration, without weights", hint=hint, place=str(source))
+        raise checkpoint_fault("is a configuration without weights", hint=hint, place=str(source))
     path = find_checkpoint(source)
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)

@@ -51,6 +51,7 @@ def summary(
         Path,
         typer.Argument(
             help="Experiment file, run folder, checkpoint, or name of a network or experiment.",
+            metavar="SOURCE",
             show_default=False,
             autocompletion=completion.source,
         ),

@@ -55,8 +55,8 @@ _BOUNDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "less_than": lambda c: ("is too large", f"a number less than {exact(c['lt'])}"),
     "less_than_equal": lambda c: ("is too large", f"a number of at most {exact(c['le'])}"),
     "finite_number": lambda _: ("is not finite", "a finite number"),
-    "too_short": lambda c: ("is too short", f"a list of at least {c['min_length']}"),
-    "too_long": lambda c: ("is too long", f"a list of at most {c['max_length']}"),
+    "too_short": lambda c: ("is too short", f"a list of at least {_items(c['min_length'])}"),
+    "too_long": lambda c: ("is too long", f"a list of at most {_items(c['max_length'])}"),
     "string_too_long": lambda c: ("is too long", f"at most {c['max_length']} characters"),
 }
 """Message and hint for a value of the right type that is out of bounds."""
@@ -81,6 +81,10 @@ def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
     plain = either([f"{want}{_EXAMPLES.get(want, '')}" for want in wants])
     hint = next((hint for hint in cures if hint), f"write {plain}")
     return "is empty" if value is None else f"{show(value)} is not {either(wants)}", hint
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def show(value: Any) -> str:

@@ -31,7 +31,7 @@ PATIENCE = 30.0
 """Seconds without data after which a download fails."""
 ARCHIVES = {".gz", ".zip"}
 """Suffixes of archives, which are deleted after unpacking."""
-CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=digits (embedded)"
+CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=digits (no download)"
 
 
 class DownloadedSet(ImageSet):

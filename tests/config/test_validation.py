@@ -194,8 +194,8 @@ FAULTS = [
         "engine: {name: steam, power: 1001}",
         "1:30: engine.power: 1001 is too large: write a number of at most 1000",
     ),
-    ("{doors: [1]}", "1:9: doors: [1] is too short: write a list of at least 2"),
-    ("{doors: [1, 2, 3]}", "1:9: doors: [1, 2, 3] is too long: write a list of at most 2"),
+    ("{doors: [1]}", "1:9: doors: [1] is too short: write a list of at least 2 items"),
+    ("{doors: [1, 2, 3]}", "1:9: doors: [1, 2, 3] is too long: write a list of at most 2 items"),
     ("{doors: [1, x]}", "1:13: doors.1: x is not an integer: write an integer (like 3)"),
     # unions
     (
@@ -213,7 +213,7 @@ FAULTS = [
     ),
     (
         "wagons: [tank: {litres: 1, size: [1]}]",
-        "1:34: wagons.0.tank.size: [1] is too short: write a list of at least 2",
+        "1:34: wagons.0.tank.size: [1] is too short: write a list of at least 2 items",
     ),
     (
         "wagons: [tank: {litres: 1, size: [1, 0]}]",

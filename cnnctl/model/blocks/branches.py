@@ -64,7 +64,7 @@ class Branches(Block, kind="branches", short="ways"):
         given = ", ".join(
             f"{branch.name} outputs {describe_shape(branch.output)}" for branch in branches
         )
-        message = f"cannot join the branches by {self.join}: {given}"
+        message = f"cannot {self.join} the branches: {given}"
         alike = "size" if self.join == "concatenate" else "shape"
         raise config_fault(
             message, hint=f"give all branches the same output {alike}", path=("ways",)

@@ -226,6 +226,7 @@ def _spread(kernel: int, stride: int, dilation: int, padding: int) -> Span | Non
 def _check_groups(groups: int, in_channels: int, out_channels: int) -> None:
     for count, way in ((in_channels, "input"), (out_channels, "output")):
         if count % groups:
-            message = f"{groups} does not divide the {count} {way} channels"
-            hint = f"use a divisor of {in_channels} and {out_channels}"
+            noun = "channel" if count == 1 else "channels"
+            message = f"{groups} does not divide the {count} {way} {noun}"
+            hint = f"use a common divisor of {in_channels} and {out_channels}"
             raise config_fault(message, hint=hint, path=("groups",))

@@ -300,7 +300,7 @@ def test_zf5_has_the_published_fields_strides_and_sizes() -> None:
         ("zoo=densenet_bc depth=50", "depth: 50 layers are not 6n + 4", "write 46 or 52"),
         ("zoo=resnet50 strides_in=5x5", "5x5 is not 3x3 or 1x1", "write 3x3 or 1x1"),
         ("zoo=lenet1 width=4", "lenet1 has no such option", "known: "),
-        ("zoo=mlp hidden=[]", "hidden: [] is too short", "write a list of at least 1"),
+        ("zoo=mlp hidden=[]", "hidden: [] is too short", "write a list of at least 1 item"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_option(written: str, fault: str, hint: str) -> None:
