@@ -77,7 +77,7 @@ def assert_told(stderr: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_mistake_is_told_with_its_place_and_a_cure(
+def test_a_mistake_is_reported_with_its_place_and_a_cure(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -104,7 +104,7 @@ def test_there_are_mistakes_of_every_section() -> None:
     assert len(CASES) >= 100
 
 
-def test_the_faults_of_all_files_are_told(tmp_path: Path) -> None:
+def test_the_faults_of_all_files_are_reported(tmp_path: Path) -> None:
     names = []
     for number, case in enumerate(CASES[:20]):
         names.append(str(tmp_path / f"{number}.yaml"))

@@ -255,7 +255,7 @@ def test_sections_that_go_together_are_taken(tmp_path: Path, text: str) -> None:
     load(path)
 
 
-def test_all_faults_of_a_file_are_told_at_once(faults: Faults) -> None:
+def test_all_faults_of_a_file_are_reported_at_once(faults: Faults) -> None:
     text = """\
 data: {name: digits, augment: [cutout: 9], batch_size: 2000}
 model: {layers: [flatten, linear: 9]}

@@ -128,7 +128,7 @@ def summary(
         _show(report, depth, columns, as_json=as_json, markdown=markdown)
         return
     other = report_on(opened(compare), batch_size=batch_size)
-    names = _told_apart(source, compare)
+    names = _distinct_names(source, compare)
     _show_both(report, other, names, depth, as_json=as_json, markdown=markdown)
 
 
@@ -148,7 +148,7 @@ def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]
     return Path(named), given
 
 
-def _told_apart(source: Path, other: Path) -> tuple[str, str]:
+def _distinct_names(source: Path, other: Path) -> tuple[str, str]:
     """The names of two networks: their file names, or whole paths if those are equal."""
     names = source.name, other.name
     return names if len({*names, ""}) == 3 else (str(source), str(other))

@@ -38,8 +38,8 @@ class DownloadedSet(ImageSet):
     """Images in files that torchvision downloads once, to its own layout."""
 
     notes_sums: ClassVar[bool] = False
-    """Whether a download writes the MD5 sum of each file beside it, where only those of its
-    archives are published."""
+    """Whether a download stores the MD5 sum of each file next to it, for sets that publish only
+    those of the archives."""
 
     @abstractmethod
     def files(self, split: StoredSplit) -> Sequence[str]:

@@ -74,25 +74,25 @@ def placed(source: Node, *prefix: str) -> Iterator[None]:
         yield
     except FaultError as raised:
         faults = sorted(under(prefix, raised).faults, key=lambda fault: locate(source, fault))
-        told = [_told(source, fault) for fault in faults[:SHOWN]]
+        told = [_located(source, fault) for fault in faults[:SHOWN]]
         if len(faults) > SHOWN:
             more = f"and {len(faults) - SHOWN:,} more errors"
             told.append(Fault(message=more, hint="fix these first", place=source.place.origin))
         raise FaultError(*told, exit_code=raised.exit_code) from None
 
 
-def _told(source: Node, fault: Fault) -> Fault:
+def _located(source: Node, fault: Fault) -> Fault:
     """The fault with its place, and with its path as written there."""
     if fault.place:
         return fault
     place = locate(source, fault)
     if zoo.is_written_there(place):
-        return _told_of_zoo(fault, place)
+        return _located_in_zoo(fault, place)
     written = homeward(source, fault.path, above=("model",))
     return replace(fault, place=str(place), path=written)
 
 
-def _told_of_zoo(fault: Fault, place: Place) -> Fault:
+def _located_in_zoo(fault: Fault, place: Place) -> Fault:
     """A fault in a published network, which the user can only fix outside of it."""
     there = f"{place.origin}:{place.line}"
     message = f"the network does not fit the data or its options: {fault.message} ({there})"

@@ -30,7 +30,7 @@ _BESIDE = (COLUMNS["output"], COLUMNS["parameters"])
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two layers in the same row; None where there is no counterpart."""
+    """Two layers in the same row; None if there is no counterpart."""
 
     left: Row | None
     right: Row | None

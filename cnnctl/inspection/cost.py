@@ -33,7 +33,7 @@ class Part:
     cost: Cost
 
 
-def told_cost(layer: Layer, input: Shape, output: Shape) -> Cost | None:
+def defined_cost(layer: Layer, input: Shape, output: Shape) -> Cost | None:
     """The cost of a layer that defines it; None for others, whose modules have to be run.
 
     The first module that is run on the meta device loads 200 MB of torch's code.

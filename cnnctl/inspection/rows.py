@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from cnnctl.inspection.cost import Cost, Part, kernel_of, told_cost
+from cnnctl.inspection.cost import Cost, Part, defined_cost, kernel_of
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.saved_activations import kept_bytes
 from cnnctl.model.freezing import Freeze, freezing_of
@@ -79,7 +79,7 @@ class _Gathering:
     def layer(self, planned: PlannedLayer) -> list[Row]:
         """The row of a layer, and those of the modules in it, if any."""
         module, layer = self.network.get_submodule(planned.name), planned.layer
-        cost = told_cost(layer, planned.input, planned.output)
+        cost = defined_cost(layer, planned.input, planned.output)
         if cost is None:
             return self.unknown(planned, module)
         learning = {name for name, weight in module.named_parameters() if weight.requires_grad}

@@ -67,10 +67,10 @@ def begin(training: Training, start: TrainingStart, console: Console) -> None:
     start.folder.write_environment(describe_environment(training.run.device))
     left_out = training.begin(start.weights)
     if start.weights is not None:
-        console.print(_told(left_out))
+        console.print(_initial_weights(left_out))
 
 
-def _told(left_out: Collection[str]) -> str:
+def _initial_weights(left_out: Collection[str]) -> str:
     """A line with the weights that a run starts from."""
     fresh = f"; re-initialised: {', '.join(left_out)}" if left_out else ""
     return f"loaded weights{fresh}"

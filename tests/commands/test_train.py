@@ -184,7 +184,7 @@ def test_batches_that_cannot_be_are_faults_of_the_configuration(
     assert said in refused(2, tiny, *overrides)
 
 
-def test_a_file_in_place_of_the_runs_is_said(here: Path, tiny: Path) -> None:
+def test_a_file_in_place_of_the_runs_is_reported(here: Path, tiny: Path) -> None:
     (here / "file").write_text("", encoding="utf-8")
     done = invoke("train", tiny, "--runs", "file")
     assert done.exit_code == 6

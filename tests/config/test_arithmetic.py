@@ -139,7 +139,7 @@ def test_formulas_are_computed_in_lists_and_for_other_templates(tmp_path: Path) 
     assert [stage.output for stage in convs] == [(4, 8, 8), (4, 8, 8)]
 
 
-def test_what_does_not_come_out_whole_is_told_at_its_place(tmp_path: Path) -> None:
+def test_a_division_with_a_remainder_is_reported_at_its_place(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(FILE.replace("USE", "narrow: 24"), encoding="utf-8")
     with pytest.raises(FaultError) as raised:
@@ -160,7 +160,7 @@ def test_what_does_not_come_out_whole_is_told_at_its_place(tmp_path: Path) -> No
         ("linear: classes", "linear: $width / 2", "$width / 2 is used outside a template"),
     ],
 )
-def test_a_formula_that_is_wrong_is_told_at_its_place(
+def test_a_formula_that_is_wrong_is_reported_at_its_place(
     before: str, after: str, fault: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.yaml"

@@ -173,7 +173,7 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         ),
     ],
 )
-def test_what_does_not_go_together_is_told(text: str, fault: str) -> None:
+def test_what_does_not_go_together_is_reported(text: str, fault: str) -> None:
     assert fault in told(text)
 
 

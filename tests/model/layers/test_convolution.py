@@ -81,7 +81,7 @@ def test_a_convolution_is_torchs_own(
         ),
     ],
 )
-def test_a_transposed_convolution_that_does_not_fit_is_told(
+def test_a_transposed_convolution_that_does_not_fit_is_reported(
     options: str, fault: str, faults_of: Callable[..., list[str]]
 ) -> None:
     text = f"{{layers: [conv_transpose: {{out_channels: 6, {options}}}]}}"
