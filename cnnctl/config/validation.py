@@ -240,7 +240,7 @@ def _missing(spot: Spot) -> Fault:
 
 
 def _siblings(spec: type[Spec], root: Node, path: ConfigPath) -> list[str]:
-    """The options that are known where an unknown one is."""
+    """The known options next to an unknown one."""
     holder = _holder(spec, root, path)
     names = [*holder.model_fields, *holder.written_out] if _is_spec(holder) else []
     return ["name", *names] if _is_section(holder) else names

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
-from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
+from cnnctl.model import blocks as _blocks  # declares the kinds of blocks
 from cnnctl.model.block import Block, Blocks, PlannedLayer, Scope, chain, plan_layers
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze

@@ -63,7 +63,7 @@ class Span:
 
 
 Window = Sequence[Span | None]
-"""A layer's own span along each side, in pixels of its input; None where it is not known."""
+"""A layer's own span along each side, in pixels of its input; None if it is unknown."""
 OWN_PIXEL = Span(((0, 0),), 1)
 """Window of a layer whose outputs each see the input at the same position."""
 
