@@ -16,7 +16,7 @@ Advice = Iterator[Fault]
 Rule = Callable[[Experiment, NetworkPlan], Advice]
 
 SQUASHED = ("probabilities", "log_probabilities", "log_sigmoids")
-"""What a loss on logits applies to them itself."""
+"""The activation that a loss on logits applies itself."""
 
 FEW_STEPS = 4
 """Steps per epoch below which a smaller batch would be better."""
@@ -32,7 +32,7 @@ def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
 
 
 def _ends(experiment: Experiment, plan: NetworkPlan) -> Iterator[tuple[Task, PlannedLayer]]:
-    """Every task, and the last of its layers that computes something."""
+    """Every task, with the last of its layers that computes something."""
     for task in tasks_of(experiment, plan, experiment.data.describe()):
         leaves = [leaf for planned in task.layers for leaf in planned.leaves()]
         layers = [planned for planned in leaves if not planned.layer.is_view]
@@ -75,7 +75,7 @@ def _rectified_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
 
 
 def _bounded_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
-    # values that are not normalised may well lie within the bounds
+    # values that are not normalised may well be within these bounds
     is_spread = getattr(experiment.data, "normalize_targets", None) is not None
     for task, last in _ends(experiment, plan):
         is_class = task.target.kind == "class"
@@ -180,7 +180,7 @@ def _batches_of_a_full_batch_method(experiment: Experiment, plan: NetworkPlan) -
     size, samples = experiment.data.batch_size, experiment.data.describe().train_samples
     optimizer = experiment.optimizer
     if optimizer.needs_full_batch and size != "all" and size < samples:
-        message = f"{optimizer.kind} compares gradients between steps, which need the same batch"
+        message = f"{optimizer.kind} compares gradients across steps, so all need the same batch"
         yield Fault(message=message, hint="use batch_size: all", path=("data", "batch_size"))
 
 

@@ -24,7 +24,7 @@ from cnnctl.storage import read_regular, reading_cure, write_atomically
 
 FORMAT = 1
 MAX_DEPTH = 128
-"""Twice what a configuration may have."""
+"""Twice the nesting depth of a configuration."""
 _DOCUMENT_KEY = "cnnctl"
 
 Tensors = dict[str, Tensor]
@@ -39,17 +39,17 @@ class Checkpoint:
     document: Document
 
     def under(self, part: Part) -> Tensors:
-        """The tensors of a part, by their own names."""
+        """The tensors of a part, by their names in it."""
         return under(part, self.tensors)
 
     @property
     def weights(self) -> Tensors:
-        """The weights to evaluate with: the averaged ones where there are some."""
+        """The weights for evaluation: the averaged ones, if any."""
         return evaluated(self.tensors)
 
     @property
     def epoch(self) -> int | None:
-        """Whole epochs that it was trained for; None if unknown."""
+        """Number of completed epochs; None if unknown."""
         counters = self.document.get("counters")
         epoch = counters.get("epoch") if isinstance(counters, dict) else None
         return epoch if type(epoch) is int else None
@@ -59,7 +59,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint atomically.
 
     Raises:
-        FaultError: it cannot be stored (exit code 6); an older file there is untouched.
+        FaultError: it cannot be stored (exit code 6); an existing file is untouched.
     """
     document = json.dumps({"format": FORMAT, **checkpoint.document}, separators=(",", ":"))
     write_atomically(path, *seal(checkpoint.tensors, {_DOCUMENT_KEY: document}))
@@ -69,8 +69,8 @@ def load(path: Path) -> Checkpoint:
     """Read a checkpoint and verify its hash.
 
     Raises:
-        FaultError: not there, not a checkpoint of cnnctl, cut short, damaged, or of a newer
-            format (exit code 4).
+        FaultError: it does not exist, is not a cnnctl checkpoint, is truncated or damaged, or has
+            a newer format (exit code 4).
     """
     try:
         content = read_regular(path, limit=MAX_BYTES)
@@ -107,7 +107,7 @@ def _parse(content: bytes, path: Path) -> Checkpoint:
 
 
 def levels(data: Any) -> Iterator[list[Any]]:
-    """The values of plain data, level by level; without recursion, which has a bound of its own."""
+    """The values of plain data, level by level; not recursive, since Python limits recursion."""
     level = [data]
     while level:
         yield level
@@ -158,7 +158,7 @@ def check_weights(network: nn.Module, tensors: Tensors) -> None:
 
 def _unfit(reason: str) -> FaultError:
     message = f"its weights do not fit the network: {reason}"
-    return checkpoint_fault(message, hint="use the checkpoint of this architecture")
+    return checkpoint_fault(message, hint="use a checkpoint of this architecture")
 
 
 def form_of(tensor: Tensor) -> str:
@@ -167,9 +167,9 @@ def form_of(tensor: Tensor) -> str:
 
 
 def pack(state: Any, *, prefix: str) -> tuple[Tensors, Any]:
-    """Part a nested state in named tensors and a JSON skeleton that says where they go.
+    """Split a nested state into named tensors and a JSON skeleton that says where they belong.
 
-    Tuples and keys that are numbers are marked, so that `unpack` gives back the very same.
+    Tuples and numeric keys are marked, so that `unpack` restores exactly the same state.
     """
     tensors: Tensors = {}
     return tensors, _pack(state, prefix, tensors)
@@ -177,7 +177,7 @@ def pack(state: Any, *, prefix: str) -> tuple[Tensors, Any]:
 
 def _pack(value: Any, name: str, tensors: Tensors) -> Any:
     if isinstance(value, Tensor):
-        while name in tensors:  # the keys 1 and "1" make one name
+        while name in tensors:  # the keys 1 and "1" have the same name
             name += "'"
         # a clone, since safetensors refuses tensors that share memory
         tensors[name] = value.detach().clone()
@@ -194,7 +194,7 @@ def _pack(value: Any, name: str, tensors: Tensors) -> Any:
 
 
 def unpack(skeleton: Any, tensors: Tensors) -> Any:
-    """Put a state together again; see `pack`.
+    """Restore a state; see `pack`.
 
     Raises:
         KeyError: a tensor is missing.

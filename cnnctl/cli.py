@@ -1,4 +1,4 @@
-"""The command `cnnctl`: finds the commands and runs one. Nothing heavy is imported until then."""
+"""The command `cnnctl`: finds all commands and runs one. Heavy imports happen only then."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML
 
 READER_LEFT = 141
-"""The exit code if nobody reads the output: 128 + SIGPIPE."""
+"""Exit code if the reader of the output is gone: 128 + SIGPIPE."""
 
-# every module of the package is a command: a new one is a new file there, and no other change
+# every module of the package is a command, so a new command only needs a new file there
 for module in pkgutil.iter_modules(commands.__path__):
     import_module(f"{commands.__name__}.{module.name}")
 
 
 def main() -> None:
     """Run the command that was typed."""
-    # How often an idle OpenMP thread looks for work before it sleeps; read when torch is imported.
-    # GNU's default, ten times as often, trains five times slower beside other busy programs.
+    # How often an idle OpenMP thread polls for work before it sleeps; read when torch is imported.
+    # GNU's default, ten times as often, trains five times slower next to other busy programs.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     guard()
     try:
         try:
             app(spell_out_resume(sys.argv[1:]))
         finally:
-            sys.stdout.flush()  # what fails later ends in a traceback and exit code 120
+            sys.stdout.flush()  # a later failure would end in a traceback and exit code 120
     except OutputError as error:
         fault = unwritable_output(error)
         print(fault, file=sys.stderr)
@@ -43,23 +43,23 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(READER_LEFT)
     except SystemExit as leaving:
-        # typer and rich call it an error when the reader of a pipe has left, as `| head` does
+        # typer and rich report an error if the reader of a pipe exits early, as in `| head`
         if isinstance(leaving.__context__, BrokenPipeError):
             sys.exit(READER_LEFT)
         raise
 
 
 def unwritable_output(error: OutputError) -> FaultError:
-    """The fault of a standard output that takes no more, as of a file on a full disk."""
+    """The fault for a standard output that cannot be written, such as a file on a full disk."""
     hint = "free some space, or write the output elsewhere"
     return storage_fault(f"cannot be written: {error.strerror}", hint=hint, place="standard output")
 
 
 def spell_out_resume(arguments: list[str]) -> list[str]:
-    """`--resume` may stand alone, for the newest run; what follows it is then no run.
+    """Give a `--resume` without a run an empty value, which means the newest run.
 
-    A run is a folder or a checkpoint: an option, an override, a YAML file and a shipped
-    experiment are not.
+    A run is a folder or a checkpoint, not an option, an override, a YAML file or a shipped
+    experiment.
     """
     spelled = []
     for argument, after in pairwise([*arguments, "--"]):

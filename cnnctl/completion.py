@@ -1,7 +1,7 @@
-"""Candidates for shell completion, in a tenth of a second: without torch.
+"""Candidates for shell completion, in a tenth of a second, without torch.
 
-Candidates reach the shell unquoted, so names with characters that are special to a shell are left
-out, wherever they come from. Where there are no candidates, shells complete file names.
+Candidates reach the shell unquoted, so names with characters that are special to a shell are
+omitted. If there are no candidates, shells complete file names.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from cnnctl.storage import contents, is_file, is_folder
 from cnnctl.vocabulary import YAML, families, options_beside, options_of, sections
 
 Candidates = Iterable[str | tuple[str, str]]
-"""Words, or words with a line of help."""
+"""Words, optionally with a line of help."""
 
 _WORD = re.compile(r"(?:\.{1,2}/)*[\w/+@%,][\w./+@%,=-]*")
-"""Characters that are not special to any shell; no hidden file, no option."""
+"""Names without special characters of any shell; no hidden files and no options."""
 
 
 def family(incomplete: str) -> Candidates:
@@ -30,7 +30,7 @@ def family(incomplete: str) -> Candidates:
 
 
 def kind(ctx: Any, incomplete: str) -> Candidates:
-    """The kinds of the family that was typed, with their descriptions."""
+    """The kinds of the typed family, with their descriptions."""
     family = ctx.params.get("family") or ""
     return _shipped(incomplete) if family == CONFIGS else _kinds(family, incomplete)
 
@@ -56,12 +56,12 @@ def experiment(incomplete: str) -> Candidates:
 
 
 def _or_files(names: Candidates, incomplete: str) -> list[str | tuple[str, str]]:
-    """The names and the files here; none without names, for then shells complete files."""
+    """Names and files; nothing without names, since shells then complete files themselves."""
     return [*names, *_beginning(_files(), incomplete)] if names else []
 
 
 def run(ctx: Any, incomplete: str) -> Candidates:
-    """The run folders where runs are made."""
+    """The run folders in the directory of runs."""
     folder = Path(ctx.params.get("runs") or "runs")
     try:
         found = [str(path) for path in contents(folder) if is_file(path / "config.yaml")]
@@ -76,7 +76,7 @@ def source(ctx: Any, incomplete: str) -> Candidates:
 
 
 def device(incomplete: str) -> Candidates:
-    """Device names; finding out which are there would import torch."""
+    """Device names; finding the available ones would import torch."""
     return _beginning(["auto", "cpu", "cuda"], incomplete)
 
 
@@ -89,7 +89,7 @@ def columns(names: Iterable[str], incomplete: str) -> Candidates:
 
 
 def override(ctx: Any, incomplete: str) -> Candidates:
-    """`path=value` for the file on the command line; experiments until it is clear what runs."""
+    """`path=value` for the file on the command line; before that, experiments."""
     words = _typed(ctx)
     if not words and ctx.params.get("resume") is None and "." not in incomplete:
         return experiment(incomplete)
@@ -112,7 +112,7 @@ def _typed(ctx: Any) -> list[str]:
 
 
 def _joined(words: Iterable[str]) -> list[str]:
-    """The words as they were typed: bash splits `optimizer.lr=0.1` in three."""
+    """The words as typed: bash splits `optimizer.lr=0.1` into three."""
     joined: list[str] = []
     for word in words:
         if joined and (word == "=" or joined[-1].endswith("=")):
@@ -127,7 +127,7 @@ def _assignment(
 ) -> Candidates:
     last = words[-1] if words else ""
     path = last.removesuffix("=")
-    if path in paths and (last != path or not incomplete):  # in bash, after the equals sign
+    if path in paths and (last != path or not incomplete):  # in bash, after an equals sign
         return _beginning(paths[path], incomplete)
     name, equals, value = incomplete.partition("=")
     if equals:
@@ -149,7 +149,8 @@ def _has_more(section: str, paths: Iterable[str]) -> bool:
 def _paths(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The paths that can be overridden, and the known values of each.
 
-    Kinds are those that the file and earlier overrides choose; the file also gives list items.
+    Options are those of the kinds that the file and earlier overrides choose; the file also
+    provides list items.
     """
     written = _written(next(filter(None, map(_config, words)), None))
     given = dict(word.split("=", 1) for word in words if "=" in word[1:])
@@ -161,7 +162,7 @@ def _paths(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _config(word: str) -> Path | None:
-    """The file of an experiment that a word means."""
+    """The experiment file that a word refers to."""
     if is_shipped(Path(word)):
         return experiments()[word]
     return Path(word) if Path(word).suffix in YAML else None
@@ -190,7 +191,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _files() -> Iterator[str]:
-    """The YAML files and folders here."""
+    """YAML files and folders."""
     try:
         there = contents(Path())
     except FaultError:

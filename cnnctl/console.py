@@ -1,4 +1,4 @@
-"""The console of every table and every line of progress."""
+"""The console for tables and progress."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from cnnctl.escaping import visible, visible_lines
 class Screen(Console):
     """A console that prints a string verbatim: one line, no markup, no control sequences.
 
-    What has lines or colours of its own is a `Text`, which only we make.
+    Only a `Text`, which only our code creates, has lines or colours of its own.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Convert a string to text, before its width is measured."""
+        """Escape a string before its width is measured."""
         return super().render_str(visible(text), **{**options, "markup": False})
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """The same for text that was made elsewhere."""
+        """The same for text that was rendered elsewhere."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment

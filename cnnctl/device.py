@@ -13,14 +13,14 @@ import torch
 from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
 
 NAMED = r"cpu|cuda(:[0-9]{1,2})?"
-"""How a device is named, `auto` aside."""
+"""Device names other than `auto`."""
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is the first GPU, or the CPU where there is none.
+    """The device of this name; `auto` is the first GPU, or else the CPU.
 
     Raises:
-        FaultError: it is not a device, or a GPU that is not there.
+        FaultError: it is not a device, or a GPU that is not available.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -34,7 +34,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def fastest_precision(device: torch.device) -> str:
-    """bf16 where the device computes it natively, tf32 on older GPUs, else fp32."""
+    """bf16 if the device supports it natively, tf32 on older GPUs, otherwise fp32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
     return "bf16" if has_native_bf16() else "fp32"
@@ -44,7 +44,7 @@ def use_threads(count: int) -> None:
     """Compute with this many CPU threads from now on.
 
     Raises:
-        FaultError: the system gives fewer, which ends a process that computes with them.
+        FaultError: the system allows fewer; a computation that uses more would kill the process.
     """
     if count > (os.cpu_count() or 1) and (given := _threads_given(count)) < count:
         message = f"the system limits this process to {given:,} threads"
@@ -54,7 +54,7 @@ def use_threads(count: int) -> None:
 
 
 def _threads_given(count: int) -> int:
-    """How many of so many threads can be started."""
+    """Number of threads that can be started, up to this many."""
     over = threading.Event()
     started: list[threading.Thread] = []
     try:
@@ -77,13 +77,13 @@ def has_native_bf16() -> bool:
 
 
 def use_precision(precision: str, device: torch.device) -> None:
-    """Let matrix products use tf32, or not; a setting of the whole process."""
+    """Enable or disable tf32 in matrix products, for the whole process."""
     torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """A context in which forward passes compute in bf16, or as they are."""
+    """A context in which forward passes compute in bf16, if that is the precision."""
     if precision == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
@@ -99,9 +99,9 @@ def describe_device(device: torch.device) -> str:
 
 @contextmanager
 def memory_faults(device: torch.device, *, batch_size: str = "") -> Iterator[None]:
-    """Turn what is raised when memory runs out into a fault with exit code 8.
+    """Turn out-of-memory errors into faults with exit code 8.
 
-    batch_size: the option that sets it and its value, like `data.batch_size=64`, if it matters.
+    batch_size: the option that sets it, with its value, like `data.batch_size=64`, if relevant.
     """
     try:
         yield
@@ -118,7 +118,7 @@ def memory_faults(device: torch.device, *, batch_size: str = "") -> Iterator[Non
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that no memory was left; the CPU's allocator has no type of its own."""
+    """Whether an error means out of memory; the CPU allocator's has no type of its own."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return "can't allocate memory" in str(error) or "not enough memory" in str(error)

@@ -12,11 +12,11 @@ from enum import IntEnum
 from cnnctl.escaping import visible
 
 ConfigPath = tuple[str | int, ...]
-"""Where something stands in an experiment: keys, and positions in lists."""
+"""Path in an experiment: keys, and positions in lists."""
 
 
 class ExitCode(IntEnum):
-    """How a command ends."""
+    """Exit codes of the commands."""
 
     DONE = 0
     BUG = 1
@@ -33,14 +33,14 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One error to fix. `place` is a file with line and column, filled in once it is known."""
+    """One error to fix. `place` is a file with line and column, set once it is known."""
 
     message: str
     hint: str = ""
     path: ConfigPath = ()
     place: str = ""
     at_key: bool = False
-    """The fault is the key at `path` itself, not its value."""
+    """Whether the fault is the key at `path` itself, not its value."""
 
     def __str__(self) -> str:
         head = ": ".join(part for part in (self.place, dotted(self.path), self.message) if part)
@@ -48,7 +48,7 @@ class Fault:
 
 
 class FaultError(Exception):
-    """All faults that were found, at least one, and the exit code of the command."""
+    """One or more faults, and the exit code of the command."""
 
     def __init__(self, *faults: Fault, exit_code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -57,7 +57,7 @@ class FaultError(Exception):
 
 
 def config_fault(message: str, *, hint: str = "", path: ConfigPath = ()) -> FaultError:
-    """A fault in a configuration, at this path of it."""
+    """A fault in a configuration, at this path."""
     return FaultError(Fault(message=message, hint=hint, path=path))
 
 
@@ -67,24 +67,24 @@ def data_fault(message: str, *, hint: str = "", place: str = "") -> FaultError:
 
 
 def checkpoint_fault(message: str, *, hint: str = "", place: str = "") -> FaultError:
-    """A fault in a checkpoint, or in what is asked of it."""
+    """A fault in a checkpoint or its use."""
     return FaultError(Fault(message=message, hint=hint, place=place), exit_code=ExitCode.CHECKPOINT)
 
 
 def storage_fault(message: str, *, hint: str = "", place: str = "") -> FaultError:
-    """Something that could not be written or read."""
+    """A fault for something that could not be written or read."""
     return FaultError(Fault(message=message, hint=hint, place=place), exit_code=ExitCode.STORAGE)
 
 
 def under(prefix: ConfigPath, error: FaultError) -> FaultError:
-    """The same faults with their paths put below `prefix`."""
+    """The same faults, with `prefix` prepended to their paths."""
     moved = (replace(fault, path=(*prefix, *fault.path)) for fault in error.faults)
     return FaultError(*moved, exit_code=error.exit_code)
 
 
 @contextmanager
 def below(*prefix: str | int) -> Iterator[None]:
-    """Put the paths of the faults raised inside below `prefix`."""
+    """Prepend `prefix` to the paths of faults raised inside."""
     try:
         yield
     except FaultError as error:
@@ -93,7 +93,7 @@ def below(*prefix: str | int) -> Iterator[None]:
 
 @contextmanager
 def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
-    """Add the faults raised inside to a list, their paths put below `prefix`."""
+    """Add faults raised inside to a list, with `prefix` prepended to their paths."""
     try:
         yield
     except FaultError as error:
@@ -101,12 +101,12 @@ def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
 
 
 def dotted(path: ConfigPath) -> str:
-    """`("model", "layers", 3)` as `model.layers.3`, the form that overrides take."""
+    """`("model", "layers", 3)` as `model.layers.3`, the form used in overrides."""
     return ".".join(map(str, path))
 
 
 SHOWN = 20
-"""Faults of one file that are shown; of the rest, their number."""
+"""Maximum number of faults to show per file; the others are counted."""
 MAX_WORD = 100
 """Length above which a word is not compared with others."""
 MOST_CLOSE = 3
@@ -114,7 +114,7 @@ MOST_CLOSE = 3
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """`did you mean …?`, or a list of what there is when nothing is close."""
+    """`did you mean …?`, or a list of all known words if none is similar."""
     if close := closest(word, known):
         return did_you_mean(close)
     return f"known: {', '.join(known)}" if known else ""
@@ -132,10 +132,10 @@ def either(words: Sequence[object]) -> str:
 
 
 def closest(word: str, known: Collection[str]) -> list[str]:
-    """The known words that a word was most likely meant for; several where they are equally close.
+    """The known words that are most similar to a word; several if they are equally close.
 
-    Up to two edits are a slip, or a third of a longer word, as long as most letters are there; or
-    else the word is a part of another, as `kernel` is of `kernel_size`.
+    Up to two edits count as a typo, or up to a third of a longer word, if most letters are present;
+    otherwise the word can be part of another, such as `kernel` of `kernel_size`.
     """
     if len(word) > MAX_WORD:
         return []
@@ -154,20 +154,20 @@ def closest(word: str, known: Collection[str]) -> list[str]:
 
 
 def _common(word: str, candidate: str) -> list[str]:
-    """The letters that both have, as often as both have them."""
+    """The common letters, with multiplicity."""
     return list((Counter(word) & Counter(candidate)).elements())
 
 
 def _likeness(word: str, candidate: str) -> tuple[bool, int]:
-    """Prefers the same first letter, then more letters in common; for equal distances."""
+    """Tie-breaker for equal distances: the same first letter, then more common letters."""
     return word[:1] == candidate[:1], len(_common(word, candidate))
 
 
 def edit_distance(word: str, other: str, *, at_most: int) -> int:
-    """Insertions, deletions, substitutions and swaps of neighbours that lead from word to word.
+    """Number of insertions, deletions, substitutions and swaps of neighbours between two words.
 
-    The restricted Damerau-Levenshtein distance (optimal string alignment); `at_most + 1` stands
-    for all that is more.
+    The restricted Damerau-Levenshtein distance (optimal string alignment); anything above `at_most`
+    is returned as `at_most + 1`.
     """
     if abs(len(word) - len(other)) > at_most:
         return at_most + 1

@@ -1,8 +1,8 @@
 """Escaping of untrusted text for printing: terminal control characters become visible.
 
-Files, names and exceptions of others can hold sequences that move the cursor, set the window's
-title or swap the order of what is read. Everything foreign goes through `visible`; `guard` is the
-net below it, for what other libraries print.
+Files, names and foreign exceptions can contain sequences that move the cursor, set the window's
+title or reverse the reading order. All untrusted text goes through `visible`; `guard` is the safety
+net for what other libraries print.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any, TextIO
 
 _STEERING = (
     r"\x00-\x1f\x7f-\x9f"  # C0 and C1: escape sequences, bells, backspaces
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the order of reading
-    r"\u2028\u2029"  # lines and paragraphs
-    r"\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"  # what is not seen
-    r"\ud800-\udfff"  # bytes of a file name that are not UTF-8
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # reading order
+    r"\u2028\u2029"  # line and paragraph separators
+    r"\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"  # invisible characters
+    r"\ud800-\udfff"  # bytes of file names that are not UTF-8
 )
 _ANY = re.compile(f"[{_STEERING}]")
 _BUT_LINES = re.compile(rf"(?![\n\t])[{_STEERING}]")
 _LOOKS = r"\x1b\[[\d;]*m|\x1b\[\?25[hl]|\x1b\[\d*[AGK]|\r"
-"""What rich writes to a terminal: colours, the cursor's visibility, and lines drawn again."""
+"""Sequences that rich writes to a terminal: colours, cursor visibility, redrawn lines."""
 _BUT_LOOKS = re.compile(rf"({_LOOKS})|{_BUT_LINES.pattern}")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _COLORED = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
@@ -34,7 +34,7 @@ _COLORED = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
 
 
 def visible(text: str) -> str:
-    r"""One line of text with all that steers a terminal written out, as `\x1b` or `\u202e`."""
+    r"""One line of text with terminal control characters escaped, as `\x1b` or `\u202e`."""
     return _ANY.sub(_escape, text)
 
 
@@ -44,7 +44,7 @@ def visible_lines(text: str) -> str:
 
 
 def to_json(data: Any) -> str:
-    """Data as JSON that is safe to print, and reads as the same data."""
+    """Data as JSON that is safe to print, and that parses to the same data."""
     text = json.dumps(data, indent=1, ensure_ascii=False)
     return _BUT_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -58,7 +58,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 class OutputError(OSError):
-    """Standard output cannot be written: it is a file on a full disk, or a device that failed."""
+    """Standard output cannot be written, such as a file on a full disk or a failed device."""
 
 
 class _Guarded(TextIOWrapper):
@@ -66,10 +66,10 @@ class _Guarded(TextIOWrapper):
 
     has_looks = False
     is_needed = True
-    """Whether what cannot be written is an error; with stderr, there is nobody to tell."""
+    """Whether a failed write is an error; for stderr, there is nowhere to report it."""
 
     def write(self, text: str) -> int:
-        """Write text, escaped; returns the length of what was given."""
+        """Write escaped text; returns the length of the original."""
         if self.has_looks:
             shown = _BUT_LOOKS.sub(lambda found: found[1] or _escape(found), text)
         else:
@@ -90,21 +90,21 @@ class _Guarded(TextIOWrapper):
         except BrokenPipeError:
             raise
         except OSError as error:
-            # what is left in the buffer would be tried again, and fail again, when Python ends
+            # Python would try to write the rest of the buffer again at exit, and fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             if self.is_needed:
                 raise OutputError(error.errno, error.strerror) from None
 
 
 def guard() -> None:
-    """Let stdout and stderr write out what would steer a terminal, or cannot be encoded.
+    """Let stdout and stderr escape terminal control characters and what cannot be encoded.
 
-    Where they or stdin are closed, /dev/null is put in their places: the next file to be opened
-    would get their numbers, and what is printed.
+    If one of the standard streams is closed, /dev/null takes its place; otherwise the next file to
+    be opened would get its file descriptor, and the output.
     """
     for number in range(3):
         if not _is_open(number):
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
     if isinstance(sys.stderr, _Guarded):
         sys.stderr.is_needed = False

@@ -1,7 +1,7 @@
 """SIGINT and SIGTERM outside training: clean up partial work and exit at once.
 
-The handler raises nothing. An exception out of it would arrive anywhere: in an import, where a C
-extension aborts or keeps half a module, or in a destructor, where Python swallows it.
+The handler never raises. An exception from it could surface anywhere: in an import, where a C
+extension aborts or leaves a half-initialised module, or in a destructor, where Python ignores it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 
-TYPE_CHECKING = False  # typing takes as long to import as all the rest: milliseconds without cover
+TYPE_CHECKING = False  # typing takes as long to import as all the rest, without a handler
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 BY_SIGNAL = 128
-"""How shells count: a program that a signal ended has this exit code and the signal's number."""
+"""A program that a signal ended has this exit code plus the signal's number, as in shells."""
 _SHOW_CURSOR = b"\x1b[?25h"
-"""What a terminal needs after a live bar that could not take itself away."""
+"""Restores the terminal after a live bar that could not remove itself."""
 
 _undoing: list[Callable[[], object]] = []
 """Cleanup callbacks, called in reverse order."""
 _holders: list[object] = []
-"""Who is doing what must not be torn."""
+"""Tokens of the active `unbroken` sections."""
 _held: list[int] = []
-"""The signal that came meanwhile."""
+"""The signal that arrived during them, if any."""
 _owner = os.getpid()
-"""The process whose half-made things these are; its forks leave them alone."""
+"""The process that registered the callbacks; its forks must not run them."""
 
 
 def install() -> None:
-    """Let both signals end this program."""
+    """Handle both signals by ending this program."""
     for number in NUMBERS:
         signal.signal(number, _arrive)
 
 
 def ignore() -> None:
-    """Let no signal change how a program ends that is done.
+    """Ignore signals once the program is done, so that they cannot change its exit code.
 
-    Python's last act gives handlers back to the system, which would kill it; not ignored signals.
+    At exit, Python restores default handlers, which would kill it, but keeps ignored signals.
     """
     for number in NUMBERS:
         signal.signal(number, signal.SIG_IGN)
@@ -56,9 +56,9 @@ def _arrive(number: int, frame: FrameType | None) -> None:
 
 
 def leave(number: int) -> NoReturn:
-    """Undo what is half made, and end the process by this signal's exit code."""
+    """Clean up partial work, and end the process with this signal's exit code."""
     if os.getpid() == _owner:
-        ignore()  # a second signal would tear what is undone
+        ignore()  # a second signal would interrupt the cleanup
         for undo in reversed(_undoing):
             with suppress(Exception):
                 undo()
@@ -67,7 +67,7 @@ def leave(number: int) -> NoReturn:
 
 
 def _say_so() -> None:
-    """Past Python's streams, which may be in the middle of a write."""
+    """Bypasses Python's streams, which may be in the middle of a write."""
     with suppress(OSError):
         if sys.stdout is not None and os.isatty(1):
             os.write(1, _SHOW_CURSOR)
@@ -78,7 +78,7 @@ def _say_so() -> None:
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Let a signal wait until these few lines are done; a second one does not wait."""
+    """Defer a signal until these few lines are done; a second one is not deferred."""
     token = object()
     _holders.append(token)
     try:
@@ -90,7 +90,7 @@ def unbroken() -> Iterator[None]:
 
 
 def undo_at_signal(undo: Callable[[], object]) -> None:
-    """Do this before a signal ends the program, until it is forgotten."""
+    """Register a cleanup callback to run before a signal ends the program."""
     _undoing.append(undo)
 
 

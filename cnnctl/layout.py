@@ -1,4 +1,4 @@
-"""How the tensors of a checkpoint are named: `part.name`."""
+"""The names of tensors in a checkpoint: `part.name`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Part(StrEnum):
-    """The parts of a checkpoint, with which the name of every tensor begins."""
+    """The parts of a checkpoint, which prefix the name of every tensor."""
 
     MODEL = "model"
     AVERAGE = "average"
@@ -23,21 +23,21 @@ RANDOM_CPU, RANDOM_CUDA = f"{Part.RANDOM}.cpu", f"{Part.RANDOM}.cuda"
 
 
 def part_of(name: str) -> str:
-    """What the name of a tensor begins with; a `Part`, in a checkpoint of cnnctl."""
+    """The first component of a tensor's name; in a cnnctl checkpoint, a `Part`."""
     return name.partition(".")[0]
 
 
 def named(part: Part, tensors: Mapping[str, T]) -> dict[str, T]:
-    """The tensors by the names that they have in a checkpoint."""
+    """The tensors by their names in a checkpoint."""
     return {f"{part}.{name}": tensor for name, tensor in tensors.items()}
 
 
 def under(part: Part, tensors: Mapping[str, T]) -> dict[str, T]:
-    """The tensors of a part, by their own names."""
+    """The tensors of a part, by their names in it."""
     start = f"{part}."
     return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
 
 
 def evaluated(tensors: Mapping[str, T]) -> dict[str, T]:
-    """The weights to evaluate with: the averaged ones where there are some."""
+    """The weights for evaluation: the averaged ones, if any."""
     return under(Part.AVERAGE, tensors) or under(Part.MODEL, tensors)

@@ -1,7 +1,7 @@
 """Plugins: Python files that an experiment lists explicitly.
 
-A plugin declares kinds (a layer, an optimizer, …) the way cnnctl's own files do. A checkpoint never
-loads one by itself: it may come from anyone.
+A plugin declares kinds (a layer, an optimizer, …) as cnnctl's own files do. A checkpoint, which may
+come from anyone, never loads one by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cnnctl.errors import Fault, FaultError, config_fault, under
 from cnnctl.storage import read_regular, reading_cure
 
 MAX_BYTES = 1 << 24
-"""Of a plugin: more than any file that somebody wrote."""
+"""Limit on the size of a plugin; more than any handwritten file."""
 
 _loaded: dict[Path, FaultError | None] = {}
 """The files that have been run, and the errors of those that failed."""
@@ -26,7 +26,7 @@ def load_plugins(paths: Iterable[Path]) -> None:
     """Run these files, each once per process.
 
     Raises:
-        FaultError: the files that are not there, or that raise.
+        FaultError: files that do not exist, or raise.
     """
     faults: list[Fault] = []
     for index, path in enumerate(paths):
@@ -52,7 +52,7 @@ def _load(path: Path) -> FaultError | None:
 
 
 def _run(path: Path) -> FaultError | None:
-    # the number keeps two files of one name apart
+    # the number distinguishes files of the same name
     name = f"cnnctl_plugin_{len(_loaded)}_{path.stem}"
     spec = spec_from_file_location(name, path)
     assert spec and spec.loader  # as every .py file has
@@ -60,7 +60,7 @@ def _run(path: Path) -> FaultError | None:
     module = sys.modules[name] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # whatever the user's own code raises
+    except (Exception, SystemExit) as error:  # any exception of the user's code
         reason = " ".join(str(error).split())
         message = f"{path.name} failed{_line(error, path)}: {type(error).__name__}: {reason}"
         return config_fault(message, hint=f"run `python {path}` for the full error")
@@ -68,7 +68,7 @@ def _run(path: Path) -> FaultError | None:
 
 
 def _line(error: BaseException, path: Path) -> str:
-    """The plugin's own line that led to an error, as far as it is known."""
+    """The line of the plugin that led to an error, if known."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f" at line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)

@@ -22,7 +22,7 @@ OVERRIDABLE = ("train", "summary")
 
 
 class Program(TyperGroup):
-    """All commands; usage errors are faults with a hint, like all others."""
+    """All commands; usage errors are faults with a hint, as everywhere."""
 
     def main(
         self,
@@ -31,7 +31,7 @@ class Program(TyperGroup):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run a command; leaves the process with its exit code."""
+        """Run a command, and exit with its exit code."""
         words = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(words, standalone_mode=False, **extra)
@@ -55,7 +55,7 @@ def _refuse(error: Any, words: Sequence[str]) -> ExitCode:
 
 
 def _message(error: Any) -> str:
-    """typer's message without its suggestions; ours know more words."""
+    """typer's message without its suggestions; ours cover more words."""
     message: str = error.format_message().replace("Value error, ", "")
     for suggestion in (" Did you mean", " (Possible"):
         message = message.partition(suggestion)[0]
@@ -63,19 +63,19 @@ def _message(error: Any) -> str:
 
 
 def _cures(error: Any, words: Sequence[str]) -> Iterator[str]:
-    """What to type instead, the likeliest first."""
+    """Suggestions of what to type instead, the most likely first."""
     command = error.ctx.info_name if error.ctx else ""
     if _message(error).endswith("is not readable"):
         yield "check its permissions"
     if option := getattr(error, "option_name", ""):
-        if error.ctx:  # else the option is known, and lacks its value
+        if error.ctx:  # otherwise the option is known, but has no value
             yield from _for_option(error, option, command, words)
     elif error.ctx and isinstance(error.ctx.command, Program):
         yield from _for_command(error.ctx, words)
 
 
 def _for_option(error: Any, option: str, command: str, words: Sequence[str]) -> Iterator[str]:
-    """An option of the experiment is an override; another may be misspelt."""
+    """Suggestions for an option: an experiment option is an override; others may be misspelt."""
     name = option.lstrip("-").partition("=")[0]
     paths = paths_of(name)
     if paths and command in OVERRIDABLE:
@@ -99,7 +99,7 @@ def _last_steps() -> list[str]:
 
 
 def _value_of(option: str, words: Sequence[str]) -> str:
-    """What was given to an option, as `--lr 0.1` or `--lr=0.1`; `…` if nothing was."""
+    """The value of an option, as in `--lr 0.1` or `--lr=0.1`; `…` if there is none."""
     for word, after in zip(words, [*words[1:], ""], strict=True):
         if word.startswith(f"{option}="):
             return word.partition("=")[2]
@@ -109,7 +109,7 @@ def _value_of(option: str, words: Sequence[str]) -> str:
 
 
 def _for_command(context: Any, words: Sequence[str]) -> Iterator[str]:
-    """The command that a word is nearly, or that takes it."""
+    """Suggestions for an unknown command: a similar one, or one that takes the word."""
     word = next((word for word in words if not word.startswith("-")), "")
     if close := closest(word, context.command.commands):
         yield did_you_mean(close)

@@ -1,4 +1,4 @@
-"""Reads the text files of a run folder, without torch and whatever they contain."""
+"""Reads the text files of a run folder, whatever they contain; does not import torch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cnnctl.storage import inside, read_regular, reading_cure
 EpochMetrics = dict[str, Any]
 
 MAX_METRICS = 1 << 30
-"""Bytes that a metrics.jsonl may have."""
+"""Size limit of a metrics.jsonl, in bytes."""
 MAX_TEXT = 1 << 24
-"""Bytes that any other text file may have."""
+"""Size limit of other text files, in bytes."""
 OVERRIDES = "# overrides: "
-"""Begins the first line of a config.source.yaml whose run had overrides."""
+"""Start of the first line of a config.source.yaml if the run had overrides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class Metrics:
 
     rows: list[EpochMetrics]
     damaged: int = 0
-    """Lines that hold no metrics of an epoch; one that a crash cut short is not counted."""
+    """Number of invalid lines, not counting one truncated by a crash."""
 
 
 def read_metrics(run: Path) -> Metrics:
-    """The metrics of a run, epoch after epoch.
+    """Read the metrics of a run, by epoch.
 
     Raises:
         FaultError: the file cannot be read (exit code 6).
     """
-    # every whole line ends in a newline, so what stands behind the last one is a part
+    # every complete line ends in a newline, so anything after the last one is truncated
     lines = (_read(run, "metrics.jsonl", limit=MAX_METRICS) or b"").split(b"\n")[:-1]
     rows = [row for row in map(_row, lines) if row is not None]
     return Metrics(rows, damaged=len(lines) - len(rows))
@@ -47,7 +47,7 @@ def read_metrics(run: Path) -> Metrics:
 def _row(line: bytes) -> EpochMetrics | None:
     try:
         row = json.loads(line)
-    except (ValueError, RecursionError):  # no JSON, or not even UTF-8
+    except (ValueError, RecursionError):  # not JSON, or not even UTF-8
         return None
     if not isinstance(row, dict) or type(row.get("epoch")) is not int:
         return None
@@ -55,7 +55,7 @@ def _row(line: bytes) -> EpochMetrics | None:
 
 
 def read_result(run: Path) -> dict[str, Any]:
-    """How a run ended, from its result.json; None while it is active or if it was killed.
+    """Read the result.json of a run; None while it is active or if it was killed.
 
     Raises:
         FaultError: the file cannot be read (exit code 6).
@@ -71,7 +71,7 @@ def read_config(run: Path) -> Any:
     """The experiment of a run as plain data, unchecked.
 
     Raises:
-        FaultError: it cannot be read, or is no YAML.
+        FaultError: it cannot be read, or is not YAML.
     """
     content = _read(run, "config.yaml") or b""
     return parse(content.decode(errors="replace"), origin=str(run / "config.yaml")).plain()
@@ -89,12 +89,12 @@ def read_overrides(run: Path) -> list[str]:
         return []
     try:
         return shlex.split(first.removeprefix(OVERRIDES))
-    except ValueError:  # a quote that nothing closes
+    except ValueError:  # an unclosed quote
         return []
 
 
 def is_in_use(run: Path) -> bool:
-    """Whether a training holds the folder's lock; false where the system does not say."""
+    """Whether a training holds the folder's lock; false if the system cannot tell."""
     try:
         import fcntl
     except ImportError:
@@ -108,12 +108,12 @@ def is_in_use(run: Path) -> bool:
     except OSError:
         return True
     finally:
-        os.close(handle)  # which lets the lock go
+        os.close(handle)  # which releases the lock
     return False
 
 
 def _read(run: Path, name: str, *, limit: int = MAX_TEXT) -> bytes | None:
-    """What a file of a run folder holds; None where there is none."""
+    """The content of a file in a run folder; None if it does not exist."""
     try:
         return read_regular(inside(run, name), limit=limit)
     except FileNotFoundError:

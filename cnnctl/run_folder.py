@@ -1,4 +1,4 @@
-"""Every path inside runs/NAME is written and read here, and only here."""
+"""All reading and writing of paths inside runs/NAME."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from cnnctl.storage import (
 )
 
 LOCK_SECONDS = 0.5
-"""How long the lock is waited for; who lists the runs holds it for a moment."""
+"""How long to wait for the lock; `cnnctl runs` holds it for a moment."""
 
 
 @dataclass(slots=True)
 class RunFolder:
-    """One run's folder. Whoever writes holds its lock, for the life of the run."""
+    """The folder of one run. The writer holds its lock for the life of the run."""
 
     path: Path
     _lock: FileLock = field(compare=False, repr=False)
     _is_empty: bool = field(default=False, compare=False, repr=False)
-    """Whether it was made for this run, and nothing was saved in it so far."""
+    """Whether it was created for this run, and nothing has been saved in it yet."""
 
     @property
     def last(self) -> Path:
@@ -53,12 +53,12 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """Where the event files go."""
+        """The folder of the event files."""
         return self.path / "tensorboard"
 
     @property
     def metrics(self) -> Path:
-        """One JSON line an epoch."""
+        """One line of JSON per epoch."""
         return self.path / "metrics.jsonl"
 
     def own(self, *names: str) -> Path:
@@ -81,11 +81,11 @@ class RunFolder:
         self._is_empty = False
 
     def write_config(self, experiment: dict[str, Any]) -> None:
-        """Write the experiment with all choices filled in."""
+        """Write the experiment with all automatic choices filled in."""
         write_atomically(self.own("config.yaml"), dump(experiment).encode())
 
     def write_source(self, text: str) -> None:
-        """Keep the file as the user wrote it, and the overrides."""
+        """Write the original file, and the overrides."""
         write_atomically(self.own("config.source.yaml"), text.encode())
 
     def write_environment(self, facts: dict[str, Any]) -> None:
@@ -95,12 +95,12 @@ class RunFolder:
 
     def append_metrics(self, row: EpochMetrics) -> None:
         """Add the line of one epoch."""
-        # on the disk at once: the checkpoint that comes next must not outlive it
+        # synced at once: the checkpoint that follows must not outlive it
         line = json.dumps(row, ensure_ascii=False) + "\n"
         append(self.own("metrics.jsonl"), line.encode())
 
     def keep_metrics(self, *, through_epoch: int) -> int:
-        """Drop the lines of epochs that a resumed run is going to repeat, and damaged ones.
+        """Drop the lines of epochs that a resumed run will repeat, and damaged ones.
 
         Returns how many were damaged.
         """
@@ -111,21 +111,21 @@ class RunFolder:
         return metrics.damaged
 
     def write_result(self, result: dict[str, Any]) -> None:
-        """Write down how the run ended."""
+        """Write how the run ended."""
         content = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.own("result.json"), content.encode(errors="backslashreplace"))
 
     def remove_result(self) -> None:
-        """Remove the previous result; the run continues."""
+        """Remove the previous result, since the run continues."""
         path = self.own("result.json")
         with storing(path):
             path.unlink(missing_ok=True)
 
     @unbroken()
     def close(self) -> None:
-        """Release the lock; a new folder in which nothing was saved is removed."""
+        """Release the lock; a new folder is removed if nothing was saved in it."""
         forget(self.close)
-        # a signal may come between a file's arrival and the line that notes it
+        # a signal may arrive after a file was written, before that is recorded
         if self._is_empty and not (self.last.exists() or self.best.exists()):
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
@@ -133,12 +133,12 @@ class RunFolder:
 
 @unbroken()
 def create(runs: Path, name: str) -> RunFolder:
-    """Make and lock `runs/NAME`, or `NAME-2`, `NAME-3`, … if that is taken.
+    """Create and lock `runs/NAME`, or `NAME-2`, `NAME-3`, … if that is taken.
 
     A signal that ends the program closes the folder first.
 
     Raises:
-        FaultError: the folder cannot be made (exit code 6).
+        FaultError: the folder cannot be created (exit code 6).
     """
     number = 1
     with storing(runs):
@@ -146,7 +146,7 @@ def create(runs: Path, name: str) -> RunFolder:
         while True:
             path = runs / (name if number == 1 else f"{name}-{number}")
             try:
-                path.mkdir()  # fails if another run took it meanwhile
+                path.mkdir()  # fails if another run has taken it in the meantime
                 break
             except FileExistsError:
                 number += 1
@@ -162,7 +162,7 @@ def create(runs: Path, name: str) -> RunFolder:
 
 
 def reopen(path: Path) -> RunFolder:
-    """Lock a run folder that is there.
+    """Lock an existing run folder.
 
     Raises:
         FaultError: another run is writing to it (exit code 5), or it cannot be written to (6).
@@ -186,7 +186,7 @@ def _in_use(path: Path) -> FaultError:
 
 
 def newest(runs: Path, name: str) -> Path:
-    """The newest run folder of this name: the one with the highest number.
+    """The newest run folder of this name, which has the highest number.
 
     Raises:
         FaultError: there is none with a checkpoint (exit code 4).
@@ -200,7 +200,7 @@ def newest(runs: Path, name: str) -> Path:
 
 
 def _number(folder: str, name: str) -> int:
-    """The number of a run's folder of this name, or 0 for another's."""
+    """The number of a run folder of this name; 0 for other folders."""
     if folder == name:
         return 1
     tail = folder.removeprefix(f"{name}-")
@@ -221,7 +221,7 @@ def find_last(folder: Path) -> Path:
 
 
 def find_checkpoint(source: Path) -> Path:
-    """The checkpoint that a path means: the file itself, or the best (else last) of a run folder.
+    """The checkpoint at a path: the file itself, or the best (else last) one of a run folder.
 
     Raises:
         FaultError: there is none, or a link is in its place (exit code 4).
@@ -245,6 +245,6 @@ def _own_checkpoint(folder: Path, name: str) -> Path:
 
 
 def folder_of(checkpoint: Path) -> Path | None:
-    """The run folder that a checkpoint lies in, or nothing if it stands alone."""
+    """The run folder that contains a checkpoint; None if it is not in one."""
     folder = checkpoint.parent.parent
     return folder if is_file(folder / "config.yaml") else None

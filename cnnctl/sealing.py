@@ -10,7 +10,7 @@ import safetensors.torch
 from torch import Tensor
 
 MAX_BYTES = 1 << 36
-"""64 GiB: more than any network that this program trains."""
+"""Size limit: 64 GiB, more than any network that this program trains."""
 _DIGEST_KEY = "sha256"
 _NO_DIGEST = "0" * 64
 
@@ -18,7 +18,7 @@ _NO_DIGEST = "0" * 64
 def seal(
     tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> tuple[bytes, bytes | memoryview]:
-    """The two parts of a sealed file; equal content gives equal bytes."""
+    """The two parts of a sealed file; the same content gives the same bytes."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = safetensors.torch.save(plain, {**metadata, _DIGEST_KEY: _NO_DIGEST})
     head, body = _in_one_order(content)
@@ -26,7 +26,7 @@ def seal(
 
 
 def metadata_of(content: bytes) -> dict[str, str]:
-    """The texts in the header of a safetensors file.
+    """The metadata in the header of a safetensors file.
 
     Raises:
         ValueError, RecursionError: there is no header.
@@ -56,19 +56,19 @@ def is_whole(content: bytes) -> bool:
 
 
 def _in_one_order(content: bytes) -> tuple[bytes, memoryview]:
-    """The header and the tensors of a safetensors file, the header's keys sorted.
+    """The header, with sorted keys, and the tensors of a safetensors file.
 
-    safetensors sorts the tensors, but writes the metadata in a random order.
+    safetensors sorts the tensors, but writes the metadata in random order.
     """
     length, body = _parted(content)
     text = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
     header = text.encode()
-    header += b" " * (-len(header) % 8)  # tensors begin at a multiple of 8
+    header += b" " * (-len(header) % 8)  # tensors start at a multiple of 8
     return len(header).to_bytes(8, "little") + header, body
 
 
 def _parted(content: bytes) -> tuple[int, memoryview]:
-    """The length of the header's text, and what comes after it."""
+    """The length of the header, and everything after it."""
     length = int.from_bytes(content[:8], "little")
     return length, memoryview(content)[8 + length :]
 
@@ -80,7 +80,7 @@ def _digest(head: bytes, body: memoryview) -> str:
 
 
 def _swap_digest(head: bytes, old: str, new: str) -> bytes:
-    # the quotes of a key are escaped inside a document, so this is found in the header only
+    # quotes are escaped inside the document, so this occurs only in the header
     entry = '"{key}":"{digest}"'
     found = entry.format(key=_DIGEST_KEY, digest=old).encode()
     return head.replace(found, entry.format(key=_DIGEST_KEY, digest=new).encode(), 1)

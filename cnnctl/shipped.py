@@ -1,6 +1,6 @@
 """The experiments that come with cnnctl, by name: `lenet` is configs/lenet.yaml.
 
-A name is looked up among the files of that one folder, so none leads elsewhere.
+A name is looked up among the files of that folder, so it cannot lead outside it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from cnnctl.storage import contents, is_folder, is_there
 
 _PACKAGE = Path(__file__).parent
 CONFIGS = "configs"
-"""Their folder, and what `cnnctl list` calls them."""
+"""Their folder, and their name in `cnnctl list`."""
 FOLDERS = (_PACKAGE / CONFIGS, _PACKAGE.parent / CONFIGS)
-"""Where the wheel has them, and where a checkout has."""
+"""Their location in a wheel, and in a checkout."""
 _FACT = re.compile(r"^# (From|Reaches|Takes): (.*(?:\n#   .*)*)", re.MULTILINE)
 
 
@@ -27,24 +27,24 @@ def experiments() -> dict[str, Path]:
 
 
 def is_name(source: Path) -> bool:
-    """Whether a word can only be a name: it is no path, and no file here has it."""
+    """Whether a word can only be a name: not a path, and no file is called that."""
     is_word = len(source.parts) == 1 and not source.suffix
     return is_word and (is_folder(source) or not is_there(source))
 
 
 def is_shipped(source: Path) -> bool:
-    """Whether a word means a shipped experiment; a file in the current folder goes first."""
+    """Whether a word is a shipped experiment; a file in the current folder takes precedence."""
     return str(source) in experiments() and is_name(source)
 
 
 def text_of(name: str) -> str:
-    """A shipped experiment's file, as it is."""
+    """The file of a shipped experiment, verbatim."""
     return experiments()[name].read_text(encoding="utf-8")
 
 
 def describe(name: str) -> dict[str, str]:
     """The comment at the top of a shipped experiment: `about`, `from`, `reaches` and `takes`."""
     text = text_of(name)
-    about = re.search(r"\n# (.*)", text)  # below the line for the editor
+    about = re.search(r"\n# (.*)", text)  # after the line for editors
     facts = {key.lower(): " ".join(fact.split("\n#   ")) for key, fact in _FACT.findall(text)}
     return {"name": name, "about": about[1] if about else "", **facts}

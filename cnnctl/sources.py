@@ -29,28 +29,28 @@ from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
-"""Suffixes of files with weights; only the first is read, the others get their own words."""
+"""Suffixes of weights files; only the first is read, the others have their own message."""
 
 
 MAX_VALUES = 500_000
-"""Of a checkpoint's experiment; a configuration has at most 20,000, and each brings defaults."""
+"""Limit for the experiment in a checkpoint; a configuration has 20,000 plus defaults."""
 
 
 def is_checkpoint(source: Path) -> bool:
-    """Whether a path means trained weights rather than a configuration."""
+    """Whether a path refers to trained weights, not to a configuration."""
     return is_folder(source) or source.suffix in WEIGHTS
 
 
 def is_published(source: Path) -> bool:
-    """Whether a path is no file, but the name of a network of the zoo, or nearly one."""
+    """Whether a path is not a file, but the name of a zoo network or similar to one."""
     return is_name(source) and not is_shipped(source)
 
 
 def find_network(name: str) -> type[Network]:
-    """The network of this name, where a shipped experiment could be named as well.
+    """The zoo network of this name; the fault also suggests shipped experiments.
 
     Raises:
-        FaultError: there is none, and no such experiment.
+        FaultError: there is no such network.
     """
     if name not in Network.kinds:
         message = f"no zoo network or shipped experiment is named {show(name)}"
@@ -67,13 +67,13 @@ def open_experiment(
     *,
     data_root: Path | None = None,
 ) -> Loaded:
-    """The experiment of a YAML file, a name, a run folder or a checkpoint, checked whole.
+    """The checked experiment of a YAML file, a name, a run folder or a checkpoint.
 
-    A name is that of a network of the zoo or of a shipped experiment. Data sets that survey their
-    files look into `data_root`, or the dataset directory that is set.
+    A name is that of a zoo network or a shipped experiment. Data sets that survey their files read
+    `data_root`, by default the configured dataset directory.
 
     Raises:
-        FaultError: what is wrong with the file, or with the checkpoint.
+        FaultError: the faults of the file or the checkpoint.
     """
     if is_checkpoint(source):
         if overrides:
@@ -90,12 +90,12 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
     """A checkpoint, or the best one of a run folder, and its experiment.
 
     Raises:
-        FaultError: it is not there, a YAML file, damaged, or needs plugins that were not named
-            (exit code 4).
+        FaultError: it does not exist, is a YAML file, is damaged, or needs plugins that were not
+            given (exit code 4).
     """
     if source.suffix in YAML and not is_folder(source):
         hint = f"run `cnnctl train {source}`, then give its run folder"
-        raise checkpoint_fault("is a configuration, without weights", hint=hint, place=str(source))
+        raise checkpoint_fault("is a configuration without weights", hint=hint, place=str(source))
     path = find_checkpoint(source)
     checkpoint = checkpoints.load(path)
     load_plugins(plugins)
@@ -103,7 +103,7 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
 
 
 def read_experiment(checkpoint: Checkpoint, *, place: str, known: Loaded | None = None) -> Loaded:
-    """The experiment that a checkpoint is from; `known` may have the same network (see `check`).
+    """The experiment of a checkpoint; `known` may have the same network (see `check`).
 
     Raises:
         FaultError: this cnnctl does not know all of its kinds or options (exit code 4).

@@ -1,6 +1,6 @@
 """Atomic file writes, and reads of regular files only.
 
-What stands at a path is asked here, for `Path.exists` and its like raise where the system refuses.
+Paths are tested here, since `Path.exists` and the like raise if the system denies access.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _READING_CURES = {
 }
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-"""Opening a pipe that nobody writes to would wait for ever."""
+"""Opening a pipe that nobody writes to would block forever."""
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.writing")
 
 
@@ -66,10 +66,10 @@ def reading_cure(error: OSError) -> str:
 
 @unbroken()
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a file so that a reader finds the old one or the new one, never a part.
+    """Write a file so that a reader sees the old or the new one, never a part.
 
     Temporary file in the same folder, flush, fsync, rename, fsync of the folder. No link is
-    followed: the temporary file is always a new one, and the rename replaces a link itself.
+    followed: the temporary file is always new, and the rename replaces a link itself.
 
     Raises:
         FaultError: the disk is full, read-only, …; the old file is untouched.
@@ -90,7 +90,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Delete temporary files of killed writers; nobody may be writing there now.
+    """Delete temporary files of killed processes; nobody else may be writing to the folder.
 
     Raises:
         OSError: the folder cannot be read or written.
@@ -101,10 +101,10 @@ def remove_temporary_files(folder: Path) -> None:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Add to a file's end, and wait until it is on the disk; the file is made if need be.
+    """Append to a file and sync it; the file is created if necessary.
 
     Raises:
-        FaultError: the disk is full, a link or a pipe is in the file's place, …
+        FaultError: the disk is full, the path is a link or a pipe, …
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_WAIT
     with storing(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
@@ -115,10 +115,10 @@ def append(path: Path, content: bytes) -> None:
 
 
 def read_regular(path: Path, *, limit: int) -> bytes:
-    """What a regular file holds when it is opened.
+    """Read a regular file.
 
     Raises:
-        OSError: it is not there, may not be read, is larger than `limit` bytes, or is a folder, a
+        OSError: it does not exist, may not be read, is larger than `limit` bytes, or is a folder, a
             pipe or a device; `strerror` says which.
     """
     with _opened(path) as handle:
@@ -126,9 +126,9 @@ def read_regular(path: Path, *, limit: int) -> bytes:
 
 
 def read_file_or_pipe(path: Path, *, limit: int) -> bytes:
-    """What a regular file holds, or what comes out of a pipe until its writers close it.
+    """Read a regular file, or a pipe until its writers close it.
 
-    A pipe, as /dev/stdin may be one, gives its content once.
+    A pipe, which /dev/stdin may be, can be read only once.
 
     Raises:
         OSError: as for `read_regular`; or it is a pipe that nobody writes to.
@@ -172,7 +172,7 @@ def _too_large(limit: int) -> OSError:
 
 
 def _regular_size(handle: int) -> int:
-    """The size in bytes of an open file, which has to be a regular one."""
+    """The size in bytes of an open file, which must be a regular one."""
     status = os.fstat(handle)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -182,9 +182,9 @@ def _regular_size(handle: int) -> int:
 
 
 def inside(folder: Path, *names: str) -> Path:
-    """The path of these names below a folder, which may be reached by a link but holds none.
+    """The path of these names in a folder; the folder may be a link, but not the names.
 
-    A folder that was received could otherwise make its reader write to any other file.
+    Otherwise a folder from someone else could redirect writes to any other file.
 
     Raises:
         OSError: one of the names is a link.
@@ -198,10 +198,10 @@ def inside(folder: Path, *names: str) -> Path:
 
 
 def contents(folder: Path) -> list[Path]:
-    """What is in a folder, in the order of the names; nothing where there is no folder.
+    """The entries of a folder, sorted by name; empty if it does not exist.
 
     Raises:
-        FaultError: it may not be read, or is a file.
+        FaultError: it cannot be read, or is a file.
     """
     try:
         return sorted(folder.iterdir())
@@ -213,20 +213,20 @@ def contents(folder: Path) -> list[Path]:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """An identity that is equal for all paths to the same file.
+    """An identifier that all paths to the same file share.
 
     Raises:
-        OSError: the system does not say.
+        OSError: the system cannot tell.
     """
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
 def from_anywhere(path: Path) -> Path:
-    """The path as it holds from every folder, with `~` written out.
+    """The absolute path, with `~` expanded.
 
     Raises:
-        OSError: `~` names no user, or the current folder was deleted.
+        OSError: `~` is not a known user, or the current folder was deleted.
     """
     try:
         return path.expanduser().absolute()
@@ -238,7 +238,7 @@ def current_folder() -> Path:
     """The current folder.
 
     Raises:
-        FaultError: it was deleted since; neither torch nor a relative path can do without.
+        FaultError: it was deleted; torch and relative paths depend on it.
     """
     try:
         return Path.cwd()
@@ -248,17 +248,17 @@ def current_folder() -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is anything; also false where the system does not say."""
+    """Whether a path exists; false if the system cannot tell."""
     return bool(_mode(path))
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a regular file; also false where the system does not say."""
+    """Whether a path is a regular file; false if the system cannot tell."""
     return stat.S_ISREG(_mode(path))
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder; also false where the system does not say."""
+    """Whether a path is a folder; false if the system cannot tell."""
     return stat.S_ISDIR(_mode(path))
 
 

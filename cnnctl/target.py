@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 TargetKind = Literal["class", "labels", "values"]
-"""One class of several; any number of labels at once; or real numbers."""
+"""One of several classes; any number of labels at once; or real numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Target:
     outputs: int
     """Classes, labels, or values."""
     is_multilabel: bool = False
-    """Whether a sample can have several labels at once; else it has one class, or values."""
+    """Whether a sample can have several labels at once."""
 
     @property
     def kind(self) -> TargetKind:

@@ -24,24 +24,24 @@ class TrainedNetwork:
     experiment: Experiment
     plan: NetworkPlan
     tasks: tuple[Task, ...]
-    """What it answers, each with its target, loss and class names."""
+    """Its tasks, each with its target, loss and class names."""
     network: nn.Module
-    """On the device and in evaluation mode; inputs as `preprocessing` makes them."""
+    """On the device and in evaluation mode; takes inputs from `preprocessing`."""
     device: torch.device
     epoch: int | None
-    """Whole epochs that it was trained for; None where the checkpoint does not tell."""
+    """Number of completed epochs; None if unknown."""
 
     @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of its inputs and targets.
 
         Raises:
-            FaultError: the checkpoint is from before the data was measured.
+            FaultError: the checkpoint was saved before the statistics were measured.
         """
         return Preprocessing.of(self.experiment.data)
 
     def in_own_units(self, task: Task, values: Tensor) -> Tensor:
-        """Values (N, T) that this task predicts or learns, as the data set has them."""
+        """Predictions or targets (N, T) of this task, in the original units of the data set."""
         is_normalised = task.target == self.experiment.data.whole().targets[0]
         return self.preprocessing.undo(values) if is_normalised else values
 
@@ -52,8 +52,8 @@ def open_trained(
     """The trained network of a checkpoint, or of the best one in a run folder.
 
     Raises:
-        FaultError: it is not there, damaged, or not understood (exit code 4); its weights do not
-            fit its network; the device is not there, or has no memory left.
+        FaultError: it does not exist, is damaged or unsupported (exit code 4); its weights do not
+            fit its network; the device is unavailable, or out of memory.
     """
     loaded, checkpoint = open_checkpoint(source, plugins)
     where = pick_device(device)

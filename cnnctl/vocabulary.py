@@ -1,7 +1,7 @@
 """The names that can be typed: families, kinds and options, read from the source of their classes.
 
-Shell completion and the words of a usage error need them in a tenth of a second, in which neither
-torch nor pydantic can be imported. Tests hold what is read here against the classes themselves.
+Shell completion and usage errors need them in a tenth of a second, in which neither torch nor
+pydantic can be imported. Tests compare what is read here with the classes themselves.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 PARTS = ("data", "model", "optim")
-"""Where families and kinds are declared."""
+"""Modules that declare families and kinds."""
 YAML = (".yaml", ".yml")
 """Suffixes of a configuration."""
 ROOT = "cnnctl.experiment.spec", "Experiment"
 
 Reference = tuple[str, str]
-"""A module and a class in it."""
+"""A class and its module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The source of a module: its classes, and where its other names are from."""
+    """The source of a module: its classes, and the origin of its other names."""
 
     name: str
     classes: dict[str, ast.ClassDef]
@@ -35,7 +35,7 @@ class Source:
 
 @cache
 def families() -> dict[str, dict[str, str]]:
-    """Every family's kinds, and the first line of what each is."""
+    """The kinds of every family, with the first line of their docstrings."""
     found: dict[str, dict[str, str]] = {}
     for reference, declared in _declared():
         if family := _keyword(declared, "family"):
@@ -48,21 +48,21 @@ def families() -> dict[str, dict[str, str]]:
 
 @cache
 def options() -> dict[str, tuple[str, ...]]:
-    """Every path of an experiment that an override can set, and the names that it takes, if any.
+    """Every path of an experiment that an override can set, with the names it accepts, if any.
 
-    `optimizer.name` takes the kinds of its family, `train.compile` true, false and measure; what
-    is in a list has no path of its own.
+    `optimizer.name` accepts the kinds of its family, `train.compile` true, false and measure; list
+    items have no paths.
     """
     return options_beside({})
 
 
 def options_beside(chosen: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The paths that go with what is chosen: `{"optimizer": "adam"}` leaves out momentum."""
+    """The paths for chosen kinds: `{"optimizer": "adam"}` excludes momentum."""
     return dict(_options(ROOT, "", chosen))
 
 
 def options_of(family: str, kind: str) -> dict[str, tuple[str, ...]]:
-    """The options of a kind, and the names that each takes."""
+    """The options of a kind, with the names that each accepts."""
     return {
         name: found
         for reference, declared in _declared()
@@ -73,7 +73,7 @@ def options_of(family: str, kind: str) -> dict[str, tuple[str, ...]]:
 
 @cache
 def sections() -> tuple[str, ...]:
-    """The sections of an experiment that are no choice between kinds, and `experiment` itself."""
+    """The sections of an experiment without kinds, and `experiment` itself."""
     return tuple(dict.fromkeys(["experiment", *_sections(ROOT, {ROOT})]))
 
 
@@ -90,7 +90,7 @@ def _sections(owner: Reference, seen: set[Reference]) -> Iterator[str]:
 
 
 def paths_of(option: str) -> list[str]:
-    """The paths whose last step is this name: `optimizer.lr` of `lr`."""
+    """The paths whose last step is this name: `optimizer.lr` for `lr`."""
     wanted = option.replace("-", "_")
     found = [path for path in options() if path.rpartition(".")[2] == wanted]
     return sorted(found, key=lambda path: path.count("."))
@@ -117,7 +117,7 @@ def _kinds_of(reference: Reference) -> Iterable[str]:
 
 
 def _members(reference: Reference, chosen: str | None = None) -> list[Reference]:
-    """A section itself; of a family, its kinds, or the chosen one."""
+    """A section itself; for a family, its kinds or the chosen one."""
     family = _keyword(_class(reference), "family")
     if not family:
         return [reference]
@@ -131,7 +131,7 @@ def _members(reference: Reference, chosen: str | None = None) -> list[Reference]
 
 @cache
 def _source(module: str) -> Source | None:
-    """A module of ours, parsed; None if it is another's."""
+    """A module of cnnctl, parsed; None for other modules."""
     path = PACKAGE.parent.joinpath(*module.split("."))
     files = (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file())
     file = next(files, None) if module.startswith(f"{PACKAGE.name}.") else None
@@ -158,7 +158,7 @@ def _read(module: str, file: Path) -> Source:
 
 
 def _as_class(node: ast.stmt) -> ast.stmt:
-    """`Base.variant("kind", "What it is.", …)` as the class that it makes."""
+    """The class that `Base.variant("kind", "Docstring.", …)` creates."""
     match node:
         case ast.Expr(
             ast.Call(ast.Attribute(base, "variant"), [ast.Constant(str(kind)) as name, text])
@@ -185,7 +185,7 @@ def _declared() -> tuple[tuple[Reference, ast.ClassDef], ...]:
 
 
 def _modules() -> Iterator[str]:
-    """The modules that declare families or kinds; the others are parsed when they are named."""
+    """The modules that declare families or kinds; others are parsed on demand."""
     for part in PARTS:
         for file in sorted((PACKAGE / part).rglob("*.py")):
             text = file.read_text(encoding="utf-8")
@@ -220,7 +220,7 @@ def _bases(reference: Reference) -> list[Reference]:
 
 
 def _resolve(module: str, name: str) -> Reference | None:
-    """Where a class is declared that a module calls by this name; None if it is not one of ours."""
+    """The declaration of a class that a module refers to by this name; None if it is not ours."""
     source = _source(module)
     if source is None:
         return None
@@ -235,7 +235,7 @@ def _is_spec(reference: Reference) -> bool:
 
 
 def _fields(reference: Reference) -> dict[str, tuple[str, ast.expr]]:
-    """The options of a class, those that it inherits first: the module of each, and its type."""
+    """The options of a class, inherited ones first, each with its module and type."""
     found: dict[str, tuple[str, ast.expr]] = {}
     for base in reversed(_bases(reference)):
         found |= _fields(base)
@@ -251,7 +251,7 @@ def _is_of_class(field: ast.AnnAssign) -> bool:
 
 
 def _specs(module: str, annotation: ast.expr) -> Iterator[Reference]:
-    """The specs that a type names, through the aliases of its module."""
+    """The specs in a type, resolving the aliases of its module."""
     for node in ast.walk(annotation):
         if not isinstance(node, ast.Name):
             continue
@@ -263,7 +263,7 @@ def _specs(module: str, annotation: ast.expr) -> Iterator[Reference]:
 
 
 def _words(module: str, annotation: ast.expr) -> Iterator[str]:
-    """The words that a type is made of: those of a Literal, true and false."""
+    """The words that a type accepts: those of a Literal, true and false."""
     match annotation:
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choice):
             parts = choice.elts if isinstance(choice, ast.Tuple) else [choice]
@@ -279,7 +279,7 @@ def _words(module: str, annotation: ast.expr) -> Iterator[str]:
 
 
 def _alias(module: str, name: str) -> tuple[str, ast.expr] | None:
-    """What a name stands for that is assigned, and the module of ours where it is."""
+    """The value of an alias, and its module."""
     source = _source(module)
     if source is None:
         return None

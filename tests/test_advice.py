@@ -123,7 +123,7 @@ def test_a_layers_own_weights_are_judged_by_themselves() -> None:
     assert list(found) == ["model.layers.3.linear.init"]
 
 
-def test_what_the_whole_model_has_is_said_once() -> None:
+def test_advice_on_the_whole_model_is_given_once() -> None:
     layers = [{"conv": 4}, "relu", {"conv": 4}, "relu", *HEAD]
     assert list(advice(layers, init="xavier_normal")) == ["model.init"]
 

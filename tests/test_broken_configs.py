@@ -26,7 +26,7 @@ UNSEEN = [
     ("a tab", "model:\n\tlayers: [relu]\n", "2:1", "found character '\\t'", "indent with spaces"),
     ("a control character", f'name: "a\x07"\n{M}', "1:9", "the character '\\x07'", "remove it"),
     ("a zero byte", f"{M}name: \x00", "2:7", "the character '\\x00'", "remove it"),
-    ("half a character", f'{M}name: "\\udc00"', "2:7", "half of a character", "write the char"),
+    ("half a character", f'{M}name: "\\udc00"', "2:7", "lone surrogate", "write the char"),
     ("a deep file", f"x: {'[' * 999}", "1:68", "nested deeper than 64", "use fewer levels"),
     ("a huge number", f"{M}seed: {'1' * 500}", "2:7", "a number of 500 char", "write it shorter"),
     ("laughs", f"a: &a [{'x, ' * 10}]\n{LAUGHS}", "5:12", "expands to more than", "fewer aliases"),
@@ -77,7 +77,7 @@ def assert_told(stderr: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_mistake_is_told_with_its_place_and_a_cure(
+def test_a_mistake_is_reported_with_its_place_and_a_cure(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -104,7 +104,7 @@ def test_there_are_mistakes_of_every_section() -> None:
     assert len(CASES) >= 100
 
 
-def test_the_faults_of_all_files_are_told(tmp_path: Path) -> None:
+def test_the_faults_of_all_files_are_reported(tmp_path: Path) -> None:
     names = []
     for number, case in enumerate(CASES[:20]):
         names.append(str(tmp_path / f"{number}.yaml"))
@@ -166,8 +166,8 @@ def test_a_process_tells_of_a_broken_override(
             "    did you mean momentum?",
         ),
         (
-            "train.epochs=ten: train.epochs: ten is not a whole number",
-            "    write a whole number (like 3)",
+            "train.epochs=ten: train.epochs: ten is not an integer",
+            "    write an integer (like 3)",
         ),
     ]
     assert not (tmp_path / "runs").exists()

@@ -78,7 +78,7 @@ def shown(option: dict[str, Any]) -> str:
 
 
 @every_kind
-def test_a_default_is_what_the_kind_takes_when_nothing_is_said(kind: type[Choice]) -> None:
+def test_a_default_is_the_value_of_an_omitted_option(kind: type[Choice]) -> None:
     if not kind.stands_alone():
         return
     options = {option["name"]: option["default"] for option in describe_kind(kind)["options"]}
@@ -156,7 +156,7 @@ def test_conv_is_documented_as_pytorch_documents_it() -> None:
         (list[Layer], "list of layer"),
     ],
 )
-def test_a_type_is_told_in_words_of_a_file(annotation: Any, words: str) -> None:
+def test_a_type_is_reported_in_words_of_a_file(annotation: Any, words: str) -> None:
     assert type_name(annotation) == words
 
 
@@ -169,7 +169,7 @@ def test_an_option_that_must_be_given_has_no_default() -> None:
     }
 
 
-def test_a_kind_is_told_with_the_whole_of_its_docstring() -> None:
+def test_a_kind_is_reported_with_the_whole_of_its_docstring() -> None:
     assert "`digit` and `parity`" in describe_kind(DataSet.kinds["digits"])["details"]
     assert describe_kind(Layer.kinds["relu"])["details"] == ""
     assert "Targets for heads: `digit` and `parity`, which is even" in listed("datasets", "digits")

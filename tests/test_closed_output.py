@@ -50,7 +50,7 @@ def assert_said(done: subprocess.CompletedProcess[str]) -> None:
 
 @on_a_full_disk
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
-def test_a_full_disk_below_the_output_is_said(words: list[str], tiny: Path) -> None:
+def test_a_full_disk_below_the_output_is_reported(words: list[str], tiny: Path) -> None:
     assert_said(on_full(words, tiny.parent, 1))
 
 
@@ -65,7 +65,7 @@ def test_a_new_process_says_so_too(words: list[str], tiny: Path) -> None:
 
 
 @on_a_full_disk
-def test_what_is_buffered_to_the_end_is_written_before_it() -> None:
+def test_buffered_output_is_written_before_exit() -> None:
     program = "import cnnctl.cli as cli\ncli.app = lambda words: print('text')\ncli.main()"
     script = shlex.join([sys.executable, "-c", program])
     done = subprocess.run(
@@ -81,7 +81,7 @@ def test_what_is_buffered_to_the_end_is_written_before_it() -> None:
 
 @on_a_full_disk
 @pytest.mark.parametrize("numbers", [(1, 2), (2,)])
-def test_a_fault_keeps_its_code_where_it_cannot_be_said(
+def test_a_fault_keeps_its_exit_code_if_it_cannot_be_printed(
     numbers: tuple[int, ...], tmp_path: Path
 ) -> None:
     assert on_full(["check", "no.yaml"], tmp_path, *numbers).returncode == 2

@@ -40,7 +40,7 @@ OURS = re.compile(r"\x1b\[[\d;]*m|\x1b\[\?25[hl]|\x1b\[\d*[AGK]|\r")
         ("\ud800", r"\ud800"),
     ],
 )
-def test_what_steers_is_written_out(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 

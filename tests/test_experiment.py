@@ -124,12 +124,12 @@ RULES = [
     ),
     (
         "loss: mse\nmodel: {layers: [flatten, linear: 9]}",
-        "2:35: model.layers.1.linear: the network gives 9 values, but the data has 10 classes",
+        "2:35: model.layers.1.linear: the network outputs 9 values, but the data has 10 classes",
         "end the network with linear: classes",
     ),
     (
         "model: {layers: [conv: 10]}",
-        "1:24: model.layers.0.conv: cross_entropy needs a vector, but the network gives 10x6x6",
+        "1:24: model.layers.0.conv: cross_entropy needs a vector, but the network outputs 10x6x6",
         "end the network with flatten and linear: classes",
     ),
     (
@@ -255,7 +255,7 @@ def test_sections_that_go_together_are_taken(tmp_path: Path, text: str) -> None:
     load(path)
 
 
-def test_all_faults_of_a_file_are_told_at_once(faults: Faults) -> None:
+def test_all_faults_of_a_file_are_reported_at_once(faults: Faults) -> None:
     text = """\
 data: {name: digits, augment: [cutout: 9], batch_size: 2000}
 model: {layers: [flatten, linear: 9]}

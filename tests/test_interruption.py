@@ -108,7 +108,7 @@ def test_a_signal_to_a_program_that_is_done_changes_nothing(
 
 
 @signals
-def test_what_must_not_be_torn_is_done_first(number: signal.Signals) -> None:
+def test_an_unbroken_section_ends_before_the_program_does(number: signal.Signals) -> None:
     done = run(
         "from cnnctl.interruption import install, unbroken\n"
         "install()\n"
@@ -133,7 +133,7 @@ def test_the_second_signal_does_not_wait() -> None:
     assert (done.returncode, done.stdout) == (CODES[signal.SIGTERM], "")
 
 
-def test_what_is_half_made_is_undone_from_the_last_to_the_first() -> None:
+def test_partial_work_is_cleaned_up_in_reverse_order() -> None:
     done = run(
         "from cnnctl.interruption import forget, install, undo_at_signal\n"
         "def say(text): print(text, flush=True)\n"

@@ -83,7 +83,7 @@ DENIED = "cannot be read: Permission denied"
         ("shut/tiny.yaml", 2, "write cnnctl train shut/tiny.yaml"),
     ],
 )
-def test_what_may_not_be_looked_into_is_said(
+def test_an_unreadable_folder_is_reported(
     arguments: str, code: int, said: str, shut: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shut.parent)
@@ -129,7 +129,7 @@ def test_what_may_not_be_looked_into_is_said(
         ("train ~nosuchuser/x.yaml", 2, "~nosuchuser/x.yaml: no such file"),
     ],
 )
-def test_what_is_no_such_file_or_folder_is_said(
+def test_a_missing_file_or_folder_is_reported(
     arguments: str, code: int, said: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny.parent)
@@ -144,7 +144,7 @@ def test_what_is_no_such_file_or_folder_is_said(
     assert done.exit_code == code
 
 
-def test_a_current_folder_that_was_deleted_is_said(tiny: Path) -> None:
+def test_a_current_folder_that_was_deleted_is_reported(tiny: Path) -> None:
     gone = tiny.parent / "gone"
     gone.mkdir()
     for words in (["check", str(tiny)], ["runs"], ["train", str(tiny)]):

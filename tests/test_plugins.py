@@ -155,7 +155,7 @@ def test_a_plugin_that_failed_fails_again_in_the_same_words(write: Write) -> Non
     assert refused(path) == refused(path)
 
 
-def test_every_plugin_that_fails_is_told_at_its_place(write: Write) -> None:
+def test_every_plugin_that_fails_is_reported_at_its_place(write: Write) -> None:
     write("bad.py", "1 / 0\n")
     path = write("x.yaml", f"plugins:\n  - bad.py\n  - nowhere.py\n{USES_IT.split(chr(10), 1)[1]}")
     with pytest.raises(FaultError) as raised:

@@ -188,7 +188,7 @@ def test_a_run_without_a_checkpoint_is_not_resumed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("runs", ["runs", "nowhere"])
-def test_no_run_to_resume_is_said(tmp_path: Path, runs: str) -> None:
+def test_no_run_to_resume_is_reported(tmp_path: Path, runs: str) -> None:
     finished(tmp_path / "runs", "another")
     with pytest.raises(FaultError, match="no run to resume") as caught:
         newest(tmp_path / runs, "lenet")

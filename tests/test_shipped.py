@@ -165,7 +165,7 @@ def test_nothing_but_a_name_leads_to_a_file(word: str) -> None:
         ),
     ],
 )
-def test_what_was_meant_is_told(words: str, fault: str, hint: str) -> None:
+def test_what_was_meant_is_reported(words: str, fault: str, hint: str) -> None:
     done = invoke(*words.split())
     assert (done.exit_code, done.stdout) == (2, "")
     first, second = done.stderr.splitlines()

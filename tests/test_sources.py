@@ -51,7 +51,7 @@ def test_a_checkpoint_takes_no_overrides(checkpoint: Path) -> None:
 
 
 def test_a_yaml_file_has_no_weights(tiny: Path) -> None:
-    assert f"{tiny}: is a configuration, without weights\n    run `cnnctl train {tiny}`" in refusal(
+    assert f"{tiny}: is a configuration without weights\n    run `cnnctl train {tiny}`" in refusal(
         tiny
     )
 
@@ -64,7 +64,7 @@ def test_a_pickle_is_named_as_one(tmp_path: Path) -> None:
         open_experiment(path)
 
 
-def test_a_folder_without_checkpoints_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_checkpoints_is_reported(tmp_path: Path) -> None:
     assert f"{tmp_path}: has no checkpoints" in refusal(tmp_path)
 
 

@@ -72,7 +72,7 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_at_last(
         (errno.EIO, "check the disk and the path"),
     ],
 )
-def test_what_the_system_says_is_told_with_a_cure(number: int, hint: str) -> None:
+def test_what_the_system_says_is_reported_with_a_cure(number: int, hint: str) -> None:
     with pytest.raises(FaultError) as caught, storing(Path("runs/x")):
         raise OSError(number, os.strerror(number))
     assert caught.value.exit_code is ExitCode.STORAGE
@@ -81,7 +81,7 @@ def test_what_the_system_says_is_told_with_a_cure(number: int, hint: str) -> Non
     assert hint in text
 
 
-def test_an_error_without_a_number_is_told_too() -> None:
+def test_an_error_without_a_number_is_reported_too() -> None:
     with pytest.raises(FaultError, match="written: Writer is closed"), storing(Path("runs/x")):
         raise OSError("Writer is closed")
 

@@ -1,4 +1,4 @@
-"""Every kind and every section of an experiment, as facts from the classes themselves."""
+"""All kinds and sections of an experiment, as facts from their classes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def find(family: str, kind: str = "") -> type[Spec]:
 
 
 def _families_with(kind: str) -> str:
-    """The commands that show a kind whose family was left out."""
+    """A hint for a kind without its family: the commands that show it."""
     commands = [
         f"cnnctl list {family} {kind}"
         for family, members in Choice.families.items()
@@ -72,7 +72,7 @@ def _first_sentence(text: str) -> str:
 
 
 def describe_family(family: type[Choice]) -> list[Facts]:
-    """Every kind: its name, what it is, and how it may be written; of networks their costs."""
+    """Every kind: its name, description and shortest form; for networks, also the cost."""
     return [
         {"kind": kind, "about": about(member), "example": example(member)}
         | (costs_of(kind)._asdict() if issubclass(member, Network) else {})
@@ -81,7 +81,7 @@ def describe_family(family: type[Choice]) -> list[Facts]:
 
 
 def describe_experiment(name: str) -> Facts:
-    """One shipped experiment: what it is, where it is from, what it reaches, and how long it takes.
+    """One shipped experiment: its description, source, result and duration.
 
     Raises:
         FaultError: there is none of this name.
@@ -93,7 +93,7 @@ def describe_experiment(name: str) -> Facts:
 
 
 def describe_section(section: type[Spec]) -> Facts:
-    """One section: what it is, and every option with type, default and help."""
+    """One section: its description, and every option with type, default and help."""
     helps = field_helps(section)
     return {
         "section": next(name for name, member in sections().items() if member is section),
@@ -107,7 +107,7 @@ def describe_section(section: type[Spec]) -> Facts:
 
 
 def describe_kind(kind: type[Choice]) -> Facts:
-    """One kind: what it is, and every option with type, default and help."""
+    """One kind: its description, and every option with type, default and help."""
     return {
         "kind": kind.kind,
         "family": kind.family,
@@ -120,14 +120,14 @@ def describe_kind(kind: type[Choice]) -> Facts:
 
 
 def _own_first(kind: type[Choice]) -> list[tuple[str, FieldInfo]]:
-    """A kind's own options as they were declared, then those that others have too."""
+    """A kind's own options in the order of declaration, then those shared with others."""
     fields = kind.fields()
     own = [name for name in kind.__annotations__ if name in fields]
     return [(name, fields[name]) for name in dict.fromkeys([*own, *fields])]
 
 
 def describe_option(name: str, info: FieldInfo, *, help: str = "") -> Facts:
-    """One option: its name, type, default and help; no `default` where it must be given."""
+    """One option: its name, type, default and help; no `default` if it is required."""
     about = " ".join((help or info.description or "").split())
     facts: Facts = {"name": name, "type": type_name(info.annotation), "about": about}
     if not info.is_required():
@@ -141,7 +141,7 @@ def about(kind: type[Spec]) -> str:
 
 
 def details(kind: type[Spec]) -> str:
-    """The rest of a class's docstring, a line for each paragraph; empty where there is none."""
+    """The rest of a class's docstring, one line per paragraph; empty if there is none."""
     rest = (inspect.getdoc(kind) or "").partition("\n")[2]
     return "\n".join(" ".join(part.split()) for part in rest.strip().split("\n\n"))
 
@@ -158,7 +158,7 @@ def example(kind: type[Choice]) -> str:
 
 
 def written(value: Any) -> Any:
-    """A default as it would be written in a file."""
+    """A default, as written in a file."""
     if isinstance(value, Choice):
         options = value.options()
         changed = {k: v for k, v in options.items() if k in value.model_fields_set}
@@ -169,7 +169,7 @@ def written(value: Any) -> Any:
 
 
 def type_name(annotation: Any) -> str:
-    """A field's type in the words of a configuration: `integer | [integer, integer]`."""
+    """A field's type in terms of YAML: `integer | [integer, integer]`."""
     return " | ".join(dict.fromkeys(_alternatives(annotation)))
 
 
@@ -196,7 +196,7 @@ def _alternatives(annotation: Any) -> Iterable[str]:
 
 
 def _sized(annotation: Any, metadata: Iterable[Any]) -> list[str]:
-    """`[integer, integer]` for a list that must have two; nothing if its length is free."""
+    """`[integer, integer]` for a list of exactly two; empty if its length is not fixed."""
     fields = (data for data in metadata if isinstance(data, FieldInfo))
     bounds = [bound for field in fields for bound in field.metadata]
     least = {bound.min_length for bound in bounds if isinstance(bound, MinLen)}

@@ -1,4 +1,4 @@
-"""The sections of an experiment without kinds to choose from, such as `train`."""
+"""The sections of an experiment without kinds, such as `train`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnctl.experiment import Experiment
 
 @cache
 def sections() -> dict[str, type[Spec]]:
-    """Every section by its name, in the order of a file; `experiment` is the file itself."""
+    """Every section by name, in the order of a file; `experiment` is the file itself."""
     found: dict[str, type[Spec]] = {"experiment": Experiment}
     for name, section in _below(Experiment, {Experiment}):
         found.setdefault(name, section)
@@ -20,7 +20,7 @@ def sections() -> dict[str, type[Spec]]:
 
 
 def _below(spec: type[Spec], seen: set[type[Spec]]) -> Iterator[tuple[str, type[Spec]]]:
-    """The sections among the fields of a spec and of what it holds, each once."""
+    """The sections in the fields of a spec, recursively, each once."""
     for name, info in spec.model_fields.items():
         for part in specs_in(info.annotation):
             if part in seen:
@@ -33,12 +33,12 @@ def _below(spec: type[Spec], seen: set[type[Spec]]) -> Iterator[tuple[str, type[
 
 
 def _members(part: type[Spec]) -> list[type[Spec]]:
-    """A section itself; of a family, every kind."""
+    """A section itself; for a family, every kind."""
     return [part, *part.kinds.values()] if issubclass(part, Choice) and part.family else [part]
 
 
 def specs_in(annotation: Any) -> Iterator[type[Spec]]:
-    """The specs that a type is made of."""
+    """The specs in a type."""
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         yield annotation
     for part in get_args(annotation):

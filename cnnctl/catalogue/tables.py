@@ -52,7 +52,7 @@ def render_family(family: type[Choice]) -> Table:
 
 
 def _networks(family: type[Choice]) -> Table:
-    """The zoo, with what each network costs on input of its published shape."""
+    """The zoo, with the cost of each network at its published input shape."""
     numbers = ["input", "parameters", "multiply-adds"]
     table = _table("network", *numbers, "description", numbers=numbers)
     for facts in describe_family(family):
@@ -62,14 +62,14 @@ def _networks(family: type[Choice]) -> Table:
 
 
 def render_kind(kind: type[Choice]) -> RenderableType:
-    """What a kind is, how it is written, and a table of its options."""
+    """A kind's description, its shortest form, and a table of its options."""
     facts = describe_kind(kind)
     short = f"   short form sets {kind.short}" if kind.short else ""
     return Group(*_heading(kind.kind, facts), f"{facts['example']}{short}", _options(facts))
 
 
 def render_section(section: type[Spec]) -> RenderableType:
-    """What a section is, and a table of its options."""
+    """A section's description, and a table of its options."""
     facts = describe_section(section)
     return Group(*_heading(facts["section"], facts), _options(facts))
 
@@ -106,7 +106,7 @@ def _options(facts: Facts) -> Table:
 
 
 def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
-    """A table whose first column and whose numbers stay whole, and whose others are folded."""
+    """A table that folds all columns except the first and numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         is_number = column in numbers

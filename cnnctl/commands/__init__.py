@@ -1,6 +1,6 @@
 """The commands, one file each: parse, call, print.
 
-A module here is imported to show the help, so its top imports nothing heavy.
+All of these modules are imported to show the help, so none imports anything heavy at the top.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDE = 10_000
-"""Characters in a line of a file or a pipe, where nothing needs folding."""
+"""Line width in files and pipes, wide enough that nothing is folded."""
 
 app = typer.Typer(
     name="cnnctl",
@@ -50,7 +50,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a command: a fault ends it with its message and exit code."""
+    """Register a function as a command; a fault ends it with its message and exit code."""
 
     def enter(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
@@ -73,12 +73,12 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def split_words(words: Sequence[str], *, for_two: str) -> tuple[str | None, list[str]]:
-    """The source of a command, wherever it is among the overrides, and the overrides.
+    """The source of a command, at any position among the overrides, and the overrides.
 
-    An override holds a `=`; a file may hold one too, if nothing else is named.
+    An override contains a `=`; so may a file, if it is the only one.
 
     Raises:
-        FaultError: two files are named; `for_two` is the hint.
+        FaultError: several files are given; `for_two` is the hint.
     """
     plain = [word for word in words if "=" not in word]
     plain = plain or [word for word in words if is_file(Path(word))][:1]
@@ -99,7 +99,7 @@ def _is_file(path: Path) -> bool:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print text whose lines are our own; what else is in it is escaped."""
+    """Print text with its line breaks; everything else is escaped."""
     print(visible_lines(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
@@ -109,7 +109,7 @@ def print_json(data: Any) -> None:
 
 
 def display(renderable: RenderableType) -> None:
-    """Print a table: as wide as the terminal or $COLUMNS; in a file or a pipe, each row a line."""
+    """Print a table, as wide as the terminal or $COLUMNS; to a file or pipe, one line per row."""
     from cnnctl.console import Screen
 
     console = Screen()

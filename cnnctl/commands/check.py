@@ -1,4 +1,4 @@
-"""`cnnctl check`: validate experiments, and advise."""
+"""`cnnctl check`: validate experiments and give advice."""
 
 from __future__ import annotations
 

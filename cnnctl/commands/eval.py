@@ -26,6 +26,7 @@ def evaluate(
         Path,
         typer.Argument(
             help="Run folder or checkpoint.",
+            metavar="RUN",
             show_default=False,
             autocompletion=completion.run,
         ),

@@ -1,4 +1,4 @@
-"""`cnnctl runs`: the runs so far and their results."""
+"""`cnnctl runs`: list the runs and their results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Facts = dict[str, Any]
 ALIKE = ("split", "lr", "seed")
 """Columns that are omitted if all runs have the same value."""
 LEAST = ("seconds", "split", "kept", "seed", "lr", "loss", "overrides")
-"""Columns that a narrow terminal omits, the first ones first."""
+"""Columns to omit in a narrow terminal, in this order."""
 ENOUGH_FOR_OVERRIDES = 20
 """Characters; longer ones are folded."""
 
@@ -59,16 +59,16 @@ def list_runs(
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A key that puts `lenet-2` before `lenet-10`."""
+    """A sort key that puts `lenet-2` before `lenet-10`."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def describe(run: Path) -> Facts:
-    """One run's facts, read from its text files.
+    """The facts of one run, read from its text files.
 
-    `loss`, `accuracy` and what else was watched are those of the epoch that is kept, on `split`:
-    the validation split or, where there is none, the training split.
+    `loss`, `accuracy` and other watched metrics are those of the kept epoch, on `split`: the
+    validation split or, without one, the training split.
 
     Raises:
         FaultError: one of its files cannot be read.
@@ -97,7 +97,7 @@ def describe(run: Path) -> Facts:
 
 
 def _figures(kept: EpochMetrics, split: str) -> Facts:
-    """What can be watched, of the epoch that is kept; what only some runs have, where it is."""
+    """The watched metrics of the kept epoch; those that only some runs have, if present."""
     return {
         kind: kept.get(f"{split}_{kind}")
         for kind, is_always_there in _watchable().items()
@@ -106,7 +106,7 @@ def _figures(kept: EpochMetrics, split: str) -> Facts:
 
 
 def _watchable() -> dict[str, bool]:
-    """The metrics that a run can be judged by, and whether every run has them."""
+    """The metrics that can be watched, and whether every run has them."""
     from cnnctl.metrics import METRICS, Watched
 
     return {
@@ -149,7 +149,7 @@ def _number(row: EpochMetrics, name: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A row for each run; in a narrow terminal without the columns that matter least."""
+    """A row for each run; a narrow terminal omits the least important columns."""
 
     facts: Sequence[Facts]
 
@@ -170,7 +170,7 @@ class Listing:
 
 
 def _filled(facts: Sequence[Facts]) -> dict[str, list[str]]:
-    """The columns that are not empty, cell by cell."""
+    """The cells of all columns that are not empty."""
     columns: dict[str, Callable[[Facts], str]] = {
         "run": lambda run: str(run["run"]),
         "state": lambda run: str(run["state"]),
@@ -193,7 +193,7 @@ def _filled(facts: Sequence[Facts]) -> dict[str, list[str]]:
 
 
 def _fitting(columns: dict[str, list[str]], *, width: int) -> dict[str, list[str]]:
-    """The columns for a line of this width."""
+    """The columns that fit a line of this width."""
     rare = [kind for kind, is_always_there in _watchable().items() if not is_always_there]
     for name in [*LEAST, *rare]:
         natural = [max(map(cell_len, [heading, *cells])) for heading, cells in columns.items()]
@@ -220,7 +220,7 @@ def _metric(name: str, value: Any) -> str:
 
 
 def _test(run: Facts) -> str:
-    """The accuracy on the test split, or the loss where there is none."""
+    """The accuracy on the test split, or the loss if there is no accuracy."""
     test = run["test"] if isinstance(run["test"], dict) else {}
     name = "accuracy" if "accuracy" in test else "loss"
     return _metric(name, test.get(name))

@@ -20,6 +20,7 @@ def show(
         str,
         typer.Argument(
             help="Network or experiment, as listed by `cnnctl list zoo` and `cnnctl list configs`.",
+            metavar="NAME",
             show_default=False,
             autocompletion=completion.name,
         ),

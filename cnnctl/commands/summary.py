@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Style(StrEnum):
-    """How a summary looks."""
+    """The style of a summary."""
 
     TABLE = "table"
     TORCHSUMMARY = "torchsummary"
@@ -38,7 +38,7 @@ COLUMNS = (
     *("kernel", "input", "output", "parameters", "trainable", "multiply-adds", "share"),
     *("share-multiply-adds", "field", "stride", "memory", "weights", "init", "dtype"),
 )
-"""The columns of inspection, which takes too long to import for a help text."""
+"""The columns of `inspection`, which would take too long to import for the help."""
 
 
 def _complete_columns(incomplete: str) -> completion.Candidates:
@@ -51,6 +51,7 @@ def summary(
         Path,
         typer.Argument(
             help="Experiment file, run folder, checkpoint, or name of a network or experiment.",
+            metavar="SOURCE",
             show_default=False,
             autocompletion=completion.source,
         ),
@@ -127,7 +128,7 @@ def summary(
         _show(report, depth, columns, as_json=as_json, markdown=markdown)
         return
     other = report_on(opened(compare), batch_size=batch_size)
-    names = _told_apart(source, compare)
+    names = _distinct_names(source, compare)
     _show_both(report, other, names, depth, as_json=as_json, markdown=markdown)
 
 
@@ -138,7 +139,7 @@ def _refuse(is_so: bool, message: str, superfluous: str) -> None:
 
 
 def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]]:
-    """The source and the overrides, in whichever order they were typed."""
+    """The source and the overrides, in any order."""
     words = [str(source), *overrides]
     named, given = split_words(words, for_two="put --compare before the second")
     if named is None:
@@ -147,7 +148,7 @@ def _sorted_out(source: Path, overrides: Sequence[str]) -> tuple[Path, list[str]
     return Path(named), given
 
 
-def _told_apart(source: Path, other: Path) -> tuple[str, str]:
+def _distinct_names(source: Path, other: Path) -> tuple[str, str]:
     """The names of two networks: their file names, or whole paths if those are equal."""
     names = source.name, other.name
     return names if len({*names, ""}) == 3 else (str(source), str(other))

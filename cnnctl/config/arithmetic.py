@@ -1,7 +1,7 @@
 """Arithmetic in templates: `$width / 16`, of parameters and numbers, with + - * / // and ( ).
 
-There are no names but parameters, no calls and no powers. Numbers are exact fractions, so `/` comes
-out whole where it can; nothing is evaluated by Python.
+Parameters are the only names, and there are no calls and no powers. Numbers are exact fractions, so
+`/` gives an integer if it divides evenly; Python evaluates nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cnnctl.errors import config_fault
 
 MAX_CHARACTERS = 200
 MAX_DEPTH = 16
-"""Parentheses within parentheses."""
+"""Limit on nested parentheses."""
 MOST = 10**15
 """Limit on numerators and denominators."""
 
@@ -37,29 +37,29 @@ _PRODUCTS: Mapping[str, Callable[[Fraction, Fraction], Fraction]] = {
 
 
 def parameters_in(text: str) -> list[str]:
-    """The names of the parameters that a formula mentions."""
+    """The names of the parameters in a formula."""
     return _PARAMETER.findall(text)
 
 
 def with_values(text: str, scope: Mapping[str, Node]) -> str:
-    """A formula with the values of its parameters in place: `24 / 16`."""
+    """A formula with its parameters replaced by their values: `24 / 16`."""
     return _PARAMETER.sub(lambda name: show(scope[name[1]].plain()), text)
 
 
 def evaluate(text: str, scope: Mapping[str, Node]) -> int | float:
-    """The value of a formula: an integer if it is whole, else a float.
+    """Evaluate a formula to an integer, or to a float if it does not divide evenly.
 
     Raises:
-        FaultError: it is no formula, has something in it that is no number, divides by zero, or
-            goes beyond the bounds.
+        FaultError: it is malformed, a parameter is not a number, it divides by zero, or exceeds
+            the limits.
     """
     if len(text) > MAX_CHARACTERS:
-        message = f"a formula of {len(text)} characters"
+        message = f"the formula has {len(text)} characters"
         raise config_fault(message, hint=f"use at most {MAX_CHARACTERS}")
     reader = _Reader(text, scope)
     result = reader.sum(depth=0)
     if reader.ahead:
-        raise reader.fault(f"{show(reader.ahead)} does not belong there")
+        raise reader.fault(f"unexpected {show(reader.ahead)}")
     return result.numerator if result.denominator == 1 else float(result)
 
 
@@ -101,12 +101,12 @@ class _Reader:
         if token == "(":
             inner = self.sum(depth + 1)
             if self.take() != ")":
-                raise self.fault("a parenthesis is not closed")
+                raise self.fault("unclosed parenthesis")
             return inner
         if token.startswith("$") and token[1:] in self.scope:
             return self.bounded(self.number(token))
         if not _NUMBER.fullmatch(token):
-            raise self.fault(f"{show(token)} is not a number" if token else "it ends too early")
+            raise self.fault(f"{show(token)} is not a number" if token else "unexpected end")
         return self.bounded(Fraction(token))
 
     def number(self, parameter: str) -> Fraction:
@@ -125,15 +125,15 @@ class _Reader:
         try:
             return self.bounded(operation(a, b))
         except ZeroDivisionError:
-            raise self.fault("it divides by zero") from None
+            raise self.fault("division by zero") from None
 
     def bounded(self, result: Fraction) -> Fraction:
-        """The same number, if it is within the bounds."""
+        """The same number, if it is within the limits."""
         if max(abs(result.numerator), result.denominator) > MOST:
-            raise self.fault("its numbers are too large")
+            raise self.fault("numbers are too large")
         return result
 
     def fault(self, what: str) -> Exception:
-        """The fault of a formula, with what is wrong."""
+        """The fault for this formula."""
         hint = "write parameters and numbers with + - * / // and parentheses"
         return config_fault(f"{show(self.text)}: {what}", hint=hint)

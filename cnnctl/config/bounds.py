@@ -1,4 +1,4 @@
-"""Numbers that options take, and sections that a number alone fills."""
+"""Number types of options, and sections that a single number can stand for."""
 
 from typing import Annotated
 
@@ -9,15 +9,15 @@ NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
 PositiveFraction = Annotated[float, Field(gt=0, le=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
-# beyond such bounds torch fails on the number itself, in words that help nobody
+# beyond these limits torch itself fails, with a message that does not help
 PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
 NonNegativeInt = Annotated[int, Field(ge=0, le=10**9)]
 
 
 def alone(name: str, forms: object) -> BeforeValidator:
-    """Let a number alone fill the field `name` of a section: `warmup: 5` is `{epochs: 5}`.
+    """Let a single number set the field `name` of a section: `warmup: 5` is `{epochs: 5}`.
 
-    `forms` is the type of all that may be written, for the JSON schema.
+    `forms` is the type of all accepted forms, for the JSON schema.
     """
 
     def long_form(value: object) -> object:

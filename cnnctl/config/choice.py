@@ -1,9 +1,8 @@
-"""A family whose members are picked by name, and the rules that all specs share.
+"""Families, whose members are chosen by name, and the base of all specs.
 
 A family is a class with `family="optimizers"`; a member is a subclass with `kind="sgd"`. Declaring
-the class is all there is to do: it is then in the table that names are looked up in, and from it
-come validation, the JSON schema, `cnnctl list` and the error messages. Nothing is imported or
-evaluated by name.
+the class enters it in the table in which names are looked up; validation, the JSON schema,
+`cnnctl list` and the error messages read it. Nothing is imported or evaluated by name.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from cnnctl.config.wording import show
 from cnnctl.errors import closest, nearest
 
 MANY = 20
-"""Kinds, above which a message does not name them all."""
+"""Number of kinds above which a message does not list them."""
 
 UNKNOWN = "unknown_kind"
-"""The reason of a refusal that blames the kind's name."""
+"""The error type for an unknown kind."""
 
 
 class Spec(BaseModel):
-    """A mapping of a configuration: typed fields, each with its default and its help."""
+    """A mapping in a configuration: typed fields, each with a default and help."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -43,13 +42,13 @@ class Spec(BaseModel):
     )
 
     written_out: ClassVar[tuple[str, ...]] = ()
-    """Options that a file may have, too, and that are written out before it is validated."""
+    """Options of a file that are expanded before it is validated."""
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Every field with its help, which is the docstring below it."""
+        """Describe every field by its help, the docstring below it."""
         described = handler(schema)
         properties = handler.resolve_ref_schema(described).get("properties", {})
         add_helps(properties, cls)
@@ -60,7 +59,7 @@ class Spec(BaseModel):
 
 
 def add_helps(properties: dict[str, Any], kind: type[BaseModel]) -> None:
-    """Give the properties of a JSON schema the help of the fields that they are of."""
+    """Describe the properties of a JSON schema by the help of their fields."""
     for name, text in field_helps(kind).items():
         if name in properties:
             properties[name]["description"] = text
@@ -71,8 +70,8 @@ class Choice(Spec):
 
     Class arguments:
         family: names the family, and makes the class its abstract base.
-        item: members stand in a list, as `kind` or `kind: options`; otherwise they are a section,
-            `{name: kind, option: …}` or `kind` alone.
+        item: members are items of a list, `kind` or `kind: options`; otherwise a member is a
+            section, `{name: kind, option: …}` or `kind` alone.
         kind: names a member.
         short: the field that `kind: value` fills.
     """
@@ -102,7 +101,7 @@ class Choice(Spec):
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        """A family reads any of its members; a member reads itself."""
+        """A family validates any of its members; a member validates itself."""
         if cls.family and not cls.kind:
             return core_schema.no_info_plain_validator_function(
                 cls.read,
@@ -146,11 +145,11 @@ class Choice(Spec):
         misspelt = cls._misspelt_name(value) if isinstance(value, dict) else ""
         meant = f"did you mean name instead of {misspelt}?" if misspelt else ""
         hint = meant or f"{form}; known: {', '.join(cls.kinds)}"
-        raise refusal(f"{cls.noun(a=True)} needs its name", hint=hint)
+        raise refusal(f"{cls.noun(a=True)} needs a name", hint=hint)
 
     @classmethod
     def _misspelt_name(cls, section: dict[str, Any]) -> str:
-        """The key of a section that was meant to be `name`, if there is one."""
+        """The key of a section that is likely a misspelt `name`, if there is one."""
         options = {option for kind in cls.kinds.values() for option in kind.model_fields}
         unknown = (key for key in section if key not in options and isinstance(section[key], str))
         return next((key for key in unknown if closest(key, ("name", *options)) == ["name"]), "")
@@ -164,7 +163,7 @@ class Choice(Spec):
         hint = f"use one listed by `cnnctl list {cls.family}`"
         if isinstance(value, dict) and value:
             kind = next(iter(value))
-            hint = f"indent the options of {kind} two spaces further, and begin each kind with a -"
+            hint = f"indent the options of {kind} two spaces further, and start each kind with a -"
         raise refusal(f"{cls.noun(a=True)} is `kind` or `kind: options`", hint=hint)
 
     @classmethod
@@ -184,11 +183,11 @@ class Choice(Spec):
         return f"{article} {noun}" if a else noun
 
     def options(self) -> dict[str, Any]:
-        """The options as plain data, defaults filled in, `null` where a default is nothing."""
+        """The options as plain data, with defaults filled in."""
         return self.model_dump(mode="json")
 
     def written(self) -> Any:
-        """The member as it would stand in a file, every default filled in."""
+        """The member as it would be written in a file, with every default filled in."""
         options = {k: v for k, v in self.options().items() if not self._is_absent(k, v)}
         if not self.item:
             return {"name": self.kind, **options}
@@ -216,15 +215,15 @@ class Choice(Spec):
 
 
 def unknown_kind(family: type[Choice], kind: str) -> PydanticCustomError:
-    """A name that no member of a family has; what was meant is looked up once it is shown."""
-    # pydantic writes the message, in UTF-8; a kind may hold half of a character
+    """The error for a name that no member has; suggestions are computed once it is shown."""
+    # pydantic encodes the message as UTF-8; a kind may contain a lone surrogate
     plain = kind.encode(errors="backslashreplace").decode()
     context = {"noun": family.noun(), "shown": show(kind), "kind": plain, "family": family}
     return PydanticCustomError(UNKNOWN, "no {noun} is named {shown}", context)
 
 
 def nearest_kind(family: type[Choice], kind: str, *more: str) -> str:
-    """The hint for the name of a kind that is not there, and is none of `more` either."""
+    """The hint for an unknown kind; `more` are further names to suggest."""
     names = sorted({*family.kinds, *more})
     close = closest(kind, names)
     if not close and len(names) > MANY:
@@ -233,5 +232,5 @@ def nearest_kind(family: type[Choice], kind: str, *more: str) -> str:
 
 
 def refusal(message: str, *, hint: str, reason: LiteralString = "refusal") -> PydanticCustomError:
-    """What a validator of a spec raises: a fault at what it validates, with its hint."""
+    """The error that a validator of a spec raises: a message and a hint for the value."""
     return PydanticCustomError(reason, "{message}", {"message": message, "hint": hint})

@@ -1,7 +1,7 @@
 """The docstrings below the fields of a class, which serve as their help.
 
-pydantic can read them, too, but when a class is declared: for 200 kinds that takes 150 ms at every
-start, and most starts show no help.
+pydantic can read them, too, but only when a class is declared: for 200 kinds that takes 150 ms at
+every start, and most commands show no help.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Helps = dict[str, str]
 
 
 def field_helps(kind: type[BaseModel]) -> Helps:
-    """The docstrings of all fields of a class, its own and those it inherits."""
+    """The docstrings of all fields of a class, including inherited ones."""
     found: Helps = {}
     for owner in reversed(kind.__mro__):
         if issubclass(owner, BaseModel) and owner is not BaseModel:
@@ -29,7 +29,7 @@ def field_helps(kind: type[BaseModel]) -> Helps:
 
 @cache
 def _of_module(name: str) -> dict[str, Helps]:
-    """Of every class in a module, by its qualified name; none where there is no source."""
+    """The helps of every class in a module, by qualified name; empty without source."""
     try:
         text = inspect.getsource(sys.modules[name])
     except (KeyError, OSError, TypeError):
@@ -40,7 +40,7 @@ def _of_module(name: str) -> dict[str, Helps]:
 
 
 def _visit(node: ast.AST, prefix: str, found: dict[str, Helps]) -> None:
-    """Walk down, with the names that classes have within classes and functions."""
+    """Visit all classes, including those nested in classes and functions."""
     for child in ast.iter_child_nodes(node):
         below = prefix
         if isinstance(child, ast.ClassDef):

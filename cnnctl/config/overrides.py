@@ -1,4 +1,4 @@
-"""`train.epochs=3` on the command line, applied on top of a file."""
+"""Overrides such as `train.epochs=3` on the command line, applied on top of a file."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cnnctl.errors import ConfigPath, Fault, FaultError, dotted
 COMMAND_LINE = 1
 """The layer of an override: above every file."""
 MAX_DIGITS = 9
-"""Of a position in a list."""
+"""Limit on the digits of a list index."""
 
 
 def apply(root: Node, overrides: Iterable[str]) -> Node:
     """Apply every override to the experiment, in order; `root` itself is not changed.
 
     Raises:
-        FaultError: all the overrides that are not `path=value`, or name a list item that is not
-            there.
+        FaultError: all overrides that are not `path=value`, or name a list item that does not
+            exist.
     """
     faults: list[Fault] = []
     for text in overrides:
@@ -55,14 +55,14 @@ def _step(text: str) -> str | int:
 
 
 def _place(node: Node, place: Place) -> None:
-    """On a command line, the place is the override itself, not a line and column."""
+    """On a command line, the location is the override itself, not a line and column."""
     node.place = node.key_place = place
     for child in node.children():
         _place(child, place)
 
 
 def _put(node: Node, path: ConfigPath, value: Node, done: ConfigPath) -> Node:
-    """The node with this value at `path` below it; `done` is the way that led to the node."""
+    """The node with this value at `path` in it; `done` is the path of the node."""
     if not path:
         return value
     step, rest = path[0], path[1:]
@@ -79,10 +79,9 @@ def _put(node: Node, path: ConfigPath, value: Node, done: ConfigPath) -> Node:
 
 
 def _may_hold_options(node: Node, path: ConfigPath) -> bool:
-    """A mapping does, and what is not there; a text does where it is the name of a section.
+    """Whether a node can have options: a mapping, nothing, or a string that names a section's kind.
 
-    It is none in `- linear: classes`, whose options are short for a mapping that only the kind
-    knows.
+    The string in `- linear: classes` cannot: it is short for an option that only the kind knows.
     """
     is_item = len(path) > 1 and isinstance(path[-2], int)
     return isinstance(node.value, dict | None) or (isinstance(node.value, str) and not is_item)

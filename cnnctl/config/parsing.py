@@ -1,8 +1,8 @@
 """YAML text -> nodes, with the line and column of every key and value.
 
 PyYAML's loaders build objects from tags, read YAML 1.1 (`no` is false, `1e-3` is a string), let
-the last of two equal keys win and run out of stack on deep files. So only its parser is used:
-the events are composed into nodes here, checked on the way, and read by the rules of YAML 1.2.
+the last of two equal keys win and overflow the stack on deep files. Only its parser is used: its
+events are composed into nodes here, checked, and read by the rules of YAML 1.2.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from cnnctl.config.wording import show
 from cnnctl.errors import Fault, FaultError
 
 _NO_CHARACTER = re.compile(r"[\x00\ud800-\udc7f\udd00-\udfff]")
-"""What escapes can write, and no file name and no UTF-8 can hold.
+"""Characters that escapes can write, but neither file names nor UTF-8 can contain.
 
-Those between stand for the bytes of a path that are not UTF-8: Python's surrogateescape.
+The gap is Python's surrogateescape: bytes of a path that are not UTF-8.
 """
 _NO_LETTER = re.compile(r"[\x00\ud800-\udfff]")
-"""The same for a key, which is no path."""
+"""The same for a key, which is not a path."""
 
 MAX_DEPTH = 64
 MAX_NODES = 20_000
-"""What aliases may expand to, counted in keys and values."""
+"""Limit on the keys and values that aliases expand to."""
 
 
 def parse(text: str, *, origin: str, layer: int = 0) -> Node:
     """Read YAML text into nodes.
 
     Raises:
-        FaultError: it is not YAML, or not of the kind that is taken; with line and column.
+        FaultError: it is not YAML, or uses an unsupported feature; with line and column.
     """
     try:
         parser = yaml.SafeLoader(text)
@@ -48,7 +48,7 @@ def parse(text: str, *, origin: str, layer: int = 0) -> Node:
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, origin) from None
     except (ValueError, OverflowError):
-        # what PyYAML lets through of escapes beyond Unicode, and of version numbers without end
+        # PyYAML does not check escapes beyond Unicode, nor the length of version numbers
         mark = parser.get_mark()
         place = Place(origin, mark.line + 1, mark.column + 1)
         message, hint = "is not YAML: invalid escape", "write the character itself"
@@ -75,7 +75,7 @@ _CURES = {
     "<stream end>": "close the bracket",
     "cannot start any token": "quote the text",
 }
-"""What to do about the problems that PyYAML names most."""
+"""Hints for the most frequent errors of PyYAML."""
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> FaultError:
@@ -92,7 +92,7 @@ def _not_yaml(error: yaml.MarkedYAMLError, origin: str) -> FaultError:
 
 
 class _Composer:
-    """Events -> nodes, with bounds on depth and on what aliases expand to."""
+    """Events -> nodes, with limits on depth and on the expansion of aliases."""
 
     def __init__(self, parser: yaml.SafeLoader, origin: str, layer: int) -> None:
         self.events: Iterator[Any] = iter(parser.get_event, None)
@@ -108,7 +108,7 @@ class _Composer:
         next(self.events)  # the end of the document
         after = next(self.events)
         if not isinstance(after, yaml.StreamEndEvent):
-            raise self.fault(after, "a second document", "a file holds one experiment")
+            raise self.fault(after, "unexpected second document", "a file has one experiment")
         return root
 
     def node(self, event: Any, *, depth: int) -> Node:
@@ -153,7 +153,7 @@ class _Composer:
     def text(self, event: Any, *, refused: re.Pattern[str] = _NO_CHARACTER) -> str:
         text = str(event.value)
         if refused.search(text):
-            message = "contains a zero byte or half of a character (\\0, \\ud800 to \\udfff)"
+            message = "contains a null character or a lone surrogate (\\0, \\ud800 to \\udfff)"
             raise self.fault(event, message, "write the character itself")
         return text
 
@@ -172,13 +172,14 @@ class _Composer:
                 break
             key = self.key(event, entries)
             value = self.below(parent, next(self.events), depth)
-            # an aliased value has several keys, so it is the node that is new, not its content
+            # an aliased value has several keys, so the node is copied, but not its content
             entries[key] = replace(value, key_place=self.place(event))
         return entries
 
     def key(self, event: Any, entries: dict[str, Node]) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self.fault(event, "a key must be a word", "a list or a mapping cannot be a key")
+            hint = "a list, a mapping or an alias cannot be a key"
+            raise self.fault(event, "a key must be a scalar", hint)
         self.refuse_tag(event)
         if event.value == "<<" and event.implicit[0]:
             raise self.fault(
@@ -192,7 +193,7 @@ class _Composer:
         return key
 
     def below(self, parent: Node, event: Any, depth: int) -> Node:
-        """The next node below `parent`, which grows by it."""
+        """Compose the next child of `parent`, and update the size and height of `parent`."""
         node = self.node(event, depth=depth + 1)
         parent.size += node.size
         parent.height = max(parent.height, node.height + 1)

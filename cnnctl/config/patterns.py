@@ -10,12 +10,12 @@ from itertools import accumulate
 from cnnctl.errors import SHOWN, ConfigPath, Fault, closest, did_you_mean
 
 MANY = 10
-"""Names, above which a hint does not list them all."""
+"""Number of names above which a hint does not list them all."""
 _IS_PATTERN = re.compile(r"[*?[]")
 
 
 class Names:
-    """The names of weights, to choose from by many patterns."""
+    """The names of weights, to be matched by many patterns."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.whole = list(names)
@@ -25,9 +25,9 @@ class Names:
                 self.below.setdefault(head, []).append(name)
 
     def select(self, pattern: str) -> list[str]:
-        """The names that a pattern fits, as a whole or up to one of their dots.
+        """The names that a pattern matches, as a whole or up to a dot.
 
-        A layer's name so chooses all below it; * stands for any text, dots included.
+        A layer's name therefore selects everything in it; * matches any text, including dots.
         """
         if not _IS_PATTERN.search(pattern):
             return self.below.get(pattern, [])
@@ -37,9 +37,9 @@ class Names:
 
 
 def unmatched(patterns: Iterable[tuple[ConfigPath, str]], names: Sequence[str]) -> list[Fault]:
-    """The faults of the patterns that fit none of the names, each at its path.
+    """Faults for the patterns that match no name, each at its path.
 
-    The first ones, which are shown, know what was meant.
+    Only the first ones, which are shown, have a hint.
     """
     known = Names(names)
     missed = [(path, pattern) for path, pattern in patterns if not known.select(pattern)]
@@ -54,10 +54,10 @@ def unmatched(patterns: Iterable[tuple[ConfigPath, str]], names: Sequence[str]) 
 
 
 def _meant(pattern: str, names: Names) -> str:
-    """The name that a pattern was meant for, or the names that there are."""
+    """A hint: similar names, or a list of all."""
     if close := closest(pattern, names.below):
         return did_you_mean(close)
-    # somebody who knows the names within a layer may leave the layer's own out
+    # the user may have left out the name of the enclosing layer
     within = {tail: name for name in reversed(names.below) for tail in _tails(name)}
     if close := closest(pattern, within):
         return did_you_mean([within[tail] for tail in close])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from cnnctl.config.nodes import Scalar
 
 MAX_LENGTH = 100
-"""Characters of a number: more than any double needs, and few enough to print."""
+"""Limit on the characters of a number; more than any double needs."""
 
 _WORDS: Mapping[str, Scalar] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -28,10 +28,10 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
 
 
 def read_scalar(text: str) -> Scalar:
-    """The value of an unquoted scalar: nothing, true or false, a number, or else the text itself.
+    """The value of an unquoted scalar: null, true or false, a number, or the text itself.
 
     Raises:
-        ValueError: it is a number of more than `MAX_LENGTH` characters.
+        ValueError: it is a number with more than `MAX_LENGTH` characters.
     """
     if text in _WORDS:
         return _WORDS[text]

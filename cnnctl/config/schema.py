@@ -17,9 +17,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema(
     root: type[Spec], *, title: str, apart: Collection[str] = ("zoo",)
 ) -> dict[str, Any]:
-    """The schema of a file that holds `root`, with a definition for every kind that it can hold.
+    """The schema of a file that contains `root`, with a definition for every kind it can contain.
 
-    Families that stand `apart` are written in a way of their own, which `root` describes.
+    Families in `apart` have their own form, which `root` describes.
     """
     definitions: dict[str, Any] = {}
     top = _flatten(root.model_json_schema(), definitions)
@@ -38,7 +38,7 @@ def json_schema(
 
 
 def _over_a_base(top: dict[str, Any]) -> dict[str, Any]:
-    """A file with `base:`, where any part may be missing: what it says depends on another file."""
+    """A file with `base:`, where any part may be missing, since the base may contain it."""
     base = {"type": "string", "description": "YAML file that this one extends."}
     helps = {
         name: {key: value for key, value in section.items() if key == "description"}
@@ -67,14 +67,14 @@ def _point(schema: Any) -> Any:
     if "$family" in schema:
         kept = {key: schema[key] for key in ("description", "default") if key in schema}
         return {"$ref": f"#/$defs/{schema['$family']}", **kept}
-    # titles repeat the names of fields, and only crowd an editor's hints
+    # titles repeat the names of fields and clutter an editor's hints
     return {k: _point(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
 
 
 def _member_of(family: type[Choice], definitions: dict[str, Any]) -> dict[str, Any]:
     """A member by its name alone, or with options.
 
-    The conditions pick one form, so that an editor blames the slip and not the whole.
+    The conditions select one form, so an editor marks the mistake and not the whole value.
     """
     for kind, member in family.kinds.items():
         options = _flatten(member.model_json_schema(), definitions)

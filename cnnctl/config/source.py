@@ -1,4 +1,4 @@
-"""An experiment's text -> plain data that knows its places: its file, over the files it names."""
+"""An experiment's text -> nodes: its file, merged over its `base:` files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_file(path: FilePath, *, layer: int = 0) -> Node:
     """Read one YAML file.
 
     Raises:
-        FaultError: it is no readable text file, or no YAML.
+        FaultError: it is not a readable text file, or not YAML.
     """
     return parse(read_text(path), origin=str(path), layer=layer)
 
@@ -28,10 +28,10 @@ def read_file(path: FilePath, *, layer: int = 0) -> Node:
 def read_text(path: FilePath, *, names: Iterable[str] = ()) -> str:
     """The text of a YAML file or of a pipe, which can be read only once.
 
-    Of a file that is not there, `names` are suggested too.
+    If the file does not exist, similar `names` are suggested, too.
 
     Raises:
-        FaultError: it is no readable text, or has more than `MAX_BYTES`.
+        FaultError: it is not readable text, or longer than `MAX_BYTES`.
     """
     try:
         return _read_bytes(path, names).decode("utf-8-sig")
@@ -69,7 +69,7 @@ def read_source(path: FilePath) -> Node:
     """Read an experiment's file, merged over its `base:` files.
 
     Raises:
-        FaultError: one of them cannot be read, is no mapping, or names one that has been read.
+        FaultError: one of them cannot be read, is not a mapping, or they form a cycle.
     """
     return parse_source(read_text(path), path)
 
@@ -102,12 +102,12 @@ def _chain(text: str, path: FilePath) -> list[Node]:
 def _identity(path: FilePath) -> object:
     try:
         return identity(path)
-    except (OSError, ValueError):  # which reading it is going to say
+    except (OSError, ValueError):  # reading it will report the error
         return path
 
 
 def _take_base(node: Node) -> Node | None:
-    """The `base:` of a file, taken out of it."""
+    """Remove and return the `base:` of a file."""
     base = node.value.pop("base", None) if isinstance(node.value, dict) else None
     if base and not isinstance(base.value, str):
         message = "base must be the path of another YAML file"
@@ -116,7 +116,7 @@ def _take_base(node: Node) -> Node | None:
 
 
 def _read_base(path: FilePath, *, named_at: Place, layer: int) -> Node:
-    """Read a base file; one that cannot be read is a fault of the file that names it."""
+    """Read a base file; if that fails, the fault is in the file that names it."""
     try:
         return _experiment(read_text(path), path, layer=layer)
     except FaultError as error:
@@ -150,7 +150,7 @@ def overlay(lower: Node, upper: Node) -> Node:
 
 
 def entries(node: Node) -> dict[str, Node]:
-    """The entries of a mapping, of a name that stands for one, or none."""
+    """The entries of a mapping or of a name in short form; otherwise none."""
     if isinstance(node.value, dict):
         return node.value
     if isinstance(node.value, str):

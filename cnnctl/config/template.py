@@ -1,4 +1,4 @@
-"""A template as written under `blocks:`, and the parameters that a use of it may set."""
+"""A template, as written under `blocks:`, and its parameters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cnnctl.errors import ConfigPath, Fault, FaultError, gathered, nearest
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A piece of architecture under a name."""
+    """A named piece of architecture."""
 
     name: str
     parameters: dict[str, Node]
-    """Their defaults; nothing where one must be given."""
+    """Their defaults; empty for a required one."""
     layers: Node
 
     @property
     def home(self) -> ConfigPath:
-        """The path at which its layers are written, below the model."""
+        """The path of its layers, relative to the model."""
         return ("blocks", self.name, "layers")
 
 
@@ -32,10 +32,10 @@ def _fault(message: str, hint: str, path: ConfigPath, *, at_key: bool = False) -
 def read_templates(
     blocks: Node, kinds: Collection[str], faults: list[Fault]
 ) -> dict[str, Template]:
-    """The templates by their names; what is wrong with them is added to the faults.
+    """Read the templates, by name; their faults are added to `faults`.
 
     Raises:
-        FaultError: `blocks` is no mapping.
+        FaultError: `blocks` is not a mapping.
     """
     if not isinstance(blocks.value, dict):
         hint = "write blocks: {name: {parameters: {…}, layers: […]}}"
@@ -49,7 +49,7 @@ def read_templates(
 
 
 def _read_one(name: str, node: Node, kinds: Collection[str]) -> Template:
-    """The template of a name; faults are below it."""
+    """Read one template; paths of faults are relative to it."""
     if name in kinds:
         message = f"{name} is already the name of a layer kind"
         raise _fault(message, f"use another name, such as my_{name}", (), at_key=True)
@@ -66,7 +66,7 @@ def _read_one(name: str, node: Node, kinds: Collection[str]) -> Template:
 
 
 def _parameters(node: Node | None) -> dict[str, Node]:
-    """`{width, stride: 1}`, or `[width, stride]` where none has a default."""
+    """Read `{width, stride: 1}`, or `[width, stride]` if none has a default."""
     if node is None:
         return {}
     if isinstance(node.value, dict):
@@ -78,7 +78,7 @@ def _parameters(node: Node | None) -> dict[str, Node]:
 
 
 def _unknown_in(template: Template) -> list[Fault]:
-    """What stands for a parameter that the template does not have."""
+    """Faults for `$name` where the template has no such parameter."""
     known = list(template.parameters)
     return [
         Fault(
@@ -93,14 +93,14 @@ def _unknown_in(template: Template) -> list[Fault]:
 
 
 def mentioned(text: str, known: Collection[str] = ()) -> list[str]:
-    """The parameters in a text: that of `$name`, or those of a formula such as `$width / 16`."""
+    """The parameters in a text: one in `$name`, several in a formula such as `$width / 16`."""
     if text.startswith("$") and (text[1:] in known or not parameters_in(text)):
         return [text[1:]]
     return parameters_in(text)
 
 
 def _texts(node: Node, path: ConfigPath) -> Iterator[tuple[ConfigPath, str]]:
-    """Every text in a node, with its path."""
+    """Every string in a node, with its path."""
     if isinstance(node.value, str):
         yield path, node.value
     elif isinstance(node.value, dict):
@@ -112,7 +112,7 @@ def _texts(node: Node, path: ConfigPath) -> Iterator[tuple[ConfigPath, str]]:
 
 
 def unfit_entries(template: Template, entries: Collection[str], path: ConfigPath) -> list[Fault]:
-    """What a use at this path gives too much or, if nothing is misspelt, does not give."""
+    """Faults for unknown parameters of a use at this path or, if there are none, missing ones."""
     return _unknown(template, entries, path) or _missing(template, entries, path)
 
 

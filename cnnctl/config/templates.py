@@ -10,9 +10,9 @@
       - basic: {width: 64, stride: 2}
       - basic: 64                           # fills the first parameter
 
-A use is replaced by the layers, `$width` by what was given; where that is a list and stands in a
-list, by its items. `$width / 16` is computed (`config.arithmetic`). Every node of a
-template remembers where it was written and where it is used.
+A use is replaced by the layers, and `$width` by its value; a list within a list is replaced by its
+items. `$width / 16` is computed (`config.arithmetic`). Every node of a template remembers where it
+was written and where it is used.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ Scope = Mapping[str, Node]
 
 
 def expand(model: Node, *, kinds: Collection[str]) -> Node:
-    """Replace every use of the model's templates; `kinds` are the layer kinds there are.
+    """Replace every use of the model's templates; `kinds` are the known layer kinds.
 
     Raises:
-        FaultError: templates that are none, use themselves, or are used with the wrong parameters;
-            paths are below the model.
+        FaultError: templates that are malformed, use themselves, or are used with wrong parameters;
+            paths are relative to the model.
     """
     blocks = model.child("blocks")
     if blocks is None or not isinstance(model.value, dict):
@@ -53,7 +53,7 @@ def expand(model: Node, *, kinds: Collection[str]) -> Node:
             key: expansion.fill(node, {}, (key,)) if key in _WITH_LAYERS else node
             for key, node in rest.items()
         }
-    # templates that use themselves end in too many values, which then tells nothing more
+    # templates that use themselves also expand to too many values, which need not be reported
     if found := list(expansion.faults.values()) or endless:
         raise FaultError(*found)
     return replace(model, value=expanded)
@@ -64,7 +64,7 @@ _WITH_LAYERS = ("layers", "heads", "auxiliary")
 
 
 def substitute(node: Node, scope: Scope) -> Node:
-    """The node with every `$name` of the scope replaced, wherever it stands as a whole value."""
+    """Replace every value that is a `$name` of the scope."""
     if isinstance(node.value, str) and node.value.removeprefix("$") in scope:
         is_parameter = node.value.startswith("$")
         return scope[node.value[1:]] if is_parameter else node
@@ -79,7 +79,7 @@ def substitute(node: Node, scope: Scope) -> Node:
 
 
 def _spliced(written: Node, filled: Node) -> list[Node]:
-    """The items that replace `$name` in a list: its own items if it is a list itself."""
+    """The items that replace `$name` in a list: its items, if its value is a list itself."""
     is_parameter = isinstance(written.value, str) and written.value.startswith("$")
     return filled.value if is_parameter and isinstance(filled.value, list) else [filled]
 
@@ -87,7 +87,7 @@ def _spliced(written: Node, filled: Node) -> list[Node]:
 class _Expansion:
     """Expands the uses of templates, with a limit on the size of the result.
 
-    What is wrong is noted, and left as it was written.
+    Faults are collected; what they concern is left as written.
     """
 
     def __init__(self, templates: Mapping[str, Template]) -> None:
@@ -96,18 +96,18 @@ class _Expansion:
         self.count = 0
 
     def note(self, *faults: Fault) -> None:
-        """Add faults, the first one of each place: a template is read at every use of it."""
+        """Add faults, one per path: a template is read at every use."""
         for fault in faults:
             self.faults.setdefault(fault.path, fault)
 
     def fill(
         self, node: Node, scope: Scope, path: ConfigPath, within: tuple[str, ...] = ()
     ) -> Node:
-        """The node with parameters and templates replaced, in all that is below it."""
+        """Replace parameters and templates in the node and everything below it."""
         self.count += 1
         if self.count > MAX_NODES:
             message = f"templates expand to more than {MAX_NODES} values"
-            raise config_fault(message, hint="use repeat, or fewer of them", path=path)
+            raise config_fault(message, hint="use repeat, or fewer templates", path=path)
         if isinstance(node.value, str) and "$" in node.value and mentioned(node.value, scope):
             return self._parameter(node, str(node.value), scope, path, within)
         if isinstance(node.value, dict):
@@ -131,7 +131,7 @@ class _Expansion:
         if text[1:] in scope and text.startswith("$"):
             return scope[text[1:]]
         if text.removeprefix("$").isidentifier() or not scope.keys() >= set(mentioned(text, scope)):
-            return node  # the template has no such parameter, which is a fault of its own
+            return node  # no such parameter, which is reported elsewhere
         try:
             value = evaluate(text, scope)
         except FaultError as error:
@@ -166,8 +166,8 @@ class _Expansion:
         template = self.templates[name]
         if name in within or len(within) >= MAX_USES_WITHIN_USES:
             way = " -> ".join((*within, name))
-            message = f"{name} uses itself: {way}" if name in within else f"too deep: {way}"
-            hint = "a template cannot use itself"
+            message = f"{name} uses itself: {way}" if name in within else f"nesting too deep: {way}"
+            hint = "a template cannot use itself" if name in within else "nest fewer templates"
             self.note(Fault(message=message, hint=hint, path=path))
             return item
         options = item.child(name) or Node(None, item.place)
@@ -182,7 +182,7 @@ class _Expansion:
     def _entries(
         self, template: Template, options: Node, path: ConfigPath
     ) -> tuple[dict[str, Node], Node | None]:
-        """What a use gives for parameters, and the name that it gives itself, if any."""
+        """The parameters that a use sets, and the layer name that it sets, if any."""
         first = next(iter(template.parameters), "")
         entries: dict[str, Node] = {}
         if isinstance(options.value, dict):
@@ -204,7 +204,7 @@ def _kind(item: Node) -> str:
 
 
 def mark_use(node: Node, use: Place) -> Node:
-    """The node and all below it, with the place where the template is used."""
+    """Add the place where the template is used to the node and everything below it."""
     if node.place.used_at is not None:
         return node
     place = replace(node.place, used_at=use)
@@ -217,7 +217,7 @@ def mark_use(node: Node, use: Place) -> Node:
 
 
 def _named(layers: Node, name: Node, use: Node) -> Node:
-    """One layer that is called as the use is: the template's only one, or a group of all."""
+    """One layer with the name of the use: the template's only layer, or a group of all."""
     items = layers.children()
     if len(items) == 1:
         kind, options = _kind(items[0]), items[0].child(_kind(items[0]))

@@ -1,4 +1,4 @@
-"""Nodes -> a validated spec; all faults at once, each at its path."""
+"""Nodes -> a validated spec; all faults are reported at once, each with its path."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SpecType = TypeVar("SpecType", bound=Spec)
 
 
 def validate(spec: type[SpecType], root: Node, *, templates: Collection[str] = ()) -> SpecType:
-    """Read nodes as this spec; `templates` are names that have been layer kinds in the text.
+    """Validate nodes as this spec; `templates` are the layer kinds that the text defined.
 
-    An option that the chosen kind does not have falls away when it lies in a lower file than the
-    kind's name: `optimizer.name=adam` on the command line drops the file's `momentum`.
+    An option that the chosen kind lacks is dropped if it comes from a lower source than the kind's
+    name: `optimizer.name=adam` on the command line drops the file's `momentum`.
 
     Raises:
-        FaultError: everything that is wrong, with paths but without places.
+        FaultError: all faults, with paths but without places.
     """
     while True:
         try:
@@ -37,7 +37,7 @@ def validate(spec: type[SpecType], root: Node, *, templates: Collection[str] = (
 
 
 def _drop_outranked(root: Node, detail: ErrorDetails) -> bool:
-    """Take an unknown option out that lies in a lower source than its kind; whether it did."""
+    """Drop an unknown option from a lower source than its kind; returns whether it did."""
     spot = find(root, detail["loc"])
     parent, _ = follow(root, spot.path[:-1])
     if detail["type"] != "extra_forbidden" or not isinstance(parent.value, dict):
@@ -50,20 +50,20 @@ def _drop_outranked(root: Node, detail: ErrorDetails) -> bool:
 
 
 class Spot(NamedTuple):
-    """Where pydantic found an error, in terms of what is written down."""
+    """Where pydantic found an error, as a position in the nodes."""
 
     path: ConfigPath
     node: Node
     missing: str | int | None = None
-    """The step that is not there below the node, if the error is that."""
+    """The key that the node lacks, for a missing option."""
     union: ConfigPath = ()
-    """Where the union is that the error is of, if it is of one …"""
+    """For an error in a union, the union's path …"""
     branch: str | int = ""
     """… and pydantic's name for the branch."""
 
     @property
     def is_inside(self) -> bool:
-        """Whether the error is of something below a union, not of the whole."""
+        """Whether the error is in something below a union, not in the value as a whole."""
         return self.branch != "" and _is_below(self.path, self.union)
 
 
@@ -72,7 +72,7 @@ Group = tuple[Spot, list[ErrorDetails]]
 
 
 def find(root: Node, loc: ConfigPath) -> Spot:
-    """Go pydantic's way, which names the branches of unions and not the kinds of items."""
+    """Follow pydantic's path, which has the branches of unions but not the kinds of items."""
     spot, is_item = Spot((), root), False
     for position, step in enumerate(loc):
         if is_item and isinstance(spot.node.value, dict) and len(spot.node.value) == 1:
@@ -90,7 +90,7 @@ def find(root: Node, loc: ConfigPath) -> Spot:
 
 
 class Context(NamedTuple):
-    """What a fault is explained from."""
+    """The input of `explain`."""
 
     root: Node
     spec: type[Spec]
@@ -98,9 +98,9 @@ class Context(NamedTuple):
 
 
 def explain(details: Iterable[ErrorDetails], context: Context) -> list[Fault]:
-    """pydantic's errors as faults: one for a path, though a union reports each of its branches.
+    """pydantic's errors as faults: one per path, though a union reports each of its branches.
 
-    They are in the order of the text; those beyond what is shown have no hint.
+    They are in the order of the text; those that are not shown have no hint.
     """
     groups: dict[tuple[ConfigPath, str], Group] = {}
     found = [(find(context.root, detail["loc"]), detail) for detail in map(_with_length, details)]
@@ -130,7 +130,7 @@ def _closest(spot: Spot, context: Context) -> list[str]:
 
 
 def _is_filled(spot: Spot, meant: Mapping[ConfigPath, list[str]], context: Context) -> bool:
-    """Whether what is missing is there, misspelt, or would be written out of what is."""
+    """Whether a missing option is there, but misspelt or in its short form."""
     if spot.missing is None:
         return False
     words = {word for path, close in meant.items() if path[:-1] == spot.path for word in close}
@@ -139,14 +139,14 @@ def _is_filled(spot: Spot, meant: Mapping[ConfigPath, list[str]], context: Conte
 
 
 def _place(spot: Spot, group: list[ErrorDetails]) -> Place:
-    """Where a fault is shown: at a key that is none, or else at the value."""
+    """Where a fault is shown: at an unknown key, otherwise at the value."""
     return (spot.node.key_place if _is_extra(group) else None) or spot.node.place
 
 
 def _of_likeliest_branches(found: list[Found]) -> list[Found]:
-    """Of what a union says below its own place, only the branch with the fewest errors.
+    """Of the errors below a union, keep those of the branch with the fewest.
 
-    `[0, x]` is a list of classes with one of them, or a list of rows with two.
+    `[0, x]` has one error as a list of classes, and two as a list of rows.
     """
     counts = Counter((spot.union, spot.branch) for spot, _ in found if spot.is_inside)
     likeliest: dict[ConfigPath, str | int] = {}
@@ -164,7 +164,7 @@ _WORDED = ("missing", "extra_forbidden")
 
 
 def _with_length(detail: ErrorDetails) -> ErrorDetails:
-    """A list that lacks an item is too short, which pydantic calls missing."""
+    """Report a list as too short where pydantic reports an item as missing."""
     position = detail["loc"][-1] if detail["loc"] else ""
     if detail["type"] != "missing" or isinstance(position, str):
         return detail
@@ -177,7 +177,7 @@ def _is_below(path: ConfigPath, other: ConfigPath) -> bool:
 
 
 def _fault(spot: Spot, group: list[ErrorDetails], context: Context, *, is_shown: bool) -> Fault:
-    """The words for an error; what was meant is looked up only where it is shown."""
+    """The fault for an error; suggestions are computed only if it is shown."""
     kind = group[0]["type"]
     if kind == "extra_forbidden":
         hint = _meant(str(spot.path[-1]), spot.path, context) if is_shown else ""
@@ -211,7 +211,7 @@ def _meant(option: str, path: ConfigPath, context: Context) -> str:
 
 
 def _options(spec: type[Spec], node: Node | None, path: ConfigPath = ()) -> Iterator[ConfigPath]:
-    """Every option of the sections, of the kinds that they name; not those of lists' items."""
+    """Every option of the sections, given their kinds, but none of list items."""
     for name, info in spec.model_fields.items():
         yield (*path, name)
         below = node.child(name) if node else None
@@ -223,13 +223,13 @@ def _options(spec: type[Spec], node: Node | None, path: ConfigPath = ()) -> Iter
 
 
 def _kind_named(node: Node | None) -> str:
-    """The kind that a section names: `sgd`, or `{name: sgd}`."""
+    """The kind of a section: `sgd`, or `{name: sgd}`."""
     name = node.child("name") if node else None
     return str((name or node).value) if node else ""
 
 
 def _missing(spot: Spot) -> Fault:
-    """A required option is missing."""
+    """The fault for a missing option."""
     path, node, option = spot.path, spot.node, spot.missing
     if isinstance(node.value, dict):
         return Fault(message="is missing", hint=f"add {option}: …", path=(*path, str(option)))
@@ -240,14 +240,14 @@ def _missing(spot: Spot) -> Fault:
 
 
 def _siblings(spec: type[Spec], root: Node, path: ConfigPath) -> list[str]:
-    """The options that could stand where an unknown one does."""
+    """The known options next to an unknown one."""
     holder = _holder(spec, root, path)
     names = [*holder.model_fields, *holder.written_out] if _is_spec(holder) else []
     return ["name", *names] if _is_section(holder) else names
 
 
 def _holder(spec: type[Spec], root: Node, path: ConfigPath) -> Any:
-    """The type of what holds the option at a path."""
+    """The type that contains the option at a path."""
     current: Any = spec
     node = root
     for step in path[:-1]:
@@ -257,7 +257,7 @@ def _holder(spec: type[Spec], root: Node, path: ConfigPath) -> Any:
 
 
 def _below(current: Any, step: str | int, node: Node) -> Any:
-    """The type of what stands at `step` below something of the type `current`."""
+    """The type of the value at `step` in a value of type `current`."""
     if _is_spec(current) and issubclass(current, Choice) and current.item and not current.kind:
         return current.kinds.get(step, current) if isinstance(step, str) else current
     current = _member(current, node)
@@ -267,7 +267,7 @@ def _below(current: Any, step: str | int, node: Node) -> Any:
 
 
 def _member(current: Any, node: Node) -> Any:
-    """A family's chosen member, where the node says which."""
+    """The member of a family that the node names, if it does; otherwise the type itself."""
     name = node.child("name")
     if _is_section(current) and not current.kind and name is not None:
         return current.kinds.get(str(name.value), current)

@@ -13,7 +13,7 @@ from cnnctl.config.scalars import read_scalar
 from cnnctl.errors import closest, did_you_mean, either
 
 MAX_LENGTH = 40
-"""Characters of a value that a message repeats."""
+"""Characters of a value to show in a message."""
 
 MOST_EXACT = 2**53
 """The limit up to which floats represent all integers exactly."""
@@ -28,8 +28,8 @@ _SCALARS = {
 }
 
 _TYPES = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "a string",
@@ -38,10 +38,10 @@ _TYPES = {
     "dict_type": "a mapping",
     "model_type": "a mapping of options",
 }
-"""The expected type of a value that has another one."""
+"""The expected type, by pydantic's error type."""
 
 _EXAMPLES = {
-    "a whole number": " (like 3)",
+    "an integer": " (like 3)",
     "a number": " (like 0.1)",
     "a list": " (like [a, b])",
     "a list of numbers": " (like [1, 2])",
@@ -55,17 +55,17 @@ _BOUNDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "less_than": lambda c: ("is too large", f"a number less than {exact(c['lt'])}"),
     "less_than_equal": lambda c: ("is too large", f"a number of at most {exact(c['le'])}"),
     "finite_number": lambda _: ("is not finite", "a finite number"),
-    "too_short": lambda c: ("is too short", f"a list of at least {c['min_length']}"),
-    "too_long": lambda c: ("is too long", f"a list of at most {c['max_length']}"),
+    "too_short": lambda c: ("is too short", f"a list of at least {_items(c['min_length'])}"),
+    "too_long": lambda c: ("is too long", f"a list of at most {_items(c['max_length'])}"),
     "string_too_long": lambda c: ("is too long", f"at most {c['max_length']} characters"),
 }
-"""What is wrong with a value of the right type, and what to write."""
+"""Message and hint for a value of the right type that is out of bounds."""
 
 
 def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
-    """What is wrong with a value, and the hint, from what each branch of a union says of it.
+    """Message and hint for a value, from the errors of all branches of a union.
 
-    Where the value is of one branch's type, only that branch is heard.
+    If the value has the type of one branch, only the error of that branch counts.
     """
     value = group[0]["input"]
     for detail in group:
@@ -74,7 +74,7 @@ def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
             return f"{show(value)} {fault}", f"write {wanted}"
         if "hint" in detail.get("ctx", {}):
             return detail["msg"], str(detail["ctx"]["hint"])
-        if detail["type"] == "value_error":  # of a plugin, which need not know hints
+        if detail["type"] == "value_error":  # from a plugin, which need not give a hint
             return str(detail["ctx"]["error"]), "change it, or leave it out"
     wants = list(dict.fromkeys(want for detail in group for want in _wanted(detail)))
     cures = (hint(value, wants) for hint in _HINTS)
@@ -83,8 +83,12 @@ def describe(group: Sequence[ErrorDetails]) -> tuple[str, str]:
     return "is empty" if value is None else f"{show(value)} is not {either(wants)}", hint
 
 
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
+
+
 def show(value: Any) -> str:
-    """A value as it would be written, shortened."""
+    """A value as written in YAML, shortened."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -99,7 +103,7 @@ def show(value: Any) -> str:
 
 
 def _read(text: str) -> Scalar:
-    """What a text would be without quotes; one that is too long for a number is a text."""
+    """The value of a text if it were not quoted; a text too long for a number stays a text."""
     return read_scalar(text) if len(text) < MAX_LENGTH else text
 
 
@@ -110,7 +114,7 @@ def exact(number: float) -> str:
 
 
 def times(sides: Sequence[float]) -> str:
-    """A shape: `16x5x5`; strides that are no whole numbers are rounded."""
+    """A shape: `16x5x5`; fractional strides are rounded."""
     return "x".join(exact(round(side, 4)) for side in sides)
 
 
@@ -131,25 +135,25 @@ def _close_word(value: Any, wants: Sequence[str]) -> str:
 
 
 _WORDS = {"true or false": ("true", "false"), **dict.fromkeys(_EXAMPLES, ())}
-"""The words that can be written for a type."""
+"""The words to suggest for a type."""
 
 
 def _old_bool(value: Any, wants: Sequence[str]) -> str:
-    """YAML 1.1 took these for true and false; YAML 1.2 does not."""
+    """Words that are booleans in YAML 1.1, but not in YAML 1.2."""
     meant = {**dict.fromkeys(("yes", "on"), "true"), **dict.fromkeys(("no", "off"), "false")}
     found = meant.get(str(value).lower(), "") if "true or false" in wants else ""
     return f"write {found}" if found else ""
 
 
 def _number_in_quotes(value: Any, wants: Sequence[str]) -> str:
-    is_wanted = "a number" in wants or "a whole number" in wants
+    is_wanted = "a number" in wants or "an integer" in wants
     is_number = isinstance(value, str) and type(_read(value)) in (int, float)
     return f"write {value}, without quotes" if is_wanted and is_number else ""
 
 
-def _whole_number(value: Any, wants: Sequence[str]) -> str:
+def _integer(value: Any, wants: Sequence[str]) -> str:
     is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
-    return f"write {int(value)}" if is_whole and "a whole number" in wants else ""
+    return f"write {int(value)}" if is_whole and "an integer" in wants else ""
 
 
 def _text_without_quotes(value: Any, wants: Sequence[str]) -> str:
@@ -158,7 +162,7 @@ def _text_without_quotes(value: Any, wants: Sequence[str]) -> str:
 
 
 def _list_of_it(value: Any, wants: Sequence[str]) -> str:
-    """One item without its list, or items that lack their dashes."""
+    """A single item instead of a list, or items without dashes."""
     if "a list" not in wants or isinstance(value, list):
         return ""
     if isinstance(value, dict):
@@ -172,7 +176,7 @@ _HINTS = (
     _number_in_quotes,
     _close_word,
     _list_of_it,
-    _whole_number,
+    _integer,
     _text_without_quotes,
 )
-"""Cures that see what was meant; a new one is a function and its entry here."""
+"""Hints that guess what was meant; a new one is a function and its entry here."""

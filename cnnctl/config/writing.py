@@ -11,10 +11,10 @@ from cnnctl.config.scalars import read_scalar
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML quotes what YAML 1.1 would misread; this also quotes what 1.2 would."""
+    """Quotes what YAML 1.1 would misread, as PyYAML does, and what YAML 1.2 would."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write equal values out: an anchor helps no reader."""
+        """Write equal values twice, instead of with anchors, which are hard to read."""
         return True
 
     def represent_document(self, data: Any) -> yaml.Node:
@@ -28,7 +28,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    # PyYAML's other styles turn some line breaks into others; a long text might be a long number
+    # PyYAML's other styles change some line breaks; a long text might be a long number
     is_plain = len(text) < 100 and isinstance(read_scalar(text), str)
     style = (None if is_plain else "'") if text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)

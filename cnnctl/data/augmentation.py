@@ -1,6 +1,6 @@
 """The base of augmentations: random changes of whole batches, drawn for each sample.
 
-Draws come from the generator that is given, which lies on the device of the batch; nothing waits
+Random numbers come from the given generator, which is on the device of the batch, so nothing waits
 for the device.
 """
 
@@ -27,17 +27,17 @@ class Augmentation(Choice, family="augmentations", item=True):
 
     @abstractmethod
     def check(self, shape: Shape) -> None:
-        """Raise a FaultError where this does not fit samples of this shape."""
+        """Raise a FaultError if this does not fit samples of this shape."""
 
 
 class InputAugmentation(Augmentation):
-    """Changes the inputs and leaves the targets as they are."""
+    """Changes the inputs, not the targets."""
 
     @abstractmethod
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
         """Change a normalised batch; (N, C, H, W), (N, C, L) or (N, F) float in and out.
 
-        `black` is what normalisation makes of a black pixel, (C, 1, 1).
+        `black` is the normalised value of a black pixel, (C, 1, 1).
         """
 
 
@@ -63,21 +63,21 @@ def need_images(shape: Shape, *, kind: str) -> None:
 
 
 def uniform(samples: int, low: float, high: float, *, generator: Generator) -> Tensor:
-    """A number for every sample, between these two; (N,) float32."""
+    """A random number between these two for every sample; (N,) float32."""
     drawn = torch.empty(samples, device=generator.device)
     return drawn.uniform_(low, high, generator=generator)
 
 
 def chosen(samples: int, *, p: float, generator: Generator) -> Tensor:
-    """Whether each sample is chosen, with this chance; (N,) bool."""
+    """Choose each sample with this probability; (N,) bool."""
     return torch.rand(samples, generator=generator, device=generator.device) < p
 
 
-def whole_numbers(samples: int, below: int, *, generator: Generator) -> Tensor:
-    """A whole number from 0 for every sample; (N,) int64."""
+def integers(samples: int, below: int, *, generator: Generator) -> Tensor:
+    """A random integer from 0 to `below` - 1 for every sample; (N,) int64."""
     return torch.randint(below, (samples,), generator=generator, device=generator.device)
 
 
 def along(values: Tensor, inputs: Tensor) -> Tensor:
-    """(N,) values, shaped to be spread over the samples of (N, …) inputs."""
+    """Reshape (N,) values to broadcast over (N, …) inputs."""
     return values.view(-1, *[1] * (inputs.ndim - 1))

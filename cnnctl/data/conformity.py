@@ -19,18 +19,18 @@ from cnnctl.errors import FaultError, data_fault
 
 BLACK, WHITE = 0, 255
 EXACT = 2**24
-"""The largest whole number up to which float32 holds all of them."""
+"""The limit up to which float32 represents all integers exactly."""
 NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
-"""Dtypes that torch finds no minimum of."""
+"""Dtypes for which torch cannot compute a minimum."""
 Values = Tensor | Rows
 OTHERS = "check that the files are intact and belong to this data set"
 
 
 def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Samples:
-    """The same samples as every part of the program takes them; see `Samples`.
+    """The same samples in the form that the whole program relies on; see `Samples`.
 
     Raises:
-        FaultError: they are not what was described, or cannot be converted without loss.
+        FaultError: they do not fit the description, or cannot be converted without loss.
     """
     known = {description.target: samples.targets, **samples.others}
     for target in description.targets:
@@ -51,7 +51,7 @@ def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Sampl
 
 
 def _check_form(values: object, forms: tuple[type, ...], name: str, what: str) -> None:
-    """Raise a FaultError unless this is a tensor, or rows, of samples."""
+    """Raise a FaultError unless this is a tensor or rows of samples."""
     if isinstance(values, Tensor | Rows) and isinstance(values, forms):
         if values.ndim:
             return
@@ -79,7 +79,7 @@ def _check_shape(inputs: Values, described: Shape, what: str) -> None:
 
 
 def _conformed_inputs(inputs: Values, what: str) -> Values:
-    """Images of whole numbers as bytes, everything else as float32."""
+    """Integer images as uint8, everything else as float32."""
     name = f"{what} has inputs"
     if inputs.ndim != 4 or inputs.dtype.is_floating_point or inputs.dtype == torch.bool:
         _check_numbers(inputs, name)
@@ -121,7 +121,7 @@ def _classes(labels: Tensor, target: Target, what: str, name: str) -> Tensor:
 
 
 def _check_numbers(values: Values, name: str) -> None:
-    """Raise a FaultError unless float32 has room for all of them, and all are finite."""
+    """Raise a FaultError unless float32 represents all of them, and all are finite."""
     low, high = _range(values, name, wanted="float32")
     if values.dtype.is_floating_point:
         _check_finite(values, name)
@@ -131,7 +131,7 @@ def _check_numbers(values: Values, name: str) -> None:
 
 
 def _range(values: Values, name: str, *, wanted: str) -> tuple[float, float]:
-    """The lowest and the highest of whole or real numbers."""
+    """The minimum and the maximum."""
     try:
         bounds = [_bounds(chunk) for chunk in _chunks(values)]
     except (NotImplementedError, RuntimeError):
@@ -149,7 +149,7 @@ def _check_finite(values: Values, name: str) -> None:
     """Raise a FaultError for NaN, for infinities, and for what is too large for float32."""
     start = 0
     for chunk in _chunks(values):
-        low, high = torch.aminmax(chunk.to(torch.float32))  # NaN wins over every number
+        low, high = torch.aminmax(chunk.to(torch.float32))  # NaN propagates
         if not (isfinite(low.item()) and isfinite(high.item())):
             raise _not_finite(chunk, start, name)
         start += len(chunk)

@@ -28,7 +28,7 @@ Size = Side | Annotated[tuple[Side, Side], Field(strict=False)]
 """A side in pixels, or height and width."""
 BatchSize = PositiveInt | Literal["all"]
 MAX_NUMBERS = 10**11
-"""In all training samples together, which live in memory."""
+"""Limit on the numbers in all training samples together, which are kept in memory."""
 
 
 class DataSet(Choice, family="datasets"):
@@ -37,7 +37,7 @@ class DataSet(Choice, family="datasets"):
     has_files: ClassVar[bool] = True
     """Whether it is read from the dataset directory."""
     shows_characters: ClassVar[bool] = False
-    """Whether its images are letters or digits, which are no longer the same when mirrored."""
+    """Whether its images are letters or digits, which change their meaning if mirrored."""
 
     batch_size: BatchSize = 64
     """Samples per batch, or `all` for the full batch."""
@@ -53,7 +53,7 @@ class DataSet(Choice, family="datasets"):
 
     @abstractmethod
     def whole(self) -> DatasetInfo:
-        """What is known without touching the data; `train_samples` counts validation, too."""
+        """The description, without reading the data; `train_samples` includes validation."""
 
     @abstractmethod
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
@@ -76,11 +76,11 @@ class DataSet(Choice, family="datasets"):
         return replace(whole, train_samples=whole.train_samples - held_out)
 
     def load(self, split: StoredSplit, *, root: Path, download: bool = True) -> Samples:
-        """One split, whole: its inputs of the shape that `describe` gives.
+        """Read one split, with inputs of the shape in `describe`.
 
         Raises:
-            FaultError: the files are not there and could not be downloaded, are damaged, or hold
-                other samples than described; or there is no test split.
+            FaultError: the files are missing and could not be downloaded, are damaged, or do not
+                fit the description; or there is no test split.
         """
         whole = self.whole()
         if split == "test" and not whole.has_test:
@@ -89,13 +89,13 @@ class DataSet(Choice, family="datasets"):
         return conformed(samples, whole, what=self._called(split))
 
     def surveyed(self, root: Path, *, seed: int) -> Self:
-        """This data set with what must be known of its files before a network is planned.
+        """This data set, with the facts of its files that a network depends on filled in.
 
-        It is called once, when an experiment is read from YAML, and may look into `root`; what it
-        fills in is written to config.yaml and the checkpoint. From then on `whole` touches no disk.
+        Called once, when an experiment is read from YAML, and may read `root`; the result is
+        written to config.yaml and the checkpoints. From then on, `whole` needs no disk access.
 
         Raises:
-            FaultError: the files are not there, or are not what they should be.
+            FaultError: the files are missing or invalid.
         """
         return self
 
@@ -126,7 +126,7 @@ class ImageSet(DataSet):
 
     @abstractmethod
     def original(self) -> DatasetInfo:
-        """What the published data set is; see `whole`."""
+        """The description of the published data set; see `whole`."""
 
     @abstractmethod
     def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:

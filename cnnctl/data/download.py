@@ -28,22 +28,22 @@ NOTE = ".md5"
 MOST_FOLDERS = 1000
 """Limit on the folders that are searched for misplaced files."""
 PATIENCE = 30.0
-"""Seconds without a byte after which a download has failed."""
+"""Seconds without data after which a download fails."""
 ARCHIVES = {".gz", ".zip"}
-"""Not kept once they are unpacked."""
-CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=digits (embedded)"
+"""Suffixes of archives, which are deleted after unpacking."""
+CURE = "put its files there, set CNNCTL_DATA to their folder, or use data.name=digits (no download)"
 
 
 class DownloadedSet(ImageSet):
     """Images in files that torchvision downloads once, to its own layout."""
 
     notes_sums: ClassVar[bool] = False
-    """Whether a download writes the MD5 sum of each file beside it, where only those of its
-    archives are published."""
+    """Whether a download stores the MD5 sum of each file next to it, for sets that publish only
+    those of the archives."""
 
     @abstractmethod
     def files(self, split: StoredSplit) -> Sequence[str]:
-        """What must be there to read a split, relative to the root."""
+        """The files of a split, relative to the root."""
 
     @abstractmethod
     def fetch(self, folder: Path) -> None:
@@ -78,7 +78,7 @@ def data_root() -> Path:
 
 
 def used_folder(data: DataSet, folder: Path | None) -> Path | None:
-    """The dataset directory that was named, or nothing, with a note, where no files are read."""
+    """The given dataset directory; None, with a note, if the data set has no files."""
     if folder is None or data.has_files:
         return folder
     print(f"note: {data.kind} needs no files, so --data has no effect", file=sys.stderr)
@@ -89,7 +89,7 @@ def check_sum(file: Path, published: str | None = None) -> None:
     """Verify a file by its published MD5 sum, or by the one stored when it was downloaded.
 
     Raises:
-        FaultError: it is another.
+        FaultError: it does not match.
     """
     note = _note_of(file)
     if published is None and note.is_file():
@@ -131,16 +131,16 @@ def _sum_of(file: Path) -> str:
 
 
 def _note_of(file: Path) -> Path:
-    """Where the MD5 sum of a downloaded file is written down."""
+    """The file that stores the MD5 sum of a downloaded file."""
     return file.with_name(f"{file.name}{NOTE}")
 
 
 def _download(
     kind: str, fetch: Callable[[Path], None], root: Path, *, notes_sums: bool = False
 ) -> str:
-    """Fetch into a folder beside, then move what came; returns what went wrong.
+    """Download to a temporary folder, then move the files; returns the reason of a failure.
 
-    A file has its name only once it is whole, so a broken download leaves nothing to be mistaken.
+    A file gets its name only once it is complete, so a failed download leaves no partial file.
     """
     print(f"downloading {kind} to {root}", file=sys.stderr)
     with _folder_in(root) as folder:
@@ -162,7 +162,7 @@ def _download(
 
 @contextmanager
 def _folder_in(root: Path) -> Iterator[Path]:
-    """A folder for a while, on the same disk, so that files move from it in one step."""
+    """A temporary folder on the same disk, so that files are moved atomically."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         with unbroken():
@@ -181,13 +181,13 @@ def _folder_in(root: Path) -> Iterator[Path]:
 def _move(file: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with file.open("r+b") as handle:
-        os.fsync(handle.fileno())  # the new name must not reach the disk before the content
+        os.fsync(handle.fileno())  # the content must reach the disk before the new name does
     file.replace(target)
 
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Time out on a silent server, for which torchvision would wait forever."""
+    """Time out if the server stops responding; torchvision would wait forever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:
@@ -197,5 +197,5 @@ def _impatient() -> Iterator[None]:
 
 
 def _bar_on_terminals_only() -> redirect_stderr[StringIO] | nullcontext[None]:
-    """torchvision draws its bar on any stderr; in a log it would be thousands of lines."""
+    """Hide torchvision's progress bar from logs, where it would take thousands of lines."""
     return nullcontext() if sys.stderr.isatty() else redirect_stderr(StringIO())

@@ -22,10 +22,10 @@ RAW = Preprocessing()
 
 
 class DeviceStore:
-    """Samples as they are stored, images as bytes, vectors as float32: on the device, or mapped.
+    """Stored samples, images as uint8, vectors as float32: on the device, or memory-mapped.
 
-    They are flat, (N, D), beside a factor and a summand for each of the D values, so that a batch
-    is an index and one multiply-add; broadcasting the two over pixels takes twice as long.
+    They are flat, (N, D), with a factor and a summand for each of the D values, so that a batch
+    takes one indexing and one multiply-add; broadcasting the two over pixels takes twice as long.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class DeviceStore:
             self._flat(p.expand(1, *self.shape)).to(device) for p in parts
         )
         self.black = parts[1].to(device)
-        """What normalisation makes of a black pixel, (C, 1, 1)."""
+        """The normalised value of a black pixel, (C, 1, 1)."""
         self._rows = rows.changed(self._flat).to(device)
         self._targets = samples.targets.to(device)
 
@@ -61,7 +61,7 @@ class DeviceStore:
     ) -> DeviceStore:
         """Samples of a data set with known statistics.
 
-        `targets` names several that stand side by side, (B, columns) float32; see
+        `targets` names several targets to concatenate, (B, columns) float32; see
         `Samples.with_columns`.
         """
         preprocessing = Preprocessing.of(data)
@@ -80,7 +80,7 @@ class DeviceStore:
         return self._shaped(inputs), self._targets.index_select(0, rows)
 
     def laid_out(self, inputs: Tensor) -> Tensor:
-        """The same inputs, lying in memory as `take` gives them."""
+        """The same inputs in the memory format of `take`."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return inputs.contiguous(memory_format=layout)
 
@@ -98,7 +98,7 @@ class Batches:
     """A split in batches.
 
     The order of an epoch is a function of (seed, epoch), the same on every device; augmentation is
-    one of (seed, epoch, step). So a run may stop after any step and go on as if it had not.
+    one of (seed, epoch, step). Therefore a run can be resumed exactly after any step.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Batches:
         self.source = source
         own = torch.arange(len(source)) if positions is None else positions
         self.positions = own.to(source.device)
-        """Of the samples of `source` that are its own, (N,)."""
+        """Positions of its samples in `source`, (N,)."""
         self.batch_size = len(own) if batch_size == "all" else batch_size
         self.drop_last = drop_last
         self.augment = augment
@@ -128,7 +128,7 @@ class Batches:
         return full + (rest > 0 and not self.drop_last)
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from step `start` on, shuffled and augmented."""
+        """The batches of an epoch, starting at step `start`, shuffled and augmented."""
         shuffle = Generator().manual_seed(_seed("order", self.seed, number))
         order = torch.randperm(len(self.positions), generator=shuffle).to(self.source.device)
         order = self.positions.index_select(0, order)
@@ -141,7 +141,7 @@ class Batches:
             yield inputs, targets
 
     def in_order(self, *, batch_size: int | None = None) -> Iterator[Batch]:
-        """All samples in their own order and as they are, in batches of this size."""
+        """All samples in their original order, not augmented, in batches of this size."""
         for rows in torch.split(self.positions, batch_size or self.batch_size):
             yield self.source.take(rows)
 
@@ -157,7 +157,7 @@ class Batches:
 
 
 def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: int) -> Batches:
-    """A split in the batches that its data set asks for; `store` has its samples."""
+    """A split in batches of the data set's batch size; `store` has its samples."""
     return Batches(
         store,
         positions=split.positions,
@@ -181,6 +181,6 @@ def probabilities(classes_of: Tensor, *, classes: int) -> Tensor:
 
 
 def _seed(*parts: str | int) -> int:
-    """One seed of several; neighbours have nothing in common."""
+    """Combine several numbers into one seed; similar inputs give unrelated seeds."""
     digest = blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")

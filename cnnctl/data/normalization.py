@@ -15,16 +15,16 @@ from cnnctl.config.choice import Spec
 from cnnctl.errors import config_fault
 
 WHITE = 255
-"""The largest value of a byte; pixels are counted from 0 (black) to 1 (white)."""
+"""The largest value of a byte; pixels are scaled to 0 (black) to 1 (white)."""
 
 
 class Normalize(Spec):
     """Given statistics: x becomes (x - mean) / std, per channel or feature."""
 
     mean: list[Annotated[float, Field(allow_inf_nan=False)]]
-    """Mean of each channel (pixels counted from 0 to 1) or feature."""
+    """Mean of each channel (pixels from 0 to 1) or feature."""
     std: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
-    """Standard deviation of each."""
+    """Standard deviation of each channel or feature."""
 
     def check(self, features: int) -> None:
         """Raise a FaultError unless there is one number for each channel or feature."""
@@ -44,7 +44,7 @@ class Normalize(Spec):
         return (values - mean) / std
 
     def undo(self, values: Tensor) -> Tensor:
-        """Features in their own units again; (N, F) in and out."""
+        """Reverse the normalisation of features; (N, F) in and out."""
         mean, std = (part.to(values.device) for part in self.tensors())
         return values * std + mean
 
@@ -52,7 +52,7 @@ class Normalize(Spec):
 def normalization_of(chunks: Iterable[Tensor]) -> Normalize:
     """The statistics of (N, C, H, W) uint8 images, (N, C, L) signals or (N, F) vectors.
 
-    They come in parts, so that not all have to be in memory. A std of 0 becomes 1.
+    They are read in chunks, so that they need not fit in memory. A std of 0 becomes 1.
     """
     chunks = iter(chunks)
     first = next(chunks)
@@ -62,7 +62,7 @@ def normalization_of(chunks: Iterable[Tensor]) -> Normalize:
 
 
 def _byte_moments(chunks: Iterable[Tensor]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation, counted in whole numbers: exact with any number of threads."""
+    """Mean and standard deviation, computed in integers: exact with any number of threads."""
     counted = sum(_counts(chunk) for chunk in chunks)
     assert isinstance(counted, Tensor)
     moments = [_moments_of_counts(counts) for counts in counted.tolist()]
@@ -70,7 +70,7 @@ def _byte_moments(chunks: Iterable[Tensor]) -> tuple[list[float], list[float]]:
 
 
 def _counts(images: Tensor) -> Tensor:
-    """How often every channel has every level, (C, 256)."""
+    """Histogram of the levels of each channel, (C, 256)."""
     channels = images.unbind(1)
     return torch.stack([torch.bincount(each.flatten(), minlength=WHITE + 1) for each in channels])
 
@@ -84,7 +84,7 @@ def _moments_of_counts(counts: Sequence[int]) -> tuple[float, float]:
 
 
 def _moments(chunks: Iterable[Tensor]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation in float64, joined as Chan et al. (1979) do it."""
+    """Mean and standard deviation in float64, combined as in Chan et al. (1979)."""
     parts = (chunk.movedim(1, -1).flatten(0, -2) for chunk in chunks)
     count, mean, variance, low, high = _measured(next(parts))
     for part in parts:
@@ -95,11 +95,11 @@ def _moments(chunks: Iterable[Tensor]) -> tuple[list[float], list[float]]:
         low, high = torch.minimum(low, lowest), torch.maximum(high, highest)
         count += more
     std = variance.sqrt()
-    std[low == high] = 0  # where rounding leaves a little
+    std[low == high] = 0  # rounding can leave a small variance
     return mean.tolist(), std.tolist()
 
 
 def _measured(vectors: Tensor) -> tuple[int, Tensor, Tensor, Tensor, Tensor]:
-    """How many, and of each feature its mean, variance, lowest and highest value."""
+    """The count, and the mean, variance, minimum and maximum of each feature."""
     variance, mean = torch.var_mean(vectors.double(), dim=0, correction=0)
     return len(vectors), mean, variance, *torch.aminmax(vectors, dim=0)

@@ -21,17 +21,17 @@ class Prepared:
     """A data set, read and split for training."""
 
     data: DataSet
-    """The data set with every measured number filled in, as config.yaml keeps it."""
+    """The data set with its statistics filled in, as written to config.yaml."""
     splits: Splits
 
 
 def prepare(data: DataSet, *, seed: int, root: Path, download: bool = True) -> Prepared:
-    """Read a data set, cut validation off its training split, and measure what is left.
+    """Read a data set, hold out validation, and compute statistics of the training split.
 
-    The test split is read, too, so that damage shows before the training and not after it.
+    The test split is read, too, so that damage is found before training, not after it.
 
     Raises:
-        FaultError: the data can't be read, or does not suffice for one batch.
+        FaultError: the data cannot be read, or is not enough for one batch.
     """
     train, validation = _read_and_cut(data, seed=seed, root=root, download=download)
     if data.drop_last and data.batch_size != "all" and len(train) < data.batch_size:
@@ -47,10 +47,10 @@ def prepare(data: DataSet, *, seed: int, root: Path, download: bool = True) -> P
 def read_split(
     data: DataSet, name: SplitName, *, seed: int, root: Path, download: bool = True
 ) -> Split:
-    """One split as `prepare` gives it; only the file that holds it is read.
+    """One split, as in `prepare`; only its file is read.
 
     Raises:
-        FaultError: the data can't be read.
+        FaultError: the data cannot be read.
     """
     if name == "test":
         return _all_of(data.load("test", root=root, download=download))
@@ -59,7 +59,7 @@ def read_split(
 
 
 def splits_of(data: DataSet) -> list[SplitName]:
-    """The splits that are not empty, the fairest measure first; nothing is read."""
+    """The splits that are not empty, those least used in training first; nothing is read."""
     names: dict[SplitName, bool] = {
         "test": data.whole().has_test,
         "validation": data.validation > 0,
@@ -69,9 +69,9 @@ def splits_of(data: DataSet) -> list[SplitName]:
 
 
 def cut(samples: Samples, *, held_out: int, seed: int) -> tuple[Split, Split]:
-    """Cut samples in two, at random: what is kept and what is held out, of every class alike.
+    """Split samples at random, stratified by class: those kept and those held out.
 
-    The cut is a function of the seed and of `held_out` alone.
+    The split depends only on the seed and `held_out`.
     """
     if samples.targets.is_floating_point():
         parts = random_split(len(samples), held_out=held_out, seed=seed)

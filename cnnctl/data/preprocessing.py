@@ -20,13 +20,13 @@ class Preprocessing:
     """Casts and normalises inputs and target values, and reverses the latter."""
 
     normalize: Normalize | None = None
-    """What inputs are normalised by."""
+    """Normalisation of inputs."""
     normalize_targets: Normalize | None = None
-    """What target values are normalised by."""
+    """Normalisation of target values."""
 
     @classmethod
     def of(cls, data: DataSet) -> Preprocessing:
-        """That of a data set whose statistics are known.
+        """The preprocessing of a data set with known statistics.
 
         Raises:
             FaultError: they have not been measured.
@@ -54,7 +54,7 @@ class Preprocessing:
         return self.normalize_targets.apply(values) if self.normalize_targets else values
 
     def undo(self, values: Tensor) -> Tensor:
-        """Values (N, T), targets or predictions, in their own units again."""
+        """Targets or predictions (N, T) in their original units."""
         return self.normalize_targets.undo(values) if self.normalize_targets else values
 
 

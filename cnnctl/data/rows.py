@@ -1,6 +1,6 @@
 """Rows: the inputs of samples, wherever they are stored.
 
-Cutting, shuffling and resuming move positions, never rows, and do not know which kind they have.
+Splitting, shuffling and resuming move positions, never rows, and work with any kind of rows.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from cnnctl.errors import data_fault, storage_fault
 from cnnctl.storage import reading_cure
 
 Change = Callable[[Tensor], Tensor]
-"""A function of batches that treats every row alike; (B, …) in and out."""
+"""A function of batches that treats rows independently; (B, …) in and out."""
 CHUNK = 2**21
-"""Numbers that are looked at together: 2 MB of bytes, 8 MB of float32."""
+"""Numbers in a chunk: 2 MB as uint8, 8 MB as float32."""
 NO_ARRAY = (ValueError, TypeError, OverflowError, RecursionError)
-"""What NumPy raises for other files, for those cut short, and torch for dtypes that it lacks."""
+"""Errors of NumPy for other or truncated files, and of torch for unsupported dtypes."""
 
 
 class Rows(ABC):
-    """Inputs of N samples; shape (N, …) and dtype are those of a tensor that held all of them."""
+    """Inputs of N samples; shape (N, …) and dtype are those of a tensor of all inputs."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
 
     @abstractmethod
     def take(self, positions: Tensor) -> Tensor:
-        """The rows at these positions (B,), in their order and in memory of their own."""
+        """A copy of the rows at these positions (B,), in this order."""
 
     def __len__(self) -> int:
         return self.shape[0]
 
     @property
     def ndim(self) -> int:
-        """Dimensions, that of the rows among them."""
+        """Number of dimensions, including that of the rows."""
         return len(self.shape)
 
     def chunks(self, positions: Tensor | None = None) -> Iterator[Tensor]:
@@ -55,16 +55,16 @@ class Rows(ABC):
             yield self.take(some)
 
     def changed(self, change: Change) -> Rows:
-        """The same rows, each batch changed when it is taken."""
+        """The same rows, with a function applied to each batch that is taken."""
         return ChangedRows(self, change)
 
     def to(self, target: torch.device | torch.dtype) -> Rows:
-        """The same rows on a device, or as numbers of a dtype."""
+        """The same rows on a device, or converted to a dtype."""
         return self.changed(lambda batch: batch.to(target))
 
 
 class TensorRows(Rows):
-    """Rows of a tensor, (N, …), in memory or on a device; changed once, for good."""
+    """Rows of a tensor, (N, …), in memory or on a device; a function is applied at once."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -90,12 +90,12 @@ class MappedRows(Rows):
         """The rows of a .npy file.
 
         Raises:
-            FaultError: it cannot be read, is no such file, is shorter than it says, or holds what
-                no tensor can.
+            FaultError: it cannot be read, is not a .npy file, is truncated, or has a dtype that
+                torch lacks.
         """
         place = str(file)
         try:
-            return cls(open_memmap(file, mode="r"))  # which reads no pickles
+            return cls(open_memmap(file, mode="r"))  # which does not read pickles
         except OSError as error:
             message = f"cannot be read: {error.strerror or error}"
             raise data_fault(message, hint=reading_cure(error), place=place) from None
@@ -105,7 +105,7 @@ class MappedRows(Rows):
 
     @classmethod
     def write(cls, rows: Iterable[Tensor], *, folder: Path) -> MappedRows:
-        """Write rows, one after the other, to a file without a name, which goes with the process.
+        """Write rows, one by one, to an unnamed file, which disappears with the process.
 
         Raises:
             FaultError: there are none, or the disk is full, read-only, …
@@ -130,7 +130,7 @@ class MappedRows(Rows):
 
 
 class ChangedRows(Rows):
-    """Rows of another kind; a function is applied to each batch when it is taken."""
+    """Other rows, with a function applied to each batch that is taken."""
 
     def __init__(self, rows: Rows, change: Change) -> None:
         self._rows, self._change = rows, change

@@ -1,4 +1,4 @@
-"""The parts of a data set: samples, splits and its description."""
+"""Samples, splits and the description of a data set."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class DatasetInfo:
     outputs: int
     """Classes, labels, or target values of a regression."""
     train_samples: int
-    """Samples in the training split, after validation has been taken out."""
+    """Samples in the training split, without those held out for validation."""
     target: str = "target"
-    """The name of what is learned."""
+    """Name of the main target."""
     others: tuple[Target, ...] = ()
-    """What else is known of each sample, for networks with several heads."""
+    """Further targets, for networks with several heads."""
     has_test: bool = True
     """Whether there is a test split."""
     is_multilabel: bool = False
@@ -39,16 +39,16 @@ class DatasetInfo:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """All that can be learned; the first is what a network without heads learns."""
+        """All targets; a network without heads learns the first."""
         main = Target(self.target, self.class_names, self.outputs, self.is_multilabel)
         return (main, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Inputs and targets, all of them.
+    """Inputs and targets.
 
-    inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32; a tensor, or rows that lie elsewhere.
+    inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32; a tensor, or rows stored elsewhere.
     targets: (N,) int64 classes, or (N, T) float32 values.
     others: further targets of the same samples, by name.
     """
@@ -62,11 +62,11 @@ class Samples:
 
     @property
     def rows(self) -> Rows:
-        """The inputs as rows, wherever they lie."""
+        """The inputs as rows."""
         return self.inputs if isinstance(self.inputs, Rows) else TensorRows(self.inputs)
 
     def take(self, indices: NDArray[np.int64]) -> Samples:
-        """The samples at these positions, in this order and in memory of their own."""
+        """A copy of the samples at these positions, in this order."""
         rows = torch.from_numpy(indices)
         others = {name: target.index_select(0, rows) for name, target in self.others.items()}
         return Samples(self.rows.take(rows), self.targets.index_select(0, rows), others)
@@ -74,7 +74,7 @@ class Samples:
     def with_columns(self, names: Sequence[str], *, main: str) -> Samples:
         """The samples with several targets concatenated, (N, columns) float32, in this order.
 
-        A class is one column, which float32 holds exactly. `main` is the name of `targets`.
+        A class is one column, which float32 represents exactly. `main` is the name of `targets`.
         """
         known = {main: self.targets, **self.others}
         columns = [known[name].float().reshape(len(self), -1) for name in names]
@@ -83,7 +83,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Some of these samples, by their positions; several splits share the samples of a file."""
+    """A subset of samples, by position; several splits can share the samples of a file."""
 
     samples: Samples
     positions: Tensor
@@ -94,11 +94,11 @@ class Split:
 
     @property
     def targets(self) -> Tensor:
-        """Its own targets, (n,) or (n, T)."""
+        """Its targets, (n,) or (n, T)."""
         return self.samples.targets.index_select(0, self.positions)
 
     def chunks(self) -> Iterator[Tensor]:
-        """Its own inputs in order, a few megabytes at a time."""
+        """Its inputs in order, a few megabytes at a time."""
         return self.samples.rows.chunks(self.positions)
 
 

@@ -1,7 +1,7 @@
-"""Which samples are held out: a share of them, chosen by a seed.
+"""Which samples are held out: a fraction of them, chosen by a seed.
 
-The streams are NumPy's RandomState over MT19937, which NumPy promises to keep as they are: a
-split must be the same one years later, or validation samples would have been trained on.
+The streams are NumPy's RandomState over MT19937, which NumPy promises not to change: a split must
+be the same years later, or a resumed run would train on validation samples.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ Positions = NDArray[np.int64]
 
 
 def random_state(*seed: int) -> np.random.RandomState:
-    """A stream of random numbers that stays the same in every version of NumPy."""
+    """A stream of random numbers that is the same in every version of NumPy."""
     return np.random.RandomState(np.random.MT19937(seed))
 
 
 def stratified_split(labels: Positions, *, held_out: int, seed: int) -> tuple[Positions, Positions]:
-    """Positions that are kept and positions held out, both ascending.
+    """Positions that are kept and positions that are held out, both ascending.
 
-    Every class gives the same share, to within one sample; (N,) labels counted from 0 in.
+    Takes (N,) labels from 0; the fraction is the same for every class, to within one sample.
     """
     counts = np.bincount(labels)
     order = random_state(seed).permutation(len(labels))
@@ -31,12 +31,12 @@ def stratified_split(labels: Positions, *, held_out: int, seed: int) -> tuple[Po
 
 
 def random_split(samples: int, *, held_out: int, seed: int) -> tuple[Positions, Positions]:
-    """Positions that are kept and positions held out, both ascending."""
+    """Positions that are kept and positions that are held out, both ascending."""
     return _parted(random_state(seed).permutation(samples)[:held_out], samples)
 
 
 def _quotas(counts: Positions, total: int) -> Positions:
-    """`total` shared out in proportion to `counts`, by largest remainder."""
+    """Divide `total` in proportion to `counts`, by largest remainder."""
     exact = counts * total / counts.sum()
     quotas: Positions = np.floor(exact).astype(np.int64)
     neediest = np.argsort(quotas - exact, kind="stable")

@@ -26,7 +26,7 @@ Result = Measured | Heads
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured, and on which split."""
+    """The results of an evaluation, and its split."""
 
     split: str
     result: Result
@@ -41,10 +41,10 @@ def evaluate(
 ) -> Evaluation:
     """Measure a trained network on a split, prepared as in training but not augmented.
 
-    Without a split, it is the fairest there is: test, or else validation, or else train.
+    The default split is test, or else validation, or else train.
 
     Raises:
-        FaultError: the data is not there, the split is empty, or there is no memory left.
+        FaultError: the data is missing, the split is empty, or memory runs out.
     """
     data, there = trained.experiment.data, splits_of(trained.experiment.data)
     name = split or there[0]
@@ -75,7 +75,7 @@ def _measure(trained: TrainedNetwork, split: Split, *, batch_size: int) -> Resul
 def _predictions(
     trained: TrainedNetwork, task: Task, outputs: Tensor, targets: Tensor
 ) -> Predictions:
-    """What the network says for one task, (N, outputs), beside its targets."""
+    """Predictions for one task, from outputs (N, outputs), and its targets."""
     loss = mean_loss(task, outputs, targets)
     if task.target.kind == "class":
         predicted, shares = task.loss.predict(outputs), task.loss.probabilities(outputs)

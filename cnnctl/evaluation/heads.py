@@ -16,12 +16,12 @@ class Heads:
 
     samples: int
     loss: float
-    """The heads' losses, each times its weight, added up."""
+    """The weighted sum of the heads' losses."""
     heads: Mapping[str, Measured]
 
     @classmethod
     def of(cls, tasks: Sequence[Task], measured: Mapping[str, Measured]) -> Self:
-        """Add up what was measured of these tasks."""
+        """Combine the results of these tasks."""
         loss = sum(task.weight * measured[task.name].found["loss"] for task in tasks)
         return cls(measured[tasks[0].name].samples, loss, measured)
 

@@ -1,4 +1,4 @@
-"""What is measured of one task."""
+"""The results of one task."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnnctl.target import TargetKind
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured of one task."""
+    """The results of one task."""
 
     samples: int
     found: Mapping[str, Any]
-    """A figure or a table for each metric, by its kind; None where there is nothing to measure."""
+    """A number or table for each metric, by kind; None if it is undefined."""
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -24,7 +24,7 @@ class Measured:
         return {"samples": self.samples, **plain["found"]}
 
     def numbers(self) -> Iterator[tuple[Number, float | None]]:
-        """The metrics that are one number, with what was found."""
+        """The metrics that are one number, with their values."""
         for kind, value in self.found.items():
             metric = METRICS[kind]()
             if isinstance(metric, Number):

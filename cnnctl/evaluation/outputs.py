@@ -13,11 +13,11 @@ from cnnctl.model.network import NetworkPlan
 
 MOST_SAMPLES = 1000
 MOST_NUMBERS = 2**28
-"""Bytes that one layer may read and write at a time: a gigabyte."""
+"""Limit on the bytes that one layer reads and writes at a time: a gigabyte."""
 
 
 def evaluation_batch(plan: NetworkPlan) -> int:
-    """Samples at a time, where nothing has to be kept for a backward pass."""
+    """Batch size for evaluation, which saves nothing for a backward pass."""
     largest = max(prod(stage.input) + prod(stage.output) for stage in plan.leaves())
     return max(1, min(MOST_SAMPLES, MOST_NUMBERS // largest))
 
@@ -26,7 +26,7 @@ def evaluation_batch(plan: NetworkPlan) -> int:
 def collect_outputs(
     network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, precision: str
 ) -> tuple[Tensor, Tensor]:
-    """Run every batch through the network in evaluation mode; its mode is put back after.
+    """Run every batch through the network in evaluation mode, and restore its mode.
 
     Returns:
         outputs (N, *output) float32, and the targets (N, …), both in the batches' order.

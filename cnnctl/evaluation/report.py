@@ -1,4 +1,4 @@
-"""What was measured, as tables."""
+"""The results of an evaluation, as tables."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cnnctl.metrics.classes import Scores
 from cnnctl.metrics.wording import show_loss
 
 LARGEST_MATRIX = 16
-"""Classes of a confusion matrix that a terminal has room for."""
+"""Maximum number of classes for a confusion matrix in a terminal."""
 CONFUSED_PAIRS = 10
 
 
 def render(measured: Measured | Heads) -> RenderableType:
-    """One line with the result, then the details as tables; with heads, of each in turn."""
+    """One line with the result, then tables with details; with heads, for each head."""
     if isinstance(measured, Heads):
         return _heads(measured)
     parts: list[RenderableType] = [_headline(measured), *_lines(measured), *_values(measured)]
@@ -42,7 +42,7 @@ def _heads(measured: Heads) -> RenderableType:
 
 
 def _headline(measured: Measured) -> Text:
-    """What every training follows."""
+    """The line with loss and accuracy."""
     followed = ", ".join(
         _shown(metric, value)
         for metric, value in measured.numbers()
@@ -52,7 +52,7 @@ def _headline(measured: Measured) -> Text:
 
 
 def _lines(measured: Measured) -> Iterator[Text]:
-    """The other numbers of classes: what probabilities are worth, then what counts tell."""
+    """Lines with the other numbers: those of probabilities, then those of counts."""
     for base in (Scored, Watched):
         shown = [
             _shown(metric, value)
@@ -139,7 +139,7 @@ def _confused_pairs(measured: Measured) -> Iterator[RenderableType]:
 
 
 def _errors(confusion: list[list[int]]) -> Iterator[tuple[int, int, int]]:
-    """Samples, their class, and the class they were taken for."""
+    """Misclassified samples: their number, class and predicted class."""
     for truth, counts in enumerate(confusion):
         for taken, count in enumerate(counts):
             if count and taken != truth:

@@ -15,8 +15,8 @@ from cnnctl.metrics import Accuracy, Counted, MeanLoss, confusion_matrix
 def score(
     tasks: Sequence[Task], outputs: Tensor, targets: Tensor, *, watched: Sequence[Counted] = ()
 ) -> dict[str, float]:
-    """Loss, accuracy where there are classes, and what else is watched; with heads, each head's own
-    as well.
+    """Loss, accuracy if there are classes, and other watched metrics; with heads, also those of
+    each head.
 
     The loss is the weighted sum of the heads', each a mean over the samples; every other metric is
     the mean of the heads'.
@@ -35,14 +35,14 @@ def score(
 
 
 def by_head(metric: str, tasks: Sequence[Task], values: Sequence[float]) -> dict[str, float]:
-    """A metric of these tasks: their mean, and each head's own; nothing where there is no task."""
+    """A metric of these tasks: their mean, and that of each head; empty without tasks."""
     named = {task.metric(metric): own for task, own in zip(tasks, values, strict=True) if task.name}
     return {metric: fmean(values), **named} if values else {}
 
 
 @torch.no_grad()
 def mean_loss(task: Task, outputs: Tensor, targets: Tensor) -> float:
-    """The loss of these samples as a mean, also where training makes its sum small."""
+    """The mean loss of these samples, even if training minimises the sum."""
     loss = task.loss.model_copy(update={"reduction": "mean"}).build()
     return float(loss.to(outputs.device)(outputs, targets))
 
@@ -54,5 +54,5 @@ def count(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def accuracy(task: Task, outputs: Tensor, targets: Tensor) -> float:
-    """The share of correct predictions."""
+    """The fraction of correct predictions."""
     return float((task.loss.predict(outputs) == targets).double().mean())

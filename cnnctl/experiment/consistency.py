@@ -26,12 +26,12 @@ from cnnctl.optim.losses import CrossEntropy, Loss
 def check(
     experiment: Experiment, *, known: Loaded | None = None
 ) -> tuple[NetworkPlan, DatasetInfo]:
-    """Check what no section can see alone: data against model, model against loss, …
+    """Check across sections: data against model, model against loss, …
 
-    `known` was checked before; its network is not planned again where this one is the same.
+    `known` was checked before; if its network is the same, it is not planned again.
 
     Raises:
-        FaultError: all the faults found; paths are those of the experiment.
+        FaultError: all faults; paths are those of the experiment.
     """
     faults: list[Fault] = []
     plan: NetworkPlan | None = None
@@ -92,7 +92,7 @@ def _nothing_to_learn(plan: NetworkPlan) -> list[Fault]:
 
 
 def _unfit_names(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
-    """Names of layers that are not there, and weights that nobody has."""
+    """Names of layers that do not exist, and weights that are not available."""
     model, meta_network = experiment.model, network.meta_network(plan)
     faults = check_freeze(model.freeze, meta_network, unfreeze_at=model.unfreeze_at)
     faults += check_groups(experiment.optimizer.groups, meta_network)
@@ -114,7 +114,7 @@ def _unfit_losses(
 
 
 def _unfit_target(task: Task) -> list[Fault]:
-    """A kind of target that the loss does not take."""
+    """A kind of target that the loss does not support."""
     faults: list[Fault] = []
     with gathered(faults, *task.path):
         task.loss.check_target(task.target)
@@ -122,7 +122,7 @@ def _unfit_target(task: Task) -> list[Fault]:
 
 
 def _unfit_output(task: Task) -> list[Fault]:
-    """Another number of outputs than the target needs, at the layer that sets it."""
+    """A number of outputs that does not fit the target, at the layer that sets it."""
     faults: list[Fault] = []
     setting = graph_of(task.layers, task.layers[0].input).deciding() or task.layers[-1]
     with gathered(faults, *setting.path):
@@ -177,7 +177,7 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
 
 
 def measures(metric: type[Metric], experiment: Experiment, description: DatasetInfo) -> bool:
-    """Whether something that is learned is of a kind that the metric measures."""
+    """Whether the metric supports the target of any task."""
     return any(t.kind in metric.measures for t in learned_targets(experiment, description))
 
 
@@ -206,7 +206,7 @@ def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
 
 
 def _one_name_for_two(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
-    """Heads of which a metric would be called as another metric is."""
+    """Heads whose metric would have the name of another metric."""
     stopping = experiment.regularization.early_stopping
     asked = {experiment.train.monitor, stopping.monitor if stopping else ""}
     followed = [
@@ -253,7 +253,7 @@ def _losses(experiment: Experiment) -> list[Loss]:
 
 
 def _unlike_sums(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
-    """Losses of heads, of which some are means and some are sums."""
+    """Losses of heads of which some are means and others sums."""
     if len({loss.reduction for loss in _losses(experiment)}) == 1:
         return []
     message = "some heads use the mean of their losses and some the sum"
@@ -280,4 +280,4 @@ RULES: tuple[Callable[[Experiment, DatasetInfo], list[Fault]], ...] = (
     _unlike_sums,
     _unfit_memory_format,
 )
-"""What sections must agree on; a new rule is a function and its entry here."""
+"""Checks across sections; a new one is a function and its entry here."""

@@ -1,4 +1,4 @@
-"""An experiment that was read and checked, and where in its text a fault is."""
+"""A checked experiment, and the locations of faults in its text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cnnctl.model.weights_file import Tensors
 
 @dataclass(frozen=True)
 class Loaded:
-    """An experiment, the text it is from, and its network and data as far as they are known."""
+    """An experiment, its text, the plan of its network and the description of its data."""
 
     experiment: Experiment
     source: Node
@@ -36,14 +36,14 @@ class Loaded:
         return tasks_of(self.experiment, self.plan, self.description)
 
     def has_network_of(self, other: Experiment, data: DatasetInfo) -> bool:
-        """Whether another experiment, with data of this kind, plans the same network."""
+        """Whether another experiment, with data of this description, has the same network."""
         mine = self.description
         is_same_data = (mine.shape, mine.targets) == (data.shape, data.targets)
         return is_same_data and self.experiment.model == other.model
 
     @contextmanager
     def places(self, *prefix: str) -> Iterator[None]:
-        """Faults raised inside get the file, line and column of what they blame."""
+        """Add file, line and column to faults raised inside."""
         with placed(self.source, *prefix):
             yield
 
@@ -52,7 +52,7 @@ def starting_weights(loaded: Loaded) -> Tensors | None:
     """The initial weights of an experiment, checked against its network; None for random ones.
 
     Raises:
-        FaultError: they cannot be had, or do not fit.
+        FaultError: they are not available, or do not fit.
     """
     weights = loaded.experiment.model.weights
     if weights is None:
@@ -66,34 +66,34 @@ def starting_weights(loaded: Loaded) -> Tensors | None:
 
 @contextmanager
 def placed(source: Node, *prefix: str) -> Iterator[None]:
-    """Give every fault without a place the one where its path, below `prefix`, was written.
+    """Add to every fault without a place the location of its path, relative to `prefix`.
 
-    They come in the order of the text.
+    The faults are sorted in the order of the text.
     """
     try:
         yield
     except FaultError as raised:
         faults = sorted(under(prefix, raised).faults, key=lambda fault: locate(source, fault))
-        told = [_told(source, fault) for fault in faults[:SHOWN]]
+        told = [_located(source, fault) for fault in faults[:SHOWN]]
         if len(faults) > SHOWN:
             more = f"and {len(faults) - SHOWN:,} more errors"
             told.append(Fault(message=more, hint="fix these first", place=source.place.origin))
         raise FaultError(*told, exit_code=raised.exit_code) from None
 
 
-def _told(source: Node, fault: Fault) -> Fault:
-    """The fault at its place, and at the path that was written there."""
+def _located(source: Node, fault: Fault) -> Fault:
+    """The fault with its place, and with its path as written there."""
     if fault.place:
         return fault
     place = locate(source, fault)
     if zoo.is_written_there(place):
-        return _told_of_zoo(fault, place)
+        return _located_in_zoo(fault, place)
     written = homeward(source, fault.path, above=("model",))
     return replace(fault, place=str(place), path=written)
 
 
-def _told_of_zoo(fault: Fault, place: Place) -> Fault:
-    """A fault in a published network, which its user can mend from outside only."""
+def _located_in_zoo(fault: Fault, place: Place) -> Fault:
+    """A fault in a published network, which the user can only fix outside of it."""
     there = f"{place.origin}:{place.line}"
     message = f"the network does not fit the data or its options: {fault.message} ({there})"
     hint = "use inputs of the size it was designed for (see data.size), or other options"

@@ -31,12 +31,12 @@ from cnnctl.storage import current_folder, is_file
 
 
 def load(source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None) -> Loaded:
-    """Read an experiment from its file, or by the name of a shipped one, and check it as a whole.
+    """Read an experiment from a file, or by the name of a shipped one, and check it.
 
     See `complete`.
 
     Raises:
-        FaultError: everything that is wrong with it, each fault with its place.
+        FaultError: all faults, each with its place.
     """
     text = _text(source)
     root = parse_source(text, source)
@@ -59,12 +59,12 @@ def _text(source: Path) -> str:
 def complete(
     root: Node, name: str, overrides: Sequence[str] = (), *, data_root: Path | None = None
 ) -> Loaded:
-    """An experiment from what was read, and the name that it has if it gives itself none.
+    """Complete and check an experiment; `name` is its name if it does not set one.
 
-    Data sets that survey their files look into `data_root`, or the dataset directory that is set.
+    Data sets that survey their files read `data_root`, by default the configured dataset directory.
 
     Raises:
-        FaultError: everything that is wrong with it, each fault with its place.
+        FaultError: all faults, each with its place.
     """
     source = command_line.apply(root, overrides)
     with placed(source):
@@ -86,7 +86,7 @@ def _template_names(source: Node) -> list[str]:
 
 
 def _expanded(source: Node) -> Node:
-    """The source with its model written out; if that fails, the other sections are still read."""
+    """Expand the model of the source; if that fails, the other sections are still checked."""
     try:
         return expand(source)
     except FaultError as error:
@@ -100,28 +100,28 @@ def _expanded(source: Node) -> Node:
 
 
 def _plugin_files(source: Node) -> list[Path]:
-    """The plugins, as paths that hold from everywhere; they replace what the source says."""
+    """The absolute paths of the plugins, which replace those in the source."""
     node = source.child("plugins")
     items = node.children() if node and isinstance(node.value, list) else []
     if not all(isinstance(item.value, str) for item in items):
-        return []  # which the experiment refuses
+        return []  # which validation rejects
     for item in items:
         item.value = _absolute(item)
     return [Path(str(item.value)) for item in items]
 
 
 def _absolute(node: Node) -> str:
-    """A path as it holds from everywhere; a file's paths start from its folder."""
+    """An absolute path; the paths in a file are relative to its folder."""
     is_typed = node.layer == command_line.COMMAND_LINE
     folder = Path() if is_typed else Path(node.place.origin).parent
     return str(current_folder() / folder / str(node.value))
 
 
 def _place_weights(source: Node) -> None:
-    """Make the path of a file of weights hold from everywhere.
+    """Make the path of a weights file absolute.
 
     Raises:
-        FaultError: there is no such file.
+        FaultError: the file does not exist.
     """
     model = source.child("model")
     node = model.child("weights") if model else None
@@ -135,7 +135,7 @@ def _place_weights(source: Node) -> None:
 
 
 def _surveyed(experiment: Experiment, data_root: Path | None) -> Experiment:
-    """The experiment with what its data set must look up before a network is planned."""
+    """The experiment, with the facts of its data set that a network depends on."""
     data, root = experiment.data, data_root or default_root()
     try:
         surveyed = data.surveyed(root, seed=experiment.seed)
@@ -145,7 +145,7 @@ def _surveyed(experiment: Experiment, data_root: Path | None) -> Experiment:
 
 
 def _read(source: Node, templates: Sequence[str], data_root: Path | None) -> Experiment:
-    """Read the experiment; where other sections are wrong, the layers are still tried."""
+    """Validate the experiment; if other sections have faults, the layers are still checked."""
     try:
         return validate(Experiment, source, templates=templates)
     except FaultError as error:
@@ -154,7 +154,7 @@ def _read(source: Node, templates: Sequence[str], data_root: Path | None) -> Exp
 
 
 def _unfit_layers(source: Node, broken: set[str | int], data_root: Path | None) -> list[Fault]:
-    """What does not fit between data and model, if only other sections are broken."""
+    """Faults between data and model, if those two sections are valid."""
     sections = {key: node for key in ("data", "model") if (node := source.child(key))}
     if broken & {"data", "model"} or "model" not in sections:
         return []

@@ -1,4 +1,4 @@
-"""What an experiment is made of, section by section."""
+"""The sections of an experiment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Threads = Annotated[int, Field(gt=0, le=1024)]
 _NAME = r"^[^/\\.\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$"
 _DEVICE = r"^(auto|cpu|cuda(:[0-9]{1,2})?)$"
 NAME_BYTES = 200
-"""What a file system takes is 255; a run folder adds a number."""
+"""File systems allow 255; a run folder adds a number."""
 
 
 def is_fit_for_a_folder(name: str) -> bool:
@@ -134,6 +134,6 @@ class Experiment(Spec):
     """Training length, precision and device."""
 
     def plain(self) -> dict[str, Any]:
-        """The experiment as plain data, every default filled in; reading it gives it back."""
+        """The experiment as plain data, with all defaults; reading it gives the same experiment."""
         data: dict[str, Any] = self.model_dump(mode="json")
         return data

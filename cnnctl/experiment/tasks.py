@@ -1,7 +1,7 @@
 """The tasks of a network: for each head, its outputs, target and loss.
 
-A network without heads has one task, its own. Several tasks stand side by side in the columns of
-what the network gives and in those of the targets; auxiliary classifiers come last.
+A network without heads has one task. Several tasks have their own columns of the outputs and of the
+targets; auxiliary classifiers come last.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from cnnctl.optim.losses import Loss, Normalizer
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to learn."""
+    """A target to learn, with its loss and its columns."""
 
     name: str
-    """The head's; empty where there are none."""
+    """The name of the head; empty without heads."""
     target: Target
     loss: Loss
-    """Label smoothing included."""
+    """The loss, including label smoothing."""
     layers: tuple[PlannedLayer, ...]
-    """The layers that end in its outputs."""
+    """The layers that compute its outputs."""
     path: ConfigPath
-    """Where what does not fit is to be mended: its loss, or its head."""
+    """The path to report faults at: its loss, or its head."""
     weight: float = 1.0
-    """The factor of its loss in the sum of all."""
+    """Weight of its loss in the total loss."""
     outputs: slice | None = None
-    """Its columns of what the network gives; nothing for all of them."""
+    """Its columns of the outputs; None for all of them."""
     targets: slice | None = None
-    """Its columns of the targets; nothing for all of them, as the data has them."""
+    """Its columns of the targets; None for all of them, in the form of the data."""
     is_auxiliary: bool = False
-    """Whether it is there in training only."""
+    """Whether it is used in training only."""
 
     @property
     def output(self) -> Shape:
-        """The shape of what the network gives for it."""
+        """The shape of its outputs."""
         return self.layers[-1].output
 
     def of(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Its own outputs (N, outputs) and targets, in the form that its loss takes."""
+        """Its outputs (N, outputs) and targets, in the form that its loss takes."""
         if self.outputs is not None:
             outputs = outputs[:, self.outputs]
         return outputs, self.own_targets(targets)
 
     def own_targets(self, targets: Tensor) -> Tensor:
-        """Its own targets, in the form that its loss takes."""
+        """Its targets, in the form that its loss takes."""
         if self.targets is None:
             return targets
         targets = targets[:, self.targets]
@@ -70,7 +70,7 @@ class Task:
 
 
 class LossOfEach(nn.Module):
-    """The losses of all tasks side by side, without their weights."""
+    """The losses of all tasks, not weighted."""
 
     def __init__(self, tasks: Sequence[Task], losses: Sequence[Loss]) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class LossOfEach(nn.Module):
 
 
 def build_loss(tasks: Sequence[Task], *, reduction: Literal["mean", "sum"]) -> nn.Module:
-    """One module for what these tasks want: outputs and targets in, the loss of each task out.
+    """One module for these tasks: outputs and targets in, the loss of each task out.
 
     (tasks,), or () for a single one. Their weights are in `task_weights`.
     """
@@ -97,7 +97,7 @@ def build_loss(tasks: Sequence[Task], *, reduction: Literal["mean", "sum"]) -> n
 
 
 def build_normalizer(tasks: Sequence[Task], *, device: torch.device) -> Normalizer:
-    """What the mean loss of each task divides by, from a batch's targets; shaped as the losses."""
+    """A function from targets to the denominator of each task's mean loss; shaped as the losses."""
     own = [task.loss.normalizer(outputs=task.output[0], device=device) for task in tasks]
     if len(tasks) == 1:
         return lambda targets: own[0](tasks[0].own_targets(targets))
@@ -117,15 +117,15 @@ def build_normalizer(tasks: Sequence[Task], *, device: torch.device) -> Normaliz
 
 
 def task_weights(tasks: Sequence[Task], *, device: torch.device) -> Tensor:
-    """The factor of each task's loss in the sum of all; shaped as the losses."""
+    """The weight of each task's loss in the total loss; shaped as the losses."""
     weights = torch.tensor([task.weight for task in tasks], device=device)
     return weights if len(tasks) > 1 else weights[0]
 
 
 def learned_targets(experiment: Experiment, description: DatasetInfo) -> tuple[Target, ...]:
-    """What the heads learn, in their order; without heads, the data's first target.
+    """The targets of the heads, in their order; without heads, the data's first target.
 
-    Heads without a target, which `check` refuses, are left out.
+    Heads without a target, which `check` rejects, are omitted.
     """
     heads = experiment.model.heads
     if not heads:
@@ -137,7 +137,7 @@ def learned_targets(experiment: Experiment, description: DatasetInfo) -> tuple[T
 def tasks_of(
     experiment: Experiment, plan: NetworkPlan, description: DatasetInfo
 ) -> tuple[Task, ...]:
-    """All that a network learns: its heads, or itself, and then its auxiliary classifiers."""
+    """All tasks of a network: its heads, or the one without, then its auxiliary classifiers."""
     own = list(_own_tasks(experiment, plan, description))
     aside = list(_auxiliary_tasks(plan, own))
     if len(own) == 1 and not own[0].name and not aside:
@@ -182,7 +182,7 @@ def _auxiliary_tasks(plan: NetworkPlan, own: Sequence[Task]) -> Iterator[Task]:
 
 
 def _in_columns(tasks: Sequence[Task]) -> Iterator[Task]:
-    """The tasks with their columns of outputs, side by side, and of targets, by target."""
+    """Assign the tasks their columns of outputs, in order, and of targets, by target."""
     bounds = accumulate((task.output[0] for task in tasks), initial=0)
     columns: dict[str, slice] = {}
     end = 0

@@ -1,4 +1,4 @@
-"""What a network is: rows of facts, then a table, a comparison or a drawing."""
+"""The structure of a network: rows of facts, then a table, comparison or drawing."""
 
 from cnnctl.inspection.comparison import (
     comparison_to_json,

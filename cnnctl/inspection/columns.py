@@ -1,4 +1,4 @@
-"""The columns that a summary can have; a new one is an entry in COLUMNS."""
+"""The columns of a summary; a new one is an entry in COLUMNS."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ NONE = "-"
 
 
 class Column(NamedTuple):
-    """A heading, and what stands below it."""
+    """A heading, and a function that returns the cell of a row."""
 
     heading: Heading
     cell: Callable[[Row, Summary], str]
 
 
 def alike(sides: Sequence[float] | None) -> str:
-    """Sides: `5`, or `5x3` where they differ."""
+    """Sides: `5`, or `5x3` if they differ."""
     if not sides:
         return NONE
     return times(sides if len(set(sides)) > 1 else sides[:1])
 
 
 def count(number: int | None) -> str:
-    """A number with its thousands apart; a dash for none."""
+    """A number with thousands separators; a dash for 0 or None."""
     return f"{number:,}" if number else NONE
 
 
 def memory(size: int) -> str:
-    """Bytes in the unit that fits; a dash for none."""
+    """Bytes in a suitable unit; a dash for 0."""
     return bytes_of(size) if size else NONE
 
 
 def bytes_of(size: int) -> str:
-    """Bytes in the unit that fits."""
+    """Bytes in a suitable unit."""
     return decimal(size).replace("bytes", "B").replace("1 byte", "1 B")
 
 
 def layer_name(row: Row, summary: Summary) -> str:
-    """The name, indented as deep as it lies, and the kind where the name does not tell it."""
+    """The name, indented by depth, and the kind if the name does not contain it."""
     name = row.name.removeprefix(f"{row.block}.")
     kind = "" if name.rpartition(".")[2].rstrip("0123456789") == row.kind else f" ({row.kind})"
     return "  " * row.depth + name + kind
@@ -85,17 +85,17 @@ COLUMNS = {
     "init": Column(Heading("init", is_number=False), lambda row, _: row.starts or NONE),
     "dtype": Column(Heading("dtype", is_number=False), lambda row, _: row.dtype),
 }
-"""By the names that `--columns` takes."""
+"""Columns by their names in `--columns`."""
 
-# the memory of weights, four bytes a parameter, is in the totals only: so VGG fits 80 columns
+# weight memory, four bytes per parameter, is only in the totals, so that VGG fits 80 columns
 USUAL = ("output", "parameters", "multiply-adds", "field", "stride", "memory")
 
 
 def choose(wanted: str, summary: Summary) -> list[Column]:
-    """The columns that are asked for, separated by commas; the usual ones where none are.
+    """The columns in a comma-separated list; the usual ones if it is empty.
 
     Raises:
-        FaultError: a name that is not one, with the nearest.
+        FaultError: there is no column of this name; the hint has similar ones.
     """
     names = [name.strip() for name in wanted.split(",")] if wanted else list(_usual(summary))
     if names == ["all"]:

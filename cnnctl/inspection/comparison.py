@@ -1,4 +1,4 @@
-"""Two networks side by side: their totals, and their layers, with what differs marked."""
+"""Two networks side by side: totals and layers, with differences marked."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from cnnctl.inspection.grid import Grid, Heading
 from cnnctl.inspection.tables import Report, shown, to_json
 
 Sign = Literal["", "~", "-", "+"]
-"""Alike, changed, only in the first, only in the second."""
+"""Signs: equal, changed, only in the first, only in the second."""
 _STYLES = {"": "", "~": "yellow", "-": "red", "+": "green"}
 _LEGEND = "~ differs   - only in the first   + only in the second"
 _COMPARED = ("kernel", "output", "parameters", "multiply_adds")
-"""Facts in which layers of one kind can differ."""
+"""Facts that are compared between layers of the same kind."""
 _BESIDE = (COLUMNS["output"], COLUMNS["parameters"])
-"""The columns beside the name of a layer."""
+"""The columns next to the name of a layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Layers that stand beside each other."""
+    """Two layers in the same row; None if there is no counterpart."""
 
     left: Row | None
     right: Row | None
 
     @property
     def differs(self) -> list[str]:
-        """The facts in which two layers differ."""
+        """The facts in which both layers differ."""
         left, right = self.left, self.right
         if left is None or right is None:
             return []
@@ -54,9 +54,9 @@ class Pair:
 
 
 def paired(left: Sequence[Row], right: Sequence[Row]) -> list[Pair]:
-    """The layers of two networks, in order: first those that are alike find each other.
+    """Pair the layers of two networks, in order; equal layers are paired first.
 
-    What is left between them is paired where it is of one kind and as deep, and else stands alone.
+    Layers between them are paired if kind and depth agree; the rest have no counterpart.
     """
     pairs: list[Pair] = []
     for is_equal, ones, others in _runs(left, right, _facts):
@@ -79,7 +79,7 @@ def _paired_by_kind(left: Sequence[Row], right: Sequence[Row]) -> Iterator[Pair]
 def _runs(
     left: Sequence[Row], right: Sequence[Row], key: Callable[[Row], tuple[Any, ...]]
 ) -> Iterator[tuple[bool, Sequence[Row], Sequence[Row]]]:
-    """Stretches of rows whose keys are equal, and what is between them."""
+    """Runs of rows with equal keys, and the rows between them."""
     matcher = SequenceMatcher(a=[*map(key, left)], b=[*map(key, right)], autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
         yield tag == "equal", left[i:j], right[k:m]
@@ -94,7 +94,7 @@ def _facts(row: Row) -> tuple[Any, ...]:
 
 
 def compared_totals(left: Report, right: Report) -> Iterator[tuple[str, str, str, str]]:
-    """Names and numbers of both networks, and how many times the first's the second's are."""
+    """Each total by name, for both networks, and the ratio of the second to the first."""
     one, other = left.summary, right.summary
     yield "input", times(one.input), times(other.input), ""
     yield "output", times(one.rows[-1].output), times(other.rows[-1].output), ""
@@ -132,7 +132,7 @@ def _ratio(one: int, other: int) -> str:
 def render_comparison(
     left: Report, right: Report, *, names: tuple[str, str], depth: int | None = None
 ) -> RenderableType:
-    """Both networks as two tables: totals, then layers; what differs has a sign and a colour."""
+    """Both networks as two tables: totals, then layers; differences have a sign and a colour."""
     sums, layers = _grids(left, right, names, depth)
     return Group(sums, Text(), layers, Text(), Text(_LEGEND))
 
@@ -140,13 +140,13 @@ def render_comparison(
 def comparison_to_markdown(
     left: Report, right: Report, *, names: tuple[str, str], depth: int | None = None
 ) -> str:
-    """The same as two tables of GitHub's Markdown."""
+    """The same as two tables in GitHub's Markdown."""
     sums, layers = _grids(left, right, names, depth)
     return f"{sums.to_markdown()}\n\n{layers.to_markdown()}"
 
 
 def comparison_to_json(left: Report, right: Report) -> dict[str, Any]:
-    """Both summaries, and the layers that stand beside each other, with what differs."""
+    """Both summaries, and the pairs of layers with their differences."""
     layers = [
         {
             "sign": pair.sign,
@@ -182,7 +182,7 @@ def _cells(pair: Pair, one: Summary, other: Summary) -> list[str]:
 
 
 def _side(row: Row | None, summary: Summary, *, with_kernel: bool) -> list[str]:
-    """The name and the columns beside it; the kernel as well where it is what differs."""
+    """The name and the other columns; with the kernel if that differs."""
     if row is None:
         return [""] * (1 + len(_BESIDE))
     name = "  " * row.depth + row.name.removeprefix(f"{row.block}.")

@@ -1,4 +1,4 @@
-"""What a module in its place costs."""
+"""The cost of a module in a network."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from cnnctl.model.layer import Layer, Shape, size_of
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a module costs for one sample."""
+    """The cost of a module for one sample."""
 
     multiply_adds: int
-    """Of convolutions and matrix products."""
+    """Those of convolutions and matrix products."""
     output_bytes: int
-    """None where the output is the input, looked at in another way."""
+    """0 if the output is a view of the input."""
     is_counted: bool = True
-    """Whether all its multiply-adds are known."""
+    """Whether all multiply-adds are known."""
     dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A module in its place, and its cost."""
+    """A module in a network, and its cost."""
 
     name: str
     module: nn.Module
@@ -33,10 +33,10 @@ class Part:
     cost: Cost
 
 
-def told_cost(layer: Layer, input: Shape, output: Shape) -> Cost | None:
-    """The cost of a layer that tells it; None of all others, whose modules have to be run.
+def defined_cost(layer: Layer, input: Shape, output: Shape) -> Cost | None:
+    """The cost of a layer that defines it; None for others, whose modules have to be run.
 
-    To run a module on the meta device loads 200 MB of torch's own code at the first operation.
+    The first module that is run on the meta device loads 200 MB of torch's code.
     """
     multiply_adds = layer.multiply_adds(input, output)
     if multiply_adds is None:
@@ -45,7 +45,7 @@ def told_cost(layer: Layer, input: Shape, output: Shape) -> Cost | None:
 
 
 def kernel_of(module: nn.Module, input: Shape) -> tuple[int, ...] | None:
-    """The window of a convolution or a pooling; None of what has none."""
+    """The kernel size of a convolution or pooling; None for other modules."""
     kernel = getattr(module, "kernel_size", None)
     if isinstance(kernel, int):
         return (kernel,) * (len(input) - 1)

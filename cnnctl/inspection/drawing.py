@@ -1,4 +1,4 @@
-"""What is drawn of a network: boxes for layers, frames around blocks, and arrows between them."""
+"""The elements of a drawing: boxes for layers, frames around blocks, and arrows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ INPUT = "n_input"
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A layer, a block that is folded, or a place where branches are joined."""
+    """A layer, a folded block, or a join of branches."""
 
     identity: str
     title: str
     detail: str
-    """The shape that comes out."""
+    """Its output shape."""
     family: str
-    """What it is for: convolution, normalization, activations, …; `join` where branches meet."""
+    """Its role: convolution, normalization, activations, …; `join` for a join of branches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A block, around what is in it."""
+    """A frame around the contents of a block."""
 
     identity: str
     title: str
@@ -42,7 +42,7 @@ class Drawing:
 
 
 def drawing_of(plan: NetworkPlan, *, depth: int | None = None) -> Drawing:
-    """The network with its blocks open down to a depth, from 1; all of them where none is given."""
+    """Draw a network with blocks unfolded down to a depth, from 1; by default all of them."""
     pencil = _Pencil(Box(INPUT, "input", times(plan.input), "input"))
     graph = graph_of(plan.layers, plan.input, depth=depth)
     for number, node in enumerate(graph.nodes[1:], start=1):
@@ -51,7 +51,7 @@ def drawing_of(plan: NetworkPlan, *, depth: int | None = None) -> Drawing:
 
 
 def _box(graph: Graph, number: int) -> Box | None:
-    """Of a layer, or of a join at the end of a block; other joins are arrows to the next box."""
+    """The box of a layer or of a block's final join; other joins are arrows to the next box."""
     node = graph.nodes[number]
     if node.planned:
         name, role = node.planned.short_name, node.planned.layer.role
@@ -69,10 +69,10 @@ class _Pencil:
         self.drawing = Drawing([first])
         self.frames: dict[str, Frame] = {}
         self.starts = [[first.identity]]
-        """For each node, the boxes from which arrows to what is made of it start."""
+        """For each node, the boxes where arrows to its consumers start."""
 
     def node(self, node: Node, box: Box | None) -> None:
-        """The next node, with arrows to its box, if it has one, or else past it."""
+        """Draw the next node and the arrows to its box; without a box, arrows pass it."""
         sources = list(dict.fromkeys(start for n in node.sources for start in self.starts[n]))
         self.starts.append([box.identity] if box else sources)
         if box:
@@ -80,7 +80,7 @@ class _Pencil:
             self.drawing.arrows.extend((source, box.identity) for source in sources)
 
     def around(self, node: Node) -> list[Box | Frame]:
-        """The items of the frame that a node stands in."""
+        """The items of the innermost frame around a node."""
         items = self.drawing.items
         for block, inner in zip(node.blocks, (*node.blocks[1:], node.planned), strict=False):
             items = self.frame(items, _identity(block.name), block.short_name)
@@ -90,7 +90,7 @@ class _Pencil:
         return items
 
     def frame(self, items: list[Box | Frame], identity: str, title: str) -> list[Box | Frame]:
-        """The items of a frame, which is drawn at its first node."""
+        """The items of a frame, which is created at its first node."""
         if identity not in self.frames:
             self.frames[identity] = Frame(identity, title, [])
             items.append(self.frames[identity])

@@ -1,4 +1,4 @@
-"""What there is to know of a network: a row for each layer and block, and their sums."""
+"""The facts of a network: a row for each layer and block, and their sums."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from cnnctl.model.receptive_field import ReceptiveField
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One layer. Memory is in bytes, as float32."""
+    """The facts of one layer or block. Memory is in bytes, as float32."""
 
     name: str
     kind: str
     output: Shape
     parameters: int
-    """Without those that an earlier layer shares."""
+    """Without those shared with an earlier layer."""
     trainable: int
     multiply_adds: int | None
-    """Of convolutions and matrix products, for one sample; nothing where there are none."""
+    """Those of convolutions and matrix products, for one sample; None if there are none."""
     field: ReceptiveField | None
     """Receptive field and stride; see `receptive_field`."""
     weight_bytes: int
     activation_bytes: int
-    """Of the output, for the whole batch; none where it is the input, looked at in another way."""
+    """Memory of the output for the whole batch; 0 if it is a view of the input."""
     depth: int = 0
-    """Blocks that it is in."""
+    """Number of enclosing blocks."""
     block: str = ""
-    """The name of the block that it is in."""
+    """Name of the enclosing block."""
     is_block: bool = False
-    """Whether it holds the rows below it that are deeper; its numbers are their sums."""
+    """Whether it is a block that contains the deeper rows below; its numbers are their sums."""
     input: Shape = ()
     kernel: tuple[int, ...] | None = None
-    """Window of a convolution or a pooling; none elsewhere."""
+    """Kernel size of a convolution or pooling; otherwise None."""
     starts: str = ""
-    """The initializer that its weight gets, by kind: `he_normal`; empty without weights."""
+    """Kind of the weight's initializer, such as `kaiming_normal`; empty without weights."""
     dtype: str = "float32"
     is_counted: bool = True
-    """Whether all its multiply-adds are known; not where it has operations of its own."""
+    """Whether all its multiply-adds are known."""
     trainable_bytes: int = 0
-    """Of weight_bytes, those that training changes."""
+    """The part of `weight_bytes` that training changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Summary:
     input: Shape
     batch_size: int
     rows: tuple[Row, ...]
-    """Layers and blocks; a block stands before what is in it."""
+    """Layers and blocks; a block precedes its layers."""
     kept_bytes: int = 0
-    """Of what a forward pass keeps for the backward pass of a batch; see `saved_activations`."""
+    """Activations of a batch saved for the backward pass; see `saved_activations`."""
 
     @property
     def layers(self) -> list[Row]:
@@ -61,7 +61,7 @@ class Summary:
 
     @property
     def depth(self) -> int:
-        """How deep the blocks lie in each other."""
+        """The number of nesting levels."""
         return max(row.depth for row in self.rows)
 
     @property
@@ -81,12 +81,12 @@ class Summary:
 
     @property
     def weight_bytes(self) -> int:
-        """Memory that the parameters take."""
+        """Memory of the parameters."""
         return sum(row.weight_bytes for row in self.layers)
 
     @property
     def trainable_bytes(self) -> int:
-        """Memory of the parameters that training changes, which is that of their gradients."""
+        """Memory of the parameters that training changes, and so of their gradients."""
         return sum(row.trainable_bytes for row in self.layers)
 
     @property
@@ -96,5 +96,5 @@ class Summary:
 
     @property
     def activation_bytes(self) -> int:
-        """Memory that the outputs of all layers take, for a batch."""
+        """Memory of the outputs of all layers, for a batch."""
         return sum(row.activation_bytes for row in self.layers)

@@ -7,10 +7,10 @@ from cnnctl.inspection.facts import Row, Summary
 
 
 def last_convolution(summary: Summary) -> Row | None:
-    """The convolution with the largest receptive field: the last on the widest way."""
+    """The convolution with the largest receptive field; None if unknown."""
     convolutions = [row for row in summary.layers if row.kernel and row.multiply_adds]
     if not convolutions or convolutions[-1].field is None:
-        return None  # what the last one sees is not known
+        return None  # its receptive field is unknown
     return max(
         (row for row in convolutions if row.field),
         key=lambda row: row.field.size if row.field else (),
@@ -18,7 +18,7 @@ def last_convolution(summary: Summary) -> Row | None:
 
 
 def advice_on_field(summary: Summary) -> str | None:
-    """A warning where the receptive field at the last convolution is smaller than the input."""
+    """A warning if the receptive field of the last convolution is smaller than the input."""
     last = last_convolution(summary)
     if last is None or last.field is None:
         return None

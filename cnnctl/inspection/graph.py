@@ -1,4 +1,4 @@
-"""A network drawn to a file: by Graphviz as a picture, or as text for Mermaid and Graphviz."""
+"""Drawings in files: pictures by Graphviz, or source for Mermaid and Graphviz."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLOURS = {
     "shape": "#f1f1f1",
     "input": "#ffffff",
 }
-"""By what a layer is for; blocks and what plugins bring are white."""
+"""Colours by the role of a layer; blocks and layers of plugins are white."""
 _WHITE = "#ffffff"
 _LOOK = {
     "graph": {"rankdir": "TB", "fontname": "Helvetica", "nodesep": "0.3", "ranksep": "0.3"},
@@ -38,11 +38,11 @@ _FRAME = {"style": "rounded", "color": "#9aa5b1", "fontsize": "11", "labeljust":
 
 
 def draw(plan: NetworkPlan, path: Path, *, depth: int | None = None) -> None:
-    """Write the drawing of a network, with blocks open down to a depth.
+    """Draw a network to a file, with blocks unfolded down to a depth.
 
     Raises:
-        FaultError: the suffix is not one of TEXTS and PICTURES, a picture needs pygraphviz and it
-            is not there, or the file cannot be written.
+        FaultError: the suffix is not one of TEXTS and PICTURES, a picture needs pygraphviz, which
+            is not installed, or the file cannot be written.
     """
     if path.suffix not in (*TEXTS, *PICTURES):
         known = ", ".join((*PICTURES, *TEXTS))
@@ -60,7 +60,7 @@ def _content(drawing: Drawing, suffix: str) -> bytes:
 
 
 def to_mermaid(drawing: Drawing) -> str:
-    """A flowchart in the language of Mermaid, which GitHub shows as a picture."""
+    """The drawing as a Mermaid flowchart, which GitHub renders."""
     first, *others = drawing.items
     assert isinstance(first, Box)
     start = f'    {first.identity}(["{first.title} {first.detail}"])'
@@ -80,7 +80,7 @@ def _mermaid_lines(item: Box | Frame) -> Iterator[str]:
 
 
 def to_dot(drawing: Drawing) -> str:
-    """The drawing in the language of Graphviz."""
+    """The drawing in Graphviz's DOT."""
     looks = (f"    {part} [{_attributes(look)}]" for part, look in _LOOK.items())
     boxes = (line for item in drawing.items for line in _dot_lines(item))
     arrows = (f"    {_quoted(a)} -> {_quoted(b)}" for a, b in drawing.arrows)
@@ -105,11 +105,11 @@ def _attributes(look: Mapping[str, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # DOT's quotes and line ends are JSON's
+    return json.dumps(text, ensure_ascii=False)  # DOT quotes and escapes as JSON does
 
 
 def _picture(dot: str, form: str) -> bytes:
-    """Render DOT by Graphviz."""
+    """Render DOT with Graphviz."""
     try:
         from pygraphviz import AGraph
     except ImportError:

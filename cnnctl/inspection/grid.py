@@ -1,4 +1,4 @@
-"""Headings and cells, as a table that fits where it is printed, and as Markdown."""
+"""Headings and cells, as a table that fits the terminal, and as Markdown."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rich.text import Text
 from cnnctl.escaping import visible
 
 WIDE_GAP, NARROW_GAP = 2, 1
-"""Blanks between columns, where there is room and where there is not."""
+"""Spaces between columns: usually, and if there is little room."""
 
 
 class Heading(NamedTuple):
-    """What stands above a column, in one line or two of our own."""
+    """The heading of a column, in one line or two."""
 
     text: str
     is_number: bool = True
@@ -31,24 +31,24 @@ class Heading(NamedTuple):
 
 
 def _cell(text: str) -> str:
-    """Text that ends no cell of Markdown."""
+    """Text that is escaped for a cell of a Markdown table."""
     return visible(text).replace("|", r"\|")
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Cells below headings. The first column names the rows.
+    """A table of cells with headings. The first column names the rows.
 
-    Where room is short, columns stand closer, words are folded and numbers stay whole; columns that
-    still find none stand in a table of their own below, with the first column again.
+    In a narrow terminal, columns move closer and words are folded, but not numbers; columns that
+    still do not fit go to another table below, which repeats the first column.
     """
 
     headings: Sequence[Heading]
     rows: Sequence[Sequence[str]]
     styles: Sequence[str] = ()
-    """Of the rows, as rich knows them."""
+    """Styles of the rows, as in rich."""
     narrowest: int = 12
-    """Characters that a column of words is folded to, at most."""
+    """Minimum width to which a column of words is folded, in characters."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         room = options.max_width
@@ -59,7 +59,7 @@ class Grid:
             yield self._table(chosen, gap)
 
     def to_markdown(self) -> str:
-        """A table of GitHub's Markdown."""
+        """The table in GitHub's Markdown."""
         lines = [
             [_cell(heading.in_one_line) for heading in self.headings],
             ["--:" if heading.is_number else ":--" for heading in self.headings],
@@ -68,12 +68,12 @@ class Grid:
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def _whole_width(self) -> int:
-        """Characters that all columns take where nothing is folded."""
+        """Width of all columns if nothing is folded."""
         widths = [self._width(column) for column in range(len(self.headings))]
         return sum(widths) + WIDE_GAP * (len(widths) - 1)
 
     def _parts(self, room: int, gap: int) -> Iterator[list[int]]:
-        """The columns, by position, that stand beside each other."""
+        """Split the columns, by position, into tables that fit."""
         first, *others = (self._folded_width(column) for column in range(len(self.headings)))
         chosen, taken = [0], first
         for column, width in enumerate(others, start=1):
@@ -85,12 +85,12 @@ class Grid:
         yield chosen
 
     def _folded_width(self, column: int) -> int:
-        """Characters that a column takes at least."""
+        """Minimum width of a column."""
         width = self._width(column)
         return width if self.headings[column].is_number else min(width, self.narrowest)
 
     def _width(self, column: int) -> int:
-        """Characters that a column takes where nothing is folded."""
+        """Width of a column if nothing is folded."""
         lines = [*self.headings[column].text.splitlines(), *(row[column] for row in self.rows)]
         return max(map(cell_len, lines), default=0)
 

@@ -1,4 +1,4 @@
-"""The memory that training takes, and the memory that there is."""
+"""The memory that training needs, and that of the device."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from cnnctl.optim.optimizers import Optimizer
 
 @dataclass(frozen=True, slots=True)
 class TrainingMemory:
-    """What training keeps, in bytes, at a batch size."""
+    """The memory that training needs, in bytes, at a batch size."""
 
     weights: int
     gradients: int
     optimizer_state: int
     activations: int
-    """What the forward pass keeps for the backward pass; see `saved_activations`."""
+    """Activations saved for the backward pass; see `saved_activations`."""
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum."""
         return self.weights + self.gradients + self.optimizer_state + self.activations
 
 
 def training_memory(summary: Summary, optimizer: Optimizer) -> TrainingMemory:
-    """What training a network takes, in float32; only weights that learn have gradients.
+    """The memory for training a network in float32; only trainable weights have gradients.
 
-    An estimate from below: the data, what single operators need for a moment, and what torch
-    itself takes come on top.
+    A lower bound: it excludes the data, temporary buffers of operators and torch itself.
     """
     gradients = summary.trainable_bytes
     state = gradients * optimizer.numbers_kept()
@@ -41,9 +40,9 @@ def training_memory(summary: Summary, optimizer: Optimizer) -> TrainingMemory:
 
 
 def device_memory(name: str) -> tuple[str, int] | None:
-    """The device of `train.device` as people call it, and the bytes of memory that it has.
+    """The display name of `train.device`, and its memory in bytes.
 
-    None where the device is not there, or does not tell.
+    None if the device is unavailable or its memory unknown.
     """
     try:
         device = pick_device(name)

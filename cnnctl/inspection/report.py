@@ -1,4 +1,4 @@
-"""From a checked experiment to what is reported of its network."""
+"""Gathers the report on the network of a checked experiment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnctl.inspection.tables import Report, Unfrozen
 
 
 def report_on(loaded: Loaded, *, batch_size: int | None = None) -> Report:
-    """The full report on an experiment's network, at its own batch size or another."""
+    """The full report on an experiment's network, by default at its own batch size."""
     experiment, model = loaded.experiment, loaded.experiment.model
     asked = batch_size or experiment.data.batch_size
     size = loaded.description.train_samples if asked == "all" else asked
@@ -22,7 +22,7 @@ def report_on(loaded: Loaded, *, batch_size: int | None = None) -> Report:
 
 
 def _unfrozen(loaded: Loaded, batch_size: int) -> Unfrozen | None:
-    """What changes in the epoch from which frozen layers train; None where there is none."""
+    """What changes in the epoch that unfreezes layers; None if there is none."""
     epoch = loaded.experiment.model.unfreeze_at
     if epoch is None or not 1 < epoch <= loaded.experiment.train.epochs:
         return None

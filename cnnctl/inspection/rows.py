@@ -1,4 +1,4 @@
-"""Gather what there is to know of a network before it has any weights."""
+"""Gathers the facts of a network before it has any weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from cnnctl.inspection.cost import Cost, Part, kernel_of, told_cost
+from cnnctl.inspection.cost import Cost, Part, defined_cost, kernel_of
 from cnnctl.inspection.facts import Row, Summary
 from cnnctl.inspection.saved_activations import kept_bytes
 from cnnctl.model.freezing import Freeze, freezing_of
@@ -25,11 +25,11 @@ def gather(
     freeze: Freeze | None = None,
     unfreeze_at: int | None = None,
 ) -> Summary:
-    """Gather the facts of every layer and block, on the meta device, where nothing is allocated.
+    """Gather the facts of every layer and block on the meta device; nothing is allocated.
 
     Args:
-        freeze: `model.freeze`; what it names does not train.
-        unfreeze_at: `model.unfreeze_at`; from epoch 1, it all does.
+        freeze: `model.freeze`, the layers that do not train.
+        unfreeze_at: `model.unfreeze_at`; if that is 1, all of them do.
     """
     network = new_meta_network(plan)
     freezing_of(network, freeze or [], unfreeze_at=unfreeze_at).begin_epoch(1)
@@ -42,14 +42,14 @@ def gather(
 
 
 def _fields(graph: Graph, windows: Mapping[str, Window | None]) -> dict[str, ReceptiveField | None]:
-    """What each layer and block sees, by name."""
+    """The receptive field of each layer and block, by name."""
     seen: list[ReceptiveField | None] = [one_pixel(len(graph.nodes[0].shape) - 1)]
     for node in graph.nodes[1:]:
         if node.planned:
             before = seen[node.sources[0]]
             seen.append(before and before.through(windows[node.planned.name]))
         else:
-            # what is stretched, as by squeeze and excitation, is a factor for the whole image
+            # broadcast sources, as in squeeze-and-excitation, are factors for the whole image
             sides = node.shape[1:]
             sources = (n for n in node.sources if graph.nodes[n].shape[1:] == sides)
             seen.append(union([seen[n] for n in sources]))
@@ -57,7 +57,7 @@ def _fields(graph: Graph, windows: Mapping[str, Window | None]) -> dict[str, Rec
 
 
 class _Gathering:
-    """Measures layer after layer, and counts what layers share once."""
+    """Measures layer after layer; shared parameters count once."""
 
     def __init__(self, network: nn.Module, init: Initializer, batch_size: int) -> None:
         self.network = network
@@ -68,7 +68,7 @@ class _Gathering:
         self.windows: dict[str, Window | None] = {}
 
     def rows(self, plan: NetworkPlan) -> Iterator[Row]:
-        """All rows, without fields."""
+        """All rows, without receptive fields."""
         own = {leaf.name: self.layer(leaf) for leaf in plan.leaves()}
         for planned, blocks in plan.nested():
             rows = [row for leaf in planned.leaves() for row in own[leaf.name]]
@@ -77,9 +77,9 @@ class _Gathering:
                 yield replace(row, depth=row.depth + len(blocks), block=row.block or around)
 
     def layer(self, planned: PlannedLayer) -> list[Row]:
-        """The row of a layer, and of the modules in it, if it is made of some."""
+        """The row of a layer, and those of the modules in it, if any."""
         module, layer = self.network.get_submodule(planned.name), planned.layer
-        cost = told_cost(layer, planned.input, planned.output)
+        cost = defined_cost(layer, planned.input, planned.output)
         if cost is None:
             return self.unknown(planned, module)
         learning = {name for name, weight in module.named_parameters() if weight.requires_grad}
@@ -88,8 +88,8 @@ class _Gathering:
         return self.leaf(planned, module, cost)
 
     def unknown(self, planned: PlannedLayer, module: nn.Module) -> list[Row]:
-        """The rows of a module that has to be run to be known."""
-        from cnnctl.inspection.unknown_modules import measure_module  # loads much of torch
+        """The rows of a module of unknown type, which has to be run."""
+        from cnnctl.inspection.unknown_modules import measure_module  # imports much of torch
 
         learns = any(weight.requires_grad for weight in self.counted)
         measured = measure_module(module, planned.input, needs_gradient=learns)
@@ -108,13 +108,13 @@ class _Gathering:
         return [_of_block(planned, rows), *rows]
 
     def leaf(self, planned: PlannedLayer, module: nn.Module, cost: Cost) -> list[Row]:
-        """The row of a layer without others in it."""
+        """The row of a layer that contains no others."""
         part = Part(planned.name, module, planned.input, planned.output, cost)
         row = self.row(part, planned.layer.kind)
         return [replace(row, starts=_starts(planned.layer, self.init))]
 
     def row(self, part: Part, kind: str) -> Row:
-        """The row of a module; of its parameters, those that no row before it has."""
+        """The row of a module, with the parameters that no earlier row has."""
         fresh = set(part.module.parameters()) - self.counted
         self.counted |= fresh
         return Row(
@@ -136,9 +136,9 @@ class _Gathering:
 
 
 def _window(planned: PlannedLayer, module: nn.Module | None = None) -> Window | None:
-    """What an output sees: as the layer tells, or, if its module is not known, as that names it.
+    """The window of an output, as the layer or, if unknown, its module defines it.
 
-    Nothing in vectors, where numbers have no place.
+    None for vectors, whose values have no position.
     """
     if len(planned.input) != len(planned.output):
         return None
@@ -153,7 +153,7 @@ def _starts(layer: Layer, default: Initializer) -> str:
 
 
 def _rest(whole: Part, parts: Sequence[Part]) -> Part:
-    """What a module does beside calling the modules in it: parameters and products of its own."""
+    """The module's own part of the cost, without that of the modules in it."""
     multiply_adds = sum(part.cost.multiply_adds for part in parts)
     cost = replace(
         whole.cost,
@@ -165,7 +165,7 @@ def _rest(whole: Part, parts: Sequence[Part]) -> Part:
 
 
 def _of_block(planned: PlannedLayer, inside: Sequence[Row]) -> Row:
-    """A block's row: what is in it, added up."""
+    """The row of a block: the sum of its rows."""
     own = [row for row in inside if not row.is_block]
     return Row(
         name=planned.name,

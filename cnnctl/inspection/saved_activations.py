@@ -1,6 +1,6 @@
-"""What a forward pass keeps for the backward pass: what its layers save, each tensor once.
+"""The tensors that a forward pass saves for the backward pass, each counted once.
 
-All in float32; bf16 halves it. Not counted is what single operators need for a moment.
+All in float32; bf16 halves it. Temporary buffers of operators are not counted.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from cnnctl.model.layer import Saved, Shape, size_of
 
 
 def kept_bytes(graph: Graph, *, network: nn.Module, saved: Mapping[str, Saved]) -> int:
-    """Bytes that a forward pass of one sample keeps.
+    """Bytes that a forward pass of one sample saves.
 
     Args:
-        network: its modules, on whatever device; what of it is frozen needs no gradients.
+        network: its modules, on any device; frozen ones need no gradients.
         saved: what each layer saves, by name.
     """
     keeping = _Keeping(network, saved)
@@ -32,7 +32,7 @@ def kept_bytes(graph: Graph, *, network: nn.Module, saved: Mapping[str, Saved]) 
 
 @dataclass(slots=True)
 class _Value:
-    """A tensor between layers."""
+    """A tensor between two layers."""
 
     size: int
     """Bytes for one sample."""
@@ -55,7 +55,7 @@ class _Keeping:
         return self.values[-1]
 
     def node(self, node: Node, sources: Sequence[tuple[_Value, Shape]]) -> _Value:
-        """A tensor made of others; none of those that are joined is kept, but factors are."""
+        """The tensor of a node; of the tensors it joins, only factors are saved."""
         if node.planned:
             return self.layer(node.planned, sources[0][0])
         if node.joining == "multiply":
@@ -64,7 +64,7 @@ class _Keeping:
         return self.value(node.shape, needs_gradient=needs_gradient)
 
     def layer(self, planned: PlannedLayer, value: _Value) -> _Value:
-        """What comes out of a layer; it marks what it keeps."""
+        """The output of a layer; marks the tensors that the layer saves."""
         if planned.layer.is_view:
             return value
         module = self.network.get_submodule(planned.name)
@@ -78,7 +78,7 @@ class _Keeping:
         return output
 
     def multiplied(self, factors: Sequence[tuple[_Value, Shape]]) -> _Value:
-        """The product of several, one after the other; the gradient of each needs the other."""
+        """The product of several tensors, pairwise; the gradient of each factor needs the other."""
         product, shape = factors[0]
         for factor, its_shape in factors[1:]:
             product.is_kept |= factor.needs_gradient

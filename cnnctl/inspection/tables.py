@@ -17,41 +17,41 @@ from cnnctl.inspection.memory import TrainingMemory
 FORMAT = 1
 """Version of the JSON; incremented when a key is removed or changes its meaning."""
 MOST_ROWS = 60
-"""Rows, above which blocks are folded unless a depth is asked for."""
+"""Number of rows above which blocks are folded, unless a depth is given."""
 MOST_NAMES = 3
-"""Layers that a total names; more are a number."""
+"""Number of layers that a total lists by name; more are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unfrozen:
-    """What changes once the frozen layers train, too."""
+    """What changes once frozen layers are trained."""
 
     epoch: int
-    """The first in which they do, from 1."""
+    """The first epoch in which they are, from 1."""
     trainable: int
     memory: TrainingMemory
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A summary, and what training it takes of what there is."""
+    """A summary, the memory for training and that of the device."""
 
     summary: Summary
     memory: TrainingMemory | None = None
-    """In the first epoch."""
+    """Memory for training in the first epoch."""
     device: tuple[str, int] | None = None
-    """The device's name and the bytes of memory that it has, where known."""
+    """The device's name and its memory in bytes, if known."""
     unfrozen: Unfrozen | None = None
 
     @property
     def peak_memory(self) -> int | None:
-        """The most that any epoch takes, in bytes."""
+        """The largest memory that any epoch needs, in bytes."""
         memories = (self.memory, self.unfrozen and self.unfrozen.memory)
         return max((memory.total for memory in memories if memory), default=None)
 
 
 def totals(report: Report) -> list[str]:
-    """The sums, in words."""
+    """The totals, as lines of text."""
     summary = report.summary
     trainable = _of_all(summary.trainable, summary)
     later = report.unfrozen
@@ -108,7 +108,7 @@ def _parts(heading: str, memory: TrainingMemory, there: str) -> list[str]:
 
 
 def shown(summary: Summary, depth: int | None) -> list[Row]:
-    """The rows down to a depth, from 1; where none is given, as deep as a page has room for."""
+    """The rows down to a depth, from 1; by default, as deep as fits a page."""
     fitting = (
         level
         for level in range(summary.depth + 1, 1, -1)
@@ -129,7 +129,7 @@ def render(report: Report, *, depth: int | None = None, columns: str = "") -> Re
 
 
 def to_markdown(report: Report, *, depth: int | None = None, columns: str = "") -> str:
-    """The same as a table of GitHub's Markdown, and the totals as a list."""
+    """The same as a table in GitHub's Markdown, and the totals as a list."""
     table = _grid(report.summary, depth, columns).to_markdown()
     return "\n".join([table, "", *(f"- {total.strip()}" for total in totals(report))])
 

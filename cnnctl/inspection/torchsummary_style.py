@@ -1,4 +1,4 @@
-"""What the torchsummary package prints for a network."""
+"""A summary in the style of the torchsummary package."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cnnctl.model.network import NetworkPlan, build
 def torchsummary_text(plan: NetworkPlan, *, batch_size: int = -1) -> str:
     """Exactly what `torchsummary.summary` prints for this network on the CPU.
 
-    The package moves batch-norm statistics and draws random numbers, so it gets a copy that is
-    thrown away, and the global random state is left as it was.
+    The package updates batch-norm statistics and draws random numbers, so it gets a temporary
+    copy, and the global random state is restored.
 
     Raises:
         FaultError: the package cannot show this network.
@@ -26,7 +26,7 @@ def torchsummary_text(plan: NetworkPlan, *, batch_size: int = -1) -> str:
     try:
         with torch.random.fork_rng(devices=[]):
             return _printed(network, plan.input, batch_size)
-    except Exception as error:  # it breaks in many ways on modules that it does not know
+    except Exception as error:  # it fails in many ways on modules that it does not know
         message = f"torchsummary cannot show this network: {type(error).__name__}: {error}"
         raise config_fault(message, hint="omit --style torchsummary") from error
 

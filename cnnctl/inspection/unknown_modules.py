@@ -1,4 +1,4 @@
-"""Modules that are not known, run on the meta device: what is in them and what it costs.
+"""Measures modules of unknown type, and the modules in them, by running them on the meta device.
 
 Multiply-adds are those of torch's own flop counter.
 """
@@ -21,7 +21,7 @@ from cnnctl.model.inference import rehearsing
 from cnnctl.model.layer import Saved, Shape
 
 _FLOPS = 4
-"""What the counter takes a multiply-add of two samples for: two multiplications, two additions."""
+"""FLOPs that the counter reports for one multiply-add of each of two samples."""
 _WITHOUT_PRODUCTS = (
     "_adaptive", "_log_softmax", "_native_batch_norm", "_prelu", "_safe_softmax", "_softmax",
     "_to_copy", "_unsafe_index", "_unsafe_view", "_upsample", "adaptive", "amax", "amin", "any",
@@ -32,24 +32,24 @@ _WITHOUT_PRODUCTS = (
     "scalar_tensor", "select_scatter", "slice_scatter", "sort", "split_with_sizes", "stack",
     "std", "sum", "topk", "unsafe_split", "upsample", "var", "zero",
 )  # fmt: skip
-"""How operators begin that torch has no formula for, since they have nothing to be counted."""
+"""Prefixes of operators without multiply-adds, for which torch therefore has no formula."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was seen when a module was run."""
+    """The measurements of a module."""
 
     cost: Cost
     parts: tuple[Part, ...]
-    """In the order of their first calls; none of a module without modules in it."""
+    """Modules in it, in the order of their first calls."""
     saved: Saved
 
 
 def measure_module(module: nn.Module, input: Shape, *, needs_gradient: bool) -> Measured:
-    """Run a module of the meta device on two samples, since batch norm takes no batch of one.
+    """Run a module on the meta device with two samples, since batch norm rejects a single one.
 
     Args:
-        needs_gradient: whether something in front of it learns.
+        needs_gradient: whether an earlier layer learns.
     """
     samples = torch.empty(2, *input, device="meta").requires_grad_(needs_gradient) * 1
     meter, saved = _Meter(), _Savings()
@@ -68,7 +68,7 @@ def measure_module(module: nn.Module, input: Shape, *, needs_gradient: bool) -> 
 
 
 def _leaves(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The modules in a module that hold no others, and those of torch's, whatever they hold."""
+    """The innermost modules; those of torch.nn count as such, whatever they contain."""
     for name, child in module.named_children():
         is_chain = type(child).__module__ == "torch.nn.modules.container"
         is_torchs = type(child).__module__.startswith("torch.nn.modules.") and not is_chain
@@ -79,7 +79,7 @@ def _leaves(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 class _Unknown(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts operators that may multiply and that torch's flop counter has no formula for."""
+    """Counts operators that may multiply, but have no formula in torch's flop counter."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -107,7 +107,7 @@ def _is_accounted_for(operator: OpOverload[Any, Any]) -> bool:
 
 
 class _Meter:
-    """The two counters, read before and after every part."""
+    """Reads both counters before and after every part."""
 
     def __init__(self) -> None:
         self.unknown = _Unknown()
@@ -116,15 +116,15 @@ class _Meter:
         self.parts: dict[nn.Module, Part] = {}
 
     def reading(self) -> tuple[int, int]:
-        """Operations so far, and operators so far that are not counted."""
+        """FLOPs so far, and calls so far of operators without a formula."""
         return self.counter.get_total_flops(), self.unknown.calls
 
     def before(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
-        """Note where a part begins."""
+        """Record the counters at the start of a part."""
         self.started[module] = self.reading()
 
     def after(self, name: str) -> Any:
-        """Note what a part has cost, added to what it cost when it was called before."""
+        """A hook that adds the cost of this call to the cost of the part."""
 
         def note(module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
             taken, given = _tensor((*args, *kwargs.values())), _tensor(output)
@@ -137,7 +137,7 @@ class _Meter:
         return note
 
     def cost(self, start: tuple[int, int], input: Tensor, output: Tensor) -> Cost:
-        """What was done since a reading."""
+        """The cost since a reading."""
         flops, unknown = (now - then for now, then in zip(self.reading(), start, strict=True))
         size = 0 if _storage(output) == _storage(input) else output.nbytes // 2
         return Cost(flops // _FLOPS, size, unknown == 0, str(output.dtype).removeprefix("torch."))
@@ -153,30 +153,30 @@ def _sum(first: Cost, second: Cost) -> Cost:
 
 
 def _tensor(value: Any) -> Tensor:
-    """The first tensor in what a module gets or gives."""
+    """The first tensor in the inputs or outputs of a module."""
     found = value if isinstance(value, Sequence) else [value]
     return next((item for item in found if isinstance(item, Tensor)), torch.empty(0, device="meta"))
 
 
 def _storage(tensor: Tensor) -> int:
-    """The same for tensors that share memory; they have no addresses on the meta device."""
+    """An identifier that tensors with the same memory share; meta tensors have no address."""
     return int(tensor.untyped_storage()._cdata)
 
 
 class _Savings:
-    """Every tensor that autograd keeps; held here, so that no storage's number is used twice."""
+    """Holds every tensor that autograd saves, so that no storage identifier is reused."""
 
     def __init__(self) -> None:
         self.tensors: dict[int, Tensor] = {}
         self.hooks = torch.autograd.graph.saved_tensors_hooks(self.note, lambda tensor: tensor)
 
     def note(self, tensor: Tensor) -> Tensor:
-        """Take note of a tensor that is kept."""
+        """Record a tensor that is saved."""
         self.tensors[_storage(tensor)] = tensor
         return tensor
 
     def found(self, module: nn.Module, input: Tensor, output: Tensor) -> Saved:
-        """What is kept beside weights and statistics."""
+        """The saved tensors, without parameters and buffers."""
         own = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers())}
         ends = {_storage(input), _storage(output)}
         beside = sum(

@@ -1,4 +1,4 @@
-"""The table of metrics, which everything that measures a network reads."""
+"""The table of metrics, which all evaluation uses."""
 
 from cnnctl.metrics.metric import (
     METRICS,
@@ -18,7 +18,7 @@ from cnnctl.metrics.watched import (
     watched,
 )
 
-from cnnctl.metrics import classes, scores, values  # isort: skip  (they declare theirs)
+from cnnctl.metrics import classes, scores, values  # isort: skip  (they declare their metrics)
 
 __all__ = [
     "METRICS",

@@ -20,7 +20,7 @@ class Scores:
     recall: float
     f1: float
     support: int
-    """Samples that are of this class."""
+    """Number of samples of this class."""
 
 
 class ClassScores(Metric, kind="classes"):
@@ -34,7 +34,7 @@ class ClassScores(Metric, kind="classes"):
 
 
 class MacroAverage(Metric, kind="macro"):
-    """Every class counts the same; those that are neither there nor predicted count nothing."""
+    """All classes have equal weight, except those that neither occur nor are predicted."""
 
     def of(self, predictions: Predictions) -> Scores:
         confusion = predictions.confusion
@@ -43,7 +43,7 @@ class MacroAverage(Metric, kind="macro"):
 
 
 class WeightedAverage(Metric, kind="weighted"):
-    """Every class counts in proportion to its samples."""
+    """Classes are weighted by their number of samples."""
 
     def of(self, predictions: Predictions) -> Scores:
         confusion = predictions.confusion
@@ -51,7 +51,7 @@ class WeightedAverage(Metric, kind="weighted"):
 
 
 class Confusion(Metric, kind="confusion"):
-    """Samples of class `row` that were predicted as class `column`."""
+    """Number of samples of class `row` that were predicted as class `column`."""
 
     def of(self, predictions: Predictions) -> list[list[int]]:
         counts: list[list[int]] = predictions.confusion.tolist()
@@ -59,7 +59,7 @@ class Confusion(Metric, kind="confusion"):
 
 
 def precision_recall_f1(confusion: Tensor) -> list[Tensor]:
-    """The three of every class, (C,) each, from counts (C, C); 0 where nothing was counted."""
+    """Precision, recall and F1 of every class, (C,) each, from counts (C, C); 0 for 0 / 0."""
     right, there, predicted = confusion.diag(), confusion.sum(dim=1), confusion.sum(dim=0)
     shares = (right / predicted, right / there, 2 * right / (there + predicted))
     return [share.nan_to_num(nan=0.0) for share in shares]

@@ -1,7 +1,7 @@
-"""The table of metrics, and what a metric is.
+"""The base of metrics, and their table.
 
 A metric is a subclass with `kind="accuracy"`; declaring it enters it in the table. It has no
-options and no state, and it knows no torch until it computes.
+options and no state, and imports torch only to compute.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METRICS: dict[str, type[Metric]] = {}
-"""Every metric by its kind, in the order in which they are shown."""
+"""Every metric by its kind, in display order."""
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,23 @@ class Predictions:
 
     loss: float
     predicted: Tensor
-    """The likeliest class of each sample (N,) int64, or its values (N, T) float64."""
+    """The most probable class of each sample (N,) int64, or its values (N, T) float64."""
     targets: Tensor
-    """What is right, in the same form."""
+    """The true classes or values, in the same form."""
     class_names: tuple[str, ...] = ()
     probabilities: Tensor | None = None
-    """Of each class (N, C); none for values."""
+    """Probabilities of the classes (N, C); None for values."""
 
     @cached_property
     def confusion(self) -> Tensor:
-        """Samples of class `row` that were taken for class `column`: (C, C) int64."""
+        """Number of samples of class `row` that were predicted as class `column`: (C, C) int64."""
         return confusion_matrix(self.predicted, self.targets, classes=len(self.class_names))
 
 
 def confusion_matrix(predicted: Tensor, targets: Tensor, *, classes: int) -> Tensor:
-    """Samples of class `row` that were taken for class `column`: (N,) int64 in, (C, C) int64 out.
+    """Counts of samples by class `row` and prediction `column`: (N,) int64 in, (C, C) int64 out.
 
-    Counts of batches add up, which means do not.
+    Unlike means, counts can be added over batches.
     """
     cells = targets * classes + predicted
     return cells.bincount(minlength=classes**2).reshape(classes, classes)
@@ -54,7 +54,7 @@ class Metric(ABC):
     kind: ClassVar[str] = ""
     """Its name in a file, in metrics.jsonl and in JSON."""
     measures: ClassVar[tuple[TargetKind, ...]] = ("class",)
-    """The kinds of targets that it can be computed for."""
+    """The kinds of targets it applies to."""
 
     def __init_subclass__(cls, *, kind: str = "") -> None:
         """Enter the class in the table."""
@@ -67,20 +67,20 @@ class Metric(ABC):
 
     @abstractmethod
     def of(self, predictions: Predictions) -> Any:
-        """Measure; None where there is nothing to measure."""
+        """Compute the metric; None if it is undefined."""
 
 
 class Number(Metric):
     """A metric that is one number."""
 
     label: ClassVar[str]
-    """Its name in a line of text."""
+    """Its name in text."""
     more_is_better: ClassVar[bool] = True
     is_always_followed: ClassVar[bool] = False
-    """Whether every training measures it, on its own split as well as on the validation split."""
+    """Whether every run reports it, on the training split as well as on the validation split."""
 
     def show(self, value: float) -> str:
-        """A share in percent."""
+        """A fraction, as a percentage."""
         return f"{value:.2%}"
 
 
@@ -88,16 +88,16 @@ class Scored(Number):
     """A number that needs the probability of every class."""
 
     def of(self, predictions: Predictions) -> float | None:
-        assert predictions.probabilities is not None  # classes have them
+        assert predictions.probabilities is not None  # which classes have
         return self.compute(predictions.probabilities, predictions.targets)
 
     @abstractmethod
     def compute(self, probabilities: Tensor, targets: Tensor) -> float | None:
-        """Hold probabilities (N, C) against the right classes (N,) int64."""
+        """Compute from probabilities (N, C) and true classes (N,) int64."""
 
 
 class Valued(Number):
-    """A number that needs values; the errors of all of them count alike, in their own unit."""
+    """A number computed from values; errors are in original units and have equal weight."""
 
     measures = ("values",)
     more_is_better = False
@@ -107,7 +107,7 @@ class Valued(Number):
 
     @abstractmethod
     def compute(self, predicted: Tensor, targets: Tensor) -> float | None:
-        """Hold predictions (N, T) against the right values (N, T), float64."""
+        """Compute from predictions (N, T) and true values (N, T), float64."""
 
     def show(self, value: float) -> str:
         return f"{value:,.5g}"

@@ -7,7 +7,7 @@ from cnnctl.metrics.wording import show_loss
 
 
 def parted(name: str) -> tuple[str, Number | None]:
-    """`digit_accuracy` is the accuracy of `digit`; None for what is no metric's name."""
+    """Split `digit_accuracy` into `digit` and its metric; None if it is not a metric."""
     kinds = [kind for kind in METRICS if name == kind or name.endswith(f"_{kind}")]
     metric = METRICS[max(kinds, key=len)]() if kinds else None
     if not isinstance(metric, Number):
@@ -23,6 +23,6 @@ def label_of(name: str) -> str:
 
 
 def show_metric(name: str, value: float) -> str:
-    """A value as its metric is shown, or else as a loss."""
+    """A value in the format of its metric, or else of a loss."""
     metric = parted(name)[1]
     return metric.show(value) if metric else show_loss(value)

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CALIBRATION_BINS = 15
-"""As Guo et al. 2017 cut the confidences."""
+"""Number of bins, as in Guo et al. 2017."""
 
 _BELOW_ONE = 1 - 2**-24
 """The largest float32 below 1."""
 
 
 class Top5(Scored, kind="top5"):
-    """The share of samples with the right class among the five likeliest, where there are more."""
+    """Fraction of samples whose class is among the five most probable, of more than five."""
 
     label = "top-5 accuracy"
 
@@ -41,7 +41,7 @@ class CalibrationError(Scored, kind="calibration_error"):
 
         return float(
             multiclass_calibration_error(
-                # torchmetrics gives a confidence of exactly 1 a bin of its own beside the 15
+                # torchmetrics puts a confidence of exactly 1 in a 16th bin
                 probabilities.clamp(max=_BELOW_ONE),
                 targets,
                 num_classes=probabilities.shape[1],

@@ -33,7 +33,7 @@ class RMSE(Valued, kind="rmse"):
 
 
 class R2(Valued, kind="r2"):
-    """The share of the variance that is explained, as a mean over the target values.
+    """The fraction of explained variance, averaged over the target values.
 
     None for a single sample.
     """
@@ -42,7 +42,7 @@ class R2(Valued, kind="r2"):
     more_is_better = True
 
     def compute(self, predicted: Tensor, targets: Tensor) -> float | None:
-        # torchmetrics takes a variance below 1e-4 for none, whatever the unit of the values is
+        # torchmetrics treats a variance below 1e-4 as 0, whatever the unit of the values
         from sklearn.metrics import r2_score
 
         return None if len(targets) < 2 else float(r2_score(targets.numpy(), predicted.numpy()))

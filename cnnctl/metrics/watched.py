@@ -1,4 +1,4 @@
-"""The metrics that training can monitor: the loss, and those of the confusion matrix."""
+"""The metrics that training can monitor: the loss and those of the confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Monitor = Literal["auto", "loss", "accuracy", "balanced_accuracy", "kappa", "macro_f1"]
-"""What can be watched; the kinds below."""
+"""Metrics that can be watched; the kinds below."""
 
 
 class Watched(Number):
-    """A number that an epoch can be judged by, by its value on the validation split."""
+    """A metric whose value on the validation split can select the best epoch."""
 
 
 def watched(kind: str) -> Watched:
-    """The metric of this kind, which is one that can be watched."""
+    """The watched metric of this kind."""
     metric = METRICS[kind]()
     assert isinstance(metric, Watched)
     return metric
 
 
 class MeanLoss(Watched, kind="loss"):
-    """The loss, as a mean over the samples."""
+    """The mean loss over the samples."""
 
     label = "loss"
     measures = ("class", "labels", "values")
@@ -49,11 +49,11 @@ class Counted(Watched):
 
     @abstractmethod
     def compute(self, confusion: Tensor) -> float:
-        """Compute from the samples of class `row` that were taken for class `column`, (C, C)."""
+        """Compute from the number of samples of class `row` predicted as class `column`, (C, C)."""
 
 
 class Accuracy(Counted, kind="accuracy"):
-    """The share of correct predictions."""
+    """The fraction of correct predictions."""
 
     label = "accuracy"
     is_always_followed = True
@@ -75,9 +75,9 @@ class BalancedAccuracy(Counted, kind="balanced_accuracy"):
 
 
 class Kappa(Counted, kind="kappa"):
-    """The agreement beyond chance, as a share of what is possible (Cohen 1960).
+    """Agreement beyond chance, as a fraction of the maximum (Cohen 1960).
 
-    0 where only one class is there and predicted, and chance leaves nothing to agree on.
+    0 if only one class occurs and is predicted, since chance then agrees completely.
     """
 
     label = "kappa"
@@ -93,7 +93,7 @@ class Kappa(Counted, kind="kappa"):
 
 
 class MacroF1(Counted, kind="macro_f1"):
-    """The mean F1 of the classes that are there or predicted."""
+    """The mean F1 of the classes that occur or are predicted."""
 
     label = "macro F1"
 

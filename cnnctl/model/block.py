@@ -1,7 +1,7 @@
 """Layers that contain layers, and a network as a tree of planned layers.
 
-A planned layer is a layer in its place, with its input and output shapes. A block has branches:
-chains of layers that it runs one after the other or side by side, and joins. The tree is planned
+A planned layer is a layer at its position, with its input and output shapes. A block has branches,
+which are chains of layers that it runs in sequence or in parallel, and joins. The tree is planned
 from shapes alone; the same tree is then assembled from modules.
 """
 
@@ -29,28 +29,28 @@ class PlannedLayer:
     """A layer at its position: name, input shape and output shape."""
 
     name: str
-    """Its name in the whole network: `conv1`, `residual1.conv1`."""
+    """Full name in the network: `conv1`, `residual1.conv1`."""
     layer: Layer
     path: ConfigPath
     input: Shape
     output: Shape
     branches: tuple[Branch, ...] = ()
-    """What is in it, if it is a block."""
+    """Its branches, if it is a block."""
 
     @property
     def scope(self) -> str:
-        """What its name has in common with those of its neighbours in a chain."""
+        """The prefix that its name shares with its neighbours in a chain."""
         return self.name.rpartition(".")[0]
 
     @property
     def short_name(self) -> str:
-        """Its name among its neighbours."""
+        """Its name without that prefix."""
         return self.name.rpartition(".")[2]
 
     def nested(self, blocks: Blocks = ()) -> Iterator[tuple[PlannedLayer, Blocks]]:
-        """This layer and all that is in it, each with the blocks that it is in.
+        """This layer and everything in it, each with its enclosing blocks.
 
-        A block comes before what is in it.
+        A block precedes its layers.
         """
         yield self, blocks
         for branch in self.branches:
@@ -58,12 +58,12 @@ class PlannedLayer:
                 yield from planned.nested((*blocks, self))
 
     def leaves(self) -> Iterator[PlannedLayer]:
-        """The layers in it that hold no others, in the order in which they run."""
+        """The leaf layers in it, in execution order."""
         return (planned for planned, _ in self.nested() if not isinstance(planned.layer, Block))
 
 
 Blocks = tuple[PlannedLayer, ...]
-"""The blocks that something is in, from the outermost to the innermost."""
+"""Enclosing blocks, from the outermost to the innermost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Branch:
     """A chain of layers within a block; an empty one passes its input on."""
 
     name: str
-    """Of the module that holds the chain; empty where its layers are the block's own children."""
+    """Name of the module with the chain; empty if its layers are the block's own children."""
     layers: tuple[PlannedLayer, ...]
     input: Shape
 
@@ -91,11 +91,11 @@ class Scope:
     def branch(
         self, layers: Sequence[Layer], input: Shape, *, at: ConfigPath, name: str = ""
     ) -> Branch:
-        """Plan a chain: layers that stand at the option `at` of the block.
+        """Plan a chain: the layers in option `at` of the block.
 
         Raises:
-            FaultError: names that are taken, or the first layer that does not fit what it gets;
-                paths are below the block.
+            FaultError: names that are taken, or the first layer that does not fit its input;
+                paths are relative to the block.
         """
         with below(*at):
             return Branch(name, plan_layers(layers, input, self._inside(at, name)), input)
@@ -103,10 +103,10 @@ class Scope:
     def single_branch(
         self, layer: Layer | None, input: Shape, *, at: ConfigPath, name: str
     ) -> Branch:
-        """Plan the one layer that stands at the option `at` of the block; without it, nothing.
+        """Plan the single layer in option `at` of the block; without one, an empty branch.
 
         Raises:
-            FaultError: it does not fit what it gets; the path is below the block.
+            FaultError: it does not fit its input; the path is relative to the block.
         """
         if layer is None:
             return Branch(name, (), input)
@@ -121,59 +121,59 @@ class Scope:
 
 
 class Block(Layer):
-    """A layer made of layers. A member plans its branches and joins them."""
+    """A layer made of layers. A kind plans its branches and joins them."""
 
     keeps_all: ClassVar[bool] = False
-    """Whether its input, and what every branch gives, are part of what comes out."""
+    """Whether its output contains its input and the outputs of all branches."""
     is_aside: ClassVar[bool] = False
-    """Whether it passes its input on as it is, and what its branches give goes elsewhere."""
+    """Whether it passes its input on, and the outputs of its branches go elsewhere."""
 
     @abstractmethod
     def lay_out(self, input: Shape, scope: Scope) -> tuple[Branch, ...]:
         """Plan the layers in it.
 
         Raises:
-            FaultError: a layer does not fit what it gets; paths are below the block.
+            FaultError: a layer does not fit its input; paths are relative to the block.
         """
 
     @abstractmethod
     def joined(self, branches: Sequence[Branch]) -> Shape:
-        """The joint output shape of the branches.
+        """The output shape of the joined branches.
 
         Raises:
-            FaultError: they cannot be joined; paths are below the block.
+            FaultError: they cannot be joined; paths are relative to the block.
         """
 
     @abstractmethod
     def combine(self, branches: Sequence[nn.Sequential]) -> nn.Module:
-        """Make one module of the branches' modules, which come in the order of `lay_out`."""
+        """Make one module of the branches' modules, which are in the order of `lay_out`."""
 
     @property
     def joining(self) -> Join:
-        """How what its branches give becomes one."""
+        """How the outputs of its branches are joined."""
         return "concatenate" if self.keeps_all else "add"
 
     @property
     def names_its_branches(self) -> bool:
-        """Whether its branches have names of the user's."""
+        """Whether the user has named its branches."""
         return False
 
     def feeds(self, index: int, other: int) -> bool:
-        """Whether branch `other` gets what branch `index` gives, rather than the block's input."""
+        """Whether branch `other` takes the output of branch `index`, not the block's input."""
         return False
 
     def taken(self, index: int, input: Fact, outputs: Sequence[Fact]) -> list[Fact]:
-        """What branch `index` takes: several facts where tensors are joined in front of it.
+        """The facts of the inputs of branch `index`, several if tensors are joined before it.
 
         Args:
-            input: what is known of the block's input.
-            outputs: what is known of the output of each branch before it.
+            input: the fact of the block's input.
+            outputs: the fact of the output of each earlier branch.
         """
         feeding = [output for n, output in enumerate(outputs[:index]) if self.feeds(n, index)]
         return [input, *feeding] if self.keeps_all else feeding or [input]
 
     def given(self, input: Fact, outputs: Sequence[Fact]) -> list[Fact]:
-        """What the block's output is made of: its input or the outputs of its branches."""
+        """The facts that the block's output is joined from: its input or branch outputs."""
         if self.is_aside:
             return [input]
         if self.keeps_all:
@@ -188,11 +188,11 @@ class Block(Layer):
 
 
 def plan_layers(layers: Sequence[Layer], input: Shape, scope: Scope) -> tuple[PlannedLayer, ...]:
-    """Plan layers one after the other, each getting what the one before it gives.
+    """Plan layers in sequence, each with the output of the previous one as its input.
 
     Raises:
-        FaultError: names that are taken, or the first layer that does not fit; paths are below the
-            list of layers.
+        FaultError: names that are taken, or the first layer that does not fit; paths are relative
+            to the list of layers.
     """
     chain: list[PlannedLayer] = []
     shape = input
@@ -208,7 +208,7 @@ def plan_layer(layer: Layer, input: Shape, scope: Scope, *, name: str) -> Planne
     """Plan one layer and everything in it.
 
     Raises:
-        FaultError: it does not fit what it gets; paths are below the layer.
+        FaultError: it does not fit its input; paths are relative to the layer.
     """
     whole = ".".join(filter(None, (scope.name, name)))
     if not isinstance(layer, Block):
@@ -218,7 +218,7 @@ def plan_layer(layer: Layer, input: Shape, scope: Scope, *, name: str) -> Planne
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:
-    """Each layer's own name, or its kind with a number; two of one name are a fault."""
+    """Each layer's own name, or its kind with a number; duplicates are a fault."""
     counts: Counter[str] = Counter()
     names: list[str] = []
     for layer in layers:
@@ -240,12 +240,12 @@ def _names(layers: Sequence[Layer]) -> list[str]:
 
 
 def assemble(planned: PlannedLayer) -> nn.Module:
-    """Build the module of a planned layer, and all that is in it."""
+    """Build the module of a planned layer and everything in it."""
     if not isinstance(planned.layer, Block):
         return planned.layer.build(planned.input)
     return planned.layer.combine([chain(branch.layers) for branch in planned.branches])
 
 
 def chain(layers: Sequence[PlannedLayer]) -> nn.Sequential:
-    """Build the modules of layers that run one after the other."""
+    """Build the modules of layers in sequence."""
     return nn.Sequential(OrderedDict((planned.short_name, assemble(planned)) for planned in layers))

@@ -13,14 +13,14 @@ from cnnctl.model.layers.torchvision_models import WITH_AUXILIARY_HEADS
 from cnnctl.model.network import Model
 
 WAYS = ("layers", "zoo", "torchvision")
-"""What says which network a model is; one of them does."""
+"""Options that choose a network; only one can be given."""
 
 
 def expand(root: Node) -> Node:
-    """The experiment with its model written out in layers.
+    """Expand the model of an experiment into layers.
 
     Raises:
-        FaultError: names or options that are not there; paths are those of the experiment.
+        FaultError: unknown names or options; paths are those of the experiment.
     """
     model = root.child("model")
     if model is None or not isinstance(root.value, dict) or not isinstance(model.value, dict):
@@ -46,7 +46,7 @@ def _written_out(model: Node) -> Node:
 
 
 def _from_zoo(model: Node, name: Node) -> Node:
-    """The model with the layers of a published network, in its place."""
+    """The model, with the layers of a network of the zoo."""
     assert isinstance(model.value, dict)
     network = zoo.find(name.value)
     options = {k: v for k, v in model.value.items() if k in network.model_fields}
@@ -67,7 +67,7 @@ def _from_zoo(model: Node, name: Node) -> Node:
 
 
 def _from_torchvision(model: Node, name: Node) -> Node:
-    """The model with one of torchvision's networks as its only layer."""
+    """The model, with a torchvision network as its only layer."""
     assert isinstance(model.value, dict)
     rest = {key: node for key, node in model.value.items() if key != "torchvision"}
     options = replace(name, home=("torchvision",))

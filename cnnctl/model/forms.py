@@ -13,9 +13,9 @@ Schema = dict[str, Any]
 
 
 def with_short_forms(schema: Schema, kind: type[BaseModel]) -> None:
-    """Make the schema of a model's fields one of all the forms in which it may be written.
+    """Extend the schema of a model's fields to all the forms in which it can be written.
 
-    Conditions pick the form, so that an editor blames the slip and not the whole model.
+    The conditions select one form, so an editor marks the mistake and not the whole model.
     """
     properties = schema.pop("properties")
     add_helps(properties, kind)
@@ -34,7 +34,7 @@ def with_short_forms(schema: Schema, kind: type[BaseModel]) -> None:
 
 
 def _of_zoo(shared: Schema) -> Schema:
-    """A published network, whose options stand beside its name."""
+    """A network of the zoo, with its options next to its name."""
     networks = Choice.families["zoo"].kinds
     help_ = "A published network; `cnnctl list zoo` shows all, with their options."
     return {
@@ -66,7 +66,7 @@ def _of_torchvision(shared: Schema) -> Schema:
 
 
 def _with_templates(layers: Schema, shared: Schema) -> Schema:
-    """A model whose templates are layer kinds, too; which, a schema cannot say."""
+    """A model whose templates are layer kinds, too, with names that a schema cannot know."""
     blocks = {
         "type": "object",
         "description": "Templates: pieces of architecture with parameters, used as layer kinds; "

@@ -19,18 +19,18 @@ Freeze = Literal["backbone"] | list[str]
 
 @dataclass(frozen=True, slots=True)
 class Freezing:
-    """What of a network is held still, and the epoch, from 1, in which it begins to train."""
+    """The frozen tensors of a network, and the epoch, from 1, in which they start to train."""
 
     network: nn.Module
     names: frozenset[str]
-    """Of its state dict."""
+    """Names in the state dict."""
     unfreeze_at: int | None = None
 
     def begin_epoch(self, epoch: int) -> None:
-        """Put the network in training mode; what is frozen in this epoch, from 1, is held still.
+        """Put the network in training mode, except for what is frozen in this epoch, from 1.
 
-        A frozen batch norm goes on with the statistics that it has, as one of Keras does. All
-        depends on the epoch alone, so a resumed run freezes what an unbroken one does.
+        A frozen batch norm keeps its statistics, as in Keras. Everything depends on the epoch
+        alone, so a resumed run freezes the same as an uninterrupted one.
         """
         is_over = self.unfreeze_at is not None and epoch >= self.unfreeze_at
         for name, parameter in self.network.named_parameters():
@@ -43,7 +43,7 @@ class Freezing:
 
 
 def freezing_of(network: nn.Module, freeze: Freeze, *, unfreeze_at: int | None) -> Freezing:
-    """What is to be held still of this network; nothing is changed yet."""
+    """What to freeze in this network; nothing is changed yet."""
     fixed = {name for name, weight in network.named_parameters() if not weight.requires_grad}
     return Freezing(network, frozenset(_chosen(network, freeze) - fixed), unfreeze_at)
 
@@ -56,10 +56,10 @@ def _chosen(network: nn.Module, freeze: Freeze) -> set[str]:
 
 
 def classifier(network: nn.Module) -> list[str]:
-    """The tensors of the last layer with a matrix of weights, and of what comes behind it.
+    """The tensors of the last layer with a weight matrix, and of all layers after it.
 
-    In every network of torchvision they are those that depend on the number of classes. Of a
-    network with heads, they are all that is in the heads.
+    In every torchvision network, they are those that depend on the number of classes. In a
+    network with heads, they are those of the heads.
     """
     if isinstance(getattr(network, HEADS, None), Branches):
         return [name for name in network.state_dict() if name.startswith(f"{HEADS}.")]
@@ -75,9 +75,9 @@ def classifier(network: nn.Module) -> list[str]:
 def check_freeze(
     freeze: Freeze, network: nn.Module, *, unfreeze_at: int | None = None
 ) -> list[Fault]:
-    """Hold `model.freeze` and `model.unfreeze_at` against the network; paths are the experiment's.
+    """Check `model.freeze` and `model.unfreeze_at` against the network.
 
-    The meta device is enough for the network.
+    Paths are those of the experiment. The network may be on the meta device.
     """
     if not freeze:
         return [] if unfreeze_at is None else [_NOTHING_TO_UNFREEZE]

@@ -1,7 +1,7 @@
 """A planned network as a graph: which tensor is computed from which.
 
-Initialisation, receptive fields, memory, advice and drawing each go once through its nodes, in the
-order in which they run.
+Initialisation, receptive fields, memory, advice and drawing each traverse its nodes once, in
+execution order.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Node:
 
     shape: Shape
     sources: tuple[int, ...] = ()
-    """The numbers of the nodes that it is made of: one of a layer, several of a join."""
+    """Numbers of the nodes it is computed from: one for a layer, several for a join."""
     planned: PlannedLayer | None = None
-    """The layer or the folded block that gives it; none of the input and of joins."""
+    """The layer or folded block that outputs it; None for the input and joins."""
     joining: Join = "concatenate"
     blocks: Blocks = ()
-    """The blocks that it is in; the last of them makes the join."""
+    """Its enclosing blocks; for a join, the last one makes it."""
     aside: str = ""
-    """The block that it stands in, if that passes its input on and gives this elsewhere."""
+    """Its block, if that passes its input on and this output goes elsewhere."""
 
 
 @dataclass(slots=True)
@@ -37,11 +37,11 @@ class Graph:
 
     nodes: list[Node]
     ends: dict[str, int] = field(default_factory=dict)
-    """The node of what each layer and block gives, by its name."""
+    """The output node of each layer and block, by name."""
     output: int = 0
 
     def with_followers(self) -> Iterator[tuple[PlannedLayer, Iterator[PlannedLayer]]]:
-        """Every layer that holds no others, with those that get what it gives, at once or later."""
+        """Every leaf layer, with those that depend on its output, directly or not."""
         for number, node in enumerate(self.nodes):
             if node.planned:
                 yield node.planned, self._followers(number)
@@ -56,14 +56,14 @@ class Graph:
                     yield node.planned
 
     def neighbours(self) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
-        """Layers of one scope, of which the second takes what the first gives."""
+        """Pairs of layers in the same scope, of which the second takes the first's output."""
         for node in self.nodes[1:]:
             before = self.nodes[node.sources[0]].planned
             if before and node.planned and before.scope == node.planned.scope:
                 yield before, node.planned
 
     def deciding(self) -> PlannedLayer | None:
-        """The layer that sets the output shape; a block, if it joins several or none in it does."""
+        """The layer that sets the output shape, or a block that joins several or has none."""
         node = self.nodes[self.output]
         while node.planned and not _sets_shape(node.planned):
             before = self.nodes[node.sources[0]]
@@ -78,13 +78,13 @@ def _sets_shape(planned: PlannedLayer) -> bool:
 
 
 def fewest_between_norms(graph: Graph, activation: Activation) -> int:
-    """How many such activations every gradient has to pass with no norm in between.
+    """The number of such activations that every gradient has to pass without a norm between.
 
-    Of all paths through the blocks the one with the fewest counts, as a shortcut lets it by.
+    The path with the fewest counts, since gradients can take a shortcut.
     """
     passed: list[tuple[int, int]] = []
     for node in graph.nodes:
-        # the most without a norm in between, and how many since the last norm
+        # the most without a norm between them, and the number since the last norm
         most, run = min((passed[source] for source in node.sources), default=(0, 0))
         if node.planned and node.planned.layer.is_norm:
             run = 0
@@ -95,7 +95,7 @@ def fewest_between_norms(graph: Graph, activation: Activation) -> int:
 
 
 def following_activation(layers: Iterable[PlannedLayer]) -> Activation:
-    """The first activation behind a layer, before the next weights; `linear` if there is none."""
+    """The first activation after a layer, before the next weights; `linear` if none."""
     for planned in layers:
         if planned.layer.acts_as is not None:
             return planned.layer.acts_as
@@ -105,7 +105,7 @@ def following_activation(layers: Iterable[PlannedLayer]) -> Activation:
 
 
 def graph_of(layers: Sequence[PlannedLayer], input: Shape, *, depth: int | None = None) -> Graph:
-    """The graph of layers one after the other; from a depth on, a block is a single layer."""
+    """The graph of layers in sequence; from a depth on, a block is a single node."""
     graph = Graph([Node(input)])
     graph.output = _Builder(graph, depth).chain(layers, 0)
     return graph
@@ -113,7 +113,7 @@ def graph_of(layers: Sequence[PlannedLayer], input: Shape, *, depth: int | None 
 
 @dataclass(frozen=True, slots=True)
 class _Builder:
-    """Adds the nodes of what is in these blocks; each method returns the number of its node."""
+    """Adds nodes within these blocks; each method returns the number of its node."""
 
     graph: Graph
     depth: int | None
@@ -121,14 +121,14 @@ class _Builder:
     aside: str = ""
 
     def chain(self, layers: Sequence[PlannedLayer], source: int) -> int:
-        """Layers one after the other."""
+        """Layers in sequence."""
         for planned in layers:
             source = self.planned(planned, planned.layer, source)
             self.graph.ends[planned.name] = source
         return source
 
     def planned(self, planned: PlannedLayer, layer: Layer, source: int) -> int:
-        """A layer, or a block with all in it."""
+        """A layer, or a block and its contents."""
         is_open = self.depth is None or len(self.blocks) + 1 < self.depth
         if isinstance(layer, Block) and is_open:
             return self.block(planned, layer, source)
@@ -136,7 +136,7 @@ class _Builder:
         return source if isinstance(layer, Block) and layer.is_aside else given
 
     def block(self, planned: PlannedLayer, block: Block, source: int) -> int:
-        """What is in a block, and its joins."""
+        """The contents of a block, and its joins."""
         aside = planned.name if block.is_aside else self.aside
         inside = replace(self, blocks=(*self.blocks, planned), aside=aside)
         ends: list[int] = []
@@ -153,6 +153,6 @@ class _Builder:
         return self.add(Node(shape, tuple(sources), joining=joining))
 
     def add(self, node: Node) -> int:
-        """A node behind all others, in these blocks."""
+        """Append a node, within these blocks."""
         self.graph.nodes.append(replace(node, blocks=self.blocks, aside=self.aside))
         return len(self.graph.nodes) - 1

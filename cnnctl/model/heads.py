@@ -17,7 +17,7 @@ from cnnctl.model.blocks.chains import Layers, count_layers
 from cnnctl.model.layer import Name, Shape, describe_shape
 
 HEADS = "heads"
-"""The name of the block that the heads are in, in the state dict and the summary."""
+"""Name of the block that contains the heads, in the state dict and the summary."""
 
 
 class Head(Spec):
@@ -58,14 +58,14 @@ class Auxiliary(Block, kind="auxiliary", short="layers"):
 def plan_heads(
     heads: Mapping[str, Head], input: Shape, *, outputs: Mapping[str, int]
 ) -> PlannedLayer:
-    """Plan the heads side by side over what the trunk gives.
+    """Plan the heads in parallel on the output of the trunk.
 
     Args:
-        outputs: what `classes` means in each head.
+        outputs: the number of `classes` in each head.
 
     Raises:
-        FaultError: a head does not fit what the trunk gives, or does not end in a vector; paths
-            are the experiment's.
+        FaultError: a head does not fit the output of the trunk, or does not output a vector;
+            paths are those of the experiment.
     """
     scope = Scope(HEADS, ("model", HEADS))
     layers = {

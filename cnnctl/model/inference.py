@@ -12,9 +12,9 @@ from cnnctl.errors import FaultError, config_fault
 from cnnctl.model.layer import Layer, Shape, describe_shape
 
 MAX_VALUES = 10**12
-"""Weights of one layer, and values that it gives for one sample: 4 TB of float32.
+"""Limit on the weights of a layer, and on its output for one sample: 4 TB of float32.
 
-Products of a few such numbers still fit 64 bits.
+Products of a few such numbers still fit in 64 bits.
 """
 
 
@@ -25,7 +25,7 @@ def infer_output(layer: Layer, input: Shape) -> Shape:
             module = layer.build(input)
             output = layer.infer(input) or _rehearse(module, input)
             _check_weights(module)
-    except (TypeError, OverflowError) as error:  # torch's words for sizes beyond 64 bits
+    except (TypeError, OverflowError) as error:  # torch's message for sizes beyond 64 bits
         if "overflow" not in str(error).lower():
             raise
         raise _too_many(f"{layer.kind} on {describe_shape(input)}") from None
@@ -41,7 +41,7 @@ def infer_output(layer: Layer, input: Shape) -> Shape:
 
 
 def bounded(output: Shape) -> Shape:
-    """A shape of as many values as can be counted on."""
+    """The same shape, unless its values exceed the limit."""
     if prod(output) > MAX_VALUES:
         raise _too_many(describe_shape(output))
     return output
@@ -59,14 +59,14 @@ def _too_many(what: str) -> FaultError:
 
 
 def _rehearse(module: nn.Module, input: Shape) -> Shape:
-    """Run a module on the meta device; torch's first such run loads 150 MB of its own code."""
-    # two samples, since batch norm takes no batch of one
+    """Run a module on the meta device; the first such run loads 150 MB of torch's code."""
+    # two samples, since batch norm rejects a single one
     output = rehearsing(module)(torch.empty(2, *input, device="meta"))
     return tuple(output.shape[1:])
 
 
 def rehearsing(module: nn.Module) -> nn.Module:
-    """A module on the meta device that can be run: there batches cannot be counted."""
+    """A module prepared to be run on the meta device, where batches cannot be counted."""
     for part in module.modules():
         if isinstance(part, _BatchNorm) and part.momentum is None:
             part.momentum = 0.1

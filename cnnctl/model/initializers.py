@@ -14,7 +14,7 @@ from cnnctl.config.wording import exact, times
 from cnnctl.errors import config_fault
 
 Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
-"""What follows a layer, as far as initialisation cares."""
+"""What follows a layer, as far as it matters for initialisation."""
 Gain = Literal["auto", "linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
 RECTIFIERS = ("relu", "leaky_relu")
 Fan = Literal["fan_in", "fan_out"]
@@ -24,19 +24,19 @@ class Initializer(Choice, family="initializers"):
     """An initializer of weights."""
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raise a FaultError where this does not fit a tensor of this shape; most fit all."""
+        """Raise a FaultError if this does not fit a tensor of this shape; most fit all."""
 
     @abstractmethod
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        """Overwrite the weight in place; `activation` is what follows its layer."""
+        """Initialise the weight in place; `activation` follows its layer."""
 
     def better_before(self, activation: Activation) -> str:
-        """The kind that suits weights before this activation better; nothing if this one does."""
+        """A better kind for weights before this activation; empty if this one suits."""
         return ""
 
 
 class FanInitializer(Initializer):
-    """Needs the inputs and outputs of a weight, which a bias does not have."""
+    """An initializer that needs fan_in and fan_out, which a bias does not have."""
 
     def check(self, shape: tuple[int, ...]) -> None:
         if len(shape) < 2:
@@ -145,7 +145,7 @@ class TruncNormal(Initializer, kind="trunc_normal"):
         if self.a >= self.b:
             raise refusal(f"a = {exact(self.a)} is not below b = {exact(self.b)}", hint="swap them")
         if not self.a - 2 * self.std <= self.mean <= self.b + 2 * self.std:
-            # further out, torch draws for very long before it finds a value
+            # further out, torch would draw for very long until it finds a value
             range_ = f"[{exact(self.a)}, {exact(self.b)}]"
             message = f"mean = {exact(self.mean)} is more than two std outside {range_}"
             raise refusal(message, hint="change mean, or a and b")

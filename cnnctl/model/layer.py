@@ -62,7 +62,7 @@ class Saved:
     input: bool = False
     output: bool = False
     beside: int = 0
-    """Bytes for one sample of what is neither."""
+    """Bytes for one sample of other tensors."""
 
 
 class Layer(Choice, family="layers", item=True):
@@ -71,15 +71,15 @@ class Layer(Choice, family="layers", item=True):
     role: ClassVar[Role] = ""
     """Its role; a drawing has a colour for each."""
     acts_as: ClassVar[Activation | None] = None
-    """Of an activation: its kind, as far as the weights before it care."""
+    """For an activation: its kind, as far as it matters to the weights before it."""
     gives: ClassVar[Meaning] = "values"
     """What its outputs represent, as outputs of the network."""
     saves: ClassVar[Saved] = Saved(input=True)
-    """What it saves, where that depends on nothing; see `saved`."""
+    """What it saves, if that is always the same; see `saved`."""
     is_view: ClassVar[bool] = False
     """Whether its output shares the memory of its input."""
     is_linear: ClassVar[bool] = False
-    """Whether what it does in evaluation is linear, up to an offset."""
+    """Whether it is linear in evaluation, up to an offset."""
     is_dropout: ClassVar[bool] = False
     """Whether it zeroes values in training, and so changes their variance."""
     is_norm: ClassVar[bool] = False
@@ -97,34 +97,33 @@ class Layer(Choice, family="layers", item=True):
         """Build the module for an input of this shape, without the batch.
 
         Raises:
-            FaultError: the layer does not fit this shape; paths are below the layer.
+            FaultError: the layer does not fit this shape; paths are relative to the layer.
         """
 
     def infer(self, input: Shape) -> Shape | None:
-        """The shape that comes out, where that is known without running the module."""
+        """The output shape, if it is known without running the module."""
         return None
 
     def window(self, input: Shape, output: Shape) -> Window | None:
-        """The pixels that an output sees: its own, if the layer tells nothing and keeps the sides.
+        """The pixels that an output depends on; by default its own, if the layer keeps the sides.
 
-        Asked where the output has as many sides as the input. What a norm measures over a whole
-        image is left out.
+        Called if the output has as many sides as the input. Statistics that a norm computes over
+        a whole image are ignored.
         """
         return [OWN_PIXEL] * len(input[1:]) if input[1:] == output[1:] else None
 
     def multiply_adds(self, input: Shape, output: Shape) -> int | None:
-        """Of convolutions and matrix products, for one sample.
+        """Multiply-adds of convolutions and matrix products, for one sample.
 
-        None of a layer that has to be run to be known; then what it saves is seen there, too.
+        None for a layer that has to be run to measure them; that also measures what it saves.
         """
         return None
 
     def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
         """What it saves for the backward pass.
 
-        Counted is every tensor that torch's operators save, as float32 and on the CPU, where the
-        masks of dropout are numbers. Not counted are weights, which are there anyway, and a norm's
-        few statistics.
+        Includes every tensor that torch's operators save, as float32 and on the CPU, where dropout
+        masks are numbers. Excludes weights, which exist anyway, and the few statistics of norms.
 
         Args:
             learning: its parameters that are not frozen.
@@ -132,11 +131,11 @@ class Layer(Choice, family="layers", item=True):
         return self.saves
 
     def layer_count(self) -> int:
-        """How many layers it is made of."""
+        """Number of layers it consists of."""
         return 1
 
     def with_classes(self, classes: int) -> Self:
-        """The layer, and all in it, with `classes` replaced by their number."""
+        """The layer and everything in it, with `classes` replaced by their number."""
         filled = {key: _filled(value, classes) for key, value in self if key != "name"}
         return self.model_copy(update=filled)
 
@@ -159,7 +158,7 @@ class ShapeKeeper(Layer):
 
 
 class WithoutProducts(Layer):
-    """A layer that convolves nothing and multiplies no matrices."""
+    """A layer without convolutions and matrix products."""
 
     def multiply_adds(self, input: Shape, output: Shape) -> int | None:
         return 0
@@ -177,7 +176,7 @@ class WeightedLayer(Layer):
 
     @property
     def is_dense(self) -> bool:
-        """Whether every output sees every channel; else it is half of a layer on purpose."""
+        """Whether every output depends on every channel, unlike in half of a separable layer."""
         return True
 
     @model_validator(mode="after")
@@ -194,7 +193,7 @@ def size_of(shape: Shape) -> int:
 
 
 def describe_shape(shape: Shape) -> str:
-    """A shape in words: `16 channels of 5x5`, `a vector of 120`."""
+    """A shape as text: `16 channels of 5x5`, `a vector of 120`."""
     if len(shape) == 1:
         return f"a vector of {shape[0]}"
     return f"{channels(shape)} of {times(shape[1:])}"
@@ -206,7 +205,7 @@ def channels(shape: Shape) -> str:
 
 
 def check_divides(parts: int, input: Shape, *, option: str) -> None:
-    """Refuse an option that cuts the channels of an input in unequal parts."""
+    """Reject an option that does not divide the channels of an input evenly."""
     if input[0] % parts:
         message = f"{parts} does not divide {describe_shape(input)}"
         raise config_fault(message, hint=f"use a divisor of {input[0]}", path=(option,))

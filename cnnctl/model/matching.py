@@ -1,4 +1,4 @@
-"""Matching of foreign weights to a network: which tensor goes where."""
+"""Matching of weights from elsewhere to a network: which tensor goes where."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnnctl.model.weights_file import Tensors
 from cnnctl.model.zoo import Network
 
 _COUNTER = "num_batches_tracked"
-"""Of batch norms; files of old have none."""
+"""Buffer of batch norms, which old files lack."""
 _LEAVES = {"weight", "bias", "running_mean", "running_var"}
 
 
@@ -26,13 +26,13 @@ class Matched:
     """Which tensor goes where."""
 
     tensors: Tensors
-    """By their names in the network."""
+    """Tensors by their names in the network."""
     left_out: tuple[str, ...]
-    """The network's tensors that keep their start: a classifier for other classes."""
+    """The network's tensors that stay initialised: a classifier for other classes."""
 
 
 def fit_weights(network: nn.Module, tensors: Tensors) -> tuple[str, ...]:
-    """Copy weights into a network, all or none; returns what kept its start.
+    """Copy weights into a network, all or none; returns the tensors that stay initialised.
 
     Raises:
         FaultError: they do not fit; see `match_weights`.
@@ -43,15 +43,15 @@ def fit_weights(network: nn.Module, tensors: Tensors) -> tuple[str, ...]:
 
 
 def match_weights(network: nn.Module, tensors: Tensors) -> Matched:
-    """Find the tensor for each of the network's; the meta device is enough for the network.
+    """Find the tensor for each of the network's, which may be on the meta device.
 
-    By name, where the network or one of its layers has the same names; otherwise by order and
-    shape, which finds a network that calls its layers otherwise. The classifier may have another
-    number of classes. Weights of a torchvision network that the zoo has a twin of are tried in
-    torchvision's order as well, since a .safetensors file keeps none.
+    They are matched by name if the network or one of its layers has the same names; otherwise by
+    order and shape, for networks whose layers have other names. The classifier may have another
+    number of classes. Weights of a torchvision network that the zoo also has are tried in
+    torchvision's order, too, since a .safetensors file has no order.
 
     Raises:
-        FaultError: they do not fit, with the first difference (exit code 4).
+        FaultError: they do not fit; the message has the first difference (exit code 4).
     """
     try:
         return _match(network, tensors)
@@ -63,7 +63,7 @@ def match_weights(network: nn.Module, tensors: Tensors) -> Matched:
 
 
 def _as_in_torchvision(tensors: Tensors) -> Tensors | None:
-    """The tensors in torchvision's order, if it has a network of these names."""
+    """The tensors in torchvision's order, if it has a network with these names."""
     from torchvision import models  # slow to import
 
     wanted = _uncounted(filterfalse(_is_auxiliary, tensors))
@@ -77,9 +77,9 @@ def _as_in_torchvision(tensors: Tensors) -> Tensors | None:
 
 
 def _children_first(module: nn.Module, prefix: str = "") -> Iterator[str]:
-    """The names of a module's tensors, its own behind those of what is in it.
+    """The names of a module's tensors, its own after those of its children.
 
-    So the factor of a ConvNeXt's block stands where it is used, behind the block's layers.
+    Thus the layer scale of a ConvNeXt block comes where it is used, after the block's layers.
     """
     for name, child in module.named_children():
         yield from _children_first(child, f"{prefix}{name}.")
@@ -104,10 +104,9 @@ def _match(network: nn.Module, tensors: Tensors) -> Matched:
 
 
 def _receiver(network: nn.Module, tensors: Tensors) -> tuple[str, nn.Module]:
-    """The layer that the weights are of, with its name and a dot; else the whole network.
+    """The layer that the weights belong to, by its name and a dot; otherwise the whole network.
 
-    It has the same names, or, where the whole network has more or fewer tensors than there are,
-    most of them.
+    It has the same names or, if the network has another number of tensors, most of them.
     """
     children = {f"{name}.": child for name, child in network.named_children()}
     shared = {name: len(_shared(child, tensors)) for name, child in children.items()}
@@ -129,16 +128,16 @@ def _uncounted(names: Iterable[str]) -> set[str]:
 
 
 def _without_auxiliary_heads(tensors: Tensors, others: Collection[str]) -> Tensors:
-    """Leave out the heads that serve training alone, unless the others have them as well."""
+    """Omit the heads that are used in training only, unless both sides have them."""
     if any(map(_is_auxiliary, others)):
         return tensors
     return {name: tensor for name, tensor in tensors.items() if not _is_auxiliary(name)}
 
 
 def _as_torchvision_orders(network: nn.Module) -> Tensors:
-    """A network's tensors, with auxiliary heads where torchvision has them: before the classifier.
+    """A network's tensors, with auxiliary heads before the classifier, as in torchvision.
 
-    Here they stand where they are run.
+    In cnnctl, they come where they are run.
     """
     tensors = network.state_dict()
     last = [name for name in classifier(network) if not _is_auxiliary(name)]
@@ -152,7 +151,7 @@ def _is_auxiliary(name: str) -> bool:
 
 
 def _pairs(mine: Tensors, theirs: Tensors) -> Iterator[tuple[str, str]]:
-    """(network's name, file's name): by name where they are the same, or by order."""
+    """Pairs of (network's name, file's name): by name if they are the same, or by order."""
     if _uncounted(mine) == _uncounted(theirs):
         return ((name, name) for name in mine if name in theirs)
     are_counted = len(mine) == len(theirs)
@@ -173,7 +172,7 @@ def _check(
 
 def _fits(name: str, other: str, mine: Tensors, theirs: Tensors, replaced: Collection[str]) -> bool:
     leaf, other_leaf = (full.rpartition(".")[2] for full in (name, other))
-    # what a batch norm has is of one shape, so there the shape alone tells nothing
+    # all tensors of a batch norm have the same shape, so it cannot identify them
     if leaf != other_leaf and {leaf, other_leaf} <= _LEAVES:
         return False
     shape, wanted = _sides(theirs[other]), _sides(mine[name])
@@ -181,7 +180,7 @@ def _fits(name: str, other: str, mine: Tensors, theirs: Tensors, replaced: Colle
 
 
 def _sides(tensor: Tensor) -> tuple[int, ...]:
-    """A tensor's shape without windows of 1: a linear map of channels is a convolution of 1x1."""
+    """A tensor's shape without trailing 1s: a linear layer equals a 1x1 convolution."""
     first, *others = tensor.shape or (1,)
     while others and others[-1] == 1:
         others.pop()

@@ -20,7 +20,7 @@ class GlobalAvgPool(nn.Module):
     """The mean of each channel; (N, C, *) in, (N, C) out."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Average over everything behind the channels."""
+        """Average over all dimensions after the channels."""
         return input.mean(dim=tuple(range(2, input.ndim)))
 
 
@@ -28,19 +28,19 @@ class GlobalMaxPool(nn.Module):
     """The largest value of each channel; (N, C, *) in, (N, C) out."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Take the largest over everything behind the channels."""
+        """Take the maximum over all dimensions after the channels."""
         return input.amax(dim=tuple(range(2, input.ndim)))
 
 
 class PadChannels(nn.Module):
-    """Appended channels of zeros; (N, C, *) in, (N, C + extra, *) out."""
+    """Appends channels of zeros; (N, C, *) in, (N, C + extra, *) out."""
 
     def __init__(self, extra: int) -> None:
         super().__init__()
         self.extra = extra
 
     def forward(self, input: Tensor) -> Tensor:
-        """Add the zeros."""
+        """Append the zeros."""
         return functional.pad(input, (*[0, 0] * (input.ndim - 2), 0, self.extra))
 
 
@@ -53,7 +53,7 @@ class Chunk(nn.Module):
         self.index = index
 
     def forward(self, input: Tensor) -> Tensor:
-        """Look at that part, without a copy."""
+        """Return that part as a view."""
         return input.chunk(self.chunks, dim=1)[self.index]
 
 
@@ -79,7 +79,7 @@ class LayerScale(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Let all factors be the one to start with."""
+        """Set all factors to the initial value."""
         nn.init.constant_(self.weight, self.init_value)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class ChannelNorm(nn.LayerNorm):
     """nn.LayerNorm over the channels at each position; (N, C, *) in and out."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise with the channels last, as nn.LayerNorm wants them."""
+        """Normalise with the channels last, as nn.LayerNorm requires."""
         return super().forward(input.movedim(1, -1)).movedim(-1, 1)
 
 
@@ -111,7 +111,7 @@ class Residual(nn.Module):
         self.activation = activation
 
     def forward(self, input: Tensor) -> Tensor:
-        """Add both ways; what comes out of each has the same shape."""
+        """Add both paths, whose outputs have the same shape."""
         output = input
         for layer in islice(self.children(), self.depth):
             output = layer(output)
@@ -129,7 +129,7 @@ class Branches(nn.Module):
         self.join = join
 
     def forward(self, input: Tensor) -> Tensor:
-        """Concatenate what comes out of them (N, C, *) along the channels, or reduce it."""
+        """Concatenate the outputs (N, C, *) along the channels, or add or multiply them."""
         outputs: list[Tensor] = [way(input) for way in self.children()]
         if self.join == "concatenate":
             return torch.cat(outputs, dim=1)
@@ -148,23 +148,23 @@ class Auxiliary(nn.Sequential):
         self.kept: Tensor | None = None
 
     def forward(self, input: Tensor) -> Tensor:
-        """Pass the input on as it is."""
+        """Pass the input on, and keep the output of the layers in training."""
         if self.training:
             self.kept = super().forward(input)  # type: ignore[no-untyped-call]
         return input
 
     def take(self) -> Tensor:
-        """What the layers made of the last input; nothing is kept any more."""
+        """Return and drop the output of the layers for the last input."""
         kept, self.kept = self.kept, None
         assert kept is not None
         return kept
 
 
 class WithAuxiliary(nn.Sequential):
-    """A network with auxiliary classifiers in it, wherever they are."""
+    """A network that contains auxiliary classifiers at any depth."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, *) in; (N, outputs), and in training those of the classifiers behind them."""
+        """(N, *) in; (N, outputs) out, in training followed by those of the classifiers."""
         output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
         if not self.training:
             return output
@@ -176,7 +176,7 @@ class Dense(nn.Sequential):
     """Steps that each take the outputs of all previous ones (Huang et al. 2016)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, *) in; the input and what every step adds come out, along the channels."""
+        """(N, C, *) in; the input and the output of every step out, along the channels."""
         seen = input
         for step in self:
             seen = torch.cat([seen, step(seen)], dim=1)

@@ -1,8 +1,8 @@
-"""Layers -> nn.Module, shape after shape.
+"""Layers -> nn.Module, by inferring shapes.
 
-The network is first built on the meta device, layer by layer, where tensors have shapes and no
-numbers: that infers what each layer gets and finds what does not fit. The same builds then make
-the real modules.
+The network is first built on the meta device, layer by layer, where tensors have shapes but no
+data: that infers the input of each layer and finds those that do not fit. The same `build` methods
+then make the real modules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
-from cnnctl.model import blocks as _blocks  # declares the kinds that hold layers
+from cnnctl.model import blocks as _blocks  # declares the kinds of blocks
 from cnnctl.model.block import Block, Blocks, PlannedLayer, Scope, chain, plan_layers
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
@@ -33,7 +33,7 @@ from cnnctl.model.modules import Auxiliary, WithAuxiliary
 del _blocks
 
 MAX_LAYERS = 10_000
-"""What blocks that repeat may come to."""
+"""Limit on the number of layers, including repeated ones."""
 
 __all__ = ["Block", "Model", "NetworkPlan", "PlannedLayer", "build", "meta_network", "plan"]
 
@@ -73,12 +73,12 @@ class NetworkPlan:
 
     @property
     def output(self) -> Shape:
-        """The shape of what the network gives for one sample."""
+        """The output shape for one sample."""
         return self.layers[-1].output
 
     @cached_property
     def graph(self) -> Graph:
-        """Which of its tensors is made of which."""
+        """The graph of its tensors: which is computed from which."""
         return graph_of(self.layers, self.input)
 
     @cached_property
@@ -87,11 +87,11 @@ class NetworkPlan:
         return new_meta_network(self)
 
     def nested(self) -> Iterator[tuple[PlannedLayer, Blocks]]:
-        """Every layer and block, with the blocks that it is in; a block comes before its layers."""
+        """Every layer and block, with its enclosing blocks; a block precedes its layers."""
         return (pair for planned in self.layers for pair in planned.nested())
 
     def leaves(self) -> Iterator[PlannedLayer]:
-        """The layers that hold no others, in the order in which they run."""
+        """The leaf layers, in execution order."""
         return (node.planned for node in self.graph.nodes if node.planned)
 
 
@@ -100,11 +100,11 @@ def plan(
 ) -> NetworkPlan:
     """Name the layers and infer every shape, on the meta device; nothing is allocated.
 
-    `targets` says for each head what it calls `classes`.
+    `targets` sets the number of `classes` in each head.
 
     Raises:
-        FaultError: the layers with a name that is taken; or the first that does not fit what it
-            gets, with both shapes; or the initialisations that do not fit their weights.
+        FaultError: the layers with a name that is taken; or the first that does not fit its input,
+            with both shapes; or the initialisers that do not fit their weights.
     """
     _check_size(model)
     filled = [layer.with_classes(classes) for layer in model.layers]
@@ -137,9 +137,8 @@ def _check_size(model: Model) -> None:
 def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:
     """Build the network on the CPU; `seed` decides its weights.
 
-    It takes (N, *plan.input) and gives (N, *plan.output). Weights are drawn on the CPU whatever
-    the device will be, so that a seed means the same everywhere. The global random state is left
-    as it was.
+    Takes (N, *plan.input) and returns (N, *plan.output). Weights are always drawn on the CPU, so
+    that a seed gives the same weights for every device. The global random state is restored.
     """
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed every GPU as well
@@ -152,24 +151,24 @@ def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:
 
 
 def meta_network(plan: NetworkPlan) -> nn.Sequential:
-    """The network on the meta device: every module and shape, and no numbers.
+    """The network on the meta device: all modules and shapes, but no data.
 
-    It is assembled once and is not to be changed: for that, there is `new_meta_network`.
+    It is assembled once and must not be changed; use `new_meta_network` for that.
     """
     return plan.on_meta
 
 
 def new_meta_network(plan: NetworkPlan) -> nn.Sequential:
-    """The network on the meta device, assembled anew."""
+    """A new network on the meta device."""
     with torch.device("meta"):
         return _assemble(plan)
 
 
 def empty_network(plan: NetworkPlan) -> nn.Sequential:
-    """The network on the CPU for weights and buffers that are loaded next.
+    """The network on the CPU, for weights and buffers that will be loaded.
 
-    None is drawn, unless a plugin has a part in it: its modules may hold tensors that no state dict
-    has, which only building makes.
+    They are not initialised, unless a plugin is involved: its modules may have tensors outside of
+    the state dict, which only `build` creates.
     """
     network = new_meta_network(plan)
     parts = (*network.modules(), *(planned.layer for planned in plan.leaves()))
@@ -197,7 +196,7 @@ class _Start:
 
 
 def _starts(network: nn.Module, plan: NetworkPlan) -> Iterator[_Start]:
-    """Every tensor that an initializer fills, in the order in which they are drawn."""
+    """Every tensor that an initializer fills, in the order of drawing."""
     for planned, behind in plan.graph.with_followers():
         if isinstance(planned.layer, WeightedLayer):
             activation = following_activation(behind)
@@ -218,7 +217,7 @@ def _chosen(
 
 
 def _check_starts(plan: NetworkPlan) -> None:
-    """Initializers that do not fit their tensors are faults, one for each that is written."""
+    """Raise faults for initializers that do not fit their tensors, one per path."""
     faults: dict[ConfigPath, Fault] = {}
     for start in _starts(meta_network(plan), plan):
         try:
@@ -231,7 +230,7 @@ def _check_starts(plan: NetworkPlan) -> None:
 
 
 def needing_company(plan: NetworkPlan) -> list[Fault]:
-    """The layers that cannot train on a single sample, as batch norm on a vector."""
+    """Faults for layers that cannot train on a single sample, such as batch norm on a vector."""
     network = new_meta_network(plan)
     faults: list[Fault] = []
     for planned in plan.leaves():

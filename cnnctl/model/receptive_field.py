@@ -1,8 +1,8 @@
 """Receptive fields: the part of the input that one output depends on.
 
-Formulas: Araujo et al. 2019, https://distill.pub/2019/computing-receptive-fields. A field reaches
-into the padding, whose pixels count as those of the input: published tables count them, too. What
-a normalisation measures over the whole image is left out.
+Formulas: Araujo et al. 2019, https://distill.pub/2019/computing-receptive-fields. A field extends
+into the padding, whose pixels count as input pixels, as in published tables. Statistics that a
+normalisation computes over the whole image are ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import ceil, floor, gcd, lcm
 
 MOST_PHASES = 4096
-"""Outputs of a period, above which a field counts as unknown."""
+"""Number of outputs in a period above which a field counts as unknown."""
 
 _HALF = Fraction(1, 2)
 
@@ -25,9 +25,9 @@ Bounds = tuple[int, int]
 class Span:
     """The pixels of the input that each output sees along one side.
 
-    Output `n * len(bounds) + i` sees those within `bounds[i]`, moved on by `n * advance`. Pixel 0
-    is the first of the input; padding lies before it. There are several bounds where neighbours
-    differ in more than their place, as behind upsampling.
+    Output `n * len(bounds) + i` sees those within `bounds[i]`, shifted by `n * advance`. Pixel 0 is
+    the first of the input; padding is negative. There are several bounds if the fields of
+    neighbours differ by more than a shift, as after upsampling.
     """
 
     bounds: tuple[Bounds, ...]
@@ -35,24 +35,24 @@ class Span:
 
     @property
     def size(self) -> int:
-        """The pixels that an output sees, at most."""
+        """Maximum number of pixels that an output sees."""
         return max(last - first + 1 for first, last in self.bounds)
 
     @property
     def stride(self) -> Fraction:
-        """The pixels from one output to the next."""
+        """Pixels from one output to the next."""
         return Fraction(self.advance, len(self.bounds))
 
     def of(self, output: int) -> Bounds:
-        """What an output sees."""
+        """The pixels that an output sees."""
         periods, phase = divmod(output, len(self.bounds))
         first, last = self.bounds[phase]
         return first + periods * self.advance, last + periods * self.advance
 
     def through(self, window: Span) -> Span | None:
-        """The span behind a layer whose own span, in pixels of what it gets, is `window`."""
+        """The span after a layer whose own span, in pixels of its input, is `window`."""
         period = len(self.bounds)
-        repeats = period // gcd(period, window.advance)  # until both begin anew together
+        repeats = period // gcd(period, window.advance)  # until both periods start again together
 
         def seen(output: int) -> Bounds:
             first, last = window.of(output)
@@ -63,9 +63,9 @@ class Span:
 
 
 Window = Sequence[Span | None]
-"""A layer's own span along each side, in pixels of its input; None where it is not known."""
+"""A layer's own span along each side, in pixels of its input; None if it is unknown."""
 OWN_PIXEL = Span(((0, 0),), 1)
-"""Of a layer whose outputs each see the input at their own place."""
+"""Window of a layer whose outputs each see the input at the same position."""
 
 
 def _periodic(period: int, advance: int, bounds_of: Callable[[int], Bounds]) -> Span | None:
@@ -75,7 +75,7 @@ def _periodic(period: int, advance: int, bounds_of: Callable[[int], Bounds]) -> 
 
 
 def _union(spans: Sequence[Span]) -> Span | None:
-    """What outputs see that are joined position by position; None where their strides differ."""
+    """The span of spans that are joined position by position; None if their strides differ."""
     stride = spans[0].stride
     if any(span.stride != stride for span in spans):
         return None
@@ -96,22 +96,22 @@ class ReceptiveField:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """The largest there is, by side, in pixels of the input."""
+        """Maximum size by side, in pixels of the input."""
         return tuple(span.size for span in self.spans)
 
     @property
     def stride(self) -> tuple[float, ...]:
-        """How far the next output's field is, by side, in pixels of the input."""
+        """Distance to the next output's field by side, in pixels of the input."""
         strides = (span.stride for span in self.spans)
         return tuple(int(step) if step.denominator == 1 else float(step) for step in strides)
 
     @property
     def start(self) -> tuple[int, ...]:
-        """Where the first output's field begins, by side; below 0 in the padding."""
+        """First pixel of the first output's field by side; negative in the padding."""
         return tuple(span.of(0)[0] for span in self.spans)
 
     def through(self, window: Window | None) -> ReceptiveField | None:
-        """The field behind a layer with this window; None where that is not known."""
+        """The field after a layer with this window; None if it is unknown."""
         if window is None:
             return None
         pairs = zip(self.spans, window, strict=True)
@@ -119,12 +119,12 @@ class ReceptiveField:
 
 
 def one_pixel(sides: int) -> ReceptiveField | None:
-    """The field in front of the first layer; a vector has no sides and so no field."""
+    """The field of the input; a vector has no sides, and so no field."""
     return ReceptiveField((OWN_PIXEL,) * sides) if sides else None
 
 
 def union(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
-    """The field where outputs are joined: all that they see, if their strides agree."""
+    """The field of joined outputs: everything they see, if their strides agree."""
     known = [field.spans for field in fields if field is not None]
     if not known or len(known) < len(fields):
         return None
@@ -137,7 +137,7 @@ def _field(spans: Sequence[Span | None]) -> ReceptiveField | None:
 
 
 def sliding(layer: object, sides: int) -> list[Span] | None:
-    """Of a convolution or a pooling, or whatever else names its window as they do."""
+    """The window of a convolution or pooling, or of a module with the same attributes."""
     kernel, stride, dilation, padding = (
         getattr(layer, option, default)
         for option, default in (
@@ -159,21 +159,21 @@ def sliding(layer: object, sides: int) -> list[Span] | None:
 
 
 def first_padding(padding: object, window: Sequence[int]) -> tuple[int, ...] | None:
-    """The pixels that are added before the first; `same` adds one more behind the last, if any."""
+    """The padding before the first pixel; `same` may add one more after the last."""
     if padding == "same":
         return tuple((side - 1) // 2 for side in window)
     return _per_side(0 if padding == "valid" else padding, len(window))
 
 
 def _per_side(option: object, sides: int) -> tuple[int, ...] | None:
-    """A number for each side; None of what is no such option of torch's."""
+    """A number for each side; None if it is not an option of that form."""
     numbers = option if isinstance(option, tuple) else (option,) * sides
     known = tuple(number for number in numbers if isinstance(number, int))
     return known if len(known) == len(numbers) == sides else None
 
 
 def binned(before: int, after: int) -> Span | None:
-    """Of adaptive pooling, whose bins overlap where they do not divide the side evenly."""
+    """The window of adaptive pooling, whose bins overlap if they do not divide the side evenly."""
     ratio = Fraction(before, after)
     return _resampled(ratio, lambda n: (floor(n * ratio), ceil((n + 1) * ratio) - 1))
 
@@ -181,10 +181,10 @@ def binned(before: int, after: int) -> Span | None:
 def upsampled(
     before: int, after: int, *, mode: str, scale: float | None, align_corners: bool
 ) -> Span | None:
-    """Of upsampling from one side to the other: which pixels torch.nn.functional.interpolate takes.
+    """The window of upsampling, as in torch.nn.functional.interpolate.
 
-    Blending takes the two nearest pixels, or four in the mode `bicubic`; only one where an output
-    lies upon it.
+    Interpolation takes the two nearest pixels, or four in mode `bicubic`, but only one if the
+    output coincides with it.
     """
     ratio = Fraction(before, after)
     offset = _HALF

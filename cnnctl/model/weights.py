@@ -14,14 +14,14 @@ from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors, read_weights
 
 DEFAULT = "DEFAULT"
-"""torchvision's own weights of a network, as it calls them."""
+"""torchvision's name for the default weights of a network."""
 
 
 def gather_weights(weights: str, plan: NetworkPlan) -> Tensors:
     """The tensors of `model.weights`: a file's, or torchvision's DEFAULT.
 
     Raises:
-        FaultError: there are none, or they cannot be had.
+        FaultError: there are none, or they are not available.
     """
     if weights == DEFAULT:
         return default_weights(default_network(plan))
@@ -29,10 +29,10 @@ def gather_weights(weights: str, plan: NetworkPlan) -> Tensors:
 
 
 def default_network(plan: NetworkPlan) -> str:
-    """The network of torchvision whose weights DEFAULT means.
+    """The torchvision network whose weights DEFAULT refers to.
 
     Raises:
-        FaultError: there is none; the path is the experiment's.
+        FaultError: there is none; the path is that of the experiment.
     """
     for stage in plan.leaves():
         if isinstance(stage.layer, Torchvision):

@@ -1,4 +1,4 @@
-"""Weights files from other programs: complete, only plain tensors, and unable to run code."""
+"""Reads weights files of other programs: verified, only plain tensors, and without running code."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ from cnnctl.storage import read_regular, reading_cure
 Tensors = dict[str, Tensor]
 
 _WRAPPERS = ("state_dict", "model")
-"""Where others keep the state dict among other things."""
+"""Keys under which other programs store the state dict."""
 _DAMAGED = (
     *(SafetensorError, BadZipFile, ValueError, EOFError, OSError, RuntimeError),
     *(KeyError, TypeError, OverflowError, struct.error),
 )
-"""What the readers of safetensors and zip files raise for bytes of another form."""
+"""Errors that the readers of safetensors and zip files raise for malformed files."""
 
 
 def read_weights(path: Path) -> Tensors:
-    """Read a state dict from a .safetensors file or one of torch.save; nothing in it is run.
+    """Read a state dict from a .safetensors or torch.save file, without running code in it.
 
-    A checkpoint of cnnctl gives the weights to evaluate with. Checksums are verified where the
-    format has them: the hash of a cnnctl checkpoint, and the CRCs of the zip that torch.save has
+    A cnnctl checkpoint provides its weights for evaluation. Checksums are verified if the format
+    has them: the hash of a cnnctl checkpoint, and the CRCs of the zip that torch.save has
     written since 1.6. Older .pth files and other .safetensors have none.
 
     Raises:
-        FaultError: not there, damaged, or no state dict of plain tensors (exit code 4).
+        FaultError: it does not exist, is damaged, or is not a state dict of plain tensors (exit
+            code 4).
     """
     try:
         content = read_regular(path, limit=MAX_BYTES)
@@ -81,19 +82,19 @@ def _parse(content: bytes, *, is_safetensors: bool) -> Any:
 
 
 def _unpickled(content: bytes) -> Any:
-    """What torch.save wrote, as far as it is tensors and containers.
+    """The content of a torch.save file with only tensors and containers.
 
     Raises:
         ValueError: it is damaged, or something else.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of archives that it then refuses
+            warnings.simplefilter("ignore")  # torch warns about archives that it then rejects
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:
-        # torch has no error of its own for this: damaged files raise a dozen of Python's
+        # torch has no exception for this: damaged files raise a dozen of Python's
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
@@ -115,7 +116,7 @@ def _check_archive(content: bytes) -> None:
 
 
 def _unwrapped(found: Any) -> dict[str, Any]:
-    """The state dict itself, or nothing."""
+    """The state dict itself; None if there is none."""
     if not isinstance(found, dict):
         return {}
     inner = (found[key] for key in _WRAPPERS if isinstance(found.get(key), dict))
@@ -143,6 +144,6 @@ def _oddity(tensor: Tensor) -> str | None:
 
 
 def _weights_of_checkpoint(tensors: Tensors) -> Tensors:
-    """Of a checkpoint of cnnctl the averaged weights, or else the weights; others as they are."""
+    """For a cnnctl checkpoint, the averaged weights or else the weights; others unchanged."""
     is_checkpoint = set(map(part_of, tensors)) <= set(Part)
     return (evaluated(tensors) if is_checkpoint else {}) or tensors

@@ -9,7 +9,7 @@ from cnnctl.config.wording import times
 from cnnctl.errors import config_fault
 from cnnctl.model.layer import Shape, channels
 
-# as tuple[int, int], a list of one is reported as an option that is missing
+# with tuple[int, int], a list of one is reported as a missing option
 TWO = Field(strict=False, min_length=2, max_length=2)
 
 Size = PositiveInt | Annotated[tuple[PositiveInt, ...], TWO]
@@ -37,12 +37,12 @@ def per_side(size: Number | tuple[Number, ...], dims: int, *, option: str) -> tu
 
 
 def reach(kernel: Sides, dilation: Sides) -> Sides:
-    """Pixels from one end of a window to the other."""
+    """Extent of a dilated window, in pixels."""
     return tuple((k - 1) * step + 1 for k, step in zip(kernel, dilation, strict=True))
 
 
 def check_window(input: Shape, *, kernel: Sides, dilation: Sides, room: Sides) -> None:
-    """A window that is larger than its room, the padded input, is a fault.
+    """Check that a window fits the padded input.
 
     Raises:
         FaultError: at `kernel_size`.
@@ -63,7 +63,7 @@ def check_window(input: Shape, *, kernel: Sides, dilation: Sides, room: Sides) -
 
 
 def windows(room: Sides, window: Sides, stride: Sides) -> Sides:
-    """How many windows fit: the formula of nn.Conv2d and nn.MaxPool2d."""
+    """Number of windows that fit: the formula of nn.Conv2d and nn.MaxPool2d."""
     return tuple(
         (space - side) // step + 1 for space, side, step in zip(room, window, stride, strict=True)
     )
@@ -75,7 +75,7 @@ def padded(input: Shape, padding: Sides) -> Sides:
 
 
 def show(sides: Sides) -> str:
-    """Sizes as they are written in a file: 3 for (3, 3), else [3, 5]."""
+    """Sizes as written in a file: 3 for (3, 3), else [3, 5]."""
     return str(sides[0]) if len(set(sides)) == 1 else str(list(sides))
 
 

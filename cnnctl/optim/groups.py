@@ -31,24 +31,24 @@ class Group(Spec):
         return self
 
     def patterns(self) -> list[str]:
-        """What is matched, as a list."""
+        """The patterns as a list."""
         return [self.match] if isinstance(self.match, str) else self.match
 
     def settings(self) -> dict[str, Any]:
-        """What the group sets, by the names of torch.optim."""
+        """The settings of the group, by their names in torch.optim."""
         return self.model_dump(exclude={"match"}, exclude_none=True)
 
 
 def check_groups(groups: Sequence[Group], network: nn.Module) -> list[Fault]:
-    """Patterns that match no weight of the network; paths are the experiment's.
+    """Check that every pattern matches a weight of the network.
 
-    The meta device is enough for the network.
+    Paths are those of the experiment. The network may be on the meta device.
     """
     return unmatched(_patterns(groups), [name for name, _ in network.named_parameters()])
 
 
 def _patterns(groups: Sequence[Group]) -> Iterator[tuple[ConfigPath, str]]:
-    """Every pattern, with the place where it is written."""
+    """Every pattern, with its path."""
     for index, group in enumerate(groups):
         path: ConfigPath = ("optimizer", "groups", index, "match")
         for position, pattern in enumerate(group.patterns()):
@@ -56,7 +56,7 @@ def _patterns(groups: Sequence[Group]) -> Iterator[tuple[ConfigPath, str]]:
 
 
 def members(network: nn.Module, groups: Sequence[Group]) -> dict[str, int]:
-    """The group of each parameter that is in one, by name; the first that matches counts."""
+    """The group of each parameter that is in one, by name; the first match counts."""
     names = Names(name for name, _ in network.named_parameters())
     found: dict[str, int] = {}
     for index, group in enumerate(groups):

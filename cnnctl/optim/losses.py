@@ -22,7 +22,7 @@ from cnnctl.target import Target, TargetKind
 
 Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
 Normalizer = Callable[[Tensor], Tensor | int]
-"""The targets of a batch -> what the mean of its losses divides their sum by."""
+"""Targets of a batch -> the denominator of the mean loss."""
 
 
 _NEEDED: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "values": "values"}
@@ -37,11 +37,11 @@ class Loss(Choice, family="losses"):
     """A loss to minimise."""
 
     outputs: ClassVar[Outputs]
-    """What the loss expects the outputs to be."""
+    """What the loss expects the outputs to represent."""
     takes: ClassVar[tuple[TargetKind, ...]] = ("class", "values")
-    """The kinds of targets that it can be computed for."""
+    """The kinds of targets it supports."""
     takes_soft_targets: ClassVar[bool] = True
-    """Whether targets may be probabilities, as mixed samples have them."""
+    """Whether targets may be probabilities, as those of mixed samples are."""
 
     reduction: Literal["mean", "sum"] = "mean"
     """Reduce the loss of a batch by mean or sum."""
@@ -50,7 +50,7 @@ class Loss(Choice, family="losses"):
         """Check that the loss supports this kind of target.
 
         Raises:
-            FaultError: it takes no such target; the path is empty.
+            FaultError: it does not; the path is empty.
         """
         if target.kind in self.takes:
             return
@@ -65,11 +65,11 @@ class Loss(Choice, family="losses"):
         """Check the options against a supported target and a matching output.
 
         Args:
-            target: what is learned.
-            output: the shape of what the network gives for one sample.
+            target: the target to learn.
+            output: the shape of the network's output for one sample.
 
         Raises:
-            FaultError: they do not go together; paths are below the loss.
+            FaultError: they do not fit; paths are below the loss.
         """
         return
 
@@ -78,7 +78,7 @@ class Loss(Choice, family="losses"):
         """Check the output shape against the loss and the target.
 
         Raises:
-            FaultError: its shape is not what the loss takes; the path is empty.
+            FaultError: it does not fit; the path is empty.
         """
 
     @property
@@ -91,10 +91,10 @@ class Loss(Choice, family="losses"):
         """Build the module: outputs (N, outputs) and targets in, one number out."""
 
     def normalizer(self, *, outputs: int, device: torch.device) -> Normalizer:
-        """What `reduction: mean` divides by: here, the outputs of all samples.
+        """What `reduction: mean` divides by: here, the number of outputs of all samples.
 
-        It follows from the targets alone, as the built loss takes them, and never waits for the
-        device.
+        It depends only on the targets, in the form that the built loss takes, and never waits for
+        the device.
         """
         return lambda targets: outputs * len(targets)
 
@@ -133,8 +133,8 @@ class ClassLoss(Loss):
         return self.weight is not None
 
     def normalizer(self, *, outputs: int, device: torch.device) -> Normalizer:
-        """The weights of the targets' classes, added up; samples where there are no weights, and
-        where targets are probabilities, as torch has it."""
+        """The sum of the weights of the targets' classes; as in torch, the number of samples if
+        there are no weights or targets are probabilities."""
         weight = self._weight()
         if weight is None:
             return len
@@ -217,7 +217,7 @@ class BCEWithLogits(Loss, kind="bce_with_logits"):
 
 
 class ValueLoss(Loss):
-    """A distance between outputs and values; classes become 0 and 1."""
+    """Distance between outputs and values; classes become 0 and 1."""
 
     outputs = "values"
 
@@ -265,17 +265,17 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
 def _need_outputs(
     kind: str, output: tuple[int, ...], target: Target, *, one_does: bool = True
 ) -> None:
-    """One output for each class or value; or a single one for two classes, where `one_does`."""
+    """Require one output per class or value; if `one_does`, a single one for two classes."""
     needed, is_class = target.outputs, target.kind == "class"
     last = f"linear: {'classes' if is_class else needed}"
     if len(output) != 1:
-        message = f"{kind} needs a vector, but the network gives {times(output)}"
+        message = f"{kind} needs a vector, but the network outputs {times(output)}"
         raise config_fault(message, hint=f"end the network with flatten and {last}")
     one_does = one_does and is_class and needed == 2
     if output[0] == needed or (one_does and output[0] == 1):
         return
-    wanted = f"{needed} {'classes' if is_class else 'target values'}"
-    message = f"the network gives {output[0]} values, but the data has {wanted}"
+    noun = "classes" if is_class else "target value" if needed == 1 else "target values"
+    message = f"the network outputs {output[0]} values, but the data has {needed} {noun}"
     hint = f"end the network with {last}{' or linear: 1' if one_does else ''}"
     raise config_fault(message, hint=hint)
 

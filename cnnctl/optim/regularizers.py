@@ -72,7 +72,7 @@ class Regularization(Spec):
         """Check the options against the optimizer and the loss.
 
         Raises:
-            FaultError: both set the same thing, or one cannot do what is asked.
+            FaultError: both set the same thing, or one does not support an option.
         """
         faults = [*self._decay_faults(optimizer), *self._smoothing_faults(loss)]
         if faults:
@@ -100,17 +100,17 @@ class Regularization(Spec):
             yield Fault(message=message, hint="leave one of them out", path=path)
 
     def smoothed(self, loss: Loss) -> Loss:
-        """The loss with this label smoothing, where there is one and the loss takes it."""
+        """The loss with this label smoothing, if it is set and the loss supports it."""
         if not self.label_smoothing or not isinstance(loss, CrossEntropy):
             return loss
         return loss.model_copy(update={"label_smoothing": self.label_smoothing})
 
 
 def penalized(network: nn.Module, which: Penalized) -> list[nn.Parameter]:
-    """The trainable parameters that penalties act on, shared ones once."""
+    """The trainable parameters that penalties apply to; shared ones appear once."""
     if which == "all":
         return _trainable(network)
-    # biases, and what batch and group norms learn, have one dimension
+    # biases and the parameters of batch and group norms have one dimension
     norms = (nn.LayerNorm, nn.RMSNorm)
     owners = (module for module in network.modules() if not isinstance(module, norms))
     found = (p for owner in owners for p in owner.parameters(recurse=False))
@@ -129,12 +129,12 @@ def parameter_groups(
     groups: Sequence[Group] = (),
     late: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """The trainable parameters as an optimizer takes them, those of no group first.
+    """The trainable parameters in groups for an optimizer, those without a group first.
 
-    Where a group sets nothing, the optimizer's own settings apply. With `weight_decay`, it or that
-    of the group acts on penalized parameters alone, and the others have none. Parameters that get
-    gradients `late` are in groups of their own: torch's fused SGD takes no group in which some
-    weights have a momentum and others none.
+    Settings that a group lacks are the optimizer's. With `weight_decay`, it or that of the group
+    applies to penalized parameters only, and the others have none. Parameters that get gradients
+    `late` have separate groups: torch's fused SGD rejects a group in which only some weights have
+    a momentum buffer.
     """
     group_of = members(network, groups)
     decayed = set(map(id, penalized(network, penalize))) if weight_decay else set()
@@ -154,7 +154,7 @@ def parameter_groups(
 
 def penalty(parameters: Sequence[Tensor], *, l1: float, l2: float) -> Tensor:
     """l1 * sum(|w|) + l2 / 2 * sum(w^2), as one number with a gradient."""
-    # one vector: an operation for all parameters costs less than one for each
+    # one vector: one operation for all parameters costs less than one for each
     weights = torch.cat([parameter.reshape(-1) for parameter in parameters])
     terms = []
     if l1:
@@ -209,8 +209,8 @@ class EarlyStopper:
 class Average:
     """A copy of a network whose weights are averages over the steps (Polyak and Juditsky 1992).
 
-    Its state is that of the copy, `network`. torch's AveragedModel keeps its count of updates on
-    the CPU and copies it to the device in every one, for which the device would have to wait.
+    Its state is that of the copy, `network`. torch's AveragedModel copies its counter to the device
+    at every update, which stalls the device.
     """
 
     def __init__(self, network: nn.Module, *, decay: float, warmup: bool) -> None:
@@ -222,7 +222,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, *, step: int) -> None:
-        """Take in the weights as they are after a step that `step` others went before.
+        """Update the average with the current weights, after `step` earlier steps.
 
         Buffers, such as the statistics of batch norm, are copied.
         """
@@ -234,7 +234,7 @@ class Average:
 
 
 def ema_decay(step: int, *, decay: float, warmup: bool) -> float:
-    """The share of the average that is kept; with warm-up at most (1 + n) / (10 + n).
+    """The decay in a step; with warm-up at most (1 + n) / (10 + n).
 
     As in TensorFlow's ExponentialMovingAverage.
     """

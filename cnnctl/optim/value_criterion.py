@@ -14,7 +14,7 @@ class ValueCriterion(nn.Module):
         self.criterion = criterion
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Outputs (N, outputs) and targets as the data has them in, one number out."""
+        """Outputs (N, outputs) and targets in the form of the data in, one number out."""
         loss: Tensor = self.criterion(outputs, as_values(targets, like=outputs))
         return loss
 
@@ -22,8 +22,8 @@ class ValueCriterion(nn.Module):
 def as_values(targets: Tensor, *, like: Tensor) -> Tensor:
     """Targets as numbers in the shape of the outputs `like`, (N, outputs).
 
-    Classes (N,) are one-hot, or 0 and 1 where there is one output; of probabilities (N, 2) one
-    output is the second; values (N, T) are what they are.
+    Classes (N,) become one-hot, or 0 and 1 for a single output; of probabilities (N, 2), a single
+    output takes the second; values (N, T) are unchanged.
     """
     width = like.shape[1]
     if not targets.is_floating_point():

@@ -1,4 +1,4 @@
-"""A progress bar that is one line in every terminal: what matters least is left out first."""
+"""A progress bar that fits on one line of any terminal, omitting the least important first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDEST, NARROWEST = 40, 8
 class OneLine(Progress):
     """The progress of one task, whose fields are `head` and `parts`.
 
-    `parts` are what is said behind the number of steps, the most important first.
+    `parts` follow the number of steps, the most important first.
     """
 
     def get_renderables(self) -> Iterable[RenderableType]:
@@ -51,7 +51,7 @@ class _Line:
 
 
 def fitting(parts: Sequence[str], last: str, *, room: int) -> list[str]:
-    """As many of the first parts as there is room for, and the last one if it fits, too."""
+    """As many of the first parts as fit, and the last one if it fits, too."""
     chosen: list[str] = []
     for part in [*parts[:1], last, *parts[1:]]:
         if sum(cell_len(word) + 2 for word in [*chosen, part]) > room:

@@ -18,7 +18,7 @@ Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 Propagate = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(inputs, targets, factors of the losses) -> (outputs, losses); adds to the gradients."""
 Failed = Callable[[str], None]
-"""Is given the reason when compiling fails."""
+"""Called with the reason if compiling fails."""
 
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
@@ -36,16 +36,16 @@ def propagate(
 class Compiled:
     """A `Propagate` whose forward pass is compiled at the first call.
 
-    Shapes and layers that are new are compiled later, and the backward pass apart from the forward
-    pass, so compiling can fail at any call. From that call on the function runs uncompiled.
+    New shapes and layers are compiled later, and the backward pass separately from the forward
+    pass, so compiling can fail at any call. From that call on, it runs uncompiled.
     """
 
     def __init__(self, forward: Forward, *, mode: str | None, failed: Failed) -> None:
-        # it warns of every nvcc that stands beside no GPU
+        # it warns about an nvcc without a GPU
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         self.plain = forward
-        # dynamic shapes would be compiled when the last, smaller batch comes, and serve all batches
-        # from then on: slower, and other kernels than a resumed run has before it gets there
+        # dynamic shapes would be compiled at the last, smaller batch, and used for all batches from
+        # then on: slower, and with other kernels than a resumed run uses before its last batch
         self.fast: Forward | None = torch.compile(forward, dynamic=False, mode=mode)
         self.failed = failed
 
@@ -63,9 +63,9 @@ class Compiled:
 
 
 def use_cache_folder() -> None:
-    """Let torch's compiler use its own cache folder where its variable names no usable one.
+    """Let torch's compiler use its default cache folder if its variable names no usable one.
 
-    torch's optimizers make that folder, too, and fail where they cannot.
+    torch's optimizers create that folder, too, and fail if they cannot.
     """
     asked = os.environ.get(CACHE)
     if asked is None:
@@ -82,7 +82,7 @@ def use_cache_folder() -> None:
 def can_compile(device: torch.device) -> bool:
     """Whether torch.compile has the compiler it needs: a C++ one for CPUs, triton for GPUs.
 
-    triton compiles for GPUs from Volta (compute capability 7.0) on.
+    triton requires GPUs from Volta (compute capability 7.0) on.
     """
     if sys.platform == "win32":
         return False

@@ -21,25 +21,25 @@ from cnnctl.training.step import Batch, Step, make_step
 GAIN = 1.05
 """Minimum speed-up to keep compilation."""
 WARM_UP = 3
-"""Steps before the first that is timed; compiling takes place in them."""
+"""Number of steps before the timed ones; compilation happens in them."""
 ROUNDS, ROUND_SECONDS = 7, 0.4
-"""Plain and compiled steps take turns, so that both meet a busy machine alike."""
+"""Rounds of plain and compiled steps, which alternate so that a busy machine affects both."""
 DIFFERENT = 50
-"""Batches that the steps are taken with, again and again."""
+"""Number of batches, which the steps reuse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was found."""
+    """The result of a trial."""
 
     compile: bool
-    """Whether the run is to be compiled."""
+    """Whether to compile the run."""
     found: str
     """The finding as text."""
 
 
 def try_compile(setup: Setup) -> Trial:
-    """Measure steps as they are and compiled, in turn, in runs that are thrown away."""
+    """Time plain and compiled steps in turn, in temporary runs."""
     if not can_compile(setup.device):
         return Trial(False, "torch finds no compiler on this machine")
     reasons: list[str] = []
@@ -48,7 +48,7 @@ def try_compile(setup: Setup) -> Trial:
         compiled = _step(setup.with_compile(True).assemble(), failed=reasons.append)
         gain = measured_gain(plain, compiled, _whole(setup.batches.train), failures=reasons)
     except FaultError:
-        # the loss is not finite; the run will meet that, too, and say so
+        # the loss is not finite; the run will report that, too
         return Trial(False, "the loss was not finite")
     if reasons:
         return Trial(False, reasons[0])
@@ -61,14 +61,14 @@ def _step(run: Run, *, failed: Failed = warn) -> Step:
 
 
 def _whole(batches: Batches) -> list[Batch]:
-    """Batches of full size; a shorter one would be compiled apart."""
+    """Batches of full size; a smaller one would be compiled separately."""
     return list(islice(batches.epoch(0), min(DIFFERENT, max(1, len(batches) - 1))))
 
 
 def measured_gain(
     plain: Step, compiled: Step, batches: Sequence[Batch], *, failures: Sequence[str] = ()
 ) -> float:
-    """How many times faster compiled steps are: the median over rounds; 0 once there are failures.
+    """The speed-up of compiled steps: the median over rounds; 0 if compiling fails.
 
     Raises:
         FaultError: the loss is not finite.

@@ -13,12 +13,12 @@ NEVER = 2**62
 
 
 class FiniteGuard:
-    """Watches every step's loss.
+    """Checks the loss of every step.
 
-    On the CPU a look at the loss costs nothing, so it is read before the update. A look at a GPU
-    waits for it; there the flag stays on the device, where a fused optimizer reads it itself
-    (`found_inf`, made for loss scaling) and leaves the weights alone. It is read on the host
-    once in a while, by `raise_if_diverged`.
+    On the CPU, reading the loss costs nothing, so it is read before the update. On a GPU, reading
+    would wait; there the flag stays on the device, where a fused optimizer reads it itself
+    (`found_inf`, made for loss scaling) and skips the update. `raise_if_diverged` reads it on the
+    host from time to time.
     """
 
     def __init__(self, optimizer: optim.Optimizer, device: torch.device) -> None:
@@ -29,10 +29,10 @@ class FiniteGuard:
             optimizer.found_inf = torch.zeros((), device=device)  # type: ignore[attr-defined]
 
     def watch(self, loss: Tensor, step: int) -> None:
-        """Look at the loss of a step, before the weights move.
+        """Check the loss of a step, before the weights are updated.
 
         Raises:
-            FaultError: it is not finite, and there was no need to wait to see it.
+            FaultError: it is not finite, and the device is a CPU.
         """
         if not self.is_deferred:
             if not math.isfinite(loss.item()):
@@ -40,13 +40,13 @@ class FiniteGuard:
             return
         bad = torch.where(torch.isfinite(loss), NEVER, step)
         torch.minimum(self.first_bad, bad, out=self.first_bad)
-        # once bad, always: the flag also holds back the steps that are sent before it is read
+        # the flag stays set, and so also blocks the steps that are queued before it is read
         self.optimizer.found_inf.copy_(self.first_bad < NEVER)  # type: ignore[attr-defined]
 
     def raise_if_diverged(self, steps: int) -> None:
-        """Look at the flag, and at the weights after this many steps; waits for the device.
+        """Check the flag, and the weights after this many steps; waits for the device.
 
-        A finite loss can have a gradient that is not, so this comes before anything is saved.
+        A finite loss can have a gradient that is not, so this is called before anything is saved.
 
         Raises:
             FaultError: the loss of a step, or a weight, is not finite.

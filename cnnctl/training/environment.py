@@ -48,12 +48,12 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """The commit of the folder that the command was given in, with `+` where it has changes."""
+    """The commit of the current folder, with `+` if it has changes."""
     try:
         head = _git("rev-parse", "HEAD")
         return head + ("+" if _git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
-        return None  # no git, or no repository
+        return None  # no git, or not a repository
 
 
 def _git(*arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""What a training tells to those who follow it."""
+"""The interface for following a training."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from cnnctl.training.run import Run
 
 
 class Observer:
-    """Follows a training: changes nothing in it, and by itself does nothing."""
+    """Follows a training without changing it; every method does nothing by default."""
 
     def resumed(self, through_epoch: int) -> None:
-        """The training goes on after this epoch; what was noted of later ones is void."""
+        """The training resumes after this epoch; records of later epochs are invalid."""
 
     def epoch_began(self, run: Run) -> None:
-        """The first step of an epoch, or the next one of a resumed epoch, is about to be taken."""
+        """Called before the first step of an epoch, or the next step of a resumed epoch."""
 
     def stepped(self, run: Run) -> None:
-        """A step of the optimizer is done. Must not wait for the device at every call."""
+        """Called after an optimizer step. Must not wait for the device at every call."""
 
     def compiling_failed(self, run: Run, reason: str) -> None:
-        """The network could not be compiled; the training goes on, and its experiment says so."""
+        """Called if compiling fails; the training continues, and its experiment records that."""
 
     def steps_ended(self, run: Run) -> None:
-        """The steps of an epoch are done; validating and saving come next."""
+        """Called after the last step of an epoch, before validation and saving."""
 
     def epoch_ended(self, row: EpochMetrics) -> None:
-        """An epoch is done; its metrics, as they stand in metrics.jsonl."""
+        """Called after an epoch, with its metrics as in metrics.jsonl."""
 
     def close(self) -> None:
-        """The training ended, or was stopped."""
+        """Called when the training has ended, or was stopped."""

@@ -1,6 +1,6 @@
 """Verification of an optimizer's state: the form of every tensor and the range of every number.
 
-What a kind keeps is not documented anywhere: it is observed by running it on two small weights.
+torch does not document the state of its optimizers, so it is observed on two small weights.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from cnnctl.checkpoint import form_of
 from cnnctl.optim.optimizers import Optimizer
 
 SCHEDULED = ("lr", "momentum", "betas")
-"""Settings of a parameter group that change in training."""
+"""Settings of a parameter group that change during training."""
 CHOSEN_BY_TORCH = ("fused", "foreach", "capturable")
-"""How an optimizer computes on a device, not what."""
+"""Settings that select an implementation and do not change the result."""
 SCALES = (0.0, 0.01, 1.0, 100.0)
-"""Of the losses in the example, from a vanished gradient to a large one."""
+"""Factors on the loss of the example, from a vanishing gradient to a large one."""
 STEPS = 6
 
 
 def verified(
     found: Any, optimizer: optim.Optimizer, kind: Optimizer, *, steps: int
 ) -> dict[str, Any]:
-    """An optimizer's state from a checkpoint, checked against a new optimizer of this kind.
+    """Verify an optimizer's state from a checkpoint against a new optimizer of this kind.
 
-    steps: how many the run has taken.
+    steps: the number of steps that the run has taken.
 
     Raises:
-        ValueError: it is none of this optimizer; names the part.
+        ValueError: it is not a valid state of this optimizer; the message names the part.
     """
     if not isinstance(found, dict) or found.keys() != {"state", "param_groups"}:
         raise ValueError("state and param_groups are missing")
@@ -57,7 +57,7 @@ def verified(
 
 
 def _verified_groups(found: Any, fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The groups of a new optimizer, with the current settings of the run."""
+    """The groups of a new optimizer, with the run's current values of scheduled settings."""
     if not isinstance(found, list) or len(found) != len(fresh):
         raise ValueError(f"param_groups: expected {len(fresh)}")
     groups = []
@@ -84,7 +84,7 @@ def _fits(key: str, value: object, fresh: object) -> bool:
 
 
 def _is_same(value: object, fresh: object) -> bool:
-    """Whether both are the same, also by type: true is 1, and tensors compare by element."""
+    """Compare values and types, since True equals 1; tensors never match."""
     if type(value) is not type(fresh) or isinstance(value, Tensor):
         return False
     if isinstance(value, list | tuple) and isinstance(fresh, list | tuple):
@@ -97,7 +97,7 @@ def _is_share(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    """Whether it is a finite number, and no integer beyond those that torch computes with."""
+    """Whether it is a finite number that fits a double or an int64."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) < 2**63 if isinstance(value, int) else isfinite(value)
@@ -105,14 +105,14 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a value of a state is: a number or nothing, a tensor of a dtype and a size, a list."""
+    """The form of a value in a state: its type, and for a tensor its dtype and size."""
 
     type: str
     size: str = ""
-    """Of a tensor: that of the `weight`, of `all` weights together, or of a `number`."""
+    """For a tensor: that of the `weight`, of `all` weights together, or of a `number`."""
 
     def accepts(self, value: object, weight: Tensor, total: int) -> bool:
-        """Whether a value of the state of this weight, of `total` numbers in all, has the form."""
+        """Whether a value has this form; `total` is the number of elements of all weights."""
         if not self.size:
             return self == plain_form(value)
         shapes = {"weight": weight.shape, "all": (total,), "number": ()}
@@ -129,20 +129,20 @@ def plain_form(value: object) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the state of a weight was seen to be, at several moments."""
+    """The states of weights observed over several steps."""
 
     weights: tuple[Tensor, ...]
     owners: set[int] = field(default_factory=set)
-    """Which weights have a state of their own, by `id`."""
+    """The `id` of each weight that has its own state."""
     forms: dict[str, set[Form]] = field(default_factory=dict)
-    """Of each key; of the items of a list under `key[]`."""
+    """The forms of each key; those of list items are under `key[]`."""
     lengths: dict[frozenset[str], list[dict[str, int]]] = field(default_factory=dict)
-    """Of the lists at every moment, for each set of keys that there was."""
+    """The lengths of the lists after every step, by the set of keys present."""
     zeros: dict[frozenset[str], set[str]] = field(default_factory=dict)
-    """Keys that were zero whenever these were the keys."""
+    """The keys that are always zero, by the set of keys present."""
 
     def look(self, state: dict[str, Any], weight: Tensor) -> None:
-        """Remember what the state of a weight is at this moment."""
+        """Record the current state of a weight."""
         keys = frozenset(state)
         self.owners.add(id(weight))
         for name, value in _items(state):
@@ -159,7 +159,7 @@ class Example:
         return Form(str(value.dtype).removeprefix("torch."), sizes[tuple(value.shape)])
 
     def problems(self, entry: Any, weight: Tensor, total: int) -> Iterator[str]:
-        """What the state of a weight has that was never seen."""
+        """Describe everything in the state of a weight that was never observed."""
         if not isinstance(entry, dict) or frozenset(entry) not in self.lengths:
             yield ": does not have the entries of this optimizer"
             return
@@ -174,7 +174,7 @@ class Example:
     def gaps(
         self, entries: dict[int, dict[str, Any]], groups: list[dict[str, Any]]
     ) -> Iterator[str]:
-        """Weights that lack what others in their group have; torch's kernels take a group at once.
+        """Describe entries that some weights of a group lack; torch's kernels need all or none.
 
         Kinds that keep everything in the first weight's state, such as lbfgs, have no gaps.
         """
@@ -190,13 +190,13 @@ class Example:
             )
 
     def _forms_of(self, key: str) -> set[Form]:
-        """The forms of a key; a kind that counts in Python takes either form of a number."""
+        """The forms of a key; a kind that counts in Python also accepts a number as a tensor."""
         forms, numbers = self.forms.get(key, set()), {Form("number"), Form("float32", "number")}
         counts = any(Form("number") in seen for seen in self.forms.values())
         return forms | numbers if counts and forms & numbers else forms
 
     def _uneven(self, found: dict[str, int], seen: list[dict[str, int]]) -> Iterator[str]:
-        """Lists that have another length than always, or than those that grow together."""
+        """Describe lists with a new length, or not as long as the lists they grow with."""
         fixed = {key for key in found if {lengths[key] for lengths in seen} == {seen[0][key]}}
         yield from (f".{k}: has {found[k]} items" for k in fixed if found[k] != seen[0][k])
         growing = found.keys() - fixed
@@ -205,7 +205,7 @@ class Example:
 
 
 def observe(kind: Optimizer, *, device: torch.device) -> Example:
-    """Run an optimizer on two small weights for a few steps, and look at what it keeps."""
+    """Run an optimizer on two small weights for a few steps, and record its states."""
     kind = kind.model_copy(update=kind.revealing)
     weights = tuple(torch.zeros(s, device=device, requires_grad=True) for s in ((2, 3), (4,)))
     example = Example(weights)
@@ -222,7 +222,7 @@ def observe(kind: Optimizer, *, device: torch.device) -> Example:
 
 
 def _loss(weights: tuple[Tensor, ...], scale: float) -> Tensor:
-    """A loss that curves both ways; its gradients are left in the weights."""
+    """A loss with positive and negative curvature; computes the gradients."""
     for weight in weights:
         weight.grad = None
     total = sum(((weight + 0.1).cos().sum() for weight in weights), torch.zeros(()))
@@ -232,7 +232,7 @@ def _loss(weights: tuple[Tensor, ...], scale: float) -> Tensor:
 
 
 def _items(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The values of a state, lists and their items each by itself."""
+    """All values of a state, including the items of lists."""
     for key, value in state.items():
         yield str(key), value
         if isinstance(value, list):
@@ -248,7 +248,7 @@ def _lengths(state: dict[str, Any]) -> dict[str, int]:
 
 
 def _out_of_range(entry: dict[str, Any], kind: Optimizer, steps: int) -> Iterator[str]:
-    """Numbers that training cannot reach; torch would divide by values derived from them."""
+    """Describe numbers that training cannot reach; torch divides by values derived from them."""
     for name, value in _items(entry):
         if isinstance(value, Tensor) and value.dim():
             continue

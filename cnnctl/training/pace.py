@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Pace:
-    """Samples and seconds since the rate was last read, without what lies between epochs."""
+    """Samples and seconds since the rate was last read, without the time between epochs."""
 
     samples: int = 0
     seconds: float = 0.0
     samples_then: int | None = None
-    """The samples of the epoch that are counted already; None while nothing is timed."""
+    """Samples of the epoch that are already counted; None while paused."""
     since: float = 0.0
 
     def go_on(self, samples: int) -> None:

@@ -27,7 +27,7 @@ from cnnctl.training.starting import TrainingStart
 from cnnctl.training.training import TrainingResult
 
 REFRESH_SECONDS = 0.25
-"""How often the bar reads the loss, which on a GPU waits for the device."""
+"""Interval at which the bar reads the loss, which waits for a GPU."""
 
 
 class EpochLines(Observer):
@@ -38,19 +38,19 @@ class EpochLines(Observer):
         self.epochs = epochs
 
     def compiling_failed(self, run: Run, reason: str) -> None:
-        """Say so."""
+        """Print a note."""
         message = f"compilation failed, continuing without it: {reason}"
         self.console.print(f"train.compile: {message}", soft_wrap=True, markup=False)
 
     def epoch_ended(self, row: EpochMetrics) -> None:
-        """Print the line, on a terminal without what would not fit."""
+        """Print the line; on a terminal, only what fits."""
         width = self.console.width if self.console.is_terminal else None
         line = epoch_line(row, epochs=self.epochs, width=width)
         self.console.print(line, soft_wrap=True)
 
 
 class LiveBar(Observer):
-    """A bar with loss, accuracy, samples a second and the time left, above it a line an epoch."""
+    """A bar with loss, accuracy, speed and remaining time, below one line per epoch."""
 
     def __init__(self, console: Console, *, epochs: int, batches_per_epoch: int) -> None:
         self.lines = EpochLines(console, epochs=epochs)
@@ -69,15 +69,15 @@ class LiveBar(Observer):
         return f"epoch {min(epoch, self.epochs)}/{self.epochs}"
 
     def resumed(self, through_epoch: int) -> None:
-        """Begin where the run goes on."""
+        """Start at the epoch that the run resumes."""
         self.show(through_epoch)
 
     def compiling_failed(self, run: Run, reason: str) -> None:
-        """Say so above the bar."""
+        """Print a note above the bar."""
         self.lines.compiling_failed(run, reason)
 
     def epoch_began(self, run: Run) -> None:
-        """Count training time from here."""
+        """Start timing."""
         self.pace.go_on(run.tally.samples)
 
     def stepped(self, run: Run) -> None:
@@ -102,7 +102,7 @@ class LiveBar(Observer):
         return [f"loss {show_loss(loss)}", *accuracies, *speed]
 
     def steps_ended(self, run: Run) -> None:
-        """Stop counting training time, and show what is being done."""
+        """Stop timing, and show what is being done."""
         self.pace.pause(run.tally.samples)
         if run.experiment.data.validation:
             self.progress.update(self.task, parts=["validating"], refresh=True)
@@ -113,7 +113,7 @@ class LiveBar(Observer):
         self.lines.epoch_ended(row)
 
     def show(self, epochs: int) -> None:
-        """Put the bar to the end of so many epochs."""
+        """Advance the bar to the end of this many epochs."""
         done, head = epochs * self.batches_per_epoch, self.head(epochs + 1)
         self.progress.update(self.task, completed=done, head=head)
 
@@ -125,7 +125,7 @@ class LiveBar(Observer):
 def epoch_line(row: EpochMetrics, *, epochs: int, width: int | None = None) -> Text:
     """`epoch  3/20  train 0.4321 91.20%  val 0.3911 93.10%  lr 0.05  12,345 samples/s`.
 
-    Where there is a width, what matters least is left out until the line fits.
+    If a width is given, the least important parts are omitted until the line fits.
     """
     lines = [_epoch_line(row, epochs, **form) for form in _FORMS]
     return next((line for line in lines if width is None or line.cell_len <= width), lines[-1])
@@ -138,7 +138,7 @@ _FORMS: Sequence[dict[str, Any]] = (
     {"rate": "", "with_lr": False},
     {"rate": "", "with_lr": False, "with_heads": False},
 )
-"""What an epoch's line leaves out, from nothing to all but the losses."""
+"""Forms of an epoch's line, from complete to losses only."""
 
 
 def _epoch_line(
@@ -166,7 +166,7 @@ def _epoch_line(
 
 
 def _accuracies(row: Mapping[str, float], split: str) -> list[tuple[str, float]]:
-    """Each head's name, with a space behind it, and accuracy; of one network alone, no name."""
+    """The accuracy of each head by its name and a space; without heads, by an empty name."""
     named = {
         owner: row[name]
         for name, owner, metric in _metrics(row, split)
@@ -177,7 +177,7 @@ def _accuracies(row: Mapping[str, float], split: str) -> list[tuple[str, float]]
 
 
 def _watched(row: Mapping[str, float], split: str) -> list[tuple[str, str]]:
-    """The name and the value of what is watched beside loss and accuracy; of heads, their mean."""
+    """Name and value of watched metrics other than loss and accuracy; for heads, their mean."""
     return [
         (metric.label, metric.show(row[name]))
         for name, owner, metric in _metrics(row, split)
@@ -194,7 +194,7 @@ def _metrics(row: Mapping[str, float], split: str) -> Iterator[tuple[str, str, N
 
 
 def print_header(console: Console, run: Run, splits: Splits, start: TrainingStart) -> None:
-    """Print what is trained, on which data and device, and where it is saved."""
+    """Print the experiment, its data and device, and the run folder."""
     train = run.experiment.train
     parameters = sum(p.numel() for p in run.network.parameters())
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
@@ -224,7 +224,7 @@ def print_result(
 ) -> None:
     """Print how training ended, where the result is, and what to run next.
 
-    data: the folder of data sets, if it was named on the command line.
+    data: the dataset directory, if given on the command line.
     """
     run = result.run
     more = [word for plugin in run.experiment.plugins for word in ("--plugin", plugin)]
@@ -249,7 +249,7 @@ def print_result(
 
 
 def _kept(run: Run, score: float) -> str:
-    """The epoch whose weights are kept, and why."""
+    """A line with the epoch whose weights are kept, and the reason."""
     monitor, epoch = run.experiment.train.monitor, run.counters.best_epoch
     shown = f"{label_of(monitor)} {show_metric(monitor, score)}"
     if run.experiment.data.validation:

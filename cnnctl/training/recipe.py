@@ -1,4 +1,4 @@
-"""The recipe: a training that is written to a run folder and shown on a screen."""
+"""The recipe: training with a run folder and progress on the console."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from cnnctl.training.training import Training, TrainingResult
 def train(
     start: TrainingStart, *, data_root: Path, console: Console
 ) -> tuple[TrainingResult, signal.Signals | None]:
-    """Train an experiment to its end, or go on from a checkpoint.
+    """Train an experiment to its end, or resume from a checkpoint.
 
-    Returns the result, and the signal that stopped the training before its end, if any.
+    Returns the result, and the signal that stopped the training early, if any.
 
     Raises:
-        FaultError: bad data, a loss that is not finite, a full disk, no memory left.
+        FaultError: bad data, a loss that is not finite, a full disk, out of memory.
     """
     setup, folder = set_up(start.loaded, data_root=data_root), start.folder
     with setup.memory_faults(), StopSignals() as signals:
@@ -49,7 +49,7 @@ def train(
 
 
 def decide_on_compiling(setup: Setup, console: Console) -> Setup:
-    """Try compiled steps, and say what was found; it is written down with the experiment."""
+    """Measure compiled steps, print the result, and record it in the experiment."""
     with showing(console, "measuring compiled steps"):
         trial = try_compile(setup)
     choice = "compiled" if trial.compile else "not compiled"
@@ -58,7 +58,7 @@ def decide_on_compiling(setup: Setup, console: Console) -> Setup:
 
 
 def begin(training: Training, start: TrainingStart, console: Console) -> None:
-    """Write down what is about to run, and put it at its beginning or where it was saved."""
+    """Record what is about to run, and start it or resume it from its checkpoint."""
     start.folder.write_config(training.run.experiment.plain())
     if start.checkpoint is not None:
         training.resume(start.checkpoint)
@@ -67,18 +67,18 @@ def begin(training: Training, start: TrainingStart, console: Console) -> None:
     start.folder.write_environment(describe_environment(training.run.device))
     left_out = training.begin(start.weights)
     if start.weights is not None:
-        console.print(_told(left_out))
+        console.print(_initial_weights(left_out))
 
 
-def _told(left_out: Collection[str]) -> str:
-    """Which weights a run starts from."""
+def _initial_weights(left_out: Collection[str]) -> str:
+    """A line with the weights that a run starts from."""
     fresh = f"; re-initialised: {', '.join(left_out)}" if left_out else ""
     return f"loaded weights{fresh}"
 
 
 @contextmanager
 def writing_failures(folder: RunFolder) -> Iterator[None]:
-    """Write down how a training failed, where the folder can still be written to."""
+    """Record how a training failed, if the folder can still be written to."""
     try:
         yield
     except (FaultError, MemoryError, RuntimeError) as error:
@@ -91,7 +91,7 @@ def writing_failures(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def observing(training: Training, folder: RunFolder, console: Console) -> Iterator[None]:
-    """Follow a training in its folder and on the screen, until it ends, however it ends."""
+    """The observers of a training, closed when it ends for any reason."""
     epochs, batches = training.run.experiment.train.epochs, len(training.batches.train)
     observers: list[Observer] = [
         ConfigFile(folder),
@@ -110,5 +110,5 @@ def observing(training: Training, folder: RunFolder, console: Console) -> Iterat
 
 
 def showing(console: Console, what: str) -> AbstractContextManager[object]:
-    """Say on a terminal what is being done, for as long as it lasts."""
+    """Show on a terminal what is being done, while it lasts."""
     return console.status(what) if console.is_terminal else nullcontext()

@@ -1,4 +1,4 @@
-"""What a training writes to its run folder: checkpoints, settings, metrics, events."""
+"""Writes a training to its run folder: checkpoints, settings, metrics, events."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ class FolderStore(CheckpointStore):
 
 
 class ConfigFile(Observer):
-    """Keeps config.yaml as the run is."""
+    """Keeps config.yaml up to date."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
 
     def compiling_failed(self, run: Run, reason: str) -> None:
-        """Write down that the run goes on uncompiled."""
+        """Record that the run continues uncompiled."""
         self.folder.write_config(run.experiment.plain())
 
 
 class MetricsFile(Observer):
-    """One line an epoch in metrics.jsonl, from which everything else can be drawn."""
+    """One line per epoch in metrics.jsonl, from which everything can be plotted."""
 
     def __init__(self, folder: RunFolder, console: Console) -> None:
         self.folder = folder
         self.console = console
 
     def resumed(self, through_epoch: int) -> None:
-        """Drop the lines of the epochs that are repeated, and say which could not be read."""
+        """Drop the lines of repeated epochs, and report how many were invalid."""
         if damaged := self.folder.keep_metrics(through_epoch=through_epoch):
             lines = "1 invalid line" if damaged == 1 else f"{damaged} invalid lines"
             self.console.print(f"metrics.jsonl: dropped {lines}", markup=False)
@@ -71,7 +71,7 @@ class MetricsFile(Observer):
 class TensorBoard(Observer):
     """The same numbers as an event file.
 
-    torch's SummaryWriter writes from a thread of its own, where a full disk ends in a traceback.
+    torch's SummaryWriter writes from its own thread, where a full disk ends in a traceback.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -84,7 +84,7 @@ class TensorBoard(Observer):
         self.write(Event(file_version="brain.Event:2"))
 
     def resumed(self, through_epoch: int) -> None:
-        """Hide the events of later epochs, which a run that was killed has left."""
+        """Hide the events of later epochs, which a killed run may have left."""
         start = SessionLog(status=SessionLog.START)
         self.write(Event(step=through_epoch + 1, session_log=start))
 

@@ -22,23 +22,23 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
 """Options that may change on resuming; all others must be the same."""
 
 SETTLED = ("auto", "measure")
-"""Values that mean the choice made when the run began."""
+"""Values that stand for the choice made when the run started."""
 
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
     ("train", "compile"),
 )
-"""Options that may change, but after which the run is not bit-identical."""
+"""Options that may change, but make the run not bit-identical."""
 
 
 def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experiment:
-    """The experiment to go on with: the one before, with the changes that may be made.
+    """The experiment to continue: the original one with permitted changes.
 
-    An `auto` of the new file means what was settled before.
+    An `auto` in the new file stands for the recorded choice.
 
     Raises:
-        FaultError: something differs that may not change, with both values (exit code 4).
+        FaultError: something else has changed, with both values (exit code 4).
     """
     changes = dict(differences(asked.plain(), before.plain()))
     faults = [
@@ -61,7 +61,7 @@ def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experimen
 def differences(
     new: Any, old: Any, path: ConfigPath = ()
 ) -> Iterator[tuple[ConfigPath, tuple[Any, Any]]]:
-    """Where two pieces of plain data differ; an automatic choice differs from nothing."""
+    """Paths at which plain data differ; an automatic choice equals any value."""
     if isinstance(new, dict) and isinstance(old, dict):
         for key in dict.fromkeys((*new, *old)):
             yield from differences(new.get(key), old.get(key), (*path, key))

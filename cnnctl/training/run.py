@@ -1,4 +1,4 @@
-"""The state of training: everything that changes while it runs, and how it is assembled."""
+"""The state of training: everything that changes during it, and how it is assembled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cnnctl.optim.schedulers import Schedule
 
 @dataclass(slots=True)
 class Counters:
-    """How far a run is."""
+    """The progress of a run."""
 
     epoch: int = 0
     """Completed epochs."""
@@ -33,9 +33,9 @@ class Counters:
     best: float | None = None
     """The best score so far, in the monitor's unit."""
     best_loss: float | None = None
-    """The loss of that epoch, which decides between epochs of the same score."""
+    """The loss of that epoch, which breaks ties."""
     best_epoch: int = 0
-    """The epoch it was reached in, from 1; without a validation split, the newest."""
+    """The epoch with that score, from 1; without a validation split, the newest."""
     stopped_early: bool = False
     """Whether early stopping ended the run."""
 
@@ -46,20 +46,20 @@ class Counters:
 
 @dataclass(slots=True)
 class RunningSums:
-    """Sums over the current epoch; they stay on the device until it ends."""
+    """Sums over the current epoch, which stay on the device until it ends."""
 
     sums: Tensor
-    """float64: of each task the sum of its losses, and what their mean divides by; then the right
-    predictions of each task with classes, and the samples."""
+    """float64: the sum of the losses of each task, and the denominators of their means; then the
+    number of correct predictions of each task with classes, and of samples."""
     weights: tuple[float, ...]
-    """The factor of each task's loss in the sum of all."""
+    """Weight of each task's loss in the total loss."""
     parts: tuple[Tensor, ...]
-    """The sums as views: losses, normalizers, right predictions, samples; `sums[0] += …` would look
-    up, add and copy back at every step."""
+    """Views of the sums: losses, normalizers, correct predictions, samples; `sums[0] += …` would
+    look up, add and copy back at every step."""
 
     @classmethod
     def on(cls, device: torch.device, *, weights: Sequence[float], classifying: int) -> RunningSums:
-        """An empty tally for tasks of these weights, so many of them with classes."""
+        """Empty sums for tasks with these weights; `classifying` is how many have classes."""
         tasks = len(weights)
         sums = torch.zeros(2 * tasks + classifying + 1, dtype=torch.float64, device=device)
         many = (sums[:tasks], sums[tasks : 2 * tasks], *sums[2 * tasks :])
@@ -68,19 +68,19 @@ class RunningSums:
     def add(
         self, losses: Tensor, normalizers: Tensor | int, right: Iterable[Tensor], samples: int
     ) -> None:
-        """Count a batch: the sum of its losses and what their mean divides by, of each task; how
-        many predictions were right, and how many samples there were."""
+        """Add a batch: the sum and denominator of the losses of each task, and the numbers of
+        correct predictions and of samples."""
         counted: list[Tensor | int] = [losses, normalizers, *right, samples]
         for part, more in zip(self.parts, counted, strict=True):
             part.add_(more)
 
     @property
     def samples(self) -> int:
-        """How many samples were counted; waits for the device."""
+        """Number of samples; waits for the device."""
         return int(self.sums[-1])
 
     def read(self) -> tuple[float, list[float]]:
-        """Mean loss, and share of right predictions of each task; waits for the device."""
+        """Mean loss, and accuracy of each task; waits for the device."""
         *sums, samples = self.sums.tolist()
         tasks = len(self.weights)
         parts = zip(self.weights, sums[:tasks], sums[tasks : 2 * tasks], strict=True)
@@ -88,7 +88,7 @@ class RunningSums:
         return loss, [_ratio(right, samples) for right in sums[2 * tasks :]]
 
     def clear(self) -> None:
-        """Begin an epoch."""
+        """Reset the sums."""
         self.sums.zero_()
 
 
@@ -98,7 +98,7 @@ def _ratio(total: float, size: float) -> float:
 
 @dataclass(slots=True)
 class Run:
-    """Everything that changes while a network is trained."""
+    """Everything that changes during training."""
 
     experiment: Experiment
     plan: NetworkPlan
@@ -115,17 +115,17 @@ class Run:
 
     @property
     def answers(self) -> list[Task]:
-        """The tasks that the trained network is for, without auxiliary classifiers."""
+        """The tasks of the trained network, without auxiliary classifiers."""
         return [task for task in self.tasks if not task.is_auxiliary]
 
     @property
     def classifying(self) -> list[Task]:
-        """Those of them whose predictions are right or wrong."""
+        """Those of them with classes."""
         return [task for task in self.answers if task.target.kind in Accuracy.measures]
 
     @property
     def watched(self) -> list[Counted]:
-        """What is measured on the validation split beside loss and accuracy."""
+        """Metrics of the validation split other than loss and accuracy."""
         kinds = {self.experiment.train.monitor, stopping_metric(self.experiment)}
         metrics = [metric() for kind, metric in METRICS.items() if kind in kinds]
         return [m for m in metrics if isinstance(m, Counted) and not m.is_always_followed]
@@ -138,7 +138,7 @@ class Run:
 
     @property
     def evaluated(self) -> nn.Module:
-        """The network that is evaluated and kept: the averaged one where there is one."""
+        """The network to evaluate and keep: the averaged one, if any."""
         return self.network if self.average is None else self.average.network
 
     def begin_epoch(self) -> None:
@@ -165,7 +165,7 @@ def assemble(
     device: torch.device,
     steps_per_epoch: int,
 ) -> Run:
-    """Build network, averages, optimizer and schedule, all at their beginning."""
+    """Build network, averages, optimizer and schedule, in their initial state."""
     train, regularization = experiment.train, experiment.regularization
     network: nn.Module = networks.build(plan, seed=experiment.seed).to(device)
     if train.memory_format == "channels_last":
@@ -194,7 +194,7 @@ def assemble(
 
 
 def _freeze(network: nn.Module, experiment: Experiment) -> Freezing:
-    """What is frozen for good is so at once; the optimizer gets all that will ever train."""
+    """Permanent freezing takes effect at once, so the optimizer gets only what ever trains."""
     model = experiment.model
     freezing = freezing_of(network, model.freeze, unfreeze_at=model.unfreeze_at)
     if model.unfreeze_at is None:
@@ -229,7 +229,7 @@ def _early_stopper(experiment: Experiment) -> EarlyStopper | None:
 
 
 def stopping_metric(experiment: Experiment) -> str:
-    """The metric that early stopping watches: its own, or the one that the best is chosen by."""
+    """The metric that early stopping watches: its own, or the one that selects the best epoch."""
     stopping = experiment.regularization.early_stopping
     if stopping is None or stopping.monitor == "auto":
         return experiment.train.monitor

@@ -11,20 +11,20 @@ from cnnctl.metrics import Accuracy, MeanLoss
 from cnnctl.model.network import NetworkPlan, meta_network
 
 MUCH_WORK = 2**25
-"""Multiply-adds of a step, below which bf16 gains less than its casts cost. On two cores with AMX,
+"""Multiply-adds per step below which bf16 gains less than its casts cost. On two cores with AMX,
 LeNet ran at 0.82 of fp32's speed at 3 million, 0.92 at 27, 1.06 at 53 and 1.25 at 213; an MLP at
 0.88, 1.02, 1.20 and 1.46 at 17, 34, 68 and 136 million."""
 MUCH_REUSE = 32
-"""Multiply-adds of a step for each weight, below which casting the weights costs more than bf16
+"""Multiply-adds per step and weight below which casting the weights costs more than bf16
 gains: two layers of 2,048 ran at 0.59 of fp32's speed with 8 samples a batch, at 1.17 with 64."""
 
 
 def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: DatasetInfo) -> Experiment:
     """Fill in every `auto` of `train` for this machine.
 
-    The rules ask for the machine and the network, never for a clock: the same file gives the same
-    settings, and so the same bits, at every run on the same machine. Only `compile: measure` is
-    left, which asks for a measurement (see `compile_trial`).
+    The rules depend on the machine and the network, never on timing: the same file gives the same
+    settings, and so the same bits, in every run on the same machine. Only `compile: measure`
+    remains, which requests a measurement (see `compile_trial`).
     """
     train = experiment.train
     device = pick_device(train.device)
@@ -42,7 +42,7 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
 def _precision(
     experiment: Experiment, plan: NetworkPlan, description: DatasetInfo, device: torch.device
 ) -> str:
-    """Below float32 only where there is enough work for it to be faster."""
+    """The precision: less than float32 only if there is enough work for it to be faster."""
     asked, size = experiment.train.precision, experiment.data.batch_size
     if asked != "auto":
         return asked
@@ -51,9 +51,9 @@ def _precision(
 
 
 def gains_by_bf16(plan: NetworkPlan, *, batch_size: int) -> bool:
-    """Whether a training step is enough work for bf16 to be faster than float32.
+    """Whether a training step has enough work for bf16 to be faster than float32.
 
-    A network with a module of unknown cost, such as torchvision's, is taken for a large one.
+    A network with a module of unknown cost, such as torchvision's, is assumed to be large.
     """
     told = [leaf.layer.multiply_adds(leaf.input, leaf.output) for leaf in plan.leaves()]
     known = [count for count in told if count is not None]

@@ -1,4 +1,4 @@
-"""From a checked experiment to all that its training needs: choices, machine, data, network."""
+"""From a checked experiment to everything that training needs: choices, machine, data, network."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class SplitBatches:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """An experiment with every choice made, and its data on the device.
+    """An experiment with every automatic choice made, and its data on the device.
 
-    As many runs as are wanted are assembled from it, each at its beginning.
+    Any number of new runs can be assembled from it.
     """
 
     loaded: Loaded
@@ -44,7 +44,7 @@ class Setup:
     batches: SplitBatches
 
     def assemble(self) -> Run:
-        """A new run, its network initialised by the experiment's seed."""
+        """A new run, with its network initialised from the experiment's seed."""
         return assemble(
             self.experiment,
             plan=self.loaded.plan,
@@ -58,15 +58,15 @@ class Setup:
         return replace(self, experiment=with_compile(self.experiment, compile))
 
     def memory_faults(self) -> AbstractContextManager[None]:
-        """While entered, running out of memory is a fault with a hint; see `memory_faults`."""
+        """A context that turns out-of-memory errors into faults; see `device.memory_faults`."""
         return _memory_faults(self.experiment, self.device)
 
 
 def set_up(loaded: Loaded, *, data_root: Path) -> Setup:
-    """Make the choices left to the machine, set up the process, and prepare the data.
+    """Make the automatic choices, set up the process, and prepare the data.
 
     Raises:
-        FaultError: the device is not there, bad data, no memory left.
+        FaultError: the device is unavailable, bad data, out of memory.
     """
     with loaded.places("train", "device"):
         experiment = resolve_auto(loaded.experiment, loaded.plan, loaded.description)
@@ -96,7 +96,7 @@ def use_machine(experiment: Experiment) -> torch.device:
     torch.backends.cudnn.deterministic = settings.deterministic
     torch.backends.cudnn.benchmark = not settings.deterministic
     if device.type == "cuda" and settings.deterministic:
-        # cuBLAS adds up in a fixed order only in a workspace of its own; read when it starts
+        # cuBLAS sums in a fixed order only with this workspace; read when it starts
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     return device
@@ -105,13 +105,13 @@ def use_machine(experiment: Experiment) -> torch.device:
 def split_batches(
     experiment: Experiment, data: Prepared, device: torch.device, *, targets: tuple[str, ...] = ()
 ) -> SplitBatches:
-    """Put the three splits on the device, with these targets side by side."""
+    """Put the three splits on the device, with these targets concatenated."""
     known, splits = data.data, data.splits
     channels_last = experiment.train.memory_format == "channels_last"
     put = partial(
         DeviceStore.of, known, device=device, channels_last=channels_last, targets=targets
     )
-    store = put(splits.train.samples)  # of which validation is a part
+    store = put(splits.train.samples)  # which includes validation
     test = splits.test
     return SplitBatches(
         train=training_batches(known, store, splits.train, seed=experiment.seed),

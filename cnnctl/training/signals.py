@@ -10,9 +10,9 @@ from cnnctl import interruption
 
 
 class StopSignals:
-    """While entered, notes the first signal in `received` and leaves the process at the second.
+    """A context that records the first signal in `received`, and exits the process at the second.
 
-    A training asks between steps, so that a step and its checkpoint are never torn.
+    Training checks it between steps, so a step and its checkpoint are never interrupted.
     """
 
     def __init__(self) -> None:

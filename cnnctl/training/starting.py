@@ -1,4 +1,4 @@
-"""The start of training: a new run folder, or the checkpoint of an old one."""
+"""The start of training: a new run folder, or the checkpoint of an existing one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cnnctl.training.resuming import inexact_because, reconcile
 
 @dataclass(frozen=True, slots=True)
 class TrainingStart:
-    """What to train, where to write, and the state to go on from, if any."""
+    """What to train, where to write, and the state to resume from, if any."""
 
     loaded: Loaded
     folder: RunFolder
@@ -42,11 +42,11 @@ class TrainingStart:
 def begin_run(
     config: Path, overrides: Sequence[str], *, runs: Path, data_root: Path | None = None
 ) -> TrainingStart:
-    """Check an experiment and make its run folder.
+    """Check an experiment and create its run folder.
 
     Raises:
-        FaultError: what is wrong with the experiment or with the weights that it names, or the
-            folder cannot be made.
+        FaultError: faults of the experiment or its initial weights, or the folder cannot be
+            created.
     """
     loaded = load(config, overrides, data_root=data_root)
     weights = starting_weights(loaded)
@@ -74,14 +74,14 @@ def resume_run(
     plugins: Sequence[Path] = (),
     data_root: Path | None = None,
 ) -> TrainingStart:
-    """Find a run, lock its folder, and read the state that it goes on from.
+    """Find a run, lock its folder, and read the state to resume from.
 
-    `resume` is a run folder, a checkpoint in one, or nothing for the newest run of the
-    experiment's name.
+    `resume` is a run folder, a checkpoint in one, or empty for the newest run of the experiment's
+    name.
 
     Raises:
-        FaultError: no such run, it is in use, its checkpoint is damaged, or the experiment is
-            another one now.
+        FaultError: there is no such run, it is in use, its checkpoint is damaged, or the
+            experiment has changed.
     """
     asked = load(config, overrides, data_root=data_root) if config else None
     path = _last_checkpoint(resume, asked, runs)
@@ -130,7 +130,7 @@ def _continue(
 
 
 def _overridden(before: Loaded, overrides: Sequence[str]) -> Experiment:
-    """The experiment of a checkpoint with overrides of the command line."""
+    """The experiment of a checkpoint, with overrides from the command line."""
     node = apply(from_plain(before.experiment.plain(), Place("the run's config.yaml")), overrides)
     with placed(node):
         experiment = validate(Experiment, node)

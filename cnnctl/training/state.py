@@ -1,7 +1,7 @@
 """A run <-> a checkpoint.
 
-`last` holds all that resuming needs, `best` what a reader needs to evaluate and predict. A state is
-taken between two steps of the optimizer, when everything that a step moves has had its turn.
+`last` has everything needed to resume, `best` what is needed to evaluate and predict. A state is
+captured between two optimizer steps, when everything that a step changes is up to date.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cnnctl.training.verification import verify
 
 
 def capture_best(run: Run) -> Checkpoint:
-    """The weights that are evaluated, and what it takes to use them."""
+    """The weights for evaluation, and everything needed to use them."""
     return Checkpoint(named(Part.MODEL, run.evaluated.state_dict()), _describe(run))
 
 
@@ -48,7 +48,7 @@ def _describe(run: Run) -> Document:
 
 
 def _class_names(run: Run) -> list[str] | dict[str, list[str]]:
-    """Of the network, or of each of its heads."""
+    """The class names of the network, or of each head."""
     names = {task.name: list(task.target.class_names) for task in run.answers}
     return names.get("", names)
 
@@ -64,7 +64,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     """Restore a run from a checkpoint, except the random states, which come last.
 
     Raises:
-        FaultError: a part is missing or does not fit; nothing is left out in silence.
+        FaultError: a part is missing or does not fit; nothing is ignored silently.
     """
     document = checkpoint.document
     if "optimizer" not in document:
@@ -97,5 +97,5 @@ def _restore_optimizer(optimizer: optim.Optimizer, state: dict[str, Any]) -> Non
             entries = optimizer.state.get(parameter, {})
             for key, value in entries.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    # a fused kernel walks weight and state in one order, so they must lie alike
+                    # a fused kernel reads weight and state in one order: same layout
                     entries[key] = torch.empty_like(parameter.detach()).copy_(value)

@@ -25,29 +25,29 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Moves a run by one step. What it needs does not change within an epoch."""
+    """Takes a step of a run. Its fields do not change within an epoch."""
 
     run: Run
     propagate: Propagate
     normalizer: Normalizer
-    """What the mean losses of a batch divide by, from its targets."""
+    """Targets of a batch -> the denominators of its mean losses."""
     weights: Tensor
-    """The factor of each task's loss in the sum of all; shaped as the losses are."""
+    """Weight of each task's loss in the total loss; shaped as the losses."""
     classifying: Sequence[Task]
-    """The tasks whose right predictions are counted."""
+    """The tasks whose correct predictions are counted."""
     guard: FiniteGuard
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
     averages: bool
-    """Whether `propagate` gives mean losses, or else sums."""
+    """Whether `propagate` returns mean losses, not sums."""
     is_mean: bool
-    """Whether the step makes the mean loss of its batches small, or else the sum."""
+    """Whether the step minimises the mean loss of its batches, not the sum."""
 
     def __call__(self, batches: Sequence[Batch]) -> None:
-        """Update the weights by the loss of all these batches together.
+        """Update the weights to reduce the loss of all these batches together.
 
         Raises:
-            FaultError: the loss is not finite; the weights are as they were.
+            FaultError: the loss is not finite; the weights are unchanged.
         """
         run = self.run
         run.schedule.apply(run.counters.step)
@@ -59,12 +59,12 @@ class Step:
         run.counters.batch += len(batches)
 
     def differentiate(self, batches: Sequence[Batch], tally: RunningSums | None) -> Tensor:
-        """Leave the gradients of the loss of all batches, penalties included, in the weights."""
+        """Compute the gradients of the loss of all batches, including penalties."""
         for parameter in self.trainable:
-            parameter.grad = None  # zero_grad's own bookkeeping takes longer
+            parameter.grad = None  # faster than zero_grad, which does more bookkeeping
         sizes = [self.normalizer(targets) for _, targets in batches]
         whole = sum(sizes)
-        # a sum that is divided by all targets of the step is the mean of the one large batch
+        # the sum divided by all targets of the step is the mean of one large batch
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
         losses: list[Tensor] = []
         for (inputs, targets), size in zip(batches, sizes, strict=True):
@@ -87,12 +87,12 @@ class Step:
         return total
 
     def for_epoch(self) -> Step:
-        """The same step, for what trains now; see `Run.begin_epoch`."""
+        """The same step for the parameters that train in this epoch; see `Run.begin_epoch`."""
         return replace(self, trainable=_trainable(self.run), penalized=_penalized(self.run))
 
     @torch.no_grad()
     def count_right(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
-        """How many predictions of each task are the target, or its likeliest class if mixed."""
+        """Number of correct predictions of each task; a mixed target counts as its main class."""
         counts: list[Tensor] = []
         for task in self.classifying:
             given, wanted = task.of(outputs, targets)
@@ -102,9 +102,9 @@ class Step:
 
 
 def make_step(run: Run, *, failed: Failed = warn) -> Step:
-    """Put a step together from the experiment.
+    """Make the training step of an experiment.
 
-    failed: is given the reason if compiling fails; the step goes on uncompiled.
+    failed: called with the reason if compiling fails; the step continues uncompiled.
     """
     is_mean = run.tasks[0].loss.reduction == "mean"
     averages = is_mean and run.experiment.train.accumulate == 1
@@ -134,14 +134,14 @@ def _penalized(run: Run) -> list[nn.Parameter]:
 def make_propagate(
     run: Run, *, reduction: Literal["mean", "sum"], failed: Failed = warn
 ) -> Propagate:
-    """Network and loss, forward and back, compiled where the experiment says so."""
+    """Forward and backward pass of network and loss, compiled if the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
     loss_of = build_loss(run.tasks, reduction=reduction).to(run.device)
 
     def forward(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with autocast(precision, inputs.device):
             outputs = network(inputs)
-        outputs = outputs.float()  # a loss in bf16 loses its small differences
+        outputs = outputs.float()  # bf16 would round away small differences of the loss
         return outputs, loss_of(outputs, targets)
 
     mode = run.experiment.train.compile

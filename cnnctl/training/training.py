@@ -1,7 +1,7 @@
-"""A training: epochs of steps, and what happens at their ends.
+"""Training: epochs of steps, and what happens after each.
 
-It knows no run folder and no screen: whoever follows it is an `Observer`, and what it keeps goes to
-a `CheckpointStore`.
+It knows neither run folder nor console: an `Observer` follows it, and its states go to a
+`CheckpointStore`.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from cnnctl.training.step import Batch, Step, make_step
 
 
 class CheckpointStore:
-    """Where a training keeps its states: by itself in memory, and the best weights alone."""
+    """Where a training keeps its states; this base keeps only the best weights, in memory."""
 
     _best: Tensors | None = None
 
     def save_best(self, run: Run) -> None:
-        """Keep the weights that are evaluated, in place of those kept before."""
+        """Keep the weights for evaluation, replacing the previous ones."""
         weights = run.evaluated.state_dict()
         self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
     def save_last(self, run: Run) -> None:
-        """Keep the state that a training could be resumed from."""
+        """Keep the state from which training can be resumed."""
 
     def best_weights(self) -> Tensors:
-        """The weights that were kept last."""
+        """The best weights."""
         assert self._best is not None, "no epoch was finished"
         return self._best
 
@@ -55,12 +55,12 @@ class TrainingResult:
 
     run: Run
     test: dict[str, float] | None
-    """Loss and accuracy of the best weights on the test split; nothing if the run was
+    """Loss and accuracy of the best weights on the test split; empty if the run was
     stopped, or if there is no test split."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether it came to its end, and was not stopped before."""
+        """Whether training finished, and was not stopped."""
         return self.run.is_finished
 
     def to_json(self) -> dict[str, Any]:
@@ -74,13 +74,13 @@ class TrainingResult:
 
 
 def never() -> bool:
-    """Ask no training to stop."""
+    """Never stop."""
     return False
 
 
 @dataclass(slots=True)
 class Training:
-    """Trains a run to its end, or until it is asked to stop.
+    """Trains a run to its end, or until a stop is requested.
 
     `begin` or `resume` comes first, then `fit`, then `result`.
     """
@@ -90,13 +90,13 @@ class Training:
     store: CheckpointStore = field(default_factory=CheckpointStore)
     observers: Sequence[Observer] = ()
     stop: Callable[[], bool] = never
-    """Whether to stop, asked after every step; a step and what is saved of it are never torn."""
+    """Whether to stop; called after every step, so a step and its checkpoint stay whole."""
     step: Step = field(init=False)
     resumed_from: Checkpoint | None = field(init=False, default=None)
     started: float = 0.0
-    """When the epoch was begun, or gone on with, by the clock."""
+    """The time at which the epoch was started or resumed."""
     samples_before: int = 0
-    """Samples of the epoch that a stopped run had seen before."""
+    """Samples of the epoch before the run was resumed."""
 
     def __post_init__(self) -> None:
         self.step = make_step(self.run, failed=self.go_on_uncompiled)
@@ -114,20 +114,20 @@ class Training:
         return cls(setup.assemble(), setup.batches, store or CheckpointStore(), observers, stop)
 
     def begin(self, weights: Tensors | None = None) -> tuple[str, ...]:
-        """Start at the beginning, with these weights, if any; what they lack stays as it is.
+        """Start a new run, with these weights, if any; tensors that they lack stay initialised.
 
-        Returns the names of what they lack.
+        Returns the names of these tensors.
 
         Raises:
             FaultError: the weights do not fit.
         """
         torch.manual_seed(self.run.experiment.seed)
         left_out = () if weights is None else self.run.take_weights(weights)
-        self.store.save_last(self.run)  # from the very start there is something to resume from
+        self.store.save_last(self.run)  # so that there is something to resume from the start
         return left_out
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a state that was saved; the best weights so far are in the store.
+        """Resume from a saved state; the best weights so far are in the store.
 
         Raises:
             FaultError: the state does not fit.
@@ -136,13 +136,13 @@ class Training:
         self.resumed_from = checkpoint
 
     def go_on_uncompiled(self, reason: str) -> None:
-        """Compiling failed: the experiment says from now on that the run is not compiled."""
+        """Record in the experiment that compiling failed and the run is not compiled."""
         self.run.experiment = with_compile(self.run.experiment, False)
         for observer in self.observers:
             observer.compiling_failed(self.run, reason)
 
     def fit(self) -> None:
-        """Train all epochs that are left; the state is saved at the end of each.
+        """Train all remaining epochs; the state is saved after each.
 
         Raises:
             FaultError: the loss is not finite, or something could not be written.
@@ -159,7 +159,7 @@ class Training:
                 return
 
     def train_epoch(self) -> bool:
-        """Take the steps that are left of this epoch; false if asked to stop before its end."""
+        """Take the remaining steps of this epoch; returns False if stopped before its end."""
         run, settings = self.run, self.run.experiment.train
         self.started, self.samples_before = time.perf_counter(), run.tally.samples
         run.begin_epoch()
@@ -179,12 +179,12 @@ class Training:
         return True
 
     def save(self) -> None:
-        """Save the state, which a run that diverged does not have."""
+        """Save the state, unless the run has diverged."""
         self.step.guard.raise_if_diverged(self.run.counters.step)
         self.store.save_last(self.run)
 
     def end_epoch(self) -> None:
-        """Evaluate, adapt, keep the best, and write the epoch down."""
+        """Evaluate, adapt the learning rate, keep the best, and record the epoch."""
         run = self.run
         self.step.guard.raise_if_diverged(run.counters.step)
         row = self.measure()
@@ -202,12 +202,12 @@ class Training:
             run.counters.best_epoch = run.counters.epoch
             self.store.save_best(run)
         # the line is written before the checkpoint: a run killed in between repeats the epoch and
-        # drops the line, while the other way round the line would be missing
+        # drops the line; in the other order, the line would be missing
         for observer in self.observers:
             observer.epoch_ended(row)
 
     def measure(self) -> EpochMetrics:
-        """The metrics of the epoch that was just trained."""
+        """The metrics of the last epoch."""
         run = self.run
         seconds = time.perf_counter() - self.started
         samples = run.tally.samples - self.samples_before
@@ -224,14 +224,14 @@ class Training:
         return row | {"samples_per_second": samples / seconds, "seconds": seconds}
 
     def named(self, metric: str) -> str:
-        """A metric of the validation split, or of the training split where there is no other."""
+        """The key of a metric of the validation split or, without one, of the training split."""
         return f"{'train' if self.batches.validation is None else 'val'}_{metric}"
 
     def is_kept(self, score: float, loss: float) -> bool:
-        """Whether the epoch beats all before on the validation split.
+        """Whether the epoch is the best so far on the validation split.
 
-        Without one the newest is always kept: the loss of an epoch's training is that of the
-        weights before its steps, and says nothing of those after the last.
+        Without one, the newest is always kept: the training loss of an epoch is measured before its
+        steps, and says nothing about the weights after the last.
         """
         counters = self.run.counters
         if counters.best is None or counters.best_loss is None or self.batches.validation is None:
@@ -240,7 +240,7 @@ class Training:
         return (sign * score, -loss) > (sign * counters.best, -counters.best_loss)
 
     def result(self) -> TrainingResult:
-        """Measure the best weights on the test split, if there is one and the run is finished.
+        """Evaluate the best weights on the test split, if there is one and the run is finished.
 
         Raises:
             FaultError: the loss is not finite, or the weights cannot be read back.
@@ -253,7 +253,7 @@ class Training:
 
 
 def evaluate(run: Run, batches: Batches) -> dict[str, float]:
-    """Loss, accuracy for classes and what is watched, of the network that a run keeps.
+    """Loss, accuracy for classes, and watched metrics of the network that a run keeps.
 
     Raises:
         FaultError: the loss is not finite.
@@ -268,7 +268,7 @@ def evaluate(run: Run, batches: Batches) -> dict[str, float]:
 
 
 def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Lists of `size` batches, the last one perhaps shorter."""
+    """Lists of `size` batches; the last one may be shorter."""
     iterator = iter(batches)
     while group := list(islice(iterator, size)):
         yield group

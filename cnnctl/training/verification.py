@@ -1,8 +1,8 @@
 """Verification that a checkpoint's state is valid for a run of its experiment.
 
-A checkpoint may come from anyone, and its hash says only that it is whole. The kernels of
-optimizers trust their tensors: one that is too short is read and written beyond its end. So
-everything is compared with the state of a new run of the same experiment before it is used.
+A checkpoint may come from anyone, and its hash only shows that it is complete. The kernels of
+optimizers trust their tensors and read and write beyond the end of one that is too short.
+Therefore everything is compared with the state of a new run of the experiment before it is used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Part(BaseModel):
 
 
 class CountersState(_Part):
-    """What `Counters` holds."""
+    """The state of `Counters`."""
 
     epoch: StoredCount
     batch: StoredCount
@@ -42,7 +42,7 @@ class CountersState(_Part):
 
 
 class ScheduleState(_Part):
-    """What `Schedule` remembers."""
+    """The state of `Schedule`."""
 
     epochs: StoredCount
     best: Number | None
@@ -52,14 +52,14 @@ class ScheduleState(_Part):
 
 
 class PatienceState(_Part):
-    """What `EarlyStopper` remembers."""
+    """The state of `EarlyStopper`."""
 
     best: Number | None
     bad_epochs: StoredCount
 
 
 class State(_Part):
-    """The document of a checkpoint that a run is resumed from."""
+    """The JSON document of a checkpoint to resume from."""
 
     format: int = FORMAT
     experiment: dict[str, Any]
@@ -81,7 +81,7 @@ def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
     """Check everything except the weights against a new run; returns the optimizer's state.
 
     Raises:
-        FaultError: a part is missing, unknown, or of a form that it cannot have.
+        FaultError: a part is missing, unknown or invalid.
     """
     try:
         state = State.model_validate(checkpoint.document)
@@ -136,11 +136,11 @@ def _verify_tally(run: Run, found: Tensor) -> None:
 def verify_random(state: Tensor) -> None:
     """Check that a random state of the CPU is valid for its generator.
 
-    torch checks each of its two positions, but not that they go together, and would read beyond
-    the end of its numbers.
+    torch checks each of its two positions, but not whether they agree, and would read beyond the
+    end of its numbers.
 
     Raises:
-        FaultError: it is none.
+        FaultError: it is not.
     """
     generator = torch.Generator()
     _check_tensor(RANDOM_CPU, state, generator.get_state())

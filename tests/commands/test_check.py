@@ -42,7 +42,7 @@ def test_weights_of_a_file_are_held_against_the_network(tmp_path: Path) -> None:
     assert hint.startswith("    use weights of this architecture")
 
 
-def test_a_damaged_file_of_weights_is_told_of(tmp_path: Path) -> None:
+def test_a_damaged_weights_file_is_reported(tmp_path: Path) -> None:
     save(tmp_path, 5)
     (tmp_path / "start.pth").write_bytes(b"none")
     done = invoke("check", tmp_path / "net.yaml")

@@ -145,7 +145,7 @@ def best(run: Path) -> Path:
     return run / "checkpoints" / "best.safetensors"
 
 
-def test_an_empty_split_is_said(diabetes_run: Path) -> None:
+def test_an_empty_split_is_reported(diabetes_run: Path) -> None:
     said = refused(3, diabetes_run, "--split", "validation")
     assert "the validation split of diabetes is empty\n    use --split test or train" in said
 
@@ -172,18 +172,18 @@ def test_a_table_shows_the_same_numbers(digits_run: Path) -> None:
 
 def test_what_holds_no_weights_is_refused(tmp_path: Path, tiny: Path) -> None:
     assert "nowhere: cannot be read: No such file" in refused(4, tmp_path / "nowhere")
-    assert "is a configuration, without weights" in refused(4, tiny)
+    assert "is a configuration without weights" in refused(4, tiny)
     assert "has no checkpoints" in refused(4, tmp_path)
     torch.save({"weight": torch.ones(2)}, tmp_path / "model.pt")
     assert "is a pickle" in refused(4, tmp_path / "model.pt")
 
 
-def test_a_device_that_is_none_or_not_there_is_usage(digits_run: Path) -> None:
+def test_an_unknown_or_missing_device_is_a_usage_error(digits_run: Path) -> None:
     assert "gpu is not a device" in refused(2, digits_run, "--device", "gpu")
     assert "no cuda:99:" in refused(2, digits_run, "--device", "cuda:99")
 
 
-def test_no_memory_left_is_told_with_the_batch_size(
+def test_no_memory_left_is_reported_with_the_batch_size(
     digits_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -256,7 +256,7 @@ def test_test_samples_that_are_written_are_measured(tmp_path: Path) -> None:
     assert (measured(run)["split"], measured(run)["samples"]) == ("test", 3)
 
 
-def test_a_data_folder_that_is_not_read_is_told(tmp_path: Path) -> None:
+def test_a_data_folder_that_is_not_read_is_reported(tmp_path: Path) -> None:
     run, _ = trained_inline(tmp_path, "")
     done = invoke("eval", run, "--data", tmp_path, "--json")
     assert done.exit_code == 0

@@ -178,7 +178,7 @@ def test_a_narrow_terminal_shows_whole_columns(tmp_path: Path) -> None:
         assert sum("75.00%" in line for line in lines) == 2
 
 
-def test_no_runs_are_said(tmp_path: Path) -> None:
+def test_no_runs_are_reported(tmp_path: Path) -> None:
     assert invoke("runs", tmp_path).stdout == f"no runs in {tmp_path}\n"
     assert invoke("runs", tmp_path / "nowhere").stdout == f"no runs in {tmp_path / 'nowhere'}\n"
 

@@ -53,7 +53,7 @@ def test_the_total_is_in_every_form(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere.yaml", "nowhere.safetensors"])
-def test_what_is_not_there_is_said(name: str, tmp_path: Path) -> None:
+def test_a_missing_source_is_reported(name: str, tmp_path: Path) -> None:
     done = invoke("summary", tmp_path / name)
     assert done.exit_code == (2 if name.endswith("yaml") else 4)
     assert name in done.stderr
@@ -97,7 +97,7 @@ def test_the_help_names_every_column() -> None:
     assert f"Comma-separated columns, or all: {', '.join(COLUMNS)}." in text
 
 
-def test_training_memory_is_told_beside_what_there_is(tiny: Path) -> None:
+def test_training_memory_is_reported_beside_what_there_is(tiny: Path) -> None:
     text = summary(tiny, "--batch-size", "1", "optimizer.name=adam", "optimizer.lr=0.001")
     assert "training at batch size 1: " in text
     # 1,210 weights of four bytes; Adam keeps two numbers for each
@@ -167,7 +167,7 @@ def test_a_drawing_is_written_beside_the_table(tiny: Path, tmp_path: Path) -> No
         (["--compare", "lenet6"], "no zoo network or shipped experiment is named lenet6"),
     ],
 )
-def test_what_does_not_go_together_is_told(options: list[str], fault: str, tiny: Path) -> None:
+def test_what_does_not_go_together_is_reported(options: list[str], fault: str, tiny: Path) -> None:
     done = invoke("summary", tiny, *options)
     assert done.exit_code == 2
     assert fault in done.stderr

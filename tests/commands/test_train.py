@@ -134,7 +134,7 @@ def test_a_data_set_that_cannot_be_downloaded_says_where_it_looked_and_what_woul
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     said = refused(3, tiny, "data.name=mnist", "--data", "my data")
     assert f"no {here / 'my data' / 'MNIST' / 'raw' / 'train-images-idx3-ubyte'}" in said
-    assert "data.name=digits (embedded)" in said
+    assert "data.name=digits (no download)" in said
 
 
 def write_idx(folder: Path, stem: str, labels: list[int]) -> None:
@@ -184,7 +184,7 @@ def test_batches_that_cannot_be_are_faults_of_the_configuration(
     assert said in refused(2, tiny, *overrides)
 
 
-def test_a_file_in_place_of_the_runs_is_said(here: Path, tiny: Path) -> None:
+def test_a_file_in_place_of_the_runs_is_reported(here: Path, tiny: Path) -> None:
     (here / "file").write_text("", encoding="utf-8")
     done = invoke("train", tiny, "--runs", "file")
     assert done.exit_code == 6

@@ -92,7 +92,7 @@ def test_a_full_disk_ends_the_run_and_the_last_good_checkpoint_still_loads(
     assert f"resuming after epoch {epochs['epoch']}" in resumed.stdout
 
 
-def test_a_read_only_disk_is_said_to_new_runs_and_to_resumed_ones(told: dict[str, Any]) -> None:
+def test_a_read_only_disk_is_reported_to_new_and_resumed_runs(told: dict[str, Any]) -> None:
     if not told["read-only"]:
         pytest.skip("a read-only mount is not permitted here")
     for name, folder in (("new", "runs"), ("resumed", "runs/tiny")):

@@ -108,8 +108,8 @@ def value_of_class(annotation: Any, metadata: Iterable[Any]) -> Plain:
         type(None): st.none,
         bool: st.booleans,
         str: lambda: st.sampled_from(["stem", "x_1", "auto"]),
-        int: lambda: whole_numbers(metadata),
-        float: lambda: whole_numbers(metadata) | numbers(metadata),
+        int: lambda: integers(metadata),
+        float: lambda: integers(metadata) | numbers(metadata),
     }
     return scalars[annotation]()
 
@@ -126,7 +126,7 @@ def items_of(annotation: Any, metadata: Iterable[Any]) -> Plain:
     return st.lists(value_of(annotation), min_size=least, max_size=most)
 
 
-def whole_numbers(metadata: Iterable[Any]) -> Plain:
+def integers(metadata: Iterable[Any]) -> Plain:
     low, high = limits(metadata)
     return st.integers(ceil(low), floor(high))
 

@@ -124,11 +124,11 @@ def test_a_kind_stands_alone_where_nothing_must_be_given(
         ("Cat", "no pet is named Cat", "did you mean cat?"),
         ("goldfish", "no pet is named goldfish", "known: cat, snail"),
         ("", "no pet is named ''", "known: cat, snail"),
-        (3, "a pet needs its name", "write {name: …}; known: cat, snail"),
-        (None, "a pet needs its name", "write {name: …}; known: cat, snail"),
-        (["cat"], "a pet needs its name", "write {name: …}; known: cat, snail"),
-        ({"age": 3}, "a pet needs its name", "add name: …; known: cat, snail"),
-        ({"name": 3}, "a pet needs its name", "add name: …; known: cat, snail"),
+        (3, "a pet needs a name", "write {name: …}; known: cat, snail"),
+        (None, "a pet needs a name", "write {name: …}; known: cat, snail"),
+        (["cat"], "a pet needs a name", "write {name: …}; known: cat, snail"),
+        ({"age": 3}, "a pet needs a name", "add name: …; known: cat, snail"),
+        ({"name": 3}, "a pet needs a name", "add name: …; known: cat, snail"),
     ],
 )
 def test_a_section_that_names_no_kind_is_refused(

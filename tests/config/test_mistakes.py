@@ -45,7 +45,7 @@ DRAWN = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 @settings(DRAWN, max_examples=8)
 @given(data=st.data())
-def test_a_mistake_is_told_in_words_with_a_place_and_a_cure(
+def test_a_mistake_is_reported_in_words_with_a_place_and_a_cure(
     data: st.DataObject, plain_of: PlainOf
 ) -> None:
     assert_told(data, plain_of)
@@ -54,7 +54,7 @@ def test_a_mistake_is_told_in_words_with_a_place_and_a_cure(
 @pytest.mark.long
 @settings(DRAWN, max_examples=40)
 @given(data=st.data())
-def test_whatever_is_a_mistake_is_told_in_words(data: st.DataObject, plain_of: PlainOf) -> None:
+def test_whatever_is_a_mistake_is_reported_in_words(data: st.DataObject, plain_of: PlainOf) -> None:
     assert_told(data, plain_of)
 
 

@@ -110,7 +110,7 @@ def test_what_is_no_override_is_refused(text: str) -> None:
     assert message.endswith("write it as path=value, like train.epochs=3")
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     assert len(refused("epochs", "model.layers.9=relu", "train.epochs=3", "seed=[")) == 3
 
 

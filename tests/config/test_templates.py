@@ -93,11 +93,11 @@ def test_a_node_knows_its_template_and_its_use() -> None:
         ("blocks: {a: {layers: [relu]}}\nlayers: [conv: $n]", "is used outside a template"),
     ],
 )
-def test_what_is_wrong_is_told(text: str, fault: str) -> None:
+def test_what_is_wrong_is_reported(text: str, fault: str) -> None:
     assert fault in told(text)
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     text = """
 blocks:
   relu: {layers: [tanh]}
@@ -119,7 +119,7 @@ layers: [a, a: {k: 1}, b, conv: $n, a: 3]
 
 
 @pytest.mark.parametrize("count", [7, pytest.param(14, marks=pytest.mark.long)])
-def test_templates_that_all_use_each_other_are_told_of_that(count: int) -> None:
+def test_templates_that_all_use_each_other_are_reported(count: int) -> None:
     names = [f"t{n}" for n in range(count)]
     uses = {name: ", ".join(other for other in names if other != name) for name in names}
     blocks = ", ".join(f"{name}: {{layers: [{uses[name]}]}}" for name in names)
@@ -152,7 +152,7 @@ blocks:
 """
 
 
-def test_a_parameter_that_is_a_list_stands_for_its_items() -> None:
+def test_a_parameter_that_is_a_list_expands_to_its_items() -> None:
     (found,) = expanded(f"{WRAPPED}layers: [wrapped: {{body: [relu, conv: 2]}}]")["layers"]
     body = ["relu", {"conv": 2}]
     assert found["sequence"]["layers"] == [*body, {"conv": 3}, *body]

@@ -162,11 +162,11 @@ FAULTS = [
     ("{speed: 1_000}", "1:9: speed: 1_000 is not a number: write a number (like 0.1)"),
     (
         "engine: {name: electric, volts: 1e3}",
-        "1:33: engine.volts: 1000.0 is not a whole number: write 1000",
+        "1:33: engine.volts: 1000.0 is not an integer: write 1000",
     ),
     (
         "engine: {name: electric, volts: 1.5}",
-        "1:33: engine.volts: 1.5 is not a whole number: write a whole number (like 3)",
+        "1:33: engine.volts: 1.5 is not an integer: write an integer (like 3)",
     ),
     ("{speed: }", "1:8: speed: is empty: write a number, or leave it out"),
     ("{wagons: tank}", "1:10: wagons: tank is not a list: write [tank]"),
@@ -194,18 +194,17 @@ FAULTS = [
         "engine: {name: steam, power: 1001}",
         "1:30: engine.power: 1001 is too large: write a number of at most 1000",
     ),
-    ("{doors: [1]}", "1:9: doors: [1] is too short: write a list of at least 2"),
-    ("{doors: [1, 2, 3]}", "1:9: doors: [1, 2, 3] is too long: write a list of at most 2"),
-    ("{doors: [1, x]}", "1:13: doors.1: x is not a whole number: write a whole number (like 3)"),
+    ("{doors: [1]}", "1:9: doors: [1] is too short: write a list of at least 2 items"),
+    ("{doors: [1, 2, 3]}", "1:9: doors: [1, 2, 3] is too long: write a list of at most 2 items"),
+    ("{doors: [1, x]}", "1:13: doors.1: x is not an integer: write an integer (like 3)"),
     # unions
     (
         "wagons: [tank: half]",
-        "1:16: wagons.0.tank: half is not a whole number or full: "
-        "write a whole number (like 3) or full",
+        "1:16: wagons.0.tank: half is not an integer or full: write an integer (like 3) or full",
     ),
     (
         "wagons: [tank: ful]",
-        "1:16: wagons.0.tank: ful is not a whole number or full: did you mean full?",
+        "1:16: wagons.0.tank: ful is not an integer or full: did you mean full?",
     ),
     ("wagons: [tank: 0]", "1:16: wagons.0.tank: 0 is too small: write a number greater than 0"),
     (
@@ -214,7 +213,7 @@ FAULTS = [
     ),
     (
         "wagons: [tank: {litres: 1, size: [1]}]",
-        "1:34: wagons.0.tank.size: [1] is too short: write a list of at least 2",
+        "1:34: wagons.0.tank.size: [1] is too short: write a list of at least 2 items",
     ),
     (
         "wagons: [tank: {litres: 1, size: [1, 0]}]",
@@ -231,9 +230,9 @@ FAULTS = [
     ),
     (
         "stops: {first: x}",
-        "1:16: stops.first: x is not a whole number: write a whole number (like 3)",
+        "1:16: stops.first: x is not an integer: write an integer (like 3)",
     ),
-    ("rows: [0, 1, x]", "1:14: rows.2: x is not a whole number: write a whole number (like 3)"),
+    ("rows: [0, 1, x]", "1:14: rows.2: x is not an integer: write an integer (like 3)"),
     ("rows: [[0], [x]]", "1:14: rows.1.0: x is not a number: write a number (like 0.1)"),
     # a validator that knows no hint
     ("{name: dull}", "1:8: name: a name like that is dull: change it, or leave it out"),

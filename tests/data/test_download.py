@@ -225,7 +225,7 @@ def test_files_one_folder_higher_or_lower_are_pointed_at(
     assert f"use --data {tmp_path / 'sets'}" in error.value.faults[0].hint
 
 
-def test_a_folder_that_is_not_used_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_not_used_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert used_folder(DataSet.read("digits"), Path("here")) is None
     assert capsys.readouterr().err == "note: digits needs no files, so --data has no effect\n"
     assert used_folder(DataSet.read("digits"), None) is None

@@ -121,7 +121,7 @@ def test_starting_late_gives_the_very_batches_of_a_whole_epoch(
         assert torch.equal(targets, late_targets)
 
 
-def test_every_epoch_and_step_is_augmented_anew() -> None:
+def test_every_epoch_and_step_is_augmented_differently() -> None:
     same = Samples(torch.full((16, 1, 6, 6), 9, dtype=torch.uint8), torch.arange(16))
     loader = batches(same, augment=[{"noise": 1.0}])
     found = [inputs for epoch in (0, 1) for inputs, _ in loader.epoch(epoch)]

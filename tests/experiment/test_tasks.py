@@ -142,7 +142,7 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         ),
         (
             TWO.replace("[linear: classes]", "[linear: 3]"),
-            "model.heads.parity.layers.0.linear: the network gives 3 values, but the data has 2",
+            "model.heads.parity.layers.0.linear: the network outputs 3 values, but the data has 2",
         ),
         (
             TWO.replace("[linear: classes], weight", "[unflatten: [8, 1, 1]], weight"),
@@ -161,7 +161,7 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         (TWO.replace("relu, flatten", "{relu: {name: heads}}, flatten"), "heads is reserved for"),
         (
             ASIDE.replace("linear: classes], weight: 0.25", "linear: 7]"),
-            "model.layers.1.auxiliary.layers.1.linear: the network gives 7 values, but the data",
+            "model.layers.1.auxiliary.layers.1.linear: the network outputs 7 values, but the data",
         ),
         (
             ASIDE.replace("global_avg_pool, linear: classes", "relu"),
@@ -173,7 +173,7 @@ def test_an_auxiliary_classifier_may_be_for_one_of_several_heads() -> None:
         ),
     ],
 )
-def test_what_does_not_go_together_is_told(text: str, fault: str) -> None:
+def test_what_does_not_go_together_is_reported(text: str, fault: str) -> None:
     assert fault in told(text)
 
 

@@ -49,13 +49,13 @@ def test_shares_add_up_to_the_whole(lenet: NetworkPlan) -> None:
 @pytest.mark.parametrize(
     ("wanted", "hint"), [("kernl", "did you mean kernel?"), ("output,", "known: kernel, input")]
 )
-def test_a_column_that_is_not_there_is_told(wanted: str, hint: str, lenet: NetworkPlan) -> None:
+def test_a_column_that_is_not_there_is_reported(wanted: str, hint: str, lenet: NetworkPlan) -> None:
     with pytest.raises(FaultError) as raised:
         choose(wanted, gather(lenet, batch_size=1))
     assert hint in str(raised.value)
 
 
-def test_work_that_is_not_counted_is_said_to_be_so(
+def test_uncounted_work_is_marked(
     architecture: Callable[..., NetworkPlan],
 ) -> None:
     summary = gather(architecture({"linear": 3}, "relu", input=(8,)), batch_size=1)

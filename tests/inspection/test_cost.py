@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnnctl.errors import FaultError
 from cnnctl.inspection import gather
-from cnnctl.inspection.cost import kernel_of, told_cost
+from cnnctl.inspection.cost import defined_cost, kernel_of
 from cnnctl.inspection.unknown_modules import measure_module
 from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.network import NetworkPlan, build
@@ -29,7 +29,7 @@ def agrees(item: Any, input: Shape) -> bool:
         module = layer.build(input)
         output = tuple(module(torch.empty(2, *input)).shape[1:])
         measured = measure_module(module, input, needs_gradient=True)
-        assert told_cost(layer, input, output) == measured.cost
+        assert defined_cost(layer, input, output) == measured.cost
         return True
     return False
 
@@ -93,7 +93,7 @@ class Elementwise(nn.Module):
 
 
 @pytest.mark.parametrize(("module", "is_counted"), [(Spectral(), False), (Elementwise(), True)])
-def test_what_torch_cannot_count_is_told(module: nn.Module, is_counted: bool) -> None:
+def test_what_torch_cannot_count_is_reported(module: nn.Module, is_counted: bool) -> None:
     cost = measure_module(module, (4, 6, 6), needs_gradient=True).cost
     assert (cost.multiply_adds, cost.is_counted) == (0, is_counted)
 

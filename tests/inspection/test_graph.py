@@ -162,7 +162,7 @@ def test_without_the_package_the_extra_is_named(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_suffix_that_is_no_drawing_is_told(resnet: NetworkPlan, tmp_path: Path) -> None:
+def test_a_suffix_that_is_no_drawing_is_reported(resnet: NetworkPlan, tmp_path: Path) -> None:
     with pytest.raises(FaultError, match=r"use a file name ending in one of \.svg"):
         draw(resnet, tmp_path / "net.txt")
 

@@ -139,7 +139,7 @@ def test_a_vector_has_no_field(architecture: Architecture, last: str) -> None:
     assert [gather(plan, batch_size=1).rows[-1].field for plan in plans] == [None, None]
 
 
-def test_a_last_convolution_that_sees_too_little_is_told(architecture: Architecture) -> None:
+def test_a_last_convolution_that_sees_too_little_is_reported(architecture: Architecture) -> None:
     layers = [window("conv", 5, 2, 0), window("conv", 3, 1, 1), window("max_pool", 3, 3, 0)]
     plan = architecture(*layers, "flatten", {"linear": 2}, input=(3, 64, 48))
     advice = advice_on_field(gather(plan, batch_size=1))

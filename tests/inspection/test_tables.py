@@ -160,7 +160,7 @@ def test_a_small_field_is_noted(lenet: NetworkPlan) -> None:
     assert note in totals(Report(gather(lenet, batch_size=1)))[-1]
 
 
-def test_work_that_is_done_in_training_only_is_said_to_be_so(architecture: Architecture) -> None:
+def test_work_in_training_only_is_marked(architecture: Architecture) -> None:
     aside = {"auxiliary": ["global_avg_pool", {"linear": 3}]}
     plan = architecture({"conv": 4}, aside, "flatten", {"linear": 2}, input=(1, 4, 4))
     # 4 * 9 * 2 * 2 in the convolution, 4 * 3 beside it, 16 * 2 behind it

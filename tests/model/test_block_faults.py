@@ -98,11 +98,11 @@ OWN: dict[str, list[tuple[dict[str, Any], str, str]]] = {
         ({"layers": [TWICE, TWICE]}, "layers.0.conv.name", "is already named one"),
     ],
     "branches": [
-        ({"ways": [[FINE], [STRIDED]]}, "ways", "cannot join the branches by concatenate"),
+        ({"ways": [[FINE], [STRIDED]]}, "ways", "cannot concatenate the branches"),
         (
             {"ways": [[FINE], [STRIDED]], "join": "multiply"},
             "ways",
-            "cannot join the branches by multiply",
+            "cannot multiply the branches",
         ),
     ],
     "squeeze_excite": [

@@ -152,13 +152,13 @@ def test_blocks_nest_without_losing_their_shapes() -> None:
     assert network.build(plan, seed=0)(IMAGES).shape == IMAGES.shape
 
 
-def test_ways_that_cannot_be_joined_are_told_with_their_shapes() -> None:
+def test_ways_that_cannot_be_joined_are_reported_with_their_shapes() -> None:
     told = fault_of({"branches": [[HALVED], []]})
     assert "model.layers.0.branches.ways" in told
     assert "branch1 outputs 6 channels of 4x4, branch2 outputs 4 channels of 8x8" in told
 
 
-def test_a_shortcut_that_cannot_fit_is_told_with_both_shapes() -> None:
+def test_a_shortcut_that_cannot_fit_is_reported_with_both_shapes() -> None:
     told = fault_of({"residual": {"layers": [HALVED], "shortcut": "identity"}})
     assert "the shortcut outputs 4 channels of 8x8, but the layers 6 channels of 4x4" in told
     valid = {"conv": {"out_channels": 4}}

@@ -50,7 +50,7 @@ def test_factors_are_joined_by_a_product(plan_of: PlanOf) -> None:
     assert made_of(graph)[-1] == ("multiply", (1, 6))
 
 
-def test_what_stands_aside_is_behind_nothing(plan_of: PlanOf) -> None:
+def test_an_auxiliary_output_has_no_followers(plan_of: PlanOf) -> None:
     """Also where it stands in a block."""
     aside = "auxiliary: {name: aside, layers: [flatten, linear: classes]}"
     text = f"{{layers: [{CONV}, residual: [{aside}, relu], flatten, linear: classes]}}"
@@ -90,7 +90,7 @@ def test_every_node_knows_the_blocks_around_it(plan_of: PlanOf) -> None:
     ]
 
 
-def test_blocks_part_neighbours_and_what_stands_aside_does_not(plan_of: PlanOf) -> None:
+def test_blocks_separate_neighbours_and_auxiliary_layers_do_not(plan_of: PlanOf) -> None:
     aside = "auxiliary: {name: aside, layers: [flatten, linear: classes]}"
     graph = plan_of(f"{{layers: [{CONV}, {aside}, relu, sequence: [tanh, silu], selu]}}").graph
     assert [(planned.name, after.name) for planned, after in graph.neighbours()] == [

@@ -38,7 +38,7 @@ def test_a_layer_kind_stands_alone_or_has_an_example(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [*LEAVES, *BLOCKS])
-def test_a_layer_gives_what_it_foretells_for_some_input(kind: str) -> None:
+def test_a_layer_outputs_the_shape_it_infers_for_some_input(kind: str) -> None:
     layer, built = Layer.read(example(kind)).with_classes(3), 0
     for shape in INPUTS:
         with suppress(FaultError):

@@ -171,7 +171,7 @@ def test_all_initializers_that_do_not_fit_are_reported_together(faults_of: Fault
 
 def test_a_network_has_a_layer(faults_of: FaultsOf) -> None:
     assert faults_of("{layers: []}") == [
-        "model.layers: [] is too short\n    write a list of at least 1"
+        "model.layers: [] is too short\n    write a list of at least 1 item"
     ]
 
 

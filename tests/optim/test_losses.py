@@ -192,7 +192,7 @@ def _fault(loss: Any, output: tuple[int, ...], classes: int, *, regression: bool
 @pytest.mark.parametrize("name", sorted(Loss.kinds))
 def test_a_wrong_number_of_outputs_is_a_fault(name: str) -> None:
     fault = _fault(name, (12,), 10)
-    assert fault.message == "the network gives 12 values, but the data has 10 classes"
+    assert fault.message == "the network outputs 12 values, but the data has 10 classes"
     assert fault.hint == "end the network with linear: classes"
 
 
@@ -204,7 +204,7 @@ def test_one_output_does_not_do_for_a_distribution(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(Loss.kinds))
 def test_pixels_are_no_output(name: str) -> None:
     fault = _fault(name, (16, 5, 5), 10)
-    assert fault.message == f"{name} needs a vector, but the network gives 16x5x5"
+    assert fault.message == f"{name} needs a vector, but the network outputs 16x5x5"
     assert fault.hint == "end the network with flatten and linear: classes"
 
 
@@ -221,7 +221,7 @@ def test_several_labels_at_once_are_refused_by_every_loss(name: str) -> None:
 
 def test_a_wrong_number_of_values_is_a_fault() -> None:
     fault = _fault("mse", (2,), 1, regression=True)
-    assert fault.message == "the network gives 2 values, but the data has 1 target values"
+    assert fault.message == "the network outputs 2 values, but the data has 1 target value"
     assert fault.hint == "end the network with linear: 1"
 
 

@@ -94,7 +94,7 @@ def test_the_fused_form_is_used_where_there_is_one(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_takes_the_wish_for_a_fused_form(kind: str) -> None:
+def test_every_kind_can_be_built_with_fused(kind: str) -> None:
     assert Optimizer.read(kind).build([{"params": [torch.zeros(1)]}], fused=True)
 
 

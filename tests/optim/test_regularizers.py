@@ -254,7 +254,7 @@ def test_label_smoothing_where_it_cannot_be_is_a_fault() -> None:
     assert twice == [("label_smoothing", "cross_entropy already has label smoothing")]
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     assert len(_faults({"label_smoothing": 0.1, "weight_decay": 0.1}, "lbfgs", "mse")) == 2
 
 

@@ -109,7 +109,7 @@ def test_compiling_can_fail_at_any_call(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.skipif(not can_compile(CPU), reason="there is no C++ compiler")
-def test_a_cuda_compiler_beside_no_gpu_and_a_bad_folder_are_not_spoken_of(
+def test_an_nvcc_without_a_gpu_and_an_unusable_folder_cause_no_warning(
     cli: Cli, tiny: Path
 ) -> None:
     odd = {"CUDA_HOME": "/usr", "TORCHINDUCTOR_CACHE_DIR": "/proc/nowhere"}

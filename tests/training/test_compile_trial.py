@@ -118,7 +118,7 @@ def test_a_loss_that_is_not_finite_is_left_to_the_run(compiler: pytest.MonkeyPat
     assert trial == Trial(False, "the loss was not finite")
 
 
-def test_what_was_found_is_said_and_written_down(
+def test_the_finding_is_printed_and_recorded(
     cli: Cli, tiny: Path, broken_compiler: list[str]
 ) -> None:
     measured = ("train.compile=measure", "train.device=cpu", *broken_compiler)

@@ -217,7 +217,7 @@ def test_the_newest_run_of_the_name_is_resumed(cli: Cli, tiny: Path) -> None:
     assert len(rows_of(tiny.parent / "runs" / "tiny")) == 2
 
 
-def test_nothing_to_resume_is_said(cli: Cli, tiny: Path) -> None:
+def test_nothing_to_resume_is_reported(cli: Cli, tiny: Path) -> None:
     refused = cli("train", tiny, "--resume")
     assert refused.returncode == 4
     assert "no run to resume" in refused.stderr
@@ -233,7 +233,7 @@ def test_a_checkpoint_of_weights_alone_is_not_resumed(cli: Cli, tiny: Path) -> N
     assert "last.safetensors" in refused.stderr
 
 
-def test_another_thread_count_is_taken_and_said(cli: Cli, tiny: Path) -> None:
+def test_another_thread_count_is_accepted_and_reported(cli: Cli, tiny: Path) -> None:
     cli("train", tiny, "train.threads=1")
     resumed = cli("train", "--resume", "runs/tiny", "train.threads=2", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr

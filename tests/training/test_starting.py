@@ -61,7 +61,7 @@ def refused(resume: str, config: Path | None = None) -> str:
     return str(caught.value)
 
 
-def test_a_run_that_is_not_there_is_said() -> None:
+def test_a_run_that_is_not_there_is_reported() -> None:
     assert "runs/tniy: no such run folder or checkpoint" in refused("runs/tniy")
 
 

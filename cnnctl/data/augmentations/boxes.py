@@ -1,4 +1,4 @@
-"""Boxes in images, and the augmentation that covers one."""
+"""Boxes in images, and the augmentation that covers them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from cnnctl.config.bounds import UnitInterval
-from cnnctl.data.augmentation import InputAugmentation, chosen, need_images, whole_numbers
+from cnnctl.data.augmentation import InputAugmentation, chosen, integers, need_images
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -17,7 +17,7 @@ from cnnctl.errors import config_fault
 def boxes(
     height: int, width: int, *, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor
 ) -> Tensor:
-    """Where each sample's box is; edges (N,), the last ones outside -> (N, 1, H, W) bool."""
+    """Masks of one box per sample; edges (N,), the end exclusive -> (N, 1, H, W) bool."""
     rows, columns = (torch.arange(side, device=top.device) for side in (height, width))
     in_rows = (rows >= top[:, None]) & (rows < bottom[:, None])
     in_columns = (columns >= left[:, None]) & (columns < right[:, None])
@@ -45,8 +45,7 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
         count, _, height, width = inputs.shape
         top, left = (
-            whole_numbers(count, side, generator=generator) - self.size // 2
-            for side in (height, width)
+            integers(count, side, generator=generator) - self.size // 2 for side in (height, width)
         )
         sides = chosen(count, p=self.p, generator=generator) * self.size
         covered = boxes(height, width, top=top, bottom=top + sides, left=left, right=left + sides)

@@ -1,4 +1,4 @@
-"""Augmentations that mix each sample with another one of its batch, and their targets alike."""
+"""Augmentations that mix each sample, and its target, with another one of the batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from cnnctl.data.augmentation import Mixing, along, chosen, need_images, whole_numbers
+from cnnctl.data.augmentation import Mixing, along, chosen, integers, need_images
 from cnnctl.data.augmentations.boxes import boxes
 from cnnctl.data.samples import Shape
 
@@ -16,13 +16,13 @@ Alpha = Annotated[float, Field(ge=0.01, le=1000)]
 
 
 def blended(values: Tensor, *, share: Tensor) -> Tensor:
-    """Each sample's share (N,) of itself, the rest from the one before it; (N, …) in and out."""
+    """Blend each sample, by its share (N,), with the previous one; (N, …) in and out."""
     return torch.lerp(values.roll(1, dims=0), values, along(share, values))
 
 
 def shares(samples: int, *, alpha: float, p: float, generator: Generator) -> Tensor:
-    """Each sample's share of itself: Beta(alpha, alpha) with chance p, otherwise 1; (N,)."""
-    # what torch.distributions.Beta does, which takes no generator
+    """The share of each sample: Beta(alpha, alpha) with probability p, otherwise 1; (N,)."""
+    # as in torch.distributions.Beta, which takes no generator
     alphas = torch.full((2, samples), alpha, dtype=torch.float64, device=generator.device)
     gammas = torch._standard_gamma(alphas, generator=generator)
     drawn = (gammas[0] / gammas.sum(dim=0)).float()
@@ -64,10 +64,10 @@ class CutMix(Mixing, kind="cutmix", short="alpha"):
 
 
 def random_boxes(images: Tensor, *, area: Tensor, generator: Generator) -> Tensor:
-    """A box for each image (N, C, H, W), of this share (N,) of its area before what lies outside
-    is cut off; (N, 1, H, W) bool."""
+    """A box for each image (N, C, H, W), with this fraction (N,) of its area before it is clipped
+    to the image; (N, 1, H, W) bool."""
     count, _, height, width = images.shape
-    y, x = (whole_numbers(count, side, generator=generator) for side in (height, width))
+    y, x = (integers(count, side, generator=generator) for side in (height, width))
     half_height, half_width = (area.sqrt() * side / 2 for side in (height, width))
     return boxes(
         height,

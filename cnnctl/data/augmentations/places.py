@@ -16,9 +16,9 @@ from cnnctl.data.augmentation import (
     InputAugmentation,
     along,
     chosen,
+    integers,
     need_images,
     uniform,
-    whole_numbers,
 )
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
@@ -41,7 +41,7 @@ Range = Annotated[tuple[Factor, Factor], Field(strict=False), AfterValidator(_ri
 
 
 def flipped(images: Tensor, *, where: Tensor, dim: int) -> Tensor:
-    """Mirror the images that `where` (N,) names along a dimension; (N, C, H, W) in and out."""
+    """Mirror the images in `where` (N,) along a dimension; (N, C, H, W) in and out."""
     return torch.where(along(where, images), images.flip(dim), images)
 
 
@@ -56,7 +56,7 @@ def padded(images: Tensor, *, padding: int, mode: PaddingMode, black: Tensor) ->
 
 
 def windows(images: Tensor, *, top: Tensor, left: Tensor, height: int, width: int) -> Tensor:
-    """Cut a window out of each image, at its own (N,) corner; (N, C, height, width) out."""
+    """Crop a window from each image, at its own (N,) corner; (N, C, height, width) out."""
     every = images.unfold(2, height, 1).unfold(3, width, 1)
     return every[torch.arange(len(images), device=images.device), :, top, left]
 
@@ -71,14 +71,14 @@ def warped(
     shear: Tensor,
     black: Tensor,
 ) -> Tensor:
-    """Shear, scale, rotate and shift each image about its middle, by amounts (N,) of its own.
+    """Shear, scale, rotate and shift each image about its centre, by its own amounts (N,).
 
     Degrees clockwise, pixels, pixels, a factor, degrees along x, as in torchvision's `affine`, with
-    bilinear interpolation; what comes in from outside is black. (N, C, H, W) in and out.
+    bilinear interpolation; uncovered pixels are black. (N, C, H, W) in and out.
     """
     height, width = images.shape[2:]
     sin, cos, slope = angle.deg2rad().sin(), angle.deg2rad().cos(), shear.deg2rad().tan()
-    # from where each pixel is taken: the inverse map, x and y counted in pixels from the middle
+    # the source of each pixel: the inverse map, with x and y in pixels from the centre
     xx, xy = (cos - sin * slope) / scale, (cos * slope + sin) / scale
     yx, yy = -sin / scale, cos / scale
     x0, y0 = -(xx * right + xy * down), -(yx * right + yy * down)
@@ -135,9 +135,7 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
 
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
         count, _, height, width = inputs.shape
-        top, left = (
-            whole_numbers(count, 2 * self.padding + 1, generator=generator) for _ in range(2)
-        )
+        top, left = (integers(count, 2 * self.padding + 1, generator=generator) for _ in range(2))
         wide = padded(inputs, padding=self.padding, mode=self.padding_mode, black=black)
         return windows(wide, top=top, left=left, height=height, width=width)
 

@@ -11,7 +11,7 @@ from cnnctl.data.samples import Shape
 
 
 def stretched(images: Tensor, *, factor: Tensor, about: Tensor) -> Tensor:
-    """Move the values of each image away from `about` by its factor (N,); shapes stay."""
+    """Scale the distance of each image's values from `about` by its factor (N,)."""
     return torch.lerp(about, images, along(factor, images))
 
 
@@ -55,6 +55,6 @@ class Noise(InputAugmentation, kind="noise", short="std"):
         """Noise fits every shape."""
 
     def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
-        # empty_like would lie as the inputs do, and draws fill memory in its order
+        # empty_like would copy the memory format of the inputs, which changes the order of draws
         noise = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
         return inputs + noise.normal_(std=self.std, generator=generator)

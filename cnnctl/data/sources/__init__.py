@@ -1,7 +1,7 @@
-"""The data sets: one class each, which says what it is and reads its samples.
+"""The data sets: one class each, which describes the data and reads it.
 
 A new data set is one class in one of these files. torchvision and scikit-learn take a second to
-import, so that only reading does it.
+import, so they are imported only for reading.
 """
 
 from cnnctl.data.sources import (

@@ -20,17 +20,16 @@ from cnnctl.data.samples import DatasetInfo, Samples, Target
 
 
 class CifarSet(DownloadedSet):
-    """Photographs in the batches that torchvision keeps, which are Python pickles.
+    """Photographs in torchvision's batch files, which are Python pickles.
 
-    A pickle can run code. These never do: a batch is read only after its MD5 sum has been found to
-    be the published one, from the very bytes that were summed, and by a reader that knows nothing
-    but arrays of numbers.
+    A pickle can run code. These cannot: a batch is read only if its MD5 sum is the published one,
+    from the same bytes that were summed, and by a reader that accepts only arrays of numbers.
     """
 
     labels: ClassVar[str]
-    """What a batch calls its labels."""
+    """Key of the labels in a batch."""
     coarse_labels: ClassVar[str] = ""
-    """What it calls those of larger classes, for heads."""
+    """Key of the coarse labels, for heads."""
 
     @abstractmethod
     def published(self) -> Any:
@@ -105,7 +104,7 @@ def read_batch(file: Path, *, md5: str) -> dict[str, Any]:
     """One file of images and labels.
 
     Raises:
-        FaultError: its MD5 sum is not this one.
+        FaultError: its MD5 sum does not match.
     """
     content = file.read_bytes()
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
@@ -115,10 +114,10 @@ def read_batch(file: Path, *, md5: str) -> dict[str, Any]:
 
 
 class ArraysOnly(pickle.Unpickler):
-    """Reads arrays, texts, numbers, lists and mappings; anything else is refused."""
+    """Unpickles arrays, strings, numbers, lists and dicts, and rejects anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The three names that a pickled array is made with."""
+        """Allow only the three names that a pickled array refers to."""
         return _OF_ARRAYS[module.replace("._core", ".core"), name]
 
 

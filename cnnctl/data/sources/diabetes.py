@@ -15,7 +15,7 @@ SAMPLES, TEST_SAMPLES, FEATURES = 442, 88, 10
 
 
 class Diabetes(RegressionSet, kind="diabetes"):
-    """Regression, embedded: disease progression of 442 diabetes patients after one year.
+    """Regression, no download: disease progression of 442 diabetes patients after one year.
 
     The target is a quantitative measure of the disease, 25 to 346, one year after the ten features
     were measured: age, sex, body mass index, blood pressure and six blood serum values (Efron et

@@ -13,12 +13,12 @@ from cnnctl.data.splits import stratified_split
 
 SAMPLES, TEST_SAMPLES = 1797, 360
 LEVELS = 16
-"""Pixels count from 0 to this."""
+"""Maximum pixel value."""
 PARITY = Target("parity", ("even", "odd"), 2)
 
 
 class Digits(ImageSet, kind="digits"):
-    """Handwritten digits, embedded: 1,437 training and 360 test images, 8x8, grey.
+    """Handwritten digits, no download: 1,437 training and 360 test images, 8x8, grey.
 
     scikit-learn's copy of the test part of the UCI optical recognition of handwritten digits data
     set. It is published without a test split; ours is a fixed fifth of every class. Targets for

@@ -13,7 +13,7 @@ from cnnctl.data.samples import DatasetInfo, Samples
 
 Dimension = Annotated[int, Field(gt=0, le=10**6)]
 TEST_SHARE = 5
-"""Training samples to one of the test split."""
+"""Ratio of training samples to test samples."""
 
 
 class Fake(DataSet, kind="fake"):
@@ -41,5 +41,5 @@ class Fake(DataSet, kind="fake"):
             inputs = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
         else:
             inputs = torch.randn(shape, generator=generator)
-        # every class is there, in turn, so that a split can hold out some of each
+        # classes take turns, so that a split can hold out samples of each
         return Samples(inputs, torch.arange(count) % self.classes)

@@ -17,7 +17,7 @@ from cnnctl.data.samples import DatasetInfo, Samples, Target
 
 MAX_ROWS = 10_000
 MAX_NUMBERS = 20_000
-"""In all rows together, as many as a configuration has room for."""
+"""Limit on the numbers in all rows; a configuration has no room for more."""
 Number = Annotated[float, Field(ge=-1e38, le=1e38)]
 Vector = Annotated[list[Number], Field(min_length=1, max_length=MAX_NUMBERS)]
 Rows = Annotated[list[Vector], Field(max_length=MAX_ROWS)]
@@ -68,7 +68,7 @@ class Inline(RegressionSet, kind="inline"):
         return self
 
     def _check_test(self) -> None:
-        """Raise a refusal unless test samples are of the form of the training samples."""
+        """Raise a refusal unless test samples have the same form as training samples."""
         train, test = self._named(), _by_name(self.test_targets)
         if list(train) != list(test):
             hint = f"give test_targets for {', '.join(train)}, in this order"
@@ -84,7 +84,7 @@ class Inline(RegressionSet, kind="inline"):
                 raise refusal(message, hint="use the same form for both")
 
     def _check_class_names(self) -> None:
-        """Raise a refusal where classes are named twice, or not at all, or there are none."""
+        """Raise a refusal if class names are duplicate or missing, or there are no classes."""
         for name, names in self._class_names().items():
             rows = self._named().get(name)
             if rows is None:
@@ -106,7 +106,7 @@ class Inline(RegressionSet, kind="inline"):
         return {next(iter(self._named())): self.classes} if self.classes else {}
 
     def _highest(self, name: str) -> int:
-        """The largest number of a class in both splits."""
+        """The largest class index in both splits."""
         rows = [*self._named()[name], *_by_name(self.test_targets).get(name, [])]
         return max(row for row in rows if isinstance(row, int))
 

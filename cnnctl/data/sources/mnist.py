@@ -22,18 +22,18 @@ from cnnctl.errors import data_fault
 
 SHAPE = (1, 28, 28)
 UNSIGNED_BYTES = 0x800
-"""What an idx file of bytes begins with, plus the number of its dimensions."""
+"""Magic number of an idx file of bytes, to which the number of dimensions is added."""
 
 
 class MnistLike(DownloadedSet):
-    """60,000 training and 10,000 test images of ten classes, with the names of MNIST's files."""
+    """60,000 training and 10,000 test images of ten classes, in files named as MNIST's."""
 
     folder: ClassVar[str]
-    """Where torchvision keeps the files, below the root."""
+    """torchvision's folder of the files, relative to the root."""
     sums: ClassVar[Mapping[str, str]] = {}
-    """The MD5 sums of the unpacked files, where they are known."""
+    """MD5 sums of the unpacked files, if known."""
     counts: ClassVar[Mapping[StoredSplit, int]] = {"train": 60_000, "test": 10_000}
-    """Samples in each split, for sets whose sums are not known: the same of every class."""
+    """Samples in each split, the same for every class; for sets without known sums."""
 
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class Kmnist(MnistLike, kind="kmnist"):
 
 
 MERGED = digits + ascii_uppercase + "abdefghnqrt"
-"""Letters of which both cases look alike count once."""
+"""Letters whose upper and lower case look alike are merged."""
 
 
 class Variant(NamedTuple):
@@ -181,7 +181,7 @@ def read_idx_files(
 ) -> tuple[Tensor, Tensor]:
     """Images (N, 1, H, W) uint8 and labels (N,) int64 of two idx files; damaged ones are a fault.
 
-    `sums` are the MD5 sums that files of these names are held against.
+    `sums` are the expected MD5 sums by file name.
     """
     images, labels = (root / file for file in files)
     for file in (images, labels):
@@ -190,13 +190,13 @@ def read_idx_files(
 
 
 def check_labels(labels: Tensor, classes: int, count: int, *, is_even: bool, file: Path) -> None:
-    """Raise a FaultError unless there are as many samples, and of each class, as were published."""
+    """Raise a FaultError unless the number of samples, and of each class, is the published one."""
     hint = "delete it, and it will be downloaded again"
     if len(labels) != count:
         raise data_fault(f"{file} has {len(labels):,} labels, not {count:,}", hint=hint)
     low, high = (int(bound) for bound in torch.aminmax(labels))
     if low < 0 or high >= classes:
-        return  # which `conformed` refuses, with the range
+        return  # `conformed` rejects these, with the range
     counts = torch.bincount(labels, minlength=classes)
     fewest, most = int(counts.min()), int(counts.max())
     if not fewest or (is_even and fewest != most):
@@ -208,10 +208,10 @@ def check_labels(labels: Tensor, classes: int, count: int, *, is_even: bool, fil
 def read_idx(file: Path, *, ndim: int) -> Tensor:
     """The bytes of an idx file, uint8; a magic number and the size of each dimension come first.
 
-    They are read once, where torchvision's reader copies them.
+    They are read once, while torchvision's reader copies them.
 
     Raises:
-        FaultError: it holds something else.
+        FaultError: the file is not such an idx file.
     """
     with file.open("rb") as handle:
         head = handle.read(4 + 4 * ndim)

@@ -1,4 +1,4 @@
-"""Small random problems in the plane, where the learned function can be plotted."""
+"""Small random problems in the plane, whose learned function can be plotted."""
 
 from __future__ import annotations
 

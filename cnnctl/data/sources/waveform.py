@@ -15,7 +15,7 @@ from cnnctl.data.splits import random_state
 
 LENGTH = 21
 PAIRS = ((0, 1), (0, 2), (1, 2))
-"""The two waves that each class is a mixture of."""
+"""The pair of waves that each class mixes."""
 
 
 class Waveform(DataSet, kind="waveform"):
@@ -55,6 +55,6 @@ class Waveform(DataSet, kind="waveform"):
 
 
 def triangles() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The three waves, (3, 21): 6 high, in the middle and four values to the right and the left."""
+    """The three waves, (3, 21), with height 6: centred, and shifted by four to either side."""
     places = np.arange(1, LENGTH + 1)
     return np.stack([np.maximum(6 - abs(places - peak), 0.0) for peak in (11, 15, 7)])

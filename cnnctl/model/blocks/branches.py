@@ -58,13 +58,13 @@ class Branches(Block, kind="branches", short="ways"):
             return (sum(shape[0] for shape in shapes), *shapes[0][1:])
         if self.join != "concatenate" and len({len(shape) for shape in shapes}) == 1:
             try:
-                return np.broadcast_shapes(*shapes)  # torch's own loads sympy
+                return np.broadcast_shapes(*shapes)  # torch's own imports sympy
             except ValueError:
                 pass  # which is the fault below
         given = ", ".join(
             f"{branch.name} outputs {describe_shape(branch.output)}" for branch in branches
         )
-        message = f"cannot join the branches by {self.join}: {given}"
+        message = f"cannot {self.join} the branches: {given}"
         alike = "size" if self.join == "concatenate" else "shape"
         raise config_fault(
             message, hint=f"give all branches the same output {alike}", path=("ways",)

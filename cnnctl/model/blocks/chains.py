@@ -1,4 +1,4 @@
-"""Blocks whose layers run one after the other."""
+"""Blocks whose layers run in sequence."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Residual(Block, kind="residual", short="layers"):
 
 
 def _check_padded(input: Shape, output: Shape) -> None:
-    """Zeros can only be added to channels."""
+    """Check that zero channels can make the shortcut's shape that of the layers."""
     if output[0] < input[0]:
         message = f"pad cannot turn {describe_shape(input)} into {describe_shape(output)}"
         hint = "use shortcut: projection, or layers with at least as many output channels"
@@ -83,7 +83,7 @@ def _check_padded(input: Shape, output: Shape) -> None:
 
 
 def _stride(input: Shape, output: Shape) -> int | tuple[int, ...]:
-    """The stride with which windows of one pixel make the output's sides of the input's.
+    """The stride of a 1x1 convolution that maps the input's sides to the output's.
 
     Raises:
         FaultError: there is none.

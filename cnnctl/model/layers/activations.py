@@ -1,5 +1,4 @@
-"""Activations, value by value, except maxout and softmax; each tells the weights before it what it
-is."""
+"""Activations, elementwise except for maxout and softmax; initialisation depends on `acts_as`."""
 
 from collections.abc import Collection
 from typing import Annotated, Literal, Self
@@ -26,7 +25,7 @@ Scale = Annotated[FiniteFloat, Field(gt=0)]
 
 
 class Activation(WithoutProducts):
-    """What all activations tell."""
+    """The traits of all activations."""
 
     role = "activations"
 
@@ -36,7 +35,7 @@ class Pointwise(ShapeKeeper, Activation):
 
 
 class Copying(Pointwise):
-    """An activation that saves something as large as its input beside it."""
+    """An activation that saves another tensor as large as its input."""
 
     def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
         return Saved(input=True, beside=size_of(input))

@@ -108,7 +108,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
         self._check_border(input, padding)
 
     def _pixels(self, window: Sides) -> Sides:
-        """The padding at the longer end of each side."""
+        """The padding at the end of each side that has more."""
         if self.padding == "same":
             return tuple(side // 2 for side in window)
         padding = 0 if self.padding == "valid" else self.padding
@@ -202,10 +202,10 @@ class ConvTranspose(WeightedLayer, kind="conv_transpose", short="out_channels"):
 
 
 def _spread(kernel: int, stride: int, dilation: int, padding: int) -> Span | None:
-    """The pixels that each output of a transposed convolution is made of, along one side.
+    """The span of a transposed convolution along one side.
 
-    Output o gets pixel i where o + padding - i * stride is a place in the kernel. None where an
-    output is made of nothing, or takes a pixel that lies before one of the output before it.
+    Output o depends on pixel i if o + padding - i * stride is a position in the kernel. None if an
+    output depends on no pixel, or on one before a pixel of the previous output.
     """
     places = range(0, kernel * dilation, dilation)
     if stride > min(len(places), MOST_PHASES):
@@ -226,6 +226,7 @@ def _spread(kernel: int, stride: int, dilation: int, padding: int) -> Span | Non
 def _check_groups(groups: int, in_channels: int, out_channels: int) -> None:
     for count, way in ((in_channels, "input"), (out_channels, "output")):
         if count % groups:
-            message = f"{groups} does not divide the {count} {way} channels"
-            hint = f"use a divisor of {in_channels} and {out_channels}"
+            noun = "channel" if count == 1 else "channels"
+            message = f"{groups} does not divide the {count} {way} {noun}"
+            hint = f"use a common divisor of {in_channels} and {out_channels}"
             raise config_fault(message, hint=hint, path=("groups",))

@@ -13,7 +13,7 @@ _DROPOUTS: Mapping[int, type[nn.Module]] = {1: nn.Dropout1d, 2: nn.Dropout2d}
 
 
 class Dropping(ShapeKeeper, WithoutProducts):
-    """What all kinds of dropout tell; masks of channels and samples are too small to be counted."""
+    """The traits of all dropout; masks of channels and samples are too small to count."""
 
     role = "dropout"
     is_linear = True

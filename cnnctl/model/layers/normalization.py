@@ -28,7 +28,7 @@ _INSTANCE_NORMS: Mapping[int, type[nn.Module]] = {1: nn.InstanceNorm1d, 2: nn.In
 
 
 class Norm(ShapeKeeper, WithoutProducts):
-    """What all norms tell."""
+    """The traits of all norms."""
 
     role = "normalization"
     is_norm = True
@@ -91,7 +91,7 @@ class RMSNorm(Norm, kind="rms_norm"):
         return nn.RMSNorm(input, self.eps, self.elementwise_affine)
 
     def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
-        # for the weight, what comes out before it
+        # for the weight, the normalised values
         return Saved(input=True, beside=size_of(input) if "weight" in learning else 0)
 
 

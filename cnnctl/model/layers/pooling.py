@@ -34,7 +34,7 @@ POSITION = 8
 
 
 class Pool(WithoutProducts):
-    """What all pooling tells."""
+    """The traits of all pooling."""
 
     role = "pooling"
 
@@ -55,7 +55,7 @@ class WindowPool(Pool):
         return sliding(self, len(input) - 1)
 
     def check(self, input: Shape, *, dilation: Size) -> int:
-        """The number of sides of the input; a window that does not fit it is a fault."""
+        """Check that the window fits the input; returns the number of sides."""
         dims = spatial_dims(input, kind=self.kind)
         kernel = per_side(self.kernel_size, dims, option="kernel_size")
         stride = per_side(self.stride or self.kernel_size, dims, option="stride")
@@ -65,11 +65,11 @@ class WindowPool(Pool):
         if self.ceil_mode:
             room = tuple(side + step - 1 for side, step in zip(room, stride, strict=True))
         check_window(input, kernel=kernel, dilation=steps, room=room)
-        _check_padding(padding, kernel)  # as it is without dilation; so does torch
+        _check_padding(padding, kernel)  # without dilation, as in torch
         return dims
 
     def pooled(self, input: Shape, *, dilation: Size) -> Shape:
-        """The shape that comes out: as torch counts windows, also with `ceil_mode`."""
+        """The output shape, counting windows as torch does, also with `ceil_mode`."""
         dims = len(input) - 1
         kernel, steps, stride, padding = (
             per_side(size, dims, option="kernel_size")
@@ -80,13 +80,13 @@ class WindowPool(Pool):
             return (input[0], *windows(room, window, stride))
         wider = tuple(space + step - 1 for space, step in zip(room, stride, strict=True))
         counts = zip(windows(wider, window, stride), input[1:], padding, stride, strict=True)
-        # the last window has to begin in the input or in the padding before it
+        # the last window has to start in the input or in the padding before it
         sides = ((n - 1 if (n - 1) * step >= side + pad else n) for n, side, pad, step in counts)
         return (input[0], *sides)
 
 
 def _check_padding(padding: Sides, window: Sides) -> None:
-    """More padding than half a window would give windows with nothing in them."""
+    """Reject padding of more than half a window, which would leave windows empty."""
     most = tuple(side // 2 for side in window)
     if any(pad > half for pad, half in zip(padding, most, strict=True)):
         message = f"{show(padding)} is more than half the kernel size, {show(window)}"
@@ -175,7 +175,7 @@ class AdaptiveAvgPool(AdaptivePool, kind="adaptive_avg_pool", short="output_size
         return _ADAPTIVE_AVG_POOLS[dims](self._sides(dims))
 
     def saved(self, input: Shape, output: Shape, *, learning: Collection[str]) -> Saved:
-        return Saved(input=max(output[1:]) > 1)  # a single window is a mean, which needs nothing
+        return Saved(input=max(output[1:]) > 1)  # a single window is a mean, which saves nothing
 
 
 class GlobalAvg(Pool, kind="global_avg_pool"):

@@ -30,7 +30,7 @@ Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=2, max
 
 
 class Moving(WithoutProducts):
-    """What all layers tell that move values, and compute no more than blends of them."""
+    """The traits of layers that only move or blend values."""
 
     role = "shape"
     is_linear = True
@@ -114,10 +114,10 @@ class ZeroPad(Moving, kind="zero_pad", short="padding"):
         return [Span(((-before, -before),), 1) for before, _ in self._ends(len(input) - 1)]
 
     def _ends(self, dims: int) -> list[tuple[int, int]]:
-        """The pixels before and behind each side."""
+        """The padding before and after each side."""
         ends = [self.padding] * 2 * dims if isinstance(self.padding, int) else list(self.padding)
         pairs = list(zip(ends[::2], ends[1::2], strict=True))
-        return pairs[::-1]  # torch begins with the last side
+        return pairs[::-1]  # torch starts with the last side
 
 
 class Upsample(Moving, kind="upsample", short="scale_factor"):

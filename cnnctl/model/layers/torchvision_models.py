@@ -14,7 +14,7 @@ from cnnctl.errors import config_fault, nearest
 from cnnctl.model.layer import Layer, Shape, Width, describe_shape
 
 WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
-"""Built without those heads, which would be outputs of their own."""
+"""Networks to build without auxiliary heads, which would be separate outputs."""
 
 
 def model_names() -> list[str]:
@@ -61,7 +61,7 @@ class Torchvision(Layer, kind="torchvision", short="model"):
             raise config_fault(message, hint=hint)
         try:
             return self._make()
-        except NotImplementedError:  # it computes its widths with tensors, which lack numbers here
+        except NotImplementedError:  # widths are computed with tensors, which have no data here
             with _NumbersOnTheCpu():
                 return self._make()
 
@@ -77,7 +77,7 @@ class Torchvision(Layer, kind="torchvision", short="model"):
 
 
 class _NumbersOnTheCpu(TorchFunctionMode):
-    """Within the meta device, lets tensors that are made from numbers keep them."""
+    """Keeps tensors made from numbers on the CPU within the meta device."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None

@@ -36,7 +36,7 @@ def find(name: Any) -> type[Network]:
     """The network of this name.
 
     Raises:
-        FaultError: there is none; at `zoo`.
+        FaultError: there is none; the path is `zoo`.
     """
     network = Network.kinds.get(str(name))
     if network is None:
@@ -49,7 +49,7 @@ def find(name: Any) -> type[Network]:
 
 
 def is_written_there(place: Place) -> bool:
-    """Whether a node is from a network's file, and is used in a file of a user's."""
+    """Whether a node is from a network's file that a user's file uses."""
     return place.origin.startswith(_ORIGIN) and place.used_at is not None
 
 
@@ -57,7 +57,7 @@ def model_of(network: type[Network], options: Node, *, used_at: Place | None = N
     """The `model` section of a network's file, with these options.
 
     Raises:
-        FaultError: options that it does not have, or that are out of bounds.
+        FaultError: options that do not exist or are out of bounds.
     """
     filled = _filled(network, options).child("model")
     assert filled is not None  # every file has one
@@ -65,7 +65,7 @@ def model_of(network: type[Network], options: Node, *, used_at: Place | None = N
 
 
 def experiment_of(name: str) -> Node:
-    """What `NAME` stands for on the command line: the network on input of its published shape."""
+    """The experiment for NAME on the command line: the network at its published input shape."""
     network = find(name)
     data = _filled(network, Node({}, Place(name))).child("data")
     assert data is not None
@@ -88,7 +88,7 @@ def text_of(network: type[Network], options: Node) -> str:
 
 
 def _as_items(values: Sequence[Any], line: re.Match[str]) -> str:
-    """A line for each value, as deep as the line of the parameter that stands for them."""
+    """A line for each value, indented as the line of the parameter."""
     return "".join(f"{line[1]}- {_as_item(value)}\n" for value in values)
 
 

@@ -11,7 +11,7 @@ from cnnctl.model.zoo.network import Chance, Network, Width, dropout_of
 
 
 class VGG(Network):
-    """Convolutions of 3x3 in five stages."""
+    """3x3 convolutions in five stages."""
 
     file = "vgg.yaml"
     stages: ClassVar[tuple[int, ...]]
@@ -59,7 +59,7 @@ class DenseNet(Network):
 
 
 def halves(start: int, stages: tuple[int, ...], growth: int) -> dict[str, int]:
-    """The channels behind each transition."""
+    """The channels after each transition."""
     found, channels = {}, start
     for number, layers in enumerate(stages[:-1]):
         channels = (channels + layers * growth) // 2
@@ -76,7 +76,7 @@ DenseNet.variant("densenet201", "DenseNet-201 (Huang et al. 2016).", stages=(6, 
 
 
 def six_n_plus_4(depth: int) -> int:
-    """The depth, if three stages of n bottlenecks and four more layers make it up."""
+    """Check that a depth is three stages of n bottlenecks plus four layers."""
     less = (depth - 4) // 6 * 6 + 4
     if depth != less:
         message = f"{depth} layers are not 6n + 4"

@@ -1,6 +1,6 @@
 """The cost of each zoo network at its published input shape, from a table next to this file.
 
-Working it out from the shapes takes 10 s for all of them; tests hold the table against that.
+Computing all of them from the shapes takes 10 s; tests compare the table with that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TABLE = Path(__file__).with_suffix(".json")
 
 
 class Costs(NamedTuple):
-    """Of one sample."""
+    """The cost for one sample."""
 
     input: tuple[int, ...]
     parameters: int

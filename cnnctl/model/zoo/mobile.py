@@ -1,4 +1,4 @@
-"""Networks that are made to be small and fast: MobileNet, ShuffleNet, EfficientNet."""
+"""Small, fast networks: MobileNet, ShuffleNet, EfficientNet."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOBILE_CHANNELS = (32, 16, 24, 64, 96, 160, 320)
 
 
 def multiple_of_8(channels: float) -> int:
-    """The nearest multiple of 8, and never a tenth less (the code of Sandler et al. 2018)."""
+    """Round to a multiple of 8, down by at most a tenth (the code of Sandler et al. 2018)."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
@@ -35,7 +35,7 @@ Network.variant("mobilenet_v3_small", "MobileNetV3-Small (Howard et al. 2019).")
 
 
 class ShuffleNetV2(Network):
-    """Units in which half of the channels pass by."""
+    """Units whose convolutions take half of the channels."""
 
     file = "shufflenet_v2.yaml"
     stages: ClassVar[tuple[int, int, int]]

@@ -16,7 +16,7 @@ class Network(Choice, family="zoo"):
     """A published network. A kind turns its options into the parameters of its file."""
 
     file: ClassVar[str] = ""
-    """The YAML file, beside this one; that of the kind's name if none is given."""
+    """The YAML file, next to this one (default: named after the kind)."""
 
     def __init_subclass__(cls, *, kind: str = "", **rest: Any) -> None:
         """Find the file."""
@@ -47,10 +47,10 @@ class Network(Choice, family="zoo"):
             setattr(made, name, value)
 
     def parameters(self) -> dict[str, Any]:
-        """What stands for each `$name` of the file, as plain data."""
+        """The value of each `$name` in the file, as plain data."""
         return self.model_dump(mode="json")
 
 
 def dropout_of(chance: float) -> list[Any]:
-    """The layers that drop outputs with this chance: one, or none."""
+    """The dropout layer with this probability, as a list; empty for 0."""
     return [{"dropout": chance}] if chance else []

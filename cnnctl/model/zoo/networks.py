@@ -52,13 +52,13 @@ ResNet.variant("resnet34", "ResNet-34 (He et al. 2015).", stages=(3, 4, 6, 3))
 
 
 class Bottlenecks(ResNet):
-    """Blocks of 1x1, 3x3 and 1x1."""
+    """Bottleneck blocks: convolutions of 1x1, 3x3 and 1x1."""
 
     file = "resnet_bottleneck.yaml"
     expansion = 4
     groups: ClassVar[int] = 1
     group_width: ClassVar[int] = 64
-    """Channels of a group of the 3x3, where the width is 64."""
+    """Channels per group of the 3x3 convolution, in blocks of width 64."""
 
     strides_in: Literal["3x3", "1x1"] = "3x3"
     """Where blocks downsample: as in torchvision (v1.5) or in the paper (v1)."""
@@ -157,7 +157,7 @@ class WideResNet(Network, kind="wide_resnet"):
 
 
 class ConvNeXt(Network):
-    """Blocks of 7x7, one channel at a time, in four stages."""
+    """Blocks with a depthwise 7x7 convolution, in four stages."""
 
     file = "convnext.yaml"
     stages: ClassVar[tuple[int, int, int, int]] = (3, 3, 27, 3)

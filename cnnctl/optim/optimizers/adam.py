@@ -9,10 +9,10 @@ from cnnctl.optim.optimizers.optimizer import Betas, Groups, Optimizer
 
 
 class AdamLike(Optimizer):
-    """Averages of the gradient and of its size, each corrected for its start at zero."""
+    """Averages of the gradient and of its square, with bias correction."""
 
     usual_lr = (1e-5, 1e-2)
-    keeps = 2  # averages of gradients and of their size
+    keeps = 2  # averages of gradients and their squares
     rescales_l2 = True
 
     lr: PositiveFloat = 1e-3
@@ -37,7 +37,7 @@ class Adam(AdamLike, kind="adam"):
         return optim.Adam(groups, fused=fused, **self.arguments())
 
     def numbers_kept(self) -> int:
-        return 2 + self.amsgrad  # the largest averages
+        return 2 + self.amsgrad  # maxima of the averages
 
 
 class AdamW(AdamLike, kind="adamw"):

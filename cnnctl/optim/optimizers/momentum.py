@@ -92,7 +92,7 @@ class Lion(Optimizer, kind="lion"):
 
 
 class SignedMomentum(optim.Optimizer):
-    """Algorithm 2 of https://arxiv.org/abs/2302.06675, for a whole group at a time."""
+    """Algorithm 2 of https://arxiv.org/abs/2302.06675, for one group at a time."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class SignedMomentum(optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
-        """Move the weights that have gradients; gives the loss of the closure, if there is one."""
+        """Update the weights that have gradients; returns the loss of the closure, if any."""
         with torch.enable_grad():
             loss = closure() if closure else None
         for group in self.param_groups:

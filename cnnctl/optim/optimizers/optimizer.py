@@ -23,20 +23,20 @@ class Optimizer(Choice, family="optimizers"):
     """An optimizer: updates the weights from their gradients."""
 
     usual_lr: ClassVar[tuple[float, float]]
-    """The range in which learning rates usually lie; outside it `check` gives advice."""
+    """The usual range of learning rates; outside it, `check` gives advice."""
     keeps: ClassVar[int | None] = None
-    """What `numbers_kept` gives, where that is the same whatever the options are."""
+    """The result of `numbers_kept`, if it does not depend on the options."""
     rescales_l2: ClassVar[bool] = False
-    """Whether its steps divide the gradient of an l2 penalty by the size of the whole gradient."""
+    """Whether its steps divide the gradient of an l2 penalty by the gradient's magnitude."""
     decouples_decay: ClassVar[bool] = False
     """Whether its weight decay shrinks the weights directly, apart from the gradient."""
     needs_full_batch: ClassVar[bool] = False
     """Whether it compares gradients from step to step."""
     takes_channels_last: ClassVar[bool] = True  # whether weights may be channels_last
     state_shares: ClassVar[tuple[str, ...]] = ()
-    """Numbers in the state of a weight that lie from 0 to 1."""
+    """Numbers in the state of a weight that are between 0 and 1."""
     revealing: ClassVar[dict[str, Any]] = {}
-    """Options with which a few steps show every form that the state of a weight can have."""
+    """Options with which a few steps reveal every form of a weight's state."""
 
     lr: PositiveFloat
     """Learning rate."""
@@ -44,19 +44,19 @@ class Optimizer(Choice, family="optimizers"):
     """Parameter groups with their own settings; the first match counts."""
 
     def arguments(self) -> dict[str, Any]:
-        """What the class in torch.optim takes, beside the parameters."""
+        """The arguments of the class in torch.optim, without the parameters."""
         return {name: value for name, value in self if name != "groups"}
 
     @abstractmethod
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
-        """Build the optimizer; `fused` asks for the one-kernel form where the kind has one."""
+        """Build the optimizer; `fused` requests the fused implementation, if there is one."""
 
     def numbers_kept(self) -> int:
-        """How many numbers it keeps for each weight from step to step."""
+        """Number of values in its state per weight."""
         return self._seen_to_keep() if self.keeps is None else self.keeps
 
     def _seen_to_keep(self) -> int:
-        """The same, counted after a step on a single weight."""
+        """The same, measured by a step on a single weight."""
         weight = torch.zeros(1, requires_grad=True)
         weight.grad = torch.zeros(1)
         built = self.build([{"params": [weight]}], fused=False)

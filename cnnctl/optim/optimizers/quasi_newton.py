@@ -1,4 +1,4 @@
-"""Steps by an estimate of the curvature."""
+"""Steps from an estimate of the curvature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning rates that rise and fall with every step, and momentum against them."""
+"""Learning rates that rise and fall with every step, and momentum inversely."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OneCycle(Cycle, kind="one_cycle"):
         return start + (end - start) * done
 
     def _phase(self, position: Position) -> tuple[int, float]:
-        """The running phase, from 0, and the share of it that has passed."""
+        """The current phase, from 0, and the fraction of it that has passed."""
         total = position.epochs * position.steps_per_epoch
         step = min(position.step, total - 1)
         ends = [self.pct_start * total - 1, total - 1]
@@ -52,7 +52,7 @@ class OneCycle(Cycle, kind="one_cycle"):
             ends.insert(1, 2 * self.pct_start * total - 2)
         phase = next(index for index, end in enumerate(ends) if step <= end)
         start = ends[phase - 1] if phase else 0
-        # a rise of a single step is at its peak at once, where torch divides by zero
+        # a rise of one step is at its peak at once; torch would divide by zero
         return phase, (step - start) / (ends[phase] - start) if ends[phase] > start else 1.0
 
 

@@ -1,4 +1,4 @@
-"""Learning rates that follow a fixed curve; constant, too."""
+"""Learning rates that follow a fixed curve or are constant."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class CosineRestarts(Scheduler, kind="cosine_restarts"):
         return half_cosine(lr, self.eta_min, self._done(position.elapsed(self.interval)))
 
     def _done(self, epochs: float) -> float:
-        """The share of the running period that has passed."""
+        """The fraction of the current period that has passed."""
         if self.T_mult == 1:
             return epochs % self.T_0 / self.T_0
         period = self.T_0

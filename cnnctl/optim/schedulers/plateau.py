@@ -15,18 +15,18 @@ from cnnctl.optim.schedulers.scheduler import Position, Scheduler
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What `plateau` remembers from epoch to epoch; plain numbers."""
+    """The state of `plateau` between epochs; plain numbers."""
 
     epochs: int = 0
-    """Epochs that have ended."""
+    """Completed epochs."""
     best: float | None = None
     """The best metric so far."""
     bad_epochs: int = 0
-    """Epochs since it was seen, or since the last cut."""
+    """Epochs since then, or since the last reduction."""
     cooldown: int = 0
-    """Epochs that are still not counted after a cut."""
+    """Remaining epochs to ignore after a reduction."""
     reductions: int = 0
-    """How often the rate has been cut."""
+    """Number of reductions."""
 
 
 class Plateau(Scheduler, kind="plateau"):
@@ -64,7 +64,7 @@ class Plateau(Scheduler, kind="plateau"):
         return lr
 
     def after_epoch(self, progress: Progress, metric: float) -> Progress:
-        """What is known once an epoch has ended with this metric; a warm-up's is not judged."""
+        """The state after an epoch with this metric, which is ignored during a warm-up."""
         progress = replace(progress, epochs=progress.epochs + 1)
         if self.warmup and progress.epochs <= self.warmup.epochs:
             return progress

@@ -12,10 +12,10 @@ from cnnctl.optim.schedulers.scheduler import Cycle, Position, Scheduler
 
 
 class Schedule:
-    """Sets the learning rate, and the momentum where the kind moves it, before each step.
+    """Sets the learning rate, and for some kinds the momentum, before each step.
 
-    A group with a rate of its own moves from that one, as in torch: what the kind gives as a number
-    (`eta_min`, `min_lr`, `base_lr`) is the same for all groups. Nothing here touches a device.
+    A group with its own rate starts from that, as in torch; absolute rates of the kind (`eta_min`,
+    `min_lr`, `base_lr`) are the same for all groups. Nothing here accesses a device.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Schedule:
             group.setdefault("initial_lr", group["lr"])
 
     def apply(self, step: int) -> None:
-        """Set what the next step needs, where `step` steps of the whole run have been taken."""
+        """Set the rates for the next step, after `step` steps of the whole run."""
         position = self._position(step)
         warmup = self.scheduler.warmup
         factor = warmup.factor(position) if warmup else 1.0
@@ -41,12 +41,12 @@ class Schedule:
             self._set_momentum(self.scheduler.momentum(position))
 
     def end_epoch(self, metric: float) -> None:
-        """Note how an epoch ended, by what the scheduler watches; only `plateau` listens."""
+        """Record the metric that the scheduler watches after an epoch; only `plateau` uses it."""
         if isinstance(self.scheduler, Plateau):
             self.progress = self.scheduler.after_epoch(self.progress, metric)
 
     def state_dict(self) -> dict[str, Any]:
-        """All there is to remember, as plain data: what `plateau` has seen."""
+        """The state as plain data, which is that of `plateau`."""
         return asdict(self.progress)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

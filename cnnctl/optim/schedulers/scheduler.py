@@ -29,10 +29,10 @@ class Position:
     epochs: int
     """Epochs of the whole run."""
     reductions: int = 0
-    """How often `plateau` has cut the rate so far."""
+    """Number of reductions by `plateau` so far."""
 
     def elapsed(self, interval: Interval) -> float:
-        """Epochs that have passed: whole ones, or with the fraction of the running one."""
+        """Elapsed epochs: whole ones, or including the fraction of the current one."""
         if interval == "epoch":
             return self.step // self.steps_per_epoch
         return self.step / self.steps_per_epoch
@@ -47,7 +47,7 @@ class Warmup(Spec):
     """Initial learning rate, as a fraction of the scheduler's first."""
 
     def factor(self, position: Position) -> float:
-        """What the learning rate is multiplied by."""
+        """The factor on the learning rate."""
         done = min(position.step / (self.epochs * position.steps_per_epoch), 1.0)
         return self.start_factor + (1 - self.start_factor) * done
 
@@ -68,17 +68,17 @@ class Scheduler(Choice, family="schedulers"):
 
     @property
     def watches(self) -> str:
-        """The metric that the rule is told of at the end of an epoch."""
+        """The metric that the schedule depends on, if any."""
         return MeanLoss.kind
 
     @abstractmethod
     def rate(self, position: Position, *, lr: float) -> float:
-        """The rate of the step at this position, of a group whose own rate is `lr`."""
+        """The rate of the step at this position, for a group whose base rate is `lr`."""
 
     def check(self, *, epochs: int, lr: float, groups: Sequence[float] = ()) -> None:
-        """Hold the options against the run's length and the learning rates.
+        """Check the options against the run's length and the learning rates.
 
-        lr: the optimizer's. groups: those of parameter groups with one of their own.
+        lr: the optimizer's rate. groups: the rates of parameter groups that set one.
 
         Raises:
             FaultError: the warm-up takes the whole run, or the lowest rate is above one of them.

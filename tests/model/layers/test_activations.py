@@ -73,7 +73,7 @@ def test_maxout_takes_groups_of_channels(faults_of: Callable[..., list[str]]) ->
     ]
 
 
-def test_every_activation_says_what_it_is_to_the_weights_before() -> None:
+def test_every_activation_has_its_role_for_initialisation() -> None:
     silent = {Layer.read(item).kind for item, _ in CASES if Layer.read(item).acts_as is None}
     assert silent == set()
 

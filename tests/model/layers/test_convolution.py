@@ -81,7 +81,7 @@ def test_a_convolution_is_torchs_own(
         ),
     ],
 )
-def test_a_transposed_convolution_that_does_not_fit_is_told(
+def test_a_transposed_convolution_that_does_not_fit_is_reported(
     options: str, fault: str, faults_of: Callable[..., list[str]]
 ) -> None:
     text = f"{{layers: [conv_transpose: {{out_channels: 6, {options}}}]}}"
@@ -170,12 +170,12 @@ def test_the_same_padding_keeps_the_size(plan_of: Callable[..., Any]) -> None:
         (
             "groups: 2",
             (3, 8, 8),
-            "groups: 2 does not divide the 3 input channels\n    use a divisor of 3 and 4",
+            "groups: 2 does not divide the 3 input channels\n    use a common divisor of 3 and 4",
         ),
         (
             "groups: 3",
             (3, 8, 8),
-            "groups: 3 does not divide the 4 output channels\n    use a divisor of 3 and 4",
+            "groups: 3 does not divide the 4 output channels\n    use a common divisor of 3 and 4",
         ),
         (
             "padding: same, stride: 2",

@@ -48,7 +48,7 @@ def test_in_training_both_heads_say_what_torchvisions_say() -> None:
     torch.testing.assert_close(*again, rtol=0, atol=1e-5)
 
 
-def test_the_heads_start_anew_where_the_weights_have_none() -> None:
+def test_the_heads_stay_initialised_if_the_weights_have_none() -> None:
     left_out = fit_weights(ours("model.auxiliary=true"), theirs(auxiliary=False).state_dict())
     assert {name.partition(".")[0] for name in left_out} == {"aux1", "aux2"}
 

@@ -300,10 +300,10 @@ def test_zf5_has_the_published_fields_strides_and_sizes() -> None:
         ("zoo=densenet_bc depth=50", "depth: 50 layers are not 6n + 4", "write 46 or 52"),
         ("zoo=resnet50 strides_in=5x5", "5x5 is not 3x3 or 1x1", "write 3x3 or 1x1"),
         ("zoo=lenet1 width=4", "lenet1 has no such option", "known: "),
-        ("zoo=mlp hidden=[]", "hidden: [] is too short", "write a list of at least 1"),
+        ("zoo=mlp hidden=[]", "hidden: [] is too short", "write a list of at least 1 item"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_option(written: str, fault: str, hint: str) -> None:
+def test_what_is_wrong_is_reported_at_its_option(written: str, fault: str, hint: str) -> None:
     with pytest.raises(FaultError) as raised:
         published("resnet18", *(f"model.{override}" for override in written.split()))
     (found,) = raised.value.faults
@@ -312,7 +312,7 @@ def test_what_is_wrong_is_told_at_its_option(written: str, fault: str, hint: str
     assert hint in found.hint
 
 
-def test_an_input_that_is_too_small_is_told_with_the_line_of_the_file() -> None:
+def test_an_input_that_is_too_small_is_reported_with_the_line_of_the_file() -> None:
     with pytest.raises(FaultError) as raised:
         published("alexnet", "data.shape=[3,20,20]")
     assert "zoo/alexnet.yaml:" in str(raised.value)
