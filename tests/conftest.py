@@ -65,6 +65,14 @@ def commands_made_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_decoded_pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests decode out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CNNCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     """Run cnnctl as a process in the test's own folder."""

@@ -51,7 +51,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a trained network: loss, accuracy and per-class metrics."""
-    from cnnctl.data.download import data_root, used_folder
+    from cnnctl.data.download import used_folder
     from cnnctl.evaluation.evaluate import evaluate as measure
     from cnnctl.evaluation.report import render
     from cnnctl.run_folder import find_checkpoint
@@ -66,7 +66,7 @@ def evaluate(
         trained,
         split=split.value if split else None,
         batch_size=batch_size,
-        data_root=used_folder(trained.experiment.data, data) or data_root(),
+        data_root=used_folder(trained.experiment.data, data),
     )
     if as_json:
         facts = {"checkpoint": str(path), "epoch": trained.epoch}

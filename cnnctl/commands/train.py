@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train an experiment, or resume a run."""
     from cnnctl.console import Screen
-    from cnnctl.data.download import data_root, used_folder
+    from cnnctl.data.download import used_folder
     from cnnctl.training.progress import print_result
     from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
@@ -59,7 +59,7 @@ def train(
     data = used_folder(start.loaded.experiment.data, data)
     console = Screen()
     try:
-        result, stopped_by = run_recipe(start, data_root=data or data_root(), console=console)
+        result, stopped_by = run_recipe(start, data_root=data, console=console)
     finally:
         start.folder.close()
     print_result(console, result, start.folder, data=data)

@@ -7,6 +7,7 @@ Everything downstream relies on it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isfinite
 
 import torch
@@ -47,7 +48,7 @@ def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Sampl
         for target in description.targets
     }
     inputs = _conformed_inputs(samples.inputs, what)
-    return Samples(inputs, targets.pop(description.target), targets)
+    return replace(samples, inputs=inputs, targets=targets.pop(description.target), others=targets)
 
 
 def _check_form(values: object, forms: tuple[type, ...], name: str, what: str) -> None:

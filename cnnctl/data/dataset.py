@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -105,6 +107,26 @@ class DataSet(Choice, family="datasets"):
             return self
         return self.model_copy(update={"normalize": normalization_of(train.chunks())})
 
+    def located(self, folder: Path | None) -> Self:
+        """This data set with its files in the folder that was named for them, if one was.
+
+        Those of published data sets are looked up below the `root` of `load` instead.
+        """
+        return self
+
+    def identified(self, splits: Mapping[StoredSplit, Samples]) -> Self:
+        """This data set with the identity of its files, which a resumed run must find unchanged.
+
+        Raises:
+            FaultError: another identity has been recorded.
+        """
+        return self
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether samples of the training split are held out for validation."""
+        return self.validation > 0
+
     def held_out(self, samples: int) -> int:
         """Number of samples of the training split to hold out for validation."""
         held_out = round(samples * self.validation)
@@ -164,6 +186,11 @@ class RegressionSet(DataSet):
         if self.normalize_targets != "auto":
             return fitted
         return fitted.model_copy(update={"normalize_targets": normalization_of([train.targets])})
+
+
+def data_root() -> Path:
+    """The dataset directory: $CNNCTL_DATA, or `data` in the current folder."""
+    return Path(os.environ.get("CNNCTL_DATA") or "data")
 
 
 def check_size(whole: DatasetInfo) -> None:

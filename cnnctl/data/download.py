@@ -72,11 +72,6 @@ class DownloadedSet(ImageSet):
             raise data_fault(message, hint=reading_cure(error)) from None
 
 
-def data_root() -> Path:
-    """The dataset directory: $CNNCTL_DATA, or `data` in the current folder."""
-    return Path(os.environ.get("CNNCTL_DATA") or "data")
-
-
 def used_folder(data: DataSet, folder: Path | None) -> Path | None:
     """The given dataset directory; None, with a note, if the data set has no files."""
     if folder is None or data.has_files:

@@ -8,9 +8,9 @@ from typing import Literal
 
 import torch
 
-from cnnctl.data.dataset import DataSet
+from cnnctl.data.dataset import DataSet, StoredSplit, data_root
+from cnnctl.data.division import hold_out
 from cnnctl.data.samples import Samples, Split, Splits
-from cnnctl.data.splits import random_split, stratified_split
 from cnnctl.errors import data_fault
 
 SplitName = Literal["test", "validation", "train"]
@@ -25,33 +25,40 @@ class Prepared:
     splits: Splits
 
 
-def prepare(data: DataSet, *, seed: int, root: Path, download: bool = True) -> Prepared:
+def prepare(
+    data: DataSet, *, seed: int, root: Path | None = None, download: bool = True
+) -> Prepared:
     """Read a data set, hold out validation, and compute statistics of the training split.
 
-    The test split is read, too, so that damage is found before training, not after it.
+    `root` is the folder given for the data, if any. The test split is read, too, so that damage is
+    found before training, not after it.
 
     Raises:
         FaultError: the data cannot be read, or is not enough for one batch.
     """
+    data, root = data.located(root), root or data_root()
     train, validation = _read_and_cut(data, seed=seed, root=root, download=download)
     if data.drop_last and data.batch_size != "all" and len(train) < data.batch_size:
         message = f"{len(train)} training samples do not fill a batch of {data.batch_size}"
         raise data_fault(message, hint=f"use data.batch_size={len(train)}, or data.drop_last=false")
+    read: dict[StoredSplit, Samples] = {"train": train.samples}
     if data.whole().has_test:
-        test = _all_of(data.load("test", root=root, download=download))
+        read["test"] = data.load("test", root=root, download=download)
+        test = _all_of(read["test"])
     else:
         test = Split(train.samples, train.positions[:0])
-    return Prepared(data.fitted(train), Splits(train, validation, test))
+    return Prepared(data.identified(read).fitted(train), Splits(train, validation, test))
 
 
 def read_split(
-    data: DataSet, name: SplitName, *, seed: int, root: Path, download: bool = True
+    data: DataSet, name: SplitName, *, seed: int, root: Path | None = None, download: bool = True
 ) -> Split:
     """One split, as in `prepare`; only its file is read.
 
     Raises:
         FaultError: the data cannot be read.
     """
+    data, root = data.located(root), root or data_root()
     if name == "test":
         return _all_of(data.load("test", root=root, download=download))
     train, validation = _read_and_cut(data, seed=seed, root=root, download=download)
@@ -62,22 +69,29 @@ def splits_of(data: DataSet) -> list[SplitName]:
     """The splits that are not empty, those least used in training first; nothing is read."""
     names: dict[SplitName, bool] = {
         "test": data.whole().has_test,
-        "validation": data.validation > 0,
+        "validation": data.has_validation,
         "train": True,
     }
     return [name for name, is_there in names.items() if is_there]
 
 
 def cut(samples: Samples, *, held_out: int, seed: int) -> tuple[Split, Split]:
-    """Split samples at random, stratified by class: those kept and those held out.
+    """Split samples: those kept and those held out.
 
-    The split depends only on the seed and `held_out`.
+    Unless the source has a validation split of its own, it is drawn at random, stratified by class
+    and with each group on one side; the split then depends only on the seed and `held_out`.
     """
-    if samples.targets.is_floating_point():
-        parts = random_split(len(samples), held_out=held_out, seed=seed)
+    if samples.validation is not None:
+        held = samples.validation
+        is_kept = torch.ones(len(samples), dtype=torch.bool).index_fill(0, held, False)
+        kept = is_kept.nonzero()[:, 0]
     else:
-        parts = stratified_split(samples.targets.numpy(), held_out=held_out, seed=seed)
-    kept, held = map(torch.from_numpy, parts)
+        has_classes = not samples.targets.is_floating_point()
+        labels = samples.targets.numpy() if has_classes else None
+        parts = hold_out(
+            len(samples), held_out=held_out, seed=seed, labels=labels, groups=samples.groups
+        )
+        kept, held = map(torch.from_numpy, parts)
     return Split(samples, kept), Split(samples, held)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -51,11 +51,17 @@ class Samples:
     inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32; a tensor, or rows stored elsewhere.
     targets: (N,) int64 classes, or (N, T) float32 values.
     others: further targets of the same samples, by name.
+    validation: positions held out for validation, (n,) int64, where the source has such a split.
+    groups: the group of each sample, where samples of one group must stay together.
+    identity: a hash of the files that they are from, where it is known.
     """
 
     inputs: Tensor | Rows
     targets: Tensor
     others: Mapping[str, Tensor] = field(default_factory=dict)
+    validation: Tensor | None = None
+    groups: Sequence[str] | None = None
+    identity: str = ""
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -78,7 +84,7 @@ class Samples:
         """
         known = {main: self.targets, **self.others}
         columns = [known[name].float().reshape(len(self), -1) for name in names]
-        return Samples(self.inputs, torch.cat(columns, dim=1))
+        return replace(self, targets=torch.cat(columns, dim=1), others={})
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,11 @@ class Evaluation:
 
 
 def evaluate(
-    trained: TrainedNetwork, *, split: SplitName | None, batch_size: int | None, data_root: Path
+    trained: TrainedNetwork,
+    *,
+    split: SplitName | None,
+    batch_size: int | None,
+    data_root: Path | None = None,
 ) -> Evaluation:
     """Measure a trained network on a split, prepared as in training but not augmented.
 

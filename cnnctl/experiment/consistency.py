@@ -183,7 +183,7 @@ def measures(metric: type[Metric], experiment: Experiment, description: DatasetI
 
 def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults = []
-    kind, has_validation = experiment.data.kind, bool(experiment.data.validation)
+    kind, has_validation = experiment.data.kind, experiment.data.has_validation
     monitor = METRICS.get(experiment.train.monitor)
     if monitor and not measures(monitor, experiment, description):
         message = f"{kind} is a regression data set, so there is no {label_of(monitor.kind)}"

@@ -9,7 +9,9 @@ from pathlib import Path
 from cnnctl.config import overrides as command_line
 from cnnctl.config.source import Node, parse_source, read_text
 from cnnctl.config.validation import validate
-from cnnctl.data.download import data_root as default_root
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.dataset import data_root as default_root
+from cnnctl.data.paths import is_path
 from cnnctl.errors import (
     Fault,
     FaultError,
@@ -72,6 +74,7 @@ def complete(
         templates = _template_names(source)
         source = _expanded(source)
     with placed(source):
+        _place_data(source)
         _place_weights(source)
         experiment = _surveyed(_read(source, templates, data_root), data_root)
         if "name" not in experiment.model_fields_set and is_fit_for_a_folder(name):
@@ -117,6 +120,17 @@ def _absolute(node: Node) -> str:
     return str(current_folder() / folder / str(node.value))
 
 
+def _place_data(source: Node) -> None:
+    """Make the paths among the options of a data set hold from everywhere."""
+    data = source.child("data")
+    name = data.child("name") if data else None
+    kind = DataSet.kinds.get(str(name.value)) if name else None
+    for option, field in kind.model_fields.items() if kind else ():
+        node = data.child(option) if data else None
+        if node and isinstance(node.value, str) and node.value and is_path(field):
+            node.value = _absolute(node)
+
+
 def _place_weights(source: Node) -> None:
     """Make the path of a weights file absolute.
 
@@ -138,7 +152,7 @@ def _surveyed(experiment: Experiment, data_root: Path | None) -> Experiment:
     """The experiment, with the facts of its data set that a network depends on."""
     data, root = experiment.data, data_root or default_root()
     try:
-        surveyed = data.surveyed(root, seed=experiment.seed)
+        surveyed = data.located(data_root).surveyed(root, seed=experiment.seed)
     except FaultError as error:
         raise under(("data",), error) from None
     return experiment.model_copy(update={"data": surveyed}) if surveyed is not data else experiment

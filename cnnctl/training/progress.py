@@ -104,7 +104,7 @@ class LiveBar(Observer):
     def steps_ended(self, run: Run) -> None:
         """Stop timing, and show what is being done."""
         self.pace.pause(run.tally.samples)
-        if run.experiment.data.validation:
+        if run.experiment.data.has_validation:
             self.progress.update(self.task, parts=["validating"], refresh=True)
 
     def epoch_ended(self, row: EpochMetrics) -> None:
@@ -252,7 +252,7 @@ def _kept(run: Run, score: float) -> str:
     """A line with the epoch whose weights are kept, and the reason."""
     monitor, epoch = run.experiment.train.monitor, run.counters.best_epoch
     shown = f"{label_of(monitor)} {show_metric(monitor, score)}"
-    if run.experiment.data.validation:
+    if run.experiment.data.has_validation:
         return f"best epoch {epoch}: validation {shown}"
     return f"no validation split; kept the last epoch, {epoch}: training {shown}"
 

@@ -23,7 +23,7 @@ from cnnctl.training.training import Training, TrainingResult
 
 
 def train(
-    start: TrainingStart, *, data_root: Path, console: Console
+    start: TrainingStart, *, data_root: Path | None, console: Console
 ) -> tuple[TrainingResult, signal.Signals | None]:
     """Train an experiment to its end, or resume from a checkpoint.
 

@@ -62,7 +62,7 @@ class Setup:
         return _memory_faults(self.experiment, self.device)
 
 
-def set_up(loaded: Loaded, *, data_root: Path) -> Setup:
+def set_up(loaded: Loaded, *, data_root: Path | None = None) -> Setup:
     """Make the automatic choices, set up the process, and prepare the data.
 
     Raises:

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torchvision import datasets
 
-from cnnctl.data.dataset import DataSet
-from cnnctl.data.download import data_root, used_folder
+from cnnctl.data.dataset import DataSet, data_root
+from cnnctl.data.download import used_folder
 from cnnctl.data.sources.mnist import Kmnist, Mnist
 from cnnctl.errors import ExitCode, FaultError
 

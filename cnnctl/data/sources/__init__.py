@@ -9,6 +9,7 @@ from cnnctl.data.sources import (
     diabetes,
     digits,
     fake,
+    image_folder,
     inline,
     mnist,
     planar,
@@ -16,4 +17,15 @@ from cnnctl.data.sources import (
     waveform,
 )
 
-__all__ = ["cifar", "diabetes", "digits", "fake", "inline", "mnist", "planar", "svhn", "waveform"]
+__all__ = [
+    "cifar",
+    "diabetes",
+    "digits",
+    "fake",
+    "image_folder",
+    "inline",
+    "mnist",
+    "planar",
+    "svhn",
+    "waveform",
+]

@@ -1,0 +1,1 @@
+"""Pictures in files: decoded, brought to one size, and kept in a cache."""

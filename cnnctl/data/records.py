@@ -1,0 +1,72 @@
+"""Records: what is known of the samples of a source before they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cnnctl.data.division import hold_out
+from cnnctl.data.files import Entry
+from cnnctl.data.splits import Positions
+from cnnctl.errors import config_fault
+
+GivenSplit = Literal["train", "validation", "test"]
+TEST_SHARE = 0.15
+"""Of a source that has no test split of its own, where none is asked for."""
+TEST_SEED = 0
+"""The test split is the same for every seed of an experiment, so that their results compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A sample: its file, its class, and what decides the split that it is in."""
+
+    entry: Entry
+    label: str
+    split: GivenSplit | None = None
+    """The split that the source puts it in, if it does."""
+    group: str = ""
+    """Samples of one group are never in two splits; empty for all means that there are none."""
+
+
+def divided(records: Sequence[Record], *, test: float | None) -> tuple[list[Record], list[Record]]:
+    """The records for training, validation among them, and those for testing, in their order.
+
+    test: the share to hold out for testing; None for the source's own test split, or 0.15.
+
+    Raises:
+        FaultError: there is a test split, and another is asked for; or one side gets nothing.
+    """
+    own = [record for record in records if record.split == "test"]
+    if own and test is not None:
+        message = f"the data has a test split of its own, of {len(own):,} samples"
+        raise config_fault(message, hint="use auto", path=("test",))
+    share = TEST_SHARE if test is None else test
+    if own or share == 0 or any(record.split for record in records):
+        return [record for record in records if record.split != "test"], own
+    held_out = round(len(records) * share)
+    if not 0 < held_out < len(records):
+        message = f"{share:g} of {len(records)} samples leaves none for testing or for training"
+        raise config_fault(message, hint="use a share closer to 0.5, or 0", path=("test",))
+    kept, held = hold_out(
+        len(records),
+        held_out=held_out,
+        seed=TEST_SEED,
+        labels=numbered([record.label for record in records]),
+        groups=groups_of(records),
+    )
+    return [records[at] for at in kept], [records[at] for at in held]
+
+
+def numbered(labels: Sequence[str]) -> Positions:
+    """Labels as numbers from 0, in the order of their names."""
+    return np.unique(np.asarray(labels, dtype=object), return_inverse=True)[1].astype(np.int64)
+
+
+def groups_of(records: Sequence[Record]) -> list[str] | None:
+    """The groups of records; None where there are none."""
+    groups = [record.group for record in records]
+    return groups if any(groups) else None

@@ -1,0 +1,85 @@
+"""Pictures in class folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Literal
+
+from cnnctl.data.files import Entry, FileTree
+from cnnctl.data.picture_set import PictureSet
+from cnnctl.data.pictures.decoding import SUFFIXES
+from cnnctl.data.records import GivenSplit, Record
+from cnnctl.errors import data_fault
+
+SPLITS: dict[str, GivenSplit] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What the folders of splits are called, in any case."""
+
+
+class ImageFolder(PictureSet, kind="image_folder"):
+    """Pictures in folders named after their classes: JPEG, PNG, BMP, GIF, TIFF and WebP.
+
+    Folders named train, val (valid, validation) and test hold the splits, each with class folders;
+    without them, a test and a validation split are cut off. Pictures are decoded once, turned
+    upright by their EXIF data, and kept in a cache ($CNNCTL_CACHE, or ~/.cache/cnnctl).
+    """
+
+    group: Literal["folder", "prefix"] | None = None
+    """Pictures that belong together and stay in one split: those of a folder within the class, or
+    those whose names begin alike, up to the first `_`."""
+
+    def records(self, tree: FileTree) -> list[Record]:
+        pictures = [entry for entry in tree.entries if is_picture(entry.name)]
+        if not pictures:
+            message = f"has no pictures among {len(tree.entries):,} files"
+            suffixes = ", ".join(sorted(SUFFIXES))
+            hint = f"give a folder with class folders; names of pictures end in {suffixes}"
+            raise data_fault(message, hint=hint, place=self.path)
+        top = common_folder(pictures)
+        names = {_parts(entry, top)[0].lower() for entry in pictures if len(_parts(entry, top)) > 1}
+        has_splits = any(SPLITS.get(name) == "train" for name in names)
+        found = [self._record(entry, _parts(entry, top), has_splits) for entry in pictures]
+        for entry, record in zip(pictures, found, strict=True):
+            if record is None:
+                tree.leave_out(entry.name, "is not in a class folder")
+        return list(filter(None, found))
+
+    def _record(self, entry: Entry, parts: Sequence[str], has_splits: bool) -> Record | None:
+        """The record of a picture; None where it is in no class folder."""
+        split = SPLITS.get(parts[0].lower()) if has_splits else None
+        if has_splits:
+            parts = parts[1:] if split else ()
+        return Record(entry, parts[0], split, self._group(parts)) if len(parts) > 1 else None
+
+    def _group(self, parts: Sequence[str]) -> str:
+        if self.group == "folder":
+            return "/".join(parts[1:-1] or parts)
+        return PurePosixPath(parts[-1]).stem.partition("_")[0] if self.group else ""
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture, by its suffix."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def common_folder(entries: Sequence[Entry]) -> str:
+    """The folders that all pictures are in and that name neither a split nor a class.
+
+    An archive often holds one folder with everything.
+    """
+    above: list[str] = []
+    while True:
+        tops = {tuple(_parts(entry, "/".join(above))[:-1])[:1] for entry in entries}
+        [top] = tops if len(tops) == 1 else [()]
+        below = {len(_parts(entry, "/".join(above))) for entry in entries}
+        if not top or min(below) < 3 or top[0].lower() in SPLITS:
+            return "/".join(above)
+        above += top
+
+
+def _parts(entry: Entry, top: str) -> list[str]:
+    return (entry.name[len(top) + 1 :] if top else entry.name).split("/")

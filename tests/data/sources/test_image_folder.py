@@ -1,0 +1,337 @@
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from cnnctl.data.pictures import cache, decoder
+from cnnctl.data.preparation import prepare
+from cnnctl.data.samples import Samples
+from cnnctl.data.sources.image_folder import ImageFolder
+from cnnctl.errors import ExitCode, FaultError
+from tests.conftest import Cli
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CNNCTL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def noise(seed: int, *, height: int = 8, width: int = 8) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def write(root: Path, counts: Mapping[str, int], *, suffix: str = "png", **size: int) -> Path:
+    """So many pictures of noise in each of these folders."""
+    seed = 0
+    for folder, count in counts.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            seed += 1
+            Image.fromarray(noise(seed, **size)).save(root / folder / f"{number:03}.{suffix}")
+    return root
+
+
+SPLIT = {
+    **{f"train/{name}": 6 for name in ("cat", "dog")},
+    **{f"val/{name}": 2 for name in ("cat", "dog")},
+    **{f"test/{name}": 3 for name in ("cat", "dog")},
+}
+
+
+def surveyed(root: Path, **options: Any) -> ImageFolder:
+    return ImageFolder(path=str(root), **options).surveyed(Path(), seed=0)
+
+
+def pixels_of(samples: Samples) -> torch.Tensor:
+    return samples.rows.take(torch.arange(len(samples)))
+
+
+def test_folders_of_splits_are_the_splits(tmp_path: Path) -> None:
+    data = surveyed(write(tmp_path / "pets", SPLIT))
+    described = data.describe()
+    assert described.class_names == ("cat", "dog")
+    assert (described.shape, described.train_samples) == ((3, 8, 8), 12)
+    prepared = prepare(data, seed=0)
+    parts = prepared.splits
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [12, 4, 6]
+    assert parts.validation.targets.tolist() == [0, 0, 1, 1]
+    files = sorted((tmp_path / "pets" / "val").rglob("*.png"))
+    held_out = parts.validation.samples.rows.take(parts.validation.positions)
+    for file, pixels in zip(files, held_out, strict=True):
+        assert np.array_equal(np.asarray(Image.open(file)), pixels.permute(1, 2, 0))
+
+
+def test_without_them_a_test_and_a_validation_split_are_cut_off(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 40, "dog": 60})
+    data = surveyed(root)
+    assert data.samples is not None
+    assert (data.samples.train, data.samples.validation, data.samples.test) == (77, 8, 15)
+    parts = prepare(data, seed=0).splits
+    assert torch.bincount(parts.test.targets).tolist() == [6, 9]
+    assert torch.bincount(parts.validation.targets).tolist() == [3, 5]
+    # the test split is the same for every seed, so that results compare
+    other = ImageFolder(path=str(root)).surveyed(Path(), seed=5)
+    assert other.load("test", root=Path()).identity == data.load("test", root=Path()).identity
+
+
+@pytest.mark.parametrize("test", [0, 0.5])
+def test_the_test_share_can_be_chosen(test: float, tmp_path: Path) -> None:
+    data = surveyed(write(tmp_path / "pets", {"cat": 10, "dog": 10}), test=test)
+    assert data.samples is not None
+    assert data.samples.test == 20 * test
+    assert data.whole().has_test == (test > 0)
+
+
+def test_a_second_test_split_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FaultError, match="a test split of its own, of 6 samples") as error:
+        surveyed(write(tmp_path / "pets", SPLIT), test=0.2)
+    assert error.value.faults[0].path == ("test",)
+
+
+def test_groups_stay_together(tmp_path: Path) -> None:
+    counts = {f"{name}/patient{number}": 4 for name in ("ill", "well") for number in range(10)}
+    root = write(tmp_path / "scans", counts)
+    data = surveyed(root, group="folder", validation=0.2)
+    parts = prepare(data, seed=0).splits
+    assert len(parts.train) + len(parts.validation) + len(parts.test) == 80
+    splits = (parts.train, parts.validation, parts.test)
+    found = [{part.samples.groups[at] for at in part.positions} for part in splits]  # type: ignore[index]
+    assert all(found)
+    assert not found[0] & found[1] | found[0] & found[2] | found[1] & found[2]
+    described = data.describe()
+    assert described.train_samples == len(parts.train)
+
+
+def test_names_that_begin_alike_can_be_groups(tmp_path: Path) -> None:
+    root = tmp_path / "scans"
+    for name in ("ill", "well"):
+        (root / name).mkdir(parents=True)
+        for number in range(20):
+            Image.fromarray(noise(number)).save(root / name / f"p{number % 5}_{number}.png")
+    samples = surveyed(root, group="prefix").load("train", root=Path())
+    assert samples.groups is not None
+    assert set(samples.groups) <= {f"p{number}" for number in range(5)}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
+def test_an_archive_is_read_in_place(kind: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "all" / "pets", SPLIT)
+    archive = Path(shutil.make_archive(str(tmp_path / "pets"), kind, tmp_path / "all"))
+    expected = surveyed(folder).load("train", root=Path())
+    found = surveyed(archive).load("train", root=Path())
+    assert torch.equal(pixels_of(found), pixels_of(expected))
+    assert torch.equal(found.targets, expected.targets)
+    assert {path.name for path in tmp_path.iterdir()} == {"all", archive.name, "cache"}
+
+
+def test_pictures_of_several_sizes_are_brought_to_one(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 5}, height=40, width=70)
+    write(root, {"dog": 5}, height=50, width=20, suffix="jpg")
+    assert surveyed(root).size == (48, 48)
+    assert surveyed(root, size=20).describe().shape == (3, 20, 20)
+    assert surveyed(root, size=(10, 30), mode="L").describe().shape == (1, 10, 30)
+
+
+def test_grey_pictures_keep_one_channel(tmp_path: Path) -> None:
+    root = tmp_path / "digits"
+    for name in ("0", "1"):
+        (root / name).mkdir(parents=True)
+        for number in range(5):
+            Image.fromarray(noise(number)).convert("L").save(root / name / f"{number}.png")
+    assert surveyed(root).describe().shape == (1, 8, 8)
+    Image.fromarray(noise(9)).save(root / "1" / "colour.png")
+    assert surveyed(root).describe().shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({}, "has no pictures among 0 files"),
+        ({"cat": 5}, "has pictures of only one class, cat"),
+        ({"train/cat": 5, "train/dog": 5, "test/dgo": 5}, "is of class dgo, which the training"),
+    ],
+)
+def test_a_folder_that_teaches_nothing_is_refused(
+    counts: dict[str, int], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pets").mkdir()
+    with pytest.raises(FaultError, match=message) as error:
+        surveyed(write(tmp_path / "pets", counts))
+        prepare(surveyed(tmp_path / "pets"), seed=0)
+    assert error.value.exit_code is ExitCode.DATA
+    assert error.value.faults[0].hint
+
+
+def spoil(root: Path) -> None:
+    (root / "cat" / "000.png").write_bytes(b"")
+    (root / "dog" / "001.png").write_bytes((root / "dog" / "002.png").read_bytes()[:-60])
+    (root / "dog" / "003.png").write_text("no picture")
+
+
+def test_every_broken_picture_is_named(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 20, "dog": 20})
+    spoil(root)
+    with pytest.raises(FaultError) as error:
+        prepare(surveyed(root, test=0), seed=0)
+    *pictures, last = error.value.faults
+    assert [Path(fault.place).name for fault in pictures] == ["000.png", "001.png", "003.png"]
+    assert "3 of 40 pictures cannot be decoded" in last.message
+    assert error.value.exit_code is ExitCode.DATA
+
+
+def test_broken_pictures_can_be_skipped_up_to_a_bound(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 20, "dog": 20})
+    spoil(root)
+    options = {"on_error": "skip", "test": 0}
+    data = surveyed(root, **options, max_skipped=0.1)
+    assert data.skipped == ["cat/000.png", "dog/001.png", "dog/003.png"]
+    prepared = prepare(data, seed=0)
+    assert len(prepared.splits.train) + len(prepared.splits.validation) == 37
+    with pytest.raises(FaultError, match="3 of 40 pictures") as error:
+        surveyed(root, **options, max_skipped=0.05)
+    assert "at most 2 may be skipped" in error.value.faults[-1].hint
+
+
+def test_what_was_decoded_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path / "pets", SPLIT)
+    first = prepare(surveyed(root), seed=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "decode_to_file", None)
+        again = prepare(surveyed(root), seed=0)
+        assert torch.equal(
+            pixels_of(first.splits.train.samples), pixels_of(again.splits.train.samples)
+        )
+        moved = root.rename(tmp_path / "moved")
+        prepare(surveyed(moved), seed=0)
+    Image.fromarray(noise(99)).save(moved / "train" / "cat" / "000.png")
+    changed = prepare(surveyed(moved), seed=0).splits.train.samples
+    assert np.array_equal(pixels_of(changed)[0].permute(1, 2, 0), noise(99))
+
+
+@pytest.mark.parametrize("part", [cache.PIXELS, cache.INDEX])
+@pytest.mark.parametrize("damage", ["cut", "flip", "delete"])
+def test_a_damaged_cache_is_made_again(
+    part: str, damage: str, tmp_path: Path, own_cache: Path
+) -> None:
+    root = write(tmp_path / "pets", {"cat": 5, "dog": 5})
+    data = surveyed(root, test=0)
+    expected = pixels_of(data.load("train", root=Path()))
+    [file] = own_cache.glob(f"*{part}")
+    content = bytearray(file.read_bytes())
+    if damage == "delete":
+        file.unlink()
+    else:
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content[:-5] if damage == "cut" else content)
+    assert torch.equal(pixels_of(data.load("train", root=Path())), expected)
+
+
+def test_damage_of_a_row_that_is_mapped_is_a_fault(tmp_path: Path, own_cache: Path) -> None:
+    data = surveyed(write(tmp_path / "pets", {"cat": 5, "dog": 5}), test=0, rows="mapped")
+    data.load("train", root=Path())
+    [file] = own_cache.glob(f"*{cache.PIXELS}")
+    content = bytearray(file.read_bytes())
+    content[0] ^= 1
+    file.write_bytes(content)
+    rows = data.load("train", root=Path()).rows
+    rows.take(torch.tensor([1]))
+    with pytest.raises(FaultError, match="cache of decoded pictures is damaged"):
+        rows.take(torch.tensor([0]))
+
+
+def test_without_a_cache_pictures_are_decoded_to_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "pets", {"cat": 5, "dog": 5})
+    expected = pixels_of(surveyed(root).load("train", root=Path()))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CNNCTL_CACHE", str(tmp_path / "file" / "cache"))
+    assert torch.equal(pixels_of(surveyed(root).load("train", root=Path())), expected)
+    assert "note: decoding to memory: the cache cannot be used" in capsys.readouterr().err
+
+
+def test_several_processes_decode_to_the_same_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    monkeypatch.setattr(decoder, "TOGETHER", 3)
+    root = write(tmp_path / "pets", {"cat": 10, "dog": 11})
+    (root / "cat" / "000.png").write_bytes(b"")
+    options = {"on_error": "skip", "max_skipped": 0.5, "test": 0}
+    expected = surveyed(root, **options).load("train", root=Path())
+    shutil.rmtree(own_cache)
+    monkeypatch.setattr(decoder, "FEW", 0)
+    found = surveyed(root, **options).load("train", root=Path())
+    assert torch.equal(pixels_of(found), pixels_of(expected))
+    assert found.identity == expected.identity
+
+
+def test_a_decoder_that_dies_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = surveyed(write(tmp_path / "pets", {"cat": 5, "dog": 5}), test=0)
+    monkeypatch.setattr(decoder, "FEW", 0)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(FaultError, match="a decoder ended with 1 at one of 10 files") as error:
+        data.load("train", root=Path())
+    assert "cat/000.png" in error.value.faults[0].hint
+
+
+CONFIG = """\
+data: {name: image_folder, path: pets, batch_size: 4}
+model:
+  layers: [conv: {out_channels: 2, kernel_size: 3}, relu, flatten, linear: classes]
+optimizer: {name: adam, lr: 0.01}
+train: {epochs: 2}
+"""
+
+
+def test_a_folder_is_trained_evaluated_and_found_elsewhere(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "configs" / "pets", SPLIT)
+    (tmp_path / "configs" / "pets.yaml").write_text(CONFIG)
+    trained = cli("train", "configs/pets.yaml")
+    assert trained.returncode == 0, trained.stderr
+    assert "image_folder: 12 train, 4 validation, 6 test" in trained.stdout
+    measured = cli("eval", "runs/pets", "--json")
+    assert measured.returncode == 0, measured.stderr
+    (tmp_path / "configs" / "pets").rename(tmp_path / "moved")
+    assert cli("summary", "runs/pets").returncode == 0
+    missing = cli("eval", "runs/pets")
+    assert missing.returncode == ExitCode.DATA
+    assert "no such folder or archive" in missing.stderr
+    assert cli("eval", "runs/pets", "--json", "--data", "moved").stdout == measured.stdout
+
+
+def test_a_run_is_not_resumed_on_other_pictures(cli: Cli, tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", SPLIT)
+    (tmp_path / "pets.yaml").write_text(CONFIG)
+    assert cli("train", "pets.yaml").returncode == 0
+    Image.fromarray(noise(99)).save(root / "test" / "dog" / "000.png")
+    resumed = cli("train", "--resume", "runs/pets", "train.epochs=3")
+    assert resumed.returncode == ExitCode.DATA
+    assert "the test split has changed since the run was started" in resumed.stderr
+    # what has changed can still be measured
+    assert cli("eval", "runs/pets").returncode == 0
+
+
+@pytest.mark.parametrize("rows", ["memory", "mapped"])
+def test_both_kinds_of_rows_give_the_same_run(rows: str, cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "pets", SPLIT)
+    (tmp_path / "pets.yaml").write_text(CONFIG)
+    for name in ("auto", rows):
+        trained = cli("train", "pets.yaml", f"name={name}", f"data.rows={name}")
+        assert trained.returncode == 0, trained.stderr
+    one, two = (
+        [
+            {key: value for key, value in json.loads(line).items() if "second" not in key}
+            for line in (tmp_path / "runs" / name / "metrics.jsonl").read_text().splitlines()
+        ]
+        for name in ("auto", rows)
+    )
+    assert one == two

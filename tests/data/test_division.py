@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnctl.data.division import grouped_split, hold_out, latest_split
+
+groupings = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60).filter(
+    lambda groups: len(set(groups)) > 1
+)
+
+
+@given(groups=groupings, share=st.floats(0.05, 0.95), seed=st.integers(0, 99))
+def test_no_group_is_in_both_parts(groups: list[str], share: float, seed: int) -> None:
+    held_out = max(1, round(share * len(groups)))
+    kept, held = grouped_split(groups, held_out=held_out, seed=seed)
+    assert sorted([*kept, *held]) == list(range(len(groups)))
+    assert len(kept)
+    assert len(held)
+    assert not {groups[at] for at in kept} & {groups[at] for at in held}
+    again = grouped_split(groups, held_out=held_out, seed=seed)
+    assert all(np.array_equal(one, two) for one, two in zip((kept, held), again, strict=True))
+
+
+def test_groups_come_close_to_the_share_of_every_class() -> None:
+    rng = np.random.default_rng(0)
+    patients = [f"p{number}" for number in rng.integers(0, 200, 4000)]
+    labels = rng.choice(3, 4000, p=[0.7, 0.2, 0.1])
+    _, held = hold_out(4000, held_out=600, seed=1, labels=labels, groups=patients)
+    assert len(held) == pytest.approx(600, abs=20)
+    expected = np.bincount(labels) * 600 / 4000
+    np.testing.assert_allclose(np.bincount(labels[held]), expected, atol=15)
+
+
+def test_another_seed_holds_out_other_groups() -> None:
+    groups = [f"g{number % 50}" for number in range(500)]
+    cuts = {tuple(grouped_split(groups, held_out=100, seed=seed)[1]) for seed in range(5)}
+    assert len(cuts) == 5
+
+
+def test_the_latest_are_held_out() -> None:
+    kept, held = latest_split([3, 1, 2, 2, 5, 4], held_out=2)
+    assert kept.tolist() == [0, 1, 2, 3]
+    assert held.tolist() == [4, 5]
+    kept, held = latest_split([2, 2, 2], held_out=1)
+    assert (kept.tolist(), held.tolist()) == ([0, 1], [2])
