@@ -13,6 +13,7 @@ from typing import Any
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as the program itself sets it
 
 import pytest
 import typer.testing

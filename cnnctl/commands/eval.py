@@ -40,7 +40,7 @@ def evaluate(
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Batch size (default: 1000, or less if memory is short).", min=1),
+        typer.Option(help="Batch size (default: 8 to 256, smaller for larger networks).", min=1),
     ] = None,
     device: Annotated[
         str,

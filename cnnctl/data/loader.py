@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
 from cnnctl.data.dataset import BatchSize, DataSet
@@ -140,10 +141,16 @@ class Batches:
                 inputs, targets = self._augmented(inputs, targets, generator)
             yield inputs, targets
 
-    def in_order(self, *, batch_size: int | None = None) -> Iterator[Batch]:
-        """All samples in their original order, not augmented, in batches of this size."""
-        for rows in torch.split(self.positions, batch_size or self.batch_size):
-            yield self.source.take(rows)
+    def in_order(self, *, batch_size: int | None = None, filled: bool = False) -> Iterator[Batch]:
+        """All samples in their own order and not augmented, in batches of this size.
+
+        With `filled`, inputs always are of this size; those beyond the targets are only company.
+        """
+        size = batch_size or self.batch_size
+        for rows in torch.split(self.positions, size):
+            missing = size - len(rows) if filled else 0
+            inputs, targets = self.source.take(functional.pad(rows, (0, missing)))
+            yield inputs, targets[: len(rows)]
 
     def _augmented(self, inputs: Tensor, targets: Tensor, generator: Generator) -> Batch:
         if any(isinstance(each, Mixing) for each in self.augment):

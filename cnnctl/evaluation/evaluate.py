@@ -15,10 +15,10 @@ from cnnctl.device import memory_faults
 from cnnctl.errors import data_fault
 from cnnctl.evaluation.heads import Heads
 from cnnctl.evaluation.measured import Measured, measure
-from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
 from cnnctl.evaluation.scores import mean_loss
 from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
+from cnnctl.prediction import block_size, collect_outputs
 from cnnctl.trained import TrainedNetwork
 
 Result = Measured | Heads
@@ -55,7 +55,7 @@ def evaluate(
     if name not in there:
         message = f"the {name} split of {data.kind} is empty"
         raise data_fault(message, hint=f"use --split {' or '.join(there)}")
-    size = batch_size or evaluation_batch(trained.plan)
+    size = batch_size or block_size(trained.plan, trained.device)
     with memory_faults(trained.device, batch_size=f"--batch-size={size}"):
         measured_on = read_split(data, name, seed=trained.experiment.seed, root=data_root)
         return Evaluation(name, _measure(trained, measured_on, batch_size=size))
@@ -65,7 +65,7 @@ def _measure(trained: TrainedNetwork, split: Split, *, batch_size: int) -> Resul
     data, precision = trained.experiment.data, trained.experiment.train.precision
     heads = [task.name for task in trained.tasks if task.name]
     store = DeviceStore.of(data, split.samples, device=trained.device, targets=heads)
-    in_order = evaluation_batches(data, store, split).in_order(batch_size=batch_size)
+    in_order = evaluation_batches(data, store, split).in_order(batch_size=batch_size, filled=True)
     outputs, targets = collect_outputs(trained.network, in_order, precision=precision)
     measured = {
         task.name: measure(

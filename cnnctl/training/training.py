@@ -17,9 +17,9 @@ import torch
 
 from cnnctl.checkpoint import Checkpoint, Tensors, load_weights
 from cnnctl.data.loader import Batches
-from cnnctl.evaluation.outputs import collect_outputs, evaluation_batch
 from cnnctl.evaluation.scores import by_head, score
 from cnnctl.metrics import Accuracy, watched
+from cnnctl.prediction import block_size, collect_outputs
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.divergence import diverged
 from cnnctl.training.observers import Observer
@@ -258,7 +258,7 @@ def evaluate(run: Run, batches: Batches) -> dict[str, float]:
     Raises:
         FaultError: the loss is not finite.
     """
-    in_order = batches.in_order(batch_size=evaluation_batch(run.plan))
+    in_order = batches.in_order(batch_size=block_size(run.plan, run.device), filled=True)
     precision = run.experiment.train.precision
     outputs, targets = collect_outputs(run.evaluated, in_order, precision=precision)
     found = score(run.answers, outputs, targets, watched=run.watched)

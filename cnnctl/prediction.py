@@ -1,0 +1,53 @@
+"""The outputs of a network, the same for a sample in whatever company it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from cnnctl.device import autocast
+from cnnctl.model.network import NetworkPlan
+
+MOST_NUMBERS = 2**28
+"""Limit on the bytes that one layer reads and writes at a time: a gigabyte."""
+SMALLEST, LARGEST = 8, 256
+TOGETHER = {"cpu": 2**23, "cuda": 2**27}
+"""Numbers that the layers compute for a block, which keeps the device busy."""
+
+
+def block_size(plan: NetworkPlan, device: torch.device) -> int:
+    """The number of samples that a network computes at a time, always the same one.
+
+    Kernels add up in an order that depends on the size of a batch, not on what is in it: with
+    blocks of one size, a sample gets the same bits alone, in a batch, and in any place of it. A
+    power of two from 8 to 256, smaller for larger networks; less where memory is short.
+    """
+    numbers = [prod(stage.input) + prod(stage.output) for stage in plan.leaves()]
+    wanted = max(1, TOGETHER.get(device.type, TOGETHER["cpu"]) // sum(numbers))
+    size = min(LARGEST, max(SMALLEST, 1 << (wanted.bit_length() - 1)))
+    return max(1, min(size, MOST_NUMBERS // max(numbers)))
+
+
+@torch.no_grad()
+def collect_outputs(
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, precision: str
+) -> tuple[Tensor, Tensor]:
+    """Run every batch through the network in evaluation mode, and restore its mode.
+
+    Inputs beyond the targets of a batch fill up its block, and are dropped.
+
+    Returns:
+        outputs (N, *output) float32, and the targets (N, …), both in the batches' order.
+    """
+    was_training = network.training
+    network.eval()
+    outputs, targets = [], []
+    for inputs, wanted in batches:
+        with autocast(precision, inputs.device):
+            outputs.append(network(inputs)[: len(wanted)].float())
+        targets.append(wanted)
+    network.train(was_training)
+    return torch.cat(outputs), torch.cat(targets)

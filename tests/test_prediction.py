@@ -1,0 +1,80 @@
+"""What a network says to every sample, in order, with as much at a time as fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from cnnctl.config.nodes import Place, from_plain
+from cnnctl.config.validation import validate
+from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.samples import Samples
+from cnnctl.model import network
+from cnnctl.model.network import Model, NetworkPlan
+from cnnctl.prediction import block_size, collect_outputs
+
+
+def plan_of(layers: Sequence[Any], *, input: tuple[int, ...]) -> NetworkPlan:
+    model = validate(Model, from_plain({"layers": list(layers)}, Place("test")))
+    return network.plan(model, input=input, classes=10)
+
+
+CPU = torch.device("cpu")
+
+
+def test_larger_networks_compute_smaller_blocks() -> None:
+    assert block_size(plan_of(["flatten", {"linear": 10}], input=(1, 28, 28)), CPU) == 256
+    conv = {"conv": {"out_channels": 64, "kernel_size": 3, "padding": 1}}
+    # 67 * 32 * 32 numbers a sample, of which 2^23 are computed together
+    assert block_size(plan_of([conv], input=(3, 32, 32)), CPU) == 64
+    assert block_size(plan_of([conv], input=(3, 32, 32)), torch.device("cuda")) == 256
+    assert block_size(plan_of([conv], input=(3, 512, 512)), CPU) == 8
+    # 2^28 numbers at a time, of which a sample takes 67 * 4096 * 4096
+    assert block_size(plan_of([conv], input=(3, 4096, 4096)), CPU) == 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["flatten", {"linear": 37}, "relu", {"linear": 5}],
+        [{"conv": {"out_channels": 9, "kernel_size": 3}}, "tanh", "flatten", {"linear": 7}],
+    ],
+)
+def test_a_sample_gets_the_same_bits_in_any_company(layers: list[Any], precision: str) -> None:
+    plan = plan_of(layers, input=(1, 12, 12))
+    model, samples = network.build(plan, seed=0), torch.randn(100, 1, 12, 12)
+    store = DeviceStore(Samples(samples, torch.arange(100)), device=CPU)
+
+    def outputs(positions: torch.Tensor) -> torch.Tensor:
+        batches = Batches(store, positions=positions, batch_size=64)
+        in_order = batches.in_order(batch_size=64, filled=True)
+        return collect_outputs(model, in_order, precision=precision)[0]
+
+    together = outputs(torch.arange(100))
+    shuffled = torch.randperm(100)
+    assert torch.equal(outputs(shuffled), together[shuffled])
+    for alone in (0, 63, 64, 99):
+        assert torch.equal(outputs(torch.tensor([alone])), together[alone : alone + 1])
+
+
+def test_outputs_come_in_the_order_of_the_batches_and_the_mode_is_put_back() -> None:
+    model = nn.Sequential(nn.Dropout(0.5), nn.Flatten())
+    inputs, targets = torch.arange(12.0).view(6, 2), torch.arange(6)
+    batches = zip(inputs.split(4), targets.split(4), strict=True)  # type: ignore[no-untyped-call]
+    outputs, wanted = collect_outputs(model, batches, precision="fp32")
+    assert torch.equal(outputs, inputs)
+    assert torch.equal(wanted, targets)
+    assert model.training
+    assert not outputs.requires_grad
+
+
+def test_outputs_computed_in_bf16_are_float32() -> None:
+    batches = [(torch.ones(3, 2), torch.ones(3))]
+    outputs, _ = collect_outputs(nn.Linear(2, 2), batches, precision="bf16")
+    assert outputs.dtype == torch.float32
+    assert torch.equal(outputs, outputs.bfloat16().float())
