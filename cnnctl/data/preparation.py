@@ -10,8 +10,9 @@ import torch
 
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.samples import Samples, Split, Splits
-from cnnctl.data.splits import random_split, stratified_split
+from cnnctl.data.splits import label_stratified_split, random_split, stratified_split
 from cnnctl.errors import data_fault
+from cnnctl.target import TargetKind
 
 SplitName = Literal["test", "validation", "train"]
 
@@ -68,26 +69,32 @@ def splits_of(data: DataSet) -> list[SplitName]:
     return [name for name, is_there in names.items() if is_there]
 
 
-def cut(samples: Samples, *, held_out: int, seed: int) -> tuple[Split, Split]:
-    """Cut samples in two, at random: what is kept and what is held out, of every class alike.
+def cut(samples: Samples, *, kind: TargetKind, held_out: int, seed: int) -> tuple[Split, Split]:
+    """Cut samples in two, at random: what is kept and what is held out, of every class or label
+    alike.
 
-    The cut is a function of the seed and of `held_out` alone.
+    The cut is a function of the targets, the seed and `held_out` alone.
     """
-    if samples.targets.is_floating_point():
-        parts = random_split(len(samples), held_out=held_out, seed=seed)
+    targets = samples.targets.numpy()
+    if kind == "class":
+        parts = stratified_split(targets, held_out=held_out, seed=seed)
+    elif kind == "labels":
+        parts = label_stratified_split(targets > 0, held_out=held_out, seed=seed)
     else:
-        parts = stratified_split(samples.targets.numpy(), held_out=held_out, seed=seed)
+        parts = random_split(len(samples), held_out=held_out, seed=seed)
     kept, held = map(torch.from_numpy, parts)
     return Split(samples, kept), Split(samples, held)
 
 
 def _read_and_cut(data: DataSet, *, seed: int, root: Path, download: bool) -> tuple[Split, Split]:
-    whole, expected = data.load("train", root=root, download=download), data.whole().train_samples
-    if len(whole) != expected:
-        message = f"{data.kind} has {len(whole):,} training samples, not {expected:,}"
+    whole, described = data.load("train", root=root, download=download), data.whole()
+    if len(whole) != described.train_samples:
+        count = f"{len(whole):,} training samples, not {described.train_samples:,}"
+        message = f"{data.kind} has {count}"
         hint = "the files are damaged, or the data set's description is wrong"
         raise data_fault(message, hint=hint)
-    return cut(whole, held_out=data.held_out(len(whole)), seed=seed)
+    kind = described.targets[0].kind
+    return cut(whole, kind=kind, held_out=data.held_out(len(whole)), seed=seed)
 
 
 def _all_of(samples: Samples) -> Split:
