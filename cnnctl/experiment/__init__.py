@@ -1,6 +1,6 @@
 """One YAML file, checked as a whole: the experiment."""
 
-from cnnctl.experiment.consistency import check, measures
+from cnnctl.experiment.consistency import check, learned_kinds, measures
 from cnnctl.experiment.loaded import Loaded, placed, starting_weights
 from cnnctl.experiment.loading import complete, load
 from cnnctl.experiment.spec import Experiment, Train
@@ -21,6 +21,7 @@ __all__ = [
     "build_normalizer",
     "check",
     "complete",
+    "learned_kinds",
     "load",
     "measures",
     "placed",

@@ -21,7 +21,7 @@ from cnnctl.experiment.spec import Experiment
 from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
 from cnnctl.model.network import NetworkPlan, PlannedLayer
-from cnnctl.optim.losses import Loss, Normalizer
+from cnnctl.optim.losses import BinaryLoss, Loss, Normalizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,36 @@ class Task:
             return targets
         targets = targets[:, self.targets]
         return targets[:, 0].long() if self.target.kind == "class" else targets
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The probabilities above which its labels are predicted; none for other targets."""
+        if self.target.kind != "labels" or not isinstance(self.loss, BinaryLoss):
+            return ()
+        return self.loss.thresholds(self.target.outputs)
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """The likeliest class (N,) int64, or which labels are predicted (N, L) bool."""
+        if self.target.kind == "labels":
+            assert isinstance(self.loss, BinaryLoss)  # no other loss takes labels
+            return self.loss.predict_labels(outputs)
+        return self.loss.predict(outputs)
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """The probability of each class or label; (N, outputs) in, (N, C) float32 out."""
+        if self.target.kind == "labels":
+            return self.loss.activate(outputs.float())
+        return self.loss.probabilities(outputs)
+
+    def is_right(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Whether each prediction is the class, or all of the labels; (N,) bool.
+
+        Where samples are mixed, the likeliest ones count.
+        """
+        predicted = self.predict(outputs)
+        if self.target.kind == "labels":
+            return (predicted == (targets > 0.5)).all(dim=1)
+        return predicted == (targets.argmax(1) if targets.is_floating_point() else targets)
 
     def metric(self, name: str) -> str:
         """The name of a metric of this task: `accuracy`, or `parity_accuracy`."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from cnnctl.experiment import Experiment, Task
-from cnnctl.metrics import METRICS, Accuracy, Counted, watched
+from cnnctl.metrics import METRICS, Accuracy, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
@@ -124,11 +124,11 @@ class Run:
         return [task for task in self.answers if task.target.kind in Accuracy.measures]
 
     @property
-    def watched(self) -> list[Counted]:
+    def watched(self) -> list[Watched]:
         """What is measured on the validation split beside loss and accuracy."""
         kinds = {self.experiment.train.monitor, stopping_metric(self.experiment)}
         metrics = [metric() for kind, metric in METRICS.items() if kind in kinds]
-        return [m for m in metrics if isinstance(m, Counted) and not m.is_always_followed]
+        return [m for m in metrics if isinstance(m, Watched) and not m.is_always_followed]
 
     @property
     def is_finished(self) -> bool:
