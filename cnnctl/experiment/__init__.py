@@ -6,16 +6,19 @@ from cnnctl.experiment.loading import complete, load
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import (
     Task,
+    Thresholds,
     build_loss,
     build_normalizer,
     task_weights,
     tasks_of,
+    with_thresholds,
 )
 
 __all__ = [
     "Experiment",
     "Loaded",
     "Task",
+    "Thresholds",
     "Train",
     "build_loss",
     "build_normalizer",
@@ -28,4 +31,5 @@ __all__ = [
     "starting_weights",
     "task_weights",
     "tasks_of",
+    "with_thresholds",
 ]

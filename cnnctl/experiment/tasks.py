@@ -6,7 +6,7 @@ what the network gives and in those of the targets; auxiliary classifiers come l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Literal
@@ -22,6 +22,9 @@ from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
 from cnnctl.model.network import NetworkPlan, PlannedLayer
 from cnnctl.optim.losses import BinaryLoss, Loss, Normalizer
+
+Thresholds = Mapping[str, list[float]]
+"""The thresholds of labels, by the name of the task; see `Task.name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,18 @@ class Task:
         if self.target.kind != "labels" or not isinstance(self.loss, BinaryLoss):
             return ()
         return self.loss.thresholds(self.target.outputs)
+
+    @property
+    def measures_thresholds(self) -> bool:
+        """Whether it has labels whose thresholds are left to be measured."""
+        is_left = isinstance(self.loss, BinaryLoss) and self.loss.threshold == "auto"
+        return is_left and self.target.kind == "labels"
+
+    def with_thresholds(self, thresholds: Thresholds) -> Task:
+        """The task with its own of these thresholds, if there are any."""
+        if self.name not in thresholds:
+            return self
+        return replace(self, loss=_with_threshold(self.loss, thresholds[self.name]))
 
     def predict(self, outputs: Tensor) -> Tensor:
         """The likeliest class (N,) int64, or which labels are predicted (N, L) bool."""
@@ -150,6 +165,23 @@ def task_weights(tasks: Sequence[Task], *, device: torch.device) -> Tensor:
     """The factor of each task's loss in the sum of all; shaped as the losses."""
     weights = torch.tensor([task.weight for task in tasks], device=device)
     return weights if len(tasks) > 1 else weights[0]
+
+
+def with_thresholds(experiment: Experiment, thresholds: Thresholds) -> Experiment:
+    """The experiment with these thresholds in the losses of its labels."""
+    loss, heads = experiment.loss, dict(experiment.model.heads)
+    for name, numbers in thresholds.items():
+        if name:
+            own = _with_threshold(heads[name].loss or loss, numbers)
+            heads[name] = heads[name].model_copy(update={"loss": own})
+        else:
+            loss = _with_threshold(loss, numbers)
+    model = experiment.model.model_copy(update={"heads": heads})
+    return experiment.model_copy(update={"loss": loss, "model": model})
+
+
+def _with_threshold(loss: Loss, threshold: list[float]) -> Loss:
+    return loss.model_copy(update={"threshold": threshold})
 
 
 def learned_targets(experiment: Experiment, description: DatasetInfo) -> tuple[Target, ...]:

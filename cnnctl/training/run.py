@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from cnnctl.experiment import Experiment, Task
+from cnnctl.experiment import Experiment, Task, Thresholds
 from cnnctl.metrics import METRICS, Accuracy, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
@@ -112,6 +112,8 @@ class Run:
     patience: EarlyStopper | None
     tally: RunningSums
     counters: Counters = field(default_factory=Counters)
+    thresholds: Thresholds = field(default_factory=dict)
+    """Measured on the validation split at the end of the last epoch."""
 
     @property
     def answers(self) -> list[Task]:
