@@ -192,7 +192,8 @@ def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     has_validation = bool(experiment.data.validation)
     monitor = METRICS.get(experiment.train.monitor)
     if monitor and not measures(monitor, experiment, description):
-        faults.append(_unfit_monitor(monitor, experiment, description))
+        learned = learned_kinds(experiment, description)
+        faults.append(_unfit_monitor(monitor, learned, experiment.data.kind))
     elif monitor and not has_validation and not watched(monitor.kind).is_always_followed:
         message = f"there is no validation split to measure {label_of(monitor.kind)} on"
         hint = "set data.validation=0.1, or use auto"
@@ -210,15 +211,12 @@ def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     return faults
 
 
-def _unfit_monitor(
-    monitor: type[Metric], experiment: Experiment, description: DatasetInfo
-) -> Fault:
-    learned, data = learned_kinds(experiment, description), experiment.data.kind
+def _unfit_monitor(monitor: type[Metric], learned: set[TargetKind], data: str) -> Fault:
     if learned == {"values"}:
         message = f"{data} is a regression data set, so there is no {label_of(monitor.kind)}"
     else:
         wanted = either([NOUNS[kind] for kind in monitor.measures])
-        given = either(sorted(NOUNS[kind] for kind in learned))
+        given = either([NOUNS[kind] for kind in sorted(learned)])
         message = f"{label_of(monitor.kind)} is for {wanted}, but {data} has {given}"
     watchable = (metric for metric in METRICS.values() if issubclass(metric, Watched))
     fitting = [metric.kind for metric in watchable if learned.intersection(metric.measures)]

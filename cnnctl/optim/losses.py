@@ -210,7 +210,7 @@ class BinaryLoss(Loss):
 
 
 class BCE(BinaryLoss, kind="bce"):
-    """Binary cross-entropy of probabilities: one output per label or class, or for two classes."""
+    """Binary cross-entropy of probabilities, one per label or class; one does for two classes."""
 
     outputs = "probabilities"
 
@@ -222,7 +222,7 @@ class BCE(BinaryLoss, kind="bce"):
 
 
 class BCEWithLogits(BinaryLoss, kind="bce_with_logits"):
-    """Binary cross-entropy of logits: one output per label or class, or for two classes."""
+    """Binary cross-entropy of logits, one per label or class; one does for two classes."""
 
     outputs = "logits"
 
