@@ -189,11 +189,10 @@ def measures(metric: type[Metric], experiment: Experiment, description: DatasetI
 
 def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     faults = []
-    has_validation = bool(experiment.data.validation)
+    kind, has_validation = experiment.data.kind, bool(experiment.data.validation)
     monitor = METRICS.get(experiment.train.monitor)
     if monitor and not measures(monitor, experiment, description):
-        learned = learned_kinds(experiment, description)
-        faults.append(_unfit_monitor(monitor, learned, experiment.data.kind))
+        faults.append(_unfit_monitor(monitor, learned_kinds(experiment, description), kind))
     elif monitor and not has_validation and not watched(monitor.kind).is_always_followed:
         message = f"there is no validation split to measure {label_of(monitor.kind)} on"
         hint = "set data.validation=0.1, or use auto"
