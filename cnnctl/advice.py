@@ -66,6 +66,15 @@ def _no_sigmoid_before_bce(experiment: Experiment, plan: NetworkPlan) -> Advice:
             yield Fault(message=message, hint="add sigmoid, or use bce_with_logits", path=last.path)
 
 
+def _labels_that_exclude_each_other(experiment: Experiment, plan: NetworkPlan) -> Advice:
+    """Softmax where a sample can have several labels."""
+    for task, last in _ends(experiment, plan):
+        is_shared_out = last.layer.gives == "probabilities" and last.layer.acts_as != "sigmoid"
+        if task.target.kind == "labels" and task.loss.outputs == "probabilities" and is_shared_out:
+            message = f"{last.layer.kind} makes the probabilities of all labels add up to 1"
+            yield Fault(message=message, hint="use sigmoid instead", path=last.path)
+
+
 def _rectified_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     for _, last in _ends(experiment, plan):
         is_rectified = last.layer.acts_as in (*RECTIFIERS, "selu")
@@ -78,10 +87,10 @@ def _bounded_output(experiment: Experiment, plan: NetworkPlan) -> Advice:
     # values that are not normalised may well be within these bounds
     is_spread = getattr(experiment.data, "normalize_targets", None) is not None
     for task, last in _ends(experiment, plan):
-        is_class = task.target.kind == "class"
-        is_free = task.loss.outputs == "logits" if is_class else is_spread
+        is_value = task.target.kind == "values"
+        is_free = is_spread if is_value else task.loss.outputs == "logits"
         is_bound = last.layer.gives == "bounded"
-        if is_free and (is_bound or (last.layer.gives == "probabilities" and not is_class)):
+        if is_free and (is_bound or (last.layer.gives == "probabilities" and is_value)):
             message = f"{last.layer.kind} at the output cannot predict values beyond its bounds"
             yield Fault(message=message, hint="leave it out", path=last.path)
 
@@ -223,6 +232,7 @@ RULES: tuple[Rule, ...] = (
     _activation_done_by_the_loss,
     _no_log_softmax_before_nll,
     _no_sigmoid_before_bce,
+    _labels_that_exclude_each_other,
     _rectified_output,
     _bounded_output,
     _dropout_at_output,

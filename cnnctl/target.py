@@ -7,6 +7,7 @@ from typing import Literal
 
 TargetKind = Literal["class", "labels", "values"]
 """One of several classes; any number of labels at once; or real numbers."""
+NOUNS: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "values": "values"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,21 @@ def test_nll_wants_log_probabilities(layers: list[Any], path: str, hint: str) ->
     assert hint in advice(layers, loss="nll")[path]
 
 
+TAGS = {"data": {"name": "fake", "shape": [8], "classes": 5, "multilabel": True}, "loss": "bce"}
+
+
+def test_labels_want_sigmoid_and_not_softmax() -> None:
+    found = advice([{"linear": "classes"}, "softmax"], **TAGS)
+    assert found == {
+        "model.layers.1.softmax": "softmax makes the probabilities of all labels add up to 1: "
+        "use sigmoid instead"
+    }
+    assert advice([{"linear": "classes"}, "sigmoid"], **TAGS) == {}
+    raw = advice([{"linear": "classes"}, "softmax"], **TAGS | {"loss": "bce_with_logits"})
+    assert "leave softmax out" in raw["model.layers.1.softmax"]
+    assert list(advice([{"linear": "classes"}, "tanh"], **TAGS)) == ["model.layers.1.tanh"]
+
+
 def test_bce_wants_numbers_from_0_to_1() -> None:
     found = advice([{"linear": 1}], **BINARY, loss="bce")
     assert "use bce_with_logits" in found["model.layers.0.linear"]

@@ -1,13 +1,11 @@
 """What no section can see alone, and how a file's faults are told."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cnnctl.config.source import Place, locate
-from cnnctl.data.sources.digits import Digits
 from cnnctl.errors import FaultError, config_fault
 from cnnctl.experiment import Experiment, check, load
 
@@ -15,6 +13,7 @@ Faults = Callable[..., list[str]]
 
 M = "model: {layers: [flatten, linear: classes]}"
 MLP = "model: {layers: [linear: 8, relu, linear: classes]}"
+TAGS = "data: {name: fake, shape: [8], classes: 5, multilabel: true}"
 VALUES = "data: diabetes\nloss: mse\nmodel: {layers: [linear: 1]}"
 
 DESIGN = """\
@@ -137,6 +136,37 @@ RULES = [
         "1:37: loss.weight: has 2 numbers, but 10 are needed",
         "give one number per class",
     ),
+    # labels
+    (
+        f"{TAGS}\n{MLP}",
+        "1:1: loss: cross_entropy needs classes, but the data has several labels per sample",
+        "use bce or bce_with_logits",
+    ),
+    (
+        f"{TAGS}\nloss: bce\nmodel: {{layers: [linear: 3]}}",
+        "3:26: model.layers.0.linear: the network gives 3 values, but the data has 5 labels",
+        "end the network with linear: classes",
+    ),
+    (
+        f"{TAGS}\nloss: {{name: bce, threshold: [0.5, 0.1]}}\n{MLP}",
+        "2:30: loss.threshold: has 2 numbers, but 5 are needed",
+        "give one number per label",
+    ),
+    (
+        f"{TAGS}\nloss: bce\n{MLP}\ntrain: {{monitor: kappa}}",
+        "4:18: train.monitor: kappa is for classes, but fake has labels",
+        "use loss, accuracy, macro_f1, micro_f1, average_precision or hamming_loss",
+    ),
+    (
+        f"{M}\ntrain: {{monitor: average_precision}}",
+        "2:18: train.monitor: mAP is for labels, but digits has classes",
+        "use loss, accuracy, balanced_accuracy, kappa or macro_f1",
+    ),
+    (
+        f"{TAGS}\nloss: bce\n{MLP}\nregularization: {{label_smoothing: 0.1}}",
+        "4:35: regularization.label_smoothing: bce does not support label smoothing",
+        "use cross_entropy, or remove it",
+    ),
     # what is watched
     (
         f"{VALUES}\ntrain: {{monitor: accuracy}}",
@@ -237,6 +267,7 @@ SOUND = [
     f"data: {{name: moons, batch_size: all}}\n{MLP}",
     f"data: {{name: digits, augment: [mixup]}}\n{M}",
     f"{VALUES}\nregularization: {{early_stopping: 3}}",
+    f"{TAGS.replace('true', 'true, augment: [mixup]')}\nloss: bce\n{MLP}",
     f"{M}\nscheduler: {{name: plateau, mode: max}}",
     f"{M}\nscheduler: {{name: cyclic, base_lr: 0.0001, mode: triangular}}",
     f"{M}\noptimizer: {{name: adamw, weight_decay: 0}}\nregularization: {{weight_decay: 0.1}}",
@@ -364,15 +395,6 @@ def test_what_is_checked_is_what_is_planned() -> None:
     plan, description = check(Experiment.model_validate({"model": {"layers": layers}}))
     assert (plan.input, plan.output) == ((1, 8, 8), (10,))
     assert (description.outputs, description.train_samples) == (10, 1293)
-
-
-def test_several_labels_at_once_are_refused_at_the_loss(
-    faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    described = replace(Digits().describe(), is_multilabel=True)
-    monkeypatch.setattr(Digits, "describe", lambda _: described)
-    (fault,) = faults(f"{M}\nloss: bce")
-    assert "loss: bce needs classes, but the data has several labels per sample" in fault
 
 
 def test_two_metrics_of_one_name_are_refused(faults: Faults) -> None:

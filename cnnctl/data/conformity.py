@@ -13,7 +13,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from cnnctl.config.wording import times
+from cnnctl.config.wording import show, times
 from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples, Shape, Target
 from cnnctl.errors import FaultError, data_fault
@@ -98,15 +98,28 @@ def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
     name = f"{what} has {target.name if target.name != 'target' else 'targets'}"
     if target.kind == "class":
         return _classes(values, target, what, name)
-    if target.kind == "labels":
-        message = f"{name} with several labels per sample, which are not supported yet"
-        raise data_fault(message, hint="give each sample one class")
     if tuple(values.shape[1:]) != (target.outputs,):
         wanted = f"(N, {target.outputs})"
         message = f"{name} of shape {_batch(values)}, not {wanted}"
         raise data_fault(message, hint=f"give {target.outputs} values for each sample")
     _check_numbers(values, name)
+    if target.kind == "labels":
+        _check_labels(values, target, name)
     return values.to(torch.float32)
+
+
+def _check_labels(values: Tensor, target: Target, name: str) -> None:
+    """Raise a FaultError unless each label (N, L) is 0 or 1."""
+    start = 0
+    for chunk in _chunks(values):
+        numbers = chunk.to(torch.float32)
+        wrong = ((numbers != 0) & (numbers != 1)).nonzero()
+        if len(wrong):
+            row, label = wrong[0].tolist()
+            found = f"{numbers[row, label]:g} for {show(target.class_names[label])}"
+            message = f"{name} other than 0 and 1: {found} in sample {start + row} (counted from 0)"
+            raise data_fault(message, hint="give 1 for each label that a sample has, 0 for others")
+        start += len(chunk)
 
 
 def _classes(labels: Tensor, target: Target, what: str, name: str) -> Tensor:

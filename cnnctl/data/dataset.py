@@ -44,7 +44,7 @@ class DataSet(Choice, family="datasets"):
     batch_size: BatchSize = 64
     """Samples per batch, or `all` for the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Fraction of the training split to hold out for validation, stratified by class."""
+    """Fraction of the training split to hold out for validation, stratified by class or label."""
     normalize: Literal["auto"] | Normalize | None = "auto"
     """Mean and standard deviation for normalization; `auto` computes them on the training split,
     null disables it (pixels stay in 0 to 1)."""

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnctl.data.splits import Positions, random_split, random_state, stratified_split
+from cnnctl.data.splits import (
+    Positions,
+    label_stratified_split,
+    random_split,
+    random_state,
+    stratified_split,
+)
 
 
 def hold_out(
@@ -18,42 +24,47 @@ def hold_out(
     *,
     held_out: int,
     seed: int,
-    labels: Positions | None = None,
+    classes: Positions | None = None,
+    labels: NDArray[np.bool_] | None = None,
     groups: Sequence[str] | None = None,
 ) -> tuple[Positions, Positions]:
     """Positions that are kept and positions held out of `count`, both ascending.
 
-    Of every class the same share, where there are labels; no group in both, where there are groups.
+    Stratified by class (N,) or label (N, L), if they are given. If groups are, no group is in both,
+    and the number held out is only close to `held_out`.
     """
     if groups is not None:
-        return grouped_split(groups, held_out=held_out, seed=seed, labels=labels)
+        counted = np.ones((count, 1), dtype=np.int64) if labels is None else labels.astype(np.int64)
+        if classes is not None:
+            counted = np.eye(int(classes.max()) + 1, dtype=np.int64)[classes]
+        return grouped_split(groups, counted, share=held_out / count, seed=seed)
+    if classes is not None:
+        return stratified_split(classes, held_out=held_out, seed=seed)
     if labels is not None:
-        return stratified_split(labels, held_out=held_out, seed=seed)
+        return label_stratified_split(labels, held_out=held_out, seed=seed)
     return random_split(count, held_out=held_out, seed=seed)
 
 
 def grouped_split(
-    groups: Sequence[str], *, held_out: int, seed: int, labels: Positions | None = None
+    groups: Sequence[str], counted: Positions, *, share: float, seed: int
 ) -> tuple[Positions, Positions]:
     """Positions kept and held out, ascending, so that no group is in both.
 
-    Groups are taken in random order, large ones first, as long as the classes held out come closer
-    to their share of `held_out` samples. One group is always held out, and one is always kept.
+    Groups are taken in random order, large ones first, as long as what is held out comes closer to
+    this share of every column of `counted`, (N, C). One group is always held out, and one kept.
     """
     names, member_of = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
-    classes = np.zeros(len(groups), dtype=np.int64) if labels is None else labels
-    counts = np.zeros((len(names), int(classes.max()) + 1), dtype=np.int64)
-    np.add.at(counts, (member_of, classes), 1)
-    chosen = _chosen_groups(counts, held_out=held_out, seed=seed)
-    held = chosen[member_of]
+    counts = np.zeros((len(names), counted.shape[1]), dtype=np.int64)
+    np.add.at(counts, member_of, counted)
+    held = _chosen_groups(counts, share=share, seed=seed)[member_of]
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def _chosen_groups(counts: Positions, *, held_out: int, seed: int) -> NDArray[np.bool_]:
-    """The groups to hold out, of (groups, classes) counts."""
+def _chosen_groups(counts: Positions, *, share: float, seed: int) -> NDArray[np.bool_]:
+    """The groups to hold out, of (groups, columns) counts."""
     order = random_state(seed).permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    missing = counts.sum(axis=0) * (held_out / counts.sum())
+    missing = counts.sum(axis=0) * share
     chosen = np.zeros(len(counts), dtype=np.bool_)
     for group in order:
         left = missing - counts[group]

@@ -17,7 +17,7 @@ from cnnctl.data.samples import Samples, Split
 
 Batch = tuple[Tensor, Tensor]
 """Inputs (B, C, H, W) or (B, F), float32 and normalised, and targets: (B,) classes, (B, classes)
-probabilities, or (B, T) values, normalised."""
+probabilities, (B, L) labels from 0 to 1, or (B, T) values, normalised."""
 RAW = Preprocessing()
 """Pixels from 0 to 1, all else as it is."""
 
@@ -153,7 +153,8 @@ class Batches:
             yield inputs, targets[: len(rows)]
 
     def _augmented(self, inputs: Tensor, targets: Tensor, generator: Generator) -> Batch:
-        if any(isinstance(each, Mixing) for each in self.augment):
+        is_mixed = any(isinstance(each, Mixing) for each in self.augment)
+        if is_mixed and not targets.is_floating_point():
             targets = probabilities(targets, classes=self.classes)
         for each in self.augment:
             if isinstance(each, Mixing):

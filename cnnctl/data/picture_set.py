@@ -197,7 +197,7 @@ class PictureSet(DataSet):
             wanted, groups = super().held_out(len(train)), groups_of(train)
             labels = self._labels(train)
             _, held_out = hold_out(
-                len(train), held_out=wanted, seed=seed, labels=labels, groups=groups
+                len(train), held_out=wanted, seed=seed, classes=labels, groups=groups
             )
             held = len(held_out)
         return SampleCounts(

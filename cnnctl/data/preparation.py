@@ -12,6 +12,7 @@ from cnnctl.data.dataset import DataSet, StoredSplit, data_root
 from cnnctl.data.division import hold_out
 from cnnctl.data.samples import Samples, Split, Splits
 from cnnctl.errors import data_fault
+from cnnctl.target import TargetKind
 
 SplitName = Literal["test", "validation", "train"]
 
@@ -75,33 +76,40 @@ def splits_of(data: DataSet) -> list[SplitName]:
     return [name for name, is_there in names.items() if is_there]
 
 
-def cut(samples: Samples, *, held_out: int, seed: int) -> tuple[Split, Split]:
+def cut(samples: Samples, *, kind: TargetKind, held_out: int, seed: int) -> tuple[Split, Split]:
     """Split samples: those kept and those held out.
 
     Unless the source has a validation split of its own, it is drawn at random, stratified by class
-    and with each group on one side; the split then depends only on the seed and `held_out`.
+    or label and with each group on one side; the split then depends only on the targets, the
+    groups, the seed and `held_out`.
     """
     if samples.validation is not None:
         held = samples.validation
         is_kept = torch.ones(len(samples), dtype=torch.bool).index_fill(0, held, False)
         kept = is_kept.nonzero()[:, 0]
     else:
-        has_classes = not samples.targets.is_floating_point()
-        labels = samples.targets.numpy() if has_classes else None
+        targets = samples.targets.numpy()
         parts = hold_out(
-            len(samples), held_out=held_out, seed=seed, labels=labels, groups=samples.groups
+            len(samples),
+            held_out=held_out,
+            seed=seed,
+            classes=targets if kind == "class" else None,
+            labels=targets > 0 if kind == "labels" else None,
+            groups=samples.groups,
         )
         kept, held = map(torch.from_numpy, parts)
     return Split(samples, kept), Split(samples, held)
 
 
 def _read_and_cut(data: DataSet, *, seed: int, root: Path, download: bool) -> tuple[Split, Split]:
-    whole, expected = data.load("train", root=root, download=download), data.whole().train_samples
-    if len(whole) != expected:
-        message = f"{data.kind} has {len(whole):,} training samples, not {expected:,}"
+    whole, described = data.load("train", root=root, download=download), data.whole()
+    if len(whole) != described.train_samples:
+        count = f"{len(whole):,} training samples, not {described.train_samples:,}"
+        message = f"{data.kind} has {count}"
         hint = "the files are damaged, or the data set's description is wrong"
         raise data_fault(message, hint=hint)
-    return cut(whole, held_out=data.held_out(len(whole)), seed=seed)
+    kind = described.targets[0].kind
+    return cut(whole, kind=kind, held_out=data.held_out(len(whole)), seed=seed)
 
 
 def _all_of(samples: Samples) -> Split:

@@ -55,7 +55,7 @@ def divided(records: Sequence[Record], *, test: float | None) -> tuple[list[Reco
         len(records),
         held_out=held_out,
         seed=TEST_SEED,
-        labels=numbered([record.label for record in records]),
+        classes=numbered([record.label for record in records]),
         groups=groups_of(records),
     )
     return [records[at] for at in kept], [records[at] for at in held]

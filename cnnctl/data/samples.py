@@ -49,7 +49,7 @@ class Samples:
     """Inputs and targets.
 
     inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32; a tensor, or rows stored elsewhere.
-    targets: (N,) int64 classes, or (N, T) float32 values.
+    targets: (N,) int64 classes, (N, L) float32 labels of 0 and 1, or (N, T) float32 values.
     others: further targets of the same samples, by name.
     validation: positions held out for validation, (n,) int64, where the source has such a split.
     groups: the group of each sample, where samples of one group must stay together.

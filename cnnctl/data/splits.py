@@ -30,6 +30,38 @@ def stratified_split(labels: Positions, *, held_out: int, seed: int) -> tuple[Po
     return _parted(by_class[rank < np.repeat(quotas, counts)], len(labels))
 
 
+def label_stratified_split(
+    labels: NDArray[np.bool_], *, held_out: int, seed: int
+) -> tuple[Positions, Positions]:
+    """Positions that are kept and positions held out, both ascending; (N, L) labels in.
+
+    Iterative stratification (Sechidis et al. 2011, https://doi.org/10.1007/978-3-642-23808-6_10):
+    the label with the fewest samples left gives them first, each to the part that lacks more of
+    that label. Unlike there, a label with two samples or more asks for one of them in each part,
+    and a part that is full takes no more.
+    """
+    samples = len(labels)
+    order = random_state(seed).permutation(samples)
+    left = labels.sum(axis=0)
+    quota = np.clip(left * held_out / samples, np.minimum(left - 1, 1), left - 1).clip(min=0)
+    lacking, room = [left - quota, quota], [samples - held_out, held_out]
+    part = np.full(samples, -1)
+    while left.any():
+        label = np.where(left > 0, left, samples + 1).argmin()
+        for position in order[labels[order, label] & (part[order] < 0)]:
+            wishes = [
+                (space > 0, lack[label], space) for lack, space in zip(lacking, room, strict=True)
+            ]
+            chosen = int(wishes[1] > wishes[0])
+            part[position] = chosen
+            room[chosen] -= 1
+            lacking[chosen] -= labels[position]
+            left -= labels[position]
+    unlabelled = order[part[order] < 0]
+    part[unlabelled[: room[1]]] = 1
+    return _parted(part == 1, samples)
+
+
 def random_split(samples: int, *, held_out: int, seed: int) -> tuple[Positions, Positions]:
     """Positions that are kept and positions that are held out, both ascending."""
     return _parted(random_state(seed).permutation(samples)[:held_out], samples)

@@ -15,7 +15,7 @@ from cnnctl.device import memory_faults
 from cnnctl.errors import data_fault
 from cnnctl.evaluation.heads import Heads
 from cnnctl.evaluation.measured import Measured, measure
-from cnnctl.evaluation.scores import mean_loss
+from cnnctl.evaluation.scores import mean_loss, predictions
 from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
 from cnnctl.prediction import block_size, collect_outputs
@@ -80,10 +80,8 @@ def _predictions(
     trained: TrainedNetwork, task: Task, outputs: Tensor, targets: Tensor
 ) -> Predictions:
     """Predictions for one task, from outputs (N, outputs), and its targets."""
+    if task.target.kind != "values":
+        return predictions(task, outputs, targets)
     loss = mean_loss(task, outputs, targets)
-    if task.target.kind == "class":
-        predicted, shares = task.loss.predict(outputs), task.loss.probabilities(outputs)
-        names = task.target.class_names
-        return Predictions(loss, predicted.cpu(), targets.cpu(), names, shares.cpu())
     outputs, targets = (trained.in_own_units(task, each) for each in (outputs, targets))
     return Predictions(loss, outputs.cpu().double(), targets.cpu().double())

@@ -30,6 +30,8 @@ def render(measured: Measured | Heads) -> RenderableType:
         is_small = len(measured.found["classes"]) <= LARGEST_MATRIX
         confusion = _matrix(measured) if is_small else _confused_pairs(measured)
         parts += [Text(), _scores(measured), Text(), *confusion]
+    if "labels" in measured.found:
+        parts += [Text(), _label_scores(measured)]
     return Group(*parts)
 
 
@@ -97,6 +99,20 @@ def _scores(measured: Measured) -> Table:
     table.add_section()
     for scores in (measured.found["macro"], measured.found["weighted"]):
         table.add_row(*_cells(scores))
+    return table
+
+
+def _label_scores(measured: Measured) -> Table:
+    table = _table("label", "precision", "recall", "F1", "AP", "support", "threshold")
+    for scores in measured.found["labels"]:
+        *shares, support = _cells(scores)
+        precision = scores.average_precision
+        own = "-" if precision is None else _percent(precision)
+        table.add_row(*shares, own, support, f"{scores.threshold:g}")
+    table.add_section()
+    for average in ("micro", "macro", "weighted"):
+        *shares, support = _cells(measured.found[average])
+        table.add_row(*shares, "", support, "")
     return table
 
 

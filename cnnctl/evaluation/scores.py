@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from cnnctl.experiment import Task
-from cnnctl.metrics import Accuracy, Counted, MeanLoss, confusion_matrix
+from cnnctl.metrics import Accuracy, MeanLoss, Predictions, Watched
 
 
 def score(
-    tasks: Sequence[Task], outputs: Tensor, targets: Tensor, *, watched: Sequence[Counted] = ()
+    tasks: Sequence[Task], outputs: Tensor, targets: Tensor, *, watched: Sequence[Watched] = ()
 ) -> dict[str, float]:
-    """Loss, accuracy if there are classes, and other watched metrics; with heads, also those of
+    """Loss, accuracy of classes and labels, and other watched metrics; with heads, also those of
     each head.
 
     The loss is the weighted sum of the heads', each a mean over the samples; every other metric is
@@ -28,9 +28,11 @@ def score(
     found = {MeanLoss.kind: sum(task.weight * losses[task.name] for task in tasks)}
     found |= by_head(Accuracy.kind, classifying, shares)
     if watched:
-        counts = [count(task, *parts[task.name]) for task in classifying]
+        given = {task.name: predictions(task, *parts[task.name]) for task in classifying}
         for metric in watched:
-            found |= by_head(metric.kind, classifying, [*map(metric.compute, counts)])
+            fitting = [task for task in classifying if task.target.kind in metric.measures]
+            values = [metric.of(given[task.name]) for task in fitting]
+            found |= by_head(metric.kind, fitting, values)
     return found | {task.metric(MeanLoss.kind): losses[task.name] for task in tasks if task.name}
 
 
@@ -47,12 +49,18 @@ def mean_loss(task: Task, outputs: Tensor, targets: Tensor) -> float:
     return float(loss.to(outputs.device)(outputs, targets))
 
 
-def count(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The confusion matrix of a task with classes, (C, C) int64 on the CPU."""
-    predicted = task.loss.predict(outputs)
-    return confusion_matrix(predicted, targets, classes=task.target.outputs).cpu()
+def predictions(task: Task, outputs: Tensor, targets: Tensor) -> Predictions:
+    """What is said for a task with classes or labels, (N, outputs), beside its targets."""
+    return Predictions(
+        mean_loss(task, outputs, targets),
+        task.predict(outputs).cpu(),
+        (targets > 0.5 if task.target.kind == "labels" else targets).cpu(),
+        task.target.class_names,
+        task.probabilities(outputs).cpu(),
+        task.thresholds,
+    )
 
 
 def accuracy(task: Task, outputs: Tensor, targets: Tensor) -> float:
-    """The fraction of correct predictions."""
-    return float((task.loss.predict(outputs) == targets).double().mean())
+    """The fraction of samples that are predicted correctly."""
+    return float(task.is_right(outputs, targets).double().mean())

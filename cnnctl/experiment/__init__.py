@@ -1,30 +1,35 @@
 """One YAML file, checked as a whole: the experiment."""
 
-from cnnctl.experiment.consistency import check, measures
+from cnnctl.experiment.consistency import check, learned_kinds, measures
 from cnnctl.experiment.loaded import Loaded, placed, starting_weights
 from cnnctl.experiment.loading import complete, load
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import (
     Task,
+    Thresholds,
     build_loss,
     build_normalizer,
     task_weights,
     tasks_of,
+    with_thresholds,
 )
 
 __all__ = [
     "Experiment",
     "Loaded",
     "Task",
+    "Thresholds",
     "Train",
     "build_loss",
     "build_normalizer",
     "check",
     "complete",
+    "learned_kinds",
     "load",
     "measures",
     "placed",
     "starting_weights",
     "task_weights",
     "tasks_of",
+    "with_thresholds",
 ]

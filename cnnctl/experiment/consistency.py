@@ -8,7 +8,7 @@ from dataclasses import replace
 from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import DatasetInfo
-from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
+from cnnctl.errors import Fault, FaultError, config_fault, either, gathered, nearest
 from cnnctl.experiment.loaded import Loaded
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
@@ -21,6 +21,7 @@ from cnnctl.model.network import NetworkPlan, needing_company
 from cnnctl.model.weights import DEFAULT, default_network
 from cnnctl.optim.groups import check_groups
 from cnnctl.optim.losses import CrossEntropy, Loss
+from cnnctl.target import NOUNS, TargetKind
 
 
 def check(
@@ -161,7 +162,7 @@ def _unfit_augmentations(experiment: Experiment, description: DatasetInfo) -> li
                 loss = experiment.loss.kind
                 message = f"{augmentation.kind} mixes targets, which {loss} does not support"
                 raise config_fault(message, hint="use cross_entropy, or leave it out")
-            if isinstance(augmentation, Mixing) and description.targets[0].kind != "class":
+            if isinstance(augmentation, Mixing) and description.targets[0].kind == "values":
                 message = f"{augmentation.kind} mixes classes, but {experiment.data.kind} has none"
                 raise config_fault(message, hint="leave it out")
     return faults
@@ -176,9 +177,14 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
     return [Fault(message=message, hint=hint, path=("data", "batch_size"))]
 
 
+def learned_kinds(experiment: Experiment, description: DatasetInfo) -> set[TargetKind]:
+    """The kinds of what is learned."""
+    return {target.kind for target in learned_targets(experiment, description)}
+
+
 def measures(metric: type[Metric], experiment: Experiment, description: DatasetInfo) -> bool:
-    """Whether the metric supports the target of any task."""
-    return any(t.kind in metric.measures for t in learned_targets(experiment, description))
+    """Whether something that is learned is of a kind that the metric measures."""
+    return not learned_kinds(experiment, description).isdisjoint(metric.measures)
 
 
 def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
@@ -186,8 +192,7 @@ def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     kind, has_validation = experiment.data.kind, experiment.data.has_validation
     monitor = METRICS.get(experiment.train.monitor)
     if monitor and not measures(monitor, experiment, description):
-        message = f"{kind} is a regression data set, so there is no {label_of(monitor.kind)}"
-        faults.append(Fault(message=message, hint="use loss", path=("train", "monitor")))
+        faults.append(_unfit_monitor(monitor, learned_kinds(experiment, description), kind))
     elif monitor and not has_validation and not watched(monitor.kind).is_always_followed:
         message = f"there is no validation split to measure {label_of(monitor.kind)} on"
         hint = "set data.validation=0.1, or use auto"
@@ -203,6 +208,18 @@ def _unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
         where = ("regularization", "early_stopping")
         faults.append(Fault(message=message, hint="set data.validation=0.1", path=where))
     return faults
+
+
+def _unfit_monitor(monitor: type[Metric], learned: set[TargetKind], data: str) -> Fault:
+    if learned == {"values"}:
+        message = f"{data} is a regression data set, so there is no {label_of(monitor.kind)}"
+    else:
+        wanted = either([NOUNS[kind] for kind in monitor.measures])
+        given = either([NOUNS[kind] for kind in sorted(learned)])
+        message = f"{label_of(monitor.kind)} is for {wanted}, but {data} has {given}"
+    watchable = (metric for metric in METRICS.values() if issubclass(metric, Watched))
+    fitting = [metric.kind for metric in watchable if learned.intersection(metric.measures)]
+    return Fault(message=message, hint=f"use {either(fitting)}", path=("train", "monitor"))
 
 
 def _one_name_for_two(experiment: Experiment, _: DatasetInfo) -> list[Fault]:

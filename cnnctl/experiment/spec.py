@@ -87,8 +87,8 @@ class Train(Spec):
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     monitor: Monitor = "auto"
-    """Validation metric that selects the best epoch; `auto` is accuracy for classification and
-    loss for regression."""
+    """Validation metric that selects the best epoch; `auto` is accuracy for classes,
+    average_precision for labels and loss for regression."""
 
 
 class TrainedHead(Head):

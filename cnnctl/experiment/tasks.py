@@ -6,7 +6,7 @@ targets; auxiliary classifiers come last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Literal
@@ -21,7 +21,10 @@ from cnnctl.experiment.spec import Experiment
 from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
 from cnnctl.model.network import NetworkPlan, PlannedLayer
-from cnnctl.optim.losses import Loss, Normalizer
+from cnnctl.optim.losses import BinaryLoss, Loss, Normalizer
+
+Thresholds = Mapping[str, list[float]]
+"""The thresholds of labels, by the name of the task; see `Task.name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,48 @@ class Task:
             return targets
         targets = targets[:, self.targets]
         return targets[:, 0].long() if self.target.kind == "class" else targets
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The probabilities above which its labels are predicted; none for other targets."""
+        if self.target.kind != "labels" or not isinstance(self.loss, BinaryLoss):
+            return ()
+        return self.loss.thresholds(self.target.outputs)
+
+    @property
+    def measures_thresholds(self) -> bool:
+        """Whether it has labels whose thresholds are left to be measured."""
+        is_left = isinstance(self.loss, BinaryLoss) and self.loss.threshold == "auto"
+        return is_left and self.target.kind == "labels"
+
+    def with_thresholds(self, thresholds: Thresholds) -> Task:
+        """The task with its own of these thresholds, if there are any."""
+        if self.name not in thresholds:
+            return self
+        return replace(self, loss=_with_threshold(self.loss, thresholds[self.name]))
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """The likeliest class (N,) int64, or which labels are predicted (N, L) bool."""
+        if self.target.kind == "labels":
+            assert isinstance(self.loss, BinaryLoss)  # no other loss takes labels
+            return self.loss.predict_labels(outputs)
+        return self.loss.predict(outputs)
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """The probability of each class or label; (N, outputs) in, (N, C) float32 out."""
+        if self.target.kind == "labels":
+            return self.loss.activate(outputs.float())
+        return self.loss.probabilities(outputs)
+
+    def is_right(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Whether each prediction is the class, or all of the labels; (N,) bool.
+
+        Where samples are mixed, the likeliest ones count.
+        """
+        predicted = self.predict(outputs)
+        if self.target.kind == "labels":
+            return (predicted == (targets > 0.5)).all(dim=1)
+        return predicted == (targets.argmax(1) if targets.is_floating_point() else targets)
 
     def metric(self, name: str) -> str:
         """The name of a metric of this task: `accuracy`, or `parity_accuracy`."""
@@ -120,6 +165,23 @@ def task_weights(tasks: Sequence[Task], *, device: torch.device) -> Tensor:
     """The weight of each task's loss in the total loss; shaped as the losses."""
     weights = torch.tensor([task.weight for task in tasks], device=device)
     return weights if len(tasks) > 1 else weights[0]
+
+
+def with_thresholds(experiment: Experiment, thresholds: Thresholds) -> Experiment:
+    """The experiment with these thresholds in the losses of its labels."""
+    loss, heads = experiment.loss, dict(experiment.model.heads)
+    for name, numbers in thresholds.items():
+        if name:
+            own = _with_threshold(heads[name].loss or loss, numbers)
+            heads[name] = heads[name].model_copy(update={"loss": own})
+        else:
+            loss = _with_threshold(loss, numbers)
+    model = experiment.model.model_copy(update={"heads": heads})
+    return experiment.model_copy(update={"loss": loss, "model": model})
+
+
+def _with_threshold(loss: Loss, threshold: list[float]) -> Loss:
+    return loss.model_copy(update={"threshold": threshold})
 
 
 def learned_targets(experiment: Experiment, description: DatasetInfo) -> tuple[Target, ...]:

@@ -11,6 +11,7 @@ from cnnctl.metrics.metric import (
 )
 from cnnctl.metrics.watched import (
     Accuracy,
+    AveragePrecision,
     Counted,
     MeanLoss,
     Monitor,
@@ -18,11 +19,12 @@ from cnnctl.metrics.watched import (
     watched,
 )
 
-from cnnctl.metrics import classes, scores, values  # isort: skip  (they declare their metrics)
+from cnnctl.metrics import classes, labels, scores, values  # isort: skip  (they declare theirs)
 
 __all__ = [
     "METRICS",
     "Accuracy",
+    "AveragePrecision",
     "Counted",
     "MeanLoss",
     "Metric",
@@ -36,4 +38,4 @@ __all__ = [
     "watched",
 ]
 
-del classes, scores, values
+del classes, labels, scores, values

@@ -26,16 +26,22 @@ class Predictions:
 
     loss: float
     predicted: Tensor
-    """The most probable class of each sample (N,) int64, or its values (N, T) float64."""
+    """The most probable class of each sample (N,) int64, which labels it has (N, L) bool, or its
+    values (N, T) float64."""
     targets: Tensor
     """The true classes or values, in the same form."""
     class_names: tuple[str, ...] = ()
     probabilities: Tensor | None = None
-    """Probabilities of the classes (N, C); None for values."""
+    """Probabilities of the classes or labels (N, C); None for values."""
+    thresholds: tuple[float, ...] = ()
+    """The probability of each label above which it is predicted."""
 
     @cached_property
     def confusion(self) -> Tensor:
-        """Number of samples of class `row` that were predicted as class `column`: (C, C) int64."""
+        """Number of samples of class `row` that were predicted as class `column`: (C, C) int64; for
+        labels, one such matrix of absent and present for each, (L, 2, 2)."""
+        if self.predicted.ndim == 2:
+            return label_confusion_matrices(self.predicted, self.targets)
         return confusion_matrix(self.predicted, self.targets, classes=len(self.class_names))
 
 
@@ -46,6 +52,24 @@ def confusion_matrix(predicted: Tensor, targets: Tensor, *, classes: int) -> Ten
     """
     cells = targets * classes + predicted
     return cells.bincount(minlength=classes**2).reshape(classes, classes)
+
+
+def label_confusion_matrices(predicted: Tensor, targets: Tensor) -> Tensor:
+    """Samples without and with each label (rows) for which it was and was not predicted.
+
+    (N, L) bool in, (L, 2, 2) int64 out.
+    """
+    import torch
+
+    cells = [(targets == row) & (predicted == column) for row in (0, 1) for column in (0, 1)]
+    return torch.stack([cell.sum(dim=0) for cell in cells], dim=1).view(-1, 2, 2)
+
+
+def tallies(confusion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How often each class of (C, C) counts, or label of (L, 2, 2), was right, there, predicted."""
+    if confusion.ndim == 3:
+        return confusion[:, 1, 1], confusion[:, 1].sum(dim=1), confusion[:, :, 1].sum(dim=1)
+    return confusion.diag(), confusion.sum(dim=1), confusion.sum(dim=0)
 
 
 class Metric(ABC):
@@ -85,7 +109,7 @@ class Number(Metric):
 
 
 class Scored(Number):
-    """A number that needs the probability of every class."""
+    """A number that needs the probability of every class, of which one is right."""
 
     def of(self, predictions: Predictions) -> float | None:
         assert predictions.probabilities is not None  # which classes have

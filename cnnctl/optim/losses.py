@@ -1,13 +1,15 @@
 """Losses: one class per kind, with the arguments of its torch.nn class.
 
 A built loss takes outputs (N, outputs) and targets as the data has them: classes (N,) int64,
-probabilities (N, classes) where samples are mixed, or values (N, T) of a regression.
+probabilities (N, classes) where samples are mixed, labels (N, L) from 0 to 1, or values (N, T) of a
+regression.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 import torch
@@ -18,14 +20,14 @@ from cnnctl.config.choice import Choice
 from cnnctl.config.wording import times
 from cnnctl.errors import config_fault, either
 from cnnctl.optim.value_criterion import ValueCriterion
-from cnnctl.target import Target, TargetKind
+from cnnctl.target import NOUNS, Target, TargetKind
 
 Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
 Normalizer = Callable[[Tensor], Tensor | int]
 """Targets of a batch -> the denominator of the mean loss."""
+DEFAULT_THRESHOLD = 0.5
 
 
-_NEEDED: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "values": "values"}
 _GIVEN: dict[TargetKind, str] = {
     "class": "classes",
     "labels": "several labels per sample",
@@ -54,12 +56,11 @@ class Loss(Choice, family="losses"):
         """
         if target.kind in self.takes:
             return
-        wanted = either([_NEEDED[kind] for kind in self.takes])
+        wanted = either([NOUNS[kind] for kind in self.takes])
         message = f"{self.kind} needs {wanted}, but the data has {_GIVEN[target.kind]}"
         losses = [loss for loss in Loss.kinds.values() if issubclass(loss, Loss)]
         fitting = [loss.kind for loss in losses if target.kind in loss.takes]
-        hint = f"use {either(fitting)}" if fitting else "no loss supports them yet; use classes"
-        raise config_fault(message, hint=hint)
+        raise config_fault(message, hint=f"use {either(fitting)}")
 
     def check(self, target: Target, *, output: tuple[int, ...]) -> None:
         """Check the options against a supported target and a matching output.
@@ -177,14 +178,41 @@ class NLL(ClassLoss, kind="nll"):
         return outputs.exp()
 
 
-class BCE(Loss, kind="bce"):
-    """Binary cross-entropy of probabilities: one output for two classes, or one per class."""
+class BinaryLoss(Loss):
+    """A loss of each output by itself: of labels, of classes, or one output of two classes."""
 
-    outputs = "probabilities"
-    takes = ("class",)
+    takes = ("class", "labels")
+
+    threshold: Literal["auto"] | UnitInterval | list[UnitInterval] = "auto"
+    """Probability above which a label is predicted, one number for all or one per label; `auto`
+    measures those of the highest F1 on the validation split, and is 0.5 without one."""
+
+    def check(self, target: Target, *, output: tuple[int, ...]) -> None:
+        path = ("threshold",)
+        if target.kind != "labels" and self.threshold != "auto":
+            message = f"is for labels, but the data has {_GIVEN[target.kind]}"
+            raise config_fault(message, hint="remove it", path=path)
+        if isinstance(self.threshold, list):
+            _need_length(self.threshold, target.outputs, each="label", option="threshold")
 
     def check_output(self, output: tuple[int, ...], target: Target) -> None:
         _need_outputs(self.kind, output, target)
+
+    def thresholds(self, labels: int) -> tuple[float, ...]:
+        """The threshold of each label."""
+        given = DEFAULT_THRESHOLD if isinstance(self.threshold, str) else self.threshold
+        return tuple(given) if isinstance(given, list) else (given,) * labels
+
+    def predict_labels(self, outputs: Tensor) -> Tensor:
+        """Whether each label is predicted; (N, L) in, (N, L) bool out."""
+        shares = self.activate(outputs.float())
+        return shares > _on_device(self.thresholds(shares.shape[1]), shares.device)
+
+
+class BCE(BinaryLoss, kind="bce"):
+    """Binary cross-entropy of probabilities, one per label or class; one does for two classes."""
+
+    outputs = "probabilities"
 
     def build(self) -> nn.Module:
         return ValueCriterion(nn.BCELoss(reduction=self.reduction))
@@ -193,20 +221,17 @@ class BCE(Loss, kind="bce"):
         return outputs
 
 
-class BCEWithLogits(Loss, kind="bce_with_logits"):
-    """Binary cross-entropy of logits: one output for two classes, or one per class."""
+class BCEWithLogits(BinaryLoss, kind="bce_with_logits"):
+    """Binary cross-entropy of logits, one per label or class; one does for two classes."""
 
     outputs = "logits"
-    takes = ("class",)
 
     pos_weight: list[NonNegativeFloat] | None = None
     """Weight of positive targets, for each output."""
 
     def check(self, target: Target, *, output: tuple[int, ...]) -> None:
+        super().check(target, output=output)
         _need_length(self.pos_weight, output[0], each="output", option="pos_weight")
-
-    def check_output(self, output: tuple[int, ...], target: Target) -> None:
-        _need_outputs(self.kind, output, target)
 
     def build(self) -> nn.Module:
         weight = None if self.pos_weight is None else torch.tensor(self.pos_weight)
@@ -265,16 +290,18 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
 def _need_outputs(
     kind: str, output: tuple[int, ...], target: Target, *, one_does: bool = True
 ) -> None:
-    """Require one output per class or value; if `one_does`, a single one for two classes."""
+    """Require one output per class, label or value; if `one_does`, a single one for two classes."""
     needed, is_class = target.outputs, target.kind == "class"
-    last = f"linear: {'classes' if is_class else needed}"
+    last = f"linear: {needed if target.kind == 'values' else 'classes'}"
     if len(output) != 1:
         message = f"{kind} needs a vector, but the network outputs {times(output)}"
         raise config_fault(message, hint=f"end the network with flatten and {last}")
     one_does = one_does and is_class and needed == 2
     if output[0] == needed or (one_does and output[0] == 1):
         return
-    noun = "classes" if is_class else "target value" if needed == 1 else "target values"
+    noun = NOUNS[target.kind]
+    if target.kind == "values":
+        noun = "target value" if needed == 1 else "target values"
     message = f"the network outputs {output[0]} values, but the data has {needed} {noun}"
     hint = f"end the network with {last}{' or linear: 1' if one_does else ''}"
     raise config_fault(message, hint=hint)
@@ -284,3 +311,9 @@ def _need_length(numbers: list[float] | None, count: int, *, each: str, option: 
     if numbers is not None and len(numbers) != count:
         message = f"has {len(numbers)} numbers, but {count} are needed"
         raise config_fault(message, hint=f"give one number per {each}", path=(option,))
+
+
+@lru_cache(maxsize=32)
+def _on_device(numbers: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers as float32; copied once, since every copy waits for the device."""
+    return torch.tensor(numbers, device=device)

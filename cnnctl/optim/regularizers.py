@@ -94,7 +94,7 @@ class Regularization(Spec):
             return
         if not isinstance(loss, CrossEntropy):
             message = f"{loss.kind} does not support label smoothing"
-            yield Fault(message=message, hint="use cross_entropy", path=path)
+            yield Fault(message=message, hint="use cross_entropy, or remove it", path=path)
         elif loss.label_smoothing:
             message = f"{loss.kind} already has label smoothing"
             yield Fault(message=message, hint="leave one of them out", path=path)

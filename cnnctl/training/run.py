@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from cnnctl.experiment import Experiment, Task
-from cnnctl.metrics import METRICS, Accuracy, Counted, watched
+from cnnctl.experiment import Experiment, Task, Thresholds
+from cnnctl.metrics import METRICS, Accuracy, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
@@ -112,6 +112,8 @@ class Run:
     patience: EarlyStopper | None
     tally: RunningSums
     counters: Counters = field(default_factory=Counters)
+    thresholds: Thresholds = field(default_factory=dict)
+    """Measured on the validation split at the end of the last epoch."""
 
     @property
     def answers(self) -> list[Task]:
@@ -124,11 +126,11 @@ class Run:
         return [task for task in self.answers if task.target.kind in Accuracy.measures]
 
     @property
-    def watched(self) -> list[Counted]:
+    def watched(self) -> list[Watched]:
         """Metrics of the validation split other than loss and accuracy."""
         kinds = {self.experiment.train.monitor, stopping_metric(self.experiment)}
         metrics = [metric() for kind, metric in METRICS.items() if kind in kinds]
-        return [m for m in metrics if isinstance(m, Counted) and not m.is_always_followed]
+        return [m for m in metrics if isinstance(m, Watched) and not m.is_always_followed]
 
     @property
     def is_finished(self) -> bool:

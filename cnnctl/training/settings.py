@@ -6,8 +6,8 @@ import torch
 
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.device import fastest_precision, pick_device
-from cnnctl.experiment import Experiment, measures
-from cnnctl.metrics import Accuracy, MeanLoss
+from cnnctl.experiment import Experiment, learned_kinds, measures
+from cnnctl.metrics import Accuracy, AveragePrecision, MeanLoss
 from cnnctl.model.network import NetworkPlan, meta_network
 
 MUCH_WORK = 2**25
@@ -75,6 +75,8 @@ def _memory_format(experiment: Experiment, plan: NetworkPlan) -> str:
 def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
     if experiment.train.monitor != "auto":
         return experiment.train.monitor
+    if experiment.data.validation and learned_kinds(experiment, description) == {"labels"}:
+        return AveragePrecision.kind  # which no threshold has a part in
     metric = Accuracy if measures(Accuracy, experiment, description) else MeanLoss
     return metric.kind
 

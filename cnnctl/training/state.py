@@ -13,6 +13,7 @@ from torch import Tensor, optim
 
 from cnnctl.checkpoint import Checkpoint, Document, Tensors, load_weights, pack
 from cnnctl.errors import checkpoint_fault
+from cnnctl.experiment import Experiment, with_thresholds
 from cnnctl.layout import RANDOM_CPU, RANDOM_CUDA, Part, named
 from cnnctl.training.run import Counters, Run
 from cnnctl.training.verification import verify
@@ -20,7 +21,8 @@ from cnnctl.training.verification import verify
 
 def capture_best(run: Run) -> Checkpoint:
     """The weights for evaluation, and everything needed to use them."""
-    return Checkpoint(named(Part.MODEL, run.evaluated.state_dict()), _describe(run))
+    settled = with_thresholds(run.experiment, run.thresholds)
+    return Checkpoint(named(Part.MODEL, run.evaluated.state_dict()), _describe(run, settled))
 
 
 def capture_last(run: Run) -> Checkpoint:
@@ -30,7 +32,7 @@ def capture_last(run: Run) -> Checkpoint:
         tensors |= named(Part.AVERAGE, run.average.network.state_dict())
     moved, skeleton = pack(run.optimizer.state_dict(), prefix=Part.OPTIMIZER)
     tensors |= moved | _random_state(run.device) | {Part.TALLY: run.tally.sums}
-    document = _describe(run) | {
+    document = _describe(run, run.experiment) | {
         "optimizer": skeleton,
         "schedule": run.schedule.state_dict(),
         "patience": run.patience.state_dict() if run.patience else None,
@@ -39,9 +41,9 @@ def capture_last(run: Run) -> Checkpoint:
     return Checkpoint(tensors, document)
 
 
-def _describe(run: Run) -> Document:
+def _describe(run: Run, experiment: Experiment) -> Document:
     return {
-        "experiment": run.experiment.plain(),
+        "experiment": experiment.plain(),
         "class_names": _class_names(run),
         "counters": run.counters.to_json(),
     }

@@ -92,13 +92,8 @@ class Step:
 
     @torch.no_grad()
     def count_right(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
-        """Number of correct predictions of each task; a mixed target counts as its main class."""
-        counts: list[Tensor] = []
-        for task in self.classifying:
-            given, wanted = task.of(outputs, targets)
-            classes = wanted.argmax(1) if wanted.is_floating_point() else wanted
-            counts.append((task.loss.predict(given) == classes).sum())
-        return counts
+        """Number of correct predictions of each task; see `Task.is_right`."""
+        return [task.is_right(*task.of(outputs, targets)).sum() for task in self.classifying]
 
 
 def make_step(run: Run, *, failed: Failed = warn) -> Step:

@@ -14,10 +14,13 @@ from math import isfinite
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cnnctl.checkpoint import Checkpoint, Tensors, load_weights
 from cnnctl.data.loader import Batches
 from cnnctl.evaluation.scores import by_head, score
+from cnnctl.evaluation.thresholds import measured_thresholds
+from cnnctl.experiment import Task
 from cnnctl.metrics import Accuracy, watched
 from cnnctl.prediction import block_size, collect_outputs
 from cnnctl.run_files import EpochMetrics
@@ -219,8 +222,10 @@ class Training:
         right = by_head(Accuracy.kind, run.classifying, shares)
         row |= {f"train_{name}": share for name, share in right.items()}
         if self.batches.validation is not None:
-            found = evaluate(run, self.batches.validation)
+            outputs, targets = answers_to(run, self.batches.validation)
+            found = scores_of(run, run.answers, outputs, targets)
             row |= {f"val_{name}": value for name, value in found.items()}
+            run.thresholds = measured_thresholds(run.answers, outputs, targets)
         return row | {"samples_per_second": samples / seconds, "seconds": seconds}
 
     def named(self, metric: str) -> str:
@@ -248,20 +253,39 @@ class Training:
         found = None
         if self.run.is_finished and self.batches.test is not None:
             load_weights(self.run.evaluated, self.store.best_weights())
-            found = evaluate(self.run, self.batches.test)
+            found = evaluate(self.run, self.batches.test, tasks=self.settled_tasks())
         return TrainingResult(self.run, found)
 
+    def settled_tasks(self) -> Sequence[Task]:
+        """What the network answers, with the thresholds that the checkpoint of its weights has."""
+        tasks, validation = self.run.answers, self.batches.validation
+        if validation is None or not any(task.measures_thresholds for task in tasks):
+            return tasks
+        found = measured_thresholds(tasks, *answers_to(self.run, validation))
+        return [task.with_thresholds(found) for task in tasks]
 
-def evaluate(run: Run, batches: Batches) -> dict[str, float]:
-    """Loss, accuracy for classes, and watched metrics of the network that a run keeps.
+
+def evaluate(run: Run, batches: Batches, *, tasks: Sequence[Task]) -> dict[str, float]:
+    """Evaluate the network that a run keeps; see `scores_of`."""
+    return scores_of(run, tasks, *answers_to(run, batches))
+
+
+def answers_to(run: Run, batches: Batches) -> Batch:
+    """The outputs of the network that a run keeps, and the targets, for all samples."""
+    in_order = batches.in_order(batch_size=block_size(run.plan, run.device), filled=True)
+    precision = run.experiment.train.precision
+    return collect_outputs(run.evaluated, in_order, precision=precision)
+
+
+def scores_of(
+    run: Run, tasks: Sequence[Task], outputs: Tensor, targets: Tensor
+) -> dict[str, float]:
+    """Loss, accuracy of classes and labels, and watched metrics.
 
     Raises:
         FaultError: the loss is not finite.
     """
-    in_order = batches.in_order(batch_size=block_size(run.plan, run.device), filled=True)
-    precision = run.experiment.train.precision
-    outputs, targets = collect_outputs(run.evaluated, in_order, precision=precision)
-    found = score(run.answers, outputs, targets, watched=run.watched)
+    found = score(tasks, outputs, targets, watched=run.watched)
     if not isfinite(found["loss"]):
         raise diverged("the evaluation loss", run.optimizer, step=run.counters.step)
     return found

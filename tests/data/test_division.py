@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnctl.data.division import grouped_split, hold_out, latest_split
+from cnnctl.data.division import hold_out, latest_split
 
 groupings = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60).filter(
     lambda groups: len(set(groups)) > 1
@@ -13,12 +13,12 @@ groupings = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60).fil
 @given(groups=groupings, share=st.floats(0.05, 0.95), seed=st.integers(0, 99))
 def test_no_group_is_in_both_parts(groups: list[str], share: float, seed: int) -> None:
     held_out = max(1, round(share * len(groups)))
-    kept, held = grouped_split(groups, held_out=held_out, seed=seed)
+    kept, held = hold_out(len(groups), held_out=held_out, seed=seed, groups=groups)
     assert sorted([*kept, *held]) == list(range(len(groups)))
     assert len(kept)
     assert len(held)
     assert not {groups[at] for at in kept} & {groups[at] for at in held}
-    again = grouped_split(groups, held_out=held_out, seed=seed)
+    again = hold_out(len(groups), held_out=held_out, seed=seed, groups=groups)
     assert all(np.array_equal(one, two) for one, two in zip((kept, held), again, strict=True))
 
 
@@ -26,15 +26,23 @@ def test_groups_come_close_to_the_share_of_every_class() -> None:
     rng = np.random.default_rng(0)
     patients = [f"p{number}" for number in rng.integers(0, 200, 4000)]
     labels = rng.choice(3, 4000, p=[0.7, 0.2, 0.1])
-    _, held = hold_out(4000, held_out=600, seed=1, labels=labels, groups=patients)
+    _, held = hold_out(4000, held_out=600, seed=1, classes=labels, groups=patients)
     assert len(held) == pytest.approx(600, abs=20)
     expected = np.bincount(labels) * 600 / 4000
     np.testing.assert_allclose(np.bincount(labels[held]), expected, atol=15)
 
 
+def test_groups_come_close_to_the_share_of_every_label() -> None:
+    rng = np.random.default_rng(0)
+    patients = [f"p{number}" for number in rng.integers(0, 200, 4000)]
+    labels = rng.random((4000, 3)) < [0.5, 0.2, 0.1]
+    _, held = hold_out(4000, held_out=600, seed=1, labels=labels, groups=patients)
+    np.testing.assert_allclose(labels[held].sum(axis=0), labels.sum(axis=0) * 0.15, atol=15)
+
+
 def test_another_seed_holds_out_other_groups() -> None:
     groups = [f"g{number % 50}" for number in range(500)]
-    cuts = {tuple(grouped_split(groups, held_out=100, seed=seed)[1]) for seed in range(5)}
+    cuts = {tuple(hold_out(500, held_out=100, seed=seed, groups=groups)[1]) for seed in range(5)}
     assert len(cuts) == 5
 
 

@@ -214,6 +214,18 @@ def test_mixing_makes_probabilities_of_classes() -> None:
     assert found.tolist() == targets_of(batches().epoch(0))
 
 
+def test_mixing_mixes_labels() -> None:
+    labels = torch.tensor([[0.0, 1, 1], [1, 1, 0]])
+    samples = replace(numbered(2), targets=labels)
+    ((_, plain),) = batches(samples).epoch(0)
+    ((_, mixed),) = batches(samples, augment=["mixup"]).epoch(0)
+    # each has a share of itself, and the rest of the other
+    shares = mixed[:, 0] if plain[0, 0] else 1 - mixed[:, 0]
+    expected = shares[:, None] * plain[0] + (1 - shares[:, None]) * plain[1]
+    torch.testing.assert_close(mixed, expected)
+    assert 0 < mixed[0, 0] < 1
+
+
 def test_probabilities_are_those_of_torch() -> None:
     classes = torch.tensor([2, 0, 1, 2])
     expected = torch.nn.functional.one_hot(classes, 3).float()

@@ -124,9 +124,16 @@ def test_too_few_samples_for_a_batch_are_a_fault_where_part_batches_are_dropped(
 
 def test_values_are_cut_at_random() -> None:
     samples = Samples(torch.arange(20.0)[:, None], torch.arange(20.0)[:, None])
-    kept, held = cut(samples, held_out=5, seed=0)
+    kept, held = cut(samples, kind="values", held_out=5, seed=0)
     assert sorted([*kept.targets.flatten(), *held.targets.flatten()]) == list(range(20))
     assert held.targets.flatten().tolist() != [0, 1, 2, 3, 4]
+
+
+def test_labels_are_cut_alike() -> None:
+    labels = (torch.arange(40)[:, None] % torch.tensor([2, 4, 8]) == 0).float()
+    samples = Samples(torch.arange(40.0)[:, None], labels)
+    _, held = cut(samples, kind="labels", held_out=8, seed=0)
+    assert held.targets.sum(dim=0).tolist() == [4, 2, 1]
 
 
 def test_another_number_of_samples_than_described_is_a_data_fault(

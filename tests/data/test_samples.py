@@ -148,10 +148,42 @@ def test_a_target_tells_what_it_is_of_a_sample(target: Target, kind: str) -> Non
     assert target.kind == kind
 
 
-def test_several_labels_at_once_are_a_data_fault() -> None:
-    described = replace(CLASSES, is_multilabel=True)
-    with pytest.raises(FaultError, match="this has targets with several labels per sample"):
-        conformed(Samples(torch.zeros(3, 2), torch.zeros(3, 2)), described, what="this")
+LABELS = replace(CLASSES, is_multilabel=True)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "uint16", "float16", "float64"])
+def test_labels_of_every_dtype_become_float32(dtype: str) -> None:
+    given = torch.tensor([[0, 1], [1, 1], [0, 0]]).to(getattr(torch, dtype))
+    found = conformed(Samples(torch.zeros(3, 2), given), LABELS, what="this").targets
+    assert found.dtype == torch.float32
+    assert torch.equal(found, given.float())
+
+
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (torch.tensor([[0, 1], [1, 0], [0, 2]]), "0 and 1: 2 for dog in sample 2 "),
+        (torch.tensor([[0, 1], [-1, 0], [0, 2]]), "0 and 1: -1 for cat in sample 1 "),
+        (torch.tensor([[0.0, 1], [0, 0.5], [0, 0]]), "0 and 1: 0.5 for dog in sample 1 "),
+        (torch.tensor([[0.0, 1], [0, 0], [torch.nan, 0]]), "not finite: nan in sample 2 "),
+        (torch.zeros(3, 3), r"of shape \(N, 3\), not \(N, 2\)"),
+        (torch.zeros(3), r"of shape \(N,\), not \(N, 2\)"),
+        (torch.zeros(3, 2, dtype=torch.complex64), "complex64, which cannot"),
+    ],
+)
+def test_labels_other_than_0_and_1_are_a_data_fault(targets: Tensor, words: str) -> None:
+    with pytest.raises(FaultError, match=f"this has targets .*{words}") as error:
+        conformed(Samples(torch.zeros(3, 2), targets), LABELS, what="this")
+    assert error.value.exit_code is ExitCode.DATA
+    assert error.value.faults[0].hint
+
+
+def test_a_wrong_label_is_found_far_behind_as_well() -> None:
+    targets = torch.zeros(2**21, 2)  # more than is looked at together
+    targets[-1, 0] = 3
+    described = replace(LABELS, train_samples=2**21)
+    with pytest.raises(FaultError, match="3 for cat in sample 2097151"):
+        conformed(Samples(torch.zeros(2**21, 2), targets), described, what="this")
 
 
 def test_a_target_that_was_described_and_is_not_there_is_a_data_fault() -> None:

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnctl.data.splits import random_split, stratified_split
+from cnnctl.data.splits import label_stratified_split, random_split, stratified_split
 
+Table = np.ndarray[Any, np.dtype[np.bool_]]
 Labels = np.ndarray[Any, np.dtype[np.int64]]
 LABELS: st.SearchStrategy[Labels] = st.lists(st.integers(0, 4), min_size=2, max_size=60).map(
     np.array
@@ -30,6 +31,57 @@ def test_every_class_gives_its_share_to_within_one(labels: Labels, share: float,
     _, held = stratified_split(labels, held_out=held_out, seed=seed)
     exact = np.bincount(labels, minlength=5) * held_out / len(labels)
     assert np.abs(np.bincount(labels[held], minlength=5) - exact).max() < 1
+
+
+MANY: st.SearchStrategy[Table] = st.lists(
+    st.tuples(*[st.booleans()] * 4), min_size=1, max_size=40
+).map(np.array)
+
+
+@settings(deadline=None, max_examples=100)
+@given(labels=MANY, share=st.floats(0, 1), seed=st.integers(0, 2**63))
+def test_a_split_of_labels_is_disjoint_covers_all_and_holds_out_as_many_as_asked(
+    labels: Table, share: float, seed: int
+) -> None:
+    held_out = int(share * len(labels))
+    kept, held = label_stratified_split(labels, held_out=held_out, seed=seed)
+    assert sorted([*kept, *held]) == list(range(len(labels)))
+    assert len(held) == held_out
+
+
+def some_labels(seed: int) -> Table:
+    """500 samples of 12 labels, which two in a thousand have, up to half of them."""
+    draw = np.random.default_rng(seed)
+    labels: Table = np.asarray(draw.random((500, 12)) < np.geomspace(0.002, 0.5, 12))
+    labels[:2, 0] = True  # one that two samples have at least
+    return labels
+
+
+def test_every_label_gives_its_share_and_those_of_two_samples_one_to_each_part() -> None:
+    for seed in range(10):
+        labels = some_labels(seed)
+        kept, held = label_stratified_split(labels, held_out=50, seed=seed)
+        shared = labels.sum(axis=0) > 1
+        assert labels[kept][:, shared].any(axis=0).all()
+        assert labels[held][:, shared].any(axis=0).all()
+        exact = np.maximum(labels.sum(axis=0)[shared] / 10, 1)
+        # a random cut is off by up to 10; the last and most frequent labels take what is left
+        assert np.abs(labels[held].sum(axis=0)[shared] - exact).max() <= 3
+
+
+def test_a_label_of_one_sample_is_trained_on() -> None:
+    labels = np.array([[False]] * 9 + [[True]])
+    for seed in range(5):
+        assert 9 in label_stratified_split(labels, held_out=5, seed=seed)[0]
+
+
+def test_a_split_of_labels_follows_the_seed() -> None:
+    labels = some_labels(0)
+    first, again, other = (
+        label_stratified_split(labels, held_out=50, seed=s)[1] for s in (3, 3, 4)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:

@@ -108,6 +108,35 @@ model:
     torch.testing.assert_close(found, expected)
 
 
+def test_labels_are_columns_beside_other_targets() -> None:
+    text = """
+data:
+  name: inline
+  inputs: [[1, 2], [2, 1], [0, 1], [3, 3]]
+  targets: {side: [0, 1, 1, 0], tags: [[0, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 1]]}
+  classes: {tags: [round, red, large]}
+model:
+  layers: [linear: 4, tanh]
+  heads:
+    tags: {layers: [linear: classes], loss: {name: bce_with_logits, threshold: [0.5, 0.1, 0.9]}}
+    side: {layers: [linear: classes]}
+"""
+    tags, side = loaded(text).tasks
+    assert (tags.outputs, tags.targets) == (slice(0, 3), slice(0, 3))
+    assert (side.outputs, side.targets) == (slice(3, 5), slice(3, 4))
+    assert (tags.thresholds, side.thresholds) == ((0.5, 0.1, 0.9), ())
+    outputs = torch.tensor([[0.1, -2, 2, 0, 1], [-0.1, -3, 3, 1, 0]])
+    targets = torch.tensor([[1.0, 1, 0, 1], [0, 0, 0, 1]])
+    own, labels = tags.of(outputs, targets)
+    assert tags.predict(own).tolist() == [[True, True, False], [False, False, True]]
+    assert torch.equal(tags.probabilities(own), outputs[:, :3].sigmoid())
+    assert tags.is_right(own, labels).tolist() == [True, False]
+    assert side.is_right(*side.of(outputs, targets)).tolist() == [True, False]
+    expected = functional.binary_cross_entropy_with_logits(outputs[:, :3], targets[:, :3])
+    expected += functional.cross_entropy(outputs[:, 3:], targets[:, 3].long())
+    torch.testing.assert_close(weighted_sum((tags, side), outputs, targets), expected)
+
+
 def test_label_smoothing_reaches_the_heads_that_take_it() -> None:
     tasks = loaded(f"{TWO}regularization: {{label_smoothing: 0.1}}").tasks
     assert [task.loss.options()["label_smoothing"] for task in tasks] == [0.1, 0.1]

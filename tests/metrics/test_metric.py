@@ -15,8 +15,8 @@ from torchmetrics.functional import classification
 
 from cnnctl.metrics import METRICS, Counted, Monitor, Number, Watched, confusion_matrix, watched
 from cnnctl.metrics.classes import precision_recall_f1
-from cnnctl.metrics.metric import Metric
-from cnnctl.metrics.watched import BalancedAccuracy, Kappa, MacroF1
+from cnnctl.metrics.metric import Metric, Predictions
+from cnnctl.metrics.watched import Accuracy, BalancedAccuracy, Kappa, MacroF1
 
 KINDS = sorted(METRICS)
 CLASSES = 5
@@ -72,7 +72,6 @@ def test_scores_of_counts_are_those_of_torchmetrics_to_the_bit(
 
 def of_scikit_learn(kind: str, targets: Tensor, predicted: Tensor) -> float:
     functions = {
-        "accuracy": metrics.accuracy_score,
         "macro_f1": partial(metrics.f1_score, average="macro"),
         "balanced_accuracy": metrics.balanced_accuracy_score,
         "kappa": partial(metrics.cohen_kappa_score, replace_undefined_by=0.0),
@@ -80,7 +79,11 @@ def of_scikit_learn(kind: str, targets: Tensor, predicted: Tensor) -> float:
     return float(functions[kind](targets.numpy(), predicted.numpy()))
 
 
-COUNTED = [kind for kind, metric in METRICS.items() if issubclass(metric, Counted)]
+COUNTED = [
+    kind
+    for kind, metric in METRICS.items()
+    if issubclass(metric, Counted) and "class" in metric.measures
+]
 
 
 @pytest.mark.filterwarnings("ignore:A single label was found")
@@ -96,6 +99,13 @@ def test_a_number_of_counts_is_that_of_scikit_learn(
     assert isinstance(metric, Counted)
     found = metric.compute(confusion_matrix(predicted, targets, classes=CLASSES))
     assert found == pytest.approx(of_scikit_learn(kind, targets, predicted), abs=1e-7)
+
+
+@given(labels)
+def test_accuracy_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    targets, predicted = sides(pairs)
+    found = Accuracy().of(Predictions(0.0, predicted, targets))
+    assert found == pytest.approx(metrics.accuracy_score(targets, predicted), abs=1e-7)
 
 
 def test_kappa_is_that_of_cohens_own_example() -> None:

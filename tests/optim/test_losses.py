@@ -8,7 +8,7 @@ from torch import Tensor, nn, tensor
 from torch.nn import functional
 
 from cnnctl.errors import FaultError
-from cnnctl.optim.losses import Loss
+from cnnctl.optim.losses import BinaryLoss, Loss
 from cnnctl.optim.value_criterion import as_values
 from cnnctl.target import Target
 
@@ -213,10 +213,66 @@ def test_a_loss_for_classes_refuses_regression(name: str) -> None:
     assert _fault(name, (1,), 1, regression=True).hint == "use mse, mae, huber or smooth_l1"
 
 
-@pytest.mark.parametrize("name", sorted(Loss.kinds))
-def test_several_labels_at_once_are_refused_by_every_loss(name: str) -> None:
-    with pytest.raises(FaultError, match="but the data has several labels per sample"):
-        Loss.read(name).check_target(Target("tags", ("a", "b"), 2, is_multilabel=True))
+TAGS = Target("tags", ("a", "b", "c"), 3, is_multilabel=True)
+BINARY = ["bce", "bce_with_logits"]
+
+
+@pytest.mark.parametrize("name", sorted(Loss.kinds.keys() - BINARY))
+def test_other_losses_refuse_several_labels_at_once(name: str) -> None:
+    with pytest.raises(FaultError, match="but the data has several labels per sample") as caught:
+        Loss.read(name).check_target(TAGS)
+    assert caught.value.faults[0].hint == "use bce or bce_with_logits"
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_binary_losses_take_labels(name: str) -> None:
+    loss = Loss.read(name)
+    loss.check_target(TAGS)
+    loss.check_output((3,), TAGS)
+    with pytest.raises(FaultError, match="gives 1 values, but the data has 3 labels") as caught:
+        loss.check_output((1,), TAGS)
+    assert caught.value.faults[0].hint == "end the network with linear: classes"
+
+
+def test_the_loss_of_labels_is_the_mean_of_all_their_losses() -> None:
+    outputs, labels = _draw(4, 3), (_draw(4, 3) > 0).float()
+    expected = functional.binary_cross_entropy_with_logits(outputs, labels)
+    assert torch.equal(Loss.read("bce_with_logits").build()(outputs, labels), expected)
+    torch.testing.assert_close(Loss.read("bce").build()(outputs.sigmoid(), labels), expected)
+
+
+def test_positives_of_each_label_have_their_weight() -> None:
+    outputs, labels = _draw(4, 3), (_draw(4, 3) > 0).float()
+    weight = [1.0, 2.0, 0.5]
+    found = Loss.read({"name": "bce_with_logits", "pos_weight": weight}).build()(outputs, labels)
+    expected = functional.binary_cross_entropy_with_logits(
+        outputs, labels, pos_weight=tensor(weight)
+    )
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "predicted"),
+    [
+        ("auto", [[False, False, True]]),
+        (0.8, [[False, False, False]]),
+        ([0.1, 0.5, 0.9], [[True, False, False]]),
+    ],
+)
+def test_a_label_is_predicted_above_its_threshold(threshold: Any, predicted: Any) -> None:
+    loss = Loss.read({"name": "bce", "threshold": threshold})
+    assert isinstance(loss, BinaryLoss)
+    loss.check(TAGS, output=(3,))
+    assert loss.predict_labels(tensor([[0.2, 0.5, 0.7]])).tolist() == predicted
+
+
+def test_thresholds_that_fit_no_label_are_a_fault() -> None:
+    with pytest.raises(FaultError, match="has 2 numbers, but 3 are needed") as caught:
+        Loss.read({"name": "bce", "threshold": [0.1, 0.2]}).check(TAGS, output=(3,))
+    assert caught.value.faults[0].hint == "give one number per label"
+    fault = _fault({"name": "bce_with_logits", "threshold": 0.5}, (2,), 2)
+    assert (fault.path, fault.hint) == (("threshold",), "remove it")
+    assert fault.message == "is for labels, but the data has classes"
 
 
 def test_a_wrong_number_of_values_is_a_fault() -> None:
@@ -248,6 +304,8 @@ def test_weights_of_the_wrong_length_are_a_fault(loss: Any, output: int, path: A
         {"name": "cross_entropy", "weight": [-1, 1]},
         {"name": "mse", "reduction": "none"},
         {"name": "mse", "weight": [1, 1]},
+        {"name": "bce", "threshold": 1.5},
+        {"name": "bce", "threshold": "best"},
     ],
 )
 def test_nonsense_is_refused(loss: dict[str, Any]) -> None:

@@ -157,6 +157,14 @@ def test_classes_are_chosen_by_accuracy_and_values_by_loss(machine: Machine) -> 
     assert resolved(experiment([{"linear": 1}], data="diabetes")).monitor == "loss"
 
 
+def test_labels_are_chosen_by_average_precision_where_it_can_be_measured(machine: Machine) -> None:
+    data = {"name": "fake", "shape": [4], "multilabel": True}
+    labels = {"data": data, "model": {"layers": LINEAR}, "loss": "bce_with_logits"}
+    assert resolved(experiment_of(labels)).monitor == "average_precision"
+    alone = labels | {"data": data | {"validation": 0}}
+    assert resolved(experiment_of(alone)).monitor == "accuracy"
+
+
 ASKED: dict[str, Any] = {
     "device": "cpu",
     "precision": "tf32",

@@ -179,16 +179,16 @@ def test_an_evaluation_is_that_of_scikit_learn(reduction: str) -> None:
     with torch.no_grad():
         shares = run.network.double()(points.double()).softmax(1).numpy()
     run.network.float()
-    found = evaluate(run, split)
+    found = evaluate(run, split, tasks=run.answers)
     assert found["accuracy"] == accuracy_score(classes, shares.argmax(1))
     assert found["loss"] == pytest.approx(log_loss(classes, shares), rel=1e-5)
 
 
 def test_the_averaged_network_is_the_one_that_is_evaluated() -> None:
     run = moons(regularization={"ema": 0.5})
-    before = evaluate(run, batches())
+    before = evaluate(run, batches(), tasks=run.answers)
     torch.nn.init.constant_(run.network.get_parameter("linear2.weight"), 9.0)
-    assert evaluate(run, batches()) == before
+    assert evaluate(run, batches(), tasks=run.answers) == before
 
 
 def test_batches_are_grouped_with_the_rest_at_the_end() -> None:

@@ -25,12 +25,20 @@ class Fake(DataSet, kind="fake"):
     """Shape of a sample: [C, H, W] for images, [C, L] for signals, [F] for vectors."""
     classes: Annotated[int, Field(ge=2, le=10**6)] = 10
     """Number of classes."""
+    multilabel: bool = False
+    """Give each sample any number of the classes, as labels; otherwise it has one."""
     samples: Annotated[int, Field(gt=1, le=10**7)] = 1000
     """Training samples; the test split has a fifth as many."""
 
     def whole(self) -> DatasetInfo:
         names = tuple(map(str, range(self.classes)))
-        return DatasetInfo(tuple(self.shape), names, self.classes, self.samples)
+        return DatasetInfo(
+            tuple(self.shape),
+            names,
+            self.classes,
+            self.samples,
+            is_multilabel=self.multilabel,
+        )
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         is_test = split == "test"
@@ -41,5 +49,7 @@ class Fake(DataSet, kind="fake"):
             inputs = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
         else:
             inputs = torch.randn(shape, generator=generator)
+        if self.multilabel:
+            return Samples(inputs, torch.rand(count, self.classes, generator=generator) < 0.5)
         # classes take turns, so that a split can hold out samples of each
         return Samples(inputs, torch.arange(count) % self.classes)

@@ -31,7 +31,7 @@ Names = Annotated[list[Name], Field(max_length=1000)]
 
 
 class Inline(RegressionSet, kind="inline"):
-    """Samples in the file itself: rows of inputs, each with a class or a row of values.
+    """Samples in the file itself: rows of inputs, each with a class, labels or values.
 
     It has a test split only if `test_inputs` and `test_targets` are given.
     """
@@ -41,13 +41,15 @@ class Inline(RegressionSet, kind="inline"):
     inputs: Annotated[Rows, Field(min_length=1)]
     """A row of features for each sample."""
     targets: Targets | TargetsByName
-    """Class of each sample, from 0, or its row of values; for heads, a mapping by target."""
+    """Class of each sample, from 0, or its row of values, or of 0 and 1 for labels, which `classes`
+    names; for heads, a mapping by target."""
     test_inputs: Rows = Field(default=[])
     """A row of features for each sample of the test split; empty for no test split."""
     test_targets: Targets | TargetsByName = Field(default=[])
     """Targets of the test split, in the same form as `targets`."""
     classes: Names | dict[str, Names] = Field(default=[])
-    """Class names, in order (default: their numbers); for heads, a mapping by target."""
+    """Names of the classes or labels, in order (default: class numbers); for heads, a mapping by
+    target."""
     batch_size: BatchSize = "all"
     """Samples per step; 1 is a single sample, `all` the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -91,7 +93,8 @@ class Inline(RegressionSet, kind="inline"):
                 hint = f"targets: {', '.join(self._named())}"
                 raise refusal(f"classes of {name}, which is not a target", hint=hint)
             if isinstance(rows[0], list):
-                raise refusal("values have no class names", hint="remove classes")
+                self._check_labels(name, names, width=len(rows[0]))
+                continue
             if len(set(names)) < len(names) or len(names) < 2:
                 what = f"{len(names)} class names, {len(set(names))} of them distinct"
                 raise refusal(what, hint="name at least two classes, each differently")
@@ -99,6 +102,23 @@ class Inline(RegressionSet, kind="inline"):
             if highest >= len(names):
                 message = f"class {highest} among the targets, but {len(names)} class names"
                 raise refusal(message, hint="classes are counted from 0; name all of them")
+
+    def _check_labels(self, name: str, names: Sequence[str], *, width: int) -> None:
+        """Raise a refusal unless rows are of 0 and 1, each with a name."""
+        if not len(names) == len(set(names)) == width:
+            what = f"{len(names)} class names, {len(set(names))} of them distinct"
+            raise refusal(f"{what}, for rows of {width}", hint="name every label, each differently")
+        if self.normalize_targets and name == next(iter(self._named())):
+            message = "labels are 0 or 1, and are not normalised"
+            raise refusal(message, hint="remove normalize_targets")
+        for prefix, targets in (("", self.targets), ("test_", self.test_targets)):
+            rows = enumerate(_by_name(targets).get(name, []))
+            lists = ((number, row) for number, row in rows if isinstance(row, list))
+            wrong = [(number, v) for number, row in lists for v in row if v not in (0, 1)]
+            if wrong:
+                where = f"row {wrong[0][0]} of {_called(name, prefix)} (counted from 0)"
+                message = f"labels are 0 or 1, not {wrong[0][1]:g} as in {where}"
+                raise refusal(message, hint="use 0 and 1, or remove classes to predict values")
 
     def _class_names(self) -> dict[str, list[str]]:
         if isinstance(self.classes, dict):
@@ -123,14 +143,14 @@ class Inline(RegressionSet, kind="inline"):
             first.name,
             tuple(others),
             has_test=bool(self.test_inputs),
+            is_multilabel=first.is_multilabel,
         )
 
     def _describe(self, name: str, rows: Targets) -> Target:
+        names = tuple(self._class_names().get(name, ()))
         if isinstance(rows[0], list):
-            return Target(name, (), len(rows[0]))
-        numbers = range(max(2, self._highest(name) + 1))
-        classes = self._class_names().get(name) or map(str, numbers)
-        names = tuple(classes)
+            return Target(name, names, len(rows[0]), is_multilabel=bool(names))
+        names = names or tuple(map(str, range(max(2, self._highest(name) + 1))))
         return Target(name, names, len(names))
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:

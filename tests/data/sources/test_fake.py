@@ -25,6 +25,16 @@ def test_samples_have_the_shape_that_is_asked_for(shape: list[int]) -> None:
     assert data.describe().shape == tuple(shape)
 
 
+def test_samples_may_have_any_number_of_labels() -> None:
+    data = Fake(shape=[7], classes=4, samples=50, multilabel=True)
+    assert data.describe().targets[0].kind == "labels"
+    targets = data.load("train", root=Path("none")).targets
+    assert targets.shape == (50, 4)
+    assert len(set(targets.sum(dim=1).tolist())) > 2
+    one = Fake(shape=[7], classes=4, samples=50)
+    assert torch.equal(*(inputs_of(each.load("train", root=Path("none"))) for each in (data, one)))
+
+
 def test_they_are_the_same_every_time_and_others_in_each_split() -> None:
     data = Fake(shape=[5], samples=20)
     first, again, test = (

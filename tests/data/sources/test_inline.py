@@ -77,6 +77,22 @@ def test_classes_of_both_splits_are_counted_and_named_by_target() -> None:
     assert data.describe().class_names == ("left", "right", "middle")
 
 
+def test_rows_of_named_columns_are_labels() -> None:
+    data = read([[0, 1], [1, 1], [0, 0]], classes=["round", "red"])
+    (target,) = data.describe().targets
+    assert (target.kind, target.class_names, target.outputs) == ("labels", ("round", "red"), 2)
+    samples = data.load("train", root=Path("none"))
+    assert torch.equal(samples.targets, torch.tensor([[0.0, 1], [1, 1], [0, 0]]))
+
+
+def test_labels_can_be_one_target_of_several() -> None:
+    targets = {"side": [0, 1, 1], "tags": [[0, 1], [1, 1], [0, 0]], "place": [[1], [2], [3]]}
+    data = read(targets, classes={"tags": ["round", "red"]})
+    assert [target.kind for target in data.describe().targets] == ["class", "labels", "values"]
+    samples = data.load("train", root=Path("none"))
+    assert samples.others["tags"].tolist() == [[0, 1], [1, 1], [0, 0]]
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
@@ -89,7 +105,22 @@ def test_classes_of_both_splits_are_counted_and_named_by_target() -> None:
         ({"classes": ["a", "a"]}, "2 class names, 1 of them distinct"),
         ({"classes": {"side": ["a", "b"]}}, "classes of side, which is not a target"),
         ({"targets": [0, 2, 1], "classes": ["a", "b"]}, "class 2 among the targets, but 2 class"),
-        ({"targets": [[0], [2], [1]], "classes": ["a", "b"]}, "values have no class names"),
+        ({"targets": [[0], [2], [1]], "classes": ["a", "b"]}, "2 of them distinct, for rows of 1"),
+        ({"targets": [[0, 1]] * 3, "classes": ["a", "a"]}, "1 of them distinct, for rows of 2"),
+        ({"targets": [[0], [2], [1]], "classes": ["a"]}, "not 2 as in row 1 of targets"),
+        (
+            {
+                "targets": {"tags": [[0], [0], [1]]},
+                "classes": {"tags": ["a"]},
+                "test_inputs": [[1, 2]],
+                "test_targets": {"tags": [[0.5]]},
+            },
+            "not 0.5 as in row 0 of test_targets of tags",
+        ),
+        (
+            {"targets": [[0], [0], [1]], "classes": ["a"], "normalize_targets": "auto"},
+            "labels are 0 or 1, and are not normalised",
+        ),
         ({"inputs": [[1e300, 1], [1, 1], [1, 1]]}, "less than or equal to 1"),
         ({"inputs": [[0, 1]] * 10_001}, "at most 10000 items"),
         ({"inputs": [[0] * 10_000] * 3}, "numbers, more than the limit of 20,000"),
