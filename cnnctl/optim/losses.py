@@ -17,6 +17,7 @@ from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, UnitInterval
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import times
 from cnnctl.errors import config_fault, either
+from cnnctl.optim.focal_criterion import FocalCriterion
 from cnnctl.optim.value_criterion import ValueCriterion
 from cnnctl.target import Target, TargetKind
 
@@ -159,6 +160,22 @@ class CrossEntropy(ClassLoss, kind="cross_entropy"):
         return nn.CrossEntropyLoss(
             self._weight(), reduction=self.reduction, label_smoothing=self.label_smoothing
         )
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(dim=1)
+
+
+class Focal(ClassLoss, kind="focal"):
+    """Cross-entropy that counts well-classified samples less (Lin et al. 2017)."""
+
+    outputs = "logits"
+
+    gamma: NonNegativeFloat = 2.0
+    """Focus on misclassified samples: the loss of a sample whose class has probability p is
+    multiplied by (1 - p)^gamma; 0 is cross_entropy."""
+
+    def build(self) -> nn.Module:
+        return FocalCriterion(self._weight(), gamma=self.gamma, reduction=self.reduction)
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(dim=1)
