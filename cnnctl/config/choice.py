@@ -8,6 +8,7 @@ evaluated by name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, LiteralString, Self
 
 from pydantic import (
@@ -44,6 +45,8 @@ class Spec(BaseModel):
 
     written_out: ClassVar[tuple[str, ...]] = ()
     """Options that a file may have, too, and that are written out before it is validated."""
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Names that other programs have for options, which a hint translates."""
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -3,6 +3,7 @@
 from cnnctl.experiment.consistency import check, measures
 from cnnctl.experiment.loaded import Loaded, placed, starting_weights
 from cnnctl.experiment.loading import complete, load
+from cnnctl.experiment.measuring import fitted
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import (
     Task,
@@ -21,6 +22,7 @@ __all__ = [
     "build_normalizer",
     "check",
     "complete",
+    "fitted",
     "load",
     "measures",
     "placed",

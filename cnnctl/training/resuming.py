@@ -23,6 +23,8 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
 
 SETTLED = ("auto", "measure")
 """Values that mean the choice made when the run began."""
+MEASURED = "balanced"
+"""A value that means the numbers measured then; samplers and others have it as a choice, too."""
 
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
@@ -68,7 +70,7 @@ def differences(
     elif isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
         for index, (mine, other) in enumerate(zip(new, old, strict=True)):
             yield from differences(mine, other, (*path, index))
-    elif new not in (old, *SETTLED):
+    elif new not in (old, *SETTLED) and not (new == MEASURED and isinstance(old, list)):
         yield path, (new, old)
 
 

@@ -231,6 +231,11 @@ def test_a_wrong_number_of_values_is_a_fault() -> None:
     [
         ({"name": "cross_entropy", "weight": [1, 2]}, 3, ("weight",)),
         ({"name": "nll", "weight": [1, 2]}, 3, ("weight",)),
+        (
+            {"name": "focal", "weight": {"effective_number": 0.9, "counts": [1, 2]}},
+            3,
+            ("weight", "counts"),
+        ),
         ({"name": "bce_with_logits", "pos_weight": [1, 2]}, 3, ("pos_weight",)),
     ],
 )
@@ -248,6 +253,8 @@ def test_weights_of_the_wrong_length_are_a_fault(loss: Any, output: int, path: A
         {"name": "cross_entropy", "label_smoothing": 1.1},
         {"name": "cross_entropy", "weight": [-1, 1]},
         {"name": "cross_entropy", "weight": "auto"},
+        {"name": "cross_entropy", "weight": {"effective_number": 1}},
+        {"name": "cross_entropy", "weight": {"effective_number": 0.9, "counts": [3, 0]}},
         {"name": "focal", "gamma": -1},
         {"name": "mse", "reduction": "none"},
         {"name": "mse", "weight": [1, 1]},
