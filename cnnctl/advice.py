@@ -219,6 +219,15 @@ def _endless_patience(experiment: Experiment, plan: NetworkPlan) -> Advice:
         yield Fault(message=message, hint="use a smaller patience, or more epochs", path=path)
 
 
+def _balanced_twice(experiment: Experiment, plan: NetworkPlan) -> Advice:
+    description = experiment.data.describe()
+    tasks = tasks_of(experiment, plan, description)
+    is_weighted = any(t.loss.is_weighted for t in tasks if t.target == description.targets[0])
+    if experiment.data.sampler == "balanced" and is_weighted:
+        message = "balanced sampling and class weights both compensate for rare classes"
+        yield Fault(message=message, hint="use one of them", path=("data", "sampler"))
+
+
 def _flipped_characters(experiment: Experiment, plan: NetworkPlan) -> Advice:
     data = experiment.data
     for index, augmentation in enumerate(data.augment):
@@ -248,6 +257,7 @@ RULES: tuple[Rule, ...] = (
     _few_steps,
     _noisy_statistics,
     _endless_patience,
+    _balanced_twice,
     _flipped_characters,
 )
 """A new rule is a function and its entry here."""

@@ -271,6 +271,15 @@ def test_patience_ends_before_the_training_does() -> None:
     assert advice(HEAD, train=train, regularization={"early_stopping": 9}) == {}
 
 
+@pytest.mark.parametrize("weight", ["balanced", {"effective_number": 0.9}, [1] * 10])
+def test_rare_classes_are_compensated_for_once(weight: Any) -> None:
+    balanced = {"name": "digits", "sampler": "balanced"}
+    loss = {"name": "cross_entropy", "weight": weight}
+    assert list(advice(HEAD, data=balanced, loss=loss)) == ["data.sampler"]
+    assert advice(HEAD, data=balanced) == {}
+    assert advice(HEAD, loss=loss) == {}
+
+
 def test_digits_are_not_flipped() -> None:
     data = {"name": "digits", "augment": [{"crop": 1}, "horizontal_flip"]}
     assert list(advice(HEAD, data=data)) == ["data.augment.1.horizontal_flip"]

@@ -7,6 +7,7 @@ the class enters it in the table in which names are looked up; validation, the J
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, LiteralString, Self
 
 from pydantic import (
@@ -43,6 +44,8 @@ class Spec(BaseModel):
 
     written_out: ClassVar[tuple[str, ...]] = ()
     """Options of a file that are expanded before it is validated."""
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Other programs' names for options, which get a hint."""
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -204,16 +204,20 @@ def _meant_kind(unknown: dict[str, Any], context: Context) -> str:
 def _meant(option: str, path: ConfigPath, context: Context) -> str:
     """Suggestions for an unknown option: the same one elsewhere, or a similar one."""
     root, spec = context.root, context.spec
-    places = [place for place in _options(spec, root) if place[-1] == option and place != path]
+    places = [place for name, place in _options(spec, root) if name == option and place != path]
     if places:
         return f"did you mean {dotted(min(places, key=len))}?"
     return nearest(option, _siblings(spec, root, path))
 
 
-def _options(spec: type[Spec], node: Node | None, path: ConfigPath = ()) -> Iterator[ConfigPath]:
-    """Every option of the sections, given their kinds, but none of list items."""
+def _options(
+    spec: type[Spec], node: Node | None, path: ConfigPath = ()
+) -> Iterator[tuple[str, ConfigPath]]:
+    """Every option of the sections, given their kinds, by its name here and its names in other
+    programs; none of list items."""
+    yield from ((name, (*path, ours)) for name, ours in spec.elsewhere.items())
     for name, info in spec.model_fields.items():
-        yield (*path, name)
+        yield name, (*path, name)
         below = node.child(name) if node else None
         held = _spec_in(info.annotation)
         if _is_section(held):

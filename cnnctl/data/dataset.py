@@ -50,6 +50,10 @@ class DataSet(Choice, family="datasets"):
     null disables it (pixels stay in 0 to 1)."""
     augment: list[Augmentation] = Field(default=[])
     """Augmentations of training batches, applied in this order."""
+    sampler: Literal["shuffle", "balanced"] = "shuffle"
+    """Samples of an epoch: `shuffle` takes each once; `balanced` takes as many, all classes of the
+    first target equally often, repeating rare classes as a whole and omitting random samples of
+    common ones."""
     drop_last: bool = False
     """Drop the last batch of an epoch if it is incomplete."""
 

@@ -14,6 +14,7 @@ from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
 from cnnctl.data.dataset import BatchSize, DataSet
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Samples, Split
+from cnnctl.data.sampling import balanced_order
 
 Batch = tuple[Tensor, Tensor]
 """Inputs (B, C, H, W) or (B, F), float32 and normalised, and targets: (B,) classes, (B, classes)
@@ -111,6 +112,7 @@ class Batches:
         drop_last: bool = False,
         augment: Sequence[Augmentation] = (),
         classes: int = 0,
+        balance: Tensor | None = None,
         seed: int = 0,
     ) -> None:
         self.source = source
@@ -121,6 +123,8 @@ class Batches:
         self.drop_last = drop_last
         self.augment = augment
         self.classes = classes
+        self.balance = balance
+        """The class of each of its samples, (N,), where all classes are to come equally often."""
         self.seed = seed
 
     def __len__(self) -> int:
@@ -130,9 +134,7 @@ class Batches:
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, starting at step `start`, shuffled and augmented."""
-        shuffle = Generator().manual_seed(_seed("order", self.seed, number))
-        order = torch.randperm(len(self.positions), generator=shuffle).to(self.source.device)
-        order = self.positions.index_select(0, order)
+        order = self.positions.index_select(0, self._order(number).to(self.source.device))
         generator = Generator(self.source.device)
         for step, rows in enumerate(torch.split(order, self.batch_size)[start : len(self)], start):
             inputs, targets = self.source.take(rows)
@@ -151,6 +153,12 @@ class Batches:
             missing = size - len(rows) if filled else 0
             inputs, targets = self.source.take(functional.pad(rows, (0, missing)))
             yield inputs, targets[: len(rows)]
+
+    def _order(self, epoch: int) -> Tensor:
+        shuffle = Generator().manual_seed(_seed("order", self.seed, epoch))
+        if self.balance is None:
+            return torch.randperm(len(self.positions), generator=shuffle)
+        return balanced_order(self.balance, generator=shuffle)
 
     def _augmented(self, inputs: Tensor, targets: Tensor, generator: Generator) -> Batch:
         is_mixed = any(isinstance(each, Mixing) for each in self.augment)
@@ -173,6 +181,7 @@ def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: i
         drop_last=data.drop_last,
         augment=data.augment,
         classes=data.whole().outputs,
+        balance=split.targets if data.sampler == "balanced" else None,
         seed=seed,
     )
 

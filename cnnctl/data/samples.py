@@ -103,6 +103,11 @@ class Split:
         """Its targets, (n,) or (n, T)."""
         return self.samples.targets.index_select(0, self.positions)
 
+    def target(self, name: str) -> Tensor:
+        """Its own values of one of several targets, by its name, (n,) or (n, T)."""
+        values = self.samples.others.get(name, self.samples.targets)
+        return values.index_select(0, self.positions)
+
     def chunks(self) -> Iterator[Tensor]:
         """Its inputs in order, a few megabytes at a time."""
         return self.samples.rows.chunks(self.positions)

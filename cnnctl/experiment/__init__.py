@@ -3,6 +3,7 @@
 from cnnctl.experiment.consistency import check, learned_kinds, measures
 from cnnctl.experiment.loaded import Loaded, placed, starting_weights
 from cnnctl.experiment.loading import complete, load
+from cnnctl.experiment.measuring import fitted
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import (
     Task,
@@ -24,6 +25,7 @@ __all__ = [
     "build_normalizer",
     "check",
     "complete",
+    "fitted",
     "learned_kinds",
     "load",
     "measures",

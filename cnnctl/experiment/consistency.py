@@ -168,6 +168,14 @@ def _unfit_augmentations(experiment: Experiment, description: DatasetInfo) -> li
     return faults
 
 
+def _unfit_sampler(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
+    data = experiment.data
+    if data.sampler != "balanced" or description.targets[0].kind == "class":
+        return []
+    message = f"{data.sampler} sampling needs one class per sample, which {data.kind} does not have"
+    return [Fault(message=message, hint="use shuffle", path=("data", "sampler"))]
+
+
 def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     size, samples = experiment.data.batch_size, description.train_samples
     if size == "all" or size <= samples:
@@ -289,6 +297,7 @@ def _unfit_memory_format(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
 
 RULES: tuple[Callable[[Experiment, DatasetInfo], list[Fault]], ...] = (
     _unfit_augmentations,
+    _unfit_sampler,
     _unfit_batch,
     _unwatched,
     _one_name_for_two,

@@ -23,6 +23,7 @@ from cnnctl.errors import (
 )
 from cnnctl.experiment.consistency import check
 from cnnctl.experiment.loaded import Loaded, placed
+from cnnctl.experiment.measuring import with_own_losses
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
@@ -79,6 +80,7 @@ def complete(
         experiment = _surveyed(_read(source, templates, data_root), data_root)
         if "name" not in experiment.model_fields_set and is_fit_for_a_folder(name):
             experiment = experiment.model_copy(update={"name": name})
+        experiment = with_own_losses(experiment)
         plan, description = check(experiment)
     return Loaded(experiment, source, plan, description)
 

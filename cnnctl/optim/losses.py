@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,16 @@ from torch import Tensor, nn
 from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, UnitInterval
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import times
-from cnnctl.errors import config_fault, either
+from cnnctl.errors import ConfigPath, below, config_fault, either
+from cnnctl.optim.class_weights import (
+    ClassWeights,
+    EffectiveNumber,
+    counts_of,
+    is_measured,
+    measured,
+    numbers,
+)
+from cnnctl.optim.focal_criterion import FocalCriterion
 from cnnctl.optim.value_criterion import ValueCriterion
 from cnnctl.target import NOUNS, Target, TargetKind
 
@@ -83,6 +92,24 @@ class Loss(Choice, family="losses"):
         """
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether nothing is left to measure."""
+        return True
+
+    def fitted(self, targets: Tensor, target: Target, *, outputs: int) -> Self:
+        """This loss with missing class weights filled in, from the training split alone.
+
+        Args:
+            targets: those of all its samples, as the data set has them.
+            target: what they are of.
+            outputs: how many the network gives for one sample.
+
+        Raises:
+            FaultError: a class has no sample; paths are below the loss.
+        """
+        return self
+
+    @property
     def is_weighted(self) -> bool:
         """Whether samples of different classes count differently in the mean."""
         return False
@@ -119,15 +146,31 @@ class ClassLoss(Loss):
     """A loss between a distribution over classes and the right class."""
 
     takes = ("class",)
+    elsewhere = {"class_weights": "weight", "class_weight": "weight"}
 
-    weight: list[NonNegativeFloat] | None = None
-    """Weight of each class (default: equal weights)."""
+    weight: ClassWeights | None = None
+    """Weight of each class (default: equal weights); `balanced` is scikit-learn's, samples /
+    (classes * samples of the class), and effective_number that of Cui et al. 2019. Both are
+    measured on the training split."""
 
     def check(self, target: Target, *, output: tuple[int, ...]) -> None:
-        _need_length(self.weight, target.outputs, each="class", option="weight")
+        if isinstance(self.weight, EffectiveNumber):
+            _need_length(self.weight.counts, target.outputs, "class", path=("weight", "counts"))
+        _need_length(self.weight, target.outputs, "class", path=("weight",))
 
     def check_output(self, output: tuple[int, ...], target: Target) -> None:
         _need_outputs(self.kind, output, target, one_does=False)
+
+    @property
+    def is_fitted(self) -> bool:
+        return is_measured(self.weight)
+
+    def fitted(self, targets: Tensor, target: Target, *, outputs: int) -> Self:
+        if self.weight is None or self.is_fitted:
+            return self
+        with below("weight"):
+            counts = counts_of(targets, names=target.class_names)
+        return self.model_copy(update={"weight": measured(self.weight, counts)})
 
     @property
     def is_weighted(self) -> bool:
@@ -136,16 +179,13 @@ class ClassLoss(Loss):
     def normalizer(self, *, outputs: int, device: torch.device) -> Normalizer:
         """The sum of the weights of the targets' classes; as in torch, the number of samples if
         there are no weights or targets are probabilities."""
-        weight = self._weight()
+        weight = numbers(self.weight)
         if weight is None:
             return len
         placed = weight.to(device)
         return lambda targets: (
             len(targets) if targets.is_floating_point() else placed.index_select(0, targets).sum()
         )
-
-    def _weight(self) -> Tensor | None:
-        return None if self.weight is None else torch.tensor(self.weight)
 
 
 class CrossEntropy(ClassLoss, kind="cross_entropy"):
@@ -158,8 +198,25 @@ class CrossEntropy(ClassLoss, kind="cross_entropy"):
 
     def build(self) -> nn.Module:
         return nn.CrossEntropyLoss(
-            self._weight(), reduction=self.reduction, label_smoothing=self.label_smoothing
+            numbers(self.weight), reduction=self.reduction, label_smoothing=self.label_smoothing
         )
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(dim=1)
+
+
+class Focal(ClassLoss, kind="focal"):
+    """Cross-entropy that counts well-classified samples less (Lin et al. 2017)."""
+
+    outputs = "logits"
+    elsewhere = {**ClassLoss.elsewhere, "alpha": "weight"}
+
+    gamma: NonNegativeFloat = 2.0
+    """Focus on misclassified samples: the loss of a sample whose class has probability p is
+    multiplied by (1 - p)^gamma; 0 is cross_entropy."""
+
+    def build(self) -> nn.Module:
+        return FocalCriterion(numbers(self.weight), gamma=self.gamma, reduction=self.reduction)
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(dim=1)
@@ -172,7 +229,7 @@ class NLL(ClassLoss, kind="nll"):
     takes_soft_targets = False
 
     def build(self) -> nn.Module:
-        return nn.NLLLoss(self._weight(), reduction=self.reduction)
+        return nn.NLLLoss(numbers(self.weight), reduction=self.reduction)
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.exp()
@@ -193,7 +250,7 @@ class BinaryLoss(Loss):
             message = f"is for labels, but the data has {_GIVEN[target.kind]}"
             raise config_fault(message, hint="remove it", path=path)
         if isinstance(self.threshold, list):
-            _need_length(self.threshold, target.outputs, each="label", option="threshold")
+            _need_length(self.threshold, target.outputs, "label", path=("threshold",))
 
     def check_output(self, output: tuple[int, ...], target: Target) -> None:
         _need_outputs(self.kind, output, target)
@@ -226,15 +283,30 @@ class BCEWithLogits(BinaryLoss, kind="bce_with_logits"):
 
     outputs = "logits"
 
-    pos_weight: list[NonNegativeFloat] | None = None
-    """Weight of positive targets, for each output."""
+    elsewhere = {"class_weights": "pos_weight", "class_weight": "pos_weight"}
+
+    pos_weight: Literal["balanced"] | list[NonNegativeFloat] | None = None
+    """Weight of positive targets, for each output (default: 1); `balanced` is the ratio of negative
+    to positive samples in the training split."""
 
     def check(self, target: Target, *, output: tuple[int, ...]) -> None:
         super().check(target, output=output)
-        _need_length(self.pos_weight, output[0], each="output", option="pos_weight")
+        _need_length(self.pos_weight, output[0], "output", path=("pos_weight",))
+
+    @property
+    def is_fitted(self) -> bool:
+        return is_measured(self.pos_weight)
+
+    def fitted(self, targets: Tensor, target: Target, *, outputs: int) -> Self:
+        if self.is_fitted:
+            return self
+        with below("pos_weight"):
+            positive = counts_of(targets, names=target.class_names)[-outputs:]
+        ratios = [(len(targets) - count) / count for count in positive]
+        return self.model_copy(update={"pos_weight": ratios})
 
     def build(self) -> nn.Module:
-        weight = None if self.pos_weight is None else torch.tensor(self.pos_weight)
+        weight = numbers(self.pos_weight)
         return ValueCriterion(nn.BCEWithLogitsLoss(reduction=self.reduction, pos_weight=weight))
 
     def activate(self, outputs: Tensor) -> Tensor:
@@ -307,10 +379,10 @@ def _need_outputs(
     raise config_fault(message, hint=hint)
 
 
-def _need_length(numbers: list[float] | None, count: int, *, each: str, option: str) -> None:
-    if numbers is not None and len(numbers) != count:
-        message = f"has {len(numbers)} numbers, but {count} are needed"
-        raise config_fault(message, hint=f"give one number per {each}", path=(option,))
+def _need_length(given: object, count: int, each: str, *, path: ConfigPath) -> None:
+    if isinstance(given, list) and len(given) != count:
+        message = f"has {len(given)} numbers, but {count} are needed"
+        raise config_fault(message, hint=f"give one number per {each}", path=path)
 
 
 @lru_cache(maxsize=32)

@@ -23,6 +23,8 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
 
 SETTLED = ("auto", "measure")
 """Values that stand for the choice made when the run started."""
+MEASURED = "balanced"
+"""A value that stands for numbers measured then, unless an option has it as a choice."""
 
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
@@ -68,7 +70,7 @@ def differences(
     elif isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
         for index, (mine, other) in enumerate(zip(new, old, strict=True)):
             yield from differences(mine, other, (*path, index))
-    elif new not in (old, *SETTLED):
+    elif new not in (old, *SETTLED) and not (new == MEASURED and isinstance(old, list)):
         yield path, (new, old)
 
 

@@ -15,7 +15,7 @@ from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, trainin
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.samples import Splits
 from cnnctl.device import memory_faults, use_precision, use_threads
-from cnnctl.experiment import Experiment, Loaded
+from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto, with_compile
@@ -76,6 +76,9 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None) -> Setup:
         with loaded.places("data"):
             data = prepare(experiment.data, seed=experiment.seed, root=data_root)
         experiment = experiment.model_copy(update={"data": data.data})
+        with loaded.places():
+            experiment = fitted(experiment, loaded.tasks, data.splits.train)
+        loaded = replace(loaded, experiment=experiment)
         heads = tuple(task.name for task in loaded.tasks if task.name and not task.is_auxiliary)
         batches = split_batches(experiment, data, device, targets=heads)
     return Setup(loaded, experiment, device, data.splits, batches)

@@ -30,6 +30,8 @@ class Steam(Engine, kind="steam"):
 class Electric(Engine, kind="electric"):
     """New."""
 
+    elsewhere = {"tension": "volts"}
+
     volts: int
     mode: Literal["eco", "sport"] = "eco"
 
@@ -114,6 +116,14 @@ FAULTS = [
     (
         "{volts: 3, engine: {name: electric, volts: 3}}",
         "1:2: volts: no such option: did you mean engine.volts?",
+    ),
+    (
+        "{tension: 3, engine: {name: electric, volts: 3}}",
+        "1:2: tension: no such option: did you mean engine.volts?",
+    ),
+    (
+        "engine: {name: electric, volts: 3, tension: 3}",
+        "1:36: engine.tension: no such option: did you mean engine.volts?",
     ),
     ("stops: {first: 1, fast: true}", "1:19: stops.fast: no such option: did you mean fast?"),
     (

@@ -55,6 +55,7 @@ def batches(
     seed: int = 0,
     drop_last: bool = False,
     normalize: Normalize | None = None,
+    balance: Tensor | None = None,
     **options: Any,
 ) -> Batches:
     samples = samples or numbered()
@@ -64,6 +65,7 @@ def batches(
         drop_last=drop_last,
         augment=[Augmentation.read(each) for each in augment],
         classes=len(samples),
+        balance=balance,
         seed=seed,
     )
 
@@ -119,6 +121,37 @@ def test_starting_late_gives_the_very_batches_of_a_whole_epoch(
     for (inputs, targets), (late_inputs, late_targets) in zip(whole, late, strict=True):
         assert torch.equal(inputs, late_inputs)
         assert torch.equal(targets, late_targets)
+
+
+@pytest.mark.parametrize("start", [0, 3, 6])
+def test_balanced_batches_may_start_late_too(start: int, tmp_path: Path) -> None:
+    samples, classes = numbered(), (torch.arange(50) > 45).long()
+    mapped = replace(samples, inputs=MappedRows.write(inputs_of(samples), folder=tmp_path))
+    whole = list(batches(samples, augment=EVERYTHING, balance=classes).epoch(2))[start:]
+    torch.rand(17)  # the global state must not matter
+    late = list(batches(mapped, augment=EVERYTHING, balance=classes).epoch(2, start=start))
+    assert len(whole) == len(late) == 7 - start
+    for one, other in zip(whole, late, strict=True):
+        assert all(map(torch.equal, one, other))
+
+
+@pytest.mark.parametrize("targets", [(), ("parity", "digit"), ("parity",)])
+def test_balanced_sampling_draws_from_its_split_by_the_first_target(targets: Sequence[str]) -> None:
+    data = prepared(name="digits", sampler="balanced", validation=0.3)
+    train = data.splits.train
+    few = replace(train, positions=train.positions[(train.targets > 0) | (train.positions < 100)])
+    store = DeviceStore.of(data.data, few.samples, device=CPU, targets=targets)
+    loader = training_batches(data.data, store, few, seed=0)
+    drawn = torch.cat([inputs for inputs, _ in loader.epoch(0)])
+    assert len(drawn) == len(few)
+    own = {tuple(row) for row in store.take(few.positions)[0].flatten(1).tolist()}
+    assert {tuple(row) for row in drawn.flatten(1).tolist()} <= own
+    if targets != ("parity",):
+        labels = torch.cat([targets for _, targets in loader.epoch(0)])
+        digits = labels[:, 1].long() if targets else labels
+        counts = torch.bincount(digits)
+        assert counts.max() - counts.min() <= 1
+        assert torch.bincount(few.targets).min() < 10
 
 
 def test_every_epoch_and_step_is_augmented_differently() -> None:

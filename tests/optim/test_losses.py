@@ -131,6 +131,7 @@ def test_targets_take_the_precision_of_the_outputs() -> None:
 
 OUTPUTS = {
     "cross_entropy": tensor([[1.0, 2.0, 3.0]]),
+    "focal": tensor([[1.0, 2.0, 3.0]]),
     "nll": tensor([[1.0, 2.0, 3.0]]).log_softmax(1),
     "bce": tensor([[0.0900, 0.2447, 0.6652]]),
     "bce_with_logits": tensor([[0.0900, 0.2447, 0.6652]]).logit(),
@@ -196,7 +197,7 @@ def test_a_wrong_number_of_outputs_is_a_fault(name: str) -> None:
     assert fault.hint == "end the network with linear: classes"
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "nll"])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "nll"])
 def test_one_output_does_not_do_for_a_distribution(name: str) -> None:
     assert "data has 2 classes" in _fault(name, (1,), 2).message
 
@@ -208,7 +209,7 @@ def test_pixels_are_no_output(name: str) -> None:
     assert fault.hint == "end the network with flatten and linear: classes"
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "nll", "bce", "bce_with_logits"])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "nll", "bce", "bce_with_logits"])
 def test_a_loss_for_classes_refuses_regression(name: str) -> None:
     assert _fault(name, (1,), 1, regression=True).hint == "use mse, mae, huber or smooth_l1"
 
@@ -286,6 +287,11 @@ def test_a_wrong_number_of_values_is_a_fault() -> None:
     [
         ({"name": "cross_entropy", "weight": [1, 2]}, 3, ("weight",)),
         ({"name": "nll", "weight": [1, 2]}, 3, ("weight",)),
+        (
+            {"name": "focal", "weight": {"effective_number": 0.9, "counts": [1, 2]}},
+            3,
+            ("weight", "counts"),
+        ),
         ({"name": "bce_with_logits", "pos_weight": [1, 2]}, 3, ("pos_weight",)),
     ],
 )
@@ -302,6 +308,10 @@ def test_weights_of_the_wrong_length_are_a_fault(loss: Any, output: int, path: A
         {"name": "smooth_l1", "beta": -1},
         {"name": "cross_entropy", "label_smoothing": 1.1},
         {"name": "cross_entropy", "weight": [-1, 1]},
+        {"name": "cross_entropy", "weight": "auto"},
+        {"name": "cross_entropy", "weight": {"effective_number": 1}},
+        {"name": "cross_entropy", "weight": {"effective_number": 0.9, "counts": [3, 0]}},
+        {"name": "focal", "gamma": -1},
         {"name": "mse", "reduction": "none"},
         {"name": "mse", "weight": [1, 1]},
         {"name": "bce", "threshold": 1.5},

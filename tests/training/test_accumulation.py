@@ -26,6 +26,25 @@ FEATURES, CLASSES = 4, 3
 WEIGHT = tensor([0.3, 0.0, 2.5], dtype=torch.float64)
 POSITIVE = tensor([2.0, 1.0, 0.5], dtype=torch.float64)
 DATA = {"name": "inline", "inputs": [[0.0] * FEATURES] * CLASSES, "targets": [0, 1, 2]}
+
+
+class Focal(nn.Module):
+    """The formula of Lin et al. 2017 with gamma 2, whose mean divides as that of torch's losses."""
+
+    reduction = "mean"
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        is_mixed, shares = targets.is_floating_point(), outputs.softmax(1)
+        wanted = targets if is_mixed else functional.one_hot(targets, CLASSES)
+        total = -(wanted * self.weight * (1 - shares) ** 2 * shares.log()).sum()
+        size = len(targets) if is_mixed else (wanted * self.weight).sum()
+        return total / size if self.reduction == "mean" else total
+
+
 LOSSES: dict[str, tuple[dict[str, Any], nn.Module]] = {
     "plain": ({"name": "cross_entropy"}, nn.CrossEntropyLoss()),
     "weighted": (
@@ -36,6 +55,7 @@ LOSSES: dict[str, tuple[dict[str, Any], nn.Module]] = {
         {"name": "cross_entropy", "weight": WEIGHT.tolist(), "label_smoothing": 0.2},
         nn.CrossEntropyLoss(WEIGHT, label_smoothing=0.2),
     ),
+    "focal": ({"name": "focal", "weight": WEIGHT.tolist()}, Focal(WEIGHT)),
     "nll": ({"name": "nll", "weight": WEIGHT.tolist()}, nn.NLLLoss(WEIGHT)),
     "bce_with_logits": (
         {"name": "bce_with_logits", "pos_weight": POSITIVE.tolist()},
@@ -52,7 +72,7 @@ loss: {name: cross_entropy, reduction: sum}
 optimizer: {name: sgd, lr: 1.0e-9}
 train: {epochs: 1, device: cpu}
 """
-OF_CLASSES = ("plain", "weighted", "smoothed", "nll")
+OF_CLASSES = ("plain", "weighted", "smoothed", "focal", "nll")
 
 losses = pytest.mark.parametrize("name", LOSSES)
 reductions = st.sampled_from(["mean", "sum"])
@@ -138,7 +158,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_all_its_samples(
     mixed = mixed and name != "nll"
     run = run_for(name, reduction, accumulate=accumulate)
     step, batches = make_step(run), drawn(sizes, mixed=mixed, seed=seed)
-    if name in ("weighted", "smoothed", "nll") and not mixed:
+    if name in ("weighted", "smoothed", "focal", "nll") and not mixed:
         for _, targets in batches:  # torch's mean over no weight at all is not a number
             targets[0] = 2
     # the weights stay as they are, so one pass over all samples gives the same losses

@@ -117,6 +117,21 @@ def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None
 
 
 @pytest.mark.long
+def test_a_killed_run_with_balanced_classes_resumes_to_the_same_bits(everything: Path) -> None:
+    balanced = EVERYTHING.replace("name: digits", "name: digits\n  sampler: balanced")
+    loss = "loss: {name: focal, weight: {effective_number: 0.99}}\n"
+    everything.write_text(f"name: everything\n{balanced}{loss}", encoding="utf-8")
+    killed, _ = kill_again_and_again(everything, 2, random.Random(2))
+    assert killed == 2
+    finish(everything)
+    process = start(everything, "--runs", "others")
+    output = "".join(process.communicate())
+    assert process.returncode == 0, output
+    runs = (everything.parent / parent / "everything" for parent in ("runs", "others"))
+    assert_same_run(*runs)
+
+
+@pytest.mark.long
 def test_twenty_kills_some_within_a_save_change_nothing(everything: Path) -> None:
     longer = EVERYTHING.replace("epochs: 6", "epochs: 30").replace("stopping: 3", "stopping: 30")
     everything.write_text(longer, encoding="utf-8")
@@ -199,6 +214,38 @@ def test_what_may_not_change_is_refused_with_the_difference(cli: Cli, tiny: Path
     assert refused.returncode == 4
     assert "optimizer.lr: is 0.2 now, but the run has 0.1" in refused.stderr
     assert "data.batch_size: is 64 now, but the run has 128" in refused.stderr
+
+
+RARE = """\
+data:
+  name: inline
+  inputs: [[0], [1], [2], [3], [4], [5], [6], [7], [8], [9]]
+  targets: [0, 0, 0, 0, 0, 0, 0, 0, 1, 1]
+  batch_size: 4
+  sampler: balanced
+model: {layers: [linear: classes]}
+loss: {name: cross_entropy, weight: balanced}
+train: {epochs: 2}
+"""
+
+
+def test_measured_class_weights_are_resumed_and_evaluated(cli: Cli, tmp_path: Path) -> None:
+    config = tmp_path / "rare.yaml"
+    config.write_text(RARE, encoding="utf-8")
+    assert cli("train", config).returncode == 0
+    written = (tmp_path / "runs" / "rare" / "config.yaml").read_text(encoding="utf-8")
+    assert "weight: [0.625, 2.5]" in written
+    assert cli("eval", "runs/rare").returncode == 0
+    resumed = cli("train", config, "--resume", "train.epochs=3")
+    assert resumed.returncode == 0, resumed.stderr
+    unbroken = cli("train", config, "--runs", "others", "train.epochs=3")
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert_same_state(last(tmp_path / "runs" / "rare"), last(tmp_path / "others" / "rare"))
+    other = ["loss.weight={effective_number: 0.9}", "data.sampler=shuffle"]
+    refused = cli("train", config, "--resume", *other)
+    assert refused.returncode == 4
+    assert "loss.weight: is " in refused.stderr
+    assert "data.sampler: is shuffle now, but the run has balanced" in refused.stderr
 
 
 def test_overrides_go_with_a_run_folder_alone(cli: Cli, tiny: Path) -> None:

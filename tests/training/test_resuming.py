@@ -42,6 +42,17 @@ def test_auto_differs_from_nothing() -> None:
     assert not dict(differences(asked, resolved))
 
 
+def test_class_weights_to_be_measured_are_those_that_were_measured() -> None:
+    numbers, counted = [0.5, 1.5], {"effective_number": 0.9, "counts": [3, 1]}
+    assert not dict(differences({"weight": "balanced"}, {"weight": numbers}))
+    asked = {"effective_number": 0.9, "counts": "auto"}
+    assert not dict(differences({"weight": asked}, {"weight": counted}))
+    assert dict(differences({"weight": {**asked, "effective_number": 0.99}}, {"weight": counted}))
+    assert dict(differences({"weight": "balanced"}, {"weight": counted}))
+    assert dict(differences({"weight": "balanced"}, {"weight": None}))
+    assert dict(differences({"sampler": "balanced"}, {"sampler": "shuffle"}))
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [("epochs", 7), ("checkpoint_every", 3), ("threads", 5), ("device", "cuda")],

@@ -27,7 +27,7 @@ from cnnctl.training.signals import StopSignals
 from cnnctl.training.state import capture_last
 from cnnctl.training.training import Training, evaluate, grouped
 from tests.conftest import Cli
-from tests.training.conftest import assert_same_state, best, run_of
+from tests.training.conftest import assert_same_state, best, run_of, setup_of
 
 Event = tuple[str, int]
 
@@ -195,6 +195,41 @@ def test_batches_are_grouped_with_the_rest_at_the_end() -> None:
     one, two, three = batches().in_order(batch_size=4)
     assert [len(group) for group in grouped([one, two, three], 2)] == [2, 1]
     assert not list(grouped([], 2))
+
+
+RARE: dict[str, Any] = {
+    "data": {
+        "name": "inline",
+        "inputs": [[float(number % 7), float(number % 5)] for number in range(43)],
+        "targets": [0] * 30 + [1] * 10 + [2] * 3,
+        "batch_size": 8,
+        "sampler": "balanced",
+    },
+    "model": {"layers": [{"linear": 5}, "tanh", {"dropout": 0.2}, {"linear": "classes"}]},
+    "loss": {"name": "focal", "weight": "balanced"},
+    "train": {"epochs": 3, "threads": 1},
+}
+
+
+@pytest.mark.parametrize("after", [3, 6, 8])
+def test_a_training_on_balanced_classes_is_stopped_and_goes_on_with_the_same_bits(
+    after: int, as_before: None
+) -> None:
+    setup = setup_of(RARE)
+    alone = Training.of(setup)
+    alone.begin()
+    alone.fit()
+    stopped = Training.of(setup, stop=lambda: stopped.run.counters.step == after)
+    stopped.begin()
+    stopped.fit()
+    assert stopped.run.counters.step == after
+    saved = capture_last(stopped.run)
+    assert saved.document["experiment"]["loss"]["weight"] == [43 / 90, 43 / 30, 43 / 9]
+    resumed = Training.of(setup_of(RARE), store=stopped.store)
+    resumed.resume(saved)
+    torch.manual_seed(0)  # whatever was drawn in between
+    resumed.fit()
+    assert_same_state(capture_last(resumed.run), capture_last(alone.run))
 
 
 @pytest.fixture
