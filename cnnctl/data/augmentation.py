@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from cnnctl.config.bounds import UnitInterval
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import times
+from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -34,10 +35,11 @@ class InputAugmentation(Augmentation):
     """Changes the inputs and leaves the targets as they are."""
 
     @abstractmethod
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         """Change a normalised batch; (N, C, H, W), (N, C, L) or (N, F) float in and out.
 
-        `black` is what normalisation makes of a black pixel, (C, 1, 1).
+        `levels` are black and white as they are normalised: what comes into an image is black,
+        and colours are changed on pixels from 0 to 1.
         """
 
 

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from cnnctl.config.bounds import UnitInterval
 from cnnctl.data.augmentation import InputAugmentation, chosen, need_images, whole_numbers
+from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -42,7 +43,7 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
             hint = f"use size <= {min(shape[1:])}"
             raise config_fault(message, hint=hint, path=("size",))
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         count, _, height, width = inputs.shape
         top, left = (
             whole_numbers(count, side, generator=generator) - self.size // 2

@@ -20,6 +20,7 @@ from cnnctl.data.augmentation import (
     uniform,
     whole_numbers,
 )
+from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -99,7 +100,7 @@ class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         return flipped(inputs, where=chosen(len(inputs), p=self.p, generator=generator), dim=3)
 
 
@@ -114,7 +115,7 @@ class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         return flipped(inputs, where=chosen(len(inputs), p=self.p, generator=generator), dim=2)
 
 
@@ -133,12 +134,12 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
             hint = f"use padding <= {min(shape[1:]) - 1}, or padding_mode: zeros"
             raise config_fault(message, hint=hint, path=("padding",))
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         count, _, height, width = inputs.shape
         top, left = (
             whole_numbers(count, 2 * self.padding + 1, generator=generator) for _ in range(2)
         )
-        wide = padded(inputs, padding=self.padding, mode=self.padding_mode, black=black)
+        wide = padded(inputs, padding=self.padding, mode=self.padding_mode, black=levels.black)
         return windows(wide, top=top, left=left, height=height, width=width)
 
 
@@ -151,12 +152,12 @@ class Rotation(InputAugmentation, kind="rotation", short="degrees"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         count = len(inputs)
         angle = uniform(count, -self.degrees, self.degrees, generator=generator)
         none, one = inputs.new_zeros(count), inputs.new_ones(count)
         return warped(
-            inputs, angle=angle, right=none, down=none, scale=one, shear=none, black=black
+            inputs, angle=angle, right=none, down=none, scale=one, shear=none, black=levels.black
         )
 
 
@@ -175,7 +176,7 @@ class Affine(InputAugmentation, kind="affine", short="degrees"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         def drawn(low: float, high: float) -> Tensor:
             return uniform(len(inputs), low, high, generator=generator)
 
@@ -188,5 +189,5 @@ class Affine(InputAugmentation, kind="affine", short="degrees"):
             down=drawn(-down, down),
             scale=drawn(*self.scale),
             shear=drawn(-self.shear, self.shear),
-            black=black,
+            black=levels.black,
         )

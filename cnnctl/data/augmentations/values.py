@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 
 from cnnctl.config.bounds import NonNegativeFloat
 from cnnctl.data.augmentation import InputAugmentation, along, need_images, uniform
+from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 
 
@@ -24,10 +25,10 @@ class Brightness(InputAugmentation, kind="brightness", short="brightness"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         low, high = max(0.0, 1 - self.brightness), 1 + self.brightness
         factor = uniform(len(inputs), low, high, generator=generator)
-        return stretched(inputs, factor=factor, about=black)
+        return stretched(inputs, factor=factor, about=levels.black)
 
 
 class Contrast(InputAugmentation, kind="contrast", short="contrast"):
@@ -39,7 +40,7 @@ class Contrast(InputAugmentation, kind="contrast", short="contrast"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         low, high = max(0.0, 1 - self.contrast), 1 + self.contrast
         factor = uniform(len(inputs), low, high, generator=generator)
         return stretched(inputs, factor=factor, about=inputs.mean(dim=(2, 3), keepdim=True))
@@ -54,7 +55,7 @@ class Noise(InputAugmentation, kind="noise", short="std"):
     def check(self, shape: Shape) -> None:
         """Noise fits every shape."""
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         # empty_like would lie as the inputs do, and draws fill memory in its order
         noise = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
         return inputs + noise.normal_(std=self.std, generator=generator)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
 
 Written = str | dict[str, Any]
@@ -29,7 +30,11 @@ WRITTEN: list[Written] = [
     for kind in Augmentation.kinds
     for written in ([{kind: options} for options in OPTIONS[kind]] if kind in OPTIONS else [kind])
 ]
-BLACK = torch.tensor([-1.0, -0.5, -2.0]).view(3, 1, 1)
+LEVELS = Levels(
+    black=torch.tensor([-1.0, -0.5, -2.0]).view(3, 1, 1),
+    white=torch.tensor([2.0, 1.0, 1.5]).view(3, 1, 1),
+)
+GREY = Levels(black=torch.zeros(1, 1, 1), white=torch.ones(1, 1, 1))
 CLASSES = 4
 
 everyone = pytest.mark.parametrize("written", WRITTEN, ids=str)
@@ -51,7 +56,7 @@ def apply(
     if isinstance(augmentation, Mixing):
         return augmentation.mix(inputs, targets, generator=generator)
     assert isinstance(augmentation, InputAugmentation)
-    return augmentation.augment(inputs, black=BLACK, generator=generator), targets
+    return augmentation.augment(inputs, levels=LEVELS, generator=generator), targets
 
 
 def test_all_the_augmentations_are_there() -> None:
@@ -162,7 +167,7 @@ def test_images_of_one_channel_are_as_good(written: Written) -> None:
         out, _ = augmentation.mix(inputs, targets, generator=seeded())
     else:
         assert isinstance(augmentation, InputAugmentation)
-        out = augmentation.augment(inputs, black=torch.zeros(1, 1, 1), generator=seeded())
+        out = augmentation.augment(inputs, levels=GREY, generator=seeded())
     assert out.shape == inputs.shape
 
 

@@ -4,6 +4,7 @@ from torch import Generator, Tensor
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation
 from cnnctl.data.augmentations.boxes import boxes
+from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
 
 
@@ -11,7 +12,8 @@ def covered(size: int, *, count: int = 2000, side: int = 8, p: float = 1.0) -> T
     cutout = Augmentation.read({"cutout": {"size": size, "p": p}})
     assert isinstance(cutout, InputAugmentation)
     images = torch.ones(count, 2, side, side)
-    out = cutout.augment(images, black=torch.zeros(2, 1, 1), generator=Generator().manual_seed(0))
+    levels = Levels(black=torch.zeros(2, 1, 1), white=torch.ones(2, 1, 1))
+    out = cutout.augment(images, levels=levels, generator=Generator().manual_seed(0))
     return out == 0
 
 

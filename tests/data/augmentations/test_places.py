@@ -11,9 +11,11 @@ from torchvision.transforms.v2 import functional as transforms
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation
 from cnnctl.data.augmentations.places import flipped, padded, warped, windows
+from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
 
 BLACK = torch.tensor([-1.0, 0.5, -2.0]).view(3, 1, 1)
+LEVELS = Levels(black=BLACK, white=BLACK + 4)
 
 
 def images(count: int = 5, height: int = 8, width: int = 6) -> Tensor:
@@ -24,7 +26,7 @@ def augment(written: str | dict[str, Any], inputs: Tensor, seed: int = 0) -> Ten
     generator = Generator().manual_seed(seed)
     augmentation = Augmentation.read(written)
     assert isinstance(augmentation, InputAugmentation)
-    return augmentation.augment(inputs, black=BLACK, generator=generator)
+    return augmentation.augment(inputs, levels=LEVELS, generator=generator)
 
 
 @pytest.mark.parametrize("dim", [2, 3])
