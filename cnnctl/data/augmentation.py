@@ -64,6 +64,22 @@ def need_images(shape: Shape, *, kind: str) -> None:
         raise config_fault(message, hint="leave it out")
 
 
+def need_colours(shape: Shape, *, kind: str) -> None:
+    """Raise a FaultError for samples that are not images of red, green and blue."""
+    need_images(shape, kind=kind)
+    if shape[0] != 3:
+        message = f"{kind} needs colours, but images have {shape[0]} channel{'s' * (shape[0] > 1)}"
+        raise config_fault(message, hint="leave it out")
+
+
+def need_grey_or_colours(shape: Shape, *, kind: str) -> None:
+    """Raise a FaultError for samples that are not images of 1 or 3 channels."""
+    need_images(shape, kind=kind)
+    if shape[0] not in (1, 3):
+        message = f"{kind} needs grey images or colours, but images have {shape[0]} channels"
+        raise config_fault(message, hint="leave it out")
+
+
 def uniform(samples: int, low: float, high: float, *, generator: Generator) -> Tensor:
     """A number for every sample, between these two; (N,) float32."""
     drawn = torch.empty(samples, device=generator.device)
@@ -78,6 +94,23 @@ def chosen(samples: int, *, p: float, generator: Generator) -> Tensor:
 def whole_numbers(samples: int, below: int, *, generator: Generator) -> Tensor:
     """A whole number from 0 for every sample; (N,) int64."""
     return torch.randint(below, (samples,), generator=generator, device=generator.device)
+
+
+def dealt(samples: int, hands: int, *, generator: Generator) -> Tensor:
+    """The samples in random order, dealt out to equally many in each hand; (hands, N / hands).
+
+    Numbers from N on fill up the last places. Every sample is in each hand with the same
+    probability, and the sizes are known without waiting for the device.
+    """
+    places = hands * -(-samples // hands)
+    drawn = torch.rand(places, generator=generator, device=generator.device)
+    return drawn.argsort(stable=True).view(hands, -1)
+
+
+def up_to(limits: Tensor, *, generator: Generator) -> Tensor:
+    """A whole number from 0 to each limit, itself included; (N,) float32 in and out."""
+    drawn = uniform(len(limits), 0, 1, generator=generator) * (limits + 1)
+    return torch.minimum(drawn.floor(), limits)  # rounding may reach limit + 1
 
 
 def along(values: Tensor, inputs: Tensor) -> Tensor:

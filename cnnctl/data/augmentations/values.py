@@ -11,6 +11,11 @@ from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 
 
+def factors(samples: int, *, deviation: float, generator: Generator) -> Tensor:
+    """A factor for each sample, at most this far from 1 and never negative; (N,)."""
+    return uniform(samples, max(0.0, 1 - deviation), 1 + deviation, generator=generator)
+
+
 def stretched(images: Tensor, *, factor: Tensor, about: Tensor) -> Tensor:
     """Move the values of each image away from `about` by its factor (N,); shapes stay."""
     return torch.lerp(about, images, along(factor, images))
@@ -26,8 +31,7 @@ class Brightness(InputAugmentation, kind="brightness", short="brightness"):
         need_images(shape, kind=self.kind)
 
     def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        low, high = max(0.0, 1 - self.brightness), 1 + self.brightness
-        factor = uniform(len(inputs), low, high, generator=generator)
+        factor = factors(len(inputs), deviation=self.brightness, generator=generator)
         return stretched(inputs, factor=factor, about=levels.black)
 
 
@@ -41,8 +45,7 @@ class Contrast(InputAugmentation, kind="contrast", short="contrast"):
         need_images(shape, kind=self.kind)
 
     def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        low, high = max(0.0, 1 - self.contrast), 1 + self.contrast
-        factor = uniform(len(inputs), low, high, generator=generator)
+        factor = factors(len(inputs), deviation=self.contrast, generator=generator)
         return stretched(inputs, factor=factor, about=inputs.mean(dim=(2, 3), keepdim=True))
 
 
