@@ -7,6 +7,8 @@ for the device.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from math import prod
 from typing import ClassVar
 
 import torch
@@ -18,6 +20,9 @@ from cnnctl.config.wording import times
 from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
+
+PIECE = 2**19
+"""Numbers in the images that a CPU changes at a time, 2 MB."""
 
 
 class Augmentation(Choice, family="augmentations", item=True):
@@ -96,21 +101,60 @@ def whole_numbers(samples: int, below: int, *, generator: Generator) -> Tensor:
     return torch.randint(below, (samples,), generator=generator, device=generator.device)
 
 
-def dealt(samples: int, hands: int, *, generator: Generator) -> Tensor:
-    """The samples in random order, dealt out to equally many in each hand; (hands, N / hands).
+def dealt(rows: Tensor, hands: int, *, generator: Generator) -> Tensor:
+    """Rows (N,) in random order, dealt out to equally many in each hand; (hands, N / hands).
 
-    Numbers from N on fill up the last places. Every sample is in each hand with the same
-    probability, and the sizes are known without waiting for the device.
+    Each row is in every hand with the same probability, and the sizes are known without waiting
+    for the device.
     """
-    places = hands * -(-samples // hands)
-    drawn = torch.rand(places, generator=generator, device=generator.device)
-    return drawn.argsort(stable=True).view(hands, -1)
+    drawn = torch.rand(len(rows), generator=generator, device=generator.device)
+    return rows[drawn.argsort(stable=True)].view(hands, -1)
 
 
 def up_to(limits: Tensor, *, generator: Generator) -> Tensor:
     """A whole number from 0 to each limit, itself included; (N,) float32 in and out."""
     drawn = uniform(len(limits), 0, 1, generator=generator) * (limits + 1)
     return torch.minimum(drawn.floor(), limits)  # rounding may reach limit + 1
+
+
+def at_a_time(images: Tensor) -> int:
+    """How many images (N, C, H, W) to change at a time: on a GPU all, on a CPU only a few.
+
+    What comes up between two steps then stays in the caches; memory for large batches is new each
+    time, and touching it costs as much as twenty additions.
+    """
+    if images.device.type != "cpu":
+        return len(images)
+    return max(1, PIECE // prod(images.shape[1:]))
+
+
+def piecewise(change: Callable[..., Tensor], images: Tensor, *drawn: Tensor) -> Tensor:
+    """Change images by what was drawn for each, (N, …) every one, a few at a time."""
+    size = at_a_time(images)
+    if len(images) <= size:
+        return change(images, *drawn)
+    changed = torch.empty_like(images)
+    for first in range(0, len(images), size):
+        piece = slice(first, first + size)
+        changed[piece] = change(images[piece], *(each[piece] for each in drawn))
+    return changed
+
+
+def change_rows(
+    change: Callable[..., Tensor], images: Tensor, rows: Tensor, *drawn: Tensor
+) -> None:
+    """Change the images at these rows in place, by what was drawn for every image."""
+    for piece in torch.split(rows, at_a_time(images)):
+        own = (each.index_select(0, piece) for each in drawn)
+        images.index_copy_(0, piece, change(images.index_select(0, piece), *own))
+
+
+def repeated(images: Tensor, count: int, *, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """The changed images, followed by themselves until there are so many; (count, C, H, W)."""
+    changed = images.new_empty(count, *images.shape[1:])
+    for piece in torch.split(torch.arange(count, device=images.device), at_a_time(images)):
+        changed.index_copy_(0, piece, change(images.index_select(0, piece % len(images))))
+    return changed
 
 
 def along(values: Tensor, inputs: Tensor) -> Tensor:

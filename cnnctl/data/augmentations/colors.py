@@ -6,6 +6,7 @@ They work on pixels from 0 (black) to 1 (white) and clip them, as torchvision do
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import permutations
 from typing import Annotated
 
@@ -17,10 +18,13 @@ from cnnctl.config.bounds import NonNegativeFloat, UnitInterval
 from cnnctl.data.augmentation import (
     InputAugmentation,
     along,
+    change_rows,
     chosen,
     dealt,
     need_colours,
     need_grey_or_colours,
+    piecewise,
+    repeated,
     uniform,
 )
 from cnnctl.data.augmentations.values import factors, stretched
@@ -78,23 +82,34 @@ def adjust_hue(pixels: Tensor, shift: Tensor) -> Tensor:
     return torch.addcmul(high[:, None], chroma[:, None], share, value=-1).clamp_(0, 1)
 
 
+def on_pixels(adjust: Adjustment, levels: Levels) -> Adjustment:
+    """The same adjustment, of normalised images."""
+
+    def change(images: Tensor, amounts: Tensor) -> Tensor:
+        return levels.normalized(adjust(levels.pixels(images), amounts))
+
+    return change
+
+
 def in_random_order(
-    pixels: Tensor, adjustments: Sequence[tuple[Adjustment, Tensor]], *, generator: Generator
+    images: Tensor,
+    adjustments: Sequence[tuple[Adjustment, Tensor]],
+    *,
+    levels: Levels,
+    generator: Generator,
 ) -> Tensor:
-    """Change each image by all adjustments, with its amounts (N,), in an order of its own."""
+    """Change the pixels of each image by all adjustments, with its amounts (N,), in an order of
+    its own. Images are normalised."""
     orders = list(permutations(range(len(adjustments))))
-    hands = dealt(len(pixels), len(orders), generator=generator)
-    changed = pixels.index_select(
-        0, torch.arange(hands.numel(), device=pixels.device) % len(pixels)
-    )
+    count = len(images)
+    rows = torch.arange(-(-count // len(orders)) * len(orders), device=images.device)
+    hands = dealt(rows, len(orders), generator=generator)
+    changed = repeated(images, len(rows), change=levels.pixels)
     for turn in range(len(adjustments)):
         for index, (adjust, amounts) in enumerate(adjustments):
-            own = torch.cat(
-                [h for h, order in zip(hands, orders, strict=True) if order[turn] == index]
-            )
-            amount = amounts.index_select(0, own % len(pixels))
-            changed.index_copy_(0, own, adjust(changed.index_select(0, own), amount))
-    return changed[: len(pixels)]
+            own = [h for h, order in zip(hands, orders, strict=True) if order[turn] == index]
+            change_rows(adjust, changed, torch.cat(own), amounts[rows % count])
+    return piecewise(levels.normalized, changed[:count])
 
 
 class Saturation(InputAugmentation, kind="saturation", short="saturation"):
@@ -108,7 +123,7 @@ class Saturation(InputAugmentation, kind="saturation", short="saturation"):
 
     def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         factor = factors(len(inputs), deviation=self.saturation, generator=generator)
-        return levels.normalized(adjust_saturation(levels.pixels(inputs), factor))
+        return piecewise(on_pixels(adjust_saturation, levels), inputs, factor)
 
 
 class Hue(InputAugmentation, kind="hue", short="hue"):
@@ -122,11 +137,11 @@ class Hue(InputAugmentation, kind="hue", short="hue"):
 
     def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         shift = uniform(len(inputs), -self.hue, self.hue, generator=generator)
-        return levels.normalized(adjust_hue(levels.pixels(inputs), shift))
+        return piecewise(on_pixels(adjust_hue, levels), inputs, shift)
 
 
 class ColorJitter(InputAugmentation, kind="color_jitter"):
-    """Change brightness, contrast, saturation and hue, in random order."""
+    """Change brightness, contrast, saturation and hue, those that are given, in random order."""
 
     brightness: NonNegativeFloat = 0.0
     """Largest deviation of the factor of brightness from 1."""
@@ -158,8 +173,7 @@ class ColorJitter(InputAugmentation, kind="color_jitter"):
         asked_for = [(adjust, amounts) for strength, adjust, amounts in offered if strength]
         if not asked_for:
             return inputs
-        changed = in_random_order(levels.pixels(inputs), asked_for, generator=generator)
-        return levels.normalized(changed)
+        return in_random_order(inputs, asked_for, levels=levels, generator=generator)
 
 
 class Grayscale(InputAugmentation, kind="grayscale", short="p"):
@@ -173,5 +187,8 @@ class Grayscale(InputAugmentation, kind="grayscale", short="p"):
 
     def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         where = chosen(len(inputs), p=self.p, generator=generator)
+        return piecewise(partial(self._greyed, levels=levels), inputs, where)
+
+    def _greyed(self, inputs: Tensor, where: Tensor, *, levels: Levels) -> Tensor:
         changed = levels.normalized(grey(levels.pixels(inputs)).expand_as(inputs))
         return torch.where(along(where, inputs), changed, inputs)

@@ -3,6 +3,7 @@ maps, crops resized to the whole image."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -16,6 +17,7 @@ from cnnctl.data.augmentation import (
     along,
     chosen,
     need_images,
+    piecewise,
     uniform,
     up_to,
     whole_numbers,
@@ -44,9 +46,18 @@ def affine_grid(
     (xx x + xy y + x0, yx x + yy y + y0), with coefficients (N,).
     """
     height, width = images.shape[2:]
-    rows = [xx, xy * height / width, x0 * 2 / width, yx * width / height, yy, y0 * 2 / height]
-    theta = torch.stack(rows, dim=1).view(-1, 2, 3)
-    return functional.affine_grid(theta, list(images.shape), align_corners=False)
+    x = torch.arange(width, device=images.device) - (width - 1) / 2
+    y = (torch.arange(height, device=images.device) - (height - 1) / 2)[:, None]
+    # not by functional.affine_grid: a product of matrices takes five times as long, and in tf32
+    # misses pixels of large images
+    xx, xy, x0, yx, yy, y0 = (each[:, None, None] for each in (xx, xy, x0, yx, yy, y0))
+    from_x, from_y = xx * x + (xy * y + x0), yx * x + (yy * y + y0)
+    return _grid(from_x * (2 / width), from_y * (2 / height))
+
+
+def _grid(x: Tensor, y: Tensor) -> Tensor:
+    """Points for `grid_sample`, (N, H, W) twice -> (N, H, W, 2); pairs in memory take longer."""
+    return torch.stack([x, y], dim=1).permute(0, 2, 3, 1)
 
 
 def warped(
@@ -98,7 +109,7 @@ def perspective_grid(corners: Tensor, *, height: int, width: int) -> Tensor:
     to_square = _adjugate(_from_square(corners.double())).float()[..., None, None]
     across, down, depth = (row[:, 0] * x + row[:, 1] * y + row[:, 2] for row in to_square.unbind(1))
     right, bottom = 2 * (width - 1) / width, 2 * (height - 1) / height
-    grid = torch.stack([right * across / depth - 1, bottom * down / depth - 1], dim=3)
+    grid = _grid(right * across / depth - 1, bottom * down / depth - 1)
     return grid.nan_to_num_(nan=-2, posinf=2, neginf=-2)  # at a vanishing line: outside
 
 
@@ -130,19 +141,19 @@ def _adjugate(matrices: Tensor) -> Tensor:
     return torch.stack([torch.linalg.cross(*pair) for pair in pairs], dim=1)
 
 
-def crop_grid(
-    *, top: Tensor, left: Tensor, tall: Tensor, wide: Tensor, height: int, width: int
-) -> Tensor:
-    """The grid that resizes boxes of images to whole images; corners and sides (N,), in pixels.
+def cropped(images: Tensor, top: Tensor, left: Tensor, tall: Tensor, wide: Tensor) -> Tensor:
+    """Resize a box of each image to the whole image; corners and sides (N,), in pixels.
 
-    A box ends where it is cut: no pixel beside it has a share in those at its border.
+    Interpolation is bilinear, and no pixel beside a box has a share in those at its border.
     """
+    height, width = images.shape[2:]
     x, y = (
         _resized_side(start, length, side=side)
         for start, length, side in ((left, wide, width), (top, tall, height))
     )
-    x, y = x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)
-    return torch.stack([x, y], dim=3)
+    grid = _grid(x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width))
+    # no point is outside, but for rounding
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
 def _resized_side(start: Tensor, length: Tensor, *, side: int) -> Tensor:
@@ -224,9 +235,11 @@ class Perspective(InputAugmentation, kind="perspective", short="distortion_scale
             distortion_scale=self.distortion_scale,
             generator=generator,
         )
-        grid = perspective_grid(corners, height=height, width=width)
-        changed = sampled(inputs, grid, black=levels.black)
-        return torch.where(along(where, inputs), changed, inputs)
+        return piecewise(partial(self._moved, black=levels.black), inputs, corners, where)
+
+    def _moved(self, inputs: Tensor, corners: Tensor, where: Tensor, *, black: Tensor) -> Tensor:
+        grid = perspective_grid(corners, height=inputs.shape[2], width=inputs.shape[3])
+        return torch.where(along(where, inputs), sampled(inputs, grid, black=black), inputs)
 
 
 class RandomResizedCrop(InputAugmentation, kind="random_resized_crop", short="scale"):
@@ -255,16 +268,14 @@ class RandomResizedCrop(InputAugmentation, kind="random_resized_crop", short="sc
         )
         left, top = (up_to(spare, generator=generator) for spare in (width - wide, height - tall))
         widest, tallest = self._largest(height, width)
-        grid = crop_grid(
-            top=top.masked_fill(~fits, (height - tallest) // 2),
-            left=left.masked_fill(~fits, (width - widest) // 2),
-            tall=tall.masked_fill(~fits, tallest),
-            wide=wide.masked_fill(~fits, widest),
-            height=height,
-            width=width,
+        return piecewise(
+            cropped,
+            inputs,
+            top.masked_fill(~fits, (height - tallest) // 2),
+            left.masked_fill(~fits, (width - widest) // 2),
+            tall.masked_fill(~fits, tallest),
+            wide.masked_fill(~fits, widest),
         )
-        # no point is outside, but for rounding
-        return functional.grid_sample(inputs, grid, padding_mode="border", align_corners=False)
 
     def _largest(self, height: int, width: int) -> tuple[int, int]:
         """Width and height of the largest box in the range of ratios."""

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnctl.data import augmentation
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
 from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
@@ -159,6 +160,17 @@ def test_nothing_waits_for_the_device(written: Written) -> None:
     inputs, targets = batch()
     with NoWaiting():  # type: ignore[no-untyped-call]
         apply(written, inputs, targets, seeded())
+
+
+@everyone
+def test_a_cpu_changes_pieces_of_a_batch_as_it_would_the_whole(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, targets = batch()
+    whole, _ = apply(written, inputs, targets, seeded())
+    monkeypatch.setattr(augmentation, "PIECE", 7 * inputs[0].numel())
+    in_pieces, _ = apply(written, inputs, targets, seeded())
+    torch.testing.assert_close(in_pieces, whole)
 
 
 @everyone

@@ -17,6 +17,7 @@ from cnnctl.data.augmentations.colors import (
     grey,
     in_random_order,
 )
+from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
 from tests.data.augmentations.conftest import LEVELS, augment, levels_of, normalized, random_bytes
 
@@ -103,39 +104,38 @@ def test_hue_spreads_its_shift_over_the_range() -> None:
     assert shift.mean().item() == pytest.approx(0, abs=0.006)  # five standard errors
 
 
-def write_behind(pixels: Tensor, amount: Tensor) -> Tensor:
-    return torch.cat([pixels[:, :, :, 1:], amount.view(-1, 1, 1, 1)], dim=3)
+PIXELS = Levels(black=torch.zeros(1, 1, 1), white=torch.ones(1, 1, 1))
 
 
-def order_of(image: Tensor) -> str:
-    return "".join(f"{digit:.0f}" for digit in image.flatten().tolist())
+def orders_of(count: int, *, steps: int, seed: int) -> list[str]:
+    """The orders drawn for so many images: each step writes its number behind those before it."""
+
+    def write_behind(pixels: Tensor, amount: Tensor) -> Tensor:
+        return torch.cat([pixels[:, :, :, 1:], amount.view(-1, 1, 1, 1)], dim=3)
+
+    adjustments = [(write_behind, torch.full((count,), number / 10)) for number in range(steps)]
+    generator = Generator().manual_seed(seed)
+    images = torch.ones(count, 1, 1, steps)
+    drawn = in_random_order(images, adjustments, levels=PIXELS, generator=generator)
+    return ["".join(f"{10 * x:.0f}" for x in image.flatten().tolist()) for image in drawn]
 
 
 def test_every_order_of_adjustments_is_drawn_as_often_as_any_other() -> None:
-    steps = [(write_behind, torch.full((4800,), float(number))) for number in range(4)]
-    generator = Generator().manual_seed(0)
-    drawn = in_random_order(torch.full((4800, 1, 1, 4), 9.0), steps, generator=generator)
-    found = [order_of(image) for image in drawn]
+    found = orders_of(4800, steps=4, seed=0)
     counts = {order: found.count(order) for order in set(found)}
     assert counts == {"".join(order): 200 for order in permutations("0123")}
 
 
-def test_an_order_does_not_depend_on_the_place_in_the_batch() -> None:
-    steps = [(write_behind, torch.full((1,), float(number))) for number in range(2)]
-    found = {
-        order_of(
-            in_random_order(torch.zeros(1, 1, 1, 2), steps, generator=Generator().manual_seed(seed))
-        )
-        for seed in range(20)
-    }
+def test_a_single_image_has_any_order() -> None:
+    found = {order for seed in range(20) for order in orders_of(1, steps=2, seed=seed)}
     assert found == {"01", "10"}
 
 
 def test_amounts_stay_with_their_images() -> None:
     factors = torch.linspace(0, 1, 50)
-    pixels = torch.ones(50, 1, 1, 1)
-    steps = [(adjust_brightness, factors), (adjust_brightness, factors)]
-    out = in_random_order(pixels, steps, generator=Generator().manual_seed(0))
+    adjustments = [(adjust_brightness, factors), (adjust_brightness, factors)]
+    generator = Generator().manual_seed(0)
+    out = in_random_order(torch.ones(50, 1, 1, 1), adjustments, levels=PIXELS, generator=generator)
     torch.testing.assert_close(out.flatten(), factors.square())
 
 

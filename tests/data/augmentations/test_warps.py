@@ -13,7 +13,7 @@ from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.augmentations.boxes import random_sides
 from cnnctl.data.augmentations.places import padded
 from cnnctl.data.augmentations.warps import (
-    crop_grid,
+    cropped,
     perspective_grid,
     random_corners,
     sampled,
@@ -135,7 +135,7 @@ def test_a_resized_crop_is_torchvisions() -> None:
         wide=[9, 6, 1, 5, 9, 2],
     )
     each = {name: torch.tensor([float(n) for n in numbers]) for name, numbers in boxes.items()}
-    found = sampled(inputs, crop_grid(**each, height=12, width=9), black=BLACK)
+    found = cropped(inputs, **each)
     for image, out, *box in zip(inputs, found, *boxes.values(), strict=True):
         expected = transforms.resized_crop(image, *box, size=[12, 9], antialias=True)
         torch.testing.assert_close(out, expected, atol=1e-5, rtol=0)
