@@ -10,6 +10,7 @@ from cnnctl.data.augmentations import (
     filters,
     mixing,
     places,
+    policies,
     values,
     warps,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "filters",
     "mixing",
     "places",
+    "policies",
     "values",
     "warps",
 ]
