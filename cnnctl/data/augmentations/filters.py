@@ -84,7 +84,8 @@ class GaussianBlur(InputAugmentation, kind="gaussian_blur", short="kernel_size")
             raise config_fault(message, hint=f"use <= {largest}", path=("kernel_size",))
         if self.kernel_size % 2 == 0:
             hint = f"use {self.kernel_size - 1} or {self.kernel_size + 1}"
-            raise config_fault("the filter has no middle", hint=hint, path=("kernel_size",))
+            message = f"{self.kernel_size} is even, so the filter has no centre"
+            raise config_fault(message, hint=hint, path=("kernel_size",))
 
     def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         where = chosen(len(inputs), p=self.p, generator=generator)

@@ -43,7 +43,7 @@ def test_as_many_are_blurred_as_the_chance_says() -> None:
 @pytest.mark.parametrize(
     ("size", "message", "hint"),
     [
-        (4, "the filter has no middle", "use 3 or 5"),
+        (4, "4 is even, so the filter has no centre", "use 3 or 5"),
         (15, "a filter of 15 pixels is too large for images of 7x9", "use <= 13"),
     ],
 )
