@@ -2,7 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from cnnctl.config.choice import refusal
+from cnnctl.config.wording import exact
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -12,6 +15,18 @@ Momentum = Annotated[float, Field(ge=0, lt=1)]
 # beyond these limits torch itself fails, with a message that does not help
 PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
 NonNegativeInt = Annotated[int, Field(ge=0, le=10**9)]
+
+
+def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        low, high = sorted(bounds)
+        raise refusal("the range ends below its start", hint=f"write [{exact(low)}, {exact(high)}]")
+    return bounds
+
+
+_RISING = (Field(strict=False), AfterValidator(_rising))
+PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], *_RISING]
+FractionRange = Annotated[tuple[PositiveFraction, PositiveFraction], *_RISING]
 
 
 def alone(name: str, forms: object) -> BeforeValidator:

@@ -7,6 +7,8 @@ for the device.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from math import prod
 from typing import ClassVar
 
 import torch
@@ -15,8 +17,12 @@ from torch import Generator, Tensor
 from cnnctl.config.bounds import UnitInterval
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import times
+from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
+
+PIECE = 2**19
+"""Numbers in the images that a CPU changes at a time, 2 MB."""
 
 
 class Augmentation(Choice, family="augmentations", item=True):
@@ -34,10 +40,11 @@ class InputAugmentation(Augmentation):
     """Changes the inputs, not the targets."""
 
     @abstractmethod
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         """Change a normalised batch; (N, C, H, W), (N, C, L) or (N, F) float in and out.
 
-        `black` is the normalised value of a black pixel, (C, 1, 1).
+        `levels` are the normalised values of black and white: uncovered pixels are black, and
+        colours are changed on pixels from 0 to 1.
         """
 
 
@@ -62,6 +69,22 @@ def need_images(shape: Shape, *, kind: str) -> None:
         raise config_fault(message, hint="leave it out")
 
 
+def need_colours(shape: Shape, *, kind: str) -> None:
+    """Raise a FaultError for samples that are not images of red, green and blue."""
+    need_images(shape, kind=kind)
+    if shape[0] != 3:
+        message = f"{kind} needs colours, but images have {shape[0]} channel{'s' * (shape[0] > 1)}"
+        raise config_fault(message, hint="leave it out")
+
+
+def need_grey_or_colours(shape: Shape, *, kind: str) -> None:
+    """Raise a FaultError for samples that are not images of 1 or 3 channels."""
+    need_images(shape, kind=kind)
+    if shape[0] not in (1, 3):
+        message = f"{kind} needs grey images or colours, but images have {shape[0]} channels"
+        raise config_fault(message, hint="leave it out")
+
+
 def uniform(samples: int, low: float, high: float, *, generator: Generator) -> Tensor:
     """A random number between these two for every sample; (N,) float32."""
     drawn = torch.empty(samples, device=generator.device)
@@ -76,6 +99,62 @@ def chosen(samples: int, *, p: float, generator: Generator) -> Tensor:
 def integers(samples: int, below: int, *, generator: Generator) -> Tensor:
     """A random integer from 0 to `below` - 1 for every sample; (N,) int64."""
     return torch.randint(below, (samples,), generator=generator, device=generator.device)
+
+
+def dealt(rows: Tensor, hands: int, *, generator: Generator) -> Tensor:
+    """Rows (N,) in random order, dealt out to equally many in each hand; (hands, N / hands).
+
+    Each row is in every hand with the same probability, and the sizes are known without waiting
+    for the device.
+    """
+    drawn = torch.rand(len(rows), generator=generator, device=generator.device)
+    return rows[drawn.argsort(stable=True)].view(hands, -1)
+
+
+def up_to(limits: Tensor, *, generator: Generator) -> Tensor:
+    """A whole number from 0 to each limit, itself included; (N,) float32 in and out."""
+    drawn = uniform(len(limits), 0, 1, generator=generator) * (limits + 1)
+    return torch.minimum(drawn.floor(), limits)  # rounding may reach limit + 1
+
+
+def at_a_time(images: Tensor) -> int:
+    """How many images (N, C, H, W) to change at a time: on a GPU all, on a CPU only a few.
+
+    What comes up between two steps then stays in the caches; memory for large batches is new each
+    time, and touching it costs as much as twenty additions.
+    """
+    if images.device.type != "cpu":
+        return len(images)
+    return max(1, PIECE // prod(images.shape[1:]))
+
+
+def piecewise(change: Callable[..., Tensor], images: Tensor, *drawn: Tensor) -> Tensor:
+    """Change images by what was drawn for each, (N, …) every one, a few at a time."""
+    size = at_a_time(images)
+    if len(images) <= size:
+        return change(images, *drawn)
+    changed = torch.empty_like(images)
+    for first in range(0, len(images), size):
+        piece = slice(first, first + size)
+        changed[piece] = change(images[piece], *(each[piece] for each in drawn))
+    return changed
+
+
+def change_rows(
+    change: Callable[..., Tensor], images: Tensor, rows: Tensor, *drawn: Tensor
+) -> None:
+    """Change the images at these rows in place, by what was drawn for every image."""
+    for piece in torch.split(rows, at_a_time(images)):
+        own = (each.index_select(0, piece) for each in drawn)
+        images.index_copy_(0, piece, change(images.index_select(0, piece), *own))
+
+
+def repeated(images: Tensor, count: int, *, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """The changed images, followed by themselves until there are so many; (count, C, H, W)."""
+    changed = images.new_empty(count, *images.shape[1:])
+    for piece in torch.split(torch.arange(count, device=images.device), at_a_time(images)):
+        changed.index_copy_(0, piece, change(images.index_select(0, piece % len(images))))
+    return changed
 
 
 def along(values: Tensor, inputs: Tensor) -> Tensor:

@@ -46,8 +46,8 @@ class DeviceStore:
         self._factor, self._summand = (
             self._flat(p.expand(1, *self.shape)).to(device) for p in parts
         )
-        self.black = parts[1].to(device)
-        """The normalised value of a black pixel, (C, 1, 1)."""
+        self.levels = preprocessing.levels(rows.ndim, self.shape[0]).to(device)
+        """The normalised values of black and white pixels, (C, 1, 1) each."""
         self._rows = rows.changed(self._flat).to(device)
         self._targets = samples.targets.to(device)
 
@@ -168,7 +168,7 @@ class Batches:
             if isinstance(each, Mixing):
                 inputs, targets = each.mix(inputs, targets, generator=generator)
             elif isinstance(each, InputAugmentation):
-                inputs = each.augment(inputs, black=self.source.black, generator=generator)
+                inputs = each.augment(inputs, levels=self.source.levels, generator=generator)
         return self.source.laid_out(inputs), targets
 
 

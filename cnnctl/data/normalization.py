@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from math import sqrt
 from typing import Annotated
@@ -47,6 +48,26 @@ class Normalize(Spec):
         """Reverse the normalisation of features; (N, F) in and out."""
         mean, std = (part.to(values.device) for part in self.tensors())
         return values * std + mean
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What normalisation makes of a black and of a white pixel, (C, 1, 1) each."""
+
+    black: Tensor
+    white: Tensor
+
+    def to(self, device: torch.device) -> Levels:
+        """The same levels on a device."""
+        return Levels(black=self.black.to(device), white=self.white.to(device))
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Normalised images as pixels from 0 to 1; values beyond are clipped; (N, C, H, W)."""
+        return (images - self.black).div_(self.white - self.black).clamp_(0, 1)
+
+    def normalized(self, pixels: Tensor) -> Tensor:
+        """Pixels from 0 to 1, normalised; (N, C, H, W) in and out."""
+        return torch.addcmul(self.black, pixels, self.white - self.black)
 
 
 def normalization_of(chunks: Iterable[Tensor]) -> Normalize:

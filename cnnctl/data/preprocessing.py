@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cnnctl.data.dataset import DataSet, RegressionSet
-from cnnctl.data.normalization import WHITE, Normalize
+from cnnctl.data.normalization import WHITE, Levels, Normalize
 from cnnctl.errors import data_fault
 
 
@@ -43,11 +43,20 @@ class Preprocessing:
         self, ndim: int, channels: int, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
         """What `inputs` multiplies by and adds, (C, 1, …) for inputs of these dimensions."""
+        mean, std = self._mean_and_std(ndim, channels)
+        largest = WHITE if dtype == torch.uint8 else 1
+        return 1 / (std * largest), -mean / std
+
+    def levels(self, ndim: int, channels: int) -> Levels:
+        """Black and white as `inputs` makes them, (C, 1, …) for inputs of these dimensions."""
+        mean, std = self._mean_and_std(ndim, channels)
+        return Levels(black=-mean / std, white=(1 - mean) / std)
+
+    def _mean_and_std(self, ndim: int, channels: int) -> tuple[Tensor, Tensor]:
         none = torch.zeros(channels), torch.ones(channels)
         mean, std = self.normalize.tensors() if self.normalize else none
         spread = (channels, *[1] * (ndim - 2))
-        largest = WHITE if dtype == torch.uint8 else 1
-        return (1 / (std * largest)).view(spread), (-mean / std).view(spread)
+        return mean.view(spread), std.view(spread)
 
     def targets(self, values: Tensor) -> Tensor:
         """Classes (N,) as they are, values (N, T) normalised."""

@@ -17,7 +17,7 @@ from cnnctl.data.loader import (
     probabilities,
     training_batches,
 )
-from cnnctl.data.normalization import Normalize, normalization_of
+from cnnctl.data.normalization import Levels, Normalize, normalization_of
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.rows import MappedRows
@@ -34,6 +34,14 @@ EVERYTHING: list[str | dict[str, Any]] = [
     {"affine": {"degrees": 20, "translate": [0.1, 0.1], "scale": [0.9, 1.1], "shear": 5}},
     {"brightness": 0.2},
     {"contrast": 0.2},
+    "random_resized_crop",
+    "perspective",
+    {"color_jitter": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}},
+    {"gaussian_blur": 3},
+    "rand_augment",
+    "trivial_augment_wide",
+    "aug_mix",
+    {"random_erasing": {"value": "random"}},
     {"cutout": 3},
     {"noise": 0.1},
     {"mixup": {"alpha": 0.4, "p": 0.5}},
@@ -236,6 +244,27 @@ def test_shifted_in_pixels_are_black_before_normalisation() -> None:
     for channel, (black, bright) in enumerate([(-1, 1), (-1.25, 3.75), (-1, 9)]):
         values = inputs[:, channel].flatten()
         assert torch.unique(values.mul(1000).round() / 1000).tolist() == [black, bright]
+
+
+@pytest.mark.parametrize("normalize", [None, Normalize(mean=[0.5, 0.2, 0.1], std=[0.5, 0.2, 0.1])])
+@pytest.mark.parametrize("is_stored_as_bytes", [True, False])
+def test_levels_lead_from_normalised_images_to_pixels_and_back(
+    normalize: Normalize | None, is_stored_as_bytes: bool
+) -> None:
+    stored = inputs_of(numbered())
+    samples = Samples(stored if is_stored_as_bytes else stored / 255, torch.arange(50))
+    loader = batches(samples, normalize=normalize, batch_size="all")
+    inputs, _ = next(loader.in_order())
+    pixels = loader.source.levels.pixels(inputs)
+    torch.testing.assert_close(pixels, stored / 255, atol=1e-6, rtol=0)
+    again = loader.source.levels.normalized(pixels)
+    torch.testing.assert_close(again, inputs, atol=1e-5, rtol=0)
+
+
+def test_pixels_darker_than_black_or_brighter_than_white_are_clipped() -> None:
+    levels = Levels(black=torch.full((1, 1, 1), -2.0), white=torch.full((1, 1, 1), 2.0))
+    pixels = levels.pixels(torch.tensor([-3.0, -2, -1, 2, 5]).view(5, 1, 1, 1))
+    assert pixels.flatten().tolist() == [0, 0, 0.25, 1, 1]
 
 
 def test_mixing_makes_probabilities_of_classes() -> None:

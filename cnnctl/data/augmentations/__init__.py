@@ -4,6 +4,27 @@ A new augmentation is one class in one of these files.
 """
 
 from cnnctl.data.augmentation import Augmentation, InputAugmentation, Mixing
-from cnnctl.data.augmentations import boxes, mixing, places, values
+from cnnctl.data.augmentations import (
+    boxes,
+    colors,
+    filters,
+    mixing,
+    places,
+    policies,
+    values,
+    warps,
+)
 
-__all__ = ["Augmentation", "InputAugmentation", "Mixing", "boxes", "mixing", "places", "values"]
+__all__ = [
+    "Augmentation",
+    "InputAugmentation",
+    "Mixing",
+    "boxes",
+    "colors",
+    "filters",
+    "mixing",
+    "places",
+    "policies",
+    "values",
+    "warps",
+]

@@ -20,12 +20,17 @@ def blended(values: Tensor, *, share: Tensor) -> Tensor:
     return torch.lerp(values.roll(1, dims=0), values, along(share, values))
 
 
+def dirichlet(parts: int, samples: int, *, alpha: float, generator: Generator) -> Tensor:
+    """Shares of the parts of each sample, of a symmetric Dirichlet distribution; (parts, N)."""
+    # what torch.distributions does, which takes no generator
+    alphas = torch.full((parts, samples), alpha, dtype=torch.float64, device=generator.device)
+    drawn: Tensor = torch._standard_gamma(alphas, generator=generator)
+    return (drawn / drawn.sum(dim=0)).float()
+
+
 def shares(samples: int, *, alpha: float, p: float, generator: Generator) -> Tensor:
     """The share of each sample: Beta(alpha, alpha) with probability p, otherwise 1; (N,)."""
-    # as in torch.distributions.Beta, which takes no generator
-    alphas = torch.full((2, samples), alpha, dtype=torch.float64, device=generator.device)
-    gammas = torch._standard_gamma(alphas, generator=generator)
-    drawn = (gammas[0] / gammas.sum(dim=0)).float()
+    drawn = dirichlet(2, samples, alpha=alpha, generator=generator)[0]
     return drawn.masked_fill(~chosen(samples, p=p, generator=generator), 1.0)
 
 

@@ -1,43 +1,27 @@
-"""Augmentations that move pixels: flips, shifts, rotation, affine maps."""
+"""Augmentations that move pixels: flips and shifts."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from cnnctl.config.bounds import UnitInterval
-from cnnctl.config.choice import refusal
-from cnnctl.config.wording import exact
 from cnnctl.data.augmentation import (
     InputAugmentation,
     along,
     chosen,
     integers,
     need_images,
-    uniform,
 )
+from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
-Degrees = Annotated[float, Field(ge=0, le=180)]
-Shear = Annotated[float, Field(ge=0, lt=90)]
-Shares = Annotated[tuple[UnitInterval, UnitInterval], Field(strict=False)]
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PaddingMode = Literal["zeros", "reflect"]
-
-
-def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[0] > bounds[1]:
-        low, high = sorted(bounds)
-        raise refusal("the range ends below its start", hint=f"write [{exact(low)}, {exact(high)}]")
-    return bounds
-
-
-Range = Annotated[tuple[Factor, Factor], Field(strict=False), AfterValidator(_rising)]
 
 
 def flipped(images: Tensor, *, where: Tensor, dim: int) -> Tensor:
@@ -61,33 +45,6 @@ def windows(images: Tensor, *, top: Tensor, left: Tensor, height: int, width: in
     return every[torch.arange(len(images), device=images.device), :, top, left]
 
 
-def warped(
-    images: Tensor,
-    *,
-    angle: Tensor,
-    right: Tensor,
-    down: Tensor,
-    scale: Tensor,
-    shear: Tensor,
-    black: Tensor,
-) -> Tensor:
-    """Shear, scale, rotate and shift each image about its centre, by its own amounts (N,).
-
-    Degrees clockwise, pixels, pixels, a factor, degrees along x, as in torchvision's `affine`, with
-    bilinear interpolation; uncovered pixels are black. (N, C, H, W) in and out.
-    """
-    height, width = images.shape[2:]
-    sin, cos, slope = angle.deg2rad().sin(), angle.deg2rad().cos(), shear.deg2rad().tan()
-    # the source of each pixel: the inverse map, with x and y in pixels from the centre
-    xx, xy = (cos - sin * slope) / scale, (cos * slope + sin) / scale
-    yx, yy = -sin / scale, cos / scale
-    x0, y0 = -(xx * right + xy * down), -(yx * right + yy * down)
-    rows = [xx, xy * height / width, x0 * 2 / width, yx * width / height, yy, y0 * 2 / height]
-    theta = torch.stack(rows, dim=1).view(-1, 2, 3)
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return functional.grid_sample(images - black, grid, align_corners=False) + black
-
-
 class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
     """Flip horizontally."""
 
@@ -99,7 +56,7 @@ class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         return flipped(inputs, where=chosen(len(inputs), p=self.p, generator=generator), dim=3)
 
 
@@ -114,7 +71,7 @@ class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         return flipped(inputs, where=chosen(len(inputs), p=self.p, generator=generator), dim=2)
 
 
@@ -133,58 +90,8 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
             hint = f"use padding <= {min(shape[1:]) - 1}, or padding_mode: zeros"
             raise config_fault(message, hint=hint, path=("padding",))
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         count, _, height, width = inputs.shape
         top, left = (integers(count, 2 * self.padding + 1, generator=generator) for _ in range(2))
-        wide = padded(inputs, padding=self.padding, mode=self.padding_mode, black=black)
+        wide = padded(inputs, padding=self.padding, mode=self.padding_mode, black=levels.black)
         return windows(wide, top=top, left=left, height=height, width=width)
-
-
-class Rotation(InputAugmentation, kind="rotation", short="degrees"):
-    """Rotate about the centre; uncovered corners are black."""
-
-    degrees: Degrees
-    """Largest angle in either direction, in degrees."""
-
-    def check(self, shape: Shape) -> None:
-        need_images(shape, kind=self.kind)
-
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
-        count = len(inputs)
-        angle = uniform(count, -self.degrees, self.degrees, generator=generator)
-        none, one = inputs.new_zeros(count), inputs.new_ones(count)
-        return warped(
-            inputs, angle=angle, right=none, down=none, scale=one, shear=none, black=black
-        )
-
-
-class Affine(InputAugmentation, kind="affine", short="degrees"):
-    """Rotate, shift, scale and shear; uncovered pixels are black."""
-
-    degrees: Degrees
-    """Largest angle of rotation in either direction, in degrees."""
-    translate: Shares = (0.0, 0.0)
-    """Largest shift, as fractions of width and height, in either direction."""
-    scale: Range = (1.0, 1.0)
-    """Smallest and largest scale factor."""
-    shear: Shear = 0.0
-    """Largest angle of shear along x, in degrees, in either direction."""
-
-    def check(self, shape: Shape) -> None:
-        need_images(shape, kind=self.kind)
-
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
-        def drawn(low: float, high: float) -> Tensor:
-            return uniform(len(inputs), low, high, generator=generator)
-
-        height, width = inputs.shape[2:]
-        right, down = self.translate[0] * width, self.translate[1] * height
-        return warped(
-            inputs,
-            angle=drawn(-self.degrees, self.degrees),
-            right=drawn(-right, right),
-            down=drawn(-down, down),
-            scale=drawn(*self.scale),
-            shear=drawn(-self.shear, self.shear),
-            black=black,
-        )

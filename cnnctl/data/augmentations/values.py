@@ -7,7 +7,13 @@ from torch import Generator, Tensor
 
 from cnnctl.config.bounds import NonNegativeFloat
 from cnnctl.data.augmentation import InputAugmentation, along, need_images, uniform
+from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
+
+
+def factors(samples: int, *, deviation: float, generator: Generator) -> Tensor:
+    """A factor for each sample, at most this far from 1 and never negative; (N,)."""
+    return uniform(samples, max(0.0, 1 - deviation), 1 + deviation, generator=generator)
 
 
 def stretched(images: Tensor, *, factor: Tensor, about: Tensor) -> Tensor:
@@ -24,10 +30,9 @@ class Brightness(InputAugmentation, kind="brightness", short="brightness"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
-        low, high = max(0.0, 1 - self.brightness), 1 + self.brightness
-        factor = uniform(len(inputs), low, high, generator=generator)
-        return stretched(inputs, factor=factor, about=black)
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+        factor = factors(len(inputs), deviation=self.brightness, generator=generator)
+        return stretched(inputs, factor=factor, about=levels.black)
 
 
 class Contrast(InputAugmentation, kind="contrast", short="contrast"):
@@ -39,9 +44,8 @@ class Contrast(InputAugmentation, kind="contrast", short="contrast"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
-        low, high = max(0.0, 1 - self.contrast), 1 + self.contrast
-        factor = uniform(len(inputs), low, high, generator=generator)
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+        factor = factors(len(inputs), deviation=self.contrast, generator=generator)
         return stretched(inputs, factor=factor, about=inputs.mean(dim=(2, 3), keepdim=True))
 
 
@@ -54,7 +58,7 @@ class Noise(InputAugmentation, kind="noise", short="std"):
     def check(self, shape: Shape) -> None:
         """Noise fits every shape."""
 
-    def augment(self, inputs: Tensor, *, black: Tensor, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
         # empty_like would copy the memory format of the inputs, which changes the order of draws
         noise = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
         return inputs + noise.normal_(std=self.std, generator=generator)

@@ -8,7 +8,9 @@ import torch
 from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnctl.data import augmentation
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
 
 Written = str | dict[str, Any]
@@ -23,14 +25,27 @@ OPTIONS: dict[str, list[Any]] = {
     "noise": [0.3],
     "mixup": [0.4, {"p": 0.5}],
     "cutmix": [1.0],
+    "gaussian_blur": [5, {"kernel_size": 3, "p": 0.5}],
+    "hue": [0.2],
+    "saturation": [0.5],
+    "color_jitter": [{"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}],
+    "grayscale": [0.5],
+    "random_erasing": [0.5, {"value": "random"}],
 }
 WRITTEN: list[Written] = [
     written
     for kind in Augmentation.kinds
     for written in ([{kind: options} for options in OPTIONS[kind]] if kind in OPTIONS else [kind])
 ]
-BLACK = torch.tensor([-1.0, -0.5, -2.0]).view(3, 1, 1)
+LEVELS = Levels(
+    black=torch.tensor([-1.0, -0.5, -2.0]).view(3, 1, 1),
+    white=torch.tensor([2.0, 1.0, 1.5]).view(3, 1, 1),
+)
+GREY = Levels(black=torch.zeros(1, 1, 1), white=torch.ones(1, 1, 1))
 CLASSES = 4
+
+OF_TWO_KINDS = ("horizontal_flip", "vertical_flip", "grayscale")
+"""What leaves an image as it is, or changes it in one way."""
 
 everyone = pytest.mark.parametrize("written", WRITTEN, ids=str)
 
@@ -51,7 +66,7 @@ def apply(
     if isinstance(augmentation, Mixing):
         return augmentation.mix(inputs, targets, generator=generator)
     assert isinstance(augmentation, InputAugmentation)
-    return augmentation.augment(inputs, black=BLACK, generator=generator), targets
+    return augmentation.augment(inputs, levels=LEVELS, generator=generator), targets
 
 
 def test_all_the_augmentations_are_there() -> None:
@@ -97,9 +112,8 @@ def test_every_sample_has_a_draw_of_its_own(written: Written) -> None:
         # mixed with nothing, each shows its share
         same = (torch.arange(64) % 2).view(-1, 1, 1, 1).expand_as(inputs).float()
     out, _ = apply(written, same, targets, seeded())
-    assert len({tuple(image.flatten().tolist()) for image in out}) > (
-        2 if "flip" not in written else 1
-    )
+    different = {tuple(image.flatten().tolist()) for image in out}
+    assert len(different) > (1 if Augmentation.read(written).kind in OF_TWO_KINDS else 2)
 
 
 @everyone
@@ -149,20 +163,36 @@ def test_nothing_waits_for_the_device(written: Written) -> None:
 
 
 @everyone
+def test_a_cpu_changes_pieces_of_a_batch_as_it_would_the_whole(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, targets = batch()
+    whole, _ = apply(written, inputs, targets, seeded())
+    monkeypatch.setattr(augmentation, "PIECE", 7 * inputs[0].numel())
+    in_pieces, _ = apply(written, inputs, targets, seeded())
+    torch.testing.assert_close(in_pieces, whole)
+
+
+@everyone
 def test_an_augmentation_can_be_written_and_read_back(written: Written) -> None:
     augmentation = Augmentation.read(written)
     assert Augmentation.read(augmentation.written()) == augmentation
 
 
 @everyone
-def test_images_of_one_channel_are_as_good(written: Written) -> None:
+def test_images_of_one_channel_are_as_good_where_no_colours_are_needed(written: Written) -> None:
     inputs, targets = batch(channels=1)
     augmentation = Augmentation.read(written)
+    try:
+        augmentation.check((1, 12, 10))
+    except FaultError as error:
+        assert "needs colours" in error.faults[0].message
+        return
     if isinstance(augmentation, Mixing):
         out, _ = augmentation.mix(inputs, targets, generator=seeded())
     else:
         assert isinstance(augmentation, InputAugmentation)
-        out = augmentation.augment(inputs, black=torch.zeros(1, 1, 1), generator=seeded())
+        out = augmentation.augment(inputs, levels=GREY, generator=seeded())
     assert out.shape == inputs.shape
 
 

@@ -7,17 +7,19 @@ from torchvision.transforms.v2 import functional as transforms
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation
 from cnnctl.data.augmentations.values import stretched
+from cnnctl.data.normalization import Levels
 
 MEAN = torch.tensor([0.3, 0.5, 0.4]).view(3, 1, 1)
 STD = torch.tensor([0.2, 0.3, 0.25]).view(3, 1, 1)
 BLACK = -MEAN / STD
+LEVELS = Levels(black=BLACK, white=(1 - MEAN) / STD)
 
 
 def augment(written: str | dict[str, Any], inputs: Tensor) -> Tensor:
     generator = Generator().manual_seed(0)
     augmentation = Augmentation.read(written)
     assert isinstance(augmentation, InputAugmentation)
-    return augmentation.augment(inputs, black=BLACK, generator=generator)
+    return augmentation.augment(inputs, levels=LEVELS, generator=generator)
 
 
 def test_brightness_multiplies_pixels_as_torchvision_does() -> None:

@@ -200,7 +200,7 @@ def test_letters_of_which_some_are_missing_are_a_data_fault(written: Write, tmp_
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values())
-def test_variants_that_are_even_have_whole_numbers_of_samples_a_class(variant: Variant) -> None:
+def test_variants_that_are_even_have_integers_of_samples_a_class(variant: Variant) -> None:
     classes = len(variant.classes)
     is_even = variant.train % classes == 0 and variant.test % classes == 0
     assert is_even or not variant.is_even
