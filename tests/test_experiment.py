@@ -144,7 +144,7 @@ RULES = [
     ),
     (
         f"{TAGS}\nloss: bce\nmodel: {{layers: [linear: 3]}}",
-        "3:26: model.layers.0.linear: the network gives 3 values, but the data has 5 labels",
+        "3:26: model.layers.0.linear: the network outputs 3 values, but the data has 5 labels",
         "end the network with linear: classes",
     ),
     (

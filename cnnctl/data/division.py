@@ -18,6 +18,9 @@ from cnnctl.data.splits import (
     stratified_split,
 )
 
+CANDIDATES = 20
+"""Groups of which the best is taken next."""
+
 
 def hold_out(
     count: int,
@@ -50,8 +53,9 @@ def grouped_split(
 ) -> tuple[Positions, Positions]:
     """Positions kept and held out, ascending, so that no group is in both.
 
-    Groups are taken in random order, large ones first, as long as what is held out comes closer to
-    this share of every column of `counted`, (N, C). One group is always held out, and one kept.
+    Groups are taken in random order, large ones first, the best of a few at a time, as long as what
+    is held out comes closer to this share of every column of `counted`, (N, C). One group is always
+    held out, and one kept.
     """
     names, member_of = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
     counts = np.zeros((len(names), counted.shape[1]), dtype=np.int64)
@@ -63,17 +67,23 @@ def grouped_split(
 def _chosen_groups(counts: Positions, *, share: float, seed: int) -> NDArray[np.bool_]:
     """The groups to hold out, of (groups, columns) counts."""
     order = random_state(seed).permutation(len(counts))
-    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    missing = counts.sum(axis=0) * share
-    chosen = np.zeros(len(counts), dtype=np.bool_)
-    for group in order:
-        left = missing - counts[group]
-        if (left**2).sum() < (missing**2).sum():
-            chosen[group], missing = True, left
+    waiting = order[np.argsort(-counts[order].sum(axis=1), kind="stable")].tolist()
+    smallest = waiting[-1]
+    wanted = counts.sum(axis=0) * share + 1e-9
+    missing, chosen = wanted, np.zeros(len(counts), dtype=np.bool_)
+    while waiting:
+        left = missing - counts[waiting[:CANDIDATES]]
+        distances = (left**2 / wanted).sum(axis=1)  # relative, so that rare columns count as well
+        best = int(distances.argmin())
+        if distances[best] < (missing**2 / wanted).sum():
+            missing = left[best]
+            chosen[waiting.pop(best)] = True
+        else:
+            del waiting[:CANDIDATES]  # too large for what is missing, as they will remain
     if not chosen.any():
-        chosen[order[-1]] = True  # the smallest
+        chosen[smallest] = True
     elif chosen.all():
-        chosen[order[-1]] = False
+        chosen[smallest] = False
     return chosen
 
 

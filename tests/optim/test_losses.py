@@ -230,7 +230,7 @@ def test_binary_losses_take_labels(name: str) -> None:
     loss = Loss.read(name)
     loss.check_target(TAGS)
     loss.check_output((3,), TAGS)
-    with pytest.raises(FaultError, match="gives 1 values, but the data has 3 labels") as caught:
+    with pytest.raises(FaultError, match="outputs 1 values, but the data has 3 labels") as caught:
         loss.check_output((1,), TAGS)
     assert caught.value.faults[0].hint == "end the network with linear: classes"
 
