@@ -13,10 +13,12 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from cnnctl.errors import FaultError, storage_fault
-from cnnctl.interruption import unbroken
+from cnnctl.interruption import forget, unbroken, undo_at_signal
 
 _CURES = {
     errno.ENOSPC: "free some space, or choose another disk with --runs",
@@ -87,6 +89,30 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
                 temporary.unlink()
             raise
         sync_folder(path.parent)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes the place of this one when all is written, as a whole.
+
+    Raises:
+        FaultError: the disk is full, read-only, …; the old file is untouched.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.writing")
+    undo = partial(temporary.unlink, missing_ok=True)
+    undo_at_signal(undo)
+    try:
+        with storing(path):
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            undo()
+        forget(undo)
 
 
 def remove_temporary_files(folder: Path) -> None:

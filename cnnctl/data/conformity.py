@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ EXACT = 2**24
 NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
 """Dtypes for which torch cannot compute a minimum."""
 Values = Tensor | Rows
+ValuesType = TypeVar("ValuesType", Tensor, Rows, Tensor | Rows)
 OTHERS = "check that the files are intact and belong to this data set"
 
 
@@ -47,7 +49,7 @@ def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Sampl
         target.name: _conformed_target(known[target.name], target, what)
         for target in description.targets
     }
-    inputs = _conformed_inputs(samples.inputs, what)
+    inputs = conformed_inputs(samples.inputs, what)
     return replace(samples, inputs=inputs, targets=targets.pop(description.target), others=targets)
 
 
@@ -79,8 +81,12 @@ def _check_shape(inputs: Values, described: Shape, what: str) -> None:
         raise data_fault(message, hint="check that the files belong to this data set")
 
 
-def _conformed_inputs(inputs: Values, what: str) -> Values:
-    """Integer images as uint8, everything else as float32."""
+def conformed_inputs(inputs: ValuesType, what: str) -> ValuesType:
+    """Inputs (N, …): integer images as uint8, everything else as float32.
+
+    Raises:
+        FaultError: they cannot be converted without loss, or are not finite.
+    """
     name = f"{what} has inputs"
     if inputs.ndim != 4 or inputs.dtype.is_floating_point or inputs.dtype == torch.bool:
         _check_numbers(inputs, name)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -23,6 +23,9 @@ from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.samples import DatasetInfo, Samples, Split
 from cnnctl.errors import FaultError, config_fault, data_fault, under
+
+if TYPE_CHECKING:
+    from cnnctl.data.pictures.worker import PictureForm
 
 StoredSplit = Literal["train", "test"]
 Side = Annotated[int, Field(gt=0, le=4096)]
@@ -130,6 +133,15 @@ class DataSet(Choice, family="datasets"):
     def has_validation(self) -> bool:
         """Whether samples of the training split are held out for validation."""
         return self.validation > 0
+
+    def picture_form(self) -> PictureForm | None:
+        """The form that pictures in files are decoded to; None unless samples are pictures."""
+        from cnnctl.data.pictures.worker import PictureForm  # imports Pillow
+
+        channels, *size = self.whole().shape
+        if len(size) != 2 or channels not in (1, 3):
+            return None
+        return PictureForm("L" if channels == 1 else "RGB", (size[0], size[1]), "pad")
 
     def held_out(self, samples: int) -> int:
         """Number of samples of the training split to hold out for validation."""

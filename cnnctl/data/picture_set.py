@@ -100,6 +100,9 @@ class PictureSet(DataSet):
         names, count = tuple(self.classes), counts.train + counts.validation
         return DatasetInfo(form.shape, names, len(names), count, has_test=counts.test > 0)
 
+    def picture_form(self) -> PictureForm:
+        return self._form()
+
     @property
     def has_validation(self) -> bool:
         return self.samples is not None and self.samples.validation > 0

@@ -18,7 +18,7 @@ from cnnctl.evaluation.measured import Measured, measure
 from cnnctl.evaluation.scores import mean_loss, predictions
 from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
-from cnnctl.prediction import block_size, collect_outputs
+from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.trained import TrainedNetwork
 
 Result = Measured | Heads

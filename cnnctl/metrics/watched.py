@@ -73,7 +73,7 @@ class Accuracy(Watched, kind="accuracy"):
     def of(self, predictions: Predictions) -> float:
         is_right = predictions.predicted == predictions.targets
         right = is_right.all(dim=1) if is_right.ndim == 2 else is_right
-        return float(right.sum() / len(right))
+        return int(right.sum()) / len(right)
 
 
 class BalancedAccuracy(Counted, kind="balanced_accuracy"):

@@ -22,7 +22,7 @@ from cnnctl.evaluation.scores import by_head, score
 from cnnctl.evaluation.thresholds import measured_thresholds
 from cnnctl.experiment import Task
 from cnnctl.metrics import Accuracy, watched
-from cnnctl.prediction import block_size, collect_outputs
+from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.divergence import diverged
 from cnnctl.training.observers import Observer

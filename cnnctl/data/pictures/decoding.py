@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 import warnings
 from io import BytesIO
+from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,11 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # ou
 
 class BrokenPictureError(Exception):
     """A file that is no picture that can be decoded; its text says why."""
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture, by its suffix."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 def decode(content: bytes, *, mode: Mode, size: tuple[int, int], resize: Resize) -> Pixels:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from cnnctl.data.files import Entry, FileTree
 from cnnctl.data.picture_set import PictureSet
-from cnnctl.data.pictures.decoding import SUFFIXES
+from cnnctl.data.pictures.decoding import SUFFIXES, is_picture
 from cnnctl.data.records import GivenSplit, Record
 from cnnctl.errors import data_fault
 
@@ -59,11 +59,6 @@ class ImageFolder(PictureSet, kind="image_folder"):
         if self.group == "folder":
             return "/".join(parts[1:-1] or parts)
         return PurePosixPath(parts[-1]).stem.partition("_")[0] if self.group else ""
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture, by its suffix."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 def common_folder(entries: Sequence[Entry]) -> str:

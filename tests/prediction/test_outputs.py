@@ -15,7 +15,7 @@ from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
 from cnnctl.model import network
 from cnnctl.model.network import Model, NetworkPlan
-from cnnctl.prediction import block_size, collect_outputs
+from cnnctl.prediction.outputs import block_size, collect_outputs
 
 
 def plan_of(layers: Sequence[Any], *, input: tuple[int, ...]) -> NetworkPlan:

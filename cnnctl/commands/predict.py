@@ -1,0 +1,139 @@
+"""`cnnctl predict`: answer for new inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnctl import completion
+from cnnctl.commands import Plugins, command, display, say
+from cnnctl.errors import SHOWN, ExitCode, Fault, FaultError
+
+if TYPE_CHECKING:
+    from cnnctl.prediction.answers import Answered
+
+FORMATS = (".csv", ".jsonl")
+
+
+@command("predict")
+def predict(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Run folder or checkpoint.",
+            metavar="RUN",
+            show_default=False,
+            autocompletion=completion.run,
+        ),
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, folders, patterns, archives or .npy files; - reads names from stdin.",
+            metavar="INPUT...",
+            show_default=False,
+        ),
+    ],
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of classes to show (default: 1; in JSON, all).", min=1, show_default=False
+        ),
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print a JSON object per line instead of a table.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write to this file instead: .csv or .jsonl.", metavar="FILE"
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
+    ] = "auto",
+    plugin: Plugins = None,
+) -> None:
+    """Predict the classes, labels or values of new inputs."""
+    import sys
+
+    from cnnctl.data.inputs import find_inputs
+    from cnnctl.device import memory_faults
+    from cnnctl.prediction.answers import answer_all
+    from cnnctl.prediction.writing import as_csv, as_json_lines, as_table
+    from cnnctl.run_folder import find_checkpoint
+    from cnnctl.storage import replacing
+    from cnnctl.trained import open_trained
+
+    suffix = _format(output, csv=csv, jsonl=jsonl)
+    trained = open_trained(find_checkpoint(source), device=device, plugins=plugin or ())
+    found = find_inputs(inputs, trained.experiment.data, stdin=sys.stdin.buffer)
+    unread = Unread()
+    with memory_faults(trained.device):
+        answered = unread.noting(answer_all(trained, found))
+        if not suffix:
+            display(as_table(answered, trained.tasks, top=top_k))
+        else:
+            lines = (
+                as_json_lines(answered, top=top_k)
+                if suffix == ".jsonl"
+                else as_csv(answered, trained.tasks, top=top_k)
+            )
+            if output is None:
+                for line in lines:
+                    say(line)
+            else:
+                with replacing(output) as file:
+                    file.writelines(f"{line}\n".encode(errors="backslashreplace") for line in lines)
+    if output is not None:
+        say(f"{unread.answered:,} answers: {output}")
+    unread.report()
+
+
+class Unread:
+    """The inputs that could not be read, to be named at the end."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.faults: list[Fault] = []
+
+    def noting(self, answered: Iterable[Answered]) -> Iterator[Answered]:
+        """Pass everything on, and note what has no answer."""
+        for each in answered:
+            if each.fault is None:
+                self.answered += 1
+            else:
+                self.faults += each.fault.faults
+            yield each
+
+    def report(self) -> None:
+        """Raise a FaultError if there was one."""
+        if self.faults:
+            rest = len(self.faults) - SHOWN
+            more = f"and {rest:,} more inputs could not be read"
+            last = [Fault(message=more, hint="see `error` in --jsonl")] if rest > 0 else []
+            raise FaultError(*self.faults[:SHOWN], *last, exit_code=ExitCode.DATA)
+
+
+def _format(output: Path | None, *, csv: bool, jsonl: bool) -> str:
+    """The suffix of the format that is asked for; empty for a table.
+
+    Raises:
+        FaultError: several are, or none for a file.
+    """
+    asked = [suffix for suffix, is_asked in zip(FORMATS, (csv, jsonl), strict=True) if is_asked]
+    if output is not None and output.suffix.lower() in FORMATS:
+        asked.append(output.suffix.lower())
+    if len(set(asked)) > 1:
+        message = f"expected one format, but got {' and '.join(dict.fromkeys(asked))}"
+        raise FaultError(Fault(message=message, hint="choose one"))
+    if output is not None and not asked:
+        message = "has no format"
+        hint = "end its name in .csv or .jsonl, or add --csv or --jsonl"
+        raise FaultError(Fault(message=message, hint=hint, place=str(output)))
+    return asked[0] if asked else ""

@@ -1,0 +1,185 @@
+"""New inputs for a trained network: pictures and arrays, wherever they are named."""
+
+from __future__ import annotations
+
+import glob
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import numpy as np
+import torch
+from numpy.lib import format as npy
+from torch import Tensor
+
+from cnnctl.config.wording import times
+from cnnctl.data.conformity import conformed_inputs
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.files import ARCHIVE_SUFFIXES, Entry, FileTree, open_tree
+from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, decode, is_picture
+from cnnctl.data.pictures.worker import PictureForm
+from cnnctl.data.rows import NO_ARRAY, MappedRows, Rows, TensorRows
+from cnnctl.data.samples import Shape
+from cnnctl.errors import FaultError, closest, data_fault, did_you_mean
+from cnnctl.storage import is_folder, read_regular, reading_cure
+
+STDIN = "-"
+MAX_NAMES = 2**28
+"""Bytes of the names on standard input."""
+MAX_ARRAY = 2**32
+"""Bytes of an array in an archive, which is read into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A sample to answer for: its name, and what reads it as the data set stores it."""
+
+    name: str
+    read: Callable[[], Tensor]
+    """(C, H, W) uint8, or float32 of the shape of a sample; raises FaultError."""
+
+
+def find_inputs(words: Sequence[str], data: DataSet, *, stdin: BinaryIO) -> Iterator[Input]:
+    """The inputs that are named: files, folders, patterns, archives, arrays; `-` reads names.
+
+    Of what is not there or cannot be opened, `read` raises the fault.
+    """
+    for word in words:
+        names = _names_from(stdin) if word == STDIN else _matches(word)
+        for name in names:
+            try:
+                yield from _inputs_of(name, data)
+            except FaultError as error:
+                yield Input(name, partial(_raise, error))
+
+
+def _raise(error: FaultError) -> NoReturn:
+    raise error
+
+
+def _names_from(stdin: BinaryIO) -> Iterator[str]:
+    """Names, one a line, or each ended by a NUL character as `find -print0` does."""
+    content = stdin.read(MAX_NAMES)
+    separator = b"\0" if b"\0" in content else b"\n"
+    yield from (os.fsdecode(name) for name in content.split(separator) if name.strip())
+
+
+def _matches(word: str) -> list[str]:
+    """The files that a pattern means, where no shell has expanded it."""
+    if os.path.lexists(word) or not glob.has_magic(word):
+        return [word]
+    return sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207  (takes any root)
+
+
+def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
+    path, lower = Path(name), name.lower()
+    if is_folder(path) or lower.endswith(ARCHIVE_SUFFIXES):
+        yield from _below(open_tree(path), data)
+    elif lower.endswith((".npy", ".npz")):
+        yield from _rows_of(path, data)
+    else:
+        yield Input(name, partial(_read_picture, path, data))
+
+
+def _below(tree: FileTree, data: DataSet) -> Iterator[Input]:
+    form = _form(data)
+    pictures = [entry for entry in tree.entries if is_picture(entry.name)]
+    if not pictures:
+        message = f"has no pictures among {len(tree.entries):,} files"
+        raise data_fault(message, hint="check the path", place=str(tree.root))
+    for entry in sorted(pictures, key=tree.offset):
+        yield Input(tree.place(entry.name), partial(_read_entry, tree, entry, form))
+
+
+def _read_entry(tree: FileTree, entry: Entry, form: PictureForm) -> Tensor:
+    return _decoded(tree.read(entry, limit=MAX_BYTES), form, tree.place(entry.name))
+
+
+def _read_picture(path: Path, data: DataSet) -> Tensor:
+    form, place = _form(data), str(path)
+    try:
+        content = read_regular(path, limit=MAX_BYTES)
+    except OSError as error:
+        hint = _similar(path) if isinstance(error, FileNotFoundError) else reading_cure(error)
+        message = f"cannot be read: {error.strerror}"
+        raise data_fault(message, hint=hint, place=place) from None
+    return _decoded(content, form, place)
+
+
+def _similar(path: Path) -> str:
+    there = [each.name for each in path.parent.iterdir()] if is_folder(path.parent) else []
+    close = [path.parent / name for name in closest(path.name, there)]
+    return did_you_mean(close) or "check the path"
+
+
+def _decoded(content: bytes, form: PictureForm, place: str) -> Tensor:
+    try:
+        pixels = decode(content, mode=form.mode, size=form.size, resize=form.resize)
+    except BrokenPictureError as error:
+        raise data_fault(str(error), hint="repair or replace it", place=place) from None
+    return torch.from_numpy(np.ascontiguousarray(pixels))
+
+
+def _form(data: DataSet) -> PictureForm:
+    """The form of the pictures of a data set.
+
+    Raises:
+        FaultError: its samples are no pictures.
+    """
+    form = data.picture_form()
+    if form is None:
+        shape = times(data.whole().shape)
+        message = f"the network takes samples of {shape}, which are not pictures"
+        raise data_fault(message, hint="give an array, in a .npy file")
+    return form
+
+
+def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:
+    """The samples in an array, (N, …), or the single one that it is."""
+    shape, place = data.whole().shape, str(path)
+    rows = _array(path) if path.suffix.lower() == ".npz" else MappedRows.open(path)
+    if rows.shape == shape:
+        yield Input(place, partial(_read_sample, rows, None, shape, place))
+        return
+    # grey images may come without their channel
+    if rows.shape[1:] not in (shape, shape[1:] if shape[0] == 1 and len(shape) > 1 else shape):
+        sides = ", ".join(map(str, shape))
+        message = f"has the shape {rows.shape}, not (N, {sides})"
+        raise data_fault(message, hint="give one sample per row", place=place)
+    for row in range(len(rows)):
+        yield Input(f"{place}[{row}]", partial(_read_sample, rows, row, shape, place))
+
+
+def _read_sample(rows: Rows, row: int | None, shape: Shape, place: str) -> Tensor:
+    at = torch.arange(len(rows)) if row is None else torch.tensor([row])
+    what = place if row is None else f"{place}[{row}]"
+    return conformed_inputs(rows.take(at).reshape(1, *shape), what=what)[0]
+
+
+def _array(path: Path) -> Rows:
+    """The only array of an .npz file.
+
+    Raises:
+        FaultError: it holds none or several, is damaged, or is larger than 4 GiB.
+    """
+    place, hint = str(path), "save one array, with numpy.save"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if len(members) != 1 or members[0].file_size > MAX_ARRAY:
+                held = f"{len(members)} arrays" if len(members) != 1 else "an array beyond 4 GiB"
+                raise data_fault(f"holds {held}", hint=hint, place=place)
+            with archive.open(members[0]) as file:
+                array = npy.read_array(file, allow_pickle=False)
+                return TensorRows(torch.from_numpy(array))
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise data_fault(message, hint=reading_cure(error), place=place) from None
+    except (*NO_ARRAY, zipfile.BadZipFile, EOFError, zlib.error) as error:
+        message = f"is not an .npz file of numbers: {error}"
+        raise data_fault(message, hint=hint, place=place) from None

@@ -1,0 +1,117 @@
+"""What a trained network answers for new inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnctl.data.inputs import Input
+from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.samples import Samples
+from cnnctl.errors import FaultError
+from cnnctl.experiment import Task
+from cnnctl.prediction.outputs import block_size, collect_outputs
+from cnnctl.trained import TrainedNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one task for one sample."""
+
+    task: Task
+    numbers: tuple[float, ...]
+    """The probability of each class or label, or values in the units of the data set."""
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """Classes or labels with their probabilities, the most probable first."""
+        named = zip(self.task.target.class_names, self.numbers, strict=True)
+        return sorted(named, key=lambda each: -each[1])
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels whose probabilities are above their thresholds."""
+        names, thresholds = self.task.target.class_names, self.task.thresholds
+        found = zip(names, self.numbers, thresholds, strict=True)
+        return [name for name, probability, threshold in found if probability > threshold]
+
+    def to_json(self, *, top: int | None = None) -> dict[str, Any]:
+        """The same as plain data, with the `top` most probable classes or all of them."""
+        if self.task.target.kind == "values":
+            return {"values": list(self.numbers)}
+        found = {"probabilities": dict(self.ranked[:top])}
+        if self.task.target.kind == "labels":
+            return {"labels": self.labels, **found}
+        return {"class": self.ranked[0][0], "probability": self.ranked[0][1], **found}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An input with the answer to every task, or the reason why there is none."""
+
+    name: str
+    answers: tuple[Answer, ...] = ()
+    fault: FaultError | None = None
+
+
+def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Answered]:
+    """Answer for every input, in their order; only one block of them is in memory.
+
+    Raises:
+        FaultError: the inputs are not found (those that cannot be read have a fault each).
+    """
+    size, waiting = block_size(trained.plan, trained.device), iter(inputs)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        while block := list(islice(waiting, size)):
+            read = list(pool.map(_read, block))
+            rows = [each for each in read if isinstance(each, Tensor)]
+            answers = iter(answer(trained, torch.stack(rows)) if rows else ())
+            for each, found in zip(block, read, strict=True):
+                if isinstance(found, FaultError):
+                    yield Answered(each.name, fault=found)
+                else:
+                    yield Answered(each.name, next(answers))
+
+
+def _read(input: Input) -> Tensor | FaultError:
+    try:
+        return input.read()
+    except FaultError as error:
+        return error
+
+
+def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
+    """The answers for samples as the data set stores them, (N, …): of each task for each."""
+    samples = Samples(stored, torch.zeros(len(stored)))
+    store = DeviceStore(samples, preprocessing=trained.preprocessing, device=trained.device)
+    batches = Batches(store, batch_size=block_size(trained.plan, trained.device))
+    precision = trained.experiment.train.precision
+    outputs, _ = collect_outputs(
+        trained.network, batches.in_order(filled=True), precision=precision
+    )
+    numbers = [_numbers(trained, task, outputs) for task in trained.tasks]
+    tasks = trained.tasks
+    return [
+        tuple(Answer(task, own) for task, own in zip(tasks, each, strict=True))
+        for each in zip(*numbers, strict=True)
+    ]
+
+
+def _numbers(trained: TrainedNetwork, task: Task, outputs: Tensor) -> list[tuple[float, ...]]:
+    """The numbers of an `Answer` to this task for every sample, as short as float32 allows."""
+    own = outputs if task.outputs is None else outputs[:, task.outputs]
+    is_value = task.target.kind == "values"
+    found = trained.in_own_units(task, own) if is_value else task.probabilities(own)
+    return [tuple(map(_shortest, row)) for row in found.float().cpu().numpy()]
+
+
+def _shortest(number: np.float32) -> float:
+    """The float64 of fewest digits that is this float32."""
+    return float(str(number))
