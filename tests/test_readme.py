@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.conftest import environment
 
@@ -43,6 +44,7 @@ def test_what_is_not_run_here_is_run_by_ci() -> None:
 @pytest.mark.long
 def test_every_command_does_what_it_says(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    write_pictures(tmp_path)
     scripts = Path(sys.executable).parent
     env = environment(PATH=f"{scripts}{os.pathsep}{os.environ['PATH']}")
     for line in commands():
@@ -56,6 +58,15 @@ def test_every_command_does_what_it_says(tmp_path: Path) -> None:
             ["bash", "-c", here], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{here}\n{done.stdout}\n{done.stderr}"
+
+
+def write_pictures(folder: Path) -> None:
+    """Pictures to predict for: a file, a folder and an archive."""
+    (folder / "scans").mkdir()
+    for number in range(3):
+        Image.new("L", (20, 30), 80 * number).save(folder / "scans" / f"{number}.png")
+    shutil.copy(folder / "scans" / "0.png", folder / "digit.png")
+    shutil.make_archive(str(folder / "more"), "zip", folder / "scans")
 
 
 def assert_serves(line: str, folder: Path, env: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,8 +75,9 @@ def predict(
     trained = open_trained(find_checkpoint(source), device=device, plugins=plugin or ())
     found = find_inputs(inputs, trained.experiment.data, stdin=sys.stdin.buffer)
     unread = Unread()
-    with memory_faults(trained.device):
-        answered = unread.noting(answer_all(trained, found))
+    is_shown_at_once = bool(suffix) and output is None and sys.stdout.isatty()
+    with memory_faults(trained.device), _counting(shown=not is_shown_at_once) as advance:
+        answered = unread.noting(answer_all(trained, found), advance)
         if not suffix:
             display(as_table(answered, trained.tasks, top=top_k))
         else:
@@ -95,6 +97,27 @@ def predict(
     unread.report()
 
 
+@contextmanager
+def _counting(*, shown: bool) -> Iterator[Callable[[], object]]:
+    """Show how many inputs have been answered, on a terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from cnnctl.console import Screen
+
+    console = Screen(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} answers"))
+    progress = Progress(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=False,  # or answers would be printed on stderr
+        disable=not (shown and console.is_terminal),
+    )
+    with progress:
+        task = progress.add_task("answering", total=None)
+        yield lambda: progress.advance(task)
+
+
 class Unread:
     """The inputs that could not be read, to be named at the end."""
 
@@ -102,9 +125,12 @@ class Unread:
         self.answered = 0
         self.faults: list[Fault] = []
 
-    def noting(self, answered: Iterable[Answered]) -> Iterator[Answered]:
-        """Pass everything on, and note what has no answer."""
+    def noting(
+        self, answered: Iterable[Answered], advance: Callable[[], object]
+    ) -> Iterator[Answered]:
+        """Pass everything on, count it, and note what has no answer."""
         for each in answered:
+            advance()
             if each.fault is None:
                 self.answered += 1
             else:

@@ -220,6 +220,6 @@ def _progress(count: int) -> Iterator[Advance]:
         yield lambda more: None
         return
     columns = (TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         task = progress.add_task("decoding", total=count)
         yield lambda more: progress.advance(task, more)
