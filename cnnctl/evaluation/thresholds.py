@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnctl.experiment import Task, Thresholds
 from cnnctl.metrics.ranking import best_thresholds
-from cnnctl.optim.losses import DEFAULT_THRESHOLD
+from cnnctl.optim.losses.binary import DEFAULT_THRESHOLD
 
 
 def measured_thresholds(tasks: Sequence[Task], outputs: Tensor, targets: Tensor) -> Thresholds:

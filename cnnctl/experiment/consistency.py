@@ -20,7 +20,8 @@ from cnnctl.model.graph import graph_of
 from cnnctl.model.network import NetworkPlan, needing_company
 from cnnctl.model.weights import DEFAULT, default_network
 from cnnctl.optim.groups import check_groups
-from cnnctl.optim.losses import CrossEntropy, Loss
+from cnnctl.optim.losses import Loss
+from cnnctl.optim.losses.classes import CrossEntropy
 from cnnctl.target import NOUNS, TargetKind
 
 

@@ -18,7 +18,8 @@ from cnnctl.metrics import Monitor
 from cnnctl.model.heads import Head
 from cnnctl.model.layer import Name
 from cnnctl.model.network import Model
-from cnnctl.optim.losses import CrossEntropy, Loss
+from cnnctl.optim.losses import Loss
+from cnnctl.optim.losses.classes import CrossEntropy
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.optimizers.momentum import SGD
 from cnnctl.optim.regularizers import Regularization

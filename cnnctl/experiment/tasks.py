@@ -21,7 +21,8 @@ from cnnctl.experiment.spec import Experiment
 from cnnctl.model.heads import HEADS, Auxiliary
 from cnnctl.model.layer import Shape
 from cnnctl.model.network import NetworkPlan, PlannedLayer
-from cnnctl.optim.losses import BinaryLoss, Loss, Normalizer
+from cnnctl.optim.losses import Loss, Normalizer
+from cnnctl.optim.losses.binary import BinaryLoss
 
 Thresholds = Mapping[str, list[float]]
 """The thresholds of labels, by the name of the task; see `Task.name`."""

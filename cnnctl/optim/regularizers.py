@@ -18,7 +18,8 @@ from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError
 from cnnctl.metrics import Monitor
 from cnnctl.optim.groups import Group, members
-from cnnctl.optim.losses import CrossEntropy, Loss
+from cnnctl.optim.losses import Loss
+from cnnctl.optim.losses.classes import CrossEntropy
 from cnnctl.optim.optimizers import Optimizer
 
 Penalized = Literal["weights", "all"]

@@ -18,7 +18,8 @@ from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Split
 from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment, Loaded, complete, fitted
-from cnnctl.optim.losses import ClassLoss, Loss
+from cnnctl.optim.losses import Loss
+from cnnctl.optim.losses.classes import ClassLoss
 
 ONE = """
 data: {name: digits, validation: 0.3}

@@ -8,7 +8,8 @@ from torch import Tensor, nn, tensor
 from torch.nn import functional
 
 from cnnctl.errors import FaultError
-from cnnctl.optim.losses import BinaryLoss, Loss
+from cnnctl.optim.losses import Loss
+from cnnctl.optim.losses.binary import BinaryLoss
 from cnnctl.optim.value_criterion import as_values
 from cnnctl.target import Target
 

@@ -1,0 +1,115 @@
+"""Losses between a distribution over classes and the right class."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from cnnctl.config.bounds import NonNegativeFloat, UnitInterval
+from cnnctl.errors import below
+from cnnctl.optim.class_weights import (
+    ClassWeights,
+    EffectiveNumber,
+    counts_of,
+    is_measured,
+    measured,
+    numbers,
+)
+from cnnctl.optim.focal_criterion import FocalCriterion
+from cnnctl.optim.losses.loss import Loss, Normalizer, need_length, need_outputs
+from cnnctl.target import Target
+
+
+class ClassLoss(Loss):
+    """A loss between a distribution over classes and the right class."""
+
+    takes = ("class",)
+    elsewhere = {"class_weights": "weight", "class_weight": "weight"}
+
+    weight: ClassWeights | None = None
+    """Weight of each class (default: equal weights); `balanced` is scikit-learn's, samples /
+    (classes * samples of the class), and effective_number that of Cui et al. 2019. Both are
+    measured on the training split."""
+
+    def check(self, target: Target, *, output: tuple[int, ...]) -> None:
+        if isinstance(self.weight, EffectiveNumber):
+            need_length(self.weight.counts, target.outputs, "class", path=("weight", "counts"))
+        need_length(self.weight, target.outputs, "class", path=("weight",))
+
+    def check_output(self, output: tuple[int, ...], target: Target) -> None:
+        need_outputs(self.kind, output, target, one_does=False)
+
+    @property
+    def is_fitted(self) -> bool:
+        return is_measured(self.weight)
+
+    def fitted(self, targets: Tensor, target: Target, *, outputs: int) -> Self:
+        if self.weight is None or self.is_fitted:
+            return self
+        with below("weight"):
+            counts = counts_of(targets, names=target.class_names)
+        return self.model_copy(update={"weight": measured(self.weight, counts)})
+
+    @property
+    def is_weighted(self) -> bool:
+        return self.weight is not None
+
+    def normalizer(self, *, outputs: int, device: torch.device) -> Normalizer:
+        """The sum of the weights of the targets' classes; as in torch, the number of samples if
+        there are no weights or targets are probabilities."""
+        weight = numbers(self.weight)
+        if weight is None:
+            return len
+        placed = weight.to(device)
+        return lambda targets: (
+            len(targets) if targets.is_floating_point() else placed.index_select(0, targets).sum()
+        )
+
+
+class CrossEntropy(ClassLoss, kind="cross_entropy"):
+    """Cross-entropy between logits and classes, for classification."""
+
+    outputs = "logits"
+
+    label_smoothing: UnitInterval = 0.0
+    """Share of the target spread over all classes (Szegedy et al. 2015)."""
+
+    def build(self) -> nn.Module:
+        return nn.CrossEntropyLoss(
+            numbers(self.weight), reduction=self.reduction, label_smoothing=self.label_smoothing
+        )
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(dim=1)
+
+
+class Focal(ClassLoss, kind="focal"):
+    """Cross-entropy that counts well-classified samples less (Lin et al. 2017)."""
+
+    outputs = "logits"
+    elsewhere = {**ClassLoss.elsewhere, "alpha": "weight"}
+
+    gamma: NonNegativeFloat = 2.0
+    """Focus on misclassified samples: the loss of a sample whose class has probability p is
+    multiplied by (1 - p)^gamma; 0 is cross_entropy."""
+
+    def build(self) -> nn.Module:
+        return FocalCriterion(numbers(self.weight), gamma=self.gamma, reduction=self.reduction)
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(dim=1)
+
+
+class NLL(ClassLoss, kind="nll"):
+    """Negative log-likelihood of log-probabilities, for classification."""
+
+    outputs = "log_probabilities"
+    takes_soft_targets = False
+
+    def build(self) -> nn.Module:
+        return nn.NLLLoss(numbers(self.weight), reduction=self.reduction)
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.exp()
