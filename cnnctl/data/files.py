@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tarfile
 import threading
 import zipfile
@@ -117,6 +118,14 @@ class FileTree(ABC):
     def leave_out(self, name: str, reason: str) -> None:
         """Note that a file is not used."""
         self.left_out.append(LeftOut(name, reason))
+
+    def note_left_out(self) -> None:
+        """Say on stderr how many files are not used, and why the first of them is not."""
+        if self.left_out:
+            first, count = self.left_out[0], len(self.left_out)
+            files = "1 file is" if count == 1 else f"{count:,} files are"
+            reason = f"{self.place(first.name)} {first.reason}"
+            print(f"note: {files} not used: {reason}{', …' * (count > 1)}", file=sys.stderr)
 
     def _is_usable(self, name: str) -> bool:
         """Whether a name of an archive stays below its root; clutter is left out in silence."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from cnnctl.data.dataset import DataSet, Size, StoredSplit
 from cnnctl.data.division import hold_out
 from cnnctl.data.files import FileTree, open_tree
 from cnnctl.data.paths import DataPath
-from cnnctl.data.pictures.cache import DecodedPictures, decoded_pictures
+from cnnctl.data.pictures.cache import DecodedPictures, cache_folder, decoded_pictures
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, Resize, size_and_mode
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.records import Record, divided, groups_of
@@ -122,6 +123,7 @@ class PictureSet(DataSet):
             return self
         tree = open_tree(Path(self.path))
         parts = self._parts(self.records(tree))
+        tree.note_left_out()
         classes = self.classes or _class_names(parts["train"], self.path)
         known = self.model_copy(update={"classes": classes, **self._found_form(tree, parts)})
         if known.on_error == "skip":
@@ -134,6 +136,9 @@ class PictureSet(DataSet):
                 if part
             }
             known = known.model_copy(update={"skipped": skipped})
+            if skipped:
+                count = "1 picture" if len(skipped) == 1 else f"{len(skipped):,} pictures"
+                print(f"note: skipped {count}; data.skipped lists them", file=sys.stderr)
         return known.model_copy(update={"samples": known._counts(parts, seed)})
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
@@ -270,7 +275,8 @@ class PictureRows(MappedRows):
         for row, pixels in zip(own.tolist(), taken.numpy(), strict=True):
             if zlib.crc32(pixels) != self._checks[row]:
                 message = "the cache of decoded pictures is damaged"
-                raise data_fault(message, hint="delete it; it is made again")
+                place = str(cache_folder())
+                raise data_fault(message, hint="delete it; it is made again", place=place)
         return taken
 
 

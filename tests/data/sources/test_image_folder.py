@@ -133,6 +133,16 @@ def test_an_archive_is_read_in_place(kind: str, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"all", archive.name, "cache"}
 
 
+def test_what_is_not_used_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "pets", {"cat": 5, "dog": 5})
+    surveyed(root)
+    assert capsys.readouterr().err == ""
+    Image.fromarray(noise(1)).save(root / "cover.png")
+    (root / "dog" / "link.png").symlink_to(tmp_path / "elsewhere.png")
+    surveyed(root)
+    assert "note: 2 files are not used: " in capsys.readouterr().err
+
+
 def test_pictures_of_several_sizes_are_brought_to_one(tmp_path: Path) -> None:
     root = write(tmp_path / "pets", {"cat": 5}, height=40, width=70)
     write(root, {"dog": 5}, height=50, width=20, suffix="jpg")
