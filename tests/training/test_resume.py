@@ -10,7 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
+from cnnctl.data.sources.digits import Digits
 from tests import warm
 from tests.conftest import Cli, environment, rows_of
 from tests.training.conftest import EVERYTHING, assert_same_state, best, last
@@ -101,34 +104,48 @@ def test_a_killed_run_resumes_to_the_same_bits(everything: Path, alone: Path) ->
     assert_same_run(everything.parent / "runs" / "everything", alone)
 
 
+def assert_kills_change_nothing(config: Path, text: str, *, kills: int) -> None:
+    """A run of this experiment that is killed ends as one that is left alone."""
+    config.write_text(f"name: everything\n{text}", encoding="utf-8")
+    killed, _ = kill_again_and_again(config, kills, random.Random(2))
+    assert killed == kills
+    finish(config)
+    process = start(config, "--runs", "others")
+    output = "".join(process.communicate())
+    assert process.returncode == 0, output
+    runs = (config.parent / parent / "everything" for parent in ("runs", "others"))
+    assert_same_run(*runs)
+
+
 @pytest.mark.long
 def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None:
     sgd, lion = "{name: sgd, lr: 0.1, momentum: 0.9}", "{name: lion, lr: 0.001, weight_decay: 0.1}"
     assert sgd in EVERYTHING
-    everything.write_text("name: everything\n" + EVERYTHING.replace(sgd, lion), encoding="utf-8")
-    killed, _ = kill_again_and_again(everything, 1, random.Random(0))
-    assert killed == 1
-    finish(everything)
-    process = start(everything, "--runs", "others")
-    output = "".join(process.communicate())
-    assert process.returncode == 0, output
-    runs = (everything.parent / parent / "everything" for parent in ("runs", "others"))
-    assert_same_run(*runs)
+    assert_kills_change_nothing(everything, EVERYTHING.replace(sgd, lion), kills=1)
 
 
 @pytest.mark.long
 def test_a_killed_run_with_balanced_classes_resumes_to_the_same_bits(everything: Path) -> None:
     balanced = EVERYTHING.replace("name: digits", "name: digits\n  sampler: balanced")
     loss = "loss: {name: focal, weight: {effective_number: 0.99}}\n"
-    everything.write_text(f"name: everything\n{balanced}{loss}", encoding="utf-8")
-    killed, _ = kill_again_and_again(everything, 2, random.Random(2))
-    assert killed == 2
-    finish(everything)
-    process = start(everything, "--runs", "others")
-    output = "".join(process.communicate())
-    assert process.returncode == 0, output
-    runs = (everything.parent / parent / "everything" for parent in ("runs", "others"))
-    assert_same_run(*runs)
+    assert_kills_change_nothing(everything, balanced + loss, kills=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rows", ["memory", "mapped"])
+def test_a_killed_run_on_a_folder_of_pictures_resumes_to_the_same_bits(
+    rows: str, everything: Path
+) -> None:
+    samples = Digits().load("train", root=Path())
+    pictures = samples.rows.take(torch.arange(len(samples)))
+    for number, (pixels, label) in enumerate(zip(pictures, samples.targets.tolist(), strict=True)):
+        if label < 5 or number % 10 == 0:  # classes of which some are rare
+            folder = everything.parent / "digits" / str(label)
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels[0].numpy()).save(folder / f"{number:04}.png")
+    data = f"name: image_folder\n  path: digits\n  sampler: balanced\n  rows: {rows}"
+    longer = EVERYTHING.replace("epochs: 6", "epochs: 20").replace("stopping: 3", "stopping: 20")
+    assert_kills_change_nothing(everything, longer.replace("name: digits", data), kills=2)
 
 
 @pytest.mark.long
