@@ -83,8 +83,8 @@ class PictureSet(DataSet):
     """Number of samples in each split (default: counted)."""
     skipped: Annotated[list[str], Field(max_length=MAX_SKIPPED)] = Field(default=[])
     """Pictures that were skipped; filled in where on_error is skip."""
-    content: dict[StoredSplit, str] = Field(default={})
-    """Hash of the files of each split; filled in when training starts."""
+    content: Literal["auto"] | dict[StoredSplit, str] = "auto"
+    """Hash of the files of each split; `auto` computes it when training starts."""
 
     @abstractmethod
     def records(self, tree: FileTree) -> list[Record]:
@@ -159,7 +159,7 @@ class PictureSet(DataSet):
     def identified(self, splits: Mapping[StoredSplit, Samples]) -> Self:
         content = {name: samples.identity for name, samples in splits.items()}
         for name, identity in content.items():
-            if self.content.get(name, identity) != identity:
+            if self.content != "auto" and self.content.get(name) != identity:
                 message = f"the {name} split has changed since the run was started"
                 hint = "restore the files, or start a new run"
                 raise data_fault(message, hint=hint, place=self.path)

@@ -322,8 +322,10 @@ def test_a_run_is_not_resumed_on_other_pictures(cli: Cli, tmp_path: Path) -> Non
     root = write(tmp_path / "pets", SPLIT)
     (tmp_path / "pets.yaml").write_text(CONFIG)
     assert cli("train", "pets.yaml").returncode == 0
+    resumed = cli("train", "pets.yaml", "--resume", "train.epochs=3")
+    assert resumed.returncode == 0, resumed.stderr
     Image.fromarray(noise(99)).save(root / "test" / "dog" / "000.png")
-    resumed = cli("train", "--resume", "runs/pets", "train.epochs=3")
+    resumed = cli("train", "--resume", "runs/pets", "train.epochs=4")
     assert resumed.returncode == ExitCode.DATA
     assert "the test split has changed since the run was started" in resumed.stderr
     # what has changed can still be measured
