@@ -31,6 +31,7 @@ ORDER = [
     {"trained", "prediction"},
     {"evaluation"},
     {"training"},
+    {"preview"},
     {"program", "completion"},
     {"commands"},
     {"cli"},
