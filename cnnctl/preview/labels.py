@@ -11,6 +11,7 @@ from cnnctl.data.loader import probabilities
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.experiment import Task
 from cnnctl.preview.lettering import is_drawable
+from cnnctl.target import Target
 
 LEAST = 0.005
 """Share of a mixed sample below which a class is left out, which rounds to 0 %."""
@@ -22,6 +23,8 @@ class Labeller:
 
     tasks: Sequence[Task]
     preprocessing: Preprocessing
+    main: Target
+    """The target whose values are normalised."""
     legend: dict[str, str] = field(default_factory=dict)
     """The names that the font lacks, by the numbers that were written instead."""
 
@@ -33,7 +36,7 @@ class Labeller:
 
     def _text(self, task: Task, targets: Tensor) -> str:
         if task.target.kind == "values":
-            is_normalised = task.target == self.tasks[0].target
+            is_normalised = task.target == self.main
             values = self.preprocessing.undo(targets) if is_normalised else targets
             return ", ".join(f"{value:.4g}" for value in values.flatten().tolist())
         if not targets.is_floating_point():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from sklearn.datasets import load_diabetes
 
 from cnnctl.config.source import parse_source
 from cnnctl.data.loader import Batches
@@ -107,6 +108,14 @@ def test_several_targets_and_labels_are_named() -> None:
     rows = gather(loaded(text), samples=2).rows
     labels = sorted(cell.label for row in rows for cell in row if cell)
     assert labels == ["place: 1, 2; side: 1", "place: 3, 4; side: 0"]
+
+
+def test_values_are_shown_in_their_own_units() -> None:
+    text = "{data: diabetes, model: {layers: [{linear: 1}]}, loss: mse}"
+    known = {f"{value:g}" for value in load_diabetes().target}
+    labels = [cell.label for row in gather(loaded(text), samples=20).rows for cell in row if cell]
+    assert len(labels) == 20
+    assert set(labels) <= known
 
 
 @pytest.mark.skipif(torch.cuda.device_count() > 9, reason="needs a GPU that is not there")
