@@ -21,13 +21,13 @@ from cnnctl.errors import FaultError, storage_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
 
 _CURES = {
-    errno.ENOSPC: "free some space, or choose another disk with --runs",
-    errno.EDQUOT: "free some of your quota, or choose another disk with --runs",
-    errno.EROFS: "the disk is read-only; choose another with --runs",
-    errno.EACCES: "check the folder's permissions, or choose another with --runs",
-    errno.EPERM: "check the folder's permissions, or choose another with --runs",
-    errno.EEXIST: "a file has this name; choose a folder with --runs",
-    errno.ENOTDIR: "a file has this name; choose a folder with --runs",
+    errno.ENOSPC: "free some space, or choose another disk with {option}",
+    errno.EDQUOT: "free some of your quota, or choose another disk with {option}",
+    errno.EROFS: "the disk is read-only; choose another with {option}",
+    errno.EACCES: "check the folder's permissions, or choose another with {option}",
+    errno.EPERM: "check the folder's permissions, or choose another with {option}",
+    errno.EEXIST: "a file has this name; choose a folder with {option}",
+    errno.ENOTDIR: "a file has this name; choose a folder with {option}",
     errno.ENOENT: "check the path; the current folder may have been deleted",
     errno.ENAMETOOLONG: "use a shorter name",
     errno.ELOOP: "replace the link with its target",
@@ -46,18 +46,18 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.writing")
 
 
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Turn OSErrors on this path into faults with exit code 6."""
+def storing(path: Path, *, option: str = "--runs") -> Iterator[None]:
+    """Turn OSErrors on this path into faults with exit code 6; `option` chooses another path."""
     try:
         yield
     except OSError as error:
-        raise unstorable(path, error) from error
+        raise unstorable(path, error, option=option) from error
 
 
-def unstorable(path: Path, error: OSError) -> FaultError:
+def unstorable(path: Path, error: OSError, *, option: str = "--runs") -> FaultError:
     """The fault for a path that could not be written or read."""
     reason = error.strerror or str(error)
-    hint = _CURES.get(error.errno or 0, "check the disk and the path")
+    hint = _CURES.get(error.errno or 0, "check the disk and the path").format(option=option)
     return storage_fault(f"cannot be written: {reason}", hint=hint, place=str(path))
 
 
@@ -67,7 +67,7 @@ def reading_cure(error: OSError) -> str:
 
 
 @unbroken()
-def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
+def write_atomically(path: Path, *parts: bytes | memoryview, option: str = "--runs") -> None:
     """Write a file so that a reader sees the old or the new one, never a part.
 
     Temporary file in the same folder, flush, fsync, rename, fsync of the folder. No link is
@@ -77,7 +77,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
         FaultError: the disk is full, read-only, …; the old file is untouched.
     """
     temporary = path.with_name(f".{secrets.token_hex(8)}.writing")
-    with storing(path):
+    with storing(path, option=option):
         try:
             with temporary.open("xb") as file:
                 file.writelines(parts)

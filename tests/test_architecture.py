@@ -32,6 +32,7 @@ ORDER = [
     {"prediction"},
     {"evaluation"},
     {"training"},
+    {"preview"},
     {"program", "completion"},
     {"commands"},
     {"cli"},

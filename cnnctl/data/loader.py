@@ -134,9 +134,10 @@ class Batches:
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, starting at step `start`, shuffled and augmented."""
-        order = self.positions.index_select(0, self._order(number).to(self.source.device))
         generator = Generator(self.source.device)
-        for step, rows in enumerate(torch.split(order, self.batch_size)[start : len(self)], start):
+        for step, rows in enumerate(
+            torch.split(self.order(number), self.batch_size)[start : len(self)], start
+        ):
             inputs, targets = self.source.take(rows)
             if self.augment:
                 generator.manual_seed(_seed("augment", self.seed, number, step))
@@ -153,6 +154,10 @@ class Batches:
             missing = size - len(rows) if filled else 0
             inputs, targets = self.source.take(functional.pad(rows, (0, missing)))
             yield inputs, targets[: len(rows)]
+
+    def order(self, number: int) -> Tensor:
+        """Positions in `source` of the samples of an epoch, shuffled, (N,)."""
+        return self.positions.index_select(0, self._order(number).to(self.source.device))
 
     def _order(self, epoch: int) -> Tensor:
         shuffle = Generator().manual_seed(_seed("order", self.seed, epoch))

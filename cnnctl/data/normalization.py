@@ -61,9 +61,13 @@ class Levels:
         """The same levels on a device."""
         return Levels(black=self.black.to(device), white=self.white.to(device))
 
+    def undone(self, inputs: Tensor) -> Tensor:
+        """Inputs as they were before normalisation, pixels from 0 to 1; (N, …) in and out."""
+        return (inputs - self.black).div_(self.white - self.black)
+
     def pixels(self, images: Tensor) -> Tensor:
         """Normalised images as pixels from 0 to 1; values beyond are clipped; (N, C, H, W)."""
-        return (images - self.black).div_(self.white - self.black).clamp_(0, 1)
+        return self.undone(images).clamp_(0, 1)
 
     def normalized(self, pixels: Tensor) -> Tensor:
         """Pixels from 0 to 1, normalised; (N, C, H, W) in and out."""

@@ -32,13 +32,10 @@ class Schedule:
     def apply(self, step: int) -> None:
         """Set the rates for the next step, after `step` steps of the whole run."""
         position = self._position(step)
-        warmup = self.scheduler.warmup
-        factor = warmup.factor(position) if warmup else 1.0
-        position = warmup.rest(position) if warmup else position
         for group in self.optimizer.param_groups:
-            group["lr"] = factor * self.scheduler.rate(position, lr=group["initial_lr"])
+            group["lr"] = self.scheduler.learning_rate(position, lr=group["initial_lr"])
         if isinstance(self.scheduler, Cycle) and self.scheduler.cycle_momentum:
-            self._set_momentum(self.scheduler.momentum(position))
+            self._set_momentum(self.scheduler.momentum(self.scheduler.after_warmup(position)))
 
     def end_epoch(self, metric: float) -> None:
         """Record the metric that the scheduler watches after an epoch; only `plateau` uses it."""

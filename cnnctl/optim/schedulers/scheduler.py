@@ -73,7 +73,16 @@ class Scheduler(Choice, family="schedulers"):
 
     @abstractmethod
     def rate(self, position: Position, *, lr: float) -> float:
-        """The rate of the step at this position, for a group whose base rate is `lr`."""
+        """The rate after the warm-up at this position, for a group whose base rate is `lr`."""
+
+    def learning_rate(self, position: Position, *, lr: float) -> float:
+        """The rate of the step at this position, including the warm-up."""
+        factor = self.warmup.factor(position) if self.warmup else 1.0
+        return factor * self.rate(self.after_warmup(position), lr=lr)
+
+    def after_warmup(self, position: Position) -> Position:
+        """The position as `rate` counts it, from the end of the warm-up."""
+        return self.warmup.rest(position) if self.warmup else position
 
     def check(self, *, epochs: int, lr: float, groups: Sequence[float] = ()) -> None:
         """Check the options against the run's length and the learning rates.

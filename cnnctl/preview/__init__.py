@@ -1,0 +1,1 @@
+"""A sheet of what a network will see: samples before and after augmentation, and the schedule."""

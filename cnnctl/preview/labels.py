@@ -1,0 +1,58 @@
+"""The labels of samples as text: names of classes, values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from cnnctl.data.loader import probabilities
+from cnnctl.data.preprocessing import Preprocessing
+from cnnctl.experiment import Task
+from cnnctl.preview.lettering import is_drawable
+from cnnctl.target import Target
+
+LEAST = 0.005
+"""Share of a mixed sample below which a class is left out, which rounds to 0 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labeller:
+    """Writes targets of batches as text that the font of a sheet can draw."""
+
+    tasks: Sequence[Task]
+    preprocessing: Preprocessing
+    main: Target
+    """The target whose values are normalised."""
+    legend: dict[str, str] = field(default_factory=dict)
+    """The names that the font lacks, by the numbers that were written instead."""
+
+    def label(self, targets: Tensor) -> str:
+        """The label of the one sample of a batch, (1, …)."""
+        texts = [self._text(task, task.own_targets(targets).cpu()) for task in self.tasks]
+        names = [f"{task.name}: " if task.name else "" for task in self.tasks]
+        return "; ".join(name + text for name, text in zip(names, texts, strict=True))
+
+    def _text(self, task: Task, targets: Tensor) -> str:
+        if task.target.kind == "values":
+            is_normalised = task.target == self.main
+            values = self.preprocessing.undo(targets) if is_normalised else targets
+            return ", ".join(f"{value:.4g}" for value in values.flatten().tolist())
+        if not targets.is_floating_point():
+            targets = probabilities(targets, classes=len(task.target.class_names))
+        shares = targets[0].tolist()
+        order = sorted(range(len(shares)), key=lambda number: -shares[number])
+        present = [number for number in order if shares[number] > LEAST]
+        return ", ".join(self._share(task, number, shares[number]) for number in present) or "none"
+
+    def _share(self, task: Task, number: int, share: float) -> str:
+        name = self._name(task, number)
+        return name if share > 1 - LEAST else f"{name} ({share:.0%})"
+
+    def _name(self, task: Task, number: int) -> str:
+        name = task.target.class_names[number]
+        if is_drawable(name):
+            return name
+        self.legend[f"{task.name} #{number}".strip()] = name
+        return f"#{number}"
