@@ -67,10 +67,10 @@ class Cells:
         """The fault of a cell that is not what the others of its column are."""
         cell = self.values[at]
         message = f"{show(cell)} is not {wanted}"
-        if is_separated(cell) and wanted == NUMBER:
-            return self.fault(at, message, hint="write numbers without separators: 1234.5")
-        hint = f"correct it, leave it empty, or write {self.override}"
-        return self.fault(at, message, hint=hint)
+        cure = "correct it, leave it empty"
+        if wanted == NUMBER and is_separated(cell):
+            cure = "write numbers without separators: 1234.5"
+        return self.fault(at, message, hint=f"{cure}, or write {self.override}")
 
 
 Parse = Callable[[str], float | None]
