@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from cnnctl.config.choice import refusal
@@ -67,6 +68,8 @@ class TableSet(FileSet, RegressionSet, kind="table"):
     """A column that puts each sample in `train`, `validation` or `test`."""
     normalize: Literal["auto"] | Normalize | None = None
     """Mean and standard deviation of each feature; the columns have their own already."""
+    _is_located: bool = PrivateAttr(default=False)
+    """Whether the file was named on the command line, so that it may be another one."""
 
     def whole(self) -> DatasetInfo:
         counts = self.known_samples
@@ -105,7 +108,13 @@ class TableSet(FileSet, RegressionSet, kind="table"):
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         table = read_table(Path(self.path))
-        part = self._parts(table)[split]
+        if split == "test" and self._is_another(table):
+            note = f"{self.path} is not the file of the run: all {len(table):,} rows are tested"
+            print(f"note: {note}", file=sys.stderr)
+            part = Part(np.arange(len(table)), [None] * len(table), None)
+            check_complete(self._target_cells(table), self.task)
+        else:
+            part = self._parts(table)[split]
         given = [at for at, each in enumerate(part.given) if each == "validation"]
         return Samples(
             encode(self.columns, table.take(part.rows)),
@@ -114,6 +123,17 @@ class TableSet(FileSet, RegressionSet, kind="table"):
             groups=part.groups,
             identity=table.digest,
         )
+
+    def located(self, folder: Path | None) -> Self:
+        located = super().located(folder)
+        if folder is not None:
+            located._is_located = True
+        return located
+
+    def _is_another(self, table: Table) -> bool:
+        """Whether this is not the table of the run, and does not name splits itself."""
+        is_known = self.content.get("test", table.digest) == table.digest
+        return self._is_located and not is_known and self.split not in table.columns
 
     def _check_names(self, table: Table) -> None:
         """Raise a FaultError for options that name columns which the table lacks."""

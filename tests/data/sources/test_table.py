@@ -94,6 +94,26 @@ def test_diabetes_is_learned_as_well_as_by_ridge_regression(cli: Cli, tmp_path: 
     assert measured(cli, "runs/diabetes")["r2"] >= ridge - 0.01
 
 
+def test_all_rows_of_another_table_are_tested(cli: Cli, tmp_path: Path) -> None:
+    iris(tmp_path / "iris.csv")
+    (tmp_path / "iris.yaml").write_text(IRIS)
+    assert cli("train", "iris.yaml", "train.epochs=1").returncode == 0
+    lines = (tmp_path / "iris.csv").read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join([lines[0], *lines[10:40]]))
+    done = cli("eval", "runs/iris", "--data", "new.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["samples"] == 30
+    assert "new.csv is not the file of the run: all 30 rows are tested" in done.stderr
+    (tmp_path / "new.csv").write_text("sepal length,kind\n1,setosa\n")
+    missing = cli("eval", "runs/iris", "--data", "new.csv")
+    assert missing.returncode == ExitCode.DATA
+    assert "new.csv: has no column sepal width" in missing.stderr
+    (tmp_path / "new.csv").write_text("\n".join([lines[0], lines[1] + "s"]))
+    unknown = cli("eval", "runs/iris", "--data", "new.csv")
+    assert "new.csv:2: column kind: class setosas is not in the training split" in unknown.stderr
+    assert "did you mean setosa?" in unknown.stderr
+
+
 def test_a_run_is_not_resumed_on_another_table(cli: Cli, tmp_path: Path) -> None:
     iris(tmp_path / "iris.csv")
     (tmp_path / "iris.yaml").write_text(IRIS)
