@@ -157,7 +157,7 @@ class TableSet(FileSet, RegressionSet, kind="table"):
         return self.model_copy(update={"task": task, "normalize_targets": None})
 
     def _target_cells(self, table: Table) -> Cells:
-        return replace(table.cells(self.target), override="task: classification")
+        return replace(table.cells(self.target), cure="or write task: classification")
 
     def _parts(self, table: Table) -> dict[StoredSplit, Part]:
         """The rows of each stored split; validation is a part of train."""
@@ -197,11 +197,12 @@ class TableSet(FileSet, RegressionSet, kind="table"):
     def _times(self, table: Table) -> list[float] | None:
         if not self.time:
             return None
-        cells = table.cells(self.time)
-        is_number = is_missing(cells.values[0]) or number_of(cells.values[0]) is not None
-        times = cells.parsed(number_of, NUMBER) if is_number else cells.parsed(days_of, DATE)
-        for at in np.flatnonzero(np.isnan(times)):
-            raise cells.fault(int(at), "the time is missing", hint="fill it in, or remove the row")
+        cells = replace(table.cells(self.time), cure="")
+        for at, cell in enumerate(cells.values):
+            if is_missing(cell):
+                raise cells.fault(at, "the time is missing", hint="fill it in, or remove the row")
+        are_numbers = number_of(cells.values[0]) is not None
+        times = cells.parsed(number_of, NUMBER) if are_numbers else cells.parsed(days_of, DATE)
         found: list[float] = times.tolist()
         return found
 

@@ -33,8 +33,8 @@ class Cells:
     values: Sequence[str]
     lines: Sequence[int]
     place: str
-    override: str = ""
-    """How to say in an experiment that the column holds no numbers and no dates."""
+    cure: str = ""
+    """What can be done about a cell that does not fit the others, beside correcting it."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -67,10 +67,9 @@ class Cells:
         """The fault of a cell that is not what the others of its column are."""
         cell = self.values[at]
         message = f"{show(cell)} is not {wanted}"
-        cure = "correct it, leave it empty"
-        if wanted == NUMBER and is_separated(cell):
-            cure = "write numbers without separators: 1234.5"
-        return self.fault(at, message, hint=f"{cure}, or write {self.override}")
+        is_separator = wanted == NUMBER and is_separated(cell)
+        first = "write numbers without separators: 1234.5" if is_separator else "correct it"
+        return self.fault(at, message, hint=", ".join(filter(None, (first, self.cure))))
 
 
 Parse = Callable[[str], float | None]

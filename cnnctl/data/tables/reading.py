@@ -48,8 +48,8 @@ class Table:
         if name not in self.columns:
             hint = nearest(name, list(self.columns))
             raise data_fault(f"has no column {show(name)}", hint=hint, place=self.place)
-        override = f"columns: {{{name}: category}}"
-        return Cells(name, self.columns[name], self.lines, self.place, override)
+        cure = f"leave it empty, or write columns: {{{name}: category}}"
+        return Cells(name, self.columns[name], self.lines, self.place, cure)
 
     def take(self, rows: Positions) -> Table:
         """The rows at these positions, in this order."""

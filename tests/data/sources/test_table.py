@@ -267,6 +267,29 @@ def test_a_missing_value_to_predict_is_a_fault(tmp_path: Path) -> None:
         surveyed(write(tmp_path / "t.csv", ["x", "y"], rows), "y")
 
 
+def test_a_value_to_predict_that_is_no_number_is_a_fault(tmp_path: Path) -> None:
+    rows = [[number, "4..5" if number == 7 else number / 3] for number in range(60)]
+    with pytest.raises(FaultError, match=r"t.csv:9: column y: 4..5 is not a number") as error:
+        surveyed(write(tmp_path / "t.csv", ["x", "y"], rows), "y")
+    assert error.value.faults[0].hint == "correct it, or write task: classification"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"), [("", "the time is missing"), ("soon", "soon is not a number")]
+)
+def test_times_that_order_nothing_are_faults(cell: str, message: str, tmp_path: Path) -> None:
+    rows = [*ROWS[:5], [3, "p1", cell, "a"], *ROWS[5:]]
+    with pytest.raises(FaultError, match=f"t.csv:7: column year: {message}"):
+        surveyed(write(tmp_path / "t.csv", HEADER, rows), "y", time="year")
+
+
+@pytest.mark.parametrize("rule", [{"group": "patient"}, {"time": "year"}, {}])
+def test_validation_and_test_can_be_left_out(rule: dict[str, str], tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", HEADER, ROWS)
+    parts = prepare(surveyed(path, "y", validation=0, test=0, **rule), seed=0).splits
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [80, 0, 0]
+
+
 def test_a_class_that_training_lacks_is_named_by_line(tmp_path: Path) -> None:
     rows = [
         [number / 3, "ab"[number % 2], "train" if number < 50 else "test"] for number in range(60)

@@ -15,7 +15,7 @@ from cnnctl.errors import ExitCode, FaultError
 
 
 def cells_of(*values: str) -> Cells:
-    return Cells("x", values, range(2, 2 + len(values)), "t.csv", "columns: {x: category}")
+    return Cells("x", values, range(2, 2 + len(values)), "t.csv", "or write columns: {x: category}")
 
 
 def table_of(**columns: list[str]) -> Table:
@@ -60,10 +60,10 @@ def test_given_statistics_are_kept() -> None:
         ("1 234.5", "without separators"),
         ("1'234", "without separators"),
         ("3,14", "without separators"),
-        ("abc", "columns: {x: category}"),
-        ("inf", "columns: {x: category}"),
-        ("1_000", "columns: {x: category}"),
-        ("0x10", "columns: {x: category}"),
+        ("abc", "or write columns: {x: category}"),
+        ("inf", "or write columns: {x: category}"),
+        ("1_000", "or write columns: {x: category}"),
+        ("0x10", "or write columns: {x: category}"),
     ],
 )
 def test_what_is_no_number_is_named_by_line(cell: str, hint: str) -> None:

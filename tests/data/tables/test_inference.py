@@ -6,7 +6,7 @@ from cnnctl.errors import FaultError
 
 
 def cells_of(values: list[str]) -> Cells:
-    return Cells("x", values, range(2, 2 + len(values)), "t.csv", "columns: {x: category}")
+    return Cells("x", values, range(2, 2 + len(values)), "t.csv", "or write columns: {x: category}")
 
 
 @pytest.mark.parametrize(
