@@ -37,10 +37,10 @@ def kind_of(cells: Cells) -> Column:
     distinct = len(set(cells.values))
     if distinct == 1:
         return Ignored(reason="constant")
-    for kind, parse, wanted in ((Number, number_of, NUMBER), (Date, days_of, DATE)):
-        if _consists_of(cells, parse, wanted):
-            is_number = kind is Number
-            return Ignored(reason="a row number") if is_number and _counts_rows(cells) else kind()
+    if _consists_of(cells, number_of, NUMBER):
+        return Ignored(reason="a row number") if _counts_rows(cells) else Number()
+    if _consists_of(cells, days_of, DATE):
+        return Date()
     if len(cells) > FEW and distinct > DISTINCT * len(cells):
         return Ignored(reason="an identifier" if distinct == len(cells) else "text")
     return Category()
