@@ -25,7 +25,7 @@ RARE = 100
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Column(Choice, family="columns"):
+class Column(Choice, family="column_kinds"):
     """A column of a table, as features of a network."""
 
     @property
