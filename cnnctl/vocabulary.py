@@ -241,13 +241,13 @@ def _fields(reference: Reference) -> dict[str, tuple[str, ast.expr]]:
         found |= _fields(base)
     for node in _class(reference).body:
         match node:
-            case ast.AnnAssign(target=ast.Name(id=name)) if not _is_of_class(node):
+            case ast.AnnAssign(target=ast.Name(id=name)) if _is_option(node, name):
                 found[name] = reference[0], node.annotation
     return found
 
 
-def _is_of_class(field: ast.AnnAssign) -> bool:
-    return ast.unparse(field.annotation).startswith("ClassVar")
+def _is_option(field: ast.AnnAssign, name: str) -> bool:
+    return not name.startswith("_") and not ast.unparse(field.annotation).startswith("ClassVar")
 
 
 def _specs(module: str, annotation: ast.expr) -> Iterator[Reference]:

@@ -33,7 +33,7 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders, patterns, archives or .npy files; - reads names from stdin.",
+            help="Pictures, folders, archives, tables or arrays; - reads names from stdin.",
             metavar="INPUT...",
             show_default=False,
         ),

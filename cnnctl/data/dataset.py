@@ -26,6 +26,7 @@ from cnnctl.errors import FaultError, config_fault, data_fault, under
 
 if TYPE_CHECKING:
     from cnnctl.data.pictures.worker import PictureForm
+    from cnnctl.data.tables.reading import Table
 
 StoredSplit = Literal["train", "test"]
 Side = Annotated[int, Field(gt=0, le=4096)]
@@ -142,6 +143,16 @@ class DataSet(Choice, family="datasets"):
         if len(size) != 2 or channels not in (1, 3):
             return None
         return PictureForm("L" if channels == 1 else "RGB", (size[0], size[1]), "pad")
+
+    def encoded(self, table: Table) -> Tensor:
+        """The rows of a table as samples, (N, F) float32.
+
+        Raises:
+            FaultError: the samples are no rows of tables; or a column is missing, …
+        """
+        shape = times(self.whole().shape)
+        message = f"the network takes samples of {shape}, not the rows of a table"
+        raise data_fault(message, hint="give an array, in a .npy file", place=table.place)
 
     def held_out(self, samples: int) -> int:
         """Number of samples of the training split to hold out for validation."""

@@ -34,8 +34,10 @@ def hold_out(
     """Positions that are kept and positions held out of `count`, both ascending.
 
     Stratified by class (N,) or label (N, L), if they are given. If groups are, no group is in both,
-    and the number held out is only close to `held_out`.
+    and the number held out is only close to `held_out`, but for 0.
     """
+    if not held_out:
+        return np.arange(count), np.arange(0)
     if groups is not None:
         counted = np.ones((count, 1), dtype=np.int64) if labels is None else labels.astype(np.int64)
         if classes is not None:

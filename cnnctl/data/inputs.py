@@ -1,4 +1,4 @@
-"""New inputs for a trained network: pictures and arrays, wherever they are named."""
+"""New inputs for a trained network: pictures, tables and arrays, wherever they are named."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, decode,
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.rows import NO_ARRAY, MappedRows, Rows, TensorRows
 from cnnctl.data.samples import Shape
+from cnnctl.data.tables.reading import TAB_SUFFIXES, Table, read_table
 from cnnctl.errors import FaultError, closest, data_fault, did_you_mean
 from cnnctl.storage import is_folder, read_regular, reading_cure
 
 STDIN = "-"
+TABLES = (".csv", *TAB_SUFFIXES)
 MAX_NAMES = 2**28
 """Bytes of the names on standard input."""
 MAX_ARRAY = 2**32
@@ -45,7 +47,7 @@ class Input:
 
 
 def find_inputs(words: Sequence[str], data: DataSet, *, stdin: BinaryIO) -> Iterator[Input]:
-    """The inputs that are named: files, folders, patterns, archives, arrays; `-` reads names.
+    """The inputs that are named: files, folders, patterns, archives, tables, arrays; `-` reads names.
 
     Of what is not there or cannot be opened, `read` raises the fault.
     """
@@ -80,6 +82,8 @@ def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
     path, lower = Path(name), name.lower()
     if is_folder(path) or lower.endswith(ARCHIVE_SUFFIXES):
         yield from _below(open_tree(path), data)
+    elif lower.endswith(TABLES):
+        yield from _lines_of(read_table(path), data)
     elif lower.endswith((".npy", ".npz")):
         yield from _rows_of(path, data)
     else:
@@ -137,6 +141,12 @@ def _form(data: DataSet) -> PictureForm:
         message = f"the network takes samples of {shape}, which are not pictures"
         raise data_fault(message, hint="give an array, in a .npy file")
     return form
+
+
+def _lines_of(table: Table, data: DataSet) -> Iterator[Input]:
+    """The rows of a table, each named by its line."""
+    for line, features in zip(table.lines, data.encoded(table), strict=True):
+        yield Input(f"{table.place}:{line}", partial(Tensor.clone, features))
 
 
 def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from cnnctl.config.bounds import NonNegativeInt
-from cnnctl.config.choice import Spec
 from cnnctl.config.wording import show
-from cnnctl.data.dataset import DataSet, Size, StoredSplit
-from cnnctl.data.division import hold_out
+from cnnctl.data.dataset import Size, StoredSplit
+from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.files import FileTree, open_tree
 from cnnctl.data.paths import DataPath
 from cnnctl.data.pictures.cache import DecodedPictures, cache_folder, decoded_pictures
@@ -32,7 +30,7 @@ from cnnctl.data.records import Record, divided, groups_of
 from cnnctl.data.residence import Residence, residence_of
 from cnnctl.data.rows import MappedRows, Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples
-from cnnctl.errors import SHOWN, ExitCode, Fault, FaultError, config_fault, data_fault, nearest
+from cnnctl.errors import SHOWN, ExitCode, Fault, FaultError, data_fault, nearest
 
 SAMPLED = 1000
 """Pictures whose headers decide the size and the mode, evenly spread."""
@@ -44,25 +42,11 @@ MAX_SKIPPED = 1000
 """Files that can be listed in an experiment."""
 
 
-class SampleCounts(Spec):
-    """The number of samples in each split."""
-
-    train: NonNegativeInt
-    """Samples in the training split, without validation."""
-    validation: NonNegativeInt
-    """Samples held out for validation."""
-    test: NonNegativeInt
-    """Samples in the test split."""
-
-
-class PictureSet(DataSet):
+class PictureSet(FileSet):
     """A data set of pictures in files, each with a class."""
 
     path: DataPath
     """Folder or archive (.zip, .tar) with the pictures, relative to this file."""
-    test: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)] = "auto"
-    """Fraction of the samples to hold out for testing; `auto` is the data's own test split, or
-    0.15 without one."""
     mode: Literal["auto"] | Mode = "auto"
     """Mode to convert pictures to: L (grey) or RGB; `auto` is L if all are grey."""
     size: Literal["auto"] | Size = "auto"
@@ -77,14 +61,8 @@ class PictureSet(DataSet):
     rows: Literal["auto"] | Residence = "auto"
     """Keep decoded pictures in memory, or map them from the cache; `auto` keeps them in memory if
     they take at most a fourth of it."""
-    classes: Annotated[list[str], Field(max_length=100_000)] = Field(default=[])
-    """Class names, in order (default: the names in the data, sorted)."""
-    samples: SampleCounts | None = None
-    """Number of samples in each split (default: counted)."""
     skipped: Annotated[list[str], Field(max_length=MAX_SKIPPED)] = Field(default=[])
     """Pictures that were skipped; filled in where on_error is skip."""
-    content: Literal["auto"] | dict[StoredSplit, str] = "auto"
-    """Hash of the files of each split; `auto` computes it when training starts."""
 
     @abstractmethod
     def records(self, tree: FileTree) -> list[Record]:
@@ -95,28 +73,12 @@ class PictureSet(DataSet):
         """
 
     def whole(self) -> DatasetInfo:
-        counts, form = self.samples, self._form()
-        if counts is None:
-            raise _not_surveyed()
+        counts, form = self.known_samples, self._form()
         names, count = tuple(self.classes), counts.train + counts.validation
         return DatasetInfo(form.shape, names, len(names), count, has_test=counts.test > 0)
 
     def picture_form(self) -> PictureForm:
         return self._form()
-
-    @property
-    def has_validation(self) -> bool:
-        return self.samples is not None and self.samples.validation > 0
-
-    def held_out(self, samples: int) -> int:
-        if self.samples is None:
-            raise _not_surveyed()
-        return self.samples.validation
-
-    def located(self, folder: Path | None) -> Self:
-        if folder is None:
-            return self
-        return self.model_copy(update={"path": str(folder.expanduser().absolute())})
 
     def surveyed(self, root: Path, *, seed: int) -> Self:
         if self.samples is not None:
@@ -156,23 +118,14 @@ class PictureSet(DataSet):
             identity=_identity(records, decoded.digests[kept]),
         )
 
-    def identified(self, splits: Mapping[StoredSplit, Samples]) -> Self:
-        content = {name: samples.identity for name, samples in splits.items()}
-        for name, identity in content.items():
-            if self.content != "auto" and self.content.get(name) != identity:
-                message = f"the {name} split has changed since the run was started"
-                hint = "restore the files, or start a new run"
-                raise data_fault(message, hint=hint, place=self.path)
-        return self.model_copy(update={"content": content})
-
     def _parts(self, records: Sequence[Record]) -> dict[StoredSplit, list[Record]]:
         """The records of each stored split; validation is a part of train."""
-        train, test = divided(records, test=None if self.test == "auto" else self.test)
+        train, test = divided(records, test=self.test_share)
         return {"train": train, "test": test}
 
     def _form(self) -> PictureForm:
         if self.mode == "auto" or self.size == "auto":
-            raise _not_surveyed()
+            raise not_surveyed()
         size = (self.size, self.size) if isinstance(self.size, int) else self.size
         return PictureForm(self.mode, size, self.resize)
 
@@ -200,14 +153,9 @@ class PictureSet(DataSet):
 
     def _counts(self, parts: dict[StoredSplit, list[Record]], seed: int) -> SampleCounts:
         train = parts["train"]
-        held = sum(record.split == "validation" for record in train)
-        if not held:
-            wanted, groups = super().held_out(len(train)), groups_of(train)
-            labels = self._labels(train)
-            _, held_out = hold_out(
-                len(train), held_out=wanted, seed=seed, classes=labels, groups=groups
-            )
-            held = len(held_out)
+        given = [record.split for record in train]
+        labels, groups = self._labels(train), groups_of(train)
+        held = len(self.validation_part(given, seed=seed, classes=labels, groups=groups))
         return SampleCounts(
             train=len(train) - held, validation=held, test=len(parts.get("test", []))
         )
@@ -306,8 +254,3 @@ def _identity(records: Sequence[Record], digests: NDArray[np.uint8]) -> str:
     for record, digest in zip(records, digests, strict=True):
         found.update(f"{record.entry.name}\0".encode(errors="surrogateescape") + digest.tobytes())
     return found.hexdigest()
-
-
-def _not_surveyed() -> FaultError:
-    message = "the pictures have not been looked at"
-    return config_fault(message, hint="read the experiment from its YAML file")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from cnnctl.data.division import hold_out
+from cnnctl.data.division import hold_out, latest_split
 from cnnctl.data.files import Entry
 from cnnctl.data.splits import Positions
 from cnnctl.errors import config_fault
@@ -40,25 +40,47 @@ def divided(records: Sequence[Record], *, test: float | None) -> tuple[list[Reco
     Raises:
         FaultError: there is a test split, and another is asked for; or one side gets nothing.
     """
-    own = [record for record in records if record.split == "test"]
+    held = test_part(
+        [record.split for record in records],
+        test=test,
+        classes=numbered([record.label for record in records]),
+        groups=groups_of(records),
+    )
+    chosen = set(held.tolist())
+    kept = [record for at, record in enumerate(records) if at not in chosen]
+    return kept, [records[at] for at in held]
+
+
+def test_part(
+    given: Sequence[GivenSplit | None],
+    *,
+    test: float | None,
+    classes: Positions | None = None,
+    groups: Sequence[str] | None = None,
+    times: Sequence[float] | None = None,
+) -> Positions:
+    """Positions of the test split, ascending; the latest ones if times are given.
+
+    given: the split that the source puts each sample in, if it does.
+    test: as for `divided`.
+
+    Raises:
+        FaultError: as for `divided`.
+    """
+    count, own = len(given), [at for at, split in enumerate(given) if split == "test"]
     if own and test is not None:
         message = f"the data has a test split of its own, of {len(own):,} samples"
         raise config_fault(message, hint="use auto", path=("test",))
     share = TEST_SHARE if test is None else test
-    if own or share == 0 or any(record.split for record in records):
-        return [record for record in records if record.split != "test"], own
-    held_out = round(len(records) * share)
-    if not 0 < held_out < len(records):
-        message = f"{share:g} of {len(records)} samples leaves none for testing or for training"
+    if own or share == 0 or any(given):
+        return np.array(own, dtype=np.int64)
+    held_out = round(count * share)
+    if not 0 < held_out < count:
+        message = f"{share:g} of {count} samples leaves none for testing or for training"
         raise config_fault(message, hint="use a share closer to 0.5, or 0", path=("test",))
-    kept, held = hold_out(
-        len(records),
-        held_out=held_out,
-        seed=TEST_SEED,
-        classes=numbered([record.label for record in records]),
-        groups=groups_of(records),
-    )
-    return [records[at] for at in kept], [records[at] for at in held]
+    if times is not None:
+        return latest_split(times, held_out=held_out)[1]
+    return hold_out(count, held_out=held_out, seed=TEST_SEED, classes=classes, groups=groups)[1]
 
 
 def numbered(labels: Sequence[str]) -> Positions:

@@ -218,3 +218,35 @@ def test_labels_above_their_thresholds_are_answered(cli: Cli, tmp_path: Path) ->
     printed = invoke("predict", tmp_path / "runs" / "labels", tmp_path / "x.npy", "--csv").stdout
     assert printed.splitlines()[0] == "input,labels,p(left),p(right)"
     assert printed.splitlines()[2].split(",")[1] == "left; right"
+
+
+TABLE = """\
+data: {name: table, path: flowers.csv, target: species, batch_size: 16}
+model: {layers: [linear: 16, relu, linear: classes]}
+optimizer: {name: adam, lr: 0.02}
+train: {epochs: 20}
+"""
+
+
+def test_the_rows_of_a_table_are_answered(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = ["länge,farbe,species"]
+    for number in range(120):
+        species, colour = [("a", "rot"), ("b", "blau")][number % 2]
+        rows.append(f"{rng.normal(number % 2 * 3):.3f},{colour},{species}")
+    (tmp_path / "flowers.csv").write_text("\n".join(rows))
+    (tmp_path / "flowers.yaml").write_text(TABLE)
+    trained = cli("train", "flowers.yaml")
+    assert trained.returncode == 0, trained.stderr
+    run = tmp_path / "runs" / "flowers"
+    (tmp_path / "new.csv").write_text("farbe,extra,länge\nrot,1,0.1\nblau,2,3.1\ngrün,3,\n")
+    found = answers(run, tmp_path / "new.csv")
+    assert [each["input"].rpartition(":")[2] for each in found] == ["2", "3", "4"]
+    assert [each["class"] for each in found[:2]] == ["a", "b"]
+    (tmp_path / "less.csv").write_text("farbe\nrot\n")
+    assert "has no column länge" in refused(ExitCode.DATA, run, tmp_path / "less.csv")
+
+
+def test_a_table_suits_only_networks_of_tables(digits_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    assert "not the rows of a table" in refused(ExitCode.DATA, digits_run, tmp_path / "x.csv")

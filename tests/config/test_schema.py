@@ -61,6 +61,9 @@ def holding(kind: type[Choice], written: Any) -> dict[str, Any]:
         plain["model"]["init"] = linear["init"] = linear["bias_init"] = written
     elif kind.family == "augmentations":
         plain["data"] = {"name": "digits", "augment": [written]}
+    elif kind.family == "column_kinds":
+        table = {"name": "table", "path": "measured.csv", "target": "y"}
+        plain["data"] = {**table, "columns": {"x": written}}
     else:
         plain[SECTIONS[kind.family]] = written
     return plain

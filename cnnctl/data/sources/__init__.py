@@ -14,6 +14,7 @@ from cnnctl.data.sources import (
     mnist,
     planar,
     svhn,
+    table,
     waveform,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "mnist",
     "planar",
     "svhn",
+    "table",
     "waveform",
 ]

@@ -1,0 +1,1 @@
+"""Tables: reading a file, the kinds of columns, and features from cells."""

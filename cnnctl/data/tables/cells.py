@@ -1,0 +1,110 @@
+"""What a cell can mean: a number, a moment, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import isfinite, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnctl.config.wording import show
+from cnnctl.data.splits import Positions
+from cnnctl.errors import FaultError, data_fault
+
+MISSING = ("", "na", "nan", "null")
+"""What stands for a missing number or date, in any case."""
+EPOCH = datetime(1970, 1, 1)
+_SEPARATED = re.compile(
+    r"[-+]?([0-9]{1,3}([,.' \u00a0\u202f][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+)"
+)
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of a column, and where they are."""
+
+    name: str
+    values: Sequence[str]
+    lines: Sequence[int]
+    place: str
+    cure: str = ""
+    """What can be done about a cell that does not fit the others, beside correcting it."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def fault(self, at: int, message: str, *, hint: str) -> FaultError:
+        """A fault in the cell at this position."""
+        where = f"{self.place}:{self.lines[at]}"
+        return data_fault(f"column {show(self.name)}: {message}", hint=hint, place=where)
+
+    def take(self, positions: Positions) -> Cells:
+        """The cells at these positions, in this order."""
+        values, lines = ([of[at] for at in positions.tolist()] for of in (self.values, self.lines))
+        return replace(self, values=values, lines=lines)
+
+    def parsed(self, parse: Parse, wanted: str) -> Numbers:
+        """The cells as numbers, (N,); NaN where they are missing.
+
+        Raises:
+            FaultError: one is neither missing nor what is wanted.
+        """
+        numbers = np.empty(len(self))
+        for at, cell in enumerate(self.values):
+            number = nan if is_missing(cell) else parse(cell)
+            if number is None:
+                raise self.odd(at, wanted)
+            numbers[at] = number
+        return numbers
+
+    def odd(self, at: int, wanted: str) -> FaultError:
+        """The fault of a cell that is not what the others of its column are."""
+        cell = self.values[at]
+        message = f"{show(cell)} is not {wanted}"
+        is_separator = wanted == NUMBER and is_separated(cell)
+        first = "write numbers without separators: 1234.5" if is_separator else "correct it"
+        return self.fault(at, message, hint=", ".join(filter(None, (first, self.cure))))
+
+
+Parse = Callable[[str], float | None]
+NUMBER, DATE = "a number", "a date (ISO 8601)"
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell stands for a missing number or date."""
+    return len(cell) <= len("null") and cell.lower() in MISSING
+
+
+def number_of(cell: str) -> float | None:
+    """A finite number; None for anything else."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if isfinite(number) and "_" not in cell else None
+
+
+def days_of(cell: str) -> float | None:
+    """A date or time of ISO 8601 as days since 1970, in UTC unless it names no zone."""
+    moment = moment_of(cell)
+    return (moment - EPOCH).total_seconds() / 86_400 if moment else None
+
+
+def moment_of(cell: str) -> datetime | None:
+    """A date or time of ISO 8601, in UTC unless it names no zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(cell)
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_separated(cell: str) -> bool:
+    """Whether a cell is a number with thousands separators or a decimal comma."""
+    return _SEPARATED.fullmatch(cell) is not None

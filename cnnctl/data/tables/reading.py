@@ -1,0 +1,168 @@
+"""A CSV or TSV file -> cells by column, each with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from cnnctl.config.wording import show
+from cnnctl.data.splits import Positions
+from cnnctl.data.tables.cells import Cells, number_of
+from cnnctl.errors import FaultError, data_fault, nearest
+from cnnctl.storage import is_file, read_regular, reading_cure
+
+MAX_BYTES = 2**30
+MAX_COLUMNS = 10_000
+MAX_CELL = 10_000
+"""Characters of a cell."""
+DELIMITERS = (",", ";", "\t", "|")
+TAB_SUFFIXES = (".tsv", ".tab")
+BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its columns by name, in their order. Blanks around cells are removed."""
+
+    place: str
+    columns: Mapping[str, Sequence[str]]
+    lines: Sequence[int]
+    """The line that each row starts at, counted from 1."""
+    digest: str
+    """SHA-256 of the file."""
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def cells(self, name: str) -> Cells:
+        """The cells of a column.
+
+        Raises:
+            FaultError: there is none of this name.
+        """
+        if name not in self.columns:
+            hint = nearest(name, list(self.columns))
+            raise data_fault(f"has no column {show(name)}", hint=hint, place=self.place)
+        cure = f"leave it empty, or write columns: {{{name}: category}}"
+        return Cells(name, self.columns[name], self.lines, self.place, cure)
+
+    def take(self, rows: Positions) -> Table:
+        """The rows at these positions, in this order."""
+        chosen = rows.tolist()
+        columns = {name: [cells[at] for at in chosen] for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=[self.lines[at] for at in chosen])
+
+
+def read_table(path: Path) -> Table:
+    """Read a file with a header; tabs separate its cells, or what separates the names.
+
+    Raises:
+        FaultError: it cannot be read, is too large, or is not a table of UTF-8 text.
+    """
+    place = str(path)
+    if not is_file(path):
+        hint = "check data.path, or give the file with --data"
+        raise data_fault("no such file", hint=hint, place=place)
+    try:
+        content = read_regular(path, limit=MAX_BYTES)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise data_fault(message, hint=reading_cure(error), place=place) from None
+    text = _decoded(content, place)
+    delimiter = "\t" if path.suffix.lower() in TAB_SUFFIXES else delimiter_of(text)
+    rows = _rows(text, delimiter, place)
+    _, header = next(rows, (1, []))
+    _check_header(header, place)
+    lines, cells = _filled(rows, header, place)
+    columns = dict(zip(header, cells, strict=True))
+    return Table(place, columns, lines, sha256(content).hexdigest())
+
+
+def delimiter_of(text: str) -> str:
+    """The one of , ; tab and | that divides the first line into most names."""
+    first = text.lstrip("\r\n").partition("\n")[0]
+    return max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+
+
+def _decoded(content: bytes, place: str) -> str:
+    """The text of a file, without a byte order mark."""
+    cure = "save the file as UTF-8"
+    if content.startswith(BYTE_ORDER_MARKS):
+        raise data_fault("is UTF-16, not UTF-8", hint=cure, place=place)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"is not UTF-8: byte {error.start:,} is 0x{content[error.start]:02x}"
+        raise line_fault(place, line, message, hint=cure) from None
+    at = text.find("\0")
+    if at >= 0:
+        message = "has a NUL character"
+        hint = "export the table again, as text"
+        raise line_fault(place, text.count("\n", 0, at) + 1, message, hint=hint)
+    return text.removeprefix("\ufeff")
+
+
+def _rows(text: str, delimiter: str, place: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the line that it starts at."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    start = 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            hint = 'quotes inside a quoted cell are doubled: "a ""quoted"" word"'
+            raise line_fault(place, start, f"cannot be split: {error}", hint=hint) from None
+        if row is None:
+            return
+        cells = [cell.strip() for cell in row]
+        if any(cells) or len(cells) > 1:
+            yield start, cells
+        start = reader.line_num + 1
+
+
+def _check_header(header: Sequence[str], place: str) -> None:
+    hint = "name each column differently in the first line"
+    if not header:
+        raise data_fault("is empty", hint=hint, place=place)
+    if len(header) > MAX_COLUMNS:
+        message = f"has {len(header):,} columns, more than the limit of {MAX_COLUMNS:,}"
+        raise data_fault(message, hint="split it", place=place)
+    if "" in header:
+        raise line_fault(place, 1, f"column {header.index('') + 1} has no name", hint=hint)
+    name, count = Counter(header).most_common(1)[0]
+    if count > 1:
+        raise line_fault(place, 1, f"{count} columns are named {show(name)}", hint=hint)
+    if all(number_of(name) is not None for name in header):
+        raise line_fault(place, 1, "has numbers instead of the names of columns", hint=hint)
+
+
+def _filled(
+    rows: Iterator[tuple[int, list[str]]], header: Sequence[str], place: str
+) -> tuple[list[int], list[list[str]]]:
+    """The line of each row, and the cells of each column."""
+    lines, columns = list[int](), [list[str]() for _ in header]
+    for line, row in rows:
+        if len(row) != len(header):
+            message = f"{len(row)} cells, but the header has {len(header)}"
+            hint = "put quotes around cells that contain the delimiter"
+            raise line_fault(place, line, message, hint=hint)
+        lines.append(line)
+        for column, cell in zip(columns, row, strict=True):
+            if len(cell) > MAX_CELL:
+                message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
+                raise line_fault(place, line, message, hint="check for a missing quote")
+            column.append(cell)
+    if not lines:
+        raise data_fault("has no rows below its header", hint="add some", place=place)
+    return lines, columns
+
+
+def line_fault(place: str, line: int, message: str, *, hint: str) -> FaultError:
+    """A fault in a line of a file."""
+    return data_fault(message, hint=hint, place=f"{place}:{line}")
