@@ -28,7 +28,7 @@ ORDER = [
     {"checkpoint"},
     {"run_folder"},
     {"sources", "advice", "catalogue", "inspection"},
-    {"trained", "prediction"},
+    {"trained", "prediction", "proposals"},
     {"evaluation"},
     {"training"},
     {"program", "completion"},
