@@ -14,7 +14,7 @@ from cnnctl import completion
 from cnnctl.commands import command, display, say
 from cnnctl.errors import Fault, FaultError, closest, did_you_mean
 from cnnctl.shipped import experiments, is_shipped, text_of
-from cnnctl.storage import contents, is_folder, is_there, write_atomically
+from cnnctl.storage import contents, is_file, is_folder, is_there, write_atomically
 
 
 @command("init")
@@ -63,9 +63,13 @@ def init(
 
 
 def _name_of(source: Path) -> str:
-    """The name of a folder; that of a file without its suffixes."""
-    path = source.absolute() if source.name not in ("", "..") else source.resolve()
-    return (path.name if is_folder(path) else path.name.partition(".")[0]) or "experiment"
+    """The name of a folder, or that of an archive without its suffix."""
+    from cnnctl.data.files import ARCHIVE_SUFFIXES
+
+    name = (source if source.name not in ("", "..") else source.resolve()).name
+    suffixes = [suffix for suffix in ARCHIVE_SUFFIXES if name.lower().endswith(suffix)]
+    cut = max(map(len, suffixes), default=0) if is_file(source) else 0
+    return name[: len(name) - cut] or "experiment"
 
 
 def _missing(source: Path) -> FaultError:

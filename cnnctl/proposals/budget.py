@@ -19,10 +19,10 @@ PASSES = 3
 """A step costs so many forward passes."""
 SMALL = 64
 """Side up to which the first layers keep the resolution."""
-WIDTHS, LARGE_WIDTHS = (32, 24, 16, 8), (64, 32, 16)
+WIDTHS, LARGE_WIDTHS = (32, 24, 16, 12, 8), (64, 32, 16)
 SIDES = (160, 128, 96)
 """Sides that large pictures are made smaller to."""
-ENOUGH, AT_ENOUGH = 45_000, 6
+ENOUGH, AT_ENOUGH = 45_000, 9
 """So many pictures need so many epochs; fewer need more, by the root of their number."""
 MOST_EPOCHS, FEWEST_EPOCHS = 60, 3
 

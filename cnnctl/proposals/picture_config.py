@@ -25,6 +25,10 @@ FEW_PER_CLASS = 500
 """Pictures of a class below which augmentation is strong."""
 SKIPPABLE = 0.2
 """Share of broken pictures up to which they are skipped."""
+MOST_OF_A_SPLIT = 0.9
+"""Share of a split that skipping may cost it."""
+HELD_OUT = 0.15
+"""Share for testing, where there is no test split."""
 MOST_BATCH, LEAST_BATCH = 128, 8
 STEPS = 16
 """Steps that an epoch should have at least."""
@@ -118,7 +122,9 @@ def _splits(
         reason = f"{counts.validation:,} pictures of train, to select the best epoch"
         yield Setting("data.validation", validation, reason)
     if ALL in facts.counts:
-        yield Setting("data.test", 0.15, f"{counts.test:,} pictures held out, for `cnnctl eval`")
+        yield Setting(
+            "data.test", HELD_OUT, f"{counts.test:,} pictures held out, for `cnnctl eval`"
+        )
 
 
 def _broken(facts: PictureFacts) -> Iterator[Setting]:
@@ -135,16 +141,23 @@ def _broken(facts: PictureFacts) -> Iterator[Setting]:
 
 
 def worst_share(facts: PictureFacts) -> float:
-    """The largest share of broken pictures that a split can have."""
+    """The largest share of broken pictures that a split can have, at most 1."""
+    unread = len(facts.records) / facts.scan.read
     if ALL in facts.counts:  # all may be in the smaller part
-        return min(1.0, len(facts.scan.broken) / (0.15 * len(facts.records)))
-    return max(facts.broken_share("train", "validation"), facts.broken_share("test"))
+        share = len(facts.scan.broken) / (HELD_OUT * len(facts.records))
+    else:
+        share = max(facts.broken_share("train", "validation"), facts.broken_share("test"))
+    return min(1.0, share * unread)
 
 
 def is_skipped(facts: PictureFacts) -> bool:
     """Whether the experiment skips broken pictures, rather than stopping at them."""
-    share = len(facts.scan.broken) / len(facts.records)
-    return share <= SKIPPABLE and len(facts.scan.broken) <= MAX_SKIPPED and worst_share(facts) < 0.9
+    broken, read = len(facts.scan.broken), facts.scan.read
+    return (
+        broken <= SKIPPABLE * read
+        and broken * len(facts.records) <= MAX_SKIPPED * read
+        and worst_share(facts) < MOST_OF_A_SPLIT
+    )
 
 
 def batch_size(samples: int) -> int | str:
@@ -214,10 +227,10 @@ def _learning(facts: PictureFacts, samples: int, chosen: Plan) -> Iterator[Setti
         yield Setting("loss", {"name": "cross_entropy", "weight": "balanced"}, ratio)
     else:
         yield Setting("loss", "cross_entropy", "classes are about equally large")
-    yield Setting("optimizer.name", "sgd")
+    yield Setting("optimizer.name", "sgd", "trains residual networks best")
     yield Setting("optimizer.lr", round(rate, 4), "the peak, in proportion to the batch")
-    yield Setting("optimizer.momentum", 0.9)
-    yield Setting("optimizer.nesterov", True)
+    yield Setting("optimizer.momentum", 0.9, "one_cycle varies it from 0.95 to 0.85 and back")
+    yield Setting("optimizer.nesterov", True, "helps a little, costs nothing")
     yield Setting("scheduler", "one_cycle", "trains in few epochs")
     yield Setting("regularization.l2", 0.0005, "usual for residual networks")
     yield Setting("regularization.label_smoothing", 0.1, "against overconfidence")

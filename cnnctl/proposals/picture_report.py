@@ -77,10 +77,10 @@ def _balance(facts: PictureFacts) -> Iterator[str]:
     [(large, most), *_, (small, least)] = facts.training.most_common()
     if most == least:
         yield "balance: all classes have equally many pictures"
-        return
-    compared = f"{show(large)} has {facts.imbalance:.1f} times the pictures of {show(small)}"
-    weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""
-    yield f"balance: {compared}{weighted}"
+    else:
+        compared = f"{show(large)} has {facts.imbalance:.1f} times the pictures of {show(small)}"
+        weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""
+        yield f"balance: {compared}{weighted}"
     if "test" not in facts.counts and "all" not in facts.counts:
         yield "note: there is no test split; validation does not stand in for it"
 

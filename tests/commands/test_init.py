@@ -218,3 +218,27 @@ def test_large_pictures_are_made_small_enough_to_train_in_time(cli: Cli, tmp_pat
     assert cli("init", "pets").returncode == 0
     assert "random_resized_crop" in Path("pets.yaml").read_text(encoding="utf-8")
     accepted(cli, "pets.yaml")
+
+
+def test_too_many_broken_pictures_are_left_to_the_user(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 6, "dog": 6})
+    spoil(root)
+    done = invoke("init", "pets")
+    warning = "3 pictures cannot be decoded and will stop training; repair or delete them"
+    assert warning in done.stdout
+    assert "on_error" not in values("pets.yaml")
+
+
+@pytest.mark.parametrize(("archive", "file"), [("v1.2.zip", "v1.2.yaml"), ("A.TGZ", "A.yaml")])
+def test_only_the_suffix_of_an_archive_is_dropped(archive: str, file: str, tmp_path: Path) -> None:
+    write(tmp_path / "all", {"cat": 20, "dog": 20})
+    kind = "zip" if archive.endswith(".zip") else "gztar"
+    Path(shutil.make_archive("made", kind, "all")).rename(archive)
+    assert invoke("init", archive).exit_code == 0
+    assert values(file)["path"] == archive
+
+
+def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write(tmp_path / "pets", {"cat": 20, "dog": 20}))
+    assert invoke("init", ".").exit_code == 0
+    assert values("pets.yaml")["path"] == "."
