@@ -217,16 +217,24 @@ def _augment(facts: PictureFacts, size: tuple[int, int]) -> Setting:
 
 
 def _learning(facts: PictureFacts, samples: int, chosen: Plan) -> Iterator[Setting]:
-    size = batch_size(samples)
-    rate = LR_PER_SAMPLE * (samples if isinstance(size, str) else size)
+    is_weighted = facts.imbalance > IMBALANCED
     cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds a picture"
     yield Setting("model", chosen.model, cost)
-    is_weighted = facts.imbalance > IMBALANCED
     if is_weighted:
         ratio = f"the largest class has {facts.imbalance:,.1f} times the pictures of the smallest"
         yield Setting("loss", {"name": "cross_entropy", "weight": "balanced"}, ratio)
     else:
-        yield Setting("loss", "cross_entropy", "classes are about equally large")
+        yield Setting("loss", "cross_entropy", "no class is much larger than another")
+    yield from _optimization(samples)
+    minutes = f"about {max(1, round(chosen.minutes)):,} min on two CPU cores"
+    yield Setting("train.epochs", chosen.epochs, minutes)
+    if is_weighted:
+        yield Setting("train.monitor", "balanced_accuracy", "all classes count equally")
+
+
+def _optimization(samples: int) -> Iterator[Setting]:
+    size = batch_size(samples)
+    rate = LR_PER_SAMPLE * (samples if isinstance(size, str) else size)
     yield Setting("optimizer.name", "sgd", "trains residual networks best")
     yield Setting("optimizer.lr", round(rate, 4), "the peak, in proportion to the batch")
     yield Setting("optimizer.momentum", 0.9, "one_cycle varies it from 0.95 to 0.85 and back")
@@ -234,7 +242,3 @@ def _learning(facts: PictureFacts, samples: int, chosen: Plan) -> Iterator[Setti
     yield Setting("scheduler", "one_cycle", "trains in few epochs")
     yield Setting("regularization.l2", 0.0005, "usual for residual networks")
     yield Setting("regularization.label_smoothing", 0.1, "against overconfidence")
-    minutes = f"about {max(1, round(chosen.minutes)):,} min on two CPU cores"
-    yield Setting("train.epochs", chosen.epochs, minutes)
-    if is_weighted:
-        yield Setting("train.monitor", "balanced_accuracy", "all classes count equally")

@@ -122,6 +122,16 @@ def _check_classes(facts: PictureFacts) -> None:
         if strange := sorted(counted.keys() - set(known)):
             message = f"the {split} split has a class {show(strange[0])}, which train lacks"
             raise data_fault(message, hint=nearest(strange[0], known[:20]), place=place)
+    rare, count = facts.training.most_common()[-1]
+    if count < _fewest(facts):
+        message = f"class {show(rare)} has {count} of the {_fewest(facts)} pictures that it needs"
+        hint = "each split takes one of them; add pictures, or remove the class"
+        raise data_fault(message, hint=hint, place=place)
+
+
+def _fewest(facts: PictureFacts) -> int:
+    """Pictures that a class needs, so that it is left in training when splits are cut off."""
+    return 3 if ALL in facts.counts else 1 if "validation" in facts.counts else 2
 
 
 def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:

@@ -183,6 +183,8 @@ def test_what_no_proposer_takes_is_refused(name: str) -> None:
         ({}, "has no pictures among 0 files"),
         ({"cat": 5}, "has pictures of only one class, cat"),
         ({"train/cat": 5, "train/dog": 5, "test/dgo": 5}, "the test split has a class dgo"),
+        ({"cat": 5, "dog": 2}, "class dog has 2 of the 3 pictures that it needs"),
+        ({"train/cat": 5, "train/dog": 1}, "class dog has 1 of the 2 pictures that it needs"),
     ],
 )
 def test_data_that_teaches_nothing_is_refused(

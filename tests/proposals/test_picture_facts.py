@@ -16,14 +16,14 @@ def rendered(facts: picture_facts.PictureFacts) -> str:
 
 
 def test_pictures_are_counted_and_measured(tmp_path: Path) -> None:
-    root = write(tmp_path / "pets", {"cat": 3}, height=10, width=20)
-    write(root, {"dog": 2}, height=30, width=8)
+    root = write(tmp_path / "pets", {"cat": 6}, height=10, width=20)
+    write(root, {"dog": 4}, height=30, width=8)
     facts = gather(root)
-    assert facts.counts == {"all": {"cat": 3, "dog": 2}}
+    assert facts.counts == {"all": {"cat": 6, "dog": 4}}
     assert facts.imbalance == 1.5
-    assert sorted(facts.scan.sizes) == [(10, 20)] * 3 + [(30, 8)] * 2
-    assert facts.scan.modes == {"RGB": 5}
-    assert (facts.scan.read, facts.scan.decoded) == (5, 5)
+    assert sorted(facts.scan.sizes) == [(10, 20)] * 6 + [(30, 8)] * 4
+    assert facts.scan.modes == {"RGB": 10}
+    assert (facts.scan.read, facts.scan.decoded) == (10, 10)
     text = rendered(facts)
     assert "sizes: width 8 20 20, height 10 10 30 (min, median, max)" in text
     assert "balance: cat has 1.5 times the pictures of dog\n" in text
@@ -64,7 +64,7 @@ def test_of_too_many_pixels_only_headers_are_read(
 
 
 def test_many_classes_are_shortened(tmp_path: Path) -> None:
-    text = rendered(gather(write(tmp_path / "many", {f"class{n:02}": 1 for n in range(40)})))
+    text = rendered(gather(write(tmp_path / "many", {f"class{n:02}": 3 for n in range(40)})))
     assert "… 25 more" in text
     assert sum(line.startswith("class") for line in text.splitlines()) == 16
 
