@@ -10,7 +10,7 @@ from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
-from cnnctl.config.wording import show, times
+from cnnctl.config.wording import times
 from cnnctl.data.picture_set import MAX_SKIPPED, SampleCounts, common_size
 from cnnctl.data.pictures.decoding import Mode
 from cnnctl.data.sources.image_folder import ImageFolder
@@ -202,7 +202,7 @@ def _augment(facts: PictureFacts, size: tuple[int, int]) -> Setting:
     few = sum(facts.training.values()) < FEW_PER_CLASS * len(facts.classes)
     if sided := shows_sides(facts.classes):
         shift: Any = {"affine": {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1]}}
-        reason = f"no mirroring: it could change what {show(sided)} shows"
+        reason = f"no mirroring: it could change what {sided} shows"
         return Setting("data.augment", [shift], reason)
     chosen: list[Any] = ["horizontal_flip"]
     if max(size) <= SMALL:

@@ -9,7 +9,6 @@ from statistics import median
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cnnctl.config.wording import show
 from cnnctl.escaping import visible
 from cnnctl.inspection.grid import Grid, Heading
 from cnnctl.proposals.document import counted
@@ -62,7 +61,7 @@ def _table(facts: PictureFacts) -> Grid:
     headings = [Heading("class", is_number=False), *map(Heading, splits)]
     by_size = [name for name, _ in facts.training.most_common()]
     kept = by_size if len(by_size) <= MOST_ROWS else [*by_size[: SHOWN * 2], *by_size[-SHOWN:]]
-    rows = [_row(show(name), [facts.counts[split][name] for split in splits]) for name in kept]
+    rows = [_row(name, [facts.counts[split][name] for split in splits]) for name in kept]
     if len(kept) < len(by_size):
         rows.insert(SHOWN * 2, [f"… {len(by_size) - len(kept):,} more", *[""] * len(splits)])
     rows.append(_row("all", [facts.counts[split].total() for split in splits]))
@@ -78,7 +77,7 @@ def _balance(facts: PictureFacts) -> Iterator[str]:
     if most == least:
         yield "balance: all classes have equally many pictures"
     else:
-        compared = f"{show(large)} has {facts.imbalance:.1f} times the pictures of {show(small)}"
+        compared = f"{large} has {facts.imbalance:.1f} times the pictures of {small}"
         weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""
         yield f"balance: {compared}{weighted}"
     if "test" not in facts.counts and "all" not in facts.counts:

@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cnnctl.config.parsing import parse
 from cnnctl.errors import ExitCode
 from cnnctl.shipped import experiments
 from tests.conftest import Cli, invoke
-from tests.data.sources.test_image_folder import SPLIT, spoil, write
+from tests.data.sources.test_image_folder import SPLIT, noise, spoil, write
 
 
 @pytest.fixture(autouse=True)
@@ -244,3 +245,24 @@ def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(write(tmp_path / "pets", {"cat": 20, "dog": 20}))
     assert invoke("init", ".").exit_code == 0
     assert values("pets.yaml")["path"] == "."
+
+
+def test_grey_pictures_keep_one_channel(cli: Cli, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "grey" / name).mkdir(parents=True)
+        for number in range(20):
+            picture = Image.fromarray(noise(number)).convert("L")
+            picture.save(tmp_path / "grey" / name / f"{number}.jpg")
+    assert "modes: 40 L" in cli("init", "grey").stdout
+    assert values("grey.yaml")["mode"] == "L"
+    accepted(cli, "grey.yaml")
+
+
+def test_digits_are_not_mirrored(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "digits", {"0": 20, "1": 21})
+    done = cli("init", "digits")
+    assert "balance: 1 has 1.1 times the pictures of 0\n" in done.stdout
+    text = Path("digits.yaml").read_text(encoding="utf-8")
+    assert "# no mirroring: it could change what 0 shows" in text
+    assert "flip" not in text
+    accepted(cli, "digits.yaml")
