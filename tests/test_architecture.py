@@ -28,7 +28,7 @@ ORDER = [
     {"checkpoint"},
     {"run_folder"},
     {"sources", "advice", "catalogue", "inspection"},
-    {"trained"},
+    {"trained", "proposals"},
     {"prediction"},
     {"evaluation"},
     {"training"},

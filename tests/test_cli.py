@@ -38,7 +38,9 @@ def test_help_and_version_are_printed(cli: Cli) -> None:
     assert cli("--version").stdout == f"cnnctl {__version__}\n"
     helped = cli("-h")
     assert helped.returncode == 0
-    assert all(name in helped.stdout for name in ("train", "eval", "summary", "check", "list"))
+    assert all(
+        name in helped.stdout for name in ("train", "init", "eval", "summary", "check", "list")
+    )
 
 
 @pytest.mark.parametrize("arguments", [["schema"], ["list", "layers"]], ids=lambda words: words[0])

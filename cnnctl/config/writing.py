@@ -47,3 +47,16 @@ def dump(data: Any) -> str:
     dumper.serialize(dumper.represent_document(data))
     dumper.close()
     return stream.getvalue()
+
+
+def inline(data: Any) -> str:
+    """Plain data as YAML on one line."""
+    text: str = yaml.dump(
+        data,
+        Dumper=_Dumper,
+        allow_unicode=True,
+        width=float("inf"),
+        default_flow_style=True,
+        sort_keys=False,
+    )
+    return text.removesuffix("...\n").removesuffix("\n")

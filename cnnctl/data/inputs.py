@@ -47,7 +47,7 @@ class Input:
 
 
 def find_inputs(words: Sequence[str], data: DataSet, *, stdin: BinaryIO) -> Iterator[Input]:
-    """The inputs that are named: files, folders, patterns, archives, tables, arrays; `-` reads names.
+    """The inputs that are named: files, folders, patterns, archives; `-` reads names from stdin.
 
     Of what is not there or cannot be opened, `read` raises the fault.
     """

@@ -1,0 +1,187 @@
+"""Gathers what there is in a folder or an archive of pictures in class folders."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from rich.progress import track
+
+from cnnctl.config.wording import show
+from cnnctl.console import Screen
+from cnnctl.data.files import FileTree, LeftOut, open_tree
+from cnnctl.data.pictures.decoding import (
+    MAX_BYTES,
+    BrokenPictureError,
+    Mode,
+    decode,
+    size_and_mode,
+)
+from cnnctl.data.records import Record
+from cnnctl.data.sources.image_folder import ImageFolder, is_picture
+from cnnctl.errors import FaultError, data_fault, nearest
+
+READ_FILES, READ_BYTES = 100_000, 2 * 10**9
+"""Files to read whole, and their size in all; of more, an even sample is read."""
+DECODED_PIXELS = 10**9
+"""Pixels to decode; of more, the files of an even sample are decoded."""
+MIXED = 31
+"""Every so many-th record comes next when records are mixed."""
+ALL = "all"
+"""Where the data has no splits of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Files that have the same content."""
+
+    names: tuple[str, ...]
+    splits: frozenset[str]
+    labels: frozenset[str]
+
+
+@dataclass(slots=True)
+class Scan:
+    """What reading the files has shown."""
+
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    """Height and width of each picture."""
+    modes: Counter[Mode] = field(default_factory=Counter)
+    read: int = 0
+    decoded: int = 0
+    broken: dict[str, str] = field(default_factory=dict)
+    """Why a file cannot be decoded, by its name."""
+    copies: list[Copies] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """Pictures in class folders."""
+
+    source: Path
+    records: Sequence[Record]
+    counts: Mapping[str, Counter[str]]
+    """Pictures of each class, by split; `all` where there are no splits."""
+    scan: Scan
+    left_out: Sequence[LeftOut]
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes of the training split, sorted."""
+        return sorted(self.training)
+
+    @property
+    def training(self) -> Counter[str]:
+        """Pictures of each class in the split to train on."""
+        return self.counts.get("train") or self.counts[ALL]
+
+    @property
+    def imbalance(self) -> float:
+        """How many times the smallest class the largest one is."""
+        return max(self.training.values()) / min(self.training.values())
+
+    def broken_share(self, *splits: str | None) -> float:
+        """The share of pictures in these splits that are known to be broken."""
+        names = [record.entry.name for record in self.records if record.split in splits]
+        return sum(name in self.scan.broken for name in names) / max(1, len(names))
+
+
+def gather(source: Path) -> PictureFacts:
+    """Look at all pictures of a source.
+
+    Raises:
+        FaultError: it cannot be read, has fewer than two classes, or classes that are not in the
+            training split.
+    """
+    tree = open_tree(source)
+    records = ImageFolder(path=str(source)).records(tree)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        counts[record.split or ALL][record.label] += 1
+    others = [
+        LeftOut(entry.name, "is not a picture")
+        for entry in tree.entries
+        if not is_picture(entry.name)
+    ]
+    facts = PictureFacts(source, records, counts, Scan(), [*tree.left_out, *others])
+    _check_classes(facts)
+    _scan(tree, records, facts.scan)
+    return facts
+
+
+def _check_classes(facts: PictureFacts) -> None:
+    place, known = str(facts.source), facts.classes
+    if len(known) < 2:
+        message = f"has pictures of only one class, {show(known[0])}" if known else "has no classes"
+        raise data_fault(message, hint="put the pictures of each class in a folder", place=place)
+    for split, counted in facts.counts.items():
+        if strange := sorted(counted.keys() - set(known)):
+            message = f"the {split} split has a class {show(strange[0])}, which train lacks"
+            raise data_fault(message, hint=nearest(strange[0], known[:20]), place=place)
+    rare, count = facts.training.most_common()[-1]
+    if count < _fewest(facts):
+        message = f"class {show(rare)} has {count} of the {_fewest(facts)} pictures that it needs"
+        hint = "each split takes one of them; add pictures, or remove the class"
+        raise data_fault(message, hint=hint, place=place)
+
+
+def _fewest(facts: PictureFacts) -> int:
+    """Pictures that a class needs, so that it is left in training when splits are cut off."""
+    return 3 if ALL in facts.counts else 1 if "validation" in facts.counts else 2
+
+
+def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
+    seen: dict[bytes, list[Record]] = defaultdict(list)
+    chosen = _sample(tree, records)
+    pixels = 0
+    for record in _followed(chosen):
+        try:
+            content = tree.read(record.entry, limit=MAX_BYTES)
+            height, width, mode = size_and_mode(content)
+            pixels += height * width
+            if pixels <= DECODED_PIXELS:
+                decode(content, mode=mode, size=(height, width), resize="squash")
+                scan.decoded += 1
+        except FaultError as error:
+            scan.broken[record.entry.name] = error.faults[0].message
+        except BrokenPictureError as error:
+            scan.broken[record.entry.name] = str(error)
+        else:
+            scan.sizes.append((height, width))
+            scan.modes[mode] += 1
+            seen[sha256(content).digest()].append(record)
+    scan.read = len(chosen)
+    scan.copies = [_copies(alike) for alike in seen.values() if len(alike) > 1]
+    if not scan.sizes:
+        message, hint = "none of the pictures can be decoded", "check what these files are"
+        raise data_fault(message, hint=hint, place=str(tree.root))
+
+
+def _sample(tree: FileTree, records: Sequence[Record]) -> list[Record]:
+    """The records to read, an even sample if there are too many, in the quickest order."""
+    size = sum(record.entry.size for record in records)
+    step = max(-(-len(records) // READ_FILES), -(-size // READ_BYTES), 1)
+
+    # mixed, so that a bound on decoding does not leave out whole classes
+    mixed = [record for start in range(MIXED) for record in records[start::MIXED]]
+    return sorted(mixed[::step], key=lambda record: tree.offset(record.entry))
+
+
+def _followed(records: Sequence[Record]) -> Iterable[Record]:
+    """The records, with a bar on a terminal."""
+    console = Screen(stderr=True)
+    if not sys.stderr.isatty():
+        return records
+    return track(records, "reading", console=console, transient=True)
+
+
+def _copies(records: Sequence[Record]) -> Copies:
+    return Copies(
+        tuple(sorted(record.entry.name for record in records)),
+        frozenset(record.split or ALL for record in records),
+        frozenset(record.label for record in records),
+    )

@@ -1,0 +1,122 @@
+"""What was found in a source of pictures, for a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cnnctl.escaping import visible
+from cnnctl.inspection.grid import Grid, Heading
+from cnnctl.proposals.document import counted
+from cnnctl.proposals.picture_config import IMBALANCED, is_skipped
+from cnnctl.proposals.picture_facts import PictureFacts
+
+SHOWN = 5
+"""Files that are named of each kind."""
+MOST_ROWS = 30
+"""Classes up to which each has a row."""
+ORDER = ("train", "validation", "test", "all")
+
+
+def render(facts: PictureFacts) -> RenderableType:
+    """The facts as lines and a table of the classes."""
+    parts: list[RenderableType] = [*_lines(_head(facts)), Text(), _table(facts), Text()]
+    return Group(*parts, *_lines(_balance(facts)), *_lines(_warnings(facts)))
+
+
+def _lines(lines: Iterator[str]) -> Iterator[Text]:
+    return (Text(visible(line)) for line in lines)
+
+
+def _head(facts: PictureFacts) -> Iterator[str]:
+    scan, total = facts.scan, len(facts.records)
+    yield f"{facts.source}: {total:,} pictures in {len(facts.classes):,} classes"
+    if scan.read < total:
+        yield f"read: an even sample of {scan.read:,}; sizes, modes and copies are those of it"
+    if scan.decoded + len(scan.broken) < scan.read:
+        yield f"decoded: {scan.decoded:,}; of the others only the headers were checked"
+    yield f"sizes: {_sizes(scan.sizes)}"
+    modes = (f"{count:,} {name}" for name, count in scan.modes.most_common())
+    yield f"modes: {', '.join(modes)}"
+
+
+def _sizes(sizes: Sequence[tuple[int, int]]) -> str:
+    if len(set(sizes)) == 1:
+        height, width = sizes[0]
+        return f"all {width}x{height}"
+    heights, widths = zip(*sizes, strict=True)
+    return f"width {_spread(widths)}, height {_spread(heights)} (min, median, max)"
+
+
+def _spread(sides: Sequence[int]) -> str:
+    return f"{min(sides)} {median(sides):g} {max(sides)}"
+
+
+def _table(facts: PictureFacts) -> Grid:
+    splits = [split for split in ORDER if split in facts.counts]
+    headings = [Heading("class", is_number=False), *map(Heading, splits)]
+    by_size = [name for name, _ in facts.training.most_common()]
+    kept = by_size if len(by_size) <= MOST_ROWS else [*by_size[: SHOWN * 2], *by_size[-SHOWN:]]
+    rows = [_row(name, [facts.counts[split][name] for split in splits]) for name in kept]
+    if len(kept) < len(by_size):
+        rows.insert(SHOWN * 2, [f"… {len(by_size) - len(kept):,} more", *[""] * len(splits)])
+    rows.append(_row("all", [facts.counts[split].total() for split in splits]))
+    return Grid(headings, rows)
+
+
+def _row(name: str, counts: Sequence[int]) -> list[str]:
+    return [name, *(f"{count:,}" for count in counts)]
+
+
+def _balance(facts: PictureFacts) -> Iterator[str]:
+    [(large, most), *_, (small, least)] = facts.training.most_common()
+    if most == least:
+        yield "balance: all classes have equally many pictures"
+    else:
+        compared = f"{large} has {facts.imbalance:.1f} times the pictures of {small}"
+        weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""
+        yield f"balance: {compared}{weighted}"
+    if "test" not in facts.counts and "all" not in facts.counts:
+        yield "note: there is no test split; validation does not stand in for it"
+
+
+def _warnings(facts: PictureFacts) -> Iterator[str]:
+    broken, copies = facts.scan.broken, facts.scan.copies
+    if broken:
+        done = (
+            "will be skipped" if is_skipped(facts) else "will stop training; repair or delete them"
+        )
+        yield f"warning: {counted(len(broken), 'picture')} cannot be decoded and {done}"
+        yield from _some([f"{name}: {why}" for name, why in broken.items()])
+    if copies:
+        extra = sum(len(each.names) - 1 for each in copies)
+        yield f"note: {counted(extra, 'file')} with the content of another"
+        yield from _some([_equal(each.names) for each in copies])
+    torn = [each for each in copies if len(each.splits) > 1]
+    if torn:
+        pairs = Counter(" and ".join(s for s in ORDER if s in each.splits) for each in torn)
+        where = ", ".join(f"{count:,} in {pair}" for pair, count in pairs.items())
+        yield f"warning: equal pictures in several splits flatter the results: {where}"
+        yield from _some([_equal(each.names) for each in torn])
+    elif copies and "all" in facts.counts:
+        yield "warning: copies that end up in several splits flatter the results; delete them"
+    if torn_labels := [each for each in copies if len(each.labels) > 1]:
+        yield f"warning: {counted(len(torn_labels), 'picture')} with several classes"
+        yield from _some([_equal(each.names) for each in torn_labels])
+    if facts.left_out:
+        yield f"note: {counted(len(facts.left_out), 'file')} not used"
+        yield from _some([f"{each.name}: {each.reason}" for each in facts.left_out])
+
+
+def _equal(names: Sequence[str]) -> str:
+    return " = ".join(names[:SHOWN])
+
+
+def _some(lines: Sequence[str]) -> Iterator[str]:
+    yield from (f"    {line}" for line in lines[:SHOWN])
+    if len(lines) > SHOWN:
+        yield f"    … {len(lines) - SHOWN:,} more"

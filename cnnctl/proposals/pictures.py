@@ -1,0 +1,29 @@
+"""Proposes experiments for pictures in class folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnctl.data.files import ARCHIVE_SUFFIXES
+from cnnctl.errors import Fault, FaultError
+from cnnctl.proposals import picture_config, picture_report
+from cnnctl.proposals.picture_facts import gather
+from cnnctl.proposals.proposer import Proposal, Proposer
+from cnnctl.storage import is_folder
+
+
+class Pictures(Proposer):
+    """A folder or an archive of pictures in class folders."""
+
+    takes = f"a folder or an archive ({', '.join(ARCHIVE_SUFFIXES)}) of pictures in class folders"
+
+    @staticmethod
+    def suits(source: Path) -> bool:
+        return is_folder(source) or source.name.lower().endswith(ARCHIVE_SUFFIXES)
+
+    def propose(self, source: Path, *, target: str | None, folder: Path) -> Proposal:
+        if target is not None:
+            message = "--target names a column, and pictures in class folders have none"
+            raise FaultError(Fault(message=message, hint="leave --target out"))
+        facts = gather(source)
+        return Proposal(picture_report.render(facts), picture_config.propose(facts, folder=folder))
