@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cnnctl.config.wording import times
-from cnnctl.data.picture_set import MAX_SKIPPED, SampleCounts, common_size
+from cnnctl.data.file_set import SampleCounts
+from cnnctl.data.picture_set import MAX_SKIPPED, common_size
 from cnnctl.data.pictures.decoding import Mode
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.errors import data_fault

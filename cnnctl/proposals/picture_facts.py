@@ -19,10 +19,11 @@ from cnnctl.data.pictures.decoding import (
     BrokenPictureError,
     Mode,
     decode,
+    is_picture,
     size_and_mode,
 )
 from cnnctl.data.records import Record
-from cnnctl.data.sources.image_folder import ImageFolder, is_picture
+from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.errors import FaultError, data_fault, nearest
 
 READ_FILES, READ_BYTES = 100_000, 2 * 10**9

@@ -60,6 +60,9 @@ def placed(family: type[Choice], written: Any) -> Any:
         return model_with(init=written)
     if family.family == "augmentations":
         return {**model_with(), "data": {"name": "digits", "augment": [written]}}
+    if family.family == "column_kinds":
+        table = {"name": "table", "path": "x.csv", "target": "y", "columns": {"x": written}}
+        return {**model_with(), "data": table}
     return {**model_with(), SECTIONS[family.family]: written}
 
 
