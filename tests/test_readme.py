@@ -44,7 +44,7 @@ def test_what_is_not_run_here_is_run_by_ci() -> None:
 @pytest.mark.long
 def test_every_command_does_what_it_says(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    write_pictures(tmp_path)
+    write_data(tmp_path)
     scripts = Path(sys.executable).parent
     env = environment(PATH=f"{scripts}{os.pathsep}{os.environ['PATH']}")
     for line in commands():
@@ -60,13 +60,15 @@ def test_every_command_does_what_it_says(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{here}\n{done.stdout}\n{done.stderr}"
 
 
-def write_pictures(folder: Path) -> None:
-    """Pictures to predict for: a file, a folder and an archive."""
+def write_data(folder: Path) -> None:
+    """Pictures to predict for, and a table to train on."""
     (folder / "scans").mkdir()
     for number in range(3):
         Image.new("L", (20, 30), 80 * number).save(folder / "scans" / f"{number}.png")
     shutil.copy(folder / "scans" / "0.png", folder / "digit.png")
     shutil.make_archive(str(folder / "more"), "zip", folder / "scans")
+    rows = [f"{number},{number % 7},{'ab'[number % 2]}" for number in range(60)]
+    (folder / "flowers.csv").write_text("\n".join(["length,width,species", *rows]))
 
 
 def assert_serves(line: str, folder: Path, env: dict[str, str]) -> None:

@@ -22,8 +22,8 @@ def init(
     source: Annotated[
         Path,
         typer.Argument(
-            help="Folder or archive of pictures in class folders, or a shipped experiment, as "
-            "listed by `cnnctl list configs`.",
+            help="Folder or archive of pictures in class folders, a CSV or TSV file, or a shipped "
+            "experiment, as listed by `cnnctl list configs`.",
             metavar="PATH",
             show_default=False,
             autocompletion=completion.experiment,
@@ -63,11 +63,12 @@ def init(
 
 
 def _name_of(source: Path) -> str:
-    """The name of a folder, or that of an archive without its suffix."""
+    """The name of a folder, or that of a file without its suffix."""
     from cnnctl.data.files import ARCHIVE_SUFFIXES
 
     name = (source if source.name not in ("", "..") else source.resolve()).name
-    suffixes = [suffix for suffix in ARCHIVE_SUFFIXES if name.lower().endswith(suffix)]
+    known = (*ARCHIVE_SUFFIXES, source.suffix.lower())
+    suffixes = [suffix for suffix in known if name.lower().endswith(suffix)]
     cut = max(map(len, suffixes), default=0) if is_file(source) else 0
     return name[: len(name) - cut] or "experiment"
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from cnnctl.errors import Fault, FaultError
 from cnnctl.proposals.pictures import Pictures
 from cnnctl.proposals.proposer import Proposal, Proposer
+from cnnctl.proposals.tables import Tables
 
 __all__ = ["Proposal", "Proposer", "proposer_for"]
 
-PROPOSERS: tuple[type[Proposer], ...] = (Pictures,)
+PROPOSERS: tuple[type[Proposer], ...] = (Tables, Pictures)
 
 
 def proposer_for(source: Path) -> Proposer:

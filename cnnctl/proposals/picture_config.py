@@ -43,7 +43,7 @@ PREFIXES = {"digit", "number", "letter", "char", "character"}
 def propose(facts: PictureFacts, *, folder: Path) -> str:
     """The experiment's file."""
     mode: Mode = "L" if set(facts.scan.modes) == {"L"} else "RGB"
-    path = _relative(facts.source, folder)
+    path = relative_path(facts.source, folder)
     validation = _validation(facts)
     size = common_size(facts.scan.sizes)
     counts = _counts(facts, mode, size, validation)
@@ -71,7 +71,12 @@ def propose(facts: PictureFacts, *, folder: Path) -> str:
     return document(title, settings)
 
 
-def _relative(source: Path, folder: Path) -> str:
+def relative_path(source: Path, folder: Path) -> str:
+    """The path of a source as a file in this folder names it.
+
+    Raises:
+        FaultError: no config can name it.
+    """
     path = os.path.relpath(source.resolve(), folder.resolve())
     try:
         path.encode()
@@ -82,13 +87,15 @@ def _relative(source: Path, folder: Path) -> str:
 
 
 def _validation(facts: PictureFacts) -> float | None:
-    """The share to hold out for validation; None where there is such a split.
-
-    AutoGluon's rule, but never below the 0.1 of the data sets here.
-    """
+    """The share to hold out for validation; None where there is such a split."""
     if "validation" in facts.counts:
         return None
-    return round(max(0.1, min(0.2, 500 / sum(facts.training.values()))), 2)
+    return validation_share(sum(facts.training.values()))
+
+
+def validation_share(samples: int) -> float:
+    """The share to hold out: AutoGluon's rule, but never below the 0.1 of the data sets here."""
+    return round(max(0.1, min(0.2, 500 / samples)), 2)
 
 
 def _counts(

@@ -1,0 +1,26 @@
+"""Proposes experiments for tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnctl.data.tables.reading import TAB_SUFFIXES
+from cnnctl.proposals import table_config, table_report
+from cnnctl.proposals.proposer import Proposal, Proposer
+from cnnctl.proposals.table_facts import gather
+
+SUFFIXES = (".csv", *TAB_SUFFIXES)
+
+
+class Tables(Proposer):
+    """A CSV or TSV file with a header."""
+
+    takes = f"a table ({', '.join(SUFFIXES)})"
+
+    @staticmethod
+    def suits(source: Path) -> bool:
+        return source.name.lower().endswith(SUFFIXES)
+
+    def propose(self, source: Path, *, target: str | None, folder: Path) -> Proposal:
+        facts = gather(source, target=target)
+        return Proposal(table_report.render(facts), table_config.propose(facts, folder=folder))

@@ -1,0 +1,120 @@
+"""What init proposes for tables: facts that are counted, and a file that trains."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from cnnctl.data.dataset import DataSet, StoredSplit
+from cnnctl.errors import ExitCode, FaultError
+from cnnctl.experiment import load
+from cnnctl.proposals.table_config import FEW, batch_size, layers, propose
+from cnnctl.proposals.table_facts import gather, likely_target
+from tests.conftest import Cli
+
+
+def write(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+    with file.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows([header, *rows])
+    return file
+
+
+def people(file: Path, count: int, *, share: float = 0.5) -> Path:
+    """Rows with an identifier, numbers, categories and missing cells, and a class of this share."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(count):
+        is_ill = number < share * count
+        age = "" if number % 10 == 0 else f"{rng.normal(40 + 20 * is_ill, 10):.1f}"
+        town = rng.choice(["北京", "上海"])
+        rows.append([number + 1, age, town, "eu", "ill" if is_ill else "well"])
+    return write(file, ["nr", "年龄", "town", "region", "state"], rows)
+
+
+@pytest.mark.parametrize(
+    ("names", "target"),
+    [
+        (["a", "Species", "b"], "Species"),
+        (["class", "target", "x"], "target"),
+        (["a", "b"], "b"),
+    ],
+)
+def test_the_target_is_found_by_its_name_or_its_place(names: list[str], target: str) -> None:
+    assert likely_target(names)[0] == target
+
+
+def test_facts_are_counted(tmp_path: Path) -> None:
+    facts = gather(people(tmp_path / "people.csv", 200, share=0.1), target=None)
+    assert facts.target == "state"
+    assert facts.ignored == {"nr": "a row number", "region": "constant"}
+    assert facts.missing == {"年龄": 20}
+    assert dict(facts.counts) == {"ill": 20, "well": 180}
+    assert facts.imbalance == 9
+    assert facts.repeated == 0
+    copied = write(tmp_path / "copied.csv", "ab", [[n % 20, "xy"[n % 2]] for n in range(50)])
+    assert gather(copied, target="b").repeated == 30
+
+
+def test_a_target_that_is_no_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FaultError, match="has no column stat") as error:
+        gather(people(tmp_path / "people.csv", 40), target="stat")
+    assert error.value.exit_code is ExitCode.DATA
+    assert error.value.faults[0].hint == "did you mean state?"
+
+
+def test_rare_classes_are_weighted(tmp_path: Path) -> None:
+    for count, share, is_weighted in ((200, 0.1, True), (200, 0.5, False)):
+        facts = gather(people(tmp_path / "people.csv", count, share=share), target=None)
+        assert ("weight: balanced" in propose(facts, folder=tmp_path)) == is_weighted
+
+
+def test_more_rows_get_larger_batches_and_networks() -> None:
+    assert [batch_size(rows) for rows in (20, 1000, 10_000)] == [16, 32, 256]
+    assert layers(100, outputs="classes", is_few=True)[0] == [{"linear": "classes"}]
+    wide, _ = layers(50_000, outputs=1, is_few=False)
+    assert wide == [{"linear": 128}, "relu", {"dropout": 0.1}] * 2 + [{"linear": 1}]
+
+
+@pytest.mark.parametrize("count", [FEW - 600, FEW + 200])
+def test_what_is_written_trains_and_predicts(count: int, cli: Cli, tmp_path: Path) -> None:
+    people(tmp_path / "people.csv", count, share=0.2)
+    done = cli("init", "people.csv")
+    assert done.returncode == 0, done.stderr
+    assert "nr is ignored: a row number" in done.stdout
+    assert cli("check", "people.yaml").stdout == "people.yaml: no problems found\n"
+    trained = cli("train", "people.yaml", "train.epochs=2")
+    assert trained.returncode == 0, trained.stderr
+    assert cli("eval", "runs/people").returncode == 0
+    assert cli("predict", "runs/people", "people.csv", "-o", "x.csv").returncode == 0
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == count + 1
+
+
+@pytest.mark.parametrize("name", ["iris", "diabetes"])
+def test_few_rows_are_learned_as_scikit_learn_does(name: str, cli: Cli, tmp_path: Path) -> None:
+    """The linear models of scikit-learn on the same split, standardised by its training rows."""
+    found = load_iris() if name == "iris" else load_diabetes(scaled=False)
+    named = found.target_names[found.target] if name == "iris" else found.target
+    rows = [[*row, value] for row, value in zip(found.data, named, strict=True)]
+    write(tmp_path / f"{name}.csv", [*found.feature_names, "target"], rows)
+    assert cli("init", f"{name}.csv").returncode == 0
+    trained = cli("train", f"{name}.yaml")
+    assert trained.returncode == 0, trained.stderr
+    measured = json.loads(cli("eval", f"runs/{name}", "--json").stdout)
+    data = load(tmp_path / f"{name}.yaml").experiment.data
+    (train, targets), (test, wanted) = map(partial(arrays, data), ("train", "test"))
+    model = LogisticRegression(max_iter=1000) if name == "iris" else Ridge()
+    expected = model.fit(train, targets.ravel()).score(test, wanted.ravel())
+    own = measured["accuracy"] if name == "iris" else measured["r2"]
+    assert own >= expected - 0.01
+
+
+def arrays(data: DataSet, split: StoredSplit) -> tuple[np.ndarray, np.ndarray]:
+    samples = data.load(split, root=Path())
+    return samples.rows.take(torch.arange(len(samples))).numpy(), samples.targets.numpy()
