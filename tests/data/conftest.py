@@ -1,4 +1,6 @@
-"""What tests of data need: the inputs of samples as a tensor."""
+"""What tests of data need: the inputs of samples as a tensor, and data sets of every kind."""
+
+from typing import Any
 
 from torch import Tensor
 
@@ -9,3 +11,21 @@ def inputs_of(samples: Samples) -> Tensor:
     """The inputs of samples that lie in memory."""
     assert isinstance(samples.inputs, Tensor)
     return samples.inputs
+
+
+def shortest(kind: str) -> dict[str, Any]:
+    """A data set of this kind with no more options than it needs to be described."""
+    surveyed = {"classes": ["cat", "dog"], "samples": {"train": 8, "validation": 2, "test": 2}}
+    needed: dict[str, dict[str, Any]] = {
+        "inline": {"inputs": [[1, 2, 3], [4, 5, 6]], "targets": [0, 1]},
+        "image_folder": {"path": "nowhere", "mode": "RGB", "size": 8, **surveyed},
+        "table": {
+            "path": "nowhere.csv",
+            "target": "species",
+            "task": "classification",
+            "normalize_targets": None,
+            "columns": {"length": {"name": "number", "mean": 1.0, "std": 2.0}},
+            **surveyed,
+        },
+    }
+    return {"name": kind, **needed.get(kind, {})}

@@ -10,7 +10,7 @@ from cnnctl.data import sources
 from cnnctl.data.dataset import DataSet, ImageSet, resized
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
-from tests.data.conftest import inputs_of
+from tests.data.conftest import inputs_of, shortest
 
 assert sources
 
@@ -22,23 +22,6 @@ def test_all_the_data_sets_are_there() -> None:
     torchvision = {"mnist", "fashion_mnist", "kmnist", "emnist", "cifar10", "cifar100", "svhn"}
     assert {"digits", "diabetes", "moons", "circles", "spirals", "xor"} | torchvision <= set(KINDS)
     assert Choice.families["datasets"] is DataSet
-
-
-def shortest(kind: str) -> dict[str, Any]:
-    surveyed = {"classes": ["cat", "dog"], "samples": {"train": 8, "validation": 2, "test": 2}}
-    needed: dict[str, dict[str, Any]] = {
-        "inline": {"inputs": [[1, 2, 3], [4, 5, 6]], "targets": [0, 1]},
-        "image_folder": {"path": "nowhere", "mode": "RGB", "size": 8, **surveyed},
-        "table": {
-            "path": "nowhere.csv",
-            "target": "species",
-            "task": "classification",
-            "normalize_targets": None,
-            "columns": {"length": {"name": "number", "mean": 1.0, "std": 2.0}},
-            **surveyed,
-        },
-    }
-    return {"name": kind, **needed.get(kind, {})}
 
 
 @pytest.mark.parametrize("kind", KINDS)
