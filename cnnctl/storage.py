@@ -68,32 +68,22 @@ def reading_cure(error: OSError) -> str:
 
 @unbroken()
 def write_atomically(path: Path, *parts: bytes | memoryview, option: str = "--runs") -> None:
-    """Write a file so that a reader sees the old or the new one, never a part.
-
-    Temporary file in the same folder, flush, fsync, rename, fsync of the folder. No link is
-    followed: the temporary file is always new, and the rename replaces a link itself.
+    """Write a file so that a reader sees the old or the new one, never a part; see `replacing`.
 
     Raises:
         FaultError: the disk is full, read-only, …; the old file is untouched.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.writing")
-    with storing(path, option=option):
-        try:
-            with temporary.open("xb") as file:
-                file.writelines(parts)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        sync_folder(path.parent)
+    with replacing(path, option=option) as file:
+        file.writelines(parts)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, option: str = "--runs") -> Iterator[BinaryIO]:
     """A file to write to that takes the place of this one when all is written, as a whole.
+
+    Temporary file in the same folder, flush, fsync, rename, fsync of the folder. No link is
+    followed: the temporary file is always new, and the rename replaces a link itself. Hints name
+    the `option` that chooses another place.
 
     Raises:
         FaultError: the disk is full, read-only, …; the old file is untouched.
@@ -102,7 +92,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     undo = partial(temporary.unlink, missing_ok=True)
     undo_at_signal(undo)
     try:
-        with storing(path):
+        with storing(path, option=option):
             with temporary.open("xb") as file:
                 yield file
                 file.flush()

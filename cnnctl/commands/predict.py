@@ -90,7 +90,7 @@ def predict(
                 for line in lines:
                     say(line)
             else:
-                with replacing(output) as file:
+                with replacing(output, option="-o") as file:
                     file.writelines(f"{line}\n".encode(errors="backslashreplace") for line in lines)
     if output is not None:
         say(f"{unread.answered:,} answers: {output}")
