@@ -6,8 +6,9 @@ from pathlib import Path
 
 from cnnctl.data.files import ARCHIVE_SUFFIXES
 from cnnctl.errors import Fault, FaultError
-from cnnctl.proposals import picture_config, picture_report
+from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_facts import gather
+from cnnctl.proposals.picture_report import render
 from cnnctl.proposals.proposer import Proposal, Proposer
 from cnnctl.storage import is_folder
 
@@ -26,4 +27,4 @@ class Pictures(Proposer):
             message = "--target names a column, and pictures in class folders have none"
             raise FaultError(Fault(message=message, hint="leave --target out"))
         facts = gather(source)
-        return Proposal(picture_report.render(facts), picture_config.propose(facts, folder=folder))
+        return Proposal(render(facts), propose(facts, folder=folder))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnctl.data.tables.reading import TAB_SUFFIXES
-from cnnctl.proposals import table_config, table_report
 from cnnctl.proposals.proposer import Proposal, Proposer
+from cnnctl.proposals.table_config import propose
 from cnnctl.proposals.table_facts import gather
+from cnnctl.proposals.table_report import render
 
 SUFFIXES = (".csv", *TAB_SUFFIXES)
 
@@ -23,4 +24,4 @@ class Tables(Proposer):
 
     def propose(self, source: Path, *, target: str | None, folder: Path) -> Proposal:
         facts = gather(source, target=target)
-        return Proposal(table_report.render(facts), table_config.propose(facts, folder=folder))
+        return Proposal(render(facts), propose(facts, folder=folder))
