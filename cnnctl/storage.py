@@ -28,7 +28,7 @@ _CURES = {
     errno.EPERM: "check the folder's permissions, or choose another with {option}",
     errno.EEXIST: "a file has this name; choose a folder with {option}",
     errno.ENOTDIR: "a file has this name; choose a folder with {option}",
-    errno.ENOENT: "check the path; the current folder may have been deleted",
+    errno.ENOENT: "create the folder, or choose another with {option}",
     errno.ENAMETOOLONG: "use a shorter name",
     errno.ELOOP: "replace the link with its target",
 }

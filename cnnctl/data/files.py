@@ -66,6 +66,8 @@ class FileTree(ABC):
 
     is_sequential = False
     """Whether reading is quick only in the order of `offset`, and from one thread."""
+    damage: tuple[type[Exception], ...] = NO_ARCHIVE
+    """What reading raises, beside OSError, for content that is damaged."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -136,14 +138,14 @@ class FileTree(ABC):
         return not any(map(is_clutter, parts))
 
     def _readable(self, name: str = "") -> _Reading:
-        return _Reading(self.place(name) if name else str(self.root))
+        return _Reading(self.place(name) if name else str(self.root), self.damage)
 
 
 class _Reading:
     """A context that turns what reading raises into data faults."""
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    def __init__(self, place: str, damage: tuple[type[Exception], ...]) -> None:
+        self.place, self.damage = place, damage
 
     def __enter__(self) -> None:
         return
@@ -154,7 +156,7 @@ class _Reading:
         if isinstance(error, OSError):
             message = f"cannot be read: {error.strerror or error}"
             raise data_fault(message, hint=reading_cure(error), place=self.place) from None
-        if isinstance(error, NO_ARCHIVE):
+        if isinstance(error, self.damage):
             message = f"is a damaged or unsupported archive: {error}"
             raise data_fault(message, hint="create the archive again", place=self.place) from None
 
@@ -181,6 +183,8 @@ def open_tree(root: Path) -> FileTree:
 
 class Folder(FileTree):
     """The files of a folder. Links to folders are not followed, nor links to files outside it."""
+
+    damage = ()
 
     def _listed(self) -> Iterator[Entry]:
         waiting = [("", 0)]
