@@ -130,7 +130,7 @@ def append(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def read_regular(path: Path, *, limit: int) -> bytes:
+def read_regular(path: Path | str, *, limit: int) -> bytes:
     """Read a regular file.
 
     Raises:
@@ -164,7 +164,7 @@ def read_file_or_pipe(path: Path, *, limit: int) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _opened(path: Path | str) -> Iterator[int]:
     try:
         handle = os.open(path, os.O_RDONLY | _NO_WAIT | getattr(os, "O_BINARY", 0))
     except ValueError:  # a NUL character
