@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from cnnctl.config.bounds import NonNegativeInt
@@ -74,7 +75,8 @@ class FileSet(DataSet):
         given: Sequence[GivenSplit | None],
         *,
         seed: int,
-        classes: Positions | None,
+        classes: Positions | None = None,
+        labels: NDArray[np.bool_] | None = None,
         groups: Sequence[str] | None,
     ) -> Positions:
         """Positions of the validation split among those for training, as they will be held out."""
@@ -82,8 +84,9 @@ class FileSet(DataSet):
         if own:
             return np.array(own, dtype=np.int64)
         wanted = self.held_out(len(given))
-        parts = hold_out(len(given), held_out=wanted, seed=seed, classes=classes, groups=groups)
-        return parts[1]
+        return hold_out(
+            len(given), held_out=wanted, seed=seed, classes=classes, labels=labels, groups=groups
+        )[1]
 
     def located(self, folder: Path | None) -> Self:
         if folder is None:
