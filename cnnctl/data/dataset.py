@@ -18,6 +18,7 @@ from torch.nn import functional
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import exact, times
+from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import Normalize, normalization_of
@@ -149,8 +150,16 @@ class DataSet(Choice, family="datasets"):
             return None
         return PictureForm("L" if channels == 1 else "RGB", (size[0], size[1]), "pad")
 
+    def array_form(self) -> ArrayForm:
+        """The form that arrays of inputs are brought to."""
+        return ArrayForm(self.whole().shape)
+
+    def sample_names(self, table: Table) -> list[str]:
+        """The name of each sample in a table, in the order of `encoded`: its line."""
+        return [f"{table.place}:{line}" for line in table.lines]
+
     def encoded(self, table: Table) -> Tensor:
-        """The rows of a table as samples, (N, F) float32.
+        """The samples in a table, such as its rows, (N, F) float32.
 
         Raises:
             FaultError: the samples are no rows of tables; or a column is missing, …

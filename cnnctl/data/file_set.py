@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from cnnctl.config.bounds import NonNegativeInt
 from cnnctl.config.choice import Spec
@@ -46,6 +46,8 @@ class FileSet(DataSet):
     """Number of samples in each split (default: counted)."""
     content: Literal["auto"] | dict[StoredSplit, str] = "auto"
     """Hash of the files of each split; `auto` computes it when training starts."""
+    _is_located: bool = PrivateAttr(default=False)
+    """Whether the files were named on the command line, so that they may be others."""
 
     @property
     def has_validation(self) -> bool:
@@ -91,7 +93,9 @@ class FileSet(DataSet):
     def located(self, folder: Path | None) -> Self:
         if folder is None:
             return self
-        return self.model_copy(update={"path": str(folder.expanduser().absolute())})
+        located = self.model_copy(update={"path": str(folder.expanduser().absolute())})
+        located._is_located = True
+        return located
 
     def identified(self, splits: Mapping[StoredSplit, Samples]) -> Self:
         content = {name: samples.identity for name, samples in splits.items()}

@@ -15,6 +15,12 @@ from cnnctl.data.splits import Positions
 from cnnctl.errors import config_fault
 
 GivenSplit = Literal["train", "validation", "test"]
+SPLIT_WORDS: dict[str, GivenSplit] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What the parts of a source are called, in any case."""
 TEST_SHARE = 0.15
 """Of a source that has no test split of its own, where none is asked for."""
 TEST_SEED = 0

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
 from cnnctl.data.dataset import RegressionSet, StoredSplit
-from cnnctl.data.division import latest_split
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.normalization import Normalize, normalization_of
-from cnnctl.data.records import GivenSplit, test_part
+from cnnctl.data.parts import Known, StoredPart, parts_of
+from cnnctl.data.records import GivenSplit
 from cnnctl.data.samples import DatasetInfo, Shape, Split
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cells import DATE, NUMBER, days_of, is_missing, number_of
@@ -37,20 +36,6 @@ RULES = ("group", "time", "split")
 SPLITS: dict[str, GivenSplit] = {"train": "train", "validation": "validation", "test": "test"}
 MAIN = "target"
 """What a target is called that has no name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The rows of a split that is stored: positions in the table, and what divides them further."""
-
-    rows: Positions
-    given: Sequence[GivenSplit | None]
-    groups: Sequence[str] | None
-
-    @property
-    def validation(self) -> list[int]:
-        """The positions among its rows that are given as validation."""
-        return [at for at, split in enumerate(self.given) if split == "validation"]
 
 
 class TargetedSet(FileSet, RegressionSet):
@@ -204,44 +189,31 @@ class TargetedSet(FileSet, RegressionSet):
         for columns in self.target_columns.values():
             columns.check(table)
 
-    def parts(self, table: Table) -> dict[StoredSplit, Part]:
+    def parts(self, table: Table) -> dict[StoredSplit, StoredPart]:
         """The rows of each stored split; validation is a part of train."""
         self.check_complete(table)
-        given, times = self._given(table), self._times(table)
-        groups = table.cells(self.group).values if self.group else None
         strata = next(iter(self.target_columns.values())).strata(table)
-        test = test_part(
-            given,
-            test=self.test_share,
+        known = Known(
+            self._given(table),
             classes=strata.classes,
             labels=strata.labels,
-            groups=groups,
-            times=times,
+            groups=table.cells(self.group).values if self.group else None,
+            times=self._times(table),
         )
-        train = np.setdiff1d(np.arange(len(table)), test)
-        if times is not None:
-            own = [times[at] for at in train]
-            for at in latest_split(own, held_out=self.held_out(len(train)))[1]:
-                given[train[at]] = "validation"
+        return parts_of(known, test=self.test_share, held_out=self.held_out)
 
-        def part(rows: Positions) -> Part:
-            own = [groups[at] for at in rows] if groups else None
-            return Part(rows, [given[at] for at in rows], own)
-
-        return {"train": part(train), "test": part(test)}
-
-    def validation_of(self, train: Part, targets: Tensor, *, seed: int) -> Positions:
+    def validation_of(self, train: StoredPart, targets: Tensor, *, seed: int) -> Positions:
         """The positions among the rows for training that will be held out for validation."""
         kind = self._described()[0].kind
         return self.validation_part(
-            train.given,
+            train.known.given,
             seed=seed,
             classes=targets.numpy() if kind == "class" else None,
             labels=targets.numpy() > 0 if kind == "labels" else None,
-            groups=train.groups,
+            groups=train.known.groups,
         )
 
-    def counted(self, parts: Mapping[StoredSplit, Part], held: Positions) -> SampleCounts:
+    def counted(self, parts: Mapping[StoredSplit, StoredPart], held: Positions) -> SampleCounts:
         """The number of samples in each split."""
         train, test = len(parts["train"].rows), len(parts["test"].rows)
         return SampleCounts(train=train - len(held), validation=len(held), test=test)

@@ -5,6 +5,7 @@ import, so they are imported only for reading.
 """
 
 from cnnctl.data.sources import (
+    arrays,
     cifar,
     diabetes,
     digits,
@@ -13,12 +14,14 @@ from cnnctl.data.sources import (
     inline,
     mnist,
     planar,
+    signals,
     svhn,
     table,
     waveform,
 )
 
 __all__ = [
+    "arrays",
     "cifar",
     "diabetes",
     "digits",
@@ -27,6 +30,7 @@ __all__ = [
     "inline",
     "mnist",
     "planar",
+    "signals",
     "svhn",
     "table",
     "waveform",

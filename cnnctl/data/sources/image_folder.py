@@ -9,15 +9,8 @@ from typing import Literal
 from cnnctl.data.files import Entry, FileTree
 from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.decoding import SUFFIXES, is_picture
-from cnnctl.data.records import GivenSplit, Record
+from cnnctl.data.records import SPLIT_WORDS, Record
 from cnnctl.errors import data_fault
-
-SPLITS: dict[str, GivenSplit] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""What the folders of splits are called, in any case."""
 
 
 class ImageFolder(PictureSet, kind="image_folder"):
@@ -43,7 +36,7 @@ class ImageFolder(PictureSet, kind="image_folder"):
         depth = common_depth(names)
         parts = [name[depth:] for name in names]
         tops = {own[0] for own in parts if len(own) > 1}
-        has_splits = any(SPLITS.get(top.lower()) == "train" for top in tops)
+        has_splits = any(SPLIT_WORDS.get(top.lower()) == "train" for top in tops)
         found = [
             self._record(entry, own, has_splits) for entry, own in zip(pictures, parts, strict=True)
         ]
@@ -54,7 +47,7 @@ class ImageFolder(PictureSet, kind="image_folder"):
 
     def _record(self, entry: Entry, parts: Sequence[str], has_splits: bool) -> Record | None:
         """The record of a picture; None where it is in no class folder."""
-        split = SPLITS.get(parts[0].lower()) if has_splits else None
+        split = SPLIT_WORDS.get(parts[0].lower()) if has_splits else None
         if has_splits:
             parts = parts[1:] if split else ()
         return Record(entry, parts[0], split, self._group(parts)) if len(parts) > 1 else None
@@ -73,7 +66,7 @@ def common_depth(names: Sequence[Sequence[str]]) -> int:
     shallowest, depth = min(map(len, names)), 0
     while shallowest - depth >= 3:
         tops = {name[depth] for name in names}
-        if len(tops) > 1 or next(iter(tops)).lower() in SPLITS:
+        if len(tops) > 1 or next(iter(tops)).lower() in SPLIT_WORDS:
             break
         depth += 1
     return depth

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-import torch
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 from torch import Tensor
 
 from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.normalization import Normalize
+from cnnctl.data.parts import Known, StoredPart
 from cnnctl.data.paths import DataPath
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.columns import Column, encode, width_of
 from cnnctl.data.tables.inference import kind_of
 from cnnctl.data.tables.reading import MAX_COLUMNS, Table, read_table
-from cnnctl.data.targeted_set import Part, TargetedSet
+from cnnctl.data.targeted_set import TargetedSet
 from cnnctl.errors import config_fault
 
 
@@ -36,8 +36,6 @@ class TableSet(TargetedSet, kind="table"):
     """Kinds of columns, by name; those that are not given follow from their cells."""
     normalize: Literal["auto"] | Normalize | None = None
     """Mean and standard deviation of each feature; the columns have their own already."""
-    _is_located: bool = PrivateAttr(default=False)
-    """Whether the file was named on the command line, so that it may be another one."""
 
     def whole(self) -> DatasetInfo:
         return self.describe_with((width_of(self.columns),))
@@ -64,7 +62,7 @@ class TableSet(TargetedSet, kind="table"):
         if split == "test" and self._is_another(table):
             note = f"{self.path} is not the file of the run: all {len(table):,} rows are tested"
             print(f"note: {note}", file=sys.stderr)
-            part = Part(np.arange(len(table)), [None] * len(table), None)
+            part = StoredPart(np.arange(len(table)), Known([None] * len(table)))
             self.check_complete(table)
         else:
             part = self.parts(table)[split]
@@ -74,19 +72,13 @@ class TableSet(TargetedSet, kind="table"):
             encode(self.columns, rows),
             targets.pop(next(iter(targets))),
             targets,
-            validation=torch.tensor(part.validation) if part.validation else None,
-            groups=part.groups,
+            validation=part.validation,
+            groups=part.known.groups,
             identity=table.digest,
         )
 
     def encoded(self, table: Table) -> Tensor:
         return encode(self.columns, table)
-
-    def located(self, folder: Path | None) -> Self:
-        located = super().located(folder)
-        if folder is not None:
-            located._is_located = True
-        return located
 
     def _is_another(self, table: Table) -> bool:
         """Whether this is not the table of the run, and does not name splits itself."""
