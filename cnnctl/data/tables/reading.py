@@ -186,7 +186,7 @@ def _filled(
 def _check_cell(cell: str, place: str, line: int) -> None:
     if len(cell) > MAX_CELL:
         message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
-        raise line_fault(place, line, message, hint="check for a missing quote")
+        raise line_fault(place, line, message, hint="shorten it, or check for a missing quote")
 
 
 def _check_filled(rows: Sequence[object], place: str) -> None:

@@ -1,9 +1,11 @@
 import csv
 import io
 import sys
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +16,6 @@ from cnnctl.errors import ExitCode, FaultError
 
 pl = pytest.importorskip("polars")
 
-ZONE = timezone(timedelta(hours=2))
 NUMBERS = {
     "float": ["0.1", "1e-7", "", "-1.7976931348623157e308"],
     "integer": ["9007199254740993", "-9223372036854775808", "", "0"],
@@ -32,8 +33,8 @@ TEXTS = {
 
 
 def written(folder: Path) -> Path:
-    def of(cells: list[str], parse: object) -> list[object]:
-        return [parse(cell) if cell else None for cell in cells]  # type: ignore[operator]
+    def of(cells: list[str], parse: Callable[[str], Any]) -> list[Any]:
+        return [parse(cell) if cell else None for cell in cells]
 
     moments = [
         each and each.astimezone(UTC) for each in of(DATES["moment"], datetime.fromisoformat)
