@@ -27,7 +27,7 @@ from cnnctl.data.tables.cells import DATE, NUMBER, Cells, days_of, is_missing, n
 from cnnctl.data.tables.columns import Column, encode, width_of
 from cnnctl.data.tables.inference import Task, check_complete, class_names, kind_of, task_of
 from cnnctl.data.tables.reading import MAX_COLUMNS, Table, read_table
-from cnnctl.errors import ConfigPath, config_fault, nearest
+from cnnctl.errors import ConfigPath, Fault, config_fault, data_faults, gathered, nearest
 
 RULES = ("group", "time", "split")
 """Options that name a column which decides the splits."""
@@ -116,12 +116,14 @@ class TableSet(FileSet, RegressionSet, kind="table"):
         else:
             part = self._parts(table)[split]
         given = [at for at, each in enumerate(part.given) if each == "validation"]
+        place, lines = table.place, [table.lines[row] for row in part.rows]
         return Samples(
             encode(self.columns, table.take(part.rows)),
             self._targets(table, part.rows),
             validation=torch.tensor(given) if given else None,
             groups=part.groups,
             identity=table.digest,
+            called=lambda position: f"{place}:{lines[position]}",
         )
 
     def encoded(self, table: Table) -> Tensor:
@@ -193,9 +195,13 @@ class TableSet(FileSet, RegressionSet, kind="table"):
         if not self.split:
             return [None] * len(table)
         cells = table.cells(self.split)
-        for at, cell in enumerate(cells.values):
-            if cell not in SPLITS:
-                raise cells.fault(at, f"{show(cell)} is not a split", hint=nearest(cell, [*SPLITS]))
+        unknown = [at for at, cell in enumerate(cells.values) if cell not in SPLITS]
+        if unknown:
+            raise cells.faults(
+                unknown,
+                lambda cell: f"{show(cell)} is not a split",
+                lambda cell: nearest(cell, [*SPLITS]),
+            )
         return [SPLITS[cell] for cell in cells.values]
 
     def _times(self, table: Table) -> list[float] | None:
@@ -220,19 +226,23 @@ class TableSet(FileSet, RegressionSet, kind="table"):
         if self.task == "regression":
             return torch.from_numpy(cells.parsed(number_of, NUMBER)).float()[:, None]
         numbers = {name: number for number, name in enumerate(self.classes)}
-        for at, cell in enumerate(cells.values):
-            if cell not in numbers:
-                message = f"class {show(cell)} is not in the training split"
-                raise cells.fault(at, message, hint=nearest(cell, self.classes))
+        unknown = [at for at, cell in enumerate(cells.values) if cell not in numbers]
+        if unknown:
+            raise cells.faults(
+                unknown,
+                lambda cell: f"class {show(cell)} is not in the training split",
+                lambda cell: nearest(cell, self.classes),
+            )
         return torch.tensor([numbers[cell] for cell in cells.values], dtype=torch.int64)
 
     def _learned_columns(self, table: Table, train: Positions) -> dict[str, Column]:
         """The kinds of all features, with what is learned from these rows."""
         special = {self.target, self.group, self.time, self.split} - self.columns.keys()
-        return {
-            name: (self.columns.get(name) or kind_of(table.cells(name))).learned(
-                table.cells(name).take(train)
-            )
-            for name in table.columns
-            if name not in special
-        }
+        learned, faults = dict[str, Column](), list[Fault]()
+        for name in (name for name in table.columns if name not in special):
+            with gathered(faults):
+                kind = self.columns.get(name) or kind_of(table.cells(name))
+                learned[name] = kind.learned(table.cells(name).take(train))
+        if faults:
+            raise data_faults(faults)
+        return learned

@@ -13,7 +13,7 @@ from pathlib import Path
 from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cells import Cells, number_of
-from cnnctl.errors import FaultError, data_fault, nearest
+from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults, nearest
 from cnnctl.storage import is_file, read_regular, reading_cure
 
 MAX_BYTES = 2**30
@@ -147,20 +147,37 @@ def _filled(
 ) -> tuple[list[int], list[list[str]]]:
     """The line of each row, and the cells of each column."""
     lines, columns = list[int](), [list[str]() for _ in header]
+    faults = list[Fault]()
     for line, row in rows:
-        if len(row) != len(header):
-            message = f"{len(row)} cells, but the header has {len(header)}"
-            hint = "put quotes around cells that contain the delimiter"
-            raise line_fault(place, line, message, hint=hint)
+        if error := _row_fault(line, row, header, place):
+            faults += error.faults
+        if len(faults) == MOST_FAULTS:
+            break
+        if faults:
+            continue  # only to find the others
         lines.append(line)
         for column, cell in zip(columns, row, strict=True):
-            if len(cell) > MAX_CELL:
-                message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
-                raise line_fault(place, line, message, hint="check for a missing quote")
             column.append(cell)
+    if faults:
+        raise data_faults(faults)
     if not lines:
         raise data_fault("has no rows below its header", hint="add some", place=place)
     return lines, columns
+
+
+def _row_fault(
+    line: int, row: Sequence[str], header: Sequence[str], place: str
+) -> FaultError | None:
+    """What is wrong with a row; None for nothing."""
+    if len(row) != len(header):
+        message = f"{len(row)} cells, but the header has {len(header)}"
+        hint = "put quotes around cells that contain the delimiter"
+        return line_fault(place, line, message, hint=hint)
+    longest = max(map(len, row))
+    if longest > MAX_CELL:
+        message = f"a cell of {longest:,} characters; the limit is {MAX_CELL:,}"
+        return line_fault(place, line, message, hint="check for a missing quote")
+    return None
 
 
 def line_fault(place: str, line: int, message: str, *, hint: str) -> FaultError:
