@@ -16,7 +16,7 @@ are: of 10,000 test pictures, 69 of CIFAR-10 are named and 7 of MNIST.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Self
@@ -78,13 +78,18 @@ class Fingerprints:
     @classmethod
     def of(cls, batches: Iterable[Tensor]) -> Self:
         """The fingerprints of pictures in batches, (B, C, H, W) each, of any sizes."""
-        hashes, details, thumbnails = [], [], []
-        for batch in chain([EMPTY], batches):
-            found = difference_hashes(batch)
-            hashes.append(found[0])
-            details.append(found[1])
-            thumbnails.append(thumbnails_of(batch))
-        return cls(np.concatenate(hashes), np.concatenate(details), np.concatenate(thumbnails))
+        return cls.joined(
+            [cls(*difference_hashes(each), thumbnails_of(each)) for each in chain([EMPTY], batches)]
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Fingerprints]) -> Self:
+        """The fingerprints of all parts, one after the other."""
+        return cls(
+            np.concatenate([part.hashes for part in parts]),
+            np.concatenate([part.details for part in parts]),
+            np.concatenate([part.thumbnails for part in parts]),
+        )
 
 
 def difference_hashes(images: Tensor) -> tuple[Hashes, Positions]:
