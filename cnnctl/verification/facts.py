@@ -34,7 +34,7 @@ class Steps:
     sample: float
     """Seconds for a sample of an evaluation."""
     error: str = ""
-    """Why there was no second step; empty if there was."""
+    """What was not finite, and at which step; empty if all is."""
 
 
 @dataclass(frozen=True, slots=True)

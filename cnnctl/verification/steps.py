@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cnnctl.data.loader import Batches
 from cnnctl.data.preprocessing import Preprocessing
-from cnnctl.errors import FaultError
+from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import Task, starting_weights
 from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.training.run import Run
@@ -45,13 +45,16 @@ def try_steps(setup: Setup) -> Steps:
     step = make_step(run).for_epoch()
     groups = grouped(setup.batches.train.epoch(0), setup.experiment.train.accumulate)
     first = next(groups)
+    losses = list[TaskLoss]()
     try:
         step(first)
         losses = _losses(setup, run, first)
         step.guard.raise_if_diverged(1)
+        seconds = _seconds_per_batch(step, groups, fallback=first)
     except FaultError as error:
-        return Steps([], 0, 0, error.faults[0].message.partition(" at step")[0])
-    seconds = _seconds_per_batch(step, groups, fallback=first)
+        if error.exit_code is not ExitCode.DIVERGED:
+            raise
+        return Steps(losses, 0, 0, error.faults[0].message.partition(";")[0])
     evaluated = setup.batches.validation or setup.batches.test or setup.batches.train
     return Steps(losses, seconds, _seconds_per_sample(run, evaluated))
 
@@ -118,6 +121,7 @@ def _seconds_per_batch(
     """The median time of a batch; of few, the first steps are repeated."""
     taken: list[float] = []
     for number in range(WARM_UP + MOST_TIMED):
+        step.run.counters.step = 1  # which the schedule has in any case
         start = time.perf_counter()
         group = next(groups, fallback)
         step(group)

@@ -22,7 +22,7 @@ class FirstStep(Check):
             return Finding(figure="not taken", verdict=Verdict.UNKNOWN)
         if steps.error:
             return Finding(
-                figure=f"{steps.error} in the first step",
+                figure=steps.error,
                 verdict=Verdict.ERROR,
                 hint="use a lower optimizer.lr or train.precision=fp32, and check model.init",
                 numbers={"finite": False},
