@@ -173,6 +173,14 @@ def test_every_broken_cell_is_named(cli: Cli, tmp_path: Path) -> None:
     assert "and 12 more errors\n    `cnnctl check --data --json` lists all" in done.stderr
 
 
+def test_broken_targets_and_broken_features_are_named_together(cli: Cli, tmp_path: Path) -> None:
+    rows = [f"{n},1.{n},{'yes' if n % 2 else 'no'},train" for n in range(40)]
+    rows[3], rows[5], rows[9] = "x,1.5,yes,train", "5,1.5,,train", "9,y,no,train"
+    write_table(tmp_path, [*rows, *ROWS[12:]])
+    places = {error["place"] for error in checked(cli, "people.yaml", code=3)["errors"]}
+    assert places == {f"{tmp_path / 'people.csv'}:{line}" for line in (5, 7, 11)}
+
+
 def test_every_ragged_row_is_named(cli: Cli, tmp_path: Path) -> None:
     write_table(tmp_path, [*ROWS, "1,2", "1,2,yes,train", "1,2,3,4,5"])
     places = [error["place"] for error in checked(cli, "people.yaml", code=3)["errors"]]

@@ -27,7 +27,16 @@ from cnnctl.data.tables.cells import DATE, NUMBER, Cells, days_of, is_missing, n
 from cnnctl.data.tables.columns import Column, encode, width_of
 from cnnctl.data.tables.inference import Task, check_complete, class_names, kind_of, task_of
 from cnnctl.data.tables.reading import MAX_COLUMNS, Table, read_table
-from cnnctl.errors import ConfigPath, Fault, config_fault, data_faults, gathered, nearest
+from cnnctl.errors import (
+    ConfigPath,
+    ExitCode,
+    Fault,
+    FaultError,
+    config_fault,
+    data_faults,
+    gathered,
+    nearest,
+)
 
 RULES = ("group", "time", "split")
 """Options that name a column which decides the splits."""
@@ -92,6 +101,18 @@ class TableSet(FileSet, RegressionSet, kind="table"):
             return self
         table = read_table(Path(self.path))
         self._check_names(table)
+        try:
+            return self._settled(table, seed)
+        except FaultError as error:
+            if error.exit_code is not ExitCode.DATA:
+                raise
+            faults = list(error.every)
+        with gathered(faults):  # the features are looked at even if the target is broken
+            self._learned_columns(table, np.arange(len(table)))
+        raise data_faults(list(dict.fromkeys(faults)))
+
+    def _settled(self, table: Table, seed: int) -> Self:
+        """This data set with task, classes, columns and counts filled in."""
         known = self._with_task(table)
         parts = known._parts(table)
         train = parts["train"]

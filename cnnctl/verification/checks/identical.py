@@ -27,7 +27,8 @@ class Identical(Check):
         within = len(facts.likenesses.identical) - len(leaks)
         numbers = {"across_splits": len(leaks), "within_splits": within}
         if not leaks:
-            copies = f"; within splits, {within:,} are copies" if within else ""
+            are = "1 is a copy" if within == 1 else f"{within:,} are copies"
+            copies = f"; {are} within a split" if within else ""
             return Finding(figure=f"none in two splits{copies}", numbers=numbers)
         data = facts.loaded.experiment.data
         is_error = isinstance(data, FileSet) and len(facts.loaded.description.shape) > 1

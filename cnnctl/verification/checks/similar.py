@@ -16,9 +16,8 @@ class Similar(Check):
 
     def find(self, facts: Facts) -> Finding:
         if facts.likenesses is None or not facts.likenesses.are_compared:
-            only = f"; only photos of at least {SIDE} pixels are"
-            figure = f"not compared{only if facts.likenesses else ''}"
-            return Finding(figure=figure, verdict=Verdict.UNKNOWN)
+            reason = f": no photos of at least {SIDE} pixels" if facts.likenesses else ""
+            return Finding(figure=f"not compared{reason}", verdict=Verdict.UNKNOWN)
         similar = facts.likenesses.similar
         numbers = {"across_splits": len(similar)}
         if not similar:
