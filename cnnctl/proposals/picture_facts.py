@@ -67,6 +67,8 @@ class Scan:
     modes: Counter[Mode] = field(default_factory=Counter)
     read: int = 0
     decoded: int = 0
+    pixels: int = 0
+    """Of all pictures, decoded or not."""
     broken: dict[str, str] = field(default_factory=dict)
     """Why a file cannot be decoded, by its name."""
     copies: list[Copies] = field(default_factory=list)
@@ -152,36 +154,47 @@ def _fewest(facts: PictureFacts) -> int:
 
 def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
     seen: dict[bytes, list[Record]] = defaultdict(list)
-    chosen = _sample(tree, records)
-    prints = _Prints()
-    pixels = 0
+    chosen, prints = _sample(tree, records), _Prints()
     with advancing(len(chosen), "reading") as advance:
         for record in chosen:
             advance(1)
             try:
                 content = tree.read(record.entry, limit=MAX_BYTES)
-                height, width, mode = size_and_mode(content)
-                pixels += height * width
-                if pixels <= DECODED_PIXELS:
-                    decoded = decode(content, mode=mode, size=(height, width), resize="squash")
-                    scan.decoded += 1
-            except FaultError as error:
-                scan.broken[record.entry.name] = error.faults[0].message
-            except BrokenPictureError as error:
-                scan.broken[record.entry.name] = str(error)
-            else:
-                scan.sizes.append((height, width))
-                scan.modes[mode] += 1
-                alike = seen[sha256(content).digest()]
-                alike.append(record)
-                if len(alike) == 1 and pixels <= DECODED_PIXELS:
-                    prints.add(record, decoded)
+                pixels = _look(content, scan)
+            except (FaultError, BrokenPictureError) as error:
+                scan.broken[record.entry.name] = _reason(error)
+                continue
+            alike = seen[sha256(content).digest()]
+            alike.append(record)
+            if pixels is not None and len(alike) == 1:
+                prints.add(record, pixels)
     scan.read = len(chosen)
     scan.copies = [_copies(alike) for alike in seen.values() if len(alike) > 1]
     scan.similar = prints.similar()
     if not scan.sizes:
         message, hint = "none of the pictures can be decoded", "check what these files are"
         raise data_fault(message, hint=hint, place=str(tree.root))
+
+
+def _look(content: bytes, scan: Scan) -> Pixels | None:
+    """Note size and mode of a picture; its pixels, unless too many have been decoded.
+
+    Raises:
+        BrokenPictureError: it cannot be decoded.
+    """
+    height, width, mode = size_and_mode(content)
+    scan.pixels += height * width
+    pixels = None
+    if scan.pixels <= DECODED_PIXELS:
+        pixels = decode(content, mode=mode, size=(height, width), resize="squash")
+        scan.decoded += 1
+    scan.sizes.append((height, width))
+    scan.modes[mode] += 1
+    return pixels
+
+
+def _reason(error: FaultError | BrokenPictureError) -> str:
+    return error.faults[0].message if isinstance(error, FaultError) else str(error)
 
 
 class _Prints:

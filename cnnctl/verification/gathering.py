@@ -11,10 +11,10 @@ from cnnctl.data.samples import Splits
 from cnnctl.errors import ExitCode, Fault, FaultError, data_faults, gathered
 from cnnctl.experiment import Loaded
 from cnnctl.training.settings import resolve_auto
-from cnnctl.training.setup import set_up, use_machine
+from cnnctl.training.setup import Setup, set_up, use_machine
 from cnnctl.verification.facts import Facts
 from cnnctl.verification.likenesses import likenesses_of
-from cnnctl.verification.memory import data_bytes, memory_of
+from cnnctl.verification.memory import copies_of, kept_bytes, memory_of
 from cnnctl.verification.steps import duration_of, try_steps
 
 
@@ -41,21 +41,24 @@ def gather(loaded: Loaded, *, folder: Path | None = None) -> Facts:
             _name_all(loaded, folder, error)
         raise
     with setup.memory_faults():
-        steps = try_steps(setup)
-        likenesses = likenesses_of(
-            setup.splits,
-            loaded.description,
-            are_characters=loaded.experiment.data.shows_characters,
-        )
-    counts = _counts(setup.splits)
-    data = data_bytes(loaded, setup.experiment, device, samples=sum(counts.values()))
+        return _with_setup(facts, setup)
+
+
+def _with_setup(facts: Facts, setup: Setup) -> Facts:
+    """The facts with those that reading the data and training on it show."""
+    loaded, steps = facts.loaded, try_steps(setup)
+    data = kept_bytes(setup.splits) * copies_of(loaded, setup.experiment, setup.device)
     return replace(
         facts,
         memory=replace(facts.memory, data=data),
-        samples=counts,
+        samples=_counts(setup.splits),
         skipped=getattr(setup.experiment.data, "skipped", ()),
         steps=steps,
-        likenesses=likenesses,
+        likenesses=likenesses_of(
+            setup.splits,
+            loaded.description,
+            are_characters=loaded.experiment.data.shows_characters,
+        ),
         duration=None if steps.error else duration_of(setup, steps),
     )
 

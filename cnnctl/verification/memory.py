@@ -9,6 +9,8 @@ import torch
 
 from cnnctl.data.file_set import FileSet
 from cnnctl.data.residence import machine_memory, residence_of
+from cnnctl.data.rows import TensorRows
+from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
 from cnnctl.experiment import Experiment, Loaded
 from cnnctl.inspection.report import report_on
@@ -34,7 +36,7 @@ def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> M
     assert needed is not None  # which a report of an experiment has
     peak = report.peak_memory or needed.total
     return Memory(
-        data=data_bytes(loaded, experiment, device),
+        data=described_bytes(loaded) * copies_of(loaded, experiment, device),
         network=needed.total - needed.activations,
         activations=peak - (needed.total - needed.activations),
         available=available_memory(device),
@@ -42,25 +44,33 @@ def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> M
     )
 
 
-def data_bytes(
-    loaded: Loaded, experiment: Experiment, device: torch.device, *, samples: int | None = None
-) -> int:
-    """Bytes of all samples that are kept in the device's memory.
+def described_bytes(loaded: Loaded) -> int:
+    """Bytes of the samples that will be kept in memory, as far as they are described.
 
-    samples: how many there are, once that is known; before, test splits are only counted where
-    their size is described.
+    Test splits are only counted where their size is.
     """
-    shape, data = loaded.description.shape, experiment.data
+    shape, data = loaded.description.shape, loaded.experiment.data
     counts = data.samples if isinstance(data, FileSet) else None
-    described = data.whole().train_samples + (counts.test if counts else 0)
-    size = (samples or described) * prod(shape) * (1 if len(shape) == IMAGE else 4)
+    samples = data.whole().train_samples + (counts.test if counts else 0)
+    size = samples * prod(shape) * (1 if len(shape) == IMAGE else 4)
     rows = getattr(data, "rows", "memory")  # which data sets of pictures have
-    if (residence_of(size) if rows == "auto" else rows) == "mapped":
-        return 0
-    # another layout is a copy beside the samples that were read
-    is_copied = experiment.train.memory_format == "channels_last" and shape[0] > 1
-    is_image = len(shape) == IMAGE
-    return size * (2 if is_copied and is_image and device.type == "cpu" else 1)
+    is_mapped = (residence_of(size) if rows == "auto" else rows) == "mapped"
+    return 0 if is_mapped else size
+
+
+def kept_bytes(splits: Splits) -> int:
+    """Bytes of the samples that are kept in memory, once they have been read."""
+    train, test = splits.train.samples, splits.test.samples
+    files = [train] if test is train else [train, test]
+    rows = (samples.rows for samples in files)
+    return sum(each.tensor.nbytes for each in rows if isinstance(each, TensorRows))
+
+
+def copies_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> int:
+    """How often samples are in memory: twice if they are laid out anew beside those read."""
+    shape = loaded.description.shape
+    is_new = experiment.train.memory_format == "channels_last" and shape[0] > 1
+    return 2 if is_new and len(shape) == IMAGE and device.type == "cpu" else 1
 
 
 def available_memory(device: torch.device) -> int | None:
