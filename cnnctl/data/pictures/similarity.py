@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -45,8 +45,9 @@ digits are alike without being copies. Photos saved as JPEG of quality 50, or at
 stay above 0.98."""
 FLAT = 4.0
 """Standard deviation of a thumbnail's levels below which it shows nothing to recognise."""
-CROWDED = 2000
-"""Pictures that share a band from which on it tells nothing; others of their bands do."""
+CROWDED, NEIGHBOURS = 200, 16
+"""Of more pictures in one bucket, such as the frames of a film, each is compared with so many whose
+hashes come next, which is enough to find one that it is like."""
 PAIRS, TOGETHER = 2**20, 2**14
 """Pairs whose hashes, and whose thumbnails, are compared at a time."""
 
@@ -119,11 +120,6 @@ class Pair:
     likeness: float
     """The correlation of their thumbnails."""
 
-    @property
-    def rank(self) -> tuple[float, int]:
-        """Smaller for a better pair with the same first picture."""
-        return -self.likeness, self.like
-
 
 def most_alike(prints: Fingerprints, parts: Positions | None = None) -> list[Pair]:
     """For each picture that has one, the most similar picture before it; ascending.
@@ -132,18 +128,23 @@ def most_alike(prints: Fingerprints, parts: Positions | None = None) -> list[Pai
     one colour are left out.
     """
     means, deviations = _moments(prints.thumbnails)
-    best: dict[int, Pair] = {}
+    likest, like = np.zeros(len(prints)), np.full(len(prints), -1)
     for some, others in _candidates(prints, np.flatnonzero(deviations >= FLAT)):
         before, after = _in_order(some, others, parts)
         products = _mean_products(prints.thumbnails, before, after)
         covariances = products - means[before] * means[after]
         likenesses = covariances / (deviations[before] * deviations[after])
         details = np.minimum(prints.details[before], prints.details[after])
-        for at in np.flatnonzero(likenesses >= np.interp(details, DETAILS, LIKENESSES)):
-            pair = Pair(int(after[at]), int(before[at]), float(likenesses[at]))
-            if pair.at not in best or pair.rank < best[pair.at].rank:
-                best[pair.at] = pair
-    return [best[at] for at in sorted(best)]
+        is_alike = likenesses >= np.interp(details, DETAILS, LIKENESSES)
+        before, after, likenesses = before[is_alike], after[is_alike], likenesses[is_alike]
+        order = np.lexsort((before, -likenesses, after))  # the best of each picture comes first
+        at, first = np.unique(after[order], return_index=True)
+        best = order[first]
+        is_better = likenesses[best] > likest[at]
+        likest[at[is_better]] = likenesses[best[is_better]]
+        like[at[is_better]] = before[best[is_better]]
+    found = np.flatnonzero(like >= 0).tolist()
+    return [Pair(at, int(like[at]), float(likest[at])) for at in found]
 
 
 def _candidates(prints: Fingerprints, known: Positions) -> Iterator[tuple[Positions, Positions]]:
@@ -193,31 +194,50 @@ def _in_order(
 
 
 def _close(hashes: Hashes) -> Iterator[tuple[Positions, Positions]]:
-    """Pairs of positions whose hashes differ in at most FARTHEST bits, each perhaps repeatedly."""
-    for band in np.ascontiguousarray(hashes).view(np.uint16).reshape(-1, BANDS).T:
-        order = np.argsort(band, kind="stable")
-        keys = band[order].astype(np.int64)
-        starts = np.concatenate([[0], np.bincount(keys, minlength=2**BITS).cumsum()])
-        for flip in (0, *(1 << bit for bit in range(BITS))):
-            first, end = starts[keys ^ flip], starts[(keys ^ flip) + 1]
-            counts = np.where(end - first > CROWDED, 0, end - first)
-            if flip:  # of two keys that differ in a bit, the one without it looks for the other
-                counts[keys & flip > 0] = 0
-            for some, others in _expanded(first, counts):
-                bits = np.bitwise_count(hashes[order[some]] ^ hashes[order[others]])
-                is_new = (bits <= FARTHEST) & (some != others)
-                yield order[some[is_new]], order[others[is_new]]
+    """Pairs of positions whose hashes differ in at most FARTHEST bits; see CROWDED."""
+    bands = np.ascontiguousarray(hashes).view(np.uint16).reshape(-1, BANDS)
+    is_crowded = np.stack([_sizes(keys)[keys] > CROWDED for keys in bands.T], axis=1)
+    for band in range(BANDS):
+        order = np.lexsort((hashes, bands[:, band]))
+        for some, others in _of_one_band(bands[order, band].astype(np.int64)):
+            one, other = order[some], order[others]
+            bits = np.bitwise_count(bands[one] ^ bands[other])
+            # an earlier band has found it if that differs in one bit at most
+            is_known = (bits <= 1) & ~is_crowded[one] & ~is_crowded[other]
+            is_new = (bits.sum(axis=1) <= FARTHEST) & ~is_known[:, :band].any(axis=1)
+            yield one[is_new], other[is_new]
+
+
+def _sizes(keys: NDArray[Any]) -> Positions:
+    """How often each key occurs, (2**BITS,)."""
+    return np.bincount(keys, minlength=2**BITS)
+
+
+def _of_one_band(keys: Positions) -> Iterator[tuple[Positions, Positions]]:
+    """Pairs of positions in ascending keys that are equal, or differ in one bit."""
+    sizes = _sizes(keys)
+    starts = np.concatenate([[0], sizes.cumsum()])
+    own = np.arange(len(keys))
+    yield from _expanded(own + 1, _neighbours(own, starts[keys + 1], sizes[keys]))
+    for flip in (1 << bit for bit in range(BITS)):
+        # of two keys, the one without the bit looks for the other
+        counts = np.where((keys & flip > 0) | (sizes[keys] > CROWDED), 0, sizes[keys ^ flip])
+        yield from _expanded(starts[keys ^ flip], np.where(counts > CROWDED, 0, counts))
 
 
 def _equal(hashes: Hashes) -> Iterator[tuple[Positions, Positions]]:
-    """Pairs of positions whose hashes are equal."""
+    """Pairs of positions whose hashes are equal; see CROWDED."""
     order = np.argsort(hashes, kind="stable")
     _, place, sizes = np.unique(hashes[order], return_inverse=True, return_counts=True)
-    first = (sizes.cumsum() - sizes)[place]
-    counts = np.where(sizes > CROWDED, 0, sizes)[place]
-    for some, others in _expanded(first, counts):
-        is_new = some < others
-        yield order[some[is_new]], order[others[is_new]]
+    own = np.arange(len(order))
+    for some, others in _expanded(own + 1, _neighbours(own, sizes.cumsum()[place], sizes[place])):
+        yield order[some], order[others]
+
+
+def _neighbours(own: Positions, ends: Positions, sizes: Positions) -> Positions:
+    """How many of the next positions belong to the same bucket and are compared."""
+    counts = ends - own - 1
+    return np.where(sizes > CROWDED, np.minimum(counts, NEIGHBOURS), counts)
 
 
 def _expanded(first: Positions, counts: Positions) -> Iterator[tuple[Positions, Positions]]:

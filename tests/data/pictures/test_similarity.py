@@ -142,6 +142,19 @@ def test_every_pair_of_close_hashes_is_compared(seed: int, flips: list[list[int]
     assert found == brute_force(hashes)
 
 
+def test_the_frames_of_a_film_are_found_however_many_there_are() -> None:
+    """More of them share a bucket than are compared with each other."""
+    random = np.random.default_rng(0)
+    scenes = [np.asarray(photo(seed, side=32), np.int16) for seed in range(3)]
+    frames = [scenes[at % 3] + random.integers(-3, 4, scenes[0].shape) for at in range(1500)]
+    images = np.stack(frames).clip(0, 255).astype(np.uint8).transpose(0, 3, 1, 2)
+    many = Fingerprints.of([torch.from_numpy(images)])
+    parts = (random.random(1500) < 0.2).astype(np.int64)
+    found = most_alike(many, parts)
+    assert len(found) > 0.95 * parts.sum()
+    assert all(pair.at % 3 == pair.like % 3 for pair in found)
+
+
 def test_memory_does_not_grow_with_the_square_of_the_pictures() -> None:
     random = np.random.default_rng(0)
     count = 20_000
