@@ -9,7 +9,7 @@ from cnnctl.verification.facts import Pair
 
 
 def equal_names(pairs: Sequence[Pair], *, sign: str = "=") -> list[str]:
-    """`a.png = b.png`, with the splits where the names do not tell the samples apart."""
+    """`test a.png = train b.png`, for each pair."""
     return [
         f"{pair.split} {pair.name} {sign} {pair.other_split} {pair.other_name}" for pair in pairs
     ]

@@ -157,6 +157,23 @@ def test_copies_stay_in_one_split(seed: int, tmp_path: Path) -> None:
     assert splits_by_content(again, seed=seed) == [train, validation, test]
 
 
+def test_eval_and_resume_cut_with_the_same_copies(cli: Cli, tmp_path: Path) -> None:
+    with_copies(tmp_path / "pets")
+    text = "data: {name: image_folder, path: pets, group_copies: true, batch_size: 8}\n"
+    text += "model: {layers: [flatten, linear: classes]}\noptimizer: sgd\ntrain: {epochs: 1}\n"
+    (tmp_path / "pets.yaml").write_text(text, encoding="utf-8")
+    trained = cli("train", "pets.yaml")
+    assert trained.returncode == 0, trained.stderr
+    result = json.loads((tmp_path / "runs/pets/result.json").read_text(encoding="utf-8"))
+    measured = json.loads(cli("eval", "runs/pets", "--json").stdout)
+    assert measured["loss"] == pytest.approx(result["test"]["loss"])
+    resumed = cli("train", "--resume", "runs/pets", "train.epochs=2")
+    assert resumed.returncode == 0, resumed.stderr
+    (tmp_path / "pets" / "cat" / "copy0.png").unlink()
+    changed = cli("train", "--resume", "runs/pets", "train.epochs=3")
+    assert changed.returncode == ExitCode.DATA
+
+
 def test_copies_and_groups_stay_together(tmp_path: Path) -> None:
     root = write(tmp_path / "scans", {f"{c}/p{n}": 3 for c in ("ill", "well") for n in range(8)})
     shutil.copy(root / "ill" / "p0" / "000.png", root / "ill" / "p1" / "copy.png")
