@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,7 +88,7 @@ def _plain(fault: Fault) -> dict[str, str]:
 
 def _for_check(fault: Fault) -> Fault:
     """A hint of other commands in the words of this one, whose --data is no folder."""
-    return replace(fault, hint=fault.hint.replace("with --data", "with --data-root"))
+    return replace(fault, hint=re.sub(r"\b(with|use) --data\b", r"\1 --data-root", fault.hint))
 
 
 def _checked(path: Path, data_root: Path | None, *, with_data: bool, is_shown: bool) -> _Result:
@@ -95,7 +96,7 @@ def _checked(path: Path, data_root: Path | None, *, with_data: bool, is_shown: b
     from cnnctl.experiment import load, starting_weights
     from cnnctl.model.weights import DEFAULT
 
-    result = _Result(path)
+    result, loaded = _Result(path), None
     try:
         if with_data:
             _refuse_folder(path)
@@ -106,8 +107,11 @@ def _checked(path: Path, data_root: Path | None, *, with_data: bool, is_shown: b
             _try_on_data(result, loaded, data_root, is_shown=is_shown)
     except FaultError as error:
         result.errors.append(error)
-    if not result.errors:
+    if loaded is not None and (with_data or not result.errors):
         _advise(result, loaded, is_shown=is_shown)
+    if is_shown and not result.errors:
+        found = "1 warning" if result.warnings == 1 else f"{result.warnings:,} warnings"
+        say(visible(f"{path}: {found if result.warnings else 'no problems found'}"))
     return result
 
 
@@ -140,9 +144,6 @@ def _advise(result: _Result, loaded: Loaded, *, is_shown: bool) -> None:
         result.advice.append(replace(advice, place=f"{place}: advice"))
         if is_shown:
             say(str(result.advice[-1]))
-    if is_shown:
-        found = "1 warning" if result.warnings == 1 else f"{result.warnings:,} warnings"
-        say(visible(f"{result.file}: {found if result.warnings else 'no problems found'}"))
 
 
 def _refuse_folder(path: Path) -> None:

@@ -217,6 +217,23 @@ def test_advice_is_given_as_without_the_data(cli: Cli, tmp_path: Path) -> None:
     assert plain["advice"]
     assert checked(cli, "x.yaml")["advice"] == plain["advice"]
     assert "x.yaml:1:44: advice: " in cli("check", "--data", "x.yaml").stdout
+    missing = cli("check", "--data", "x.yaml", "--json", "--data-root", tmp_path)
+    assert json.loads(missing.stdout)[0]["advice"] == plain["advice"]
+
+
+def test_published_data_is_looked_for_in_the_dataset_directory(cli: Cli, tmp_path: Path) -> None:
+    text = "data: mnist\nmodel: {layers: [flatten, linear: classes]}\noptimizer: sgd\n"
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    raw = tmp_path / "there" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").write_bytes(b"none")
+    done = cli("check", "--data", "x.yaml", "--data-root", "there/MNIST")
+    assert done.returncode == 3
+    assert f"use --data-root {tmp_path / 'there'}" in done.stderr
+    damaged = cli("check", "--data", "x.yaml", "--data-root", "there")
+    assert damaged.returncode == 3
+    assert "is damaged" in damaged.stderr
 
 
 def test_the_dataset_directory_is_another_option(cli: Cli, pets: Path) -> None:
