@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -34,3 +35,22 @@ class Screen(Console):
                 yield segment
             else:
                 yield Segment(visible_lines(segment.text), segment.style)
+
+
+@contextmanager
+def advancing(total: int, label: str) -> Iterator[Callable[[int], object]]:
+    """A bar on stderr, if that is a terminal; what it yields is told how many more are done."""
+    from rich import progress as bars
+
+    console = Screen(stderr=True)
+    if not console.is_terminal:
+        yield lambda more: None
+        return
+    columns = (
+        *(bars.TextColumn(label), bars.BarColumn()),
+        *(bars.MofNCompleteColumn(), bars.TimeRemainingColumn()),
+    )
+    shown = bars.Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    with shown as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda more: progress.advance(task, more)

@@ -48,12 +48,21 @@ class Fault:
 
 
 class FaultError(Exception):
-    """One or more faults, and the exit code of the command."""
+    """One or more faults, and the exit code of the command.
 
-    def __init__(self, *faults: Fault, exit_code: ExitCode = ExitCode.USAGE) -> None:
+    Of many, `faults` are those to show, the last of which counts the others, and `every` are all.
+    """
+
+    def __init__(
+        self,
+        *faults: Fault,
+        exit_code: ExitCode = ExitCode.USAGE,
+        every: Sequence[Fault] = (),
+    ) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
         self.exit_code = exit_code
+        self.every = tuple(every) or faults
 
 
 def config_fault(message: str, *, hint: str = "", path: ConfigPath = ()) -> FaultError:
@@ -78,8 +87,25 @@ def storage_fault(message: str, *, hint: str = "", place: str = "") -> FaultErro
 
 def under(prefix: ConfigPath, error: FaultError) -> FaultError:
     """The same faults, with `prefix` prepended to their paths."""
-    moved = (replace(fault, path=(*prefix, *fault.path)) for fault in error.faults)
-    return FaultError(*moved, exit_code=error.exit_code)
+    faults, every = (
+        [replace(fault, path=(*prefix, *fault.path)) for fault in some]
+        for some in (error.faults, error.every)
+    )
+    return FaultError(*faults, exit_code=error.exit_code, every=every)
+
+
+def data_faults(faults: Sequence[Fault], *, last: Fault | None = None) -> FaultError:
+    """Many faults in the data, of which the first are shown and the others counted.
+
+    `last` sums them up; otherwise, a line counts those that are not shown.
+    """
+    every = [*faults, *([last] if last else [])]
+    if len(every) <= SHOWN:
+        return FaultError(*every, exit_code=ExitCode.DATA)
+    if last is None:
+        more = f"and {len(every) - SHOWN + 1:,} more errors"
+        last = Fault(message=more, hint="`cnnctl check --data --json` lists all of them")
+    return FaultError(*every[: SHOWN - 1], last, exit_code=ExitCode.DATA, every=every)
 
 
 @contextmanager
@@ -97,7 +123,7 @@ def gathered(faults: list[Fault], *prefix: str | int) -> Iterator[None]:
     try:
         yield
     except FaultError as error:
-        faults += under(prefix, error).faults
+        faults += under(prefix, error).every
 
 
 def dotted(path: ConfigPath) -> str:
@@ -107,6 +133,8 @@ def dotted(path: ConfigPath) -> str:
 
 SHOWN = 20
 """Maximum number of faults to show per file; the others are counted."""
+MOST_FAULTS = 100_000
+"""Maximum number of faults of one column or file that are gathered."""
 MAX_WORD = 100
 """Length above which a word is not compared with others."""
 MOST_CLOSE = 3

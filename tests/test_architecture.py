@@ -32,7 +32,7 @@ ORDER = [
     {"prediction"},
     {"evaluation"},
     {"training"},
-    {"preview"},
+    {"preview", "verification"},
     {"program", "completion"},
     {"commands"},
     {"cli"},

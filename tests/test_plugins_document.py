@@ -160,7 +160,8 @@ def test_folders_are_known_after_they_have_moved(cli: Cli, tmp_path: Path) -> No
 def test_folders_without_pictures_are_a_fault_in_the_data(cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
     for asked, code in (("train", 3), ("check", 2), ("summary", 3)):
-        done = cli(asked, "folders.yaml", "--data", "pictures")
+        option = "--data-root" if asked == "check" else "--data"
+        done = cli(asked, "folders.yaml", option, "pictures")
         assert done.returncode == code
         assert "no pictures\n    check --data" in done.stderr
 
@@ -170,8 +171,11 @@ def test_an_experiment_on_folders_is_checked_and_shown_where_they_are(
 ) -> None:
     write_examples(tmp_path)
     write_pictures(tmp_path / "pictures")
-    checked = cli("check", "folders.yaml", "--data", "pictures")
+    checked = cli("check", "folders.yaml", "--data-root", "pictures")
     assert (checked.returncode, checked.stderr) == (0, "")
+    read = cli("check", "--data", "folders.yaml", "--data-root", "pictures")
+    assert read.returncode == 0, read.stderr
+    assert "read whole: " in read.stdout
     shown = cli("summary", "folders.yaml", "--data", "pictures", "--json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["layers"][-1]["output"] == [10]

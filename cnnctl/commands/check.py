@@ -1,17 +1,22 @@
-"""`cnnctl check`: validate experiments and give advice."""
+"""`cnnctl check`: validate experiments, give advice, and try them on their data."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import DataFolder, command, say
-from cnnctl.errors import Fault, FaultError
+from cnnctl.commands import AsJson, command, display, print_json, say
+from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import visible
+from cnnctl.storage import is_folder
+
+if TYPE_CHECKING:
+    from cnnctl.experiment import Loaded
 
 
 @command("check")
@@ -24,26 +29,125 @@ def check(
             autocompletion=completion.experiment,
         ),
     ],
-    data: DataFolder = None,
+    data: Annotated[
+        bool,
+        typer.Option(
+            "--data",
+            help="Read the whole data, look for copies in two splits, take a few steps, and "
+            "estimate memory and time. Nothing is trained.",
+        ),
+    ] = False,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-root",
+            help="Dataset directory (default: $CNNCTL_DATA or data/).",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Validate experiment files and give advice on valid but unwise settings."""
-    from cnnctl.advice import advise
-    from cnnctl.config.source import locate
+    results = [_checked(path, data_root, with_data=data, is_shown=not as_json) for path in files]
+    if as_json:
+        print_json([result.to_json() for result in results])
+    errors = [error for result in results for error in result.errors]
+    if errors:
+        faults = [_for_check(fault) for error in errors for fault in error.faults]
+        code = errors[0].exit_code if data else ExitCode.USAGE
+        raise FaultError(*faults, exit_code=code)
+
+
+@dataclass(slots=True)
+class _Result:
+    """What was found about a file."""
+
+    file: Path
+    errors: list[FaultError] = field(default_factory=list)
+    advice: list[Fault] = field(default_factory=list)
+    warnings: int = 0
+    findings: list[dict[str, Any]] | None = None
+    """Those of the data; None if it was not looked at."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data, with all faults."""
+        every = [fault for error in self.errors for fault in error.every]
+        return {
+            "file": str(self.file),
+            "errors": [_plain(_for_check(fault)) for fault in every],
+            "advice": [_plain(advice) for advice in self.advice],
+            "data": self.findings,
+        }
+
+
+def _plain(fault: Fault) -> dict[str, str]:
+    path = ".".join(map(str, fault.path))
+    return {"place": fault.place, "option": path, "message": fault.message, "hint": fault.hint}
+
+
+def _for_check(fault: Fault) -> Fault:
+    """A hint of other commands in the words of this one, whose --data is no folder."""
+    return replace(fault, hint=re.sub(r"\b(with|use) --data\b", r"\1 --data-root", fault.hint))
+
+
+def _checked(path: Path, data_root: Path | None, *, with_data: bool, is_shown: bool) -> _Result:
+    """Check a file, and show the report and the advice."""
     from cnnctl.experiment import load, starting_weights
     from cnnctl.model.weights import DEFAULT
 
-    faults: list[Fault] = []
-    for path in files:
-        try:
-            loaded = load(path, data_root=data)
-            if loaded.experiment.model.weights != DEFAULT:  # which would have to be downloaded
-                starting_weights(loaded)
-        except FaultError as error:
-            faults += error.faults
-            continue
-        for advice in advise(loaded.experiment, loaded.plan):
-            place = locate(loaded.source, advice)
-            say(str(replace(advice, place=f"{place}: advice")))
-        say(visible(f"{path}: no problems found"))
-    if faults:
-        raise FaultError(*faults)
+    result, loaded = _Result(path), None
+    try:
+        if with_data:
+            _refuse_folder(path)
+        loaded = load(path, data_root=data_root)
+        if loaded.experiment.model.weights != DEFAULT:  # which would have to be downloaded
+            starting_weights(loaded)
+        if with_data:
+            _try_on_data(result, loaded, data_root, is_shown=is_shown)
+    except FaultError as error:
+        result.errors.append(error)
+    if loaded is not None and (with_data or not result.errors):
+        _advise(result, loaded, is_shown=is_shown)
+    if is_shown and not result.errors:
+        found = "1 warning" if result.warnings == 1 else f"{result.warnings:,} warnings"
+        say(visible(f"{path}: {found if result.warnings else 'no problems found'}"))
+    return result
+
+
+def _try_on_data(
+    result: _Result, loaded: Loaded, data_root: Path | None, *, is_shown: bool
+) -> None:
+    from cnnctl import verification
+
+    facts = verification.gather(loaded, folder=data_root)
+    findings = verification.judged(facts)
+    result.findings = verification.to_json(findings)
+    if is_shown:
+        display(verification.render(str(result.file), facts, findings))
+    for check, found in findings.items():
+        if found.verdict is verification.Verdict.ERROR:
+            try:
+                with loaded.places():
+                    raise check.error(found)
+            except FaultError as error:
+                result.errors.append(error)
+        result.warnings += found.verdict is verification.Verdict.WARNING
+
+
+def _advise(result: _Result, loaded: Loaded, *, is_shown: bool) -> None:
+    from cnnctl.advice import advise
+    from cnnctl.config.source import locate
+
+    for advice in advise(loaded.experiment, loaded.plan):
+        place = locate(loaded.source, advice)
+        result.advice.append(replace(advice, place=f"{place}: advice"))
+        if is_shown:
+            say(str(result.advice[-1]))
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise a FaultError for a folder, which other commands take after --data."""
+    if is_folder(path):
+        hint = "give experiment files; --data-root DIR names the dataset directory"
+        raise FaultError(Fault(message="is a folder", hint=hint, place=str(path)))

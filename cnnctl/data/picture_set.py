@@ -15,10 +15,11 @@ from typing import Annotated, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from torch import Tensor
 
 from cnnctl.config.wording import show
+from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import Size, StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.files import FileTree, open_tree
@@ -30,7 +31,7 @@ from cnnctl.data.records import Record, divided, groups_of
 from cnnctl.data.residence import Residence, residence_of
 from cnnctl.data.rows import MappedRows, Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples
-from cnnctl.errors import SHOWN, ExitCode, Fault, FaultError, data_fault, nearest
+from cnnctl.errors import Fault, FaultError, data_fault, data_faults, nearest
 
 SAMPLED = 1000
 """Pictures whose headers decide the size and the mode, evenly spread."""
@@ -63,6 +64,11 @@ class PictureSet(FileSet):
     they take at most a fourth of it."""
     skipped: Annotated[list[str], Field(max_length=MAX_SKIPPED)] = Field(default=[])
     """Pictures that were skipped; filled in where on_error is skip."""
+    group_copies: bool = False
+    """Keep files with the same content in one split, as well as groups, where splits are cut off
+    here."""
+    _copies: dict[str, str] | None = PrivateAttr(default=None)
+    """Files that have copies; see `copies_among`. None before the files have been looked at."""
 
     @abstractmethod
     def records(self, tree: FileTree) -> list[Record]:
@@ -84,7 +90,7 @@ class PictureSet(FileSet):
         if self.samples is not None:
             return self
         tree = open_tree(Path(self.path))
-        parts = self._parts(self.records(tree))
+        parts = self._parts(self._grouped(tree))
         tree.note_left_out()
         classes = self.classes or _class_names(parts["train"], self.path)
         known = self.model_copy(update={"classes": classes, **self._found_form(tree, parts)})
@@ -105,18 +111,30 @@ class PictureSet(FileSet):
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         tree = open_tree(Path(self.path))
-        records = self._parts(self.records(tree))[split]
+        records = self._parts(self._grouped(tree))[split]
         decoded = self._decoded(tree, records)
         kept = np.array([at for at in range(len(records)) if at not in decoded.broken], np.int64)
         records = [records[at] for at in kept]
         given = [at for at, record in enumerate(records) if record.split == "validation"]
+        names, root = [record.entry.name for record in records], tree.root
         return Samples(
             self._rows(decoded, kept),
             torch.from_numpy(self._labels(records)),
             validation=torch.tensor(given) if given else None,
             groups=groups_of(records),
             identity=_identity(records, decoded.digests[kept]),
+            called=lambda position: str(root / names[position]),
         )
+
+    def _grouped(self, tree: FileTree) -> list[Record]:
+        """The records, in groups that keep copies together if that is asked for."""
+        records = self.records(tree)
+        if not self.group_copies:
+            return records
+        if self._copies is None:
+            entries = [record.entry for record in records]
+            self._copies = copies_among(tree, entries, limit=MAX_BYTES)
+        return kept_together(records, self._copies)
 
     def _parts(self, records: Sequence[Record]) -> dict[StoredSplit, list[Record]]:
         """The records of each stored split; validation is a part of train."""
@@ -194,11 +212,10 @@ class PictureSet(FileSet):
             Fault(
                 message=reason, hint="repair or delete it", place=tree.place(records[at].entry.name)
             )
-            for at, reason in sorted(decoded.broken.items())[:SHOWN]
+            for at, reason in sorted(decoded.broken.items())
         ]
         message = f"{broken:,} of {len(records):,} pictures cannot be decoded"
-        faults.append(Fault(message=message, hint=hint, place=self.path))
-        raise FaultError(*faults, exit_code=ExitCode.DATA)
+        raise data_faults(faults, last=Fault(message=message, hint=hint, place=self.path))
 
     def _rows(self, decoded: DecodedPictures, kept: NDArray[np.int64]) -> Rows:
         if self._residence(len(decoded.checks)) == "mapped":

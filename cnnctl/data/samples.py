@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,6 +44,11 @@ class DatasetInfo:
         return (main, *self.others)
 
 
+def by_position(position: int) -> str:
+    """How messages call a sample that has no name: by its position."""
+    return f"sample {position:,} (counted from 0)"
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """Inputs and targets.
@@ -54,6 +59,7 @@ class Samples:
     validation: positions held out for validation, (n,) int64, where the source has such a split.
     groups: the group of each sample, where samples of one group must stay together.
     identity: a hash of the files that they are from, where it is known.
+    called: how messages call the sample at a position: its file, or its line.
     """
 
     inputs: Tensor | Rows
@@ -62,6 +68,7 @@ class Samples:
     validation: Tensor | None = None
     groups: Sequence[str] | None = None
     identity: str = ""
+    called: Callable[[int], str] = by_position
 
     def __len__(self) -> int:
         return len(self.targets)

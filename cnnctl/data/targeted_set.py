@@ -223,9 +223,13 @@ class TargetedSet(FileSet, RegressionSet):
         if not self.split:
             return [None] * len(table)
         cells = table.cells(self.split)
-        for at, cell in enumerate(cells.values):
-            if cell not in SPLITS:
-                raise cells.fault(at, f"{show(cell)} is not a split", hint=nearest(cell, [*SPLITS]))
+        unknown = [at for at, cell in enumerate(cells.values) if cell not in SPLITS]
+        if unknown:
+            raise cells.faults(
+                unknown,
+                lambda cell: f"{show(cell)} is not a split",
+                lambda cell: nearest(cell, [*SPLITS]),
+            )
         return [SPLITS[cell] for cell in cells.values]
 
     def _times(self, table: Table) -> list[float] | None:

@@ -73,6 +73,8 @@ def placed(source: Node, *prefix: str) -> Iterator[None]:
     try:
         yield
     except FaultError as raised:
+        if len(raised.every) > len(raised.faults):  # a selection of faults in the data
+            raise
         faults = sorted(under(prefix, raised).faults, key=lambda fault: locate(source, fault))
         told = [_located(source, fault) for fault in faults[:SHOWN]]
         if len(faults) > SHOWN:

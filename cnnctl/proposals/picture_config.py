@@ -103,6 +103,7 @@ def _counts(
 ) -> SampleCounts:
     """The number of pictures in each split, as training will find it."""
     options: dict[str, Any] = {} if validation is None else {"validation": validation}
+    options |= {"group_copies": keeps_copies_together(facts)}
     data = ImageFolder(path=str(facts.source), mode=mode, size=size, **options)
     counts = data.surveyed(Path(), seed=0).samples
     assert counts is not None  # which surveying counts
@@ -133,6 +134,20 @@ def _splits(
         yield Setting(
             "data.test", HELD_OUT, f"{counts.test:,} pictures held out, for `cnnctl eval`"
         )
+    if keeps_copies_together(facts):
+        extra = sum(len(each.names) - 1 for each in facts.scan.copies)
+        reason = f"{counted(extra, 'file')} with the content of another stay in its split"
+        yield Setting("data.group_copies", True, reason)
+
+
+def is_cut(facts: PictureFacts) -> bool:
+    """Whether a split is cut off by us, not given by the data."""
+    return "validation" not in facts.counts
+
+
+def keeps_copies_together(facts: PictureFacts) -> bool:
+    """Whether the experiment keeps equal files in one split."""
+    return is_cut(facts) and bool(facts.scan.copies)
 
 
 def _broken(facts: PictureFacts) -> Iterator[Setting]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from rich.progress import track
+import numpy as np
+import torch
 
 from cnnctl.config.wording import show
-from cnnctl.console import Screen
+from cnnctl.console import advancing
 from cnnctl.data.files import FileTree, LeftOut, open_tree
 from cnnctl.data.pictures.decoding import (
     MAX_BYTES,
     BrokenPictureError,
     Mode,
+    Pixels,
     decode,
     is_picture,
     size_and_mode,
 )
+from cnnctl.data.pictures.similarity import SIDE, Fingerprints, most_alike
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.errors import FaultError, data_fault, nearest
@@ -30,6 +32,8 @@ READ_FILES, READ_BYTES = 100_000, 2 * 10**9
 """Files to read whole, and their size in all; of more, an even sample is read."""
 DECODED_PIXELS = 10**9
 """Pixels to decode; of more, the files of an even sample are decoded."""
+TOGETHER = 2**22
+"""Bytes of pictures of one size that are kept in memory at a time."""
 MIXED = 31
 """Every so many-th record comes next when records are mixed."""
 ALL = "all"
@@ -45,6 +49,15 @@ class Copies:
     labels: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Two files that hold nearly identical pictures."""
+
+    name: str
+    other: str
+    splits: frozenset[str]
+
+
 @dataclass(slots=True)
 class Scan:
     """What reading the files has shown."""
@@ -54,9 +67,13 @@ class Scan:
     modes: Counter[Mode] = field(default_factory=Counter)
     read: int = 0
     decoded: int = 0
+    pixels: int = 0
+    """Of all pictures, decoded or not."""
     broken: dict[str, str] = field(default_factory=dict)
     """Why a file cannot be decoded, by its name."""
     copies: list[Copies] = field(default_factory=list)
+    similar: list[Likeness] = field(default_factory=list)
+    """Pictures that are nearly identical to an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,29 +154,85 @@ def _fewest(facts: PictureFacts) -> int:
 
 def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
     seen: dict[bytes, list[Record]] = defaultdict(list)
-    chosen = _sample(tree, records)
-    pixels = 0
-    for record in _followed(chosen):
-        try:
-            content = tree.read(record.entry, limit=MAX_BYTES)
-            height, width, mode = size_and_mode(content)
-            pixels += height * width
-            if pixels <= DECODED_PIXELS:
-                decode(content, mode=mode, size=(height, width), resize="squash")
-                scan.decoded += 1
-        except FaultError as error:
-            scan.broken[record.entry.name] = error.faults[0].message
-        except BrokenPictureError as error:
-            scan.broken[record.entry.name] = str(error)
-        else:
-            scan.sizes.append((height, width))
-            scan.modes[mode] += 1
-            seen[sha256(content).digest()].append(record)
+    chosen, prints = _sample(tree, records), _Prints()
+    with advancing(len(chosen), "reading") as advance:
+        for record in chosen:
+            advance(1)
+            try:
+                content = tree.read(record.entry, limit=MAX_BYTES)
+                pixels = _look(content, scan)
+            except (FaultError, BrokenPictureError) as error:
+                scan.broken[record.entry.name] = _reason(error)
+                continue
+            alike = seen[sha256(content).digest()]
+            alike.append(record)
+            if pixels is not None and len(alike) == 1:
+                prints.add(record, pixels)
     scan.read = len(chosen)
     scan.copies = [_copies(alike) for alike in seen.values() if len(alike) > 1]
+    scan.similar = prints.similar()
     if not scan.sizes:
         message, hint = "none of the pictures can be decoded", "check what these files are"
         raise data_fault(message, hint=hint, place=str(tree.root))
+
+
+def _look(content: bytes, scan: Scan) -> Pixels | None:
+    """Note size and mode of a picture; its pixels, unless too many have been decoded.
+
+    Raises:
+        BrokenPictureError: it cannot be decoded.
+    """
+    height, width, mode = size_and_mode(content)
+    scan.pixels += height * width
+    pixels = None
+    if scan.pixels <= DECODED_PIXELS:
+        pixels = decode(content, mode=mode, size=(height, width), resize="squash")
+        scan.decoded += 1
+    scan.sizes.append((height, width))
+    scan.modes[mode] += 1
+    return pixels
+
+
+def _reason(error: FaultError | BrokenPictureError) -> str:
+    return error.faults[0].message if isinstance(error, FaultError) else str(error)
+
+
+class _Prints:
+    """Fingerprints of pictures that are not copies of others, and their records."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._prints: list[Fingerprints] = []
+        self._waiting: list[Pixels] = []
+
+    def add(self, record: Record, pixels: Pixels) -> None:
+        """Take a decoded picture, (C, H, W), if it is large enough to be recognised."""
+        if min(pixels.shape[1:]) < SIDE:
+            return
+        waiting = self._waiting
+        is_full = (len(waiting) + 1) * pixels.size > TOGETHER
+        if waiting and (is_full or waiting[0].shape != pixels.shape):
+            self._flush()
+        self._records.append(record)
+        self._waiting.append(pixels)
+
+    def similar(self) -> list[Likeness]:
+        """Pictures that are nearly identical to an earlier one, with the most similar."""
+        if not self._records:
+            return []
+        self._flush()
+        pairs = most_alike(Fingerprints.joined(self._prints))
+        return [_likeness(self._records[pair.at], self._records[pair.like]) for pair in pairs]
+
+    def _flush(self) -> None:
+        """Take the fingerprints of pictures of one size together, which is faster."""
+        self._prints.append(Fingerprints.of([torch.from_numpy(np.stack(self._waiting))]))
+        self._waiting.clear()
+
+
+def _likeness(record: Record, other: Record) -> Likeness:
+    splits = frozenset(each.split or ALL for each in (record, other))
+    return Likeness(record.entry.name, other.entry.name, splits)
 
 
 def _sample(tree: FileTree, records: Sequence[Record]) -> list[Record]:
@@ -170,14 +243,6 @@ def _sample(tree: FileTree, records: Sequence[Record]) -> list[Record]:
     # mixed, so that a bound on decoding does not leave out whole classes
     mixed = [record for start in range(MIXED) for record in records[start::MIXED]]
     return sorted(mixed[::step], key=lambda record: tree.offset(record.entry))
-
-
-def _followed(records: Sequence[Record]) -> Iterable[Record]:
-    """The records, with a bar on a terminal."""
-    console = Screen(stderr=True)
-    if not sys.stderr.isatty():
-        return records
-    return track(records, "reading", console=console, transient=True)
 
 
 def _copies(records: Sequence[Record]) -> Copies:

@@ -12,8 +12,8 @@ from rich.text import Text
 from cnnctl.escaping import visible
 from cnnctl.inspection.grid import Grid, Heading
 from cnnctl.proposals.document import counted
-from cnnctl.proposals.picture_config import IMBALANCED, is_skipped
-from cnnctl.proposals.picture_facts import PictureFacts
+from cnnctl.proposals.picture_config import IMBALANCED, is_cut, is_skipped
+from cnnctl.proposals.picture_facts import Copies, Likeness, PictureFacts
 
 SHOWN = 5
 """Files that are named of each kind."""
@@ -98,18 +98,29 @@ def _warnings(facts: PictureFacts) -> Iterator[str]:
         yield from _some([_equal(each.names) for each in copies])
     torn = [each for each in copies if len(each.splits) > 1]
     if torn:
-        pairs = Counter(" and ".join(s for s in ORDER if s in each.splits) for each in torn)
-        where = ", ".join(f"{count:,} in {pair}" for pair, count in pairs.items())
-        yield f"warning: equal pictures in several splits flatter the results: {where}"
+        yield f"warning: equal pictures in several splits flatter the results: {_where(torn)}"
         yield from _some([_equal(each.names) for each in torn])
-    elif copies and "all" in facts.counts:
-        yield "warning: copies that end up in several splits flatter the results; delete them"
+    if copies and is_cut(facts):
+        yield "note: group_copies keeps files with equal content in one split"
+    if similar := facts.scan.similar:
+        yield f"note: {counted(len(similar), 'picture')} nearly identical to another"
+        yield from _some([f"{each.name} ~ {each.other}" for each in similar])
+    if torn_pairs := [each for each in similar if len(each.splits) > 1]:
+        where = _where(torn_pairs)
+        yield f"warning: nearly identical pictures in several splits flatter the results: {where}"
+        yield from _some([f"{each.name} ~ {each.other}" for each in torn_pairs])
     if torn_labels := [each for each in copies if len(each.labels) > 1]:
         yield f"warning: {counted(len(torn_labels), 'picture')} with several classes"
         yield from _some([_equal(each.names) for each in torn_labels])
     if facts.left_out:
         yield f"note: {counted(len(facts.left_out), 'file')} not used"
         yield from _some([f"{each.name}: {each.reason}" for each in facts.left_out])
+
+
+def _where(torn: Sequence[Copies | Likeness]) -> str:
+    """`3 in train and test, 1 in train and validation`."""
+    pairs = Counter(" and ".join(s for s in ORDER if s in each.splits) for each in torn)
+    return ", ".join(f"{count:,} in {pair}" for pair, count in pairs.items())
 
 
 def _equal(names: Sequence[str]) -> str:

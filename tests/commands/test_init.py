@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cnnctl.config.parsing import parse
 from cnnctl.errors import ExitCode
 from cnnctl.shipped import experiments
 from tests.conftest import Cli, invoke
+from tests.data.pictures.test_similarity import photo, saved
 from tests.data.sources.test_image_folder import SPLIT, noise, spoil, write
 
 
@@ -94,6 +96,53 @@ def test_equal_pictures_are_found_within_and_across_splits_and_classes(tmp_path:
     assert "test/cat/copy.png = train/cat/001.png" in found
     assert "warning: 1 picture with several classes" in found
     assert "train/cat/002.png = train/dog/copy.png" in found
+
+
+def test_equal_pictures_are_kept_together_where_splits_are_cut_off(
+    cli: Cli, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "pets", {"cat": 30, "dog": 30}, height=24, width=24)
+    for number in range(5):
+        shutil.copy(root / f"cat/00{number}.png", root / f"cat/copy{number}.png")
+    found = cli("init", "pets").stdout
+    assert "note: 5 files with the content of another" in found
+    assert "note: group_copies keeps files with equal content in one split" in found
+    assert values("pets.yaml")["group_copies"] is True
+    accepted(cli, "pets.yaml")
+    text = Path("pets.yaml").read_text(encoding="utf-8")
+    assert "# 5 files with the content of another stay in its split\n" in text
+    [result] = json.loads(cli("check", "--data", "pets.yaml", "--json").stdout)
+    [identical] = [each for each in result["data"] if each["check"] == "identical samples"]
+    assert identical["numbers"] == {"across_splits": 0, "within_splits": 5}
+
+
+def test_given_splits_are_not_changed_for_copies(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", SPLIT)
+    shutil.copy(root / "train/cat/001.png", root / "test/cat/copy.png")
+    assert "group_copies" not in invoke("init", "pets").stdout
+    assert "group_copies" not in values("pets.yaml")
+
+
+def test_nearly_identical_pictures_are_named(tmp_path: Path) -> None:
+    for name in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(6):
+            picture = photo(hash_of(name) + number, side=48)
+            picture.save(tmp_path / "pets" / name / f"{number}.png")
+    saved(photo(hash_of("train/cat"), side=48), 60).save(tmp_path / "pets/test/cat/again.png")
+    saved(photo(hash_of("train/dog"), side=96), 90).save(tmp_path / "pets/train/dog/again.png")
+    found = invoke("init", "pets").stdout
+    assert "note: 2 pictures nearly identical to another" in found
+    assert (
+        "nearly identical pictures in several splits flatter the results: 1 in train and" in found
+    )
+    assert "test/cat/again.png ~ train/cat/0.png" in found or (
+        "train/cat/0.png ~ test/cat/again.png" in found  # whichever is read later
+    )
+
+
+def hash_of(name: str) -> int:
+    return 10 * sum(name.encode())
 
 
 def test_files_that_are_not_used_are_named(tmp_path: Path) -> None:

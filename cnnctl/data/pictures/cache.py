@@ -25,12 +25,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from cnnctl.config.wording import times
-from cnnctl.console import Screen
+from cnnctl.console import Screen, advancing
 from cnnctl.data.files import Entry, FileTree
 from cnnctl.data.pictures.decoder import FEW, Advance, decode_here, decode_to_file
 from cnnctl.data.pictures.worker import Decoded, PictureForm
@@ -214,13 +213,7 @@ def _make_room(folder: Path) -> None:
 @contextmanager
 def _progress(count: int) -> Iterator[Advance]:
     """Show how far decoding is: a bar on a terminal, else one line."""
-    console = Screen(stderr=True)
-    if not console.is_terminal:
-        if count > FEW:
-            print(f"decoding {count:,} pictures", file=sys.stderr)
-        yield lambda more: None
-        return
-    columns = (TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("decoding", total=count)
-        yield lambda more: progress.advance(task, more)
+    if count > FEW and not Screen(stderr=True).is_terminal:
+        print(f"decoding {count:,} pictures", file=sys.stderr)
+    with advancing(count, "decoding") as advance:
+        yield advance

@@ -20,7 +20,7 @@ from cnnctl.data.tables.columns import Column, encode, width_of
 from cnnctl.data.tables.inference import kind_of
 from cnnctl.data.tables.reading import MAX_COLUMNS, Table, read_table
 from cnnctl.data.targeted_set import TargetedSet
-from cnnctl.errors import config_fault
+from cnnctl.errors import ExitCode, Fault, FaultError, config_fault, data_faults, gathered
 
 
 class TableSet(TargetedSet, kind="table"):
@@ -45,6 +45,18 @@ class TableSet(TargetedSet, kind="table"):
             return self
         table = read_table(Path(self.path))
         self.check_names(table, [(("columns", name), name) for name in self.columns])
+        try:
+            return self._settled(table, seed)
+        except FaultError as error:
+            if error.exit_code is not ExitCode.DATA:
+                raise
+            faults = list(error.every)
+        with gathered(faults):  # the features are looked at even if the target is broken
+            self._learned_columns(table, np.arange(len(table)))
+        raise data_faults(list(dict.fromkeys(faults)))
+
+    def _settled(self, table: Table, seed: int) -> Self:
+        """This data set with task, classes, columns and counts filled in."""
         known = self.with_task(table)
         known._check_features()
         parts = known.parts(table)
@@ -66,7 +78,7 @@ class TableSet(TargetedSet, kind="table"):
             self.check_complete(table)
         else:
             part = self.parts(table)[split]
-        rows = table.take(part.rows)
+        rows, place = table.take(part.rows), table.place
         targets = self.encoded_targets(rows)
         return Samples(
             encode(self.columns, rows),
@@ -75,6 +87,7 @@ class TableSet(TargetedSet, kind="table"):
             validation=part.validation,
             groups=part.known.groups,
             identity=table.digest,
+            called=lambda position: f"{place}:{rows.lines[position]}",
         )
 
     def encoded(self, table: Table) -> Tensor:
@@ -97,10 +110,11 @@ class TableSet(TargetedSet, kind="table"):
     def _learned_columns(self, table: Table, train: Positions) -> dict[str, Column]:
         """The kinds of all features, with what is learned from these rows."""
         special = self.special_columns - self.columns.keys()
-        return {
-            name: (self.columns.get(name) or kind_of(table.cells(name))).learned(
-                table.cells(name).take(train)
-            )
-            for name in table.columns
-            if name not in special
-        }
+        learned, faults = dict[str, Column](), list[Fault]()
+        for name in (name for name in table.columns if name not in special):
+            with gathered(faults):
+                kind = self.columns.get(name) or kind_of(table.cells(name))
+                learned[name] = kind.learned(table.cells(name).take(train))
+        if faults:
+            raise data_faults(faults)
+        return learned

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
-from cnnctl.errors import FaultError, data_fault
+from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults
 
 MISSING = ("", "na", "nan", "null")
 """What stands for a missing number or date, in any case."""
@@ -55,21 +55,42 @@ class Cells:
         Raises:
             FaultError: one is neither missing nor what is wanted.
         """
-        numbers = np.empty(len(self))
+        numbers, odd = np.empty(len(self)), list[int]()
         for at, cell in enumerate(self.values):
             number = nan if is_missing(cell) else parse(cell)
             if number is None:
-                raise self.odd(at, wanted)
-            numbers[at] = number
+                odd.append(at)
+            else:
+                numbers[at] = number
+        if odd:
+            raise self.odd(odd, wanted)
         return numbers
 
-    def odd(self, at: int, wanted: str) -> FaultError:
-        """The fault of a cell that is not what the others of its column are."""
-        cell = self.values[at]
-        message = f"{show(cell)} is not {wanted}"
-        is_separator = wanted == NUMBER and is_separated(cell)
-        first = "write numbers without separators: 1234.5" if is_separator else "correct it"
-        return self.fault(at, message, hint=", ".join(filter(None, (first, self.cure))))
+    def odd(self, positions: Sequence[int], wanted: str) -> FaultError:
+        """The faults of cells that are not what the others of their column are."""
+        return self.faults(
+            positions,
+            lambda cell: f"{show(cell)} is not {wanted}",
+            lambda cell: ", ".join(filter(None, (_correction(cell, wanted), self.cure))),
+        )
+
+    def faults(
+        self,
+        positions: Sequence[int],
+        message: Callable[[str], str],
+        hint: Callable[[str], str],
+    ) -> FaultError:
+        """The faults in the cells at these positions, as their contents tell."""
+        found = list[Fault]()
+        for at in positions[:MOST_FAULTS]:
+            cell = self.values[at]
+            found += self.fault(at, message(cell), hint=hint(cell)).faults
+        return data_faults(found)
+
+
+def _correction(cell: str, wanted: str) -> str:
+    is_separator = wanted == NUMBER and is_separated(cell)
+    return "write numbers without separators: 1234.5" if is_separator else "correct it"
 
 
 Parse = Callable[[str], float | None]

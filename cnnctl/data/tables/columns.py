@@ -17,7 +17,7 @@ from cnnctl.config.bounds import PositiveFloat
 from cnnctl.config.choice import Choice
 from cnnctl.data.tables.cells import DATE, NUMBER, Cells, Numbers, days_of, number_of
 from cnnctl.data.tables.reading import Table
-from cnnctl.errors import config_fault
+from cnnctl.errors import Fault, config_fault, data_faults, gathered
 
 MAX_VALUES = 1000
 RARE = 100
@@ -192,9 +192,13 @@ def encode(columns: Mapping[str, Column], table: Table) -> Tensor:
     """
     used = {name: column for name, column in columns.items() if column.width}
     features = torch.empty(len(table), width_of(columns))
+    faults = list[Fault]()
     start = 0
     for name, column in used.items():
-        encoded = torch.from_numpy(column.encode(table.cells(name)))
-        features[:, start : start + column.width] = encoded
+        with gathered(faults):
+            encoded = torch.from_numpy(column.encode(table.cells(name)))
+            features[:, start : start + column.width] = encoded
         start += column.width
+    if faults:
+        raise data_faults(faults)
     return features

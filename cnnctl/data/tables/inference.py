@@ -80,10 +80,14 @@ def class_names(cells: Cells) -> list[str]:
 
 def check_complete(cells: Cells, task: str) -> None:
     """Raise a FaultError where a target is missing; a class may have the name NA."""
-    for at, cell in enumerate(cells.values):
-        if not cell or (task == "regression" and is_missing(cell)):
-            hint = "fill it in, or remove the row"
-            raise cells.fault(at, "the target is missing", hint=hint)
+    missing = [
+        at
+        for at, cell in enumerate(cells.values)
+        if not cell or (task == "regression" and is_missing(cell))
+    ]
+    if missing:
+        hint = "fill it in, or remove the row"
+        raise cells.faults(missing, lambda _: "the target is missing", lambda _: hint)
 
 
 def _consists_of(cells: Cells, parse: Parse, wanted: str) -> bool:
@@ -100,7 +104,7 @@ def _consists_of(cells: Cells, parse: Parse, wanted: str) -> bool:
     is_mostly = len(odd) - len(separated) <= (1 - MOST) * len(known)
     begins = known.index(odd[0])
     if is_mostly or (begins >= LONG and begins >= len(known) / 2):
-        raise cells.odd(odd[0], wanted)
+        raise cells.odd(odd, wanted)
     return False
 
 

@@ -14,13 +14,14 @@ from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables import parquet
 from cnnctl.data.tables.cells import Cells, number_of
-from cnnctl.errors import FaultError, data_fault, nearest
+from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults, nearest
 from cnnctl.storage import is_file, read_regular, reading_cure
 
 MAX_BYTES = 2**30
 MAX_COLUMNS = 10_000
 MAX_CELL = 10_000
 """Characters of a cell."""
+LONG_CELL = "shorten it, or check for a missing quote"
 DELIMITERS = (",", ";", "\t", "|")
 TAB_SUFFIXES = (".tsv", ".tab")
 TABLE_SUFFIXES = (".csv", *TAB_SUFFIXES, *parquet.SUFFIXES)
@@ -170,23 +171,42 @@ def _filled(
 ) -> tuple[list[int], list[list[str]]]:
     """The line of each row, and the cells of each column."""
     lines, columns = list[int](), [list[str]() for _ in header]
+    faults = list[Fault]()
     for line, row in rows:
-        if len(row) != len(header):
-            message = f"{len(row)} cells, but the header has {len(header)}"
-            hint = "put quotes around cells that contain the delimiter"
-            raise line_fault(place, line, message, hint=hint)
+        if error := _row_fault(line, row, header, place):
+            faults += error.faults
+        if len(faults) == MOST_FAULTS:
+            break
+        if faults:
+            continue  # only to find the others
         lines.append(line)
         for column, cell in zip(columns, row, strict=True):
-            _check_cell(cell, place, line)
             column.append(cell)
+    if faults:
+        raise data_faults(faults)
     _check_filled(lines, place)
     return lines, columns
+
+
+def _row_fault(
+    line: int, row: Sequence[str], header: Sequence[str], place: str
+) -> FaultError | None:
+    """What is wrong with a row; None for nothing."""
+    if len(row) != len(header):
+        message = f"{len(row)} cells, but the header has {len(header)}"
+        hint = "put quotes around cells that contain the delimiter"
+        return line_fault(place, line, message, hint=hint)
+    longest = max(map(len, row))
+    if longest > MAX_CELL:
+        message = f"a cell of {longest:,} characters; the limit is {MAX_CELL:,}"
+        return line_fault(place, line, message, hint=LONG_CELL)
+    return None
 
 
 def _check_cell(cell: str, place: str, line: int) -> None:
     if len(cell) > MAX_CELL:
         message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
-        raise line_fault(place, line, message, hint="shorten it, or check for a missing quote")
+        raise line_fault(place, line, message, hint=LONG_CELL)
 
 
 def _check_filled(rows: Sequence[object], place: str) -> None:

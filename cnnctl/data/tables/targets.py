@@ -102,10 +102,13 @@ class ClassColumn(TargetColumns, kind="class"):
     def encode(self, table: Table) -> Tensor:
         cells = table.cells(self.column)
         numbers = {name: number for number, name in enumerate(self.classes)}
-        for at, cell in enumerate(cells.values):
-            if cell not in numbers:
-                message = f"class {show(cell)} is not in the training split"
-                raise cells.fault(at, message, hint=nearest(cell, self.classes))
+        unknown = [at for at, cell in enumerate(cells.values) if cell not in numbers]
+        if unknown:
+            raise cells.faults(
+                unknown,
+                lambda cell: f"class {show(cell)} is not in the training split",
+                lambda cell: nearest(cell, self.classes),
+            )
         return torch.tensor([numbers[cell] for cell in cells.values], dtype=torch.int64)
 
     def strata(self, table: Table) -> Strata:
@@ -140,10 +143,13 @@ class LabelColumns(TargetColumns, kind="labels"):
     def check(self, table: Table) -> None:
         for name in self.columns:
             cells = table.cells(name)
-            for at, cell in enumerate(cells.values):
-                if cell.lower() not in BITS:
-                    message = f"{show(cell)} is neither 0 nor 1"
-                    raise cells.fault(at, message, hint="correct it, or remove the row")
+            odd = [at for at, cell in enumerate(cells.values) if cell.lower() not in BITS]
+            if odd:
+                raise cells.faults(
+                    odd,
+                    lambda cell: f"{show(cell)} is neither 0 nor 1",
+                    lambda _: "correct it, or remove the row",
+                )
 
     def learned(self, train: Table) -> Self:
         labels = self.classes or sorted({name for row in self._names(train) for name in row})

@@ -122,6 +122,81 @@ def test_names_that_begin_alike_can_be_groups(tmp_path: Path) -> None:
     assert set(samples.groups) <= {f"p{number}" for number in range(5)}
 
 
+def with_copies(root: Path) -> Path:
+    """Forty pictures of each class, of which ten are three times there."""
+    write(root, {"cat": 40, "dog": 40})
+    for number in range(10):
+        original = root / "cat" / f"{number:03}.png"
+        for copy in (root / "cat" / f"copy{number}.png", root / "dog" / f"copy{number}.png"):
+            shutil.copy(original, copy)
+    return root
+
+
+def splits_by_content(data: ImageFolder, *, seed: int) -> list[set[bytes]]:
+    parts = prepare(data, seed=seed).splits
+    return [
+        {bytes(pixels.numpy()) for chunk in part.chunks() for pixels in chunk}
+        for part in (parts.train, parts.validation, parts.test)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_stay_in_one_split(seed: int, tmp_path: Path) -> None:
+    root = with_copies(tmp_path / "pets")
+    torn = ImageFolder(path=str(root), validation=0.3).surveyed(Path(), seed=seed)
+    train, validation, test = splits_by_content(torn, seed=seed)
+    assert train & validation | train & test | validation & test
+    data = ImageFolder(path=str(root), validation=0.3, group_copies=True)
+    data = data.surveyed(Path(), seed=seed)
+    train, validation, test = splits_by_content(data, seed=seed)
+    assert not train & validation | train & test | validation & test
+    assert len(train) + len(validation) + len(test) == 80
+    # whoever reads the experiment later gets the same splits
+    again = ImageFolder.model_validate(data.model_dump(exclude={"name"}))
+    assert again.load("test", root=Path()).identity == data.load("test", root=Path()).identity
+    assert splits_by_content(again, seed=seed) == [train, validation, test]
+
+
+def test_eval_and_resume_cut_with_the_same_copies(cli: Cli, tmp_path: Path) -> None:
+    with_copies(tmp_path / "pets")
+    text = "data: {name: image_folder, path: pets, group_copies: true, batch_size: 8}\n"
+    text += "model: {layers: [flatten, linear: classes]}\noptimizer: sgd\ntrain: {epochs: 1}\n"
+    (tmp_path / "pets.yaml").write_text(text, encoding="utf-8")
+    trained = cli("train", "pets.yaml")
+    assert trained.returncode == 0, trained.stderr
+    result = json.loads((tmp_path / "runs/pets/result.json").read_text(encoding="utf-8"))
+    measured = json.loads(cli("eval", "runs/pets", "--json").stdout)
+    assert measured["loss"] == pytest.approx(result["test"]["loss"])
+    resumed = cli("train", "--resume", "runs/pets", "train.epochs=2")
+    assert resumed.returncode == 0, resumed.stderr
+    (tmp_path / "pets" / "cat" / "copy0.png").unlink()
+    changed = cli("train", "--resume", "runs/pets", "train.epochs=3")
+    assert changed.returncode == ExitCode.DATA
+
+
+def test_copies_and_groups_stay_together(tmp_path: Path) -> None:
+    root = write(tmp_path / "scans", {f"{c}/p{n}": 3 for c in ("ill", "well") for n in range(8)})
+    shutil.copy(root / "ill" / "p0" / "000.png", root / "ill" / "p1" / "copy.png")
+    data = surveyed(root, group="folder", group_copies=True, validation=0.3)
+    parts = prepare(data, seed=0).splits
+    for patients in (("ill/p0", "ill/p1"), ("well/p3",)):
+        names = [
+            [part.samples.called(int(at)) for at in part.positions]
+            for part in (parts.train, parts.validation, parts.test)
+        ]
+        holding = [any(p in name for name in own for p in patients) for own in names]
+        assert sum(holding) == 1
+
+
+def test_without_copies_the_cut_is_as_without_the_option(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 20, "dog": 20})
+    identities = [
+        surveyed(root, group_copies=each).load("test", root=Path()).identity
+        for each in (False, True)
+    ]
+    assert identities[0] == identities[1]
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
 def test_an_archive_is_read_in_place(kind: str, tmp_path: Path) -> None:
     folder = write(tmp_path / "all" / "pets", SPLIT)
