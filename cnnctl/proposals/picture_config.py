@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -15,21 +14,24 @@ from cnnctl.data.file_set import SampleCounts
 from cnnctl.data.picture_set import MAX_SKIPPED, common_size
 from cnnctl.data.pictures.decoding import Mode
 from cnnctl.data.sources.image_folder import ImageFolder
-from cnnctl.errors import data_fault
 from cnnctl.proposals.budget import SMALL, Plan, plan
 from cnnctl.proposals.document import Setting, counted, document
 from cnnctl.proposals.picture_facts import ALL, PictureFacts
+from cnnctl.proposals.settings import (
+    HELD_OUT,
+    WRITTEN,
+    balanced_monitor,
+    classification_loss,
+    path_setting,
+    validation_share,
+)
 
-IMBALANCED = 3
-"""From how many times the smallest class on classes are weighted."""
 FEW_PER_CLASS = 500
 """Pictures of a class below which augmentation is strong."""
 SKIPPABLE = 0.2
 """Share of broken pictures up to which they are skipped."""
 MOST_OF_A_SPLIT = 0.9
 """Share of a split that skipping may cost it."""
-HELD_OUT = 0.15
-"""Share for testing, where there is no test split."""
 MOST_BATCH, LEAST_BATCH = 128, 8
 STEPS = 16
 """Steps that an epoch should have at least."""
@@ -43,7 +45,6 @@ PREFIXES = {"digit", "number", "letter", "char", "character"}
 def propose(facts: PictureFacts, *, folder: Path) -> str:
     """The experiment's file."""
     mode: Mode = "L" if set(facts.scan.modes) == {"L"} else "RGB"
-    path = relative_path(facts.source, folder)
     validation = _validation(facts)
     size = common_size(facts.scan.sizes)
     counts = _counts(facts, mode, size, validation)
@@ -55,7 +56,7 @@ def propose(facts: PictureFacts, *, folder: Path) -> str:
     )
     settings = [
         Setting("data.name", "image_folder"),
-        Setting("data.path", path, "relative to this file"),
+        path_setting(facts.source, folder=folder),
         *_form(facts, chosen.size, mode),
         *_splits(facts, counts, validation),
         *_broken(facts),
@@ -66,24 +67,9 @@ def propose(facts: PictureFacts, *, folder: Path) -> str:
     total = len(facts.records)
     title = [
         f"{facts.source.resolve().name}: {total:,} pictures in {len(facts.classes):,} classes.",
-        "Written by `cnnctl init`; each comment is the reason for its line.",
+        WRITTEN,
     ]
     return document(title, settings)
-
-
-def relative_path(source: Path, folder: Path) -> str:
-    """The path of a source as a file in this folder names it.
-
-    Raises:
-        FaultError: no config can name it.
-    """
-    path = os.path.relpath(source.resolve(), folder.resolve())
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        message = "its path is not UTF-8, so that no config can name it"
-        raise data_fault(message, hint="rename it", place=str(source)) from None
-    return path
 
 
 def _validation(facts: PictureFacts) -> float | None:
@@ -91,11 +77,6 @@ def _validation(facts: PictureFacts) -> float | None:
     if "validation" in facts.counts:
         return None
     return validation_share(sum(facts.training.values()))
-
-
-def validation_share(samples: int) -> float:
-    """The share to hold out: AutoGluon's rule, but never below the 0.1 of the data sets here."""
-    return round(max(0.1, min(0.2, 500 / samples)), 2)
 
 
 def _counts(
@@ -225,19 +206,13 @@ def _augment(facts: PictureFacts, size: tuple[int, int]) -> Setting:
 
 
 def _learning(facts: PictureFacts, samples: int, chosen: Plan) -> Iterator[Setting]:
-    is_weighted = facts.imbalance > IMBALANCED
     cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds a picture"
     yield Setting("model", chosen.model, cost)
-    if is_weighted:
-        ratio = f"the largest class has {facts.imbalance:,.1f} times the pictures of the smallest"
-        yield Setting("loss", {"name": "cross_entropy", "weight": "balanced"}, ratio)
-    else:
-        yield Setting("loss", "cross_entropy", "no class is much larger than another")
+    yield classification_loss(facts.imbalance, of="pictures")
     yield from _optimization(samples)
     minutes = f"about {max(1, round(chosen.minutes)):,} min on two CPU cores"
     yield Setting("train.epochs", chosen.epochs, minutes)
-    if is_weighted:
-        yield Setting("train.monitor", "balanced_accuracy", "all classes count equally")
+    yield from balanced_monitor(facts.imbalance)
 
 
 def _optimization(samples: int) -> Iterator[Setting]:

@@ -25,6 +25,7 @@ from cnnctl.data.pictures.decoding import (
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.errors import FaultError, data_fault, nearest
+from cnnctl.proposals.settings import imbalance_of
 
 READ_FILES, READ_BYTES = 100_000, 2 * 10**9
 """Files to read whole, and their size in all; of more, an even sample is read."""
@@ -83,7 +84,7 @@ class PictureFacts:
     @property
     def imbalance(self) -> float:
         """How many times the smallest class the largest one is."""
-        return max(self.training.values()) / min(self.training.values())
+        return imbalance_of(self.training)
 
     def broken_share(self, *splits: str | None) -> float:
         """The share of pictures in these splits that are known to be broken."""

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from cnnctl.proposals.document import Setting, counted, document
-from cnnctl.proposals.picture_config import (
+from cnnctl.proposals.settings import (
     HELD_OUT,
-    IMBALANCED,
-    relative_path,
+    WRITTEN,
+    balanced_monitor,
+    classification_loss,
+    path_setting,
     validation_share,
 )
 from cnnctl.proposals.table_facts import TableFacts
@@ -32,7 +34,7 @@ def propose(facts: TableFacts, *, folder: Path) -> str:
     rows, samples = len(facts.table), facts.data.known_samples
     settings = [
         Setting("data.name", "table"),
-        Setting("data.path", relative_path(facts.source, folder), "relative to this file"),
+        path_setting(facts.source, folder=folder),
         Setting("data.target", facts.target, facts.why_target),
         Setting("data.task", facts.data.task, _why_task(facts)),
         *_ignored(facts),
@@ -42,7 +44,7 @@ def propose(facts: TableFacts, *, folder: Path) -> str:
     ]
     title = [
         f"{facts.source.name}: {counted(rows, 'row')}, {counted(len(facts.columns), 'feature')}.",
-        "Written by `cnnctl init`; each comment is the reason for its line.",
+        WRITTEN,
     ]
     return document(title, settings)
 
@@ -85,19 +87,15 @@ def _learning(facts: TableFacts, rows: int, *, is_few: bool) -> Iterator[Setting
     outputs: Any = "classes" if facts.data.classes else 1
     chosen, reason = layers(rows, outputs=outputs, is_few=is_few)
     yield Setting("model.layers", chosen, reason)
-    is_weighted = facts.imbalance > IMBALANCED
-    if not facts.data.classes:
-        yield Setting("loss", "mse", "for values")
-    elif is_weighted:
-        ratio = f"the largest class has {facts.imbalance:,.1f} times the rows of the smallest"
-        yield Setting("loss", {"name": "cross_entropy", "weight": "balanced"}, ratio)
+    if facts.data.classes:
+        yield classification_loss(facts.imbalance, of="rows")
     else:
-        yield Setting("loss", "cross_entropy", "no class is much larger than another")
+        yield Setting("loss", "mse", "for values")
     yield from _optimization(rows, is_few=is_few)
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
     yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps")
-    if is_weighted and not is_few:
-        yield Setting("train.monitor", "balanced_accuracy", "all classes count equally")
+    if not is_few:
+        yield from balanced_monitor(facts.imbalance)
 
 
 def _optimization(rows: int, *, is_few: bool) -> Iterator[Setting]:
