@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
-from rich.progress import track
-
 from cnnctl.config.wording import show
-from cnnctl.console import Screen
 from cnnctl.data.files import FileTree, LeftOut, open_tree
-from cnnctl.data.pictures.decoding import (
-    MAX_BYTES,
-    BrokenPictureError,
-    Mode,
-    decode,
-    is_picture,
-    size_and_mode,
-)
+from cnnctl.data.pictures.decoding import Mode, is_picture
+from cnnctl.data.pictures.progress import followed
+from cnnctl.data.pictures.trial import try_all
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_folder import ImageFolder
-from cnnctl.errors import FaultError, data_fault, nearest
+from cnnctl.errors import data_fault, nearest
 from cnnctl.proposals.settings import imbalance_of
 
 READ_FILES, READ_BYTES = 100_000, 2 * 10**9
 """Files to read whole, and their size in all; of more, an even sample is read."""
-DECODED_PIXELS = 10**9
-"""Pixels to decode; of more, the files of an even sample are decoded."""
-MIXED = 31
-"""Every so many-th record comes next when records are mixed."""
 ALL = "all"
 """Where the data has no splits of its own."""
 
@@ -137,25 +123,18 @@ def _fewest(facts: PictureFacts) -> int:
 
 
 def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
-    seen: dict[bytes, list[Record]] = defaultdict(list)
-    chosen = _sample(tree, records)
-    pixels = 0
-    for record in _followed(chosen):
-        try:
-            content = tree.read(record.entry, limit=MAX_BYTES)
-            height, width, mode = size_and_mode(content)
-            pixels += height * width
-            if pixels <= DECODED_PIXELS:
-                decode(content, mode=mode, size=(height, width), resize="squash")
-                scan.decoded += 1
-        except FaultError as error:
-            scan.broken[record.entry.name] = error.faults[0].message
-        except BrokenPictureError as error:
-            scan.broken[record.entry.name] = str(error)
-        else:
-            scan.sizes.append((height, width))
-            scan.modes[mode] += 1
-            seen[sha256(content).digest()].append(record)
+    seen: dict[str, list[Record]] = defaultdict(list)
+    chosen = _sample(records)
+    with followed("reading", len(chosen)) as advance:
+        found = try_all(tree, [record.entry for record in chosen], advance=advance)
+    for record, tried in zip(chosen, found, strict=True):
+        if tried.broken:
+            scan.broken[record.entry.name] = tried.broken
+            continue
+        scan.sizes.append((tried.height, tried.width))
+        scan.modes[tried.mode] += 1
+        scan.decoded += tried.is_decoded
+        seen[tried.digest].append(record)
     scan.read = len(chosen)
     scan.copies = [_copies(alike) for alike in seen.values() if len(alike) > 1]
     if not scan.sizes:
@@ -163,22 +142,11 @@ def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
         raise data_fault(message, hint=hint, place=str(tree.root))
 
 
-def _sample(tree: FileTree, records: Sequence[Record]) -> list[Record]:
-    """The records to read, an even sample if there are too many, in the quickest order."""
+def _sample(records: Sequence[Record]) -> Sequence[Record]:
+    """The records to read: an even sample if there are too many."""
     size = sum(record.entry.size for record in records)
     step = max(-(-len(records) // READ_FILES), -(-size // READ_BYTES), 1)
-
-    # mixed, so that a bound on decoding does not leave out whole classes
-    mixed = [record for start in range(MIXED) for record in records[start::MIXED]]
-    return sorted(mixed[::step], key=lambda record: tree.offset(record.entry))
-
-
-def _followed(records: Sequence[Record]) -> Iterable[Record]:
-    """The records, with a bar on a terminal."""
-    console = Screen(stderr=True)
-    if not sys.stderr.isatty():
-        return records
-    return track(records, "reading", console=console, transient=True)
+    return records[::step]
 
 
 def _copies(records: Sequence[Record]) -> Copies:
