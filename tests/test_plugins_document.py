@@ -39,20 +39,20 @@ def write_digits(folder: Path, *, dtype: str = "uint8", wrong: float | None = No
 def test_the_data_set_trains_and_is_evaluated(cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
     write_digits(tmp_path)
-    trained = cli("train", "arrays.yaml", "--data", ".")
+    trained = cli("train", "npz.yaml", "--data", ".")
     assert trained.returncode == 0, trained.stderr
     [accuracy] = re.findall(r"test: loss .*, accuracy ([\d.]+)%", trained.stdout)
     assert float(accuracy) > 85
-    evaluated = cli("eval", "runs/arrays", "--data", ".", "--plugin", "my_data.py")
+    evaluated = cli("eval", "runs/npz", "--data", ".", "--plugin", "my_data.py")
     assert evaluated.returncode == 0, evaluated.stderr
-    refused = cli("eval", "runs/arrays", "--data", ".")
+    refused = cli("eval", "runs/npz", "--data", ".")
     assert refused.returncode == 4
-    assert "no dataset is named arrays" in refused.stderr
+    assert "no dataset is named npz" in refused.stderr
 
 
 def test_a_file_that_is_not_there_is_a_fault_in_the_data(cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
-    done = cli("train", "arrays.yaml", "--data", ".")
+    done = cli("train", "npz.yaml", "--data", ".")
     assert done.returncode == 3
     assert "digits.npz: data: no such file\n    check --data and data.file" in done.stderr
 
@@ -72,7 +72,7 @@ def test_the_layer_is_one_like_any_other(cli: Cli, tmp_path: Path) -> None:
 def test_images_of_other_dtypes_train_too(dtype: str, cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
     write_digits(tmp_path, dtype=dtype)
-    done = cli("train", "arrays.yaml", "train.epochs=1", "--data", ".")
+    done = cli("train", "npz.yaml", "train.epochs=1", "--data", ".")
     assert done.returncode == 0, done.stderr
     assert "test: loss" in done.stdout
 
@@ -80,17 +80,17 @@ def test_images_of_other_dtypes_train_too(dtype: str, cli: Cli, tmp_path: Path) 
 def test_numbers_that_are_none_are_a_fault_in_the_data(cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
     write_digits(tmp_path, dtype="float64", wrong=np.nan)
-    done = cli("train", "arrays.yaml", "--data", ".")
+    done = cli("train", "npz.yaml", "--data", ".")
     assert done.returncode == 3
-    assert "arrays, train split, has inputs that are not finite: nan in sample 7" in done.stderr
+    assert "npz, train split, has inputs that are not finite: nan in sample 7" in done.stderr
 
 
 def test_fewer_samples_than_described_are_a_fault_in_the_data(cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
     write_digits(tmp_path)
-    done = cli("train", "arrays.yaml", "data.samples=5000", "--data", ".")
+    done = cli("train", "npz.yaml", "data.samples=5000", "--data", ".")
     assert done.returncode == 3
-    assert "arrays has 1,000 training samples, not 5,000" in done.stderr
+    assert "npz has 1,000 training samples, not 5,000" in done.stderr
 
 
 def write_pictures(folder: Path) -> None:

@@ -18,6 +18,7 @@ from torch.nn import functional
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import exact, times
+from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import Normalize, normalization_of
@@ -143,6 +144,10 @@ class DataSet(Choice, family="datasets"):
         if len(size) != 2 or channels not in (1, 3):
             return None
         return PictureForm("L" if channels == 1 else "RGB", (size[0], size[1]), "pad")
+
+    def array_form(self) -> ArrayForm:
+        """The form that arrays of inputs are brought to."""
+        return ArrayForm(self.whole().shape)
 
     def encoded(self, table: Table) -> Tensor:
         """The rows of a table as samples, (N, F) float32.

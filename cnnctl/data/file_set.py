@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr
 
 from cnnctl.config.bounds import NonNegativeInt
 from cnnctl.config.choice import Spec
@@ -45,6 +46,8 @@ class FileSet(DataSet):
     """Number of samples in each split (default: counted)."""
     content: Literal["auto"] | dict[StoredSplit, str] = "auto"
     """Hash of the files of each split; `auto` computes it when training starts."""
+    _is_located: bool = PrivateAttr(default=False)
+    """Whether the files were named on the command line, so that they may be others."""
 
     @property
     def has_validation(self) -> bool:
@@ -75,6 +78,7 @@ class FileSet(DataSet):
         *,
         seed: int,
         classes: Positions | None,
+        labels: NDArray[np.bool_] | None = None,
         groups: Sequence[str] | None,
     ) -> Positions:
         """Positions of the validation split among those for training, as they will be held out."""
@@ -82,13 +86,16 @@ class FileSet(DataSet):
         if own:
             return np.array(own, dtype=np.int64)
         wanted = self.held_out(len(given))
-        parts = hold_out(len(given), held_out=wanted, seed=seed, classes=classes, groups=groups)
-        return parts[1]
+        return hold_out(
+            len(given), held_out=wanted, seed=seed, classes=classes, labels=labels, groups=groups
+        )[1]
 
     def located(self, folder: Path | None) -> Self:
         if folder is None:
             return self
-        return self.model_copy(update={"path": str(folder.expanduser().absolute())})
+        located = self.model_copy(update={"path": str(folder.expanduser().absolute())})
+        located._is_located = True
+        return located
 
     def identified(self, splits: Mapping[StoredSplit, Samples]) -> Self:
         content = {name: samples.identity for name, samples in splits.items()}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,17 +12,22 @@ from typing import BinaryIO, NoReturn
 
 import numpy as np
 import torch
-from numpy.lib import format as npy
 from torch import Tensor
 
 from cnnctl.config.wording import times
+from cnnctl.data.arrays.naming import AUTO, INPUTS, Arrays, find
+from cnnctl.data.arrays.reading import (
+    ARRAY_SUFFIXES,
+    StoredArray,
+    has_arrays,
+    open_arrays,
+)
 from cnnctl.data.conformity import conformed_inputs
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.files import ARCHIVE_SUFFIXES, Entry, FileTree, open_tree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, decode, is_picture
 from cnnctl.data.pictures.worker import PictureForm
-from cnnctl.data.rows import NO_ARRAY, MappedRows, Rows, TensorRows
-from cnnctl.data.samples import Shape
+from cnnctl.data.rows import Rows
 from cnnctl.data.tables.reading import TAB_SUFFIXES, Table, read_table
 from cnnctl.errors import FaultError, closest, data_fault, did_you_mean
 from cnnctl.storage import is_folder, read_regular, reading_cure
@@ -33,8 +36,6 @@ STDIN = "-"
 TABLES = (".csv", *TAB_SUFFIXES)
 MAX_NAMES = 2**28
 """Bytes of the names on standard input."""
-MAX_ARRAY = 2**32
-"""Bytes of an array in an archive, which is read into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,13 @@ def _matches(word: str) -> list[str]:
 
 def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
     path, lower = Path(name), name.lower()
-    if is_folder(path) or lower.endswith(ARCHIVE_SUFFIXES):
+    if is_folder(path) and has_arrays(path):
+        yield from _rows_of(path, data)
+    elif is_folder(path) or lower.endswith(ARCHIVE_SUFFIXES):
         yield from _below(open_tree(path), data)
     elif lower.endswith(TABLES):
         yield from _lines_of(read_table(path), data)
-    elif lower.endswith((".npy", ".npz")):
+    elif lower.endswith(ARRAY_SUFFIXES):
         yield from _rows_of(path, data)
     else:
         yield Input(name, partial(_read_picture, path, data))
@@ -151,45 +154,33 @@ def _lines_of(table: Table, data: DataSet) -> Iterator[Input]:
 
 def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:
     """The samples in an array, (N, …), or the single one that it is."""
-    shape, place = data.whole().shape, str(path)
-    rows = _array(path) if path.suffix.lower() == ".npz" else MappedRows.open(path)
-    if rows.shape == shape:
-        yield Input(place, partial(_read_sample, rows, None, shape, place))
+    form, arrays = data.array_form(), open_arrays(path)
+    array = _inputs_among(arrays, form.name, place=str(path))
+    place = array.place if len(arrays) == 1 else f"{path}: {array.name}"
+    if (single := form.single(array)) is not None:
+        yield Input(place, partial(_read_sample, single, 0, place))
         return
-    # grey images may come without their channel
-    if rows.shape[1:] not in (shape, shape[1:] if shape[0] == 1 and len(shape) > 1 else shape):
-        sides = ", ".join(map(str, shape))
-        message = f"has the shape {rows.shape}, not (N, {sides})"
-        raise data_fault(message, hint="give one sample per row", place=place)
+    rows = form.rows(array)
     for row in range(len(rows)):
-        yield Input(f"{place}[{row}]", partial(_read_sample, rows, row, shape, place))
+        yield Input(f"{place}[{row}]", partial(_read_sample, rows, row, f"{place}[{row}]"))
 
 
-def _read_sample(rows: Rows, row: int | None, shape: Shape, place: str) -> Tensor:
-    at = torch.arange(len(rows)) if row is None else torch.tensor([row])
-    what = place if row is None else f"{place}[{row}]"
-    return conformed_inputs(rows.take(at).reshape(1, *shape), what=what)[0]
-
-
-def _array(path: Path) -> Rows:
-    """The only array of an .npz file.
+def _inputs_among(arrays: Arrays, name: str, *, place: str) -> StoredArray:
+    """The only array, or the one that has the name of inputs.
 
     Raises:
-        FaultError: it holds none or several, is damaged, or is larger than 4 GiB.
+        FaultError: there is none, or several may be meant.
     """
-    place, hint = str(path), "save one array, with numpy.save"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if len(members) != 1 or members[0].file_size > MAX_ARRAY:
-                held = f"{len(members)} arrays" if len(members) != 1 else "an array beyond 4 GiB"
-                raise data_fault(f"holds {held}", hint=hint, place=place)
-            with archive.open(members[0]) as file:
-                array = npy.read_array(file, allow_pickle=False)
-                return TensorRows(torch.from_numpy(array))
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        raise data_fault(message, hint=reading_cure(error), place=place) from None
-    except (*NO_ARRAY, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        message = f"is not an .npz file of numbers: {error}"
-        raise data_fault(message, hint=hint, place=place) from None
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    asked = name if name in arrays else AUTO
+    found = [*find(arrays, asked, INPUTS, option="inputs", place=place).values()]
+    if len(found) > 1:
+        names = ", ".join(array.name for array in found)
+        message, hint = f"has several arrays of inputs: {names}", "save one, with numpy.save"
+        raise data_fault(message, hint=hint, place=place)
+    return found[0]
+
+
+def _read_sample(rows: Rows, row: int, place: str) -> Tensor:
+    return conformed_inputs(rows.take(torch.tensor([row])), what=place)[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnctl.data.division import hold_out, latest_split
 from cnnctl.data.files import Entry
@@ -14,6 +15,12 @@ from cnnctl.data.splits import Positions
 from cnnctl.errors import config_fault
 
 GivenSplit = Literal["train", "validation", "test"]
+SPLIT_WORDS: dict[str, GivenSplit] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What the parts of a source are called, in any case."""
 TEST_SHARE = 0.15
 """Of a source that has no test split of its own, where none is asked for."""
 TEST_SEED = 0
@@ -56,6 +63,7 @@ def test_part(
     *,
     test: float | None,
     classes: Positions | None = None,
+    labels: NDArray[np.bool_] | None = None,
     groups: Sequence[str] | None = None,
     times: Sequence[float] | None = None,
 ) -> Positions:
@@ -80,7 +88,9 @@ def test_part(
         raise config_fault(message, hint="use a share closer to 0.5, or 0", path=("test",))
     if times is not None:
         return latest_split(times, held_out=held_out)[1]
-    return hold_out(count, held_out=held_out, seed=TEST_SEED, classes=classes, groups=groups)[1]
+    return hold_out(
+        count, held_out=held_out, seed=TEST_SEED, classes=classes, labels=labels, groups=groups
+    )[1]
 
 
 def numbered(labels: Sequence[str]) -> Positions:

@@ -6,7 +6,7 @@ Splitting, shuffling and resuming move positions, never rows, and work with any 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import prod
 from pathlib import Path
@@ -78,12 +78,14 @@ class TensorRows(Rows):
 
 
 class MappedRows(Rows):
-    """Rows of an array in a file, (N, …); only the requested ones are read."""
+    """Rows of an array in a file, (N, …); only the requested ones are read, and converted."""
 
-    def __init__(self, array: NDArray[Any]) -> None:
-        self._array = array
-        self.shape = array.shape
-        self.dtype = torch.from_numpy(array.take([], axis=0)).dtype
+    def __init__(
+        self, array: NDArray[Any], convert: Callable[[NDArray[Any]], Tensor] = torch.from_numpy
+    ) -> None:
+        self._array, self._convert = array, convert
+        none = convert(array.take([], axis=0))
+        self.shape, self.dtype = (len(array), *none.shape[1:]), none.dtype
 
     @classmethod
     def open(cls, file: Path) -> MappedRows:
@@ -126,7 +128,38 @@ class MappedRows(Rows):
             return cls(np.memmap(file, row.numpy().dtype, "r", shape=(count, *row.shape)))
 
     def take(self, positions: Tensor) -> Tensor:
-        return torch.from_numpy(self._array.take(positions.cpu().numpy(), axis=0))
+        return self._convert(self._array.take(positions.cpu().numpy(), axis=0))
+
+
+class SelectedRows(Rows):
+    """Some of other rows, in any order."""
+
+    def __init__(self, rows: Rows, kept: Tensor) -> None:
+        self._rows, self._kept = rows, kept
+        self.shape, self.dtype = (len(kept), *rows.shape[1:]), rows.dtype
+
+    def take(self, positions: Tensor) -> Tensor:
+        return self._rows.take(self._kept[positions.cpu()])
+
+
+class JoinedRows(Rows):
+    """The rows of several parts of one shape, one part after another."""
+
+    def __init__(self, parts: Sequence[Rows]) -> None:
+        self._parts = parts
+        self._ends = torch.tensor([len(part) for part in parts]).cumsum(0)
+        self.shape, self.dtype = (int(self._ends[-1]), *parts[0].shape[1:]), parts[0].dtype
+
+    def take(self, positions: Tensor) -> Tensor:
+        positions = positions.cpu()
+        taken = torch.empty(len(positions), *self.shape[1:], dtype=self.dtype)
+        owners = torch.bucketize(positions, self._ends, right=True)
+        for number, part in enumerate(self._parts):
+            own = (owners == number).nonzero()[:, 0]
+            if len(own):
+                before = int(self._ends[number]) - len(part)
+                taken[own] = part.take(positions[own] - before)
+        return taken
 
 
 class ChangedRows(Rows):
@@ -139,6 +172,15 @@ class ChangedRows(Rows):
 
     def take(self, positions: Tensor) -> Tensor:
         return self._change(self._rows.take(positions))
+
+
+def in_memory(rows: Rows) -> TensorRows:
+    """The same rows in memory, copied a few megabytes at a time."""
+    tensor, start = torch.empty(rows.shape, dtype=rows.dtype), 0
+    for chunk in rows.chunks():
+        tensor[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return TensorRows(tensor)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -71,13 +71,28 @@ def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Ans
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         while block := list(islice(waiting, size)):
             read = list(pool.map(_read, block))
-            rows = [each for each in read if isinstance(each, Tensor)]
-            answers = iter(answer(trained, torch.stack(rows)) if rows else ())
+            answers = _answers_by_dtype(trained, read)
             for each, found in zip(block, read, strict=True):
                 if isinstance(found, FaultError):
                     yield Answered(each.name, fault=found)
                 else:
-                    yield Answered(each.name, next(answers))
+                    yield Answered(each.name, next(answers[found.dtype]))
+
+
+def _answers_by_dtype(
+    trained: TrainedNetwork, read: Sequence[Tensor | FaultError]
+) -> dict[torch.dtype, Iterator[tuple[Answer, ...]]]:
+    """The answers for the samples that could be read, those of one dtype in their order.
+
+    Bytes are pixels up to 255, other numbers are not: they cannot be stacked.
+    """
+    stacks: dict[torch.dtype, list[Tensor]] = {}
+    for each in read:
+        if isinstance(each, Tensor):
+            stacks.setdefault(each.dtype, []).append(each)
+    return {
+        dtype: iter(answer(trained, torch.stack(samples))) for dtype, samples in stacks.items()
+    }
 
 
 def _read(input: Input) -> Tensor | FaultError:

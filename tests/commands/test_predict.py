@@ -82,6 +82,17 @@ def test_a_picture_has_the_same_answer_from_anywhere(
         assert [e["probabilities"] for e in found] == [together[n]["probabilities"] for n in names]
 
 
+def test_bytes_and_numbers_from_0_to_1_are_answered_together(
+    digits_run: Path, digit_pictures: Path, tmp_path: Path
+) -> None:
+    picture = next(digit_pictures.rglob("*.png"))
+    scaled = np.asarray(Image.open(picture), np.float32) / 255
+    np.save(tmp_path / "scaled.npy", scaled)
+    one, other = answers(digits_run, picture, tmp_path / "scaled.npy")
+    assert one["class"] == other["class"]
+    assert one["probability"] == pytest.approx(other["probability"], abs=1e-5)
+
+
 @pytest.mark.parametrize("separator", ["\n", "\0"])
 def test_names_come_from_stdin(
     separator: str, digits_run: Path, digit_pictures: Path, cli: Cli, tmp_path: Path
@@ -174,7 +185,7 @@ def test_an_array_of_another_shape_is_refused(diabetes_run: Path, tmp_path: Path
     assert "not pictures" in refused(3, diabetes_run, tmp_path / "x.png")
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("a.npy", b"no array")
-    assert "is not an .npz file of numbers" in refused(3, diabetes_run, tmp_path / "x.npz")
+    assert "x.npz: a is not an array" in refused(3, diabetes_run, tmp_path / "x.npz")
 
 
 HEADS = """\

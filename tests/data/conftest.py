@@ -17,6 +17,15 @@ def shortest(kind: str) -> dict[str, Any]:
     """A data set of this kind with no more options than it needs to be described."""
     surveyed = {"classes": ["cat", "dog"], "samples": {"train": 8, "validation": 2, "test": 2}}
     needed: dict[str, dict[str, Any]] = {
+        "arrays": {
+            "path": "nowhere.npz",
+            "task": "classification",
+            "normalize_targets": None,
+            "shape": [3, 8, 8],
+            "layout": "channels_last",
+            "white": 255,
+            **surveyed,
+        },
         "inline": {"inputs": [[1, 2, 3], [4, 5, 6]], "targets": [0, 1]},
         "image_folder": {"path": "nowhere", "mode": "RGB", "size": 8, **surveyed},
         "table": {

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -146,6 +147,21 @@ def test_a_killed_run_on_a_folder_of_pictures_resumes_to_the_same_bits(
     data = f"name: image_folder\n  path: digits\n  sampler: balanced\n  rows: {rows}"
     longer = EVERYTHING.replace("epochs: 6", "epochs: 20").replace("stopping: 3", "stopping: 20")
     assert_kills_change_nothing(everything, longer.replace("name: digits", data), kills=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rows", ["memory", "mapped"])
+def test_a_killed_run_on_arrays_resumes_to_the_same_bits(rows: str, everything: Path) -> None:
+    samples = Digits().load("train", root=Path())
+    folder = everything.parent / "digits"
+    folder.mkdir()
+    images = samples.rows.take(torch.arange(len(samples))).numpy()
+    np.save(folder / "x.npy", images.repeat(2, 2).repeat(2, 3) / 16.0)
+    np.save(folder / "y.npy", samples.targets)
+    data = f"name: arrays\n  path: digits\n  sampler: balanced\n  rows: {rows}"
+    longer = EVERYTHING.replace("epochs: 6", "epochs: 20").replace("stopping: 3", "stopping: 20")
+    longer = longer.replace("name: digits", data).replace("  size: 16\n", "")
+    assert_kills_change_nothing(everything, longer, kills=2)
 
 
 @pytest.mark.long

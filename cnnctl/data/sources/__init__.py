@@ -5,6 +5,7 @@ import, so they are imported only for reading.
 """
 
 from cnnctl.data.sources import (
+    arrays,
     cifar,
     diabetes,
     digits,
@@ -19,6 +20,7 @@ from cnnctl.data.sources import (
 )
 
 __all__ = [
+    "arrays",
     "cifar",
     "diabetes",
     "digits",

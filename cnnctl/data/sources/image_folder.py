@@ -9,15 +9,8 @@ from typing import Literal
 from cnnctl.data.files import Entry, FileTree
 from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.decoding import SUFFIXES, is_picture
-from cnnctl.data.records import GivenSplit, Record
+from cnnctl.data.records import SPLIT_WORDS, Record
 from cnnctl.errors import data_fault
-
-SPLITS: dict[str, GivenSplit] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""What the folders of splits are called, in any case."""
 
 
 class ImageFolder(PictureSet, kind="image_folder"):
@@ -41,7 +34,7 @@ class ImageFolder(PictureSet, kind="image_folder"):
             raise data_fault(message, hint=hint, place=self.path)
         top = common_folder(pictures)
         names = {_parts(entry, top)[0].lower() for entry in pictures if len(_parts(entry, top)) > 1}
-        has_splits = any(SPLITS.get(name) == "train" for name in names)
+        has_splits = any(SPLIT_WORDS.get(name) == "train" for name in names)
         found = [self._record(entry, _parts(entry, top), has_splits) for entry in pictures]
         for entry, record in zip(pictures, found, strict=True):
             if record is None:
@@ -50,7 +43,7 @@ class ImageFolder(PictureSet, kind="image_folder"):
 
     def _record(self, entry: Entry, parts: Sequence[str], has_splits: bool) -> Record | None:
         """The record of a picture; None where it is in no class folder."""
-        split = SPLITS.get(parts[0].lower()) if has_splits else None
+        split = SPLIT_WORDS.get(parts[0].lower()) if has_splits else None
         if has_splits:
             parts = parts[1:] if split else ()
         return Record(entry, parts[0], split, self._group(parts)) if len(parts) > 1 else None
@@ -71,7 +64,7 @@ def common_folder(entries: Sequence[Entry]) -> str:
         tops = {tuple(_parts(entry, "/".join(above))[:-1])[:1] for entry in entries}
         [top] = tops if len(tops) == 1 else [()]
         below = {len(_parts(entry, "/".join(above))) for entry in entries}
-        if not top or min(below) < 3 or top[0].lower() in SPLITS:
+        if not top or min(below) < 3 or top[0].lower() in SPLIT_WORDS:
             return "/".join(above)
         above += top
 

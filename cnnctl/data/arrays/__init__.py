@@ -1,0 +1,1 @@
+"""NumPy's arrays in files: read, arranged as samples, and taken as targets."""

@@ -1,0 +1,139 @@
+"""Samples in arrays: their inputs, targets, groups and splits, all parts one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import accumulate
+
+import numpy as np
+import torch
+
+from cnnctl.config.wording import show
+from cnnctl.data.arrays.checking import check_numbers, digest_of
+from cnnctl.data.arrays.form import ArrayForm
+from cnnctl.data.arrays.naming import Part
+from cnnctl.data.arrays.reading import StoredArray
+from cnnctl.data.arrays.targets import ArrayTargets
+from cnnctl.data.records import SPLIT_WORDS, GivenSplit
+from cnnctl.data.rows import JoinedRows, Rows, SelectedRows
+from cnnctl.data.splits import Positions
+from cnnctl.errors import data_fault, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The samples of some arrays."""
+
+    parts: Sequence[Part]
+
+    def __len__(self) -> int:
+        return sum(len(part.inputs) for part in self.parts)
+
+    @property
+    def inputs(self) -> StoredArray:
+        """The inputs for training, or of all samples."""
+        return self.parts[0].inputs
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether inputs can be read row by row."""
+        return all(part.inputs.is_mapped for part in self.parts)
+
+    def targets(self) -> ArrayTargets:
+        """The targets of all samples.
+
+        Raises:
+            FaultError: they are no targets; see `ArrayTargets.read`.
+        """
+        return ArrayTargets.read([part.target for part in self.parts])
+
+    def given(self) -> list[GivenSplit | None]:
+        """The split that each sample is put in, if it is.
+
+        Raises:
+            FaultError: an array of splits has other words.
+        """
+        found: list[GivenSplit | None] = []
+        for part in self.parts:
+            found += _words(part.given) if part.given else [part.split] * len(part.inputs)
+        return found
+
+    def groups(self) -> list[str] | None:
+        """The group of each sample; None if there are none.
+
+        Raises:
+            FaultError: a group is in two splits that are given.
+        """
+        arrays = [part.group for part in self.parts if part.group is not None]
+        if not arrays:
+            return None
+        groups = [list(map(str, _column(array))) for array in arrays]
+        if not any(part.given for part in self.parts):
+            _check_apart(groups, arrays)
+        return [name for part in groups for name in part]
+
+    def rows(self, form: ArrayForm, positions: Positions) -> Rows:
+        """The inputs of these samples, ascending; only their arrays are read.
+
+        Raises:
+            FaultError: they do not fit the form, are damaged, or too large for memory.
+        """
+        chosen = [
+            SelectedRows(form.rows(part.inputs), torch.from_numpy(own))
+            for part, own in self._with(positions)
+        ]
+        return JoinedRows(chosen) if len(chosen) > 1 else chosen[0]
+
+    def identity(self, positions: Positions) -> str:
+        """A hash of the arrays that these samples are from, whose inputs are checked, too.
+
+        Raises:
+            FaultError: a number is not finite, or too large for float32; the sample is named.
+        """
+        identity = sha256()
+        for part, _ in self._with(positions):
+            content = part.inputs.read()
+            check_numbers(part.inputs, content)
+            identity.update(digest_of(part.inputs, content).encode())
+            for array in (part.target, part.group, part.given):
+                if array is not None:
+                    identity.update(digest_of(array, array.read()).encode())
+        return identity.hexdigest()
+
+    def _with(self, positions: Positions) -> list[tuple[Part, Positions]]:
+        """The parts that hold these samples, each with their positions in it."""
+        ends = list(accumulate(len(part.inputs) for part in self.parts))
+        cuts = np.split(positions, np.searchsorted(positions, ends[:-1]))
+        starts = (0, *ends)
+        zipped = zip(self.parts, cuts, starts, strict=False)
+        return [(part, own - start) for part, own, start in zipped if len(own)]
+
+
+def _words(array: StoredArray) -> list[GivenSplit | None]:
+    words = [str(word).lower() for word in _column(array)]
+    for at, word in enumerate(words):
+        if word not in SPLIT_WORDS:
+            hint = nearest(word, list(SPLIT_WORDS))
+            raise array.fault(f"is {show(word)}, which is not a split", hint=hint, at=at)
+    return [SPLIT_WORDS[word] for word in words]
+
+
+def _column(array: StoredArray) -> Sequence[object]:
+    """One text or number for each sample."""
+    values: Sequence[object] = ArrayTargets.read([array]).values.tolist()
+    if values and isinstance(values[0], list):
+        message = f"has the shape {array.shape}, not (N,)"
+        raise array.fault(message, hint="give one for each sample")
+    return values
+
+
+def _check_apart(groups: Sequence[Sequence[str]], arrays: Sequence[StoredArray]) -> None:
+    """Raise a FaultError for a group in two parts."""
+    for at, earlier in enumerate(groups):
+        for other, later in zip(arrays[at + 1 :], groups[at + 1 :], strict=True):
+            if both := sorted(set(earlier) & set(later)):
+                message = f"group {show(both[0])} is in both {arrays[at].name} and {other.name}"
+                hint = "move its samples to one split"
+                raise data_fault(message, hint=hint, place=other.place)

@@ -1,0 +1,208 @@
+"""Arrays of targets: classes, labels of 0 and 1, or values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cnnctl.config.wording import show
+from cnnctl.data.arrays.checking import check_numbers
+from cnnctl.data.arrays.reading import Array, StoredArray
+from cnnctl.data.splits import Positions
+from cnnctl.errors import FaultError, nearest
+
+ArrayTask = Literal["classification", "multilabel", "regression"]
+MAX_CLASSES = 10_000
+LAST_CHARACTER = 0x10FFFF
+"""Of Unicode; those from 0xD800 to 0xDFFF are none."""
+MANY = 1000
+"""Samples above which classes may be a smaller share of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayTargets:
+    """The targets of all samples, and the arrays that they are from, one after another."""
+
+    arrays: Sequence[StoredArray]
+    values: Array
+    """(N,) or (N, K): numbers, truth values or texts."""
+
+    @classmethod
+    def read(cls, arrays: Sequence[StoredArray]) -> Self:
+        """Read the targets of some arrays, (N,), (N, 1) or (N, K) each.
+
+        Raises:
+            FaultError: they have another shape, are of different kinds, or a target is missing.
+        """
+        parts = [_read(array) for array in arrays]
+        kinds = {part.dtype.kind in "US" for part in parts}
+        if len(kinds) > 1 or len({part.shape[1:] for part in parts}) > 1:
+            message = "has targets of another kind or width than "
+            hint = "save the targets of all splits in one form"
+            raise arrays[-1].fault(message + arrays[0].name, hint=hint)
+        return cls(arrays, np.concatenate(parts))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the targets are texts."""
+        return self.values.dtype.kind == "U"
+
+    def fault(self, at: int, message: str, *, hint: str) -> FaultError:
+        """A fault of the target of this sample."""
+        for array in self.arrays:
+            if at < len(array):
+                return array.fault(message, hint=hint, at=at)
+            at -= len(array)
+        raise IndexError(at)
+
+    def found_task(self) -> ArrayTask:
+        """What can be learned of such targets.
+
+        Rows of 0 and 1 are classes if each has a single 1 (one-hot), else labels. Texts and truth
+        values are classes, and so are whole numbers that are counted from 0 or are few, at most
+        5 % of the samples, or 10 % of up to 1,000, as AutoGluon has it.
+        """
+        if self.values.ndim == 2:
+            return "classification" if self.is_one_hot() else self._task_of_columns()
+        if self.is_text or self.values.dtype.kind == "b":
+            return "classification"
+        return "classification" if self._has_few_integers() else "regression"
+
+    def is_one_hot(self) -> bool:
+        """Whether there are rows, each of a single 1 among zeros."""
+        has_rows = self.values.ndim == 2 and self.values.shape[1] > 1
+        return has_rows and self._is_binary() and bool((self.values.sum(axis=1) == 1).all())
+
+    def of(self, task: ArrayTask) -> ArrayTargets:
+        """The targets in the form of a task: classes (N,), labels or values (N, K).
+
+        Raises:
+            FaultError: they have another form.
+        """
+        if task == "classification":
+            return self._as_classes()
+        if self.is_text:
+            message = "holds texts, which are classes"
+            raise self.arrays[0].fault(message, hint="use task: classification")
+        values = self.values.reshape(len(self.values), -1)
+        if task == "multilabel" and not self._is_binary():
+            at = int(((values != 0) & (values != 1)).any(axis=1).argmax())
+            hint = "labels are 1 for those that a sample has, 0 for the others"
+            raise self.fault(at, "has other numbers than 0 and 1", hint=hint)
+        return replace(self, values=values)
+
+    def names(self, rows: Positions) -> list[str]:
+        """The names of the classes of these samples, in the order of numbers or texts.
+
+        Raises:
+            FaultError: there are fewer than two, or too many.
+        """
+        known = np.unique(self.values[rows])
+        if len(known) < 2:
+            message = f"has only one class in the training split, {show(_name(known[0]))}"
+            raise self.arrays[0].fault(message, hint="choose another target")
+        if len(known) > MAX_CLASSES:
+            message = f"has {len(known):,} classes, more than the limit of {MAX_CLASSES:,}"
+            raise self.arrays[0].fault(message, hint="choose another target, or task: regression")
+        return [_name(value) for value in known]
+
+    def numbered(self) -> Positions:
+        """The class of each sample as a number, in the order of numbers or texts."""
+        return np.unique(self.values, return_inverse=True)[1].astype(np.int64)
+
+    def tensor(self, task: ArrayTask, classes: Sequence[str], rows: Positions) -> Tensor:
+        """The targets of some samples: classes (N,) int64; labels or values (N, K) float32.
+
+        Raises:
+            FaultError: a class is not among `classes`, by its name or by its number.
+        """
+        values = self.values[rows]
+        if task != "classification":
+            return torch.from_numpy(values.astype(np.float32))
+        known, inverse = np.unique(values, return_inverse=True)
+        numbers = {name: number for number, name in enumerate(classes)}
+        names = [_name(value) for value in known]
+        if not self.is_text and not set(names) <= numbers.keys():
+            names = [str(int(value)) for value in known]
+            numbers = {str(number): number for number in range(len(classes))}
+        for number, name in enumerate(names):
+            if name not in numbers:
+                at = int(rows[(inverse == number).argmax()])
+                message = f"is of class {show(name)}, which is not among those of training"
+                raise self.fault(at, message, hint=nearest(name, list(numbers)[:MANY]))
+        return torch.tensor([numbers[name] for name in names], dtype=torch.int64)[
+            torch.from_numpy(inverse.astype(np.int64))
+        ]
+
+    def _as_classes(self) -> ArrayTargets:
+        if self.values.ndim == 2 and not self.is_one_hot():
+            message = f"has rows of {self.values.shape[1]} numbers that are not one-hot"
+            hint = "give each sample's class, or use task: multilabel or regression"
+            raise self.arrays[0].fault(message, hint=hint)
+        if self.values.ndim == 2:
+            return replace(self, values=self.values.argmax(axis=1))
+        if self.values.dtype.kind == "f":
+            if (wrong := self.values % 1 != 0).any():
+                at = int(wrong.argmax())
+                message = f"is {self.values[at]:g}, which is not a class"
+                raise self.fault(at, message, hint="classes are whole numbers, or use regression")
+            return replace(self, values=self.values.astype(np.int64))
+        return self
+
+    def _is_binary(self) -> bool:
+        is_number = not self.is_text
+        return is_number and bool(((self.values == 0) | (self.values == 1)).all())
+
+    def _task_of_columns(self) -> ArrayTask:
+        return "multilabel" if self._is_binary() else "regression"
+
+    def _has_few_integers(self) -> bool:
+        if self.values.dtype.kind == "f" and (self.values % 1 != 0).any():
+            return False
+        known = np.unique(self.values)
+        few = len(self.values) * (0.05 if len(self.values) > MANY else 0.1)
+        counts_on = known[0] == 0 and known[-1] == len(known) - 1
+        return len(known) <= max(2, few) or (counts_on and len(known) <= len(self.values) / 2)
+
+
+def _read(array: StoredArray) -> Array:
+    values = array.read()
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim not in (1, 2) or not values.size:
+        message = f"has the shape {array.shape}, not (N,) or (N, K)"
+        raise array.fault(message, hint="give one target, or one row, for each sample")
+    if values.dtype.kind in "US":
+        return _texts(array, values)
+    check_numbers(array, values)
+    return values
+
+
+def _texts(array: StoredArray, values: Array) -> NDArray[np.str_]:
+    if values.ndim != 1:
+        message = f"has texts of shape {array.shape}, not (N,)"
+        raise array.fault(message, hint="give one text for each sample")
+    if values.dtype.kind == "S":
+        try:
+            values = np.char.decode(values, "utf-8")
+        except UnicodeDecodeError:
+            raise array.fault("has texts that are not UTF-8", hint="save them as str") from None
+    values = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("=")))
+    codes = values.view(np.uint32)
+    if ((codes > LAST_CHARACTER) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+        raise array.fault("has texts that are not Unicode", hint="save them as str")
+    if (values == "").any():
+        at = int((values == "").argmax())
+        raise array.fault("has no target", hint="fill it in, or remove the sample", at=at)
+    return values
+
+
+def _name(value: np.generic) -> str:
+    """The name of a class: a text, a whole number, or false and true."""
+    return str(value).lower() if isinstance(value, np.bool_) else str(value)
