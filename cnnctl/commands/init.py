@@ -41,7 +41,20 @@ def init(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="Column of a table to predict.", metavar="COLUMN", show_default=False),
+        typer.Option(
+            help="Column or array to predict (default: found by its name).",
+            metavar="COLUMN",
+            show_default=False,
+        ),
+    ] = None,
+    pretrained: Annotated[
+        bool | None,
+        typer.Option(
+            "--pretrained/--no-pretrained",
+            help="Start from ImageNet's weights, which training downloads once (default: for few "
+            "pictures, if the weights are in torch's cache).",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Look at your data and write an experiment that trains on it."""
@@ -53,9 +66,10 @@ def init(
     if is_copied:
         text = text_of(str(source))
     else:
-        from cnnctl.proposals import proposer_for
+        from cnnctl.proposals import Wishes, proposer_for
 
-        proposal = proposer_for(source).propose(source, target=target, folder=file.parent)
+        wishes = Wishes(file.parent, target, pretrained)
+        proposal = proposer_for(source).propose(source, wishes)
         display(proposal.report)
         text = proposal.text
     _write(file, text)

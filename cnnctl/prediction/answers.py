@@ -90,9 +90,7 @@ def _answers_by_dtype(
     for each in read:
         if isinstance(each, Tensor):
             stacks.setdefault(each.dtype, []).append(each)
-    return {
-        dtype: iter(answer(trained, torch.stack(samples))) for dtype, samples in stacks.items()
-    }
+    return {dtype: iter(answer(trained, torch.stack(samples))) for dtype, samples in stacks.items()}
 
 
 def _read(input: Input) -> Tensor | FaultError:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from cnnctl.errors import Fault, FaultError
 from cnnctl.proposals.pictures import Pictures
-from cnnctl.proposals.proposer import Proposal, Proposer
+from cnnctl.proposals.proposer import Proposal, Proposer, Wishes
 from cnnctl.proposals.tables import Tables
 
-__all__ = ["Proposal", "Proposer", "proposer_for"]
+__all__ = ["Proposal", "Proposer", "Wishes", "proposer_for"]
 
 PROPOSERS: tuple[type[Proposer], ...] = (Tables, Pictures)
 

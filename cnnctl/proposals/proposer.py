@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from rich.console import RenderableType
 
+from cnnctl.errors import Fault, FaultError
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -17,6 +19,18 @@ class Proposal:
     report: RenderableType
     text: str
     """The experiment's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user has asked for."""
+
+    folder: Path
+    """Where the experiment's file will be."""
+    target: str | None = None
+    """The column or array to predict; None to find it."""
+    pretrained: bool | None = None
+    """Whether to start from published weights; None to decide."""
 
 
 class Proposer(ABC):
@@ -31,11 +45,16 @@ class Proposer(ABC):
         """Whether a source is of this kind."""
 
     @abstractmethod
-    def propose(self, source: Path, *, target: str | None, folder: Path) -> Proposal:
-        """Look at a source and propose an experiment, whose file will be in `folder`.
-
-        target: the column to predict, if one was named.
+    def propose(self, source: Path, wishes: Wishes) -> Proposal:
+        """Look at a source and propose an experiment.
 
         Raises:
-            FaultError: the source cannot be read or teaches nothing, or has no such column.
+            FaultError: the source cannot be read or teaches nothing, or has no such target.
         """
+
+
+def refuse_pretrained(wishes: Wishes) -> None:
+    """Raise a FaultError where weights are asked for that only pictures have."""
+    if wishes.pretrained:
+        message = "--pretrained is for pictures: no weights are published for other data"
+        raise FaultError(Fault(message=message, hint="leave --pretrained out"))

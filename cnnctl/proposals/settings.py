@@ -41,11 +41,15 @@ def imbalance_of(counts: Mapping[str, int]) -> float:
     return max(counts.values()) / min(counts.values()) if counts else 1.0
 
 
-def classification_loss(imbalance: float, *, of: str) -> Setting:
-    """Cross-entropy, with weights where the balance of the classes asks for them.
+def loss_of(task: str, imbalance: float, *, of: str) -> Setting:
+    """The loss of a task, with weights where the balance of the classes asks for them.
 
     of: what classes consist of, in the plural.
     """
+    if task == "regression":
+        return Setting("loss", "mse", "for values")
+    if task == "multilabel":
+        return Setting("loss", "bce_with_logits", "for each label by itself")
     if imbalance > IMBALANCED:
         reason = f"the largest class has {imbalance:,.1f} times the {of} of the smallest"
         return Setting("loss", {"name": "cross_entropy", "weight": "balanced"}, reason)

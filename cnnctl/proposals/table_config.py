@@ -12,7 +12,7 @@ from cnnctl.proposals.settings import (
     HELD_OUT,
     WRITTEN,
     balanced_monitor,
-    classification_loss,
+    loss_of,
     path_setting,
     validation_share,
 )
@@ -87,10 +87,7 @@ def _learning(facts: TableFacts, rows: int, *, is_few: bool) -> Iterator[Setting
     outputs: Any = "classes" if facts.data.classes else 1
     chosen, reason = layers(rows, outputs=outputs, is_few=is_few)
     yield Setting("model.layers", chosen, reason)
-    if facts.data.classes:
-        yield classification_loss(facts.imbalance, of="rows")
-    else:
-        yield Setting("loss", "mse", "for values")
+    yield loss_of(facts.data.task, facts.imbalance, of="rows")
     yield from _optimization(rows, is_few=is_few)
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
     yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps")

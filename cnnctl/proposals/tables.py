@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnctl.data.tables.reading import TAB_SUFFIXES
-from cnnctl.proposals.proposer import Proposal, Proposer
+from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, refuse_pretrained
 from cnnctl.proposals.table_config import propose
 from cnnctl.proposals.table_facts import gather
 from cnnctl.proposals.table_report import render
@@ -22,6 +22,7 @@ class Tables(Proposer):
     def suits(source: Path) -> bool:
         return source.name.lower().endswith(SUFFIXES)
 
-    def propose(self, source: Path, *, target: str | None, folder: Path) -> Proposal:
-        facts = gather(source, target=target)
-        return Proposal(render(facts), propose(facts, folder=folder))
+    def propose(self, source: Path, wishes: Wishes) -> Proposal:
+        refuse_pretrained(wishes)
+        facts = gather(source, target=wishes.target)
+        return Proposal(render(facts), propose(facts, folder=wishes.folder))
