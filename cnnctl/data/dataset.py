@@ -149,8 +149,12 @@ class DataSet(Choice, family="datasets"):
         """The form that arrays of inputs are brought to."""
         return ArrayForm(self.whole().shape)
 
+    def sample_names(self, table: Table) -> list[str]:
+        """The name of each sample in a table, in the order of `encoded`: its line."""
+        return [f"{table.place}:{line}" for line in table.lines]
+
     def encoded(self, table: Table) -> Tensor:
-        """The rows of a table as samples, (N, F) float32.
+        """The samples in a table, such as its rows, (N, F) float32.
 
         Raises:
             FaultError: the samples are no rows of tables; or a column is missing, …

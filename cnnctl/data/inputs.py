@@ -147,9 +147,9 @@ def _form(data: DataSet) -> PictureForm:
 
 
 def _lines_of(table: Table, data: DataSet) -> Iterator[Input]:
-    """The rows of a table, each named by its line."""
-    for line, features in zip(table.lines, data.encoded(table), strict=True):
-        yield Input(f"{table.place}:{line}", partial(Tensor.clone, features))
+    """The samples in a table, each named by its line, or as the table names it."""
+    for name, sample in zip(data.sample_names(table), data.encoded(table), strict=True):
+        yield Input(name, partial(Tensor.clone, sample))
 
 
 def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:

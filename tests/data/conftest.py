@@ -28,6 +28,15 @@ def shortest(kind: str) -> dict[str, Any]:
         },
         "inline": {"inputs": [[1, 2, 3], [4, 5, 6]], "targets": [0, 1]},
         "image_folder": {"path": "nowhere", "mode": "RGB", "size": 8, **surveyed},
+        "signals": {
+            "path": "nowhere.csv",
+            "series": "id",
+            "channels": ["x", "y"],
+            "task": "classification",
+            "normalize_targets": None,
+            "shape": [2, 9],
+            **surveyed,
+        },
         "table": {
             "path": "nowhere.csv",
             "target": "species",

@@ -6,24 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
+from math import prod
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cnnctl.config.wording import show
 from cnnctl.data.arrays.checking import check_numbers, digest_of
 from cnnctl.data.arrays.form import ArrayForm
-from cnnctl.data.arrays.naming import Part
-from cnnctl.data.arrays.reading import StoredArray
+from cnnctl.data.arrays.naming import Part, find_parts
+from cnnctl.data.arrays.reading import StoredArray, open_arrays
 from cnnctl.data.arrays.targets import ArrayTargets
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
-from cnnctl.data.rows import JoinedRows, Rows, SelectedRows
+from cnnctl.data.residence import Residence, residence_of
+from cnnctl.data.rows import JoinedRows, Rows, SelectedRows, in_memory
+from cnnctl.data.sample_set import SampleSource
 from cnnctl.data.splits import Positions
-from cnnctl.errors import data_fault, nearest
+from cnnctl.errors import config_fault, data_fault, nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(SampleSource):
     """The samples of some arrays."""
 
     parts: Sequence[Part]
@@ -36,36 +42,16 @@ class Collection:
         """The inputs for training, or of all samples."""
         return self.parts[0].inputs
 
-    @property
-    def is_mapped(self) -> bool:
-        """Whether inputs can be read row by row."""
-        return all(part.inputs.is_mapped for part in self.parts)
-
     def targets(self) -> ArrayTargets:
-        """The targets of all samples.
-
-        Raises:
-            FaultError: they are no targets; see `ArrayTargets.read`.
-        """
         return ArrayTargets.read([part.target for part in self.parts])
 
     def given(self) -> list[GivenSplit | None]:
-        """The split that each sample is put in, if it is.
-
-        Raises:
-            FaultError: an array of splits has other words.
-        """
         found: list[GivenSplit | None] = []
         for part in self.parts:
             found += _words(part.given) if part.given else [part.split] * len(part.inputs)
         return found
 
     def groups(self) -> list[str] | None:
-        """The group of each sample; None if there are none.
-
-        Raises:
-            FaultError: a group is in two splits that are given.
-        """
         arrays = [part.group for part in self.parts if part.group is not None]
         if not arrays:
             return None
@@ -86,21 +72,43 @@ class Collection:
         ]
         return JoinedRows(chosen) if len(chosen) > 1 else chosen[0]
 
-    def identity(self, positions: Positions) -> str:
-        """A hash of the arrays that these samples are from, whose inputs are checked, too.
+    def times(self) -> None:
+        return None
 
-        Raises:
-            FaultError: a number is not finite, or too large for float32; the sample is named.
-        """
+    def check(self, rows: Positions) -> None:
+        """Raise a FaultError, naming the sample, for inputs that float32 cannot represent."""
+        for part, _ in self._with(rows):
+            check_numbers(part.inputs, part.inputs.read())
+
+    def identity(self, rows: Positions) -> str:
+        self.check(rows)
         identity = sha256()
-        for part, _ in self._with(positions):
-            content = part.inputs.read()
-            check_numbers(part.inputs, content)
-            identity.update(digest_of(part.inputs, content).encode())
-            for array in (part.target, part.group, part.given):
+        for part, _ in self._with(rows):
+            for array in (part.inputs, part.target, part.group, part.given):
                 if array is not None:
                     identity.update(digest_of(array, array.read()).encode())
         return identity.hexdigest()
+
+    def check_form(self, form: ArrayForm) -> None:
+        """Raise a FaultError unless all inputs are of this form; they are not read."""
+        for part in self.parts:
+            form.check(part.inputs)
+
+    def resident(self, rows: Rows, asked: Literal["auto"] | Residence) -> Tensor | Rows:
+        """These rows of inputs, mapped or in memory, as is asked for or as their size suggests.
+
+        Raises:
+            FaultError: they are to be mapped, but are in an archive.
+        """
+        is_mapped = all(part.inputs.is_mapped for part in self.parts)
+        residence = residence_of(prod(rows.shape) * rows.dtype.itemsize)
+        if is_mapped and (residence if asked == "auto" else asked) == "mapped":
+            return rows
+        if asked == "mapped":
+            message = "the arrays of an .npz file cannot be mapped"
+            hint = f"unzip {Path(self.inputs.place).name} into a folder, and give that"
+            raise config_fault(message, hint=hint, path=("rows",))
+        return in_memory(rows).tensor
 
     def _with(self, positions: Positions) -> list[tuple[Part, Positions]]:
         """The parts that hold these samples, each with their positions in it."""
@@ -109,6 +117,21 @@ class Collection:
         starts = (0, *ends)
         zipped = zip(self.parts, cuts, starts, strict=False)
         return [(part, own - start) for part, own, start in zipped if len(own)]
+
+
+def open_collection(
+    path: Path, *, inputs: str, target: str, group: str | None, split: str | None
+) -> Collection:
+    """The samples in the arrays of a file or a folder; see `find_parts` for the names.
+
+    Raises:
+        FaultError: there are no such arrays, or they do not belong together.
+    """
+    place = str(path)
+    parts = find_parts(
+        open_arrays(path), place=place, inputs=inputs, target=target, group=group, split=split
+    )
+    return Collection(parts)
 
 
 def _words(array: StoredArray) -> list[GivenSplit | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
@@ -86,6 +86,9 @@ class ArrayForm:
     pixels."""
     name: str = ""
     """The array to take from a file that holds several."""
+    fill: tuple[float, ...] | None = None
+    """What signals of other lengths are filled up with at the end, for each channel, or cut; None
+    if they are refused."""
 
     def rows(self, array: StoredArray) -> Rows:
         """The samples of an array, (N, *shape).
@@ -127,18 +130,25 @@ class ArrayForm:
                 ((0, *axes), sides),
                 (last_first, (*sides[-1:], *sides[:-1])),
             )
-            if own == self.shape
+            if self._fits(own)
         ]
         if fits:
             return fits[-1 if self.layout == "channels_last" else 0]
-        return (0, -1, *axes) if (1, *sides) == self.shape else None
+        return (0, -1, *axes) if self._fits((1, *sides)) else None
+
+    def _fits(self, sample: Shape) -> bool:
+        is_signal = self.fill is not None and len(sample) == SIGNAL_DIMENSIONS
+        return sample == self.shape or (is_signal and sample[0] == self.shape[0])
 
     def _converted(self, taken: Array, array: StoredArray) -> Tensor:
         """A batch of samples as they are in the file, in the form of this data set."""
         axes = self._axes(taken.shape[1:])
         assert axes is not None  # as `rows` has checked
         taken = taken[:, None] if -1 in axes else taken.transpose(axes)
-        return torch.from_numpy(np.ascontiguousarray(self._numbers(taken, array)))
+        numbers = self._numbers(taken, array)
+        if self.fill is not None:
+            numbers = of_length(numbers, self.shape[1], fill=self.fill)
+        return torch.from_numpy(np.ascontiguousarray(numbers))
 
     def _numbers(self, taken: Array, array: StoredArray) -> NDArray[Any]:
         is_image, white = len(self.shape) == IMAGE_DIMENSIONS, self.white
@@ -174,6 +184,15 @@ def _check_white(taken: Array, white: float, array: StoredArray) -> None:
     if array.dtype.kind == "f" and 0 < highest < 1:
         message = f"has pixels from 0 to {highest:g}, but white is {white:g}"
         raise array.fault(message, hint=f"multiply them by {white:g}")
+
+
+def of_length(signals: Array, length: int, *, fill: Sequence[float]) -> Array:
+    """Signals (N, C, L) of this length: cut, or filled up at the end with a number per channel."""
+    missing = length - signals.shape[2]
+    if missing <= 0:
+        return signals[:, :, :length]
+    end = np.broadcast_to(np.array(fill, np.float32)[:, None], (*signals.shape[:2], missing))
+    return np.concatenate([signals, end], axis=2)
 
 
 def white_of(array: StoredArray, rows: Callable[[], Rows]) -> float | None:

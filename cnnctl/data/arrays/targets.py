@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,10 +14,10 @@ from torch import Tensor
 from cnnctl.config.wording import show
 from cnnctl.data.arrays.checking import check_numbers
 from cnnctl.data.arrays.reading import Array, StoredArray
+from cnnctl.data.sample_set import SampleTargets, SampleTask
 from cnnctl.data.splits import Positions
 from cnnctl.errors import FaultError, nearest
 
-ArrayTask = Literal["classification", "multilabel", "regression"]
 MAX_CLASSES = 10_000
 LAST_CHARACTER = 0x10FFFF
 """Of Unicode; those from 0xD800 to 0xDFFF are none."""
@@ -26,7 +26,7 @@ MANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayTargets:
+class ArrayTargets(SampleTargets):
     """The targets of all samples, and the arrays that they are from, one after another."""
 
     arrays: Sequence[StoredArray]
@@ -49,6 +49,21 @@ class ArrayTargets:
         return cls(arrays, np.concatenate(parts))
 
     @property
+    def name(self) -> str:
+        return self.arrays[0].name
+
+    @property
+    def width(self) -> int:
+        return int(self.values.shape[1])
+
+    @property
+    def remark(self) -> str:
+        if not self.is_one_hot():
+            return ""
+        meant = "so each sample has one class; for labels, set data.task=multilabel"
+        return f"{self.name} is one-hot, {meant}"
+
+    @property
     def is_text(self) -> bool:
         """Whether the targets are texts."""
         return self.values.dtype.kind == "U"
@@ -61,13 +76,10 @@ class ArrayTargets:
             at -= len(array)
         raise IndexError(at)
 
-    def found_task(self) -> ArrayTask:
-        """What can be learned of such targets.
-
-        Rows of 0 and 1 are classes if each has a single 1 (one-hot), else labels. Texts and truth
-        values are classes, and so are whole numbers that are counted from 0 or are few, at most
-        5 % of the samples, or 10 % of up to 1,000, as AutoGluon has it.
-        """
+    def found_task(self) -> SampleTask:
+        # Rows of 0 and 1 are classes if each has a single 1 (one-hot), else labels. Whole numbers
+        # are classes if they are counted from 0, or few: at most 5 % of the samples, or 10 % of
+        # up to 1,000, as AutoGluon has it.
         if self.values.ndim == 2:
             return "classification" if self.is_one_hot() else self._task_of_columns()
         if self.is_text or self.values.dtype.kind == "b":
@@ -79,12 +91,7 @@ class ArrayTargets:
         has_rows = self.values.ndim == 2 and self.values.shape[1] > 1
         return has_rows and self._is_binary() and bool((self.values.sum(axis=1) == 1).all())
 
-    def of(self, task: ArrayTask) -> ArrayTargets:
-        """The targets in the form of a task: classes (N,), labels or values (N, K).
-
-        Raises:
-            FaultError: they have another form.
-        """
+    def of(self, task: SampleTask) -> ArrayTargets:
         if task == "classification":
             return self._as_classes()
         if self.is_text:
@@ -98,11 +105,6 @@ class ArrayTargets:
         return replace(self, values=values)
 
     def names(self, rows: Positions) -> list[str]:
-        """The names of the classes of these samples, in the order of numbers or texts.
-
-        Raises:
-            FaultError: there are fewer than two, or too many.
-        """
         known = np.unique(self.values[rows])
         if len(known) < 2:
             message = f"has only one class in the training split, {show(_name(known[0]))}"
@@ -113,15 +115,12 @@ class ArrayTargets:
         return [_name(value) for value in known]
 
     def numbered(self) -> Positions:
-        """The class of each sample as a number, in the order of numbers or texts."""
         return np.unique(self.values, return_inverse=True)[1].astype(np.int64)
 
-    def tensor(self, task: ArrayTask, classes: Sequence[str], rows: Positions) -> Tensor:
-        """The targets of some samples: classes (N,) int64; labels or values (N, K) float32.
+    def labels(self) -> NDArray[np.bool_]:
+        return np.asarray(self.values > 0)
 
-        Raises:
-            FaultError: a class is not among `classes`, by its name or by its number.
-        """
+    def tensor(self, task: SampleTask, classes: Sequence[str], rows: Positions) -> Tensor:
         values = self.values[rows]
         if task != "classification":
             return torch.from_numpy(values.astype(np.float32))
@@ -159,7 +158,7 @@ class ArrayTargets:
         is_number = not self.is_text
         return is_number and bool(((self.values == 0) | (self.values == 1)).all())
 
-    def _task_of_columns(self) -> ArrayTask:
+    def _task_of_columns(self) -> SampleTask:
         return "multilabel" if self._is_binary() else "regression"
 
     def _has_few_integers(self) -> bool:

@@ -299,7 +299,7 @@ def test_other_arrays_are_tested_whole_but_not_resumed_on(cli: Cli, tmp_path: Pa
     other = cli("eval", "runs/digits", "--data", "new.npz", "--json")
     assert other.returncode == 0, other.stderr
     assert json.loads(other.stdout)["samples"] == 40
-    assert "new.npz has other arrays than the run: all 40 samples are tested" in other.stderr
+    assert "new.npz is not the data of the run: all 40 samples are tested" in other.stderr
     np.savez(tmp_path / "new.npz", x_test=DIGITS[:30].astype(np.uint8), y_test=DIGIT[:30])
     other = cli("eval", "runs/digits", "--data", "new.npz", "--json")
     assert (json.loads(other.stdout)["samples"], other.stderr) == (30, "")

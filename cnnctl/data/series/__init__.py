@@ -1,0 +1,1 @@
+"""Series in long tables, which have a row for each moment."""
