@@ -8,13 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnctl.errors import Fault, FaultError
+from cnnctl.proposals.arrays import Arrays
 from cnnctl.proposals.pictures import Pictures
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes
 from cnnctl.proposals.tables import Tables
 
 __all__ = ["Proposal", "Proposer", "Wishes", "proposer_for"]
 
-PROPOSERS: tuple[type[Proposer], ...] = (Tables, Pictures)
+PROPOSERS: tuple[type[Proposer], ...] = (Tables, Arrays, Pictures)
 
 
 def proposer_for(source: Path) -> Proposer:

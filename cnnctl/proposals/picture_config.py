@@ -13,8 +13,14 @@ from cnnctl.data.pictures.decoding import Mode
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.proposals.budget import Plan
 from cnnctl.proposals.document import Setting, counted, document
+from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.picture_facts import ALL, PictureFacts, Scan
-from cnnctl.proposals.picture_learning import Lesson, data_settings, learning_settings, plan_for
+from cnnctl.proposals.picture_learning import (
+    PictureLesson,
+    data_settings,
+    learning_settings,
+    plan_for,
+)
 from cnnctl.proposals.settings import HELD_OUT, WRITTEN, path_setting, validation_share
 
 SKIPPABLE = 0.2
@@ -52,20 +58,14 @@ def _validation(facts: PictureFacts) -> float | None:
     return validation_share(sum(facts.training.values()))
 
 
-def _lesson(facts: PictureFacts, validation: float | None) -> Lesson:
+def _lesson(facts: PictureFacts, validation: float | None) -> PictureLesson:
     """What is to be learned, from as many pictures as training will find."""
     mode, size = mode_of(facts.scan), common_size(facts.scan.sizes)
     options: dict[str, Any] = {} if validation is None else {"validation": validation}
     data = ImageFolder(path=str(facts.source), mode=mode, size=size, **options)
     counts = data.surveyed(Path(), seed=0).known_samples
-    return Lesson(
-        size,
-        1 if mode == "L" else 3,
-        counts.train,
-        "classification",
-        len(facts.classes),
-        facts.training,
-    )
+    lesson = Lesson(counts.train, "classification", len(facts.classes), facts.training)
+    return PictureLesson(lesson, size, 1 if mode == "L" else 3)
 
 
 def mode_of(scan: Scan) -> Mode:
@@ -93,9 +93,11 @@ def form_settings(scan: Scan, chosen: Plan) -> Iterator[Setting]:
     yield Setting("data.mode", mode, shares.get(grey, f"{1 - grey:.0%} of them are in colour"))
 
 
-def _splits(facts: PictureFacts, lesson: Lesson, validation: float | None) -> Iterator[Setting]:
+def _splits(
+    facts: PictureFacts, lesson: PictureLesson, validation: float | None
+) -> Iterator[Setting]:
     total = sum(facts.training.values())
-    held = total - lesson.samples
+    held = total - lesson.lesson.samples
     if ALL in facts.counts:
         tested = round(HELD_OUT * total)
         held -= tested

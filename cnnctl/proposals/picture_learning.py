@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, log2
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from cnnctl.model.weights import is_cached
 from cnnctl.proposals.budget import ENOUGH_FROZEN, PRETRAINED, SMALL, Plan, plan, pretrained_plan
 from cnnctl.proposals.document import Setting
+from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.machine import Machine, this_machine
-from cnnctl.proposals.settings import balanced_monitor, imbalance_of, loss_of
+from cnnctl.proposals.settings import balanced_monitor, loss_of
 
 FEW_PER_CLASS = 500
 """Pictures of a class below which augmentation is strong, and learned features are better than
@@ -33,32 +34,25 @@ PREFIXES = {"digit", "number", "letter", "char", "character"}
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class PictureLesson:
     """What is to be learned from pictures."""
 
+    lesson: Lesson
     size: tuple[int, int]
     """Height and width that fit the pictures."""
     channels: int
-    samples: int
-    """Pictures to train on, without validation."""
-    task: str
-    """`classification`, `multilabel` or `regression`."""
-    outputs: int
-    """Classes, labels or values."""
-    counts: Mapping[str, int]
-    """Training pictures of each class or label; empty for values."""
-    can_grow: bool = True
-    """Whether the source can make pictures larger, and grey ones coloured."""
+    is_resized: bool = True
+    """Whether the source brings pictures to any size, and grey ones to colour."""
 
     @property
     def is_small(self) -> bool:
         """Whether there are few pictures."""
-        if self.task != "classification":
-            return self.samples < FEW
-        return sum(self.counts.values()) < FEW_PER_CLASS * len(self.counts)
+        if self.lesson.task != "classification":
+            return self.lesson.samples < FEW
+        return self.lesson.samples < FEW_PER_CLASS * self.lesson.outputs
 
 
-def plan_for(lesson: Lesson, *, pretrained: bool | None) -> Plan:
+def plan_for(lesson: PictureLesson, *, pretrained: bool | None) -> Plan:
     """The network for these pictures, the size that they are brought to, and the epochs.
 
     Few pictures get a network of torchvision whose weights are in torch's cache, if there is one.
@@ -66,17 +60,22 @@ def plan_for(lesson: Lesson, *, pretrained: bool | None) -> Plan:
     pretrained: whether to start from such weights, which training may then download; None for the
         rule above.
     """
-    machine, needs = this_machine(), {"outputs": lesson.outputs, "samples": lesson.samples}
+    machine, needs = (
+        this_machine(),
+        {"outputs": lesson.lesson.outputs, "samples": lesson.lesson.samples},
+    )
     if name := _pretrained_name(lesson, machine, pretrained=pretrained):
         return pretrained_plan(name, **needs, machine=machine)
     return plan(lesson.size, lesson.channels, **needs, machine=machine)
 
 
-def _pretrained_name(lesson: Lesson, machine: Machine, *, pretrained: bool | None) -> str | None:
+def _pretrained_name(
+    lesson: PictureLesson, machine: Machine, *, pretrained: bool | None
+) -> str | None:
     """The torchvision network to start from: the best that there is time for, or the fastest."""
-    if pretrained is False or not lesson.can_grow or (pretrained is None and not lesson.is_small):
+    if pretrained is False or not lesson.is_resized or (pretrained is None and not lesson.is_small):
         return None
-    needs = {"outputs": lesson.outputs, "samples": lesson.samples}
+    needs = {"outputs": lesson.lesson.outputs, "samples": lesson.lesson.samples}
     there = [name for name in PRETRAINED if pretrained or is_cached(name)]
     for name in there:
         if pretrained_plan(name, **needs, machine=machine).epochs >= ENOUGH_FROZEN:
@@ -84,17 +83,17 @@ def _pretrained_name(lesson: Lesson, machine: Machine, *, pretrained: bool | Non
     return there[-1] if there else None
 
 
-def advises_pretrained(lesson: Lesson, chosen: Plan) -> bool:
+def advises_pretrained(lesson: PictureLesson, chosen: Plan) -> bool:
     """Whether weights that could be downloaded would be better."""
-    return lesson.can_grow and lesson.is_small and not chosen.is_pretrained
+    return lesson.is_resized and lesson.is_small and not chosen.is_pretrained
 
 
-def data_settings(lesson: Lesson, chosen: Plan, *, may_shrink: bool) -> Iterator[Setting]:
+def data_settings(lesson: PictureLesson, chosen: Plan, *, may_shrink: bool) -> Iterator[Setting]:
     """Batches, normalisation and augmentation.
 
     may_shrink: whether pictures may be left out later, so that batches cannot be counted.
     """
-    size, samples = batch_size(lesson.samples), lesson.samples
+    size, samples = batch_size(lesson.lesson.samples), lesson.lesson.samples
     steps = 1 if isinstance(size, str) else ceil(samples / size)
     reason = f"{samples:,} training pictures make {steps:,} steps an epoch"
     yield Setting("data.batch_size", size, reason)
@@ -133,8 +132,8 @@ def _is_character(name: str) -> bool:
     return is_sign or word in SPELLED
 
 
-def _augment(lesson: Lesson, chosen: Plan) -> Setting:
-    if sided := shows_sides(list(lesson.counts)):
+def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
+    if sided := shows_sides(list(lesson.lesson.counts)):
         shift: Any = {"affine": {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1]}}
         reason = f"no mirroring: it could change what {sided} shows"
         return Setting("data.augment", [shift], reason)
@@ -146,12 +145,12 @@ def _augment(lesson: Lesson, chosen: Plan) -> Setting:
     reason = "omit the flip if left and right matter"
     if lesson.is_small and not chosen.is_pretrained:
         augment.append("trivial_augment_wide")
-        few = f"{FEW_PER_CLASS:,} pictures a class" if lesson.counts else f"{FEW:,} pictures"
+        few = f"{FEW_PER_CLASS:,} pictures a class" if lesson.lesson.counts else f"{FEW:,} pictures"
         reason = f"strong, for less than {few}; {reason}"
     return Setting("data.augment", augment, reason)
 
 
-def learning_settings(lesson: Lesson, chosen: Plan) -> Iterator[Setting]:
+def learning_settings(lesson: PictureLesson, chosen: Plan) -> Iterator[Setting]:
     """Network, loss, optimizer and epochs."""
     cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds a picture"
     if chosen.is_pretrained:
@@ -159,14 +158,15 @@ def learning_settings(lesson: Lesson, chosen: Plan) -> Iterator[Setting]:
     elif advises_pretrained(lesson, chosen):
         cost = f"{cost}; `cnnctl init --pretrained` would start from ImageNet's weights"
     yield Setting("model", chosen.model, cost)
-    imbalance = imbalance_of(lesson.counts) if lesson.task == "classification" else 1.0
-    yield loss_of(lesson.task, imbalance, of="pictures")
-    yield from _frozen_optimization() if chosen.is_pretrained else _optimization(lesson.samples)
-    if lesson.task == "classification":
+    yield loss_of(lesson.lesson.task, lesson.lesson.imbalance, of="pictures")
+    yield from (
+        _frozen_optimization() if chosen.is_pretrained else _optimization(lesson.lesson.samples)
+    )
+    if lesson.lesson.task == "classification":
         yield Setting("regularization.label_smoothing", 0.1, "against overconfidence")
     minutes = f"about {max(1, round(chosen.minutes)):,} min on {chosen.machine.name}"
     yield Setting("train.epochs", chosen.epochs, minutes)
-    yield from balanced_monitor(imbalance)
+    yield from balanced_monitor(lesson.lesson.imbalance)
 
 
 def _optimization(samples: int) -> Iterator[Setting]:

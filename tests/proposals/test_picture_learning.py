@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from cnnctl.proposals import picture_learning
+from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.machine import cpu
-from cnnctl.proposals.picture_learning import Lesson, batch_size, plan_for, shows_sides
+from cnnctl.proposals.picture_learning import PictureLesson, batch_size, plan_for, shows_sides
 
 
 @pytest.mark.parametrize(
@@ -47,9 +48,10 @@ def test_a_batch_leaves_enough_steps(samples: int, size: int | str) -> None:
     assert batch_size(samples) == size
 
 
-def lesson(samples: int, *, can_grow: bool = True) -> Lesson:
+def lesson(samples: int, *, is_resized: bool = True) -> PictureLesson:
     counts = {"cat": samples // 2, "dog": samples // 2}
-    return Lesson((32, 32), 3, samples, "classification", 2, counts, can_grow=can_grow)
+    learned = Lesson(samples, "classification", 2, counts)
+    return PictureLesson(learned, (32, 32), 3, is_resized=is_resized)
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_few_pictures_start_from_weights_that_are_there(hub: Path) -> None:
     assert plan_for(lesson(500), pretrained=None).model["torchvision"] == "mobilenet_v3_small"
     assert "zoo" in plan_for(lesson(500), pretrained=False).model
-    assert "zoo" in plan_for(lesson(500, can_grow=False), pretrained=None).model
+    assert "zoo" in plan_for(lesson(500, is_resized=False), pretrained=None).model
     assert "zoo" in plan_for(lesson(2000), pretrained=None).model
     (hub / "mobilenet_v3_small-047dcff4.pth").unlink()
     assert "zoo" in plan_for(lesson(500), pretrained=None).model
