@@ -9,7 +9,13 @@ from cnnctl.config.wording import times
 from cnnctl.data.arrays.reading import has_arrays, open_arrays
 from cnnctl.data.sources.arrays import ArraySet
 from cnnctl.proposals.document import Setting
-from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, refuse_pretrained
+from cnnctl.proposals.proposer import (
+    Proposal,
+    Proposer,
+    Wishes,
+    refuse_pretrained,
+    targets_named_by_option,
+)
 from cnnctl.proposals.sample_config import propose
 from cnnctl.proposals.sample_facts import gather
 from cnnctl.proposals.sample_report import SHOWN, render
@@ -32,7 +38,8 @@ class Arrays(Proposer):
         refuse_pretrained(wishes)
         root = source.parent if source.name.lower().endswith(".npy") else source
         options: dict[str, Any] = {"target": wishes.target} if wishes.target else {}
-        facts = gather(root, ArraySet(path=str(root), **options))
+        with targets_named_by_option():
+            facts = gather(root, ArraySet(path=str(root), **options))
         opening = [
             Setting("data.name", "arrays"),
             path_setting(root, folder=wishes.folder),

@@ -43,6 +43,8 @@ class PictureLesson:
     channels: int
     is_resized: bool = True
     """Whether the source brings pictures to any size, and grey ones to colour."""
+    are_pixels: bool = True
+    """Whether numbers are levels of grey or colours, which augmentation may change."""
 
     @property
     def is_small(self) -> bool:
@@ -143,7 +145,7 @@ def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
     else:
         augment.append({"random_resized_crop": [0.35, 1.0]})
     reason = "omit the flip if left and right matter"
-    if lesson.is_small and not chosen.is_pretrained:
+    if lesson.is_small and lesson.are_pixels and not chosen.is_pretrained:
         augment.append("trivial_augment_wide")
         few = f"{FEW_PER_CLASS:,} pictures a class" if lesson.lesson.counts else f"{FEW:,} pictures"
         reason = f"strong, for less than {few}; {reason}"

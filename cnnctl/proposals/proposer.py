@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,3 +60,16 @@ def refuse_pretrained(wishes: Wishes) -> None:
     if wishes.pretrained:
         message = "--pretrained is for pictures: no weights are published for other data"
         raise FaultError(Fault(message=message, hint="leave --pretrained out"))
+
+
+@contextmanager
+def targets_named_by_option() -> Iterator[None]:
+    """Say in hints how `init` is told the target, rather than an experiment."""
+    try:
+        yield
+    except FaultError as error:
+        faults = [
+            replace(fault, hint=fault.hint.replace("data.target=", "--target "))
+            for fault in error.faults
+        ]
+        raise FaultError(*faults, exit_code=error.exit_code) from None

@@ -9,7 +9,7 @@ from cnnctl.proposals import picture_learning, signal_learning, vector_learning
 from cnnctl.proposals.document import Setting, counted, document
 from cnnctl.proposals.picture_learning import PictureLesson
 from cnnctl.proposals.sample_facts import SampleFacts
-from cnnctl.proposals.settings import HELD_OUT, WRITTEN, validation_share
+from cnnctl.proposals.settings import HELD_OUT, WRITTEN
 
 TASKS = {
     "classification": "each sample has one of these classes",
@@ -32,30 +32,21 @@ def propose(facts: SampleFacts, opening: Sequence[Setting]) -> str:
     return document(title, settings)
 
 
-def is_few(facts: SampleFacts) -> bool:
-    """Whether there are so few vectors that only a linear model can be learned."""
-    counts = facts.data.known_samples
-    total = counts.train + counts.validation
-    return len(facts.shape) == 1 and total < vector_learning.FEW
-
-
 def _splits(facts: SampleFacts) -> Iterator[Setting]:
-    counts = facts.data.known_samples
-    if "validation" not in facts.given:
-        rows = counts.train + counts.validation
-        if is_few(facts):
-            yield vector_learning.validation_of(rows)
-        else:
-            reason = "share of train, to select the best epoch"
-            yield Setting("data.validation", validation_share(rows), reason)
+    if facts.is_few and facts.validation is not None:
+        yield vector_learning.validation_of(facts.rows)
+    elif facts.validation is not None:
+        held = facts.rows - facts.lesson.samples
+        reason = f"{held:,} samples of train, to select the best epoch"
+        yield Setting("data.validation", facts.validation, reason)
     if not facts.given:
-        reason = f"{counts.test:,} samples held out, for `cnnctl eval`"
-        yield Setting("data.test", HELD_OUT, reason)
+        held = facts.data.known_samples.test
+        yield Setting("data.test", HELD_OUT, f"{held:,} samples held out, for `cnnctl eval`")
 
 
 def _learning(facts: SampleFacts) -> Iterator[Setting]:
     if len(facts.shape) == 1:
-        yield from vector_learning.learning_settings(facts.lesson, is_few=is_few(facts))
+        yield from vector_learning.learning_settings(facts.lesson, is_few=facts.is_few)
     elif len(facts.shape) == 2:
         yield from signal_learning.learning_settings(facts.lesson, facts.shape[1])
     else:
@@ -64,7 +55,10 @@ def _learning(facts: SampleFacts) -> Iterator[Setting]:
 
 def _picture_learning(facts: SampleFacts) -> Iterator[Setting]:
     channels, height, width = facts.shape
-    lesson = PictureLesson(facts.lesson, (height, width), channels, is_resized=False)
+    are_pixels = facts.data.picture_form() is not None
+    lesson = PictureLesson(
+        facts.lesson, (height, width), channels, is_resized=False, are_pixels=are_pixels
+    )
     chosen = picture_learning.plan_for(lesson, pretrained=False)
     yield from picture_learning.data_settings(lesson, chosen, may_shrink=False)
     yield from picture_learning.learning_settings(lesson, chosen)

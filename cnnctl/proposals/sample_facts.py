@@ -15,8 +15,9 @@ from torch import Tensor
 from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.sample_set import SampleSet
 from cnnctl.data.samples import Samples
+from cnnctl.proposals import vector_learning
 from cnnctl.proposals.lesson import Lesson
-from cnnctl.proposals.settings import imbalance_of
+from cnnctl.proposals.settings import imbalance_of, validation_share
 
 COMPARED_BYTES = 2 * 10**9
 """Bytes of samples to compare; of more, an even sample is compared."""
@@ -57,14 +58,32 @@ class SampleFacts:
         return imbalance_of(self.counts["train"]) if is_class else 1.0
 
     @property
+    def rows(self) -> int:
+        """Samples that are not for testing."""
+        return self.data.known_samples.train + self.data.known_samples.validation
+
+    @property
+    def is_few(self) -> bool:
+        """Whether there are so few vectors that only a linear model can be learned."""
+        return len(self.shape) == 1 and self.rows < vector_learning.FEW
+
+    @property
+    def validation(self) -> float | None:
+        """The share to hold out for validation; None where there is such a split."""
+        if "validation" in self.given:
+            return None
+        return 0 if self.is_few else validation_share(self.rows)
+
+    @property
     def lesson(self) -> Lesson:
         """What is to be learned."""
-        data = self.data
+        data, share = self.data, self.validation
         assert data.task != "auto"  # as it has been surveyed
+        held = data.known_samples.validation if share is None else round(self.rows * share)
         outputs = len(data.classes) or data.outputs or 1
         is_class = data.task == "classification"
         counts = self.counts["train"] if is_class else {}
-        return Lesson(data.known_samples.train, data.task, outputs, counts)
+        return Lesson(self.rows - held, data.task, outputs, counts)
 
 
 def gather(source: Path, data: SampleSet) -> SampleFacts:

@@ -28,10 +28,11 @@ def _samples(facts: SampleFacts) -> Iterator[str]:
     kind = {1: "vectors of", 2: "signals of", 3: "images of"}[len(shape)]
     size = counted(shape[0], "feature") if len(shape) == 1 else times(shape)
     yield f"samples: {kind} {size}"
-    origin = "given" if facts.given else "cut off"
-    parts = {"train": counts.train, "validation": counts.validation, "test": counts.test}
-    named = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
-    yield f"splits: {named} ({origin})"
+    if facts.given:
+        held = counts.validation if "validation" in facts.given else 0
+        parts = {"train": facts.rows - held, "validation": held, "test": counts.test}
+        named = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
+        yield f"splits: {named}"
 
 
 def _targets(facts: SampleFacts) -> Iterator[str]:
@@ -40,7 +41,7 @@ def _targets(facts: SampleFacts) -> Iterator[str]:
         yield f"target: {counted(facts.data.outputs or 1, 'value')}, from {low:g} to {high:g}"
         return
     what = "classes" if facts.data.task == "classification" else "labels"
-    yield f"{what}: {len(facts.data.classes):,} ({_some(facts.counts['train'])} in training)"
+    yield f"{what}: {len(facts.data.classes):,} ({_some(facts.counts['train'])} for training)"
     if facts.imbalance > IMBALANCED:
         [(largest, _), *_, (smallest, _)] = facts.counts["train"].most_common()
         compared = f"{largest} has {facts.imbalance:.1f} times the samples of {smallest}"

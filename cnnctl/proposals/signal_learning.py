@@ -28,7 +28,7 @@ def layers(length: int, *, outputs: int | str) -> list[Any]:
     for number, width in enumerate(WIDTHS):
         kernel = KERNEL if not number and length >= 2 * KERNEL else 3
         found += [
-            {"conv": {"out_channels": width, "kernel_size": kernel, "padding": kernel // 2}},
+            {"conv": _conv(width, kernel)},
             "batch_norm",
             "relu",
         ]
@@ -38,6 +38,12 @@ def layers(length: int, *, outputs: int | str) -> list[Any]:
             found.append({"max_pool": 2})
             length //= 2
     return [*found, "global_avg_pool", "flatten", {"dropout": 0.2}, {"linear": outputs}]
+
+
+def _conv(width: int, kernel: int) -> dict[str, Any]:
+    """A convolution that keeps the length; the batch norm after it has the bias."""
+    sides = {"kernel_size": kernel, "padding": kernel // 2}
+    return {"out_channels": width, **sides, "bias": False}
 
 
 def batch_size(samples: int) -> int:
