@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnctl.config.wording import show
 from cnnctl.data.splits import (
     Positions,
     label_stratified_split,
@@ -17,6 +18,7 @@ from cnnctl.data.splits import (
     random_state,
     stratified_split,
 )
+from cnnctl.errors import config_fault
 
 CANDIDATES = 20
 """Groups of which the best is taken next."""
@@ -58,8 +60,15 @@ def grouped_split(
     Groups are taken in random order, large ones first, the best of a few at a time, as long as what
     is held out comes closer to this share of every column of `counted`, (N, C). One group is always
     held out, and one kept.
+
+    Raises:
+        FaultError: there is only one group.
     """
     names, member_of = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
+    if len(names) < 2:
+        message = f"{len(groups):,} samples of one group, {show(names[0])}, are to be divided"
+        hint = "choose other groups, or hold out nothing: test: 0, or validation: 0"
+        raise config_fault(message, hint=hint, path=("group",))
     counts = np.zeros((len(names), counted.shape[1]), dtype=np.int64)
     np.add.at(counts, member_of, counted)
     held = _chosen_groups(counts, share=share, seed=seed)[member_of]

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from cnnctl.config.wording import times
-from cnnctl.data.arrays.naming import AUTO, INPUTS, Arrays, find
+from cnnctl.data.arrays.naming import inputs_in
 from cnnctl.data.arrays.reading import (
     ARRAY_SUFFIXES,
-    StoredArray,
     has_arrays,
     open_arrays,
 )
@@ -155,7 +154,12 @@ def _lines_of(table: Table, data: DataSet) -> Iterator[Input]:
 def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:
     """The samples in an array, (N, …), or the single one that it is."""
     form, arrays = data.array_form(), open_arrays(path)
-    array = _inputs_among(arrays, form.name, place=str(path))
+    chosen = inputs_in(arrays, form.name)
+    if len(chosen) != 1:
+        held = f"{', '.join(array.name for array in chosen) or 'none'} of {len(arrays)} arrays"
+        message = f"has no single array of inputs: {held} may be it"
+        raise data_fault(message, hint="save one array, with numpy.save", place=str(path))
+    [array] = chosen
     place = array.place if len(arrays) == 1 else f"{path}: {array.name}"
     if (single := form.single(array)) is not None:
         yield Input(place, partial(_read_sample, single, 0, place))
@@ -163,23 +167,6 @@ def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:
     rows = form.rows(array)
     for row in range(len(rows)):
         yield Input(f"{place}[{row}]", partial(_read_sample, rows, row, f"{place}[{row}]"))
-
-
-def _inputs_among(arrays: Arrays, name: str, *, place: str) -> StoredArray:
-    """The only array, or the one that has the name of inputs.
-
-    Raises:
-        FaultError: there is none, or several may be meant.
-    """
-    if len(arrays) == 1:
-        return next(iter(arrays.values()))
-    asked = name if name in arrays else AUTO
-    found = [*find(arrays, asked, INPUTS, option="inputs", place=place).values()]
-    if len(found) > 1:
-        names = ", ".join(array.name for array in found)
-        message, hint = f"has several arrays of inputs: {names}", "save one, with numpy.save"
-        raise data_fault(message, hint=hint, place=place)
-    return found[0]
 
 
 def _read_sample(rows: Rows, row: int, place: str) -> Tensor:

@@ -183,6 +183,9 @@ def test_an_array_of_another_shape_is_refused(diabetes_run: Path, tmp_path: Path
     assert "not finite" in refused(3, diabetes_run, tmp_path / "x.npy")
     Image.new("L", (8, 8)).save(tmp_path / "x.png")
     assert "not pictures" in refused(3, diabetes_run, tmp_path / "x.png")
+    np.savez(tmp_path / "x.npz", x=np.zeros((2, 10)), images=np.zeros((2, 10)), y=np.zeros(2))
+    said = refused(3, diabetes_run, tmp_path / "x.npz")
+    assert "has no single array of inputs: x, images of 3 arrays may be it" in said
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("a.npy", b"no array")
     assert "x.npz: a is not an array" in refused(3, diabetes_run, tmp_path / "x.npz")

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnctl.data.division import hold_out, latest_split
+from cnnctl.errors import FaultError
 
 groupings = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60).filter(
     lambda groups: len(set(groups)) > 1
@@ -44,6 +45,12 @@ def test_another_seed_holds_out_other_groups() -> None:
     groups = [f"g{number % 50}" for number in range(500)]
     cuts = {tuple(hold_out(500, held_out=100, seed=seed, groups=groups)[1]) for seed in range(5)}
     assert len(cuts) == 5
+
+
+def test_one_group_is_not_divided() -> None:
+    with pytest.raises(FaultError, match="3 samples of one group, p7, are to be divided") as error:
+        hold_out(3, held_out=1, seed=0, groups=["p7"] * 3)
+    assert error.value.faults[0].path == ("group",)
 
 
 def test_the_latest_are_held_out() -> None:

@@ -7,7 +7,14 @@ from torch import Tensor
 
 from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import normalization_of
-from cnnctl.data.rows import MappedRows, Rows, TensorRows
+from cnnctl.data.rows import (
+    JoinedRows,
+    MappedRows,
+    Rows,
+    SelectedRows,
+    TensorRows,
+    in_memory,
+)
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import ExitCode, FaultError
 
@@ -29,6 +36,21 @@ def test_both_kinds_keep_the_same_contract(dtype: torch.dtype, tmp_path: Path) -
         assert torch.equal(changed.take(positions), tensor[positions].flatten(1).float() + 1)
         rows.take(positions).fill_(0)
         assert torch.equal(rows.take(torch.arange(7)), tensor)
+
+
+def test_rows_are_selected_and_joined_without_being_read(tmp_path: Path) -> None:
+    tensor = torch.arange(9 * 2).view(9, 2)
+    for rows in both(tensor, tmp_path):
+        some = SelectedRows(rows, torch.tensor([8, 1, 4]))
+        joined = JoinedRows([some, rows])
+        expected = torch.cat([tensor[[8, 1, 4]], tensor])
+        assert (joined.shape, joined.dtype) == (tuple(expected.shape), expected.dtype)
+        positions = torch.tensor([11, 0, 3, 2, 2])
+        assert torch.equal(joined.take(positions), expected[positions])
+        assert torch.equal(in_memory(joined).tensor, expected)
+    converted = MappedRows(np.arange(6.0).reshape(3, 2), lambda taken: torch.tensor(taken[:, :1]))
+    assert converted.shape == (3, 1)
+    assert converted.take(torch.tensor([2, 0])).tolist() == [[4.0], [0.0]]
 
 
 def test_a_file_without_a_name_leaves_nothing_behind(tmp_path: Path) -> None:

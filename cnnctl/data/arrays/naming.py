@@ -70,6 +70,13 @@ def find_parts(
     return parts
 
 
+def inputs_in(arrays: Arrays, name: str) -> list[StoredArray]:
+    """The array of this name, or else the only one, or else all that are named as inputs are."""
+    if name in arrays or len(arrays) == 1:
+        return [arrays.get(name) or next(iter(arrays.values()))]
+    return [array for key, array in arrays.items() if _parsed(key)[0].lower() in INPUTS]
+
+
 def find(arrays: Arrays, asked: str, known: Sequence[str], *, option: str, place: str) -> BySplit:
     """The array, or the arrays of each split, that an option names; see `find_parts`."""
     families = _families(arrays)

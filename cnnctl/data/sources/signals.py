@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -37,6 +38,7 @@ Length = Annotated[int, Field(ge=2, le=10_000_000)]
 RULES = ("group", "recorded", "split")
 """Options that decide the splits."""
 OF_TABLES = ("series", "time", "channels", "recorded")
+CURE = "or name the columns with the values: data.channels"
 OF_ARRAYS = ("inputs", "layout", "rows")
 
 
@@ -196,7 +198,8 @@ class SignalSet(SampleSet, kind="signals"):
             *(roles.group, roles.split, roles.recorded),
         )
         others = [name for name in table.columns if name not in special]
-        channels = [name for name in others if isinstance(kind_of(table.cells(name)), Number)]
+        cells = [replace(table.cells(name), cure=CURE) for name in others]
+        channels = [each.name for each in cells if isinstance(kind_of(each), Number)]
         if not channels:
             message = "has no columns of numbers beside those that have another meaning"
             raise data_fault(message, hint="name some: data.channels=[…]", place=table.place)

@@ -134,6 +134,15 @@ def test_rules_for_splits_are_not_combined() -> None:
         SignalSet(path="t.csv", group="patient", split="part")
 
 
+def test_a_value_that_is_no_number_is_named_by_line(tmp_path: Path) -> None:
+    rows = [[*row] for row in ROWS]
+    rows[50][2] = "4..5"
+    for options in ({}, {"channels": ["x"]}):
+        with pytest.raises(FaultError, match=r"long.csv:52: column x: 4..5 is not a num") as error:
+            in_table(tmp_path, rows, **options)
+        assert "data.channels" in error.value.faults[0].hint
+
+
 def test_a_table_without_numbers_has_no_signals(tmp_path: Path) -> None:
     rows = [[*row[:2], "abc"[number % 3], *row[3:]] for number, row in enumerate(ROWS)]
     with pytest.raises(FaultError, match="has no columns of numbers"):
