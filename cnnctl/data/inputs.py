@@ -27,12 +27,11 @@ from cnnctl.data.files import ARCHIVE_SUFFIXES, Entry, FileTree, open_tree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, decode, is_picture
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.rows import Rows
-from cnnctl.data.tables.reading import TAB_SUFFIXES, Table, read_table
+from cnnctl.data.tables.reading import TABLE_SUFFIXES, Table, read_table
 from cnnctl.errors import FaultError, closest, data_fault, did_you_mean
 from cnnctl.storage import is_folder, read_regular, reading_cure
 
 STDIN = "-"
-TABLES = (".csv", *TAB_SUFFIXES)
 MAX_NAMES = 2**28
 """Bytes of the names on standard input."""
 
@@ -84,7 +83,7 @@ def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
         yield from _rows_of(path, data)
     elif is_folder(path) or lower.endswith(ARCHIVE_SUFFIXES):
         yield from _below(open_tree(path), data)
-    elif lower.endswith(TABLES):
+    elif lower.endswith(TABLE_SUFFIXES):
         yield from _lines_of(read_table(path), data)
     elif lower.endswith(ARRAY_SUFFIXES):
         yield from _rows_of(path, data)

@@ -45,7 +45,7 @@ class Part:
 
 
 class TableSet(FileSet, RegressionSet, kind="table"):
-    """A CSV or TSV file with a header: numbers, categories and dates, and a column to predict.
+    """A CSV, TSV or Parquet file: numbers, categories and dates, and a column to predict.
 
     What separates the cells (, ; tab or |) follows from the header. The kind of each column is
     written into the experiment, with statistics and values of the training split alone.

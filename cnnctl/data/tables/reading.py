@@ -1,4 +1,4 @@
-"""A CSV or TSV file -> cells by column, each with its line."""
+"""A CSV, TSV or Parquet file -> cells by column, each with its line or row."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
+from cnnctl.data.tables import parquet
 from cnnctl.data.tables.cells import Cells, number_of
 from cnnctl.errors import FaultError, data_fault, nearest
 from cnnctl.storage import is_file, read_regular, reading_cure
@@ -22,6 +23,7 @@ MAX_CELL = 10_000
 """Characters of a cell."""
 DELIMITERS = (",", ";", "\t", "|")
 TAB_SUFFIXES = (".tsv", ".tab")
+TABLE_SUFFIXES = (".csv", *TAB_SUFFIXES, *parquet.SUFFIXES)
 BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -32,7 +34,7 @@ class Table:
     place: str
     columns: Mapping[str, Sequence[str]]
     lines: Sequence[int]
-    """The line that each row starts at, counted from 1."""
+    """The line that each row starts at, or its number in a Parquet file; counted from 1."""
     digest: str
     """SHA-256 of the file."""
 
@@ -59,10 +61,12 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a file with a header; tabs separate its cells, or what separates the names.
+    """Read a Parquet file, or text with a header: the cells are those of the same table as text.
+
+    Tabs separate the cells, or what separates the names.
 
     Raises:
-        FaultError: it cannot be read, is too large, or is not a table of UTF-8 text.
+        FaultError: it cannot be read, is too large, or is not a table.
     """
     place = str(path)
     if not is_file(path):
@@ -73,14 +77,33 @@ def read_table(path: Path) -> Table:
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         raise data_fault(message, hint=reading_cure(error), place=place) from None
-    text = _decoded(content, place)
-    delimiter = "\t" if path.suffix.lower() in TAB_SUFFIXES else delimiter_of(text)
-    rows = _rows(text, delimiter, place)
+    suffix = path.suffix.lower()
+    if suffix in parquet.SUFFIXES:
+        lines, columns = _stored(content, place)
+    else:
+        lines, columns = _parsed(_decoded(content, place), place, has_tabs=suffix in TAB_SUFFIXES)
+    return Table(place, columns, lines, sha256(content).hexdigest())
+
+
+def _stored(content: bytes, place: str) -> tuple[Sequence[int], dict[str, list[str]]]:
+    """The number of each row of a Parquet file, and the columns."""
+    found, cells = parquet.read_cells(content, place)
+    header = [name.strip() for name in found]
+    _check_header(header, place)
+    for column in cells:
+        for row, cell in enumerate(column, start=1):
+            _check_cell(cell, place, row)
+    _check_filled(cells[0], place)
+    return range(1, len(cells[0]) + 1), dict(zip(header, cells, strict=True))
+
+
+def _parsed(text: str, place: str, *, has_tabs: bool) -> tuple[Sequence[int], dict[str, list[str]]]:
+    """The line of each row of a text, and the columns."""
+    rows = _rows(text, "\t" if has_tabs else delimiter_of(text), place)
     _, header = next(rows, (1, []))
     _check_header(header, place)
     lines, cells = _filled(rows, header, place)
-    columns = dict(zip(header, cells, strict=True))
-    return Table(place, columns, lines, sha256(content).hexdigest())
+    return lines, dict(zip(header, cells, strict=True))
 
 
 def delimiter_of(text: str) -> str:
@@ -154,13 +177,21 @@ def _filled(
             raise line_fault(place, line, message, hint=hint)
         lines.append(line)
         for column, cell in zip(columns, row, strict=True):
-            if len(cell) > MAX_CELL:
-                message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
-                raise line_fault(place, line, message, hint="check for a missing quote")
+            _check_cell(cell, place, line)
             column.append(cell)
-    if not lines:
-        raise data_fault("has no rows below its header", hint="add some", place=place)
+    _check_filled(lines, place)
     return lines, columns
+
+
+def _check_cell(cell: str, place: str, line: int) -> None:
+    if len(cell) > MAX_CELL:
+        message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
+        raise line_fault(place, line, message, hint="shorten it, or check for a missing quote")
+
+
+def _check_filled(rows: Sequence[object], place: str) -> None:
+    if not rows:
+        raise data_fault("has no rows below its header", hint="add some", place=place)
 
 
 def line_fault(place: str, line: int, message: str, *, hint: str) -> FaultError:

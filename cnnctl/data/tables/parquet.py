@@ -1,0 +1,78 @@
+"""A Parquet file -> cells as a CSV file of the same table has them, through polars."""
+
+from __future__ import annotations
+
+import io
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from cnnctl.config.wording import show
+from cnnctl.errors import config_fault, data_fault
+
+if TYPE_CHECKING:
+    import polars
+
+SUFFIXES = (".parquet", ".pq")
+MAX_CELLS = 2**28
+"""Rows times columns, as the file's metadata say."""
+_TEXTS = ("String", "Categorical", "Enum")
+_OTHERS = ("Boolean", "Date", "Datetime", "Time", "Null")
+
+
+def read_cells(content: bytes, place: str) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns, and the cells of each; a null is an empty cell.
+
+    Raises:
+        FaultError: polars is not installed, or the file is damaged, too large, or has cells that
+            are neither numbers, texts, booleans nor dates.
+    """
+    pl = _polars()
+    try:
+        frame = pl.scan_parquet(io.BytesIO(content))
+        schema = frame.collect_schema()
+        rows = frame.select(pl.len()).collect().item()
+        _check_size(rows, len(schema), place)
+        for name, kind in schema.items():
+            _check_kind(name, kind, place)
+        cells = [
+            _cells(pl.read_parquet(io.BytesIO(content), columns=[at])) for at in range(len(schema))
+        ]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        message = f"is not a Parquet file that can be read: {reason}"
+        raise data_fault(message, hint="write the file again", place=place) from None
+    return list(schema), cells
+
+
+def _polars() -> ModuleType:
+    try:
+        import polars
+    except ImportError:
+        hint = "install it with: pip install 'cnnctl[tables]', or save the table as CSV"
+        raise config_fault("Parquet files need the polars package", hint=hint) from None
+    return polars
+
+
+def _check_size(rows: int, columns: int, place: str) -> None:
+    if rows * columns > MAX_CELLS:
+        message = f"has {rows:,} rows of {columns:,} cells, more than {MAX_CELLS:,} cells in all"
+        raise data_fault(message, hint="split it, or leave out columns", place=place)
+
+
+def _check_kind(name: str, kind: polars.DataType, place: str) -> None:
+    known = str(kind.base_type()) in (*_TEXTS, *_OTHERS)
+    if not known and not kind.is_numeric():
+        message = f"column {show(name)}: cells of type {kind} cannot be read"
+        hint = "write it as columns of numbers, texts, booleans or dates, or leave it out"
+        raise data_fault(message, hint=hint, place=place)
+
+
+def _cells(frame: polars.DataFrame) -> list[str]:
+    """The cells of the only column; numbers in the shortest form that is exact."""
+    import polars as pl
+
+    column = frame.to_series()
+    if isinstance(column.dtype, pl.Datetime):
+        column = column.dt.to_string("iso")
+    found = column.cast(pl.String).fill_null("").to_list()
+    return [cell.strip() for cell in found]

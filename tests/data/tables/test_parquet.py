@@ -1,0 +1,89 @@
+import csv
+import io
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cnnctl.data.tables.columns import Category, Column, Date, Number, encode
+from cnnctl.data.tables.reading import read_table
+from cnnctl.errors import ExitCode, FaultError
+
+pl = pytest.importorskip("polars")
+
+NUMBERS = {
+    "float": ["0.1", "1e-7", "", "-1.7976931348623157e308"],
+    "integer": ["9007199254740993", "-9223372036854775808", "", "0"],
+    "decimal": ["1.10", "-0.05", "", "12345.67"],
+}
+DATES = {
+    "date": ["2024-02-29", "1969-12-31", "", "2000-01-01"],
+    "moment": ["2024-02-29T23:30:00+02:00", "1969-12-31T00:00:00+00:00", "", "2000-01-01T12:00Z"],
+}
+TEXTS = {
+    "text": ["x", ' é, "y" ', "", "NA"],
+    "flag": ["true", "false", "", "true"],
+    "category": ["a", "b", "", "a"],
+}
+
+
+def written(folder: Path) -> Path:
+    def of(cells: list[str], parse: Callable[[str], Any]) -> list[Any]:
+        return [parse(cell) if cell else None for cell in cells]
+
+    moments = [
+        each and each.astimezone(UTC) for each in of(DATES["moment"], datetime.fromisoformat)
+    ]
+    frame = pl.DataFrame(
+        {
+            "float": of(NUMBERS["float"], float),
+            "integer": pl.Series(of(NUMBERS["integer"], int), dtype=pl.Int64),
+            "decimal": pl.Series(of(NUMBERS["decimal"], Decimal), dtype=pl.Decimal(10, 2)),
+            "date": of(DATES["date"], date.fromisoformat),
+            "moment": pl.Series(moments).dt.convert_time_zone("Europe/Paris"),
+            "text": of(TEXTS["text"], str),
+            "flag": of(TEXTS["flag"], lambda cell: cell == "true"),
+            "category": pl.Series(of(TEXTS["category"], str), dtype=pl.Categorical),
+        }
+    )
+    frame.write_parquet(folder / "t.parquet")
+    return folder / "t.parquet"
+
+
+def test_a_table_has_the_features_that_it_has_as_csv(tmp_path: Path) -> None:
+    cells = {**NUMBERS, **DATES, **TEXTS}
+    with (tmp_path / "t.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[*cells], *zip(*cells.values(), strict=True)])
+    stored, text = read_table(written(tmp_path)), read_table(tmp_path / "t.csv")
+    columns: dict[str, Column] = {
+        **dict.fromkeys(NUMBERS, Number(mean=0.0, std=1.0, missing=True)),
+        **dict.fromkeys(DATES, Date(mean=0.0, std=1.0, missing=True)),
+        **{name: Category().learned(text.cells(name)) for name in TEXTS},
+    }
+    assert list(stored.columns) == list(text.columns)
+    assert torch.equal(encode(columns, stored), encode(columns, text))
+    assert list(stored.lines) == [1, 2, 3, 4]
+
+
+def test_damaged_files_and_nested_cells_are_faults(tmp_path: Path) -> None:
+    content = written(tmp_path).read_bytes()
+    nested = io.BytesIO()
+    pl.DataFrame({"a": [[1, 2]]}).write_parquet(nested)
+    for each in (b"", b"PAR1", content[:-9], b"a,b\n1,2\n", nested.getvalue()):
+        (tmp_path / "t.parquet").write_bytes(each)
+        with pytest.raises(FaultError, match=r"t\.parquet: (is not a|column a: cells)") as error:
+            read_table(tmp_path / "t.parquet")
+        assert error.value.exit_code is ExitCode.DATA
+
+
+def test_without_polars_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(FaultError, match="need the polars package") as error:
+        read_table(path)
+    assert "cnnctl[tables]" in (error.value.faults[0].hint or "")
