@@ -29,7 +29,7 @@ class Arrays(Proposer):
     takes = "an .npz file, or a folder of .npy files"
 
     @staticmethod
-    def suits(source: Path) -> bool:
+    def suits(source: Path, wishes: Wishes) -> bool:
         if is_folder(source):
             return has_arrays(source)
         return source.name.lower().endswith((".npz", ".npy"))

@@ -19,7 +19,7 @@ class Pictures(Proposer):
     takes = f"a folder or an archive ({', '.join(ARCHIVE_SUFFIXES)}) of pictures in class folders"
 
     @staticmethod
-    def suits(source: Path) -> bool:
+    def suits(source: Path, wishes: Wishes) -> bool:
         return is_folder(source) or source.name.lower().endswith(ARCHIVE_SUFFIXES)
 
     def propose(self, source: Path, wishes: Wishes) -> Proposal:

@@ -43,8 +43,8 @@ class Proposer(ABC):
 
     @staticmethod
     @abstractmethod
-    def suits(source: Path) -> bool:
-        """Whether a source is of this kind."""
+    def suits(source: Path, wishes: Wishes) -> bool:
+        """Whether a source is of this kind, and can answer these wishes."""
 
     @abstractmethod
     def propose(self, source: Path, wishes: Wishes) -> Proposal:

@@ -17,7 +17,7 @@ class Tables(Proposer):
     takes = f"a table ({', '.join(TABLE_SUFFIXES)})"
 
     @staticmethod
-    def suits(source: Path) -> bool:
+    def suits(source: Path, wishes: Wishes) -> bool:
         return source.name.lower().endswith(TABLE_SUFFIXES)
 
     def propose(self, source: Path, wishes: Wishes) -> Proposal:

@@ -169,11 +169,11 @@ def test_a_path_that_is_not_there_brings_the_nearest_names(
     (tmp_path / "pets").mkdir()
     done = invoke("init", typed)
     assert done.exit_code == ExitCode.USAGE
-    assert f"{typed}: no such folder, archive or shipped experiment" in done.stderr
+    assert f"{typed}: no such file, folder or shipped experiment" in done.stderr
     assert f"did you mean {meant}?" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["data.parquet", "data.npy", "word"])
+@pytest.mark.parametrize("name", ["data.docx", "data.h5", "word"])
 def test_what_no_proposer_takes_is_refused(name: str) -> None:
     Path(name).touch()
     done = invoke("init", name)
