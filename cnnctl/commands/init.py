@@ -23,7 +23,7 @@ def init(
         Path,
         typer.Argument(
             help="Folder or archive of pictures in class folders, a table (CSV, TSV, Parquet), an "
-            ".npz file or a folder of .npy files, or a shipped experiment of `cnnctl list configs`.",
+            ".npz file or a folder of .npy files, or an experiment of `cnnctl list configs`.",
             metavar="PATH",
             show_default=False,
             autocompletion=completion.experiment,

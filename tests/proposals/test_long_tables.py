@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from cnnctl.proposals.long_tables import Found, found_in
 from tests.conftest import Cli, invoke
 
 HEADER = ["patient", "t", "x", "y", "label"]
-Rows = list[list[object]]
+Rows = list[list[Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +29,12 @@ def series(count: int = 40, moments: int = 12) -> Rows:
     ]
 
 
-def found(rows: Iterable[object], header: list[str] = HEADER) -> Found | None:
+def found(rows: Rows, header: list[str] = HEADER) -> Found | None:
     write(rows, header)
     return found_in(read_table(Path("long.csv")))
 
 
-def write(rows: Iterable[object], header: list[str] = HEADER) -> None:
+def write(rows: Rows, header: list[str] = HEADER) -> None:
     with Path("long.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
 
@@ -48,7 +48,7 @@ def test_consecutive_rows_with_times_and_one_target_are_series() -> None:
 def test_anything_less_plain_is_a_table() -> None:
     rows = series()
     assert found(rows, ["patient", "hour", "x", "y", "label"]) is None
-    assert found(sorted(rows, key=lambda row: int(str(row[1])))) is None
+    assert found(sorted(rows, key=lambda row: row[1])) is None
     assert found([[*row[:4], number % 2] for number, row in enumerate(rows)]) is None
     assert found([[*row[:1], 3, *row[2:]] for row in rows]) is None
     assert found(series(count=5)) is None
