@@ -28,7 +28,7 @@ _CURES = {
     errno.EPERM: "check the folder's permissions, or choose another with {option}",
     errno.EEXIST: "a file has this name; choose a folder with {option}",
     errno.ENOTDIR: "a file has this name; choose a folder with {option}",
-    errno.ENOENT: "check the path; the current folder may have been deleted",
+    errno.ENOENT: "create the folder, or choose another with {option}",
     errno.ENAMETOOLONG: "use a shorter name",
     errno.ELOOP: "replace the link with its target",
 }
@@ -130,7 +130,7 @@ def append(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def read_regular(path: Path, *, limit: int) -> bytes:
+def read_regular(path: Path | str, *, limit: int) -> bytes:
     """Read a regular file.
 
     Raises:
@@ -164,7 +164,7 @@ def read_file_or_pipe(path: Path, *, limit: int) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _opened(path: Path | str) -> Iterator[int]:
     try:
         handle = os.open(path, os.O_RDONLY | _NO_WAIT | getattr(os, "O_BINARY", 0))
     except ValueError:  # a NUL character

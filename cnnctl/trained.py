@@ -42,8 +42,7 @@ class TrainedNetwork:
 
     def in_own_units(self, task: Task, values: Tensor) -> Tensor:
         """Predictions or targets (N, T) of this task, in the original units of the data set."""
-        is_normalised = task.target == self.experiment.data.whole().targets[0]
-        return self.preprocessing.undo(values) if is_normalised else values
+        return self.preprocessing.undo(values, name=task.target.name)
 
 
 def open_trained(

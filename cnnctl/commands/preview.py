@@ -28,7 +28,7 @@ def preview(
         list[str],
         typer.Argument(
             help="Experiment file or name, and options to override, such as data.batch_size=32.",
-            metavar="CONFIG [PATH=VALUE]...",
+            metavar="CONFIG|PATH=VALUE",
             show_default=False,
             autocompletion=completion.override,
         ),

@@ -60,7 +60,7 @@ def summary(
         list[str] | None,
         typer.Argument(
             help="Options to override, such as model.layers.0.conv.out_channels=8.",
-            metavar="[PATH=VALUE]...",
+            metavar="PATH=VALUE",
             show_default=False,
             autocompletion=completion.override,
         ),

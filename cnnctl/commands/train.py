@@ -18,7 +18,7 @@ def train(
         list[str] | None,
         typer.Argument(
             help="Experiment file or name, and options to override, such as train.epochs=3.",
-            metavar="CONFIG [PATH=VALUE]...",
+            metavar="CONFIG|PATH=VALUE",
             show_default=False,
             autocompletion=completion.override,
         ),

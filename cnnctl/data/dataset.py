@@ -136,6 +136,11 @@ class DataSet(Choice, family="datasets"):
         """Whether samples of the training split are held out for validation."""
         return self.validation > 0
 
+    @property
+    def target_normalizations(self) -> Mapping[str, Literal["auto"] | Normalize]:
+        """The normalisation of the values to predict, by the name of their target."""
+        return {}
+
     def picture_form(self) -> PictureForm | None:
         """The form that pictures in files are decoded to; None unless samples are pictures."""
         from cnnctl.data.pictures.worker import PictureForm  # imports Pillow
@@ -216,6 +221,12 @@ class RegressionSet(DataSet):
     normalize_targets: Literal["auto"] | Normalize | None = "auto"
     """Mean and standard deviation for normalizing targets; `auto` computes them on the training
     split, null disables it. Metrics are in the original units."""
+
+    @property
+    def target_normalizations(self) -> Mapping[str, Literal["auto"] | Normalize]:
+        if self.normalize_targets is None:
+            return {}
+        return {self.whole().target: self.normalize_targets}
 
     def fitted(self, train: Split) -> Self:
         fitted = super().fitted(train)

@@ -77,7 +77,7 @@ class FileSet(DataSet):
         given: Sequence[GivenSplit | None],
         *,
         seed: int,
-        classes: Positions | None,
+        classes: Positions | None = None,
         labels: NDArray[np.bool_] | None = None,
         groups: Sequence[str] | None,
     ) -> Positions:

@@ -66,6 +66,8 @@ class FileTree(ABC):
 
     is_sequential = False
     """Whether reading is quick only in the order of `offset`, and from one thread."""
+    damage: tuple[type[Exception], ...] = NO_ARCHIVE
+    """What reading raises, beside OSError, for content that is damaged."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -136,27 +138,28 @@ class FileTree(ABC):
         return not any(map(is_clutter, parts))
 
     def _readable(self, name: str = "") -> _Reading:
-        return _Reading(self.place(name) if name else str(self.root))
+        return _Reading(self, name)
 
 
 class _Reading:
     """A context that turns what reading raises into data faults."""
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    def __init__(self, tree: FileTree, name: str) -> None:
+        self.tree, self.name = tree, name
 
     def __enter__(self) -> None:
         return
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(error, FaultError):
+        if error is None or isinstance(error, FaultError):
             return
+        place = self.tree.place(self.name) if self.name else str(self.tree.root)
         if isinstance(error, OSError):
             message = f"cannot be read: {error.strerror or error}"
-            raise data_fault(message, hint=reading_cure(error), place=self.place) from None
-        if isinstance(error, NO_ARCHIVE):
+            raise data_fault(message, hint=reading_cure(error), place=place) from None
+        if isinstance(error, self.tree.damage):
             message = f"is a damaged or unsupported archive: {error}"
-            raise data_fault(message, hint="create the archive again", place=self.place) from None
+            raise data_fault(message, hint="create the archive again", place=place) from None
 
 
 def open_tree(root: Path) -> FileTree:
@@ -181,6 +184,12 @@ def open_tree(root: Path) -> FileTree:
 
 class Folder(FileTree):
     """The files of a folder. Links to folders are not followed, nor links to files outside it."""
+
+    damage = ()
+
+    @cached_property
+    def _top(self) -> str:
+        return str(self.root)
 
     def _listed(self) -> Iterator[Entry]:
         waiting = [("", 0)]
@@ -233,7 +242,8 @@ class Folder(FileTree):
         return target.is_file() and target.is_relative_to(self.root.resolve())
 
     def _content(self, entry: Entry) -> bytes:
-        return read_regular(self.root / entry.name, limit=entry.size + 1)
+        # a Path would take as long as reading a small file
+        return read_regular(os.path.join(self._top, entry.name), limit=entry.size + 1)  # noqa: PTH118
 
 
 class Zip(FileTree):

@@ -67,9 +67,17 @@ class DeviceStore:
         `Samples.with_columns`.
         """
         preprocessing = Preprocessing.of(data)
-        samples = replace(samples, targets=preprocessing.targets(samples.targets))
+        main = data.whole().target
+        samples = replace(
+            samples,
+            targets=preprocessing.targets(samples.targets, name=main),
+            others={
+                name: preprocessing.targets(values, name=name)
+                for name, values in samples.others.items()
+            },
+        )
         if targets:
-            samples = samples.with_columns(targets, main=data.whole().target)
+            samples = samples.with_columns(targets, main=main)
         return cls(samples, preprocessing=preprocessing, device=device, channels_last=channels_last)
 
     def __len__(self) -> int:

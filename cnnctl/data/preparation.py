@@ -104,6 +104,7 @@ def cut(samples: Samples, *, kind: TargetKind, held_out: int, seed: int) -> tupl
 def _read_and_cut(data: DataSet, *, seed: int, root: Path, download: bool) -> tuple[Split, Split]:
     whole, described = data.load("train", root=root, download=download), data.whole()
     if len(whole) != described.train_samples:
+        data.identified({"train": whole})  # which says so if the files have changed
         count = f"{len(whole):,} training samples, not {described.train_samples:,}"
         message = f"{data.kind} has {count}"
         hint = "the files are damaged, or the data set's description is wrong"

@@ -5,12 +5,13 @@ Everything that feeds a network or reads its outputs uses this, so that all get 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from cnnctl.data.dataset import DataSet, RegressionSet
+from cnnctl.data.dataset import DataSet
 from cnnctl.data.normalization import WHITE, Levels, Normalize
 from cnnctl.errors import data_fault
 
@@ -21,8 +22,8 @@ class Preprocessing:
 
     normalize: Normalize | None = None
     """Normalisation of inputs."""
-    normalize_targets: Normalize | None = None
-    """Normalisation of target values."""
+    normalize_targets: Mapping[str, Normalize] = field(default_factory=dict)
+    """Normalisation of values to predict, by the name of their target."""
 
     @classmethod
     def of(cls, data: DataSet) -> Preprocessing:
@@ -31,8 +32,8 @@ class Preprocessing:
         Raises:
             FaultError: they have not been measured.
         """
-        targets = data.normalize_targets if isinstance(data, RegressionSet) else None
-        return cls(_known(data.normalize), _known(targets))
+        targets = {name: _measured(each) for name, each in data.target_normalizations.items()}
+        return cls(_measured(data.normalize) if data.normalize else None, targets)
 
     def inputs(self, stored: Tensor) -> Tensor:
         """Stored inputs (B, C, …), as the network takes them: float32, normalised."""
@@ -58,16 +59,18 @@ class Preprocessing:
         spread = (channels, *[1] * (ndim - 2))
         return mean.view(spread), std.view(spread)
 
-    def targets(self, values: Tensor) -> Tensor:
-        """Classes (N,) as they are, values (N, T) normalised."""
-        return self.normalize_targets.apply(values) if self.normalize_targets else values
+    def targets(self, values: Tensor, *, name: str) -> Tensor:
+        """The targets of this name: values (N, T) normalised, all else as it is."""
+        normalize = self.normalize_targets.get(name)
+        return normalize.apply(values) if normalize else values
 
-    def undo(self, values: Tensor) -> Tensor:
-        """Targets or predictions (N, T) in their original units."""
-        return self.normalize_targets.undo(values) if self.normalize_targets else values
+    def undo(self, values: Tensor, *, name: str) -> Tensor:
+        """Targets of this name or predictions of them, values (N, T) in their original units."""
+        normalize = self.normalize_targets.get(name)
+        return normalize.undo(values) if normalize else values
 
 
-def _known(normalize: str | Normalize | None) -> Normalize | None:
+def _measured(normalize: str | Normalize) -> Normalize:
     if isinstance(normalize, str):
         message = "the normalisation statistics have not been measured"
         raise data_fault(message, hint="use a checkpoint, or the config.yaml of a run")

@@ -1,9 +1,10 @@
 """One YAML file, checked as a whole: the experiment."""
 
-from cnnctl.experiment.consistency import check, learned_kinds, measures
+from cnnctl.experiment.consistency import check
 from cnnctl.experiment.loaded import Loaded, placed, starting_weights
 from cnnctl.experiment.loading import complete, load
 from cnnctl.experiment.measuring import fitted
+from cnnctl.experiment.monitoring import learned_kinds, measures
 from cnnctl.experiment.spec import Experiment, Train
 from cnnctl.experiment.tasks import (
     Task,

@@ -49,7 +49,7 @@ def draw(plan: NetworkPlan, path: Path, *, depth: int | None = None) -> None:
         message = f"cannot draw to {path.name}: unknown format"
         raise config_fault(message, hint=f"use a file name ending in one of {known}")
     drawing = drawing_of(plan, depth=depth)
-    write_atomically(path, _content(drawing, path.suffix))
+    write_atomically(path, _content(drawing, path.suffix), option="--graph")
 
 
 def _content(drawing: Drawing, suffix: str) -> bytes:

@@ -87,8 +87,7 @@ def _on_available_device(loaded: Loaded) -> Loaded:
 def _gathered(setup: Setup, samples: int, split: SplitName, *, is_other_device: bool) -> Preview:
     experiment, batches = setup.experiment, _batches_of(setup, split)
     answers = [task for task in setup.loaded.tasks if not task.is_auxiliary]
-    main = setup.loaded.description.targets[0]
-    labeller = Labeller(answers, Preprocessing.of(experiment.data), main)
+    labeller = Labeller(answers, Preprocessing.of(experiment.data))
     rows = _chosen(batches, samples, is_shuffled=split == "train")
     epochs = min(EPOCHS, experiment.train.epochs) if batches.augment else 0
     stored: list[Batch | None] = [batches.source.take(row) for row in torch.split(rows, 1)]

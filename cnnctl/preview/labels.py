@@ -11,7 +11,6 @@ from cnnctl.data.loader import probabilities
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.experiment import Task
 from cnnctl.preview.lettering import is_drawable
-from cnnctl.target import Target
 
 LEAST = 0.005
 """Share of a mixed sample below which a class is left out, which rounds to 0 %."""
@@ -23,8 +22,6 @@ class Labeller:
 
     tasks: Sequence[Task]
     preprocessing: Preprocessing
-    main: Target
-    """The target whose values are normalised."""
     legend: dict[str, str] = field(default_factory=dict)
     """The names that the font lacks, by the numbers that were written instead."""
 
@@ -36,8 +33,7 @@ class Labeller:
 
     def _text(self, task: Task, targets: Tensor) -> str:
         if task.target.kind == "values":
-            is_normalised = task.target == self.main
-            values = self.preprocessing.undo(targets) if is_normalised else targets
+            values = self.preprocessing.undo(targets, name=task.target.name)
             return ", ".join(f"{value:.4g}" for value in values.flatten().tolist())
         if not targets.is_floating_point():
             targets = probabilities(targets, classes=len(task.target.class_names))

@@ -64,6 +64,9 @@ def holding(kind: type[Choice], written: Any) -> dict[str, Any]:
     elif kind.family == "column_kinds":
         table = {"name": "table", "path": "measured.csv", "target": "y"}
         plain["data"] = {**table, "columns": {"x": written}}
+    elif kind.family == "target_kinds":
+        table = {"name": "table", "path": "measured.csv"}
+        plain["data"] = {**table, "targets": {"y": written}}
     else:
         plain[SECTIONS[kind.family]] = written
     return plain

@@ -63,6 +63,9 @@ def placed(family: type[Choice], written: Any) -> Any:
     if family.family == "column_kinds":
         table = {"name": "table", "path": "x.csv", "target": "y", "columns": {"x": written}}
         return {**model_with(), "data": table}
+    if family.family == "target_kinds":
+        table = {"name": "table", "path": "x.csv", "targets": {"y": written}}
+        return {**model_with(), "data": table}
     return {**model_with(), SECTIONS[family.family]: written}
 
 

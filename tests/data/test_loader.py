@@ -314,7 +314,7 @@ def test_target_values_come_normalised() -> None:
     targets = torch.cat([targets for _, targets in train.in_order()])
     assert targets.mean().item() == pytest.approx(0, abs=1e-5)
     assert targets.std(correction=0).item() == pytest.approx(1, abs=1e-5)
-    undone = Preprocessing.of(data.data).undo(targets)
+    undone = Preprocessing.of(data.data).undo(targets, name="target")
     torch.testing.assert_close(undone, data.splits.train.targets)
 
 
@@ -336,7 +336,7 @@ def test_a_prepared_data_set_becomes_batches(kind: str) -> None:
     assert inputs.shape == (32, *data.data.describe().shape)
     assert len(train) == -(-len(data.splits.train) // 32)
     found = torch.cat([targets for _, targets in test.in_order()])
-    in_own_units = Preprocessing.of(data.data).undo(found)
+    in_own_units = Preprocessing.of(data.data).undo(found, name=data.data.whole().target)
     torch.testing.assert_close(in_own_units, data.splits.test.targets)
     assert targets.dtype == data.splits.test.targets.dtype
 

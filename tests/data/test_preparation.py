@@ -109,8 +109,8 @@ def test_target_values_are_normalised_unless_told_not_to() -> None:
     data = prepared(name="diabetes")
     assert isinstance(data.data, RegressionSet)
     assert data.data.normalize_targets == normalization_of([data.splits.train.targets])
-    assert preprocessing(name="diabetes", normalize_targets=None).normalize_targets is None
-    assert preprocessing(name="moons").normalize_targets is None
+    assert preprocessing(name="diabetes", normalize_targets=None).normalize_targets == {}
+    assert preprocessing(name="moons").normalize_targets == {}
 
 
 def test_too_few_samples_for_a_batch_are_a_fault_where_part_batches_are_dropped() -> None:

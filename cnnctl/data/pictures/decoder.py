@@ -26,7 +26,7 @@ def decode_to_file(
     if len(entries) > FEW and not tree.is_sequential:
         command = [worker.__name__, str(target), json.dumps(asdict(form))]
         answers = carry_out(tree, list(orders_of(tree, entries)), command, advance=advance)
-        return sorted((Decoded(**each) for each in answers), key=lambda each: each.row)
+        return sorted((Decoded(*each) for each in answers), key=lambda each: each.row)
     with target.open("r+b") as file:
         return decode_here(tree, entries, form, into(file.fileno(), form), advance=advance)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 import warnings
 from io import BytesIO
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import Literal
 
 import numpy as np
@@ -47,7 +47,7 @@ class BrokenPictureError(Exception):
 
 def is_picture(name: str) -> bool:
     """Whether a file is a picture, by its suffix."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    return splitext(name)[1].lower() in SUFFIXES
 
 
 def decode(content: bytes, *, mode: Mode, size: tuple[int, int], resize: Resize) -> Pixels:

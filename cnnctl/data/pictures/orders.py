@@ -8,11 +8,11 @@ A decoder that crashes takes down only it.
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ TOGETHER = 64
 """Files in one order."""
 Order = Sequence[tuple[int, Entry]]
 """Files, each with a number that its answer has too."""
-Answer = dict[str, Any]
-"""What became of a file, as plain values."""
+Answer = Sequence[Any]
+"""What became of a file, as plain values in an agreed order."""
 
 
 def orders_of(tree: FileTree, entries: Sequence[Entry]) -> Iterator[Order]:
@@ -35,7 +35,7 @@ def orders_of(tree: FileTree, entries: Sequence[Entry]) -> Iterator[Order]:
 
 def to_line(order: Order) -> str:
     """An order as a line for a process."""
-    return json.dumps([[number, asdict(entry)] for number, entry in order])
+    return json.dumps([[number, each.name, each.size, each.stamp] for number, each in order])
 
 
 def from_line(line: str) -> list[Answer]:
@@ -53,9 +53,10 @@ def from_line(line: str) -> list[Answer]:
 def serve(root: str, carry_out: Callable[[FileTree, Order], list[Answer]]) -> None:
     """Carry out orders until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who gives orders ends this process
+    gc.freeze()  # what has been imported stays, and need not be searched again
     tree = open_tree(Path(root))
     for line in sys.stdin:
-        order = [(number, Entry(**entry)) for number, entry in json.loads(line)]
+        order = [(number, Entry(*entry)) for number, *entry in json.loads(line)]
         try:
             answer: Any = carry_out(tree, order)
         except OSError as error:

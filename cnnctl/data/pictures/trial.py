@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 
 from cnnctl.data.files import Entry, FileTree
@@ -46,7 +46,7 @@ def try_all(tree: FileTree, entries: Sequence[Entry], *, advance: Advance) -> li
     pixels = DECODED_PIXELS // max(1, len(orders))
     if len(entries) > FEW and not tree.is_sequential:
         answers = carry_out(tree, orders, [MODULE, str(pixels)], advance=advance)
-        return sorted((Tried(**each) for each in answers), key=lambda each: each.number)
+        return sorted((Tried(*each) for each in answers), key=lambda each: each.number)
     found: list[Tried] = []
     for order in orders:
         found += _try_order(tree, order, pixels)
@@ -81,7 +81,7 @@ def main(root: str, pixels: str) -> None:
     """Carry out orders to look at files."""
 
     def carry_out(tree: FileTree, order: Order) -> list[Answer]:
-        return [asdict(each) for each in _try_order(tree, order, int(pixels))]
+        return [astuple(each) for each in _try_order(tree, order, int(pixels))]
 
     serve(root, carry_out)
 

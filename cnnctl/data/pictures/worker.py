@@ -7,7 +7,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -91,7 +91,8 @@ def main(root: str, target: str, form: str) -> None:
         put = into(file.fileno(), shaped)
 
         def carry_out(tree: FileTree, order: Order) -> list[Answer]:
-            return [asdict(each) for each in decode_into(put, tree, order, shaped)]
+            done = decode_into(put, tree, order, shaped)
+            return [(each.row, each.digest, each.check, each.broken) for each in done]
 
         serve(root, carry_out)
 

@@ -32,10 +32,14 @@ class ImageFolder(PictureSet, kind="image_folder"):
             suffixes = ", ".join(sorted(SUFFIXES))
             hint = f"give a folder with class folders; names of pictures end in {suffixes}"
             raise data_fault(message, hint=hint, place=self.path)
-        top = common_folder(pictures)
-        names = {_parts(entry, top)[0].lower() for entry in pictures if len(_parts(entry, top)) > 1}
-        has_splits = any(SPLIT_WORDS.get(name) == "train" for name in names)
-        found = [self._record(entry, _parts(entry, top), has_splits) for entry in pictures]
+        names = [entry.name.split("/") for entry in pictures]
+        depth = common_depth(names)
+        parts = [name[depth:] for name in names]
+        tops = {own[0] for own in parts if len(own) > 1}
+        has_splits = any(SPLIT_WORDS.get(top.lower()) == "train" for top in tops)
+        found = [
+            self._record(entry, own, has_splits) for entry, own in zip(pictures, parts, strict=True)
+        ]
         for entry, record in zip(pictures, found, strict=True):
             if record is None:
                 tree.leave_out(entry.name, "is not in a class folder")
@@ -54,20 +58,15 @@ class ImageFolder(PictureSet, kind="image_folder"):
         return PurePosixPath(parts[-1]).stem.partition("_")[0] if self.group else ""
 
 
-def common_folder(entries: Sequence[Entry]) -> str:
-    """The folders that all pictures are in and that name neither a split nor a class.
+def common_depth(names: Sequence[Sequence[str]]) -> int:
+    """How many folders all pictures are in that name neither a split nor a class.
 
     An archive often holds one folder with everything.
     """
-    above: list[str] = []
-    while True:
-        tops = {tuple(_parts(entry, "/".join(above))[:-1])[:1] for entry in entries}
-        [top] = tops if len(tops) == 1 else [()]
-        below = {len(_parts(entry, "/".join(above))) for entry in entries}
-        if not top or min(below) < 3 or top[0].lower() in SPLIT_WORDS:
-            return "/".join(above)
-        above += top
-
-
-def _parts(entry: Entry, top: str) -> list[str]:
-    return (entry.name[len(top) + 1 :] if top else entry.name).split("/")
+    shallowest, depth = min(map(len, names)), 0
+    while shallowest - depth >= 3:
+        tops = {name[depth] for name in names}
+        if len(tops) > 1 or next(iter(tops)).lower() in SPLIT_WORDS:
+            break
+        depth += 1
+    return depth

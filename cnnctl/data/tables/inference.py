@@ -17,7 +17,7 @@ from cnnctl.data.tables.cells import (
 )
 from cnnctl.data.tables.columns import MAX_VALUES, Category, Column, Date, Ignored, Number
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "multilabel", "regression"]
 MOST = 0.9
 """The share of numbers from which on the other cells of a column are taken for mistakes."""
 LONG = 100

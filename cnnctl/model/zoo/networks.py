@@ -140,6 +140,16 @@ class PreactResNet18(Network, kind="preact_resnet18"):
         return {f"w{n + 1}": self.width * 2**n for n in range(4)}
 
 
+class ResNet9(Network, kind="resnet9"):
+    """ResNet-9 for CIFAR (Page 2018)."""
+
+    width: Width = 64
+    """Channels of the first layer; each pooling doubles them."""
+
+    def parameters(self) -> dict[str, Any]:
+        return {f"w{n + 1}": self.width * 2**n for n in range(4)}
+
+
 class WideResNet(Network, kind="wide_resnet"):
     """Wide ResNet for CIFAR (Zagoruyko and Komodakis 2016): WRN-28-10 by default."""
 

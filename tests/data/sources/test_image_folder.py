@@ -330,6 +330,10 @@ def test_a_run_is_not_resumed_on_other_pictures(cli: Cli, tmp_path: Path) -> Non
     assert "the test split has changed since the run was started" in resumed.stderr
     # what has changed can still be measured
     assert cli("eval", "runs/pets").returncode == 0
+    (root / "train" / "dog" / "000.png").unlink()
+    resumed = cli("train", "--resume", "runs/pets", "train.epochs=4")
+    assert resumed.returncode == ExitCode.DATA
+    assert "the train split has changed since the run was started" in resumed.stderr
 
 
 @pytest.mark.parametrize("rows", ["memory", "mapped"])

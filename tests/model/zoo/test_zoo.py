@@ -75,6 +75,7 @@ PARAMETERS = {
     "resnet110": 1_727_962,  # 1.7 M
     "resnet18 model.stem=cifar data.shape=[3,32,32] data.classes=10": 11_173_962,  # kuangliu's
     "preact_resnet18": 11_171_146 + 2 * 512,  # kuangliu's, which lacks the last batch norm
+    "resnet9": 6_573_120,  # Page's
     "wide_resnet": 36_479_194,  # Zagoruyko and Komodakis 2016, table 4: 36.5 M
     "wide_resnet model.depth=16 model.width=8": 10_961_370,  # 11.0 M
     "wide_resnet model.depth=40 model.width=4": 8_949_210,  # 8.9 M
@@ -231,7 +232,7 @@ def test_blocks_are_left_out_as_often_as_torchvisions(name: str) -> None:
 
 
 def test_a_width_is_that_of_the_first_stage() -> None:
-    for name in ("resnet18", "resnet20", "preact_resnet18"):
+    for name in ("resnet18", "resnet9", "resnet20", "preact_resnet18"):
         stages = published(name, "model.width=8").plan.layers
         assert (stages[0].output[0], stages[-1].input[0]) == (8, 32 if name == "resnet20" else 64)
 
