@@ -49,13 +49,13 @@ def rendered(facts: SampleFacts) -> str:
 
 PICTURES = RNG.integers(0, 256, (60, 12, 12, 3), np.uint8)
 KINDS: dict[str, tuple[Arrays, str]] = {
-    "images": ({"x": PICTURES, "y": classes(60)}, "zoo: resnet18"),
+    "images": ({"x": PICTURES, "y": classes(60)}, "zoo: resnet9"),
     "signals": ({"x": noise(60, 2, 40), "y": classes(60)}, "conv: {out_channels: 32"),
     "vectors": ({"x": noise(60, 5), "y": classes(60)}, "[{linear: classes}]"),
     "labels": ({"x": noise(1200, 5), "y": (noise(1200, 3) > 0).astype(int)}, "bce_with_logits"),
     "values": ({"x": noise(1200, 5), "y": noise(1200, 2)}, "{linear: 2}"),
     "values of images": ({"x": PICTURES, "y": noise(60)}, "loss: mse"),
-    "four channels": ({"x": noise(60, 4, 12, 12), "y": classes(60)}, "zoo: resnet18"),
+    "four channels": ({"x": noise(60, 4, 12, 12), "y": classes(60)}, "zoo: resnet9"),
 }
 
 
