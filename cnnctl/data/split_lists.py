@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from posixpath import splitext
@@ -156,13 +158,23 @@ class _Names:
         return []
 
     def similar(self, name: str) -> list[str]:
-        """Names that are close to one that is not known."""
-        folder, _, _ = name.rpartition("/")
-        below = {f"{each}{folder}".rstrip("/") for each in self._folders}
-        there = (known for known in self.all if known.rpartition("/")[0] in below)
-        whole = len(splitext(name)[1]) > 1
-        shown = [known if whole else splitext(known)[0] for known in islice(there, COMPARED)]
-        return closest(name, shown)
+        """Names close to one that is not known, among those in its folder or of the same file."""
+        stem, suffix = splitext(name)
+        folder, _, file = stem.rpartition("/")
+        alike = [*self._neighbours[f"{folder}/"], *self._neighbours[file]][:COMPARED]
+        outer = len(self._folders[-1])
+        names = [self.all[at][outer:] for at in alike]
+        return closest(name, names if suffix else [splitext(known)[0] for known in names])
+
+    @cached_property
+    def _neighbours(self) -> Mapping[str, Sequence[int]]:
+        """Positions by folder, with a / at its end, and by file, without its suffix."""
+        found, outer = defaultdict[str, list[int]](list), len(self._folders[-1])
+        for at, name in enumerate(self.all):
+            folder, _, file = splitext(name[outer:])[0].rpartition("/")
+            found[f"{folder}/"].append(at)
+            found[file].append(at)
+        return found
 
 
 def _folders_of_all(names: Sequence[str]) -> list[str]:
