@@ -22,8 +22,8 @@ def init(
     source: Annotated[
         Path,
         typer.Argument(
-            help="Folder or archive of pictures in class folders, a CSV or TSV file, or a shipped "
-            "experiment, as listed by `cnnctl list configs`.",
+            help="Folder or archive of pictures in class folders, a table (CSV, TSV, Parquet), an "
+            ".npz file or a folder of .npy files, or an experiment of `cnnctl list configs`.",
             metavar="PATH",
             show_default=False,
             autocompletion=completion.experiment,
@@ -41,7 +41,20 @@ def init(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="Column of a table to predict.", metavar="COLUMN", show_default=False),
+        typer.Option(
+            help="Column or array to predict (default: found by its name).",
+            metavar="COLUMN",
+            show_default=False,
+        ),
+    ] = None,
+    pretrained: Annotated[
+        bool | None,
+        typer.Option(
+            "--pretrained/--no-pretrained",
+            help="Start from ImageNet's weights, which training downloads once (default: for few "
+            "pictures, if the weights are in torch's cache).",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Look at your data and write an experiment that trains on it."""
@@ -53,9 +66,10 @@ def init(
     if is_copied:
         text = text_of(str(source))
     else:
-        from cnnctl.proposals import proposer_for
+        from cnnctl.proposals import Wishes, proposer_for
 
-        proposal = proposer_for(source).propose(source, target=target, folder=file.parent)
+        wishes = Wishes(file.parent, target, pretrained)
+        proposal = proposer_for(source, wishes).propose(source, wishes)
         display(proposal.report)
         text = proposal.text
     _write(file, text)
@@ -77,8 +91,8 @@ def _missing(source: Path) -> FaultError:
     there = {path.name: str(path) for path in _beside(source)}
     close = closest(source.name, [*there, *experiments()])
     hint = did_you_mean([there.get(name, name) for name in close])
-    hint = hint or "give a folder or an archive, or a name of `cnnctl list configs`"
-    message = "no such folder, archive or shipped experiment"
+    hint = hint or "give a file or a folder with data, or a name of `cnnctl list configs`"
+    message = "no such file, folder or shipped experiment"
     return FaultError(Fault(message=message, hint=hint, place=str(source)))
 
 

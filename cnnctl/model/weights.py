@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import torch
 
@@ -12,6 +13,7 @@ from cnnctl.errors import checkpoint_fault, config_fault
 from cnnctl.model.layers.torchvision_models import Torchvision
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors, read_weights
+from cnnctl.storage import is_file
 
 DEFAULT = "DEFAULT"
 """torchvision's name for the default weights of a network."""
@@ -40,6 +42,14 @@ def default_network(plan: NetworkPlan) -> str:
     message = "only torchvision networks have default weights"
     hint = "give a weights file, or use a torchvision network"
     raise config_fault(message, hint=hint, path=("model", "weights"))
+
+
+def is_cached(name: str) -> bool:
+    """Whether torchvision's own weights of a network are in torch's cache already."""
+    from torchvision.models import get_model_weights  # slow to import
+
+    file = PurePosixPath(urlsplit(get_model_weights(name).DEFAULT.url).path).name
+    return is_file(Path(torch.hub.get_dir()) / "checkpoints" / file)
 
 
 def default_weights(name: str) -> Tensors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -10,21 +10,37 @@ from typing import Any
 from cnnctl.config.source import Place, from_plain
 from cnnctl.experiment import complete
 from cnnctl.inspection import gather
+from cnnctl.proposals.machine import Machine
 
 SECONDS = 12 * 60
 """Time that training should take."""
-SPEED = 35e9
-"""Multiply-adds a second of two CPU cores with AVX2, measured with ResNets at 32 pixels."""
-PASSES = 3
-"""A step costs so many forward passes."""
+PASSES, FROZEN_PASSES = 3, 1
+"""A step costs so many forward passes; the second if the backbone is frozen."""
 SMALL = 64
 """Side up to which the first layers keep the resolution."""
+SMALLEST = 8
+"""Side from which on ResNet-9 can halve its inputs three times."""
+RESNET9 = 0.5
+"""How many times longer a multiply-add takes than in a ResNet of 18 layers: its few layers have
+more channels, which keep the units of a CPU busy. In fp32 on two cores, it trained 1,025 pictures
+of CIFAR-10 a second 16 channels wide, the other 507 with fewer multiply-adds."""
 WIDTHS, LARGE_WIDTHS = (32, 24, 16, 12, 8), (64, 32, 16)
+GPU_WIDTHS = (64, *WIDTHS)
 SIDES = (160, 128, 96)
 """Sides that large pictures are made smaller to."""
-ENOUGH, AT_ENOUGH = 45_000, 9
-"""So many pictures need so many epochs; fewer need more, by the root of their number."""
+ENOUGH, AT_ENOUGH, AT_ENOUGH_ON_GPU = 45_000, 9, 30
+"""So many pictures need so many epochs; fewer need more, by the root of their number. Where time is
+no matter, as on a GPU, more epochs gain a little more."""
+LONGER = 2
+"""Times as many epochs as are needed, if there is time for them."""
 MOST_EPOCHS, FEWEST_EPOCHS = 60, 3
+FROZEN_EPOCHS, ENOUGH_FROZEN = 20, 8
+"""For a classifier on features that are learned already: at most, and to choose a network."""
+PRETRAINED = {"resnet18": 1, "mobilenet_v3_small": 4}
+"""torchvision's networks to start from, the best first, and how many times longer a multiply-add
+takes than in a ResNet: depthwise convolutions do little with each number that they load."""
+PRETRAINED_SIDE = 224
+"""Side of the pictures that these networks were trained with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +54,55 @@ class Plan:
     multiply_adds: int
     """For one picture, forward."""
     minutes: float
-    """For training on two CPU cores."""
+    """For training on the machine that it is for."""
+    machine: Machine
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether only the classifier is trained, on features of ImageNet."""
+        return "torchvision" in self.model
 
 
-def plan(size: tuple[int, int], channels: int, *, classes: int, samples: int) -> Plan:
+def plan(
+    size: tuple[int, int], channels: int, *, outputs: int, samples: int, machine: Machine
+) -> Plan:
     """The largest network that can be trained for enough epochs in the time there is."""
-    enough = min(MOST_EPOCHS, max(AT_ENOUGH, round(AT_ENOUGH * sqrt(ENOUGH / samples))))
-    for model, sides in _candidates(size):
-        cost = _multiply_adds(model, (channels, *sides), classes)
-        seconds = PASSES * cost * samples / SPEED
+    usual = AT_ENOUGH_ON_GPU if machine.is_gpu else AT_ENOUGH
+    enough = min(MOST_EPOCHS, max(usual, round(usual * sqrt(ENOUGH / samples))))
+    for model, sides in _candidates(size, GPU_WIDTHS if machine.is_gpu else WIDTHS):
+        cost = _multiply_adds(model, (channels, *sides), outputs)
+        seconds = PASSES * slowness(model) * cost * samples / machine.speed
         if enough * seconds <= SECONDS:
             break
-    epochs = max(FEWEST_EPOCHS, min(enough, int(SECONDS / seconds)))
-    return Plan(model, sides, epochs, cost, epochs * seconds / 60)
+    most = min(LONGER * enough, max(MOST_EPOCHS, enough))
+    epochs = max(FEWEST_EPOCHS, min(most, int(SECONDS / seconds)))
+    return Plan(model, sides, epochs, cost, epochs * seconds / 60, machine)
 
 
-def _candidates(size: tuple[int, int]) -> Iterator[tuple[dict[str, Any], tuple[int, int]]]:
+def pretrained_plan(name: str, *, outputs: int, samples: int, machine: Machine) -> Plan:
+    """A torchvision network with a new classifier on a frozen backbone."""
+    model = {"torchvision": name, "weights": "DEFAULT", "freeze": "backbone"}
+    sides = (PRETRAINED_SIDE, PRETRAINED_SIDE)
+    cost = _multiply_adds({"torchvision": name}, (3, *sides), outputs)
+    seconds = FROZEN_PASSES * PRETRAINED[name] * cost * samples / machine.speed
+    epochs = max(FEWEST_EPOCHS, min(FROZEN_EPOCHS, int(SECONDS / seconds)))
+    return Plan(model, sides, epochs, cost, epochs * seconds / 60, machine)
+
+
+def slowness(model: Mapping[str, Any]) -> float:
+    """How many times longer a multiply-add takes than in a ResNet of 18 layers."""
+    return RESNET9 if model["zoo"] == "resnet9" else 1
+
+
+def _candidates(
+    size: tuple[int, int], widths: tuple[int, ...]
+) -> Iterator[tuple[dict[str, Any], tuple[int, int]]]:
     """Networks with the size of their inputs, the most expensive first."""
     if max(size) <= SMALL:
-        for width in WIDTHS:
-            yield {"zoo": "resnet18", "stem": "cifar", "width": width}, size
+        is_halved = min(size) >= SMALLEST
+        small = {"zoo": "resnet9"} if is_halved else {"zoo": "resnet18", "stem": "cifar"}
+        for width in widths:
+            yield {**small, "width": width}, size
         return
     sizes = [size, *((side, side) for side in SIDES if side < min(size))]
     pairs = [(width, sides) for width in LARGE_WIDTHS for sides in sizes]
@@ -65,7 +110,7 @@ def _candidates(size: tuple[int, int]) -> Iterator[tuple[dict[str, Any], tuple[i
         yield {"zoo": "resnet18", "width": width}, sides
 
 
-def _multiply_adds(model: dict[str, Any], shape: tuple[int, ...], classes: int) -> int:
-    data = {"name": "fake", "shape": list(shape), "classes": classes}
+def _multiply_adds(model: dict[str, Any], shape: tuple[int, ...], outputs: int) -> int:
+    data = {"name": "fake", "shape": list(shape), "classes": max(2, outputs)}
     experiment = complete(from_plain({"data": data, "model": model}, Place("proposal")), "proposal")
     return gather(experiment.plan, batch_size=1).multiply_adds

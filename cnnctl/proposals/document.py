@@ -52,7 +52,12 @@ def _aligned(settings: Sequence[Setting]) -> list[str]:
 
 def _code(setting: Setting) -> str:
     section, _, option = setting.path.partition(".")
-    return f"{'  ' * bool(option)}{option or section}: {inline(setting.value)}"
+    indent = "  " * bool(option)
+    code = f"{indent}{option or section}: {inline(setting.value)}"
+    if len(code) <= LONGEST or not isinstance(setting.value, list):
+        return code
+    items = (f"{indent}  - {inline(item)}" for item in setting.value)
+    return "\n".join((f"{indent}{option or section}:", *items))
 
 
 def _with_reason(code: str, reason: str, column: int) -> list[str]:

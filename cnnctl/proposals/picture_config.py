@@ -2,88 +2,53 @@
 
 from __future__ import annotations
 
-import os
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from math import ceil, log2
+from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from cnnctl.config.wording import times
-from cnnctl.data.file_set import SampleCounts
 from cnnctl.data.picture_set import MAX_SKIPPED, common_size
 from cnnctl.data.pictures.decoding import Mode
 from cnnctl.data.sources.image_folder import ImageFolder
-from cnnctl.errors import data_fault
-from cnnctl.proposals.budget import SMALL, Plan, plan
+from cnnctl.proposals.budget import Plan
 from cnnctl.proposals.document import Setting, counted, document
-from cnnctl.proposals.picture_facts import ALL, PictureFacts
+from cnnctl.proposals.lesson import Lesson
+from cnnctl.proposals.picture_facts import ALL, PictureFacts, Scan
+from cnnctl.proposals.picture_learning import (
+    PictureLesson,
+    data_settings,
+    learning_settings,
+    plan_for,
+)
+from cnnctl.proposals.settings import HELD_OUT, WRITTEN, path_setting, validation_share
 
-IMBALANCED = 3
-"""From how many times the smallest class on classes are weighted."""
-FEW_PER_CLASS = 500
-"""Pictures of a class below which augmentation is strong."""
 SKIPPABLE = 0.2
 """Share of broken pictures up to which they are skipped."""
 MOST_OF_A_SPLIT = 0.9
 """Share of a split that skipping may cost it."""
-HELD_OUT = 0.15
-"""Share for testing, where there is no test split."""
-MOST_BATCH, LEAST_BATCH = 128, 8
-STEPS = 16
-"""Steps that an epoch should have at least."""
-LR_PER_SAMPLE = 0.2 / 128
-"""The peak rate grows with the batch (Goyal et al. 2017)."""
-SIDED = {"left", "right", "east", "west"}
-SPELLED = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
-PREFIXES = {"digit", "number", "letter", "char", "character"}
 
 
-def propose(facts: PictureFacts, *, folder: Path) -> str:
+def propose(facts: PictureFacts, *, folder: Path, pretrained: bool | None) -> str:
     """The experiment's file."""
-    mode: Mode = "L" if set(facts.scan.modes) == {"L"} else "RGB"
-    path = relative_path(facts.source, folder)
     validation = _validation(facts)
-    size = common_size(facts.scan.sizes)
-    counts = _counts(facts, mode, size, validation)
-    chosen = plan(
-        size,
-        1 if mode == "L" else 3,
-        classes=len(facts.classes),
-        samples=counts.train,
-    )
+    lesson = _lesson(facts, validation)
+    chosen = plan_for(lesson, pretrained=pretrained)
     settings = [
         Setting("data.name", "image_folder"),
-        Setting("data.path", path, "relative to this file"),
-        *_form(facts, chosen.size, mode),
-        *_splits(facts, counts, validation),
+        path_setting(facts.source, folder=folder),
+        *form_settings(facts.scan, chosen),
+        *_splits(facts, lesson, validation),
         *_broken(facts),
-        *_batches(counts.train, may_shrink=bool(facts.scan.broken)),
-        _augment(facts, chosen.size),
-        *_learning(facts, counts.train, chosen),
+        *data_settings(lesson, chosen, may_shrink=bool(facts.scan.broken)),
+        *learning_settings(lesson, chosen),
     ]
     total = len(facts.records)
     title = [
         f"{facts.source.resolve().name}: {total:,} pictures in {len(facts.classes):,} classes.",
-        "Written by `cnnctl init`; each comment is the reason for its line.",
+        WRITTEN,
     ]
     return document(title, settings)
-
-
-def relative_path(source: Path, folder: Path) -> str:
-    """The path of a source as a file in this folder names it.
-
-    Raises:
-        FaultError: no config can name it.
-    """
-    path = os.path.relpath(source.resolve(), folder.resolve())
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        message = "its path is not UTF-8, so that no config can name it"
-        raise data_fault(message, hint="rename it", place=str(source)) from None
-    return path
 
 
 def _validation(facts: PictureFacts) -> float | None:
@@ -93,47 +58,56 @@ def _validation(facts: PictureFacts) -> float | None:
     return validation_share(sum(facts.training.values()))
 
 
-def validation_share(samples: int) -> float:
-    """The share to hold out: AutoGluon's rule, but never below the 0.1 of the data sets here."""
-    return round(max(0.1, min(0.2, 500 / samples)), 2)
-
-
-def _counts(
-    facts: PictureFacts, mode: Mode, size: tuple[int, int], validation: float | None
-) -> SampleCounts:
-    """The number of pictures in each split, as training will find it."""
+def _lesson(facts: PictureFacts, validation: float | None) -> PictureLesson:
+    """What is to be learned, from as many pictures as training will find."""
+    mode, size = mode_of(facts.scan), common_size(facts.scan.sizes)
     options: dict[str, Any] = {} if validation is None else {"validation": validation}
     options |= {"group_copies": keeps_copies_together(facts)}
     data = ImageFolder(path=str(facts.source), mode=mode, size=size, **options)
-    counts = data.surveyed(Path(), seed=0).samples
-    assert counts is not None  # which surveying counts
-    return counts
+    counts = data.surveyed(Path(), seed=0).known_samples
+    lesson = Lesson(counts.train, "classification", len(facts.classes), facts.training)
+    return PictureLesson(lesson, size, 1 if mode == "L" else 3)
 
 
-def _form(facts: PictureFacts, size: tuple[int, int], mode: Mode) -> Iterator[Setting]:
-    sizes = set(facts.scan.sizes)
-    if sizes == {size}:
+def mode_of(scan: Scan) -> Mode:
+    """The mode that keeps all colours."""
+    return "L" if set(scan.modes) == {"L"} else "RGB"
+
+
+def form_settings(scan: Scan, chosen: Plan) -> Iterator[Setting]:
+    """The size and the mode that pictures are brought to."""
+    sizes, size = set(scan.sizes), chosen.size
+    if chosen.is_pretrained:
+        reason = "the size that the weights were trained with"
+    elif sizes == {size}:
         reason = "the size of all pictures"
     elif len(sizes) == 1:
         reason = f"smaller than their {times(next(iter(sizes)))}, to train in time"
     else:
         reason = "pictures have several sizes; they are scaled and padded to this one"
     yield Setting("data.size", size[0] if len(set(size)) == 1 else list(size), reason)
-    grey = facts.scan.modes["L"] / len(facts.scan.sizes)
+    mode, grey = mode_of(scan), scan.modes["L"] / len(scan.sizes)
+    if chosen.is_pretrained and mode == "L":
+        yield Setting("data.mode", "RGB", "the weights are for colour; all pictures are grey")
+        return
     shares = {0.0: "all pictures are in colour", 1.0: "all pictures are grey"}
     yield Setting("data.mode", mode, shares.get(grey, f"{1 - grey:.0%} of them are in colour"))
 
 
 def _splits(
-    facts: PictureFacts, counts: SampleCounts, validation: float | None
+    facts: PictureFacts, lesson: PictureLesson, validation: float | None
 ) -> Iterator[Setting]:
-    if validation is not None:
-        reason = f"{counts.validation:,} pictures of train, to select the best epoch"
-        yield Setting("data.validation", validation, reason)
+    total = sum(facts.training.values())
+    held = total - lesson.lesson.samples
     if ALL in facts.counts:
+        tested = round(HELD_OUT * total)
+        held -= tested
+    if validation is not None:
         yield Setting(
-            "data.test", HELD_OUT, f"{counts.test:,} pictures held out, for `cnnctl eval`"
+            "data.validation", validation, f"{held:,} pictures of train, to select the best epoch"
         )
+    if ALL in facts.counts:
+        yield Setting("data.test", HELD_OUT, f"{tested:,} pictures held out, for `cnnctl eval`")
     if keeps_copies_together(facts):
         extra = sum(len(each.names) - 1 for each in facts.scan.copies)
         reason = f"{counted(extra, 'file')} with the content of another stay in its split"
@@ -181,87 +155,3 @@ def is_skipped(facts: PictureFacts) -> bool:
         and broken * len(facts.records) <= MAX_SKIPPED * read
         and worst_share(facts) < MOST_OF_A_SPLIT
     )
-
-
-def batch_size(samples: int) -> int | str:
-    """A power of two that makes an epoch enough steps, or all samples."""
-    if samples < 4 * LEAST_BATCH:
-        return "all"
-    return max(LEAST_BATCH, min(MOST_BATCH, 1 << int(log2(samples / STEPS))))
-
-
-def _batches(samples: int, *, may_shrink: bool) -> Iterator[Setting]:
-    size = batch_size(samples)
-    steps = 1 if isinstance(size, str) else ceil(samples / size)
-    reason = f"{samples:,} training pictures make {steps:,} steps an epoch"
-    yield Setting("data.batch_size", size, reason)
-    if not isinstance(size, str) and samples % size == 1:
-        yield Setting(
-            "data.drop_last", True, "batch norm cannot train on the one picture left over"
-        )
-
-
-def shows_sides(classes: Sequence[str]) -> str:
-    """A class that mirroring may turn into another one; empty if there is none.
-
-    Letters and digits, if half of the names are such, and names with left or right.
-    """
-    for name in classes:
-        if SIDED & set(re.split(r"[\W_\d]+", name.lower())):
-            return name
-    characters = [name for name in classes if _is_character(name)]
-    return characters[0] if 2 * len(characters) >= len(classes) else ""
-
-
-def _is_character(name: str) -> bool:
-    *before, word = re.split(r"[\W_]+", name.lower())
-    if set(before) - PREFIXES:
-        return False
-    is_sign = len(word) == 1 and unicodedata.category(word) in ("Ll", "Lu", "Nd")
-    return is_sign or word in SPELLED
-
-
-def _augment(facts: PictureFacts, size: tuple[int, int]) -> Setting:
-    few = sum(facts.training.values()) < FEW_PER_CLASS * len(facts.classes)
-    if sided := shows_sides(facts.classes):
-        shift: Any = {"affine": {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1]}}
-        reason = f"no mirroring: it could change what {sided} shows"
-        return Setting("data.augment", [shift], reason)
-    chosen: list[Any] = ["horizontal_flip"]
-    if max(size) <= SMALL:
-        chosen.append({"crop": max(1, min(size) // 8)})
-    else:
-        chosen.append({"random_resized_crop": [0.35, 1.0]})
-    reason = "omit the flip if left and right matter"
-    if few:
-        chosen.append("trivial_augment_wide")
-        reason = f"strong, for less than {FEW_PER_CLASS} pictures a class; {reason}"
-    return Setting("data.augment", chosen, reason)
-
-
-def _learning(facts: PictureFacts, samples: int, chosen: Plan) -> Iterator[Setting]:
-    is_weighted = facts.imbalance > IMBALANCED
-    cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds a picture"
-    yield Setting("model", chosen.model, cost)
-    if is_weighted:
-        ratio = f"the largest class has {facts.imbalance:,.1f} times the pictures of the smallest"
-        yield Setting("loss", {"name": "cross_entropy", "weight": "balanced"}, ratio)
-    else:
-        yield Setting("loss", "cross_entropy", "no class is much larger than another")
-    yield from _optimization(samples)
-    minutes = f"about {max(1, round(chosen.minutes)):,} min on two CPU cores"
-    yield Setting("train.epochs", chosen.epochs, minutes)
-    if is_weighted:
-        yield Setting("train.monitor", "balanced_accuracy", "all classes count equally")
-
-
-def _optimization(samples: int) -> Iterator[Setting]:
-    size = batch_size(samples)
-    rate = LR_PER_SAMPLE * (samples if isinstance(size, str) else size)
-    yield Setting("optimizer.name", "sgd", "trains residual networks best")
-    yield Setting("optimizer.lr", round(rate, 4), "the peak, in proportion to the batch")
-    yield Setting("optimizer.momentum", 0.9, "one_cycle varies it from 0.95 to 0.85 and back")
-    yield Setting("optimizer.nesterov", True, "helps a little, costs nothing")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
-    yield Setting("regularization.l2", 0.0005, "usual for residual networks")
-    yield Setting("regularization.label_smoothing", 0.1, "against overconfidence")

@@ -5,37 +5,23 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cnnctl.config.wording import show
-from cnnctl.console import advancing
 from cnnctl.data.files import FileTree, LeftOut, open_tree
-from cnnctl.data.pictures.decoding import (
-    MAX_BYTES,
-    BrokenPictureError,
-    Mode,
-    Pixels,
-    decode,
-    is_picture,
-    size_and_mode,
-)
-from cnnctl.data.pictures.similarity import SIDE, Fingerprints, most_alike
+from cnnctl.data.pictures.decoding import Mode, is_picture
+from cnnctl.data.pictures.progress import followed
+from cnnctl.data.pictures.similarity import Fingerprints, most_alike
+from cnnctl.data.pictures.trial import Tried, try_all
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_folder import ImageFolder
-from cnnctl.errors import FaultError, data_fault, nearest
+from cnnctl.errors import data_fault, nearest
+from cnnctl.proposals.settings import imbalance_of
 
 READ_FILES, READ_BYTES = 100_000, 2 * 10**9
 """Files to read whole, and their size in all; of more, an even sample is read."""
-DECODED_PIXELS = 10**9
-"""Pixels to decode; of more, the files of an even sample are decoded."""
-TOGETHER = 2**22
-"""Bytes of pictures of one size that are kept in memory at a time."""
-MIXED = 31
-"""Every so many-th record comes next when records are mixed."""
 ALL = "all"
 """Where the data has no splits of its own."""
 
@@ -100,7 +86,7 @@ class PictureFacts:
     @property
     def imbalance(self) -> float:
         """How many times the smallest class the largest one is."""
-        return max(self.training.values()) / min(self.training.values())
+        return imbalance_of(self.training)
 
     def broken_share(self, *splits: str | None) -> float:
         """The share of pictures in these splits that are known to be broken."""
@@ -153,81 +139,38 @@ def _fewest(facts: PictureFacts) -> int:
 
 
 def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
-    seen: dict[bytes, list[Record]] = defaultdict(list)
-    chosen, prints = _sample(tree, records), _Prints()
-    with advancing(len(chosen), "reading") as advance:
-        for record in chosen:
-            advance(1)
-            try:
-                content = tree.read(record.entry, limit=MAX_BYTES)
-                pixels = _look(content, scan)
-            except (FaultError, BrokenPictureError) as error:
-                scan.broken[record.entry.name] = _reason(error)
-                continue
-            alike = seen[sha256(content).digest()]
-            alike.append(record)
-            if pixels is not None and len(alike) == 1:
-                prints.add(record, pixels)
+    seen: dict[str, list[Record]] = defaultdict(list)
+    first, prints = list[Record](), list[Tried]()
+    chosen = _sample(records)
+    with followed("reading", len(chosen)) as advance:
+        found = try_all(tree, [record.entry for record in chosen], advance=advance)
+    for record, tried in zip(chosen, found, strict=True):
+        if tried.broken:
+            scan.broken[record.entry.name] = tried.broken
+            continue
+        scan.sizes.append((tried.height, tried.width))
+        scan.modes[tried.mode] += 1
+        scan.decoded += tried.is_decoded
+        seen[tried.digest].append(record)
+        if tried.colour and len(seen[tried.digest]) == 1:
+            first.append(record)
+            prints.append(tried)
     scan.read = len(chosen)
     scan.copies = [_copies(alike) for alike in seen.values() if len(alike) > 1]
-    scan.similar = prints.similar()
+    scan.similar = _similar(first, prints)
     if not scan.sizes:
         message, hint = "none of the pictures can be decoded", "check what these files are"
         raise data_fault(message, hint=hint, place=str(tree.root))
 
 
-def _look(content: bytes, scan: Scan) -> Pixels | None:
-    """Note size and mode of a picture; its pixels, unless too many have been decoded.
-
-    Raises:
-        BrokenPictureError: it cannot be decoded.
-    """
-    height, width, mode = size_and_mode(content)
-    scan.pixels += height * width
-    pixels = None
-    if scan.pixels <= DECODED_PIXELS:
-        pixels = decode(content, mode=mode, size=(height, width), resize="squash")
-        scan.decoded += 1
-    scan.sizes.append((height, width))
-    scan.modes[mode] += 1
-    return pixels
-
-
-def _reason(error: FaultError | BrokenPictureError) -> str:
-    return error.faults[0].message if isinstance(error, FaultError) else str(error)
-
-
-class _Prints:
-    """Fingerprints of pictures that are not copies of others, and their records."""
-
-    def __init__(self) -> None:
-        self._records: list[Record] = []
-        self._prints: list[Fingerprints] = []
-        self._waiting: list[Pixels] = []
-
-    def add(self, record: Record, pixels: Pixels) -> None:
-        """Take a decoded picture, (C, H, W), if it is large enough to be recognised."""
-        if min(pixels.shape[1:]) < SIDE:
-            return
-        waiting = self._waiting
-        is_full = (len(waiting) + 1) * pixels.size > TOGETHER
-        if waiting and (is_full or waiting[0].shape != pixels.shape):
-            self._flush()
-        self._records.append(record)
-        self._waiting.append(pixels)
-
-    def similar(self) -> list[Likeness]:
-        """Pictures that are nearly identical to an earlier one, with the most similar."""
-        if not self._records:
-            return []
-        self._flush()
-        pairs = most_alike(Fingerprints.joined(self._prints))
-        return [_likeness(self._records[pair.at], self._records[pair.like]) for pair in pairs]
-
-    def _flush(self) -> None:
-        """Take the fingerprints of pictures of one size together, which is faster."""
-        self._prints.append(Fingerprints.of([torch.from_numpy(np.stack(self._waiting))]))
-        self._waiting.clear()
+def _similar(records: Sequence[Record], tried: Sequence[Tried]) -> list[Likeness]:
+    """Pictures that are nearly identical to an earlier one, with the most similar."""
+    if not records:
+        return []
+    grey = np.stack([each.grey_pixels for each in tried])
+    colour = np.stack([each.colour_pixels for each in tried])
+    pairs = most_alike(Fingerprints.of_thumbnails(grey, colour))
+    return [_likeness(records[pair.at], records[pair.like]) for pair in pairs]
 
 
 def _likeness(record: Record, other: Record) -> Likeness:
@@ -235,14 +178,11 @@ def _likeness(record: Record, other: Record) -> Likeness:
     return Likeness(record.entry.name, other.entry.name, splits)
 
 
-def _sample(tree: FileTree, records: Sequence[Record]) -> list[Record]:
-    """The records to read, an even sample if there are too many, in the quickest order."""
+def _sample(records: Sequence[Record]) -> Sequence[Record]:
+    """The records to read: an even sample if there are too many."""
     size = sum(record.entry.size for record in records)
     step = max(-(-len(records) // READ_FILES), -(-size // READ_BYTES), 1)
-
-    # mixed, so that a bound on decoding does not leave out whole classes
-    mixed = [record for start in range(MIXED) for record in records[start::MIXED]]
-    return sorted(mixed[::step], key=lambda record: tree.offset(record.entry))
+    return records[::step]
 
 
 def _copies(records: Sequence[Record]) -> Copies:

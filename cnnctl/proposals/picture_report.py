@@ -12,8 +12,9 @@ from rich.text import Text
 from cnnctl.escaping import visible
 from cnnctl.inspection.grid import Grid, Heading
 from cnnctl.proposals.document import counted
-from cnnctl.proposals.picture_config import IMBALANCED, is_cut, is_skipped
+from cnnctl.proposals.picture_config import is_cut, is_skipped
 from cnnctl.proposals.picture_facts import Copies, Likeness, PictureFacts
+from cnnctl.proposals.settings import IMBALANCED
 
 SHOWN = 5
 """Files that are named of each kind."""

@@ -9,7 +9,7 @@ from cnnctl.errors import Fault, FaultError
 from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_facts import gather
 from cnnctl.proposals.picture_report import render
-from cnnctl.proposals.proposer import Proposal, Proposer
+from cnnctl.proposals.proposer import Proposal, Proposer, Wishes
 from cnnctl.storage import is_folder
 
 
@@ -19,12 +19,13 @@ class Pictures(Proposer):
     takes = f"a folder or an archive ({', '.join(ARCHIVE_SUFFIXES)}) of pictures in class folders"
 
     @staticmethod
-    def suits(source: Path) -> bool:
+    def suits(source: Path, wishes: Wishes) -> bool:
         return is_folder(source) or source.name.lower().endswith(ARCHIVE_SUFFIXES)
 
-    def propose(self, source: Path, *, target: str | None, folder: Path) -> Proposal:
-        if target is not None:
+    def propose(self, source: Path, wishes: Wishes) -> Proposal:
+        if wishes.target is not None:
             message = "--target names a column, and pictures in class folders have none"
             raise FaultError(Fault(message=message, hint="leave --target out"))
         facts = gather(source)
-        return Proposal(render(facts), propose(facts, folder=folder))
+        text = propose(facts, folder=wishes.folder, pretrained=wishes.pretrained)
+        return Proposal(render(facts), text)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from rich.console import RenderableType
+
+from cnnctl.errors import Fault, FaultError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,18 @@ class Proposal:
     """The experiment's file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user has asked for."""
+
+    folder: Path
+    """Where the experiment's file will be."""
+    target: str | None = None
+    """The column or array to predict; None to find it."""
+    pretrained: bool | None = None
+    """Whether to start from published weights; None to decide."""
+
+
 class Proposer(ABC):
     """Proposes experiments for one kind of source."""
 
@@ -27,15 +43,33 @@ class Proposer(ABC):
 
     @staticmethod
     @abstractmethod
-    def suits(source: Path) -> bool:
-        """Whether a source is of this kind."""
+    def suits(source: Path, wishes: Wishes) -> bool:
+        """Whether a source is of this kind, and can answer these wishes."""
 
     @abstractmethod
-    def propose(self, source: Path, *, target: str | None, folder: Path) -> Proposal:
-        """Look at a source and propose an experiment, whose file will be in `folder`.
-
-        target: the column to predict, if one was named.
+    def propose(self, source: Path, wishes: Wishes) -> Proposal:
+        """Look at a source and propose an experiment.
 
         Raises:
-            FaultError: the source cannot be read or teaches nothing, or has no such column.
+            FaultError: the source cannot be read or teaches nothing, or has no such target.
         """
+
+
+def refuse_pretrained(wishes: Wishes) -> None:
+    """Raise a FaultError where weights are asked for that only pictures have."""
+    if wishes.pretrained:
+        message = "--pretrained is for pictures: no weights are published for other data"
+        raise FaultError(Fault(message=message, hint="leave --pretrained out"))
+
+
+@contextmanager
+def targets_named_by_option() -> Iterator[None]:
+    """Say in hints how `init` is told the target, rather than an experiment."""
+    try:
+        yield
+    except FaultError as error:
+        faults = [
+            replace(fault, hint=fault.hint.replace("data.target=", "--target "))
+            for fault in error.faults
+        ]
+        raise FaultError(*faults, exit_code=error.exit_code) from None

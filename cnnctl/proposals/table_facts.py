@@ -12,6 +12,7 @@ from cnnctl.data.tables.cells import is_missing
 from cnnctl.data.tables.columns import Column, Ignored
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import data_fault, nearest
+from cnnctl.proposals.settings import imbalance_of
 
 TARGETS = ("target", "label", "class", "y", "outcome", "species", "category", "price", "quality")
 """Usual names of the column to predict, the most telling first."""
@@ -47,8 +48,7 @@ class TableFacts:
     @property
     def imbalance(self) -> float:
         """How many times larger the largest class is than the smallest."""
-        sizes = self.counts.values()
-        return max(sizes) / min(sizes) if sizes else 1.0
+        return imbalance_of(self.counts)
 
     @property
     def missing(self) -> dict[str, int]:

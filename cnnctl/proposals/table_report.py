@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cnnctl.escaping import visible
 from cnnctl.proposals.document import counted
-from cnnctl.proposals.picture_config import IMBALANCED
+from cnnctl.proposals.settings import IMBALANCED
 from cnnctl.proposals.table_facts import TableFacts
 
 SHOWN = 5

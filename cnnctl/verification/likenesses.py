@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnctl.console import advancing
-from cnnctl.data.pictures.similarity import SIDE, Fingerprints, Positions, most_alike
+from cnnctl.data.pictures.similarity import Fingerprints, Positions, most_alike
+from cnnctl.data.pictures.thumbnails import SIDE
 from cnnctl.data.preparation import SplitName
 from cnnctl.data.samples import DatasetInfo, Split, Splits
 from cnnctl.verification.facts import Likenesses, Pair

@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from torchvision import models
 
 from cnnctl.config.parsing import parse
 from cnnctl.errors import ExitCode
+from cnnctl.model.weights_file import read_weights
 from cnnctl.shipped import experiments
 from tests.conftest import Cli, invoke
 from tests.data.pictures.test_similarity import photo, saved
@@ -69,7 +72,7 @@ def test_rare_classes_weigh_more(cli: Cli, tmp_path: Path) -> None:
     accepted(cli, "pets.yaml")
     write(tmp_path / "even", {"cat": 60, "dog": 20})
     assert cli("init", "even").returncode == 0
-    assert "weight" not in Path("even.yaml").read_text(encoding="utf-8")
+    assert "balanced" not in Path("even.yaml").read_text(encoding="utf-8")
 
 
 def test_broken_pictures_are_named_and_skipped(cli: Cli, tmp_path: Path) -> None:
@@ -215,11 +218,11 @@ def test_a_path_that_is_not_there_brings_the_nearest_names(
     (tmp_path / "pets").mkdir()
     done = invoke("init", typed)
     assert done.exit_code == ExitCode.USAGE
-    assert f"{typed}: no such folder, archive or shipped experiment" in done.stderr
+    assert f"{typed}: no such file, folder or shipped experiment" in done.stderr
     assert f"did you mean {meant}?" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["data.parquet", "data.npy", "word"])
+@pytest.mark.parametrize("name", ["data.docx", "data.h5", "word"])
 def test_what_no_proposer_takes_is_refused(name: str) -> None:
     Path(name).touch()
     done = invoke("init", name)
@@ -316,3 +319,46 @@ def test_digits_are_not_mirrored(cli: Cli, tmp_path: Path) -> None:
     assert "# no mirroring: it could change what 0 shows" in text
     assert "flip" not in text
     accepted(cli, "digits.yaml")
+
+
+def test_few_pictures_train_the_classifier_of_a_network_whose_weights_are_there(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    weights = models.mobilenet_v3_small().state_dict()
+    torch.save(weights, folder / "mobilenet_v3_small-047dcff4.pth")
+    write(tmp_path / "pets", SPLIT)
+    assert cli("init", "pets").returncode == 0
+    text = Path("pets.yaml").read_text(encoding="utf-8")
+    assert "model: {torchvision: mobilenet_v3_small, weights: DEFAULT, freeze: backbone}" in text
+    assert (values("pets.yaml")["size"], values("pets.yaml")["mode"]) == (224, "RGB")
+    accepted(cli, "pets.yaml")
+    trained = cli("train", "pets.yaml", "train.epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    assert "loaded weights" in trained.stdout
+    before = weights["features.0.0.weight"]
+    state = read_weights(Path("runs/pets/checkpoints/best.safetensors"))
+    [after] = (each for name, each in state.items() if name.endswith("features.0.0.weight"))
+    assert torch.equal(after, before)
+
+
+def test_weights_that_would_be_downloaded_are_offered_and_written_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    write(tmp_path / "pets", SPLIT)
+    assert invoke("init", "pets").exit_code == 0
+    text = Path("pets.yaml").read_text(encoding="utf-8")
+    assert "`cnnctl init --pretrained` would start from ImageNet's weights" in text
+    assert invoke("init", "pets", "--pretrained", "-o", "b.yaml").exit_code == 0
+    assert "weights: DEFAULT" in Path("b.yaml").read_text(encoding="utf-8")
+    assert not (tmp_path / "torch").exists()
+
+
+def test_tables_have_no_pretrained_weights(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,x\n2,y\n")
+    done = invoke("init", "a.csv", "--pretrained")
+    assert done.exit_code == ExitCode.USAGE
+    assert "leave --pretrained out" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -13,7 +14,7 @@ from torchvision import models
 
 from cnnctl.errors import FaultError
 from cnnctl.model.network import Model, NetworkPlan, plan
-from cnnctl.model.weights import default_weights, gather_weights
+from cnnctl.model.weights import default_weights, gather_weights, is_cached
 
 Tensors = dict[str, Tensor]
 
@@ -54,3 +55,13 @@ def test_a_failed_download_is_a_fault_with_the_address(
 def test_only_torchvisions_networks_have_default_weights() -> None:
     with pytest.raises(FaultError, match=r"model.weights: only torchvision networks"):
         gather_weights("DEFAULT", plan_of("flatten"))
+
+
+def test_weights_in_the_cache_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert not is_cached("resnet18")
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "resnet18-f37072fd.pth").touch()
+    assert is_cached("resnet18")
+    assert not is_cached("resnet34")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from cnnctl.console import Screen
+from cnnctl.data.pictures import trial
 from cnnctl.proposals import picture_facts, picture_report
 from cnnctl.proposals.picture_facts import gather
 from tests.data.sources.test_image_folder import SPLIT, write
@@ -57,7 +58,7 @@ def test_of_too_many_pixels_only_headers_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write(tmp_path / "pets", {"cat": 20, "dog": 20})
-    monkeypatch.setattr(picture_facts, "DECODED_PIXELS", 10 * 64)
+    monkeypatch.setattr(trial, "DECODED_PIXELS", 10 * 64)
     facts = gather(root)
     assert (facts.scan.read, facts.scan.decoded) == (40, 10)
     assert "decoded: 10; of the others only the headers" in rendered(facts)

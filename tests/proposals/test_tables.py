@@ -15,8 +15,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from cnnctl.data.dataset import DataSet, StoredSplit
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import load
-from cnnctl.proposals.table_config import FEW, batch_size, layers, propose
+from cnnctl.proposals.table_config import propose
 from cnnctl.proposals.table_facts import gather, likely_target
+from cnnctl.proposals.vector_learning import FEW, batch_size, layers
 from tests.conftest import Cli
 
 

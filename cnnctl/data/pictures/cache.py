@@ -14,8 +14,8 @@ import secrets
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
@@ -29,9 +29,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from cnnctl.config.wording import times
-from cnnctl.console import Screen, advancing
 from cnnctl.data.files import Entry, FileTree
-from cnnctl.data.pictures.decoder import FEW, Advance, decode_here, decode_to_file
+from cnnctl.data.pictures.decoder import decode_here, decode_to_file
+from cnnctl.data.pictures.progress import followed
 from cnnctl.data.pictures.worker import Decoded, PictureForm
 from cnnctl.data.residence import machine_memory
 from cnnctl.errors import FaultError, storage_fault
@@ -147,7 +147,7 @@ def _built(
     try:
         with temporary.open("xb") as target:
             _reserve(target.fileno(), len(entries) * form.row_bytes)
-        with _progress(len(entries)) as advance:
+        with followed("decoding", len(entries)) as advance:
             decoded = decode_to_file(tree, entries, form, temporary, advance=advance)
         temporary.replace(file.with_suffix(PIXELS))
     finally:
@@ -184,7 +184,7 @@ def _in_memory(tree: FileTree, entries: Sequence[Entry], form: PictureForm) -> D
     def put(row: int, content: bytes) -> None:
         flat[row] = np.frombuffer(content, dtype=np.uint8)
 
-    with _progress(len(entries)) as advance:
+    with followed("decoding", len(entries)) as advance:
         return _gathered(pixels, decode_here(tree, entries, form, put, advance=advance))
 
 
@@ -208,12 +208,3 @@ def _make_room(folder: Path) -> None:
         with suppress(OSError):  # another process was faster
             if (used if used.exists() else path).stat().st_mtime < oldest:
                 path.unlink()
-
-
-@contextmanager
-def _progress(count: int) -> Iterator[Advance]:
-    """Show how far decoding is: a bar on a terminal, else one line."""
-    if count > FEW and not Screen(stderr=True).is_terminal:
-        print(f"decoding {count:,} pictures", file=sys.stderr)
-    with advancing(count, "decoding") as advance:
-        yield advance

@@ -57,12 +57,16 @@ def decode(content: bytes, *, mode: Mode, size: tuple[int, int], resize: Resize)
         BrokenPictureError: it is empty, cut short, damaged, too large, or of an unsupported format.
     """
     with _opened(content) as image:
-        try:
-            return _pixels(resized(converted(upright(image), mode), size, resize))
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's decoders raise what comes, here for damaged content
-            raise BrokenPictureError(_reason(error)) from None
+        return _decoded(image, mode, size, resize)
+
+
+def _decoded(image: Image.Image, mode: Mode, size: tuple[int, int], resize: Resize) -> Pixels:
+    try:
+        return _pixels(resized(converted(upright(image), mode), size, resize))
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise what comes, here for damaged content
+        raise BrokenPictureError(_reason(error)) from None
 
 
 def size_and_mode(content: bytes) -> tuple[int, int, Mode]:
@@ -72,10 +76,28 @@ def size_and_mode(content: bytes) -> tuple[int, int, Mode]:
         BrokenPictureError: it is no picture.
     """
     with _opened(content) as image:
-        width, height = image.size
-        if _orientation(image) >= 5 and image.format != "TIFF":  # which is turned already
-            width, height = height, width
-        return height, width, "L" if image.mode in GREY or _has_grey_palette(image) else "RGB"
+        return _size_and_mode(image)
+
+
+def tried(content: bytes, *, most_pixels: int) -> tuple[int, int, Mode, Pixels | None]:
+    """The same, and the pixels, (C, H, W), of a picture that has no more than so many.
+
+    Raises:
+        BrokenPictureError: it is no picture, or cannot be decoded.
+    """
+    with _opened(content) as image:
+        height, width, mode = _size_and_mode(image)
+        pixels = None
+        if height * width <= most_pixels:
+            pixels = _decoded(image, mode, (height, width), "squash")
+        return height, width, mode, pixels
+
+
+def _size_and_mode(image: Image.Image) -> tuple[int, int, Mode]:
+    width, height = image.size
+    if _orientation(image) >= 5 and image.format != "TIFF":  # which is turned already
+        width, height = height, width
+    return height, width, "L" if image.mode in GREY or _has_grey_palette(image) else "RGB"
 
 
 GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")

@@ -27,10 +27,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-ROWS, COLUMNS = 8, 9
-"""Of the grey thumbnail that is hashed; a bit for each pixel but the last of a row."""
-SIDE = 16
-"""Of the colour thumbnails that are compared."""
+from cnnctl.data.pictures.thumbnails import COLUMNS, ROWS, SIDE
+
 LUMA = (0.299, 0.587, 0.114)
 BANDS, BITS = 4, 16
 FARTHEST = 2 * BANDS - 1
@@ -84,6 +82,11 @@ class Fingerprints:
         )
 
     @classmethod
+    def of_thumbnails(cls, grey: NDArray[np.float32], colour: NDArray[np.uint8]) -> Self:
+        """The fingerprints of N pictures, from (N, ROWS, COLUMNS) and (N, 3 * SIDE * SIDE)."""
+        return cls(*_hashed(grey), colour)
+
+    @classmethod
     def joined(cls, parts: Sequence[Fingerprints]) -> Self:
         """The fingerprints of all parts, one after the other."""
         return cls(
@@ -96,7 +99,12 @@ class Fingerprints:
 def difference_hashes(images: Tensor) -> tuple[Hashes, Positions]:
     """The difference hash of each picture, and its details; (N, C, H, W) in, (N,) each out."""
     small = functional.adaptive_avg_pool2d(_grey(_in_levels(images)), (ROWS, COLUMNS))[:, 0]
-    steps = (small[:, :, 1:] - small[:, :, :-1]).flatten(1).numpy()
+    return _hashed(small.numpy())
+
+
+def _hashed(small: NDArray[np.float32]) -> tuple[Hashes, Positions]:
+    """The hashes and details of grey thumbnails, (N, ROWS, COLUMNS)."""
+    steps = (small[:, :, 1:] - small[:, :, :-1]).reshape(len(small), ROWS * (COLUMNS - 1))
     # every band has bits of all rows, so that a margin or a sky does not fill one of them
     rises = (steps > MARGIN).reshape(-1, BITS, BANDS).transpose(0, 2, 1).reshape(-1, BITS * BANDS)
     hashes = np.packbits(rises, axis=1).view(np.uint64)[:, 0]

@@ -1,26 +1,19 @@
-"""Decodes pictures into rows of a file: in this process, or in one of its own.
-
-A process of its own (`python -m cnnctl.data.pictures.worker`) reads orders from its standard input
-and answers on its standard output, a line of JSON each, until its input ends. It imports neither
-torch nor pydantic, so it starts in a fifth of a second. A decoder that crashes takes down only it.
-"""
+"""Decodes pictures into rows of a file: in this process, or in one of its own (see `orders`)."""
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import signal
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from cnnctl.data.files import Entry, FileTree, open_tree
+from cnnctl.data.files import Entry, FileTree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, Resize, decode
+from cnnctl.data.pictures.orders import Answer, Order, serve
 from cnnctl.errors import FaultError
 
 
@@ -62,15 +55,13 @@ Put = Callable[[int, bytes], object]
 """Takes the number of a row, and its pixels."""
 
 
-def decode_into(
-    put: Put, tree: FileTree, entries: Iterable[tuple[int, Entry]], form: PictureForm
-) -> list[Decoded]:
+def decode_into(put: Put, tree: FileTree, order: Order, form: PictureForm) -> list[Decoded]:
     """Decode these files, each to its row.
 
     Raises:
         OSError: the rows cannot be written.
     """
-    return [_decode_one(put, tree, row, entry, form) for row, entry in entries]
+    return [_decode_one(put, tree, row, entry, form) for row, entry in order]
 
 
 def into(file: int, form: PictureForm) -> Put:
@@ -92,39 +83,18 @@ def _decode_one(put: Put, tree: FileTree, row: int, entry: Entry, form: PictureF
     return Decoded(row, digest, zlib.crc32(pixels))
 
 
-def to_order(entries: Sequence[tuple[int, Entry]]) -> str:
-    """Rows and files as a line for a worker."""
-    return json.dumps([[row, each.name, each.size, each.stamp] for row, each in entries])
-
-
-def from_answer(line: str) -> list[Decoded]:
-    """The answer of a worker.
-
-    Raises:
-        OSError: it could not write.
-    """
-    answer: Any = json.loads(line)
-    if isinstance(answer, dict):
-        raise OSError(answer["errno"], answer["strerror"])
-    return [Decoded(*each) for each in answer]
-
-
 def main(root: str, target: str, form: str) -> None:
-    """Carry out orders until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who gives orders ends this process
-    gc.freeze()  # what has been imported stays, and need not be searched again
-    tree, options = open_tree(Path(root)), json.loads(form)
+    """Carry out orders to decode files into the rows of `target`."""
+    options = json.loads(form)
     shaped = PictureForm(options["mode"], tuple(options["size"]), options["resize"])
     with Path(target).open("r+b") as file:
         put = into(file.fileno(), shaped)
-        for line in sys.stdin:
-            entries = [(row, Entry(*entry)) for row, *entry in json.loads(line)]
-            try:
-                done = decode_into(put, tree, entries, shaped)
-                answer: Any = [(each.row, each.digest, each.check, each.broken) for each in done]
-            except OSError as error:
-                answer = {"errno": error.errno, "strerror": error.strerror}
-            print(json.dumps(answer), flush=True)
+
+        def carry_out(tree: FileTree, order: Order) -> list[Answer]:
+            done = decode_into(put, tree, order, shaped)
+            return [(each.row, each.digest, each.check, each.broken) for each in done]
+
+        serve(root, carry_out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnctl.data.pictures.similarity import SIDE
+from cnnctl.data.pictures.thumbnails import SIDE
 from cnnctl.verification.facts import Facts
 from cnnctl.verification.finding import Check, Finding, Verdict
 from cnnctl.verification.naming import equal_names, splits_of

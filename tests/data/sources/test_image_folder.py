@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnctl.data.pictures import cache, decoder
+from cnnctl.data.pictures import cache, decoder, orders
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.image_folder import ImageFolder
@@ -409,7 +409,7 @@ def test_without_a_cache_pictures_are_decoded_to_memory(
 def test_several_processes_decode_to_the_same_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:
-    monkeypatch.setattr(decoder, "TOGETHER", 3)
+    monkeypatch.setattr(orders, "TOGETHER", 3)
     root = write(tmp_path / "pets", {"cat": 10, "dog": 11})
     (root / "cat" / "000.png").write_bytes(b"")
     options = {"on_error": "skip", "max_skipped": 0.5, "test": 0}

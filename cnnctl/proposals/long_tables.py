@@ -1,0 +1,112 @@
+"""Proposes experiments for tables with a row for each moment of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+
+import numpy as np
+
+from cnnctl.data.series.table import Series
+from cnnctl.data.sources.signals import SignalSet
+from cnnctl.data.tables.reading import TABLE_SUFFIXES, Table, read_table
+from cnnctl.errors import FaultError
+from cnnctl.proposals.document import Setting, counted
+from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, refuse_pretrained
+from cnnctl.proposals.sample_config import propose
+from cnnctl.proposals.sample_facts import gather
+from cnnctl.proposals.sample_report import render
+from cnnctl.proposals.settings import path_setting
+from cnnctl.proposals.table_facts import likely_target
+
+TIMES = ("time", "timestamp", "t", "datetime", "date", "step", "moment", "frame")
+"""Names of columns that order the rows of a series, in any case."""
+MOST_TRIED = 50
+"""Columns that are tried for the one that tells series apart."""
+FEWEST, SHORTEST = 10, 8
+"""Series that a table has at least, and moments that they have on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The columns that make a table one of series."""
+
+    series: Series
+    column: str
+    """Tells the series apart."""
+    time: str
+    target: str
+
+
+class LongTables(Proposer):
+    """A table whose columns make plain that it is one of series."""
+
+    takes = "a table with a row for each moment of a series"
+
+    @staticmethod
+    def suits(source: Path, wishes: Wishes) -> bool:
+        if not source.name.lower().endswith(TABLE_SUFFIXES):
+            return False
+        with suppress(FaultError):  # which the proposer for other tables tells of
+            return found_in(read_table(source), target=wishes.target) is not None
+        return False
+
+    def propose(self, source: Path, wishes: Wishes) -> Proposal:
+        refuse_pretrained(wishes)
+        table = read_table(source)
+        found = found_in(table, target=wishes.target)
+        assert found is not None  # as it suits
+        data = SignalSet(
+            path=str(source), series=found.column, time=found.time, target=found.target
+        )
+        facts = gather(source, data)
+        assert isinstance(facts.data, SignalSet)
+        channels = ", ".join(facts.data.channels)
+        opening = [
+            Setting("data.name", "signals"),
+            path_setting(source, folder=wishes.folder),
+            Setting("data.series", found.column, "its equal cells are one series"),
+            Setting("data.time", found.time, "increases within each series"),
+            Setting("data.target", found.target, "the same in all rows of a series"),
+            Setting("data.channels", facts.data.channels, "all other columns of numbers"),
+            Setting("data.length", facts.shape[1], "at most twice the median of the series"),
+        ]
+        about = [*_about(source, found), f"channels: {channels}", f"target: {found.target}"]
+        return Proposal(render(facts, about), propose(facts, opening))
+
+
+def found_in(table: Table, *, target: str | None = None) -> Found | None:
+    """The columns of series, if the rows of each come one after another and have times.
+
+    target: the column to predict, which must be the same within each series; None for a usual name.
+    """
+    names = list(table.columns)
+    if target is not None and target not in names:
+        return None
+    chosen = target or likely_target(names)[0]
+    times = [name for name in names if name.lower() in TIMES and name != chosen]
+    for column in names[:MOST_TRIED]:
+        for time in times:
+            if column not in (time, chosen):
+                with suppress(FaultError):
+                    series = Series.of(table, series=column, time=time)
+                    if _is_plain(series):
+                        series.constant(chosen)
+                        return Found(series, column, time, chosen)
+    return None
+
+
+def _is_plain(series: Series) -> bool:
+    is_in_order = bool((series.order == np.arange(len(series.order))).all())
+    return len(series) >= FEWEST and mean(series.lengths.tolist()) >= SHORTEST and is_in_order
+
+
+def _about(source: Path, found: Found) -> Iterator[str]:
+    series, lengths = found.series, found.series.lengths.tolist()
+    rows = counted(len(series.order), "row")
+    yield f"{source}: {rows} of {len(series):,} series, told apart by {found.column}"
+    spread = f"{min(lengths)} {median(lengths):g} {max(lengths)} (min, median, max)"
+    yield f"length: {spread}, in the order of {found.time}"

@@ -1,0 +1,160 @@
+"""What is found in arrays and in long tables: samples of one shape, and their targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnnctl.data.dataset import StoredSplit
+from cnnctl.data.sample_set import SampleSet
+from cnnctl.data.samples import Samples
+from cnnctl.proposals import vector_learning
+from cnnctl.proposals.lesson import Lesson
+from cnnctl.proposals.settings import imbalance_of, validation_share
+
+COMPARED_BYTES = 2 * 10**9
+"""Bytes of samples to compare; of more, an even sample is compared."""
+CHUNK = 2**24
+"""Bytes to take at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFacts:
+    """Samples of one shape, and how an experiment sees them."""
+
+    source: Path
+    data: SampleSet
+    """Surveyed: task, classes, shape and the size of the splits."""
+    counts: Mapping[str, Counter[str]]
+    """Samples of each class, or with each label, by stored split; empty for values."""
+    values: tuple[float, float]
+    """The smallest and the largest target in training, of values."""
+    constant: Sequence[int]
+    """Features, or channels of signals, that are constant in training."""
+    copies: int
+    """Samples that are equal to an earlier one, among those that were compared."""
+    torn: int
+    """Samples for testing that are equal to one for training."""
+    compared: int
+    given: frozenset[str]
+    """The splits that the source has itself."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a sample: (F,), (C, L) or (C, H, W)."""
+        return tuple(self.data.shape)
+
+    @property
+    def imbalance(self) -> float:
+        """How many times larger the largest class is than the smallest."""
+        is_class = self.data.task == "classification"
+        return imbalance_of(self.counts["train"]) if is_class else 1.0
+
+    @property
+    def rows(self) -> int:
+        """Samples that are not for testing."""
+        return self.data.known_samples.train + self.data.known_samples.validation
+
+    @property
+    def is_few(self) -> bool:
+        """Whether there are so few vectors that only a linear model can be learned."""
+        return len(self.shape) == 1 and self.rows < vector_learning.FEW
+
+    @property
+    def validation(self) -> float | None:
+        """The share to hold out for validation; None where there is such a split."""
+        if "validation" in self.given:
+            return None
+        return 0 if self.is_few else validation_share(self.rows)
+
+    @property
+    def lesson(self) -> Lesson:
+        """What is to be learned."""
+        data, share = self.data, self.validation
+        assert data.task != "auto"  # as it has been surveyed
+        held = data.known_samples.validation if share is None else round(self.rows * share)
+        outputs = len(data.classes) or data.outputs or 1
+        is_class = data.task == "classification"
+        counts = self.counts["train"] if is_class else {}
+        return Lesson(self.rows - held, data.task, outputs, counts)
+
+
+def gather(source: Path, data: SampleSet) -> SampleFacts:
+    """Look at all samples of a data set.
+
+    Raises:
+        FaultError: they cannot be read, are not finite, or teach nothing.
+    """
+    known = data.surveyed(Path(), seed=0)
+    has_test = known.known_samples.test > 0
+    splits: list[StoredSplit] = ["train", "test"] if has_test else ["train"]
+    samples = {split: known.load(split, root=Path()) for split in splits}
+    targets = samples["train"].targets
+    copies, torn, compared = _compared(samples)
+    return SampleFacts(
+        source,
+        known,
+        {split: _counts(known, each.targets) for split, each in samples.items()},
+        (float(targets.min()), float(targets.max())),
+        _constant(samples["train"]),
+        copies,
+        torn,
+        compared,
+        frozenset(filter(None, known.source().given())),
+    )
+
+
+def _counts(data: SampleSet, targets: Tensor) -> Counter[str]:
+    if data.task == "regression":
+        return Counter()
+    width = len(data.classes)
+    is_class = data.task == "classification"
+    found = targets.bincount(minlength=width) if is_class else targets.sum(dim=0).long()
+    pairs = zip(data.classes, found.tolist(), strict=True)
+    return Counter({name: count for name, count in pairs if count})
+
+
+def _constant(samples: Samples) -> list[int]:
+    """Positions of features or channels that have one value only; pixels are not looked at."""
+    if len(samples.rows.shape) > 3:
+        return []
+    low = high = None
+    for chunk in _chunks(samples, step=1):
+        own = chunk if chunk.ndim == 2 else chunk.movedim(1, -1).flatten(0, 1)
+        least, most = own.amin(dim=0), own.amax(dim=0)
+        low = least if low is None else torch.minimum(low, least)
+        high = most if high is None else torch.maximum(high, most)
+    assert low is not None and high is not None  # as there are samples
+    return (low == high).nonzero().flatten().tolist()
+
+
+def _compared(samples: Mapping[StoredSplit, Samples]) -> tuple[int, int, int]:
+    """How many samples are equal to an earlier one, are so in another split, were compared."""
+    size = sum(prod(each.rows.shape) * each.rows.dtype.itemsize for each in samples.values())
+    step = max(1, -(-size // COMPARED_BYTES))
+    seen: dict[bytes, StoredSplit] = {}
+    copies = torn = compared = 0
+    for split, each in samples.items():
+        for chunk in _chunks(each, step=step):
+            for row in chunk.numpy():
+                digest = sha256(row.tobytes()).digest()
+                copies += digest in seen
+                torn += seen.setdefault(digest, split) != split
+                compared += 1
+    return copies, torn, compared
+
+
+def _chunks(samples: Samples, *, step: int) -> Iterator[Tensor]:
+    """Every so many-th sample, some at a time."""
+    rows = samples.rows
+    together = max(1, CHUNK // max(1, prod(rows.shape[1:]) * rows.dtype.itemsize))
+    positions = torch.arange(0, len(samples), step)
+    for start in range(0, len(positions), together):
+        yield rows.take(positions[start : start + together])

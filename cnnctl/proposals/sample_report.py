@@ -1,0 +1,73 @@
+"""What was found in arrays or in a long table, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cnnctl.config.wording import times
+from cnnctl.escaping import visible
+from cnnctl.proposals.document import counted
+from cnnctl.proposals.sample_facts import SampleFacts
+from cnnctl.proposals.settings import IMBALANCED
+
+SHOWN = 5
+"""Arrays, classes or features that are named."""
+
+
+def render(facts: SampleFacts, about: Sequence[str]) -> RenderableType:
+    """The facts, a line each; `about` tells of the source."""
+    lines = [*about, *_samples(facts), *_targets(facts), *_warnings(facts)]
+    return Group(*(Text(visible(line)) for line in lines))
+
+
+def _samples(facts: SampleFacts) -> Iterator[str]:
+    counts, shape = facts.data.known_samples, facts.shape
+    kind = {1: "vectors of", 2: "signals of", 3: "images of"}[len(shape)]
+    size = counted(shape[0], "feature") if len(shape) == 1 else times(shape)
+    yield f"samples: {kind} {size}"
+    if facts.given:
+        held = counts.validation if "validation" in facts.given else 0
+        parts = {"train": facts.rows - held, "validation": held, "test": counts.test}
+        named = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
+        yield f"splits: {named}"
+
+
+def _targets(facts: SampleFacts) -> Iterator[str]:
+    if facts.data.task == "regression":
+        low, high = facts.values
+        yield f"target: {counted(facts.data.outputs or 1, 'value')}, from {low:g} to {high:g}"
+        return
+    what = "classes" if facts.data.task == "classification" else "labels"
+    yield f"{what}: {len(facts.data.classes):,} ({_some(facts.counts['train'])} for training)"
+    if facts.imbalance > IMBALANCED:
+        [(largest, _), *_, (smallest, _)] = facts.counts["train"].most_common()
+        compared = f"{largest} has {facts.imbalance:.1f} times the samples of {smallest}"
+        yield f"balance: {compared}; the loss weights them"
+
+
+def _warnings(facts: SampleFacts) -> Iterator[str]:
+    if facts.constant:
+        what = "feature" if len(facts.shape) == 1 else "channel"
+        first = ", ".join(map(str, facts.constant[:SHOWN]))
+        more = ", …" * (len(facts.constant) > SHOWN)
+        are = "is" if len(facts.constant) == 1 else "are"
+        yield f"note: {counted(len(facts.constant), what)} {are} constant: {first}{more}"
+    total = facts.data.known_samples
+    if facts.compared < total.train + total.validation + total.test:
+        yield f"compared: an even sample of {facts.compared:,}"
+    if facts.copies:
+        verb = "equals" if facts.copies == 1 else "equal"
+        yield f"note: {counted(facts.copies, 'sample')} {verb} an earlier one"
+    if facts.torn:
+        flatter = "equal samples in both train and test flatter the results"
+        yield f"warning: {flatter}: {counted(facts.torn, 'sample')}"
+    if facts.given and "test" not in facts.given:
+        yield "note: there is no test split; validation does not stand in for it"
+
+
+def _some(counts: Mapping[str, int]) -> str:
+    named = [f"{name} {count:,}" for name, count in list(counts.items())[:SHOWN]]
+    return ", ".join(named + ["…"] * (len(counts) > SHOWN))

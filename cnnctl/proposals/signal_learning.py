@@ -1,0 +1,70 @@
+"""The settings that learn from signals: from batches to epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from typing import Any
+
+from cnnctl.proposals.document import Setting
+from cnnctl.proposals.lesson import Lesson
+from cnnctl.proposals.settings import balanced_monitor, loss_of
+
+WIDTHS = (32, 64, 128, 128)
+"""Channels of the convolutions; each but the last is followed by pooling."""
+KERNEL = 7
+"""Moments that the first convolution sees, where a signal is long enough; later ones see 3."""
+SHORTEST = 4
+"""Moments that pooling leaves at least."""
+STEPS = 2000
+"""Steps that training takes, if that is neither few epochs nor many."""
+MOST_EPOCHS, FEWEST_EPOCHS = 100, 8
+MOST_BATCH, LEAST_BATCH = 128, 8
+
+
+def layers(length: int, *, outputs: int | str) -> list[Any]:
+    """Convolutions along a signal of so many moments, until few of them are left."""
+    found: list[Any] = []
+    for number, width in enumerate(WIDTHS):
+        kernel = KERNEL if not number and length >= 2 * KERNEL else 3
+        found += [
+            {"conv": _conv(width, kernel)},
+            "batch_norm",
+            "relu",
+        ]
+        if length < 2 * SHORTEST:
+            break
+        if number < len(WIDTHS) - 1:
+            found.append({"max_pool": 2})
+            length //= 2
+    return [*found, "global_avg_pool", "flatten", {"dropout": 0.2}, {"linear": outputs}]
+
+
+def _conv(width: int, kernel: int) -> dict[str, Any]:
+    """A convolution that keeps the length; the batch norm after it has the bias."""
+    sides = {"kernel_size": kernel, "padding": kernel // 2}
+    return {"out_channels": width, **sides, "bias": False}
+
+
+def batch_size(samples: int) -> int:
+    """A power of two: a sixteenth of the samples, within bounds."""
+    return max(LEAST_BATCH, min(MOST_BATCH, 1 << (max(1, samples // 16).bit_length() - 1)))
+
+
+def learning_settings(lesson: Lesson, length: int) -> Iterator[Setting]:
+    """From the size of batches to the number of epochs, for signals of so many moments."""
+    samples, size = lesson.samples, batch_size(lesson.samples)
+    steps = ceil(samples / size)
+    yield Setting("data.batch_size", size, f"{steps:,} steps an epoch")
+    if samples % size == 1 and samples > 1:
+        yield Setting("data.drop_last", True, "batch norm learns little from one signal left over")
+    reason = f"convolutions along {length:,} moments"
+    yield Setting("model.layers", layers(length, outputs=lesson.width), reason)
+    yield loss_of(lesson.task, lesson.imbalance, of="signals")
+    yield Setting("optimizer.name", "adamw", "needs little tuning")
+    yield Setting("optimizer.lr", 0.002, "the peak")
+    yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
+    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
+    yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps")
+    yield from balanced_monitor(lesson.imbalance)

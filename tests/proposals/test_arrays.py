@@ -1,0 +1,155 @@
+"""`init`, then what it recommends, on made arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cnnctl.config.parsing import parse
+from cnnctl.console import Screen
+from cnnctl.data.sources.arrays import ArraySet
+from cnnctl.errors import ExitCode
+from cnnctl.proposals.sample_facts import SampleFacts, gather
+from cnnctl.proposals.sample_report import render
+from cnnctl.proposals.signal_learning import layers
+from tests.conftest import Cli, invoke
+
+RNG = np.random.default_rng(0)
+Arrays = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def noise(*shape: int) -> NDArray[np.float32]:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def classes(count: int, of: int = 2) -> NDArray[np.int64]:
+    return np.arange(count) % of
+
+
+def facts_of(**arrays: Any) -> SampleFacts:
+    np.savez("data.npz", **arrays)
+    return gather(Path("data.npz"), ArraySet(path="data.npz"))
+
+
+def rendered(facts: SampleFacts) -> str:
+    console = Screen(width=1000)
+    with console.capture() as captured:
+        console.print(render(facts, []))
+    return captured.get()
+
+
+PICTURES = RNG.integers(0, 256, (60, 12, 12, 3), np.uint8)
+KINDS: dict[str, tuple[Arrays, str]] = {
+    "images": ({"x": PICTURES, "y": classes(60)}, "zoo: resnet9"),
+    "signals": ({"x": noise(60, 2, 40), "y": classes(60)}, "conv: {out_channels: 32"),
+    "vectors": ({"x": noise(60, 5), "y": classes(60)}, "[{linear: classes}]"),
+    "labels": ({"x": noise(1200, 5), "y": (noise(1200, 3) > 0).astype(int)}, "bce_with_logits"),
+    "values": ({"x": noise(1200, 5), "y": noise(1200, 2)}, "{linear: 2}"),
+    "values of images": ({"x": PICTURES, "y": noise(60)}, "loss: mse"),
+    "four channels": ({"x": noise(60, 4, 12, 12), "y": classes(60)}, "zoo: resnet9"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_trains_and_predicts(kind: str, cli: Cli, tmp_path: Path) -> None:
+    arrays, expected = KINDS[kind]
+    np.savez(tmp_path / "data.npz", **arrays)
+    done = cli("init", "data.npz")
+    assert done.returncode == 0, done.stderr
+    assert expected in Path("data.yaml").read_text(encoding="utf-8")
+    assert cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
+    trained = cli("train", "data.yaml", "train.epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    assert cli("eval", "runs/data").returncode == 0
+    np.save("new.npy", arrays["x"][:3])
+    answered = cli("predict", "runs/data", "new.npy", "--jsonl")
+    assert answered.returncode == 0, answered.stderr
+    assert len(answered.stdout.splitlines()) == 3
+
+
+def test_a_file_of_a_folder_stands_for_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    np.save("scans/x.npy", noise(60, 5))
+    np.save("scans/y.npy", classes(60))
+    for source, file in (("scans", "scans.yaml"), ("scans/x.npy", "x.yaml")):
+        assert invoke("init", source).exit_code == 0
+        data = parse(Path(file).read_text(encoding="utf-8"), origin=file).child("data")
+        assert data
+        path = data.child("path")
+        assert path
+        assert path.value == "scans"
+
+
+def test_what_is_odd_is_told() -> None:
+    x = noise(100, 4)
+    x[:, 2] = 3
+    x[7] = x[8] = x[9]
+    facts = facts_of(x_train=x, y_train=classes(100), x_test=x[9:19], y_test=classes(10))
+    assert (facts.constant, facts.copies, facts.torn) == ([2], 12, 10)
+    text = rendered(facts)
+    assert "splits: 100 train, 10 test" in text
+    assert "note: 1 feature is constant: 2" in text
+    assert "warning: equal samples in both train and test flatter the results: 10 samples" in text
+
+
+def test_rare_classes_are_weighted() -> None:
+    assert "balance: 0 has 4.0 times the samples of 1; the loss weights them" in rendered(
+        facts_of(x=noise(100, 4), y=np.repeat([0, 1], [80, 20]))
+    )
+    assert invoke("init", "data.npz").exit_code == 0
+    assert "weight: balanced" in Path("data.yaml").read_text(encoding="utf-8")
+
+
+def test_counts_in_the_comments_are_those_of_training(cli: Cli) -> None:
+    np.savez("data.npz", x=noise(2000, 4), y=classes(2000))
+    assert invoke("init", "data.npz").exit_code == 0
+    text = Path("data.yaml").read_text(encoding="utf-8")
+    assert "340 samples of train" in text
+    assert "300 samples held out" in text
+    assert "wide enough for 1,360 rows" in text
+    trained = cli("train", "data.yaml", "train.epochs=1")
+    assert "arrays: 1,360 train, 340 validation, 300 test" in trained.stdout
+
+
+def test_signals_are_pooled_while_they_are_long_enough() -> None:
+    assert layers(5, outputs=1) == [
+        {"conv": {"out_channels": 32, "kernel_size": 3, "padding": 1, "bias": False}},
+        *("batch_norm", "relu", "global_avg_pool", "flatten"),
+        *({"dropout": 0.2}, {"linear": 1}),
+    ]
+    assert layers(1000, outputs="classes").count({"max_pool": 2}) == 3
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        ({"x": noise(9, 4)}, [], "name it: --target NAME"),
+        ({"x": noise(9, 4), "y": classes(9)}, ["--target", "z"], "has no array z"),
+        ({"x": np.full((9, 4), np.nan), "y": classes(9)}, [], "x[0] is not finite"),
+        ({"x": noise(9, 4), "y": classes(9)}, ["--pretrained"], "leave --pretrained out"),
+    ],
+)
+def test_arrays_that_teach_nothing_are_refused(
+    arrays: Arrays, options: list[str], message: str
+) -> None:
+    np.savez("data.npz", **arrays)
+    done = invoke("init", "data.npz", *options)
+    assert done.exit_code in (ExitCode.USAGE, ExitCode.DATA)
+    assert message in done.stderr
+    assert not Path("data.yaml").exists()
+
+
+def test_broken_files_are_faults() -> None:
+    Path("data.npz").write_bytes(b"PK\x03\x04 broken")
+    assert invoke("init", "data.npz").exit_code == ExitCode.DATA
+    Path("x.npy").write_bytes(b"no array")
+    assert invoke("init", "x.npy").exit_code == ExitCode.DATA

@@ -1,0 +1,75 @@
+"""`init`, then what it recommends, on made series."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnctl.data.tables.reading import read_table
+from cnnctl.proposals.long_tables import Found, found_in
+from tests.conftest import Cli, invoke
+
+HEADER = ["patient", "t", "x", "y", "label"]
+Rows = list[list[Any]]
+
+
+@pytest.fixture(autouse=True)
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def series(count: int = 40, moments: int = 12) -> Rows:
+    return [
+        [f"p{n}", at, (at * (n % 2 + 1)) % 5, at % 3, ("walk", "run")[n % 2]]
+        for n in range(count)
+        for at in range(moments)
+    ]
+
+
+def found(rows: Rows, header: list[str] = HEADER) -> Found | None:
+    write(rows, header)
+    return found_in(read_table(Path("long.csv")))
+
+
+def write(rows: Rows, header: list[str] = HEADER) -> None:
+    with Path("long.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def test_consecutive_rows_with_times_and_one_target_are_series() -> None:
+    plain = found(series())
+    assert plain is not None
+    assert (plain.column, plain.time, plain.target) == ("patient", "t", "label")
+
+
+def test_anything_less_plain_is_a_table() -> None:
+    rows = series()
+    assert found(rows, ["patient", "hour", "x", "y", "label"]) is None
+    assert found(sorted(rows, key=lambda row: row[1])) is None
+    assert found([[*row[:4], number % 2] for number, row in enumerate(rows)]) is None
+    assert found([[*row[:1], 3, *row[2:]] for row in rows]) is None
+    assert found(series(count=5)) is None
+    assert found(series(moments=4)) is None
+
+
+def test_what_is_written_trains_and_predicts(cli: Cli) -> None:
+    write(series())
+    done = cli("init", "long.csv")
+    assert done.returncode == 0, done.stderr
+    assert "long.csv: 480 rows of 40 series, told apart by patient" in done.stdout
+    assert cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
+    trained = cli("train", "long.yaml", "train.epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    assert cli("eval", "runs/long").returncode == 0
+    answered = cli("predict", "runs/long", "long.csv", "--jsonl")
+    assert answered.returncode == 0, answered.stderr
+    assert len(answered.stdout.splitlines()) == 40
+
+
+def test_a_target_that_varies_makes_it_a_table_of_rows() -> None:
+    write(series())
+    assert invoke("init", "long.csv", "--target", "y").exit_code == 0
+    assert "name: table" in Path("long.yaml").read_text(encoding="utf-8")
