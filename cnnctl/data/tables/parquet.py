@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from cnnctl.config.wording import show
-from cnnctl.errors import config_fault, data_fault
+from cnnctl.data.tables.footer import uncompressed_bytes
+from cnnctl.errors import FaultError, config_fault, data_fault
 
 if TYPE_CHECKING:
     import polars
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 SUFFIXES = (".parquet", ".pq")
 MAX_CELLS = 2**28
 """Rows times columns, as the file's metadata say."""
+MAX_UNPACKED = 2**32
+"""Bytes of all columns, as the file's metadata say."""
+MAX_TEXT = 2**30
+"""Bytes of all cells as text: of a few bytes, a dictionary makes any number of long cells."""
 _TEXTS = ("String", "Categorical", "Enum")
 _OTHERS = ("Boolean", "Date", "Datetime", "Time", "Null")
 
@@ -27,6 +32,7 @@ def read_cells(content: bytes, place: str) -> tuple[list[str], list[list[str]]]:
             are neither numbers, texts, booleans nor dates.
     """
     pl = _polars()
+    _check_unpacked(content, place)
     try:
         frame = pl.scan_parquet(io.BytesIO(content))
         schema = frame.collect_schema()
@@ -34,13 +40,15 @@ def read_cells(content: bytes, place: str) -> tuple[list[str], list[list[str]]]:
         _check_size(rows, len(schema), place)
         for name, kind in schema.items():
             _check_kind(name, kind, place)
-        cells = [
-            _cells(pl.read_parquet(io.BytesIO(content), columns=[at])) for at in range(len(schema))
-        ]
+        cells, text = list[list[str]](), 0
+        for at in range(len(schema)):
+            column = _column(pl.read_parquet(io.BytesIO(content), columns=[at]))
+            text += _bytes_of(column)
+            _check_text(text, place)
+            found = column.cast(pl.String).fill_null("").to_list()
+            cells.append([cell.strip() for cell in found])
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        message = f"is not a Parquet file that can be read: {reason}"
-        raise data_fault(message, hint="write the file again", place=place) from None
+        raise _damaged(str(error).partition("\n")[0], place) from None
     return list(schema), cells
 
 
@@ -51,6 +59,27 @@ def _polars() -> ModuleType:
         hint = "install it with: pip install 'cnnctl[tables]', or save the table as CSV"
         raise config_fault("Parquet files need the polars package", hint=hint) from None
     return polars
+
+
+def _check_unpacked(content: bytes, place: str) -> None:
+    try:
+        unpacked = uncompressed_bytes(content)
+    except ValueError as error:
+        raise _damaged(str(error), place) from None
+    if unpacked > MAX_UNPACKED:
+        message = f"has {unpacked:,} bytes uncompressed, more than the limit of {MAX_UNPACKED:,}"
+        raise data_fault(message, hint="split it, or leave out columns", place=place)
+
+
+def _check_text(text: int, place: str) -> None:
+    if text > MAX_TEXT:
+        message = f"has cells of more than {MAX_TEXT:,} bytes in all, as text"
+        raise data_fault(message, hint="split it, or leave out columns", place=place)
+
+
+def _damaged(reason: str, place: str) -> FaultError:
+    message = f"is not a Parquet file that can be read: {reason}"
+    return data_fault(message, hint="write the file again", place=place)
 
 
 def _check_size(rows: int, columns: int, place: str) -> None:
@@ -67,12 +96,20 @@ def _check_kind(name: str, kind: polars.DataType, place: str) -> None:
         raise data_fault(message, hint=hint, place=place)
 
 
-def _cells(frame: polars.DataFrame) -> list[str]:
-    """The cells of the only column; numbers in the shortest form that is exact."""
+def _column(frame: polars.DataFrame) -> polars.Series:
+    """The only column, as texts, or categories; numbers in the shortest form that is exact."""
     import polars as pl
 
     column = frame.to_series()
     if isinstance(column.dtype, pl.Datetime):
-        column = column.dt.to_string("iso")
-    found = column.cast(pl.String).fill_null("").to_list()
-    return [cell.strip() for cell in found]
+        return column.dt.to_string("iso")
+    return column if isinstance(column.dtype, (pl.Categorical, pl.Enum)) else column.cast(pl.String)
+
+
+def _bytes_of(column: polars.Series) -> int:
+    """The bytes of all cells, without making those of categories."""
+    import polars as pl
+
+    is_text = isinstance(column.dtype, pl.String)
+    lengths = column.str.len_bytes() if is_text else column.cat.len_bytes()
+    return int(lengths.cast(pl.Int64).sum())  # which has 32 bits otherwise

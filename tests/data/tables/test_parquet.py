@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from cnnctl.data.tables import parquet
 from cnnctl.data.tables.columns import Category, Column, Date, Number, encode
 from cnnctl.data.tables.reading import read_table
 from cnnctl.errors import ExitCode, FaultError
@@ -87,3 +88,26 @@ def test_without_polars_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(FaultError, match="need the polars package") as error:
         read_table(path)
     assert "cnnctl[tables]" in (error.value.faults[0].hint or "")
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical])
+def test_a_small_file_of_long_cells_is_refused_before_they_are_made(
+    kind: Any, tmp_path: Path
+) -> None:
+    """A dictionary holds a cell once, so that a few kB become 4.5 GB."""
+    cell = pl.Series("x", ["a" * 9000], dtype=kind)
+    pl.DataFrame(cell.new_from_index(0, 500_000)).write_parquet(tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 50_000
+    with pytest.raises(FaultError, match=r"has cells of more than 1,073,741,824 bytes") as error:
+        read_table(tmp_path / "t.parquet")
+    assert error.value.exit_code is ExitCode.DATA
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path)
+    monkeypatch.setattr(parquet, "MAX_UNPACKED", 100)
+    monkeypatch.setattr(pl, "scan_parquet", None)
+    with pytest.raises(FaultError, match="bytes uncompressed, more than the limit of 100"):
+        read_table(path)
