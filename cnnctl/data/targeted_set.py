@@ -129,11 +129,9 @@ class TargetedSet(FileSet, RegressionSet):
     @property
     def special_columns(self) -> set[str]:
         """The columns of targets, and those that decide the splits."""
-        targets = self.target_columns.values()
-        rules = (getattr(self, rule) for rule in RULES)
-        return {name for columns in targets for name in columns.all_columns} | set(
-            filter(None, rules)
-        )
+        targets = (columns.named(name) for name, columns in self.targets.items())
+        names = [self.target, *(name for columns in targets for name in columns.all_columns)]
+        return set(filter(None, [*names, *(getattr(self, rule) for rule in RULES)]))
 
     def check_names(self, table: Table, more: Sequence[tuple[ConfigPath, str]] = ()) -> None:
         """Raise a FaultError for options, or `more` paths, that name columns the table lacks."""

@@ -60,6 +60,7 @@ def found_by(result: dict[str, Any], check: str) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.long
 def test_sound_data_has_no_problems_and_nothing_is_kept(cli: Cli, pets: Path) -> None:
     before = sorted(pets.parent.rglob("*"))
     done = cli("check", "--data", "pets.yaml")

@@ -74,6 +74,7 @@ def test_few_pictures_start_from_weights_that_are_there(hub: Path) -> None:
     assert "zoo" in plan_for(lesson(500), pretrained=None).model
 
 
+@pytest.mark.long
 def test_weights_that_are_asked_for_need_not_be_there(hub: Path) -> None:
     assert plan_for(lesson(500), pretrained=True).model["torchvision"] == "resnet18"
     assert plan_for(lesson(3000), pretrained=True).model["torchvision"] == "mobilenet_v3_small"
