@@ -155,8 +155,8 @@ class DataSet(Choice, family="datasets"):
         return ArrayForm(self.whole().shape)
 
     def sample_names(self, table: Table) -> list[str]:
-        """The name of each sample in a table, in the order of `encoded`: its line."""
-        return [f"{table.place}:{line}" for line in table.lines]
+        """The name of each sample in a table, in the order of `encoded`: its line or row."""
+        return [table.where(position) for position in range(len(table))]
 
     def encoded(self, table: Table) -> Tensor:
         """The samples in a table, such as its rows, (N, F) float32.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.storage import is_file, read_regular, reading_cure
 
+Unit = Literal["line", "row"]
+"""What the place of something in a file counts, from 1."""
 BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -49,6 +52,13 @@ def text_of(content: bytes, place: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def line_fault(place: str, line: int, message: str, *, hint: str) -> FaultError:
-    """A fault in a line of a file."""
-    return data_fault(message, hint=hint, place=f"{place}:{line}")
+def line_fault(
+    place: str, line: int, message: str, *, hint: str, unit: Unit = "line"
+) -> FaultError:
+    """A fault in a line, or a row, of a file."""
+    return data_fault(message, hint=hint, place=place_in(place, line, unit))
+
+
+def place_in(place: str, number: int, unit: Unit) -> str:
+    """How messages name a line of a file, as editors know it, or a row."""
+    return f"{place}:{number}" if unit == "line" else f"{place}: {unit} {number}"

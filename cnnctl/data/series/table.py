@@ -98,7 +98,8 @@ class Series:
             row, first = int(self.order[at]), int(firsts[self.owners[at]])
             own, before = show(cells.values[row]), show(cells.values[first])
             name = show(self.names[self.owners[at]])
-            message = f"{own} differs from {before} in line {cells.lines[first]}, of series {name}"
+            where = f"{cells.unit} {cells.lines[first]}"
+            message = f"{own} differs from {before} in {where}, of series {name}"
             raise cells.fault(row, message, hint="give a series the same one in all of its rows")
         return cells.take(firsts)
 
@@ -146,7 +147,7 @@ class Series:
             is_same = times[at] == times[at + 1]
             which = "occurs twice in" if is_same else "goes back in"
             name = show(self.names[self.owners[at]])
-            message = f"{show(cells.values[row])} {which} series {name}, after line "
+            message = f"{show(cells.values[row])} {which} series {name}, after {cells.unit} "
             hint = "sort the rows by time, and give each moment one row"
             raise cells.fault(row, f"{message}{cells.lines[before]}", hint=hint)
 

@@ -78,7 +78,7 @@ class TableSet(TargetedSet, kind="table"):
             self.check_complete(table)
         else:
             part = self.parts(table)[split]
-        rows, place = table.take(part.rows), table.place
+        rows = table.take(part.rows)
         targets = self.encoded_targets(rows)
         return Samples(
             encode(self.columns, rows),
@@ -87,7 +87,7 @@ class TableSet(TargetedSet, kind="table"):
             validation=part.validation,
             groups=part.known.groups,
             identity=table.digest,
-            called=lambda position: f"{place}:{rows.lines[position]}",
+            called=rows.without_cells().where,
         )
 
     def encoded(self, table: Table) -> Tensor:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
+from cnnctl.data.texts import Unit, place_in
 from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults
 
 MISSING = ("", "na", "nan", "null")
@@ -35,13 +36,15 @@ class Cells:
     place: str
     cure: str = ""
     """What can be done about a cell that does not fit the others, beside correcting it."""
+    unit: Unit = "line"
+    """What `lines` counts."""
 
     def __len__(self) -> int:
         return len(self.values)
 
     def fault(self, at: int, message: str, *, hint: str) -> FaultError:
         """A fault in the cell at this position."""
-        where = f"{self.place}:{self.lines[at]}"
+        where = place_in(self.place, self.lines[at], self.unit)
         return data_fault(f"column {show(self.name)}: {message}", hint=hint, place=where)
 
     def take(self, positions: Positions) -> Cells:

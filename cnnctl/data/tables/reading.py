@@ -15,7 +15,7 @@ from cnnctl.data.splits import Positions
 from cnnctl.data.tables import parquet
 from cnnctl.data.tables.cells import Cells, number_of
 from cnnctl.data.tables.files import TAB_SUFFIXES, content_of
-from cnnctl.data.texts import line_fault, text_of
+from cnnctl.data.texts import Unit, line_fault, place_in, text_of
 from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults, nearest
 
 MAX_COLUMNS = 10_000
@@ -35,6 +35,8 @@ class Table:
     """The line that each row starts at, or its number in a Parquet file; counted from 1."""
     digest: str
     """SHA-256 of the file."""
+    unit: Unit = "line"
+    """What `lines` counts."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -49,7 +51,15 @@ class Table:
             hint = nearest(name, list(self.columns))
             raise data_fault(f"has no column {show(name)}", hint=hint, place=self.place)
         cure = f"leave it empty, or write columns: {{{name}: category}}"
-        return Cells(name, self.columns[name], self.lines, self.place, cure)
+        return Cells(name, self.columns[name], self.lines, self.place, cure, self.unit)
+
+    def where(self, position: int) -> str:
+        """How messages name the row at a position."""
+        return place_in(self.place, self.lines[position], self.unit)
+
+    def without_cells(self) -> Table:
+        """The rows alone, which take little memory."""
+        return replace(self, columns={})
 
     def take(self, rows: Positions) -> Table:
         """The rows at these positions, in this order."""
@@ -87,31 +97,32 @@ def forget_table() -> None:
 def _table_of(content: bytes, place: str, digest: str) -> Table:
     suffix = Path(place).suffix.lower()
     if suffix in parquet.SUFFIXES:
-        lines, columns = _stored(content, place)
-    else:
-        lines, columns = _parsed(text_of(content, place), place, has_tabs=suffix in TAB_SUFFIXES)
-    return Table(place, columns, lines, digest)
+        return Table(place, *_stored(content, place), digest, "row")
+    text = text_of(content, place)
+    return Table(place, *_parsed(text, place, has_tabs=suffix in TAB_SUFFIXES), digest)
 
 
-def _stored(content: bytes, place: str) -> tuple[Sequence[int], dict[str, list[str]]]:
-    """The number of each row of a Parquet file, and the columns."""
+def _stored(content: bytes, place: str) -> tuple[dict[str, list[str]], Sequence[int]]:
+    """The columns of a Parquet file, and the number of each row."""
     found, cells = parquet.read_cells(content, place)
     header = [name.strip() for name in found]
     _check_header(header, place)
     for column in cells:
         for row, cell in enumerate(column, start=1):
-            _check_cell(cell, place, row)
+            if len(cell) > MAX_CELL:
+                message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
+                raise line_fault(place, row, message, hint="shorten it", unit="row")
     _check_filled(cells[0], place)
-    return range(1, len(cells[0]) + 1), dict(zip(header, cells, strict=True))
+    return dict(zip(header, cells, strict=True)), range(1, len(cells[0]) + 1)
 
 
-def _parsed(text: str, place: str, *, has_tabs: bool) -> tuple[Sequence[int], dict[str, list[str]]]:
-    """The line of each row of a text, and the columns."""
+def _parsed(text: str, place: str, *, has_tabs: bool) -> tuple[dict[str, list[str]], Sequence[int]]:
+    """The columns of a text, and the line of each row."""
     rows = _rows(text, "\t" if has_tabs else delimiter_of(text), place)
     _, header = next(rows, (1, []))
     _check_header(header, place)
     lines, cells = _filled(rows, header, place)
-    return lines, dict(zip(header, cells, strict=True))
+    return dict(zip(header, cells, strict=True)), lines
 
 
 def delimiter_of(text: str) -> str:
@@ -189,12 +200,6 @@ def _row_fault(
         message = f"a cell of {longest:,} characters; the limit is {MAX_CELL:,}"
         return line_fault(place, line, message, hint=LONG_CELL)
     return None
-
-
-def _check_cell(cell: str, place: str, line: int) -> None:
-    if len(cell) > MAX_CELL:
-        message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
-        raise line_fault(place, line, message, hint=LONG_CELL)
 
 
 def _check_filled(rows: Sequence[object], place: str) -> None:

@@ -1,4 +1,5 @@
 import csv
+import gc
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -159,9 +160,12 @@ def test_a_table_is_parsed_once_when_training_starts(
 
     monkeypatch.setattr(reading, "_table_of", counted)
     path = iris(tmp_path / "iris.csv")
-    prepare(surveyed(path, "kind"), seed=0)
+    parts = prepare(surveyed(path, "kind"), seed=0).splits
     assert calls == [str(path)]
-    assert not reading._last  # its cells are of no use any more
+    # its cells are of no use any more
+    left = [each for each in gc.get_objects() if type(each) is reading.Table]
+    assert not any(each.columns for each in left if each.place == str(path))
+    assert parts.test.samples.called(0).startswith(f"{path}:")
 
 
 def test_statistics_are_those_of_the_training_split(tmp_path: Path) -> None:

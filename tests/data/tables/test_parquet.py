@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -80,6 +81,14 @@ def test_damaged_files_and_nested_cells_are_faults(tmp_path: Path) -> None:
         with pytest.raises(FaultError, match=r"t\.parquet: (is not a|column a: cells)") as error:
             read_table(tmp_path / "t.parquet")
         assert error.value.exit_code is ExitCode.DATA
+
+
+def test_faults_name_the_row(tmp_path: Path) -> None:
+    with pytest.raises(FaultError, match=r"t\.parquet: row 4: column flag: .true. is not a number"):
+        Number().numbers(read_table(written(tmp_path)).take(np.array([3])).cells("flag"))
+    pl.DataFrame({"x": ["a", "b" * 10_001]}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(FaultError, match=r"t\.parquet: row 2: a cell of 10,001 characters"):
+        read_table(tmp_path / "t.parquet")
 
 
 def test_without_polars_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
