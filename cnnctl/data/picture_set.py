@@ -15,9 +15,10 @@ from typing import Annotated, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
+from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
 from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import Size, StoredSplit
@@ -31,6 +32,7 @@ from cnnctl.data.records import Record, divided, groups_of
 from cnnctl.data.residence import Residence, residence_of
 from cnnctl.data.rows import MappedRows, Rows, TensorRows
 from cnnctl.data.samples import DatasetInfo, Samples
+from cnnctl.data.split_lists import SplitLists
 from cnnctl.errors import Fault, FaultError, data_fault, data_faults, nearest
 
 SAMPLED = 1000
@@ -62,6 +64,8 @@ class PictureSet(FileSet):
     rows: Literal["auto"] | Residence = "auto"
     """Keep decoded pictures in memory, or map them from the cache; `auto` keeps them in memory if
     they take at most a fourth of it."""
+    splits: SplitLists | None = None
+    """Files that list the pictures of each split."""
     skipped: Annotated[list[str], Field(max_length=MAX_SKIPPED)] = Field(default=[])
     """Pictures that were skipped; filled in where on_error is skip."""
     group_copies: bool = False
@@ -69,6 +73,12 @@ class PictureSet(FileSet):
     here."""
     _copies: dict[str, str] | None = PrivateAttr(default=None)
     """Files that have copies; see `copies_among`. None before the files have been looked at."""
+
+    @model_validator(mode="after")
+    def _has_one_test_split(self) -> Self:
+        if self.splits and self.test != "auto":
+            raise refusal("splits and test cannot be combined", hint="use one of them")
+        return self
 
     @abstractmethod
     def records(self, tree: FileTree) -> list[Record]:
@@ -127,8 +137,10 @@ class PictureSet(FileSet):
         )
 
     def _grouped(self, tree: FileTree) -> list[Record]:
-        """The records, in groups that keep copies together if that is asked for."""
+        """The records, in the listed splits, and in groups that keep copies together if asked."""
         records = self.records(tree)
+        if self.splits:
+            records = self.splits.divide(tree, records)
         if not self.group_copies:
             return records
         if self._copies is None:
@@ -266,8 +278,9 @@ def _class_names(records: Sequence[Record], path: str) -> list[str]:
 
 
 def _identity(records: Sequence[Record], digests: NDArray[np.uint8]) -> str:
-    """A hash of these files: their names, their contents and their order."""
+    """A hash of these files: their names, the splits they are put in, contents and order."""
     found = sha256()
     for record, digest in zip(records, digests, strict=True):
-        found.update(f"{record.entry.name}\0".encode(errors="surrogateescape") + digest.tobytes())
+        name = f"{record.entry.name}\0{record.split or ''}"
+        found.update(name.encode(errors="surrogateescape") + digest.tobytes())
     return found.hexdigest()

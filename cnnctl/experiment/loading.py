@@ -11,7 +11,7 @@ from cnnctl.config.source import Node, parse_source, read_text
 from cnnctl.config.validation import validate
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.dataset import data_root as default_root
-from cnnctl.data.paths import is_path
+from cnnctl.data.paths import path_options
 from cnnctl.errors import (
     Fault,
     FaultError,
@@ -127,9 +127,11 @@ def _place_data(source: Node) -> None:
     data = source.child("data")
     name = data.child("name") if data else None
     kind = DataSet.kinds.get(str(name.value)) if name else None
-    for option, field in kind.model_fields.items() if kind else ():
-        node = data.child(option) if data else None
-        if node and isinstance(node.value, str) and node.value and is_path(field):
+    for option in path_options(kind) if kind else ():
+        node = data
+        for step in option:
+            node = node.child(step) if node else None
+        if node and isinstance(node.value, str) and node.value:
             node.value = _absolute(node)
 
 

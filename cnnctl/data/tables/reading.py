@@ -14,8 +14,8 @@ from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables import parquet
 from cnnctl.data.tables.cells import Cells, number_of
+from cnnctl.data.texts import line_fault, read_content, text_of
 from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults, nearest
-from cnnctl.storage import is_file, read_regular, reading_cure
 
 MAX_BYTES = 2**30
 MAX_COLUMNS = 10_000
@@ -25,7 +25,6 @@ LONG_CELL = "shorten it, or check for a missing quote"
 DELIMITERS = (",", ";", "\t", "|")
 TAB_SUFFIXES = (".tsv", ".tab")
 TABLE_SUFFIXES = (".csv", *TAB_SUFFIXES, *parquet.SUFFIXES)
-BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +69,14 @@ def read_table(path: Path) -> Table:
         FaultError: it cannot be read, is too large, or is not a table.
     """
     place = str(path)
-    if not is_file(path):
-        hint = "check data.path, or give the file with --data"
-        raise data_fault("no such file", hint=hint, place=place)
-    try:
-        content = read_regular(path, limit=MAX_BYTES)
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        raise data_fault(message, hint=reading_cure(error), place=place) from None
+    content = read_content(
+        path, limit=MAX_BYTES, missing="check data.path, or give the file with --data"
+    )
     suffix = path.suffix.lower()
     if suffix in parquet.SUFFIXES:
         lines, columns = _stored(content, place)
     else:
-        lines, columns = _parsed(_decoded(content, place), place, has_tabs=suffix in TAB_SUFFIXES)
+        lines, columns = _parsed(text_of(content, place), place, has_tabs=suffix in TAB_SUFFIXES)
     return Table(place, columns, lines, sha256(content).hexdigest())
 
 
@@ -111,25 +105,6 @@ def delimiter_of(text: str) -> str:
     """The one of , ; tab and | that divides the first line into most names."""
     first = text.lstrip("\r\n").partition("\n")[0]
     return max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
-
-
-def _decoded(content: bytes, place: str) -> str:
-    """The text of a file, without a byte order mark."""
-    cure = "save the file as UTF-8"
-    if content.startswith(BYTE_ORDER_MARKS):
-        raise data_fault("is UTF-16, not UTF-8", hint=cure, place=place)
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        message = f"is not UTF-8: byte {error.start:,} is 0x{content[error.start]:02x}"
-        raise line_fault(place, line, message, hint=cure) from None
-    at = text.find("\0")
-    if at >= 0:
-        message = "has a NUL character"
-        hint = "export the table again, as text"
-        raise line_fault(place, text.count("\n", 0, at) + 1, message, hint=hint)
-    return text.removeprefix("\ufeff")
 
 
 def _rows(text: str, delimiter: str, place: str) -> Iterator[tuple[int, list[str]]]:
@@ -212,8 +187,3 @@ def _check_cell(cell: str, place: str, line: int) -> None:
 def _check_filled(rows: Sequence[object], place: str) -> None:
     if not rows:
         raise data_fault("has no rows below its header", hint="add some", place=place)
-
-
-def line_fault(place: str, line: int, message: str, *, hint: str) -> FaultError:
-    """A fault in a line of a file."""
-    return data_fault(message, hint=hint, place=f"{place}:{line}")

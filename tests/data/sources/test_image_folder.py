@@ -1,7 +1,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,68 @@ def test_without_copies_the_cut_is_as_without_the_option(tmp_path: Path) -> None
         for each in (False, True)
     ]
     assert identities[0] == identities[1]
+
+
+def listed(folder: Path, splits: Mapping[str, Iterable[int]]) -> None:
+    """Lists of the pictures of these numbers, of both classes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, numbers in splits.items():
+        lines = [f"{name}/{number:03}" for name in ("cat", "dog") for number in numbers]
+        (folder / f"{split}.txt").write_text("\n".join(lines))
+
+
+LISTED = {"train": range(2, 10), "validation": range(10, 12), "test": range(12, 18)}
+
+
+def test_lists_of_files_give_the_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "pets", {"cat": 20, "dog": 20})
+    listed(tmp_path, LISTED)
+    lists = {split: str(tmp_path / f"{split}.txt") for split in LISTED}
+    data = surveyed(root, splits=lists)
+    assert "note: 8 files are not used: " in capsys.readouterr().err
+    parts = prepare(data, seed=0).splits
+    for part, numbers in zip(
+        (parts.train, parts.validation, parts.test), LISTED.values(), strict=True
+    ):
+        names = [Path(part.samples.called(int(at))).stem for at in part.positions]
+        assert sorted(set(map(int, names))) == list(numbers)
+    del lists["validation"], lists["test"]
+    data = surveyed(root, splits=lists, validation=0.25)
+    assert data.samples is not None
+    assert (data.samples.train, data.samples.validation, data.samples.test) == (12, 4, 0)
+
+
+def test_lists_and_other_test_splits_exclude_each_other(tmp_path: Path) -> None:
+    listed(tmp_path, {"train": range(2)})
+    lists = {"train": str(tmp_path / "train.txt")}
+    with pytest.raises(ValueError, match="splits and test cannot be combined"):
+        ImageFolder.model_validate({"path": "pets", "splits": lists, "test": 0.2})
+    with pytest.raises(FaultError, match="the folders of the data give its splits already"):
+        surveyed(write(tmp_path / "pets", SPLIT), splits=lists)
+
+
+def test_a_run_is_not_resumed_with_other_lists(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "configs" / "pets", {"cat": 20, "dog": 20})
+    listed(tmp_path / "configs" / "meta", LISTED)
+    lists = ", ".join(f"{split}: meta/{split}.txt" for split in LISTED)
+    text = CONFIG.replace("pets,", f"pets, splits: {{{lists}}},")
+    (tmp_path / "configs" / "pets.yaml").write_text(text)
+    trained = cli("train", "configs/pets.yaml")
+    assert trained.returncode == 0, trained.stderr
+    assert "image_folder: 16 train, 4 validation, 12 test" in trained.stdout
+    assert cli("eval", "runs/pets").returncode == 0
+    # as many samples in each split, but two have changed places
+    moved = {"train": range(3, 11), "validation": [2, 11]}
+    listed(tmp_path / "configs" / "meta", moved)
+    resumed = cli("train", "--resume", "runs/pets", "train.epochs=3")
+    assert resumed.returncode == ExitCode.DATA
+    assert "the train split has changed since the run was started" in resumed.stderr
+    listed(tmp_path / "configs" / "meta", LISTED)
+    assert cli("train", "--resume", "runs/pets", "train.epochs=3").returncode == 0
+    (tmp_path / "configs" / "meta" / "test.txt").unlink()
+    missing = cli("eval", "runs/pets")
+    assert missing.returncode == ExitCode.DATA
+    assert "test.txt: no such file" in missing.stderr
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
