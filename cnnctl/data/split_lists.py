@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
-from pathlib import Path, PurePosixPath
-from posixpath import splitext
+from pathlib import Path
 
 from cnnctl.config.choice import Spec
 from cnnctl.config.wording import show
 from cnnctl.data.files import FileTree
 from cnnctl.data.paths import DataPath
+from cnnctl.data.picture_names import PictureNames
 from cnnctl.data.records import GivenSplit, Record
 from cnnctl.data.texts import line_fault, read_content, text_of
 from cnnctl.errors import (
@@ -21,7 +19,6 @@ from cnnctl.errors import (
     SHOWN,
     Fault,
     FaultError,
-    closest,
     config_fault,
     data_fault,
     data_faults,
@@ -31,11 +28,6 @@ from cnnctl.errors import (
 MAX_BYTES = 2**28
 MAX_LINE = 10_000
 """Characters."""
-MAX_BLANKS = 20
-"""Blanks of a line at which its path may end."""
-COMPARED = 10_000
-"""Names that are compared for a suggestion."""
-_BLANKS = re.compile(r"\s+")
 
 
 class SplitLists(Spec):
@@ -92,7 +84,7 @@ class _Marks:
     def __init__(self, names: Sequence[str], root: str) -> None:
         self.splits: dict[int, GivenSplit] = {}
         self.faults: list[Fault] = []
-        self._names = _Names(names)
+        self._names = PictureNames(names)
         self._places: dict[int, tuple[Path, int]] = {}
         self._root = root
 
@@ -113,7 +105,7 @@ class _Marks:
             raise data_fault("names no pictures", hint="add some, or leave it out", place=str(path))
 
     def _position(self, text: str, path: Path, line: int) -> int:
-        found = self._names.find(text)
+        found = self._names.find_in(text)
         if not found:
             name = text.split(maxsplit=1)[0]
             few = len(self.faults) < SHOWN
@@ -131,49 +123,6 @@ class _Marks:
             message = f"{show(self._names.all[at])} is in {where}, too"
             raise line_fault(str(path), line, message, hint="remove one of them")
         return at
-
-
-class _Names:
-    """The names of pictures, and the shorter ones that lists have for them."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.all = names
-        self._exact = {name: [at] for at, name in enumerate(names)}
-        self._stems: dict[str, list[int]] = {}
-        for at, name in enumerate(names):
-            self._stems.setdefault(splitext(name)[0], []).append(at)
-        self._folders = _folders_of_all(names)
-
-    def find(self, line: str) -> list[int]:
-        """The positions of the pictures that a line may name."""
-        line = line.replace("\\", "/").removeprefix("./")
-        ends = [blank.start() for blank in islice(_BLANKS.finditer(line), MAX_BLANKS)]
-        for end in (len(line), *reversed(ends)):
-            for known in (self._exact, self._stems):
-                for folder in self._folders:
-                    if found := known.get(folder + line[:end]):
-                        return found
-        return []
-
-    def similar(self, name: str) -> list[str]:
-        """Names that are close to one that is not known."""
-        folder, _, _ = name.rpartition("/")
-        below = {f"{each}{folder}".rstrip("/") for each in self._folders}
-        there = (known for known in self.all if known.rpartition("/")[0] in below)
-        whole = len(splitext(name)[1]) > 1
-        shown = [known if whole else splitext(known)[0] for known in islice(there, COMPARED)]
-        return closest(name, shown)
-
-
-def _folders_of_all(names: Sequence[str]) -> list[str]:
-    """The folders that all of these are in, the outermost first, each with a / at its end."""
-    shared, folders = PurePosixPath(names[0]).parent.parts if names else (), [""]
-    for depth in range(len(shared)):
-        folder = "/".join(shared[: depth + 1]) + "/"
-        if not all(name.startswith(folder) for name in names):
-            break
-        folders.append(folder)
-    return folders
 
 
 def _lines(text: str, place: str) -> Iterator[tuple[int, str]]:

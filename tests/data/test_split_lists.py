@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cnnctl.data import split_lists
 from cnnctl.data.files import Folder, open_tree
+from cnnctl.data.picture_names import PictureNames
 from cnnctl.data.records import Record
 from cnnctl.data.split_lists import SplitLists
 from cnnctl.errors import ExitCode, FaultError
@@ -160,8 +161,8 @@ names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filt
 @given(st.lists(names, min_size=1, max_size=20, unique=True))
 def test_every_name_is_found(names: list[str]) -> None:
     all_names = [f"class/{name}.png" for name in names]
-    known = split_lists._Names(all_names)
+    known = PictureNames(all_names)
     for at, name in enumerate(all_names):
         assert known.find(name) == [at]
-        assert known.find(f"{name} label") == [at]
+        assert known.find_in(f"{name} label") == [at]
         assert at in known.find(name.removesuffix(".png"))
