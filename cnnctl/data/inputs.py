@@ -27,7 +27,8 @@ from cnnctl.data.pictures.decoding import MAX_BYTES, is_picture
 from cnnctl.data.pictures.reading import decoded_picture, read_picture
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.rows import Rows
-from cnnctl.data.tables.reading import TABLE_SUFFIXES, Table, read_table
+from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
+from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError, closest, data_fault, did_you_mean
 from cnnctl.storage import is_folder, read_regular, reading_cure
 
@@ -81,10 +82,10 @@ def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
     path, lower = Path(name), name.lower()
     if is_folder(path) and has_arrays(path):
         yield from _rows_of(path, data)
+    elif lower.endswith(TABLE_SUFFIXES) or (is_archive(path) and not data.picture_form()):
+        yield from _lines_of(read_table(path), data)
     elif is_folder(path) or lower.endswith(ARCHIVE_SUFFIXES):
         yield from _below(open_tree(path), data)
-    elif lower.endswith(TABLE_SUFFIXES):
-        yield from _lines_of(read_table(path), data)
     elif lower.endswith(ARRAY_SUFFIXES):
         yield from _rows_of(path, data)
     else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
 from posixpath import splitext
@@ -49,13 +51,24 @@ class PictureNames:
         return []
 
     def similar(self, name: str) -> list[str]:
-        """Names that are close to one that is not known."""
-        folder, _, _ = name.rpartition("/")
-        below = {f"{each}{folder}".rstrip("/") for each in self._folders}
-        there = (known for known in self.all if known.rpartition("/")[0] in below)
-        whole = len(splitext(name)[1]) > 1
-        shown = [known if whole else splitext(known)[0] for known in islice(there, COMPARED)]
-        return closest(name, shown)
+        """Names close to one that is not known, among those in its folder or of the same file."""
+        outer = self._folders[-1] if name.startswith(self._folders[-1]) else ""
+        stem, suffix = splitext(name.removeprefix(outer))
+        folder, _, file = stem.rpartition("/")
+        alike = [*self._neighbours[f"{folder}/"], *self._neighbours[file]][:COMPARED]
+        names = [self.all[at].removeprefix(self._folders[-1]) for at in alike]
+        shown = names if suffix else [splitext(known)[0] for known in names]
+        return [outer + known for known in closest(stem + suffix, shown)]
+
+    @cached_property
+    def _neighbours(self) -> Mapping[str, Sequence[int]]:
+        """Positions by folder, with a / at its end, and by file, without its suffix."""
+        found, outer = defaultdict[str, list[int]](list), len(self._folders[-1])
+        for at, name in enumerate(self.all):
+            folder, _, file = splitext(name[outer:])[0].rpartition("/")
+            found[f"{folder}/"].append(at)
+            found[file].append(at)
+        return found
 
 
 def _folders_of_all(names: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from cnnctl.data.dataset import DataSet, StoredSplit, data_root
 from cnnctl.data.division import hold_out
 from cnnctl.data.samples import Samples, Split, Splits
+from cnnctl.data.tables.reading import forget_table
 from cnnctl.errors import data_fault
 from cnnctl.target import TargetKind
 
@@ -48,6 +49,7 @@ def prepare(
         test = _all_of(read["test"])
     else:
         test = Split(train.samples, train.positions[:0])
+    forget_table()
     return Prepared(data.identified(read).fitted(train), Splits(train, validation, test))
 
 
@@ -61,9 +63,12 @@ def read_split(
     """
     data, root = data.located(root), root or data_root()
     if name == "test":
-        return _all_of(data.load("test", root=root, download=download))
-    train, validation = _read_and_cut(data, seed=seed, root=root, download=download)
-    return train if name == "train" else validation
+        split = _all_of(data.load("test", root=root, download=download))
+    else:
+        train, validation = _read_and_cut(data, seed=seed, root=root, download=download)
+        split = train if name == "train" else validation
+    forget_table()
+    return split
 
 
 def splits_of(data: DataSet) -> list[SplitName]:

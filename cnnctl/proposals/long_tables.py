@@ -12,7 +12,8 @@ import numpy as np
 
 from cnnctl.data.series.table import Series
 from cnnctl.data.sources.signals import SignalSet
-from cnnctl.data.tables.reading import TABLE_SUFFIXES, Table, read_table
+from cnnctl.data.tables.files import is_table
+from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError
 from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, refuse_pretrained
@@ -48,7 +49,7 @@ class LongTables(Proposer):
 
     @staticmethod
     def suits(source: Path, wishes: Wishes) -> bool:
-        if not source.name.lower().endswith(TABLE_SUFFIXES):
+        if not is_table(source):
             return False
         with suppress(FaultError):  # which the proposer for other tables tells of
             return found_in(read_table(source), target=wishes.target) is not None

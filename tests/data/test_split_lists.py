@@ -93,8 +93,9 @@ def test_names_with_blanks_are_found_before_shorter_ones(tmp_path: Path) -> None
     ("lists", "message", "hint"),
     [
         ({"train": "cat/0\ncat/11"}, r"train.txt:2: no such picture: cat/11", "did you mean cat/1"),
-        ({"train": "cta/0.jpg 1"}, r"train.txt:1: no such picture: cta/0.jpg", "relative to"),
-        ({"train": "/cat/0.jpg"}, r"train.txt:1: no such picture: /cat/0.jpg", "relative to"),
+        ({"train": "cta/0.jpg 1"}, r"train.txt:1: no such picture: cta/0.jpg", "cat/0.jpg?"),
+        ({"train": "horse/0 1"}, r"train.txt:1: no such picture: horse/0", "relative to"),
+        ({"train": "/cat/0.jpg"}, r"train.txt:1: no such picture: /cat/0.jpg", "mean cat/0.jpg?"),
         ({"train": "../pets/cat/0"}, r"train.txt:1: no such picture", "relative to"),
         ({"train": "cat/0\n\ncat/0.jpg"}, r"train.txt:3: cat/0.jpg is in line 1, too", "remove"),
         (

@@ -22,6 +22,7 @@ from cnnctl.data.pictures.reading import read_picture
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.records import Record, TableRow, rows_of, table_of
 from cnnctl.data.samples import DatasetInfo
+from cnnctl.data.tables.files import is_archive
 from cnnctl.data.tables.pictures import PictureFiles, column_of_pictures, entries_of
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.data.tables.targets import ColumnName, Strata
@@ -45,7 +46,7 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
     """The table, relative to this file."""
     images: DataPath | None = None
     """Folder or archive (.zip, .tar) that the paths in the table are relative to (default: the
-    table's folder)."""
+    table's folder, or the archive that holds it)."""
     column: ColumnName = "auto"
     """Column of the paths; `auto` is the one that names pictures."""
     suffix: Annotated[str, Field(max_length=20)] = ""
@@ -149,7 +150,7 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
     def _images_of(self, table: Path) -> Path:
         """The folder or archive of the pictures in a table: where it is beside that of the run."""
         if self.images is None:
-            return table.parent
+            return table if is_archive(table) else table.parent
         own = Path(self.images)
         beside = table.parent / os.path.relpath(own, Path(self.path).parent)
         return beside if is_folder(beside) or is_file(beside) else own

@@ -45,14 +45,15 @@ OF_ARRAYS = ("inputs", "layout", "rows")
 class SignalSet(SampleSet, kind="signals"):
     """Series of one or more channels, each with a class, labels or values.
 
-    Either a long table (CSV or TSV) with a row for each moment, or arrays (N, channels, length) or
-    (N, length) in an .npz file or a folder of .npy files. Series are brought to one length: shorter
-    ones are filled up at the end with the mean of each channel, which normalization makes 0, and
-    longer ones are cut. A series is never in two splits.
+    Either a long table (CSV, TSV or Parquet) with a row for each moment, or arrays
+    (N, channels, length) or (N, length) in an .npz file or a folder of .npy files. Series are
+    brought to one length: shorter ones are filled up at the end with the mean of each channel,
+    which normalization makes 0, and longer ones are cut. A series is never in two splits.
     """
 
     path: DataPath
-    """The table, the .npz file, or the folder of .npy files, relative to this file."""
+    """The table, or an archive (.zip, .tar) that holds no other; the .npz file; or the folder of
+    .npy files, relative to this file."""
     target: Name = "auto"
     """Column or array to predict, the same in all rows of a series; `auto` knows y, label(s) and
     target(s)."""

@@ -31,7 +31,7 @@ class TableSet(TargetedSet, kind="table"):
     """
 
     path: DataPath
-    """The file, relative to this file."""
+    """The file, or an archive (.zip, .tar) that holds no other table, relative to this file."""
     columns: Annotated[dict[str, Column], Field(max_length=MAX_COLUMNS)] = Field(default={})
     """Kinds of columns, by name; those that are not given follow from their cells."""
     normalize: Literal["auto"] | Normalize | None = None

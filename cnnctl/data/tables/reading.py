@@ -14,17 +14,15 @@ from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables import parquet
 from cnnctl.data.tables.cells import Cells, number_of
-from cnnctl.data.texts import line_fault, read_content, text_of
+from cnnctl.data.tables.files import TAB_SUFFIXES, content_of
+from cnnctl.data.texts import line_fault, text_of
 from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults, nearest
 
-MAX_BYTES = 2**30
 MAX_COLUMNS = 10_000
 MAX_CELL = 10_000
 """Characters of a cell."""
 LONG_CELL = "shorten it, or check for a missing quote"
 DELIMITERS = (",", ";", "\t", "|")
-TAB_SUFFIXES = (".tsv", ".tab")
-TABLE_SUFFIXES = (".csv", *TAB_SUFFIXES, *parquet.SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +58,39 @@ class Table:
         return replace(self, columns=columns, lines=[self.lines[at] for at in chosen])
 
 
+_last: dict[tuple[str, str], Table] = {}
+"""The table that was read last, by its place and its digest; see `forget_table`."""
+
+
 def read_table(path: Path) -> Table:
     """Read a Parquet file, or text with a header: the cells are those of the same table as text.
 
-    Tabs separate the cells, or what separates the names.
+    Tabs separate the cells, or what separates the names. An archive may hold the file, as its only
+    table. A file that has not changed since it was read last is not parsed again.
 
     Raises:
         FaultError: it cannot be read, is too large, or is not a table.
     """
-    place = str(path)
-    content = read_content(
-        path, limit=MAX_BYTES, missing="check data.path, or give the file with --data"
-    )
-    suffix = path.suffix.lower()
+    content, place = content_of(path)
+    key = place, sha256(content).hexdigest()
+    if key not in _last:
+        _last.clear()
+        _last[key] = _table_of(content, *key)
+    return _last[key]
+
+
+def forget_table() -> None:
+    """Free the table that was read last, whose cells take far more memory than its features."""
+    _last.clear()
+
+
+def _table_of(content: bytes, place: str, digest: str) -> Table:
+    suffix = Path(place).suffix.lower()
     if suffix in parquet.SUFFIXES:
         lines, columns = _stored(content, place)
     else:
         lines, columns = _parsed(text_of(content, place), place, has_tabs=suffix in TAB_SUFFIXES)
-    return Table(place, columns, lines, sha256(content).hexdigest())
+    return Table(place, columns, lines, digest)
 
 
 def _stored(content: bytes, place: str) -> tuple[Sequence[int], dict[str, list[str]]]:

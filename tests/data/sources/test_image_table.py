@@ -232,6 +232,17 @@ def test_an_archive_is_read_in_place(kind: str, tmp_path: Path) -> None:
     assert all(map(torch.equal, one.chunks(), other.chunks()))
 
 
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_an_archive_can_hold_the_table_and_its_pictures(kind: str, tmp_path: Path) -> None:
+    rows = pictures(tmp_path / "all" / "set")
+    path = table(tmp_path / "all" / "set", [[f"pictures/{row[0]}", *row[1:]] for row in rows])
+    archive = Path(shutil.make_archive(str(tmp_path / "packed"), kind, tmp_path / "all"))
+    one = prepare(surveyed(path, images=None), seed=0).splits.test
+    other = prepare(surveyed(archive, images=None), seed=0).splits.test
+    assert torch.equal(one.targets, other.targets)
+    assert all(map(torch.equal, one.chunks(), other.chunks()))
+
+
 def test_pictures_beside_the_table_need_no_option(tmp_path: Path) -> None:
     rows = [[f"pictures/{row[0]}", *row[1:]] for row in pictures(tmp_path)]
     data = surveyed(table(tmp_path, rows), images=None)

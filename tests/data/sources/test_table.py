@@ -1,5 +1,6 @@
 import csv
 import json
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Split
 from cnnctl.data.sources.table import TableSet
+from cnnctl.data.tables import reading
 from cnnctl.errors import ExitCode, FaultError
 from tests.conftest import Cli
 
@@ -123,6 +125,43 @@ def test_a_run_is_not_resumed_on_another_table(cli: Cli, tmp_path: Path) -> None
     resumed = cli("train", "--resume", "runs/iris", "train.epochs=2")
     assert resumed.returncode == ExitCode.DATA
     assert "the train split has changed since the run was started" in resumed.stderr
+
+
+def test_a_table_in_an_archive_is_proposed_trained_and_answered_for(
+    cli: Cli, tmp_path: Path
+) -> None:
+    path = iris(tmp_path / "iris.csv")
+    with zipfile.ZipFile(tmp_path / "flowers.zip", "w") as archive:
+        archive.write(path, "data/iris.csv")
+    proposed = cli("init", "flowers.zip", "--target", "kind")
+    assert proposed.returncode == 0, proposed.stderr
+    assert "150 rows" in proposed.stdout
+    trained = cli("train", "flowers.yaml", "train.epochs=1", "name=flowers")
+    assert trained.returncode == 0, trained.stderr
+    assert measured(cli, "runs/flowers") == measured(cli, "runs/flowers", "--data", "iris.csv")
+    found = [
+        cli("predict", "runs/flowers", name, "--jsonl").stdout
+        for name in ("flowers.zip", "iris.csv")
+    ]
+    assert found[0].replace("flowers.zip/data/", "") == found[1]
+    assert len(found[1].splitlines()) == 150
+
+
+def test_a_table_is_parsed_once_when_training_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    parse = reading._table_of
+
+    def counted(content: bytes, place: str, digest: str) -> reading.Table:
+        calls.append(place)
+        return parse(content, place, digest)
+
+    monkeypatch.setattr(reading, "_table_of", counted)
+    path = iris(tmp_path / "iris.csv")
+    prepare(surveyed(path, "kind"), seed=0)
+    assert calls == [str(path)]
+    assert not reading._last  # its cells are of no use any more
 
 
 def test_statistics_are_those_of_the_training_split(tmp_path: Path) -> None:

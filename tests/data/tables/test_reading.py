@@ -1,12 +1,17 @@
 import csv
 import io
+import os
+import tarfile
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnctl.data.tables import reading
+from cnnctl.data.tables import files, reading
+from cnnctl.data.tables.files import is_table
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import ExitCode, FaultError
 
@@ -76,7 +81,7 @@ def test_files_that_cannot_be_read_are_faults(
         read_table(tmp_path / "t.csv")
     with pytest.raises(FaultError, match="no such file"):
         read_table(tmp_path)
-    monkeypatch.setattr(reading, "MAX_BYTES", 5)
+    monkeypatch.setattr(files, "MAX_BYTES", 5)
     with pytest.raises(FaultError, match=r"t.csv: cannot be read: "):
         table_of(tmp_path, b"a,b\n1,2\n")
 
@@ -85,6 +90,95 @@ def test_a_column_that_is_missing_is_a_fault_with_the_nearest_names(tmp_path: Pa
     with pytest.raises(FaultError, match="has no column lenght") as error:
         table_of(tmp_path, b"length,b\n1,2\n").cells("lenght")
     assert error.value.faults[0].hint == "did you mean length?"
+
+
+def archived(path: Path, contents: Mapping[str, bytes]) -> Path:
+    """A .zip or .tar.gz archive with these files."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in contents.items():
+                archive.writestr(name, content)
+        return path
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+archives = pytest.mark.parametrize("name", ["t.zip", "t.tar.gz"])
+
+
+@archives
+def test_the_only_table_of_an_archive_is_read_in_place(name: str, tmp_path: Path) -> None:
+    content = b"a,b\n1,x\n2\n"
+    path = archived(tmp_path / name, {"read.me": b"about", "x/t.csv": content[:-2]})
+    table, alone = read_table(path), table_of(tmp_path, content[:-2])
+    assert (table.columns, table.digest) == (alone.columns, alone.digest)
+    assert is_table(path)
+    assert {each.name for each in tmp_path.iterdir()} == {name, "t.csv"}
+    archived(path, {"x/t.csv": content})
+    with pytest.raises(FaultError, match=rf"{name}/x/t.csv:3: 1 cells, but the header has 2"):
+        read_table(path)
+
+
+@archives
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ({}, "has no table among 0 files"),
+        ({"a.txt": b"a,b\n1,2\n"}, "has no table among 1 files"),
+        ({"../a.csv": b"a,b\n1,2\n"}, "has no table among 0 files"),
+        (dict.fromkeys(("a.csv", "b.tsv"), b"a,b\n"), "holds 2 tables: a.csv, b.tsv"),
+        (dict.fromkeys(map("{}.csv".format, range(9)), b""), r"9 tables: 0.csv, 1.csv, 2.csv, …"),
+        ({"a.csv": b"a,b\n" + b"1,2\n" * 100}, r"a.csv: has 404 bytes, more than the limit of 99"),
+    ],
+)
+def test_archives_without_one_table_are_faults(
+    contents: Mapping[str, bytes],
+    message: str,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = archived(tmp_path / name, contents)
+    monkeypatch.setattr(files, "MAX_BYTES", 99)
+    with pytest.raises(FaultError, match=message) as error:
+        read_table(path)
+    assert error.value.exit_code is ExitCode.DATA
+    assert error.value.faults[0].hint
+
+
+@archives
+def test_damaged_archives_are_faults(name: str, tmp_path: Path) -> None:
+    path = archived(tmp_path / name, {"t.csv": b"a,b\n1,2\n"})
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(FaultError, match="is a damaged or unsupported archive"):
+        read_table(path)
+    assert not is_table(path)
+
+
+def test_an_archive_with_pictures_is_no_table(tmp_path: Path) -> None:
+    path = archived(tmp_path / "t.zip", {"labels.csv": b"a,b\n1,2\n", "cat/0.jpg": b""})
+    assert not is_table(path)
+    assert is_table(tmp_path / "t.CSV")
+    assert not is_table(tmp_path / "t.txt")
+
+
+def test_a_table_is_parsed_again_only_if_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = table_of(tmp_path, b"a,b\n1,2\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "_table_of", None)
+        assert read_table(tmp_path / "t.csv") is first
+    status = (tmp_path / "t.csv").stat()
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,3\n")
+    os.utime(tmp_path / "t.csv", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert read_table(tmp_path / "t.csv").columns["b"] == ["3"]
+    reading.forget_table()
+    assert not reading._last
 
 
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).map(str.strip)
