@@ -55,7 +55,7 @@ class PictureNames:
         outer = self._folders[-1] if name.startswith(self._folders[-1]) else ""
         stem, suffix = splitext(name.removeprefix(outer))
         folder, _, file = stem.rpartition("/")
-        alike = [*self._neighbours[f"{folder}/"], *self._neighbours[file]][:COMPARED]
+        alike = dict.fromkeys([*self._neighbours[f"{folder}/"], *self._neighbours[file]][:COMPARED])
         names = [self.all[at].removeprefix(self._folders[-1]) for at in alike]
         shown = names if suffix else [splitext(known)[0] for known in names]
         return [outer + known for known in closest(stem + suffix, shown)]

@@ -42,24 +42,23 @@ class PictureFiles:
         self._entries = [each for each in tree.entries if is_picture(each.name)] or tree.entries
         self._names = PictureNames([entry.name for entry in self._entries])
         self._reasons = {each.name: each.reason for each in tree.left_out}
-        self._suffix = suffix
-        self.root = tree.root
+        self.suffix, self.root = suffix, tree.root
 
     def find(self, path: str) -> Found:
         """The pictures that a path may mean."""
-        positions = self._names.find(path + self._suffix) if path else []
+        positions = self._names.find(path + self.suffix) if path else []
         entries = [self._entries[at] for at in positions]
-        end = _with_slashes(path) + self._suffix
+        end = _with_slashes(path) + self.suffix
         return Found(entries, all(entry.name.endswith(end) for entry in entries))
 
     def absent(self, path: str) -> Entry | None:
         """The file that would be there for a path below the root; None for any other path."""
         is_below = path and not _leads_out(path)
-        return Entry(_with_slashes(path) + self._suffix, ABSENT, 0) if is_below else None
+        return Entry(_with_slashes(path) + self.suffix, ABSENT, 0) if is_below else None
 
     def fault_of(self, path: str, found: Found, *, suggest: bool) -> tuple[str, str]:
         """What is wrong with a path that does not mean one picture, and a hint."""
-        name = path + self._suffix
+        name = path + self.suffix
         if not path:
             return "the path is missing", "fill it in, or remove the row"
         if _leads_out(path):
@@ -100,7 +99,8 @@ def column_of_pictures(table: Table, files: PictureFiles, *, beside: Collection[
     if chosen:
         message = f"columns {' and '.join(map(show, chosen))} of {table.place} name pictures"
         raise config_fault(message, hint="name one of them", path=("column",))
-    message = f"no column of {table.place} names pictures below {files.root}"
+    added = f" with {files.suffix} added" if files.suffix else ""
+    message = f"no column of {table.place}{added} names pictures below {files.root}"
     hint = f"set data.images, or data.column; columns: {', '.join(map(show, table.columns))}"
     raise config_fault(message, hint=hint, path=("column",))
 

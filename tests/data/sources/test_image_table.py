@@ -233,6 +233,18 @@ def test_an_archive_is_read_in_place(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_what_an_archive_lacks_can_be_skipped(kind: str, tmp_path: Path) -> None:
+    rows = pictures(tmp_path)
+    archive = shutil.make_archive(str(tmp_path / "packed"), kind, tmp_path, "pictures")
+    path = table(tmp_path, [*rows, *(["a/gone.png", *row[1:]] for row in rows[:1])])
+    options: dict[str, Any] = {"images": archive, "on_error": "skip", "group_copies": True}
+    data = surveyed(path, **options, max_skipped=0.2)
+    assert data.skipped == ["a/gone.png"]
+    parts = prepare(data, seed=0).splits
+    assert len(parts.train) + len(parts.validation) + len(parts.test) == 60
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
 def test_an_archive_can_hold_the_table_and_its_pictures(kind: str, tmp_path: Path) -> None:
     rows = pictures(tmp_path / "all" / "set")
     path = table(tmp_path / "all" / "set", [[f"pictures/{row[0]}", *row[1:]] for row in rows])
