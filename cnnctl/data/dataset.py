@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -167,6 +167,15 @@ class DataSet(Choice, family="datasets"):
         shape = times(self.whole().shape)
         message = f"the network takes samples of {shape}, not the rows of a table"
         raise data_fault(message, hint="give an array, in a .npy file", place=table.place)
+
+    def readers(self, table: Table) -> Iterator[tuple[str, Callable[[], Tensor]]]:
+        """The name of each sample in a table, and what reads it as the data set stores it.
+
+        Raises:
+            FaultError: as for `encoded`; what reads a sample can raise one, too.
+        """
+        for name, sample in zip(self.sample_names(table), self.encoded(table), strict=True):
+            yield name, partial(Tensor.clone, sample)
 
     def held_out(self, samples: int) -> int:
         """Number of samples of the training split to hold out for validation."""

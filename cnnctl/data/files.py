@@ -26,10 +26,13 @@ from cnnctl.storage import is_file, is_folder, read_regular, reading_cure
 MAX_FILES = 10_000_000
 MAX_DEPTH = 64
 """Folders below each other."""
+ABSENT = -1
+"""The size of a file that is not there, where one is expected."""
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 """What systems leave beside files, along with names that begin with a dot."""
+GIVE_IT = "check data.path, or give the folder with --data"
 NO_ARCHIVE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError),
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),
@@ -90,6 +93,9 @@ class FileTree(ABC):
             FaultError: it cannot be read, is larger than `limit` bytes, or is no longer the file
                 that was listed.
         """
+        if entry.size == ABSENT:
+            hint = "check its name"
+            raise data_fault("no such file", hint=hint, place=self.place(entry.name))
         if entry.size > limit:
             message = f"has {entry.size:,} bytes, more than the limit of {limit:,}"
             raise data_fault(message, hint="leave it out", place=self.place(entry.name))
@@ -162,8 +168,8 @@ class _Reading:
             raise data_fault(message, hint="create the archive again", place=place) from None
 
 
-def open_tree(root: Path) -> FileTree:
-    """The files of a folder or an archive, told by its suffix.
+def open_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
+    """The files of a folder or an archive, told by its suffix; `cure` is the hint if it is missing.
 
     Raises:
         FaultError: there is neither.
@@ -171,8 +177,7 @@ def open_tree(root: Path) -> FileTree:
     if is_folder(root):
         return Folder(root)
     if not is_file(root):
-        hint = "check data.path, or give the folder with --data"
-        raise data_fault("no such folder or archive", hint=hint, place=str(root))
+        raise data_fault("no such folder or archive", hint=cure, place=str(root))
     name = root.name.lower()
     if name.endswith(".zip"):
         return Zip(root)
@@ -284,7 +289,8 @@ class Tar(FileTree):
         return tarfile.open(self.root, "r:*")
 
     def offset(self, entry: Entry) -> int:
-        return self._members[entry.name].offset
+        member = self._members.get(entry.name)
+        return member.offset if member else 0
 
     def _listed(self) -> Iterator[Entry]:
         for member in self._archive:

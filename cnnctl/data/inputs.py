@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,8 +22,9 @@ from cnnctl.data.arrays.reading import (
 )
 from cnnctl.data.conformity import conformed_inputs
 from cnnctl.data.dataset import DataSet
-from cnnctl.data.files import ARCHIVE_SUFFIXES, Entry, FileTree, open_tree
-from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, decode, is_picture
+from cnnctl.data.files import ARCHIVE_SUFFIXES, FileTree, open_tree
+from cnnctl.data.pictures.decoding import MAX_BYTES, is_picture
+from cnnctl.data.pictures.reading import decoded_picture, read_picture
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.rows import Rows
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
@@ -99,11 +99,7 @@ def _below(tree: FileTree, data: DataSet) -> Iterator[Input]:
         message = f"has no pictures among {len(tree.entries):,} files"
         raise data_fault(message, hint="check the path", place=str(tree.root))
     for entry in sorted(pictures, key=tree.offset):
-        yield Input(tree.place(entry.name), partial(_read_entry, tree, entry, form))
-
-
-def _read_entry(tree: FileTree, entry: Entry, form: PictureForm) -> Tensor:
-    return _decoded(tree.read(entry, limit=MAX_BYTES), form, tree.place(entry.name))
+        yield Input(tree.place(entry.name), partial(read_picture, tree, entry, form))
 
 
 def _read_picture(path: Path, data: DataSet) -> Tensor:
@@ -114,21 +110,13 @@ def _read_picture(path: Path, data: DataSet) -> Tensor:
         hint = _similar(path) if isinstance(error, FileNotFoundError) else reading_cure(error)
         message = f"cannot be read: {error.strerror}"
         raise data_fault(message, hint=hint, place=place) from None
-    return _decoded(content, form, place)
+    return decoded_picture(content, form, place=place)
 
 
 def _similar(path: Path) -> str:
     there = [each.name for each in path.parent.iterdir()] if is_folder(path.parent) else []
     close = [path.parent / name for name in closest(path.name, there)]
     return did_you_mean(close) or "check the path"
-
-
-def _decoded(content: bytes, form: PictureForm, place: str) -> Tensor:
-    try:
-        pixels = decode(content, mode=form.mode, size=form.size, resize=form.resize)
-    except BrokenPictureError as error:
-        raise data_fault(str(error), hint="repair or replace it", place=place) from None
-    return torch.from_numpy(np.ascontiguousarray(pixels))
 
 
 def _form(data: DataSet) -> PictureForm:
@@ -147,8 +135,8 @@ def _form(data: DataSet) -> PictureForm:
 
 def _lines_of(table: Table, data: DataSet) -> Iterator[Input]:
     """The samples in a table, each named by its line, or as the table names it."""
-    for name, sample in zip(data.sample_names(table), data.encoded(table), strict=True):
-        yield Input(name, partial(Tensor.clone, sample))
+    for name, read in data.readers(table):
+        yield Input(name, read)
 
 
 def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:

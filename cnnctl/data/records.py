@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnctl.data.division import hold_out, latest_split
 from cnnctl.data.files import Entry
 from cnnctl.data.splits import Positions
+from cnnctl.data.tables.reading import Table
 from cnnctl.errors import config_fault
 
 GivenSplit = Literal["train", "validation", "test"]
@@ -28,34 +29,28 @@ TEST_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of a table, by its position."""
+
+    table: Table
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """A sample: its file, its class, and what decides the split that it is in."""
+    """A sample: its file, what its target is read from, and what decides the split it is in."""
 
     entry: Entry
-    label: str
+    label: str = ""
+    """Its class, where folders are classes."""
     split: GivenSplit | None = None
     """The split that the source puts it in, if it does."""
     group: str = ""
     """Samples of one group are never in two splits; empty for all means that there are none."""
-
-
-def divided(records: Sequence[Record], *, test: float | None) -> tuple[list[Record], list[Record]]:
-    """The records for training, validation among them, and those for testing, in their order.
-
-    test: the share to hold out for testing; None for the source's own test split, or 0.15.
-
-    Raises:
-        FaultError: there is a test split, and another is asked for; or one side gets nothing.
-    """
-    held = test_part(
-        [record.split for record in records],
-        test=test,
-        classes=numbered([record.label for record in records]),
-        groups=groups_of(records),
-    )
-    chosen = set(held.tolist())
-    kept = [record for at, record in enumerate(records) if at not in chosen]
-    return kept, [records[at] for at in held]
+    time: float | None = None
+    """The latest samples are for testing; None for all means that times do not matter."""
+    row: TableRow | None = None
+    """Its row, where a table holds the targets."""
 
 
 def test_part(
@@ -70,10 +65,10 @@ def test_part(
     """Positions of the test split, ascending; the latest ones if times are given.
 
     given: the split that the source puts each sample in, if it does.
-    test: as for `divided`.
+    test: the share to hold out for testing; None for the source's own test split, or 0.15.
 
     Raises:
-        FaultError: as for `divided`.
+        FaultError: there is a test split, and another is asked for; or one side gets nothing.
     """
     count, own = len(given), [at for at, split in enumerate(given) if split == "test"]
     if own and test is not None:
@@ -102,3 +97,20 @@ def groups_of(records: Sequence[Record]) -> list[str] | None:
     """The groups of records; None where there are none."""
     groups = [record.group for record in records]
     return groups if any(groups) else None
+
+
+def times_of(records: Sequence[Record]) -> list[float] | None:
+    """The times of records; None where there are none."""
+    times = [record.time for record in records if record.time is not None]
+    return times or None
+
+
+def table_of(records: Sequence[Record]) -> Table:
+    """The table that these records, at least one, are rows of."""
+    return next(record.row.table for record in records if record.row)
+
+
+def rows_of(records: Sequence[Record]) -> Table:
+    """The rows of their table that these records, at least one, are."""
+    rows = [record.row.at for record in records if record.row]
+    return table_of(records).take(np.array(rows, dtype=np.int64))

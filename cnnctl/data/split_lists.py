@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
-from itertools import islice
-from pathlib import Path, PurePosixPath
-from posixpath import splitext
+from pathlib import Path
 
 from cnnctl.config.choice import Spec
 from cnnctl.config.wording import show
 from cnnctl.data.files import FileTree
 from cnnctl.data.paths import DataPath
+from cnnctl.data.picture_names import PictureNames
 from cnnctl.data.records import GivenSplit, Record
 from cnnctl.data.texts import line_fault, read_content, text_of
 from cnnctl.errors import (
@@ -23,7 +19,6 @@ from cnnctl.errors import (
     SHOWN,
     Fault,
     FaultError,
-    closest,
     config_fault,
     data_fault,
     data_faults,
@@ -33,11 +28,6 @@ from cnnctl.errors import (
 MAX_BYTES = 2**28
 MAX_LINE = 10_000
 """Characters."""
-MAX_BLANKS = 20
-"""Blanks of a line at which its path may end."""
-COMPARED = 10_000
-"""Names that are compared for a suggestion."""
-_BLANKS = re.compile(r"\s+")
 
 
 class SplitLists(Spec):
@@ -94,7 +84,7 @@ class _Marks:
     def __init__(self, names: Sequence[str], root: str) -> None:
         self.splits: dict[int, GivenSplit] = {}
         self.faults: list[Fault] = []
-        self._names = _Names(names)
+        self._names = PictureNames(names)
         self._places: dict[int, tuple[Path, int]] = {}
         self._root = root
 
@@ -115,7 +105,7 @@ class _Marks:
             raise data_fault("names no pictures", hint="add some, or leave it out", place=str(path))
 
     def _position(self, text: str, path: Path, line: int) -> int:
-        found = self._names.find(text)
+        found = self._names.find_in(text)
         if not found:
             name = text.split(maxsplit=1)[0]
             few = len(self.faults) < SHOWN
@@ -133,59 +123,6 @@ class _Marks:
             message = f"{show(self._names.all[at])} is in {where}, too"
             raise line_fault(str(path), line, message, hint="remove one of them")
         return at
-
-
-class _Names:
-    """The names of pictures, and the shorter ones that lists have for them."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.all = names
-        self._exact = {name: [at] for at, name in enumerate(names)}
-        self._stems: dict[str, list[int]] = {}
-        for at, name in enumerate(names):
-            self._stems.setdefault(splitext(name)[0], []).append(at)
-        self._folders = _folders_of_all(names)
-
-    def find(self, line: str) -> list[int]:
-        """The positions of the pictures that a line may name."""
-        line = line.replace("\\", "/").removeprefix("./")
-        ends = [blank.start() for blank in islice(_BLANKS.finditer(line), MAX_BLANKS)]
-        for end in (len(line), *reversed(ends)):
-            for known in (self._exact, self._stems):
-                for folder in self._folders:
-                    if found := known.get(folder + line[:end]):
-                        return found
-        return []
-
-    def similar(self, name: str) -> list[str]:
-        """Names close to one that is not known, among those in its folder or of the same file."""
-        stem, suffix = splitext(name)
-        folder, _, file = stem.rpartition("/")
-        alike = [*self._neighbours[f"{folder}/"], *self._neighbours[file]][:COMPARED]
-        outer = len(self._folders[-1])
-        names = [self.all[at][outer:] for at in alike]
-        return closest(name, names if suffix else [splitext(known)[0] for known in names])
-
-    @cached_property
-    def _neighbours(self) -> Mapping[str, Sequence[int]]:
-        """Positions by folder, with a / at its end, and by file, without its suffix."""
-        found, outer = defaultdict[str, list[int]](list), len(self._folders[-1])
-        for at, name in enumerate(self.all):
-            folder, _, file = splitext(name[outer:])[0].rpartition("/")
-            found[f"{folder}/"].append(at)
-            found[file].append(at)
-        return found
-
-
-def _folders_of_all(names: Sequence[str]) -> list[str]:
-    """The folders that all of these are in, the outermost first, each with a / at its end."""
-    shared, folders = PurePosixPath(names[0]).parent.parts if names else (), [""]
-    for depth in range(len(shared)):
-        folder = "/".join(shared[: depth + 1]) + "/"
-        if not all(name.startswith(folder) for name in names):
-            break
-        folders.append(folder)
-    return folders
 
 
 def _lines(text: str, place: str) -> Iterator[tuple[int, str]]:

@@ -15,7 +15,7 @@ from cnnctl.data.dataset import RegressionSet, StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.parts import Known, StoredPart, parts_of
-from cnnctl.data.records import GivenSplit
+from cnnctl.data.records import SPLIT_WORDS, GivenSplit
 from cnnctl.data.samples import DatasetInfo, Shape, Split
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cells import DATE, NUMBER, days_of, is_missing, number_of
@@ -33,7 +33,6 @@ from cnnctl.target import Target
 
 RULES = ("group", "time", "split")
 """Options that name a column which decides the splits."""
-SPLITS: dict[str, GivenSplit] = {"train": "train", "validation": "validation", "test": "test"}
 MAIN = "target"
 """What a target is called that has no name."""
 
@@ -55,7 +54,7 @@ class TargetedSet(FileSet, RegressionSet):
     """A column of numbers or dates; the latest samples are the test split, those before them
     validation."""
     split: ColumnName | None = None
-    """A column that puts each sample in `train`, `validation` or `test`."""
+    """A column that puts each sample in `train`, `validation` (or `val`) or `test`."""
 
     @model_validator(mode="after")
     def _is_targeted(self) -> Self:
@@ -110,7 +109,7 @@ class TargetedSet(FileSet, RegressionSet):
 
     def describe_with(self, shape: Shape) -> DatasetInfo:
         """The description of samples of this shape."""
-        first, *others = self._described()
+        first, *others = self.described_targets()
         counts = self.known_samples
         return DatasetInfo(
             shape,
@@ -123,7 +122,8 @@ class TargetedSet(FileSet, RegressionSet):
             is_multilabel=first.is_multilabel,
         )
 
-    def _described(self) -> list[Target]:
+    def described_targets(self) -> list[Target]:
+        """The targets, once their names are known; the first is the main one."""
         return [columns.described(name) for name, columns in self.target_columns.items()]
 
     @property
@@ -192,17 +192,17 @@ class TargetedSet(FileSet, RegressionSet):
         self.check_complete(table)
         strata = next(iter(self.target_columns.values())).strata(table)
         known = Known(
-            self._given(table),
+            self.given_in(table),
             classes=strata.classes,
             labels=strata.labels,
-            groups=table.cells(self.group).values if self.group else None,
-            times=self._times(table),
+            groups=self.groups_in(table),
+            times=self.times_in(table),
         )
         return parts_of(known, test=self.test_share, held_out=self.held_out)
 
     def validation_of(self, train: StoredPart, targets: Tensor, *, seed: int) -> Positions:
         """The positions among the rows for training that will be held out for validation."""
-        kind = self._described()[0].kind
+        kind = self.described_targets()[0].kind
         return self.validation_part(
             train.known.given,
             seed=seed,
@@ -216,21 +216,34 @@ class TargetedSet(FileSet, RegressionSet):
         train, test = len(parts["train"].rows), len(parts["test"].rows)
         return SampleCounts(train=train - len(held), validation=len(held), test=test)
 
-    def _given(self, table: Table) -> list[GivenSplit | None]:
-        """The split that the table puts each row in, if it does."""
+    def groups_in(self, table: Table) -> Sequence[str] | None:
+        """The group of each row; None where there are none."""
+        return table.cells(self.group).values if self.group else None
+
+    def given_in(self, table: Table) -> list[GivenSplit | None]:
+        """The split that the table puts each row in, if it does.
+
+        Raises:
+            FaultError: a cell names no split.
+        """
         if not self.split:
             return [None] * len(table)
         cells = table.cells(self.split)
-        unknown = [at for at, cell in enumerate(cells.values) if cell not in SPLITS]
+        unknown = [at for at, cell in enumerate(cells.values) if cell.lower() not in SPLIT_WORDS]
         if unknown:
             raise cells.faults(
                 unknown,
                 lambda cell: f"{show(cell)} is not a split",
-                lambda cell: nearest(cell, [*SPLITS]),
+                lambda cell: nearest(cell, [*SPLIT_WORDS]),
             )
-        return [SPLITS[cell] for cell in cells.values]
+        return [SPLIT_WORDS[cell.lower()] for cell in cells.values]
 
-    def _times(self, table: Table) -> list[float] | None:
+    def times_in(self, table: Table) -> list[float] | None:
+        """The time of each row; None where times do not matter.
+
+        Raises:
+            FaultError: one is missing, or neither a number nor a date.
+        """
         if not self.time:
             return None
         cells = replace(table.cells(self.time), cure="")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cnnctl.config.wording import times
-from cnnctl.data.picture_set import MAX_SKIPPED, common_size
+from cnnctl.data.picture_set import MAX_SKIPPED
 from cnnctl.data.pictures.decoding import Mode
+from cnnctl.data.pictures.sizes import common_size
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.proposals.budget import Plan
 from cnnctl.proposals.document import Setting, counted, document

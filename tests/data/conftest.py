@@ -28,6 +28,16 @@ def shortest(kind: str) -> dict[str, Any]:
         },
         "inline": {"inputs": [[1, 2, 3], [4, 5, 6]], "targets": [0, 1]},
         "image_folder": {"path": "nowhere", "mode": "RGB", "size": 8, **surveyed},
+        "image_table": {
+            "path": "nowhere.csv",
+            "column": "file",
+            "target": "species",
+            "task": "classification",
+            "normalize_targets": None,
+            "mode": "RGB",
+            "size": 8,
+            **surveyed,
+        },
         "signals": {
             "path": "nowhere.csv",
             "series": "id",

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cnnctl.data import split_lists
 from cnnctl.data.files import Folder, open_tree
@@ -151,18 +149,3 @@ def test_pictures_whose_folders_give_the_splits_are_refused(tmp_path: Path) -> N
     with pytest.raises(FaultError, match="give its splits already") as error:
         SplitLists(train="train.txt").divide(tree, records)
     assert error.value.faults[0].path == ("splits",)
-
-
-names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(
-    lambda name: name == name.strip() and not set(name) & set("/\\#") and name not in (".", "..")
-)
-
-
-@given(st.lists(names, min_size=1, max_size=20, unique=True))
-def test_every_name_is_found(names: list[str]) -> None:
-    all_names = [f"class/{name}.png" for name in names]
-    known = split_lists._Names(all_names)
-    for at, name in enumerate(all_names):
-        assert known.find(name) == [at]
-        assert known.find(f"{name} label") == [at]
-        assert at in known.find(name.removesuffix(".png"))

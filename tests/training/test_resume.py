@@ -151,6 +151,24 @@ def test_a_killed_run_on_a_folder_of_pictures_resumes_to_the_same_bits(
 
 @pytest.mark.long
 @pytest.mark.parametrize("rows", ["memory", "mapped"])
+def test_a_killed_run_on_pictures_of_a_table_resumes_to_the_same_bits(
+    rows: str, everything: Path
+) -> None:
+    samples = Digits().load("train", root=Path())
+    pictures = samples.rows.take(torch.arange(len(samples)))
+    lines = ["file,digit,writer"]
+    for number, (pixels, label) in enumerate(zip(pictures, samples.targets.tolist(), strict=True)):
+        Image.fromarray(pixels[0].numpy()).save(everything.parent / f"{number:04}.png")
+        lines.append(f"{number:04}.png,{label},{number // 7}")
+    (everything.parent / "digits.csv").write_text("\n".join(lines), encoding="utf-8")
+    data = "name: image_table\n  path: digits.csv\n  target: digit\n  group: writer\n"
+    data += f"  sampler: balanced\n  rows: {rows}"
+    longer = EVERYTHING.replace("epochs: 6", "epochs: 20").replace("stopping: 3", "stopping: 20")
+    assert_kills_change_nothing(everything, longer.replace("name: digits", data), kills=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rows", ["memory", "mapped"])
 def test_a_killed_run_on_arrays_resumes_to_the_same_bits(rows: str, everything: Path) -> None:
     samples = Digits().load("train", root=Path())
     folder = everything.parent / "digits"

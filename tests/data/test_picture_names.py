@@ -1,0 +1,39 @@
+"""The names that lists and tables have for pictures."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnctl.data.picture_names import PictureNames
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(
+    lambda name: name == name.strip() and not set(name) & set("/\\#") and name not in (".", "..")
+)
+
+
+@given(st.lists(names, min_size=1, max_size=20, unique=True))
+def test_every_name_is_found(names: list[str]) -> None:
+    all_names = [f"class/{name}.png" for name in names]
+    known = PictureNames(all_names)
+    for at, name in enumerate(all_names):
+        assert known.find(name) == [at]
+        assert known.find_in(f"{name} label") == [at]
+        assert at in known.find(name.removesuffix(".png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("a/01.png", ["a/001.png"]),
+        ("set/a/01.png", ["set/a/001.png"]),
+        ("001.png", ["a/001.png"]),
+        ("b/001", ["a/001"]),
+        ("z/elsewhere.png", []),
+    ],
+)
+def test_close_names_are_suggested_once_and_as_they_can_be_written(
+    name: str, close: list[str]
+) -> None:
+    known = PictureNames(["set/a/001.png", "set/a/xyz.png", "set/b/q.png"])
+    assert known.similar(name) == close
+    assert all(known.find(each) for each in close)
