@@ -22,7 +22,6 @@ from cnnctl.data.records import GivenSplit
 from cnnctl.data.rows import Rows
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import Positions
-from cnnctl.errors import config_fault
 
 SampleTask = Literal["classification", "multilabel", "regression"]
 NAMED = 10
@@ -60,6 +59,14 @@ class SampleTargets(ABC):
 
         Raises:
             FaultError: there are fewer than two, or too many.
+        """
+
+    @abstractmethod
+    def label_names(self, given: Sequence[str], rows: Positions) -> list[str]:
+        """The names of labels: those that are given, or else found in these samples.
+
+        Raises:
+            FaultError: they do not fit the targets.
         """
 
     @abstractmethod
@@ -213,7 +220,7 @@ class SampleSet(FileSet, RegressionSet):
             every = np.arange(len(targets.numbered()))
             _note_absent(classes, targets.tensor(self.task, classes, every)[train])
         elif self.task == "multilabel":
-            classes = _label_names(classes, targets)
+            classes = targets.label_names(classes, train)
         return self.model_copy(update={"classes": classes})
 
     def _parts(self, source: SampleSource, targets: SampleTargets) -> dict[StoredSplit, StoredPart]:
@@ -237,15 +244,6 @@ class SampleSet(FileSet, RegressionSet):
             labels=numbers > 0 if self.task == "multilabel" else None,
             groups=train.known.groups,
         )
-
-
-def _label_names(classes: Sequence[str], targets: SampleTargets) -> list[str]:
-    """The names of labels, by default their numbers."""
-    names = list(classes) or [str(number) for number in range(targets.width)]
-    if len(names) != targets.width:
-        message = f"{len(names)} names, but {targets.name} has {targets.width} columns of labels"
-        raise config_fault(message, hint="name every label, in order", path=("classes",))
-    return names
 
 
 def _note_absent(classes: Sequence[str], train: Tensor) -> None:

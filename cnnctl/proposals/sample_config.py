@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import cnnctl.proposals.picture_learning as pictures
+import cnnctl.proposals.signal_learning as signals
+import cnnctl.proposals.vector_learning as vectors
 from cnnctl.config.wording import times
-from cnnctl.proposals import picture_learning, signal_learning, vector_learning
 from cnnctl.proposals.document import Setting, counted, document
 from cnnctl.proposals.picture_learning import PictureLesson
 from cnnctl.proposals.sample_facts import SampleFacts
@@ -34,7 +36,7 @@ def propose(facts: SampleFacts, opening: Sequence[Setting]) -> str:
 
 def _splits(facts: SampleFacts) -> Iterator[Setting]:
     if facts.is_few and facts.validation is not None:
-        yield vector_learning.validation_of(facts.rows)
+        yield vectors.validation_of(facts.rows)
     elif facts.validation is not None:
         held = facts.rows - facts.lesson.samples
         reason = f"{held:,} samples of train, to select the best epoch"
@@ -46,9 +48,9 @@ def _splits(facts: SampleFacts) -> Iterator[Setting]:
 
 def _learning(facts: SampleFacts) -> Iterator[Setting]:
     if len(facts.shape) == 1:
-        yield from vector_learning.learning_settings(facts.lesson, is_few=facts.is_few)
+        yield from vectors.learning_settings(facts.lesson, is_few=facts.is_few)
     elif len(facts.shape) == 2:
-        yield from signal_learning.learning_settings(facts.lesson, facts.shape[1])
+        yield from signals.learning_settings(facts.lesson, facts.shape[1])
     else:
         yield from _picture_learning(facts)
 
@@ -59,6 +61,6 @@ def _picture_learning(facts: SampleFacts) -> Iterator[Setting]:
     lesson = PictureLesson(
         facts.lesson, (height, width), channels, is_resized=False, are_pixels=are_pixels
     )
-    chosen = picture_learning.plan_for(lesson, pretrained=False)
-    yield from picture_learning.data_settings(lesson, chosen, may_shrink=False)
-    yield from picture_learning.learning_settings(lesson, chosen)
+    chosen = pictures.plan_for(lesson, pretrained=False)
+    yield from pictures.data_settings(lesson, chosen, may_shrink=False)
+    yield from pictures.learning_settings(lesson, chosen)

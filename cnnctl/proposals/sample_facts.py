@@ -15,9 +15,9 @@ from torch import Tensor
 from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.sample_set import SampleSet
 from cnnctl.data.samples import Samples
-from cnnctl.proposals import vector_learning
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.settings import imbalance_of, validation_share
+from cnnctl.proposals.vector_learning import FEW
 
 COMPARED_BYTES = 2 * 10**9
 """Bytes of samples to compare; of more, an even sample is compared."""
@@ -65,7 +65,7 @@ class SampleFacts:
     @property
     def is_few(self) -> bool:
         """Whether there are so few vectors that only a linear model can be learned."""
-        return len(self.shape) == 1 and self.rows < vector_learning.FEW
+        return len(self.shape) == 1 and self.rows < FEW
 
     @property
     def validation(self) -> float | None:

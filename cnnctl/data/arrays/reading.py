@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -117,10 +117,18 @@ class ArrayFile(StoredArray):
 
     def _content(self) -> Array:
         header = self.header
-        order = "F" if header.is_fortran else "C"
+        order: Literal["C", "F"] = "F" if header.is_fortran else "C"
         if not header.size:  # nothing, which cannot be mapped
             return np.empty(header.shape, header.dtype)
-        return np.memmap(self._path, header.dtype, "r", header.offset, header.shape, order)  # type: ignore[call-overload, no-any-return]
+        mapped: Array = np.memmap(
+            self._path,
+            dtype=header.dtype,
+            mode="r",
+            offset=header.offset,
+            shape=header.shape,
+            order=order,
+        )
+        return mapped
 
 
 class ArchivedArray(StoredArray):

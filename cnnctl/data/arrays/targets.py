@@ -16,7 +16,7 @@ from cnnctl.data.arrays.checking import check_numbers
 from cnnctl.data.arrays.reading import Array, StoredArray
 from cnnctl.data.sample_set import SampleTargets, SampleTask
 from cnnctl.data.splits import Positions
-from cnnctl.errors import FaultError, nearest
+from cnnctl.errors import FaultError, config_fault, nearest
 
 MAX_CLASSES = 10_000
 LAST_CHARACTER = 0x10FFFF
@@ -75,6 +75,13 @@ class ArrayTargets(SampleTargets):
                 return array.fault(message, hint=hint, at=at)
             at -= len(array)
         raise IndexError(at)
+
+    def label_names(self, given: Sequence[str], rows: Positions) -> list[str]:
+        names = list(given) or [str(number) for number in range(self.width)]
+        if len(names) != self.width:
+            message = f"{len(names)} names, but {self.name} has {self.width} columns of labels"
+            raise config_fault(message, hint="name every label, in order", path=("classes",))
+        return names
 
     def found_task(self) -> SampleTask:
         # Rows of 0 and 1 are classes if each has a single 1 (one-hot), else labels. Whole numbers

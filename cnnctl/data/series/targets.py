@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnctl.config.wording import show
-from cnnctl.data.records import numbered
 from cnnctl.data.sample_set import SampleTargets, SampleTask
 from cnnctl.data.splits import Positions
-from cnnctl.data.tables.cells import NUMBER, Cells, number_of
-from cnnctl.data.tables.inference import check_complete, class_names, task_of
-from cnnctl.errors import config_fault, nearest
+from cnnctl.data.tables.cells import Cells
+from cnnctl.data.tables.inference import task_of
+from cnnctl.data.tables.reading import Table
+from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns, ValueColumns
 
 
 @dataclass(frozen=True, slots=True)
 class CellTargets(SampleTargets):
-    """The cells of a column, one for each sample: classes or values."""
+    """The cells of a column, one for each sample: a class, separated labels or a value."""
 
     cells: Cells
 
@@ -37,30 +35,38 @@ class CellTargets(SampleTargets):
         return task_of(self.cells)
 
     def of(self, task: SampleTask) -> SampleTargets:
-        if task == "multilabel":
-            message = "a column has one class for each series, not several labels"
-            raise config_fault(
-                message, hint="use auto, or rows of 0 and 1 in arrays", path=("task",)
-            )
-        check_complete(self.cells, task)
-        return CellTargets(replace(self.cells, cure="or write task: classification"))
+        self._columns(task).check(self._table())
+        return self
 
     def names(self, rows: Positions) -> list[str]:
-        return class_names(self.cells.take(rows))
+        learned = ClassColumn(column=self.name).learned(self._table().take(rows))
+        return learned.classes
+
+    def label_names(self, given: Sequence[str], rows: Positions) -> list[str]:
+        columns = LabelColumns(column=self.name, classes=list(given))
+        return columns.learned(self._table().take(rows)).classes
 
     def numbered(self) -> Positions:
-        return numbered(self.cells.values)
+        classes = ClassColumn(column=self.name).strata(self._table()).classes
+        assert classes is not None  # which a column of classes is stratified by
+        return classes
 
     def labels(self) -> NDArray[np.bool_]:
-        raise NotImplementedError("a column has no labels")
+        labels = LabelColumns(column=self.name).strata(self._table()).labels
+        assert labels is not None  # as above
+        return labels
 
     def tensor(self, task: SampleTask, classes: Sequence[str], rows: Positions) -> Tensor:
-        cells = self.cells.take(rows)
+        return self._columns(task, classes).encode(self._table().take(rows))
+
+    def _table(self) -> Table:
+        """The cells as a table of one column."""
+        cells = self.cells
+        return Table(cells.place, {cells.name: cells.values}, cells.lines, digest="")
+
+    def _columns(self, task: SampleTask, classes: Sequence[str] = ()) -> TargetColumns:
         if task == "regression":
-            return torch.from_numpy(cells.parsed(number_of, NUMBER)).float()[:, None]
-        numbers = {name: number for number, name in enumerate(classes)}
-        for at, cell in enumerate(cells.values):
-            if cell not in numbers:
-                message = f"class {show(cell)} is not in the training split"
-                raise cells.fault(at, message, hint=nearest(cell, classes))
-        return torch.tensor([numbers[cell] for cell in cells.values], dtype=torch.int64)
+            return ValueColumns(columns=[self.name])
+        if task == "multilabel":
+            return LabelColumns(column=self.name, classes=list(classes))
+        return ClassColumn(column=self.name, classes=list(classes))

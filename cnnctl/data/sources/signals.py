@@ -131,7 +131,9 @@ class SignalSet(SampleSet, kind="signals"):
 
     def encoded(self, table: Table) -> Tensor:
         source = self._answered(table)
-        return self.read_inputs(source, np.arange(len(source)))  # type: ignore[return-value]
+        found = self.read_inputs(source, np.arange(len(source)))
+        assert isinstance(found, Tensor)  # as those of a table are
+        return found
 
     def _answered(self, table: Table) -> SeriesTable:
         """The series of a table, of which targets and splits need not be known."""

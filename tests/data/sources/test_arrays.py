@@ -8,6 +8,7 @@ import torch
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.linear_model import Ridge
 
+from cnnctl.data.normalization import Normalize
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Split
 from cnnctl.data.sources.arrays import ArraySet
@@ -113,9 +114,9 @@ def test_statistics_are_those_of_the_training_split(tmp_path: Path) -> None:
     numbers = vectors(200) * [1, 10, 100, 1000] + 5
     prepared = prepare(surveyed(save(tmp_path, x=numbers, y=THREE[:50].repeat(4))), seed=0)
     train = numbers[np.isin(numbers[:, 0].astype(np.float32), inputs_of(prepared.splits.train))]
-    assert prepared.data.normalize is not None
-    np.testing.assert_allclose(prepared.data.normalize.mean, train.mean(axis=0), rtol=1e-5)  # type: ignore[union-attr]
-    np.testing.assert_allclose(prepared.data.normalize.std, train.std(axis=0), rtol=1e-5)  # type: ignore[union-attr]
+    assert isinstance(prepared.data.normalize, Normalize)
+    np.testing.assert_allclose(prepared.data.normalize.mean, train.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(prepared.data.normalize.std, train.std(axis=0), rtol=1e-5)
 
 
 def test_what_is_surveyed_is_read_back(tmp_path: Path) -> None:

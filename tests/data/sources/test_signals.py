@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from cnnctl.data.normalization import Normalize
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Split
 from cnnctl.data.sources.signals import SignalSet
@@ -65,10 +66,21 @@ def test_a_long_table_is_described_by_its_columns(
     assert data.describe().shape == (1, data.length)
 
 
+def test_a_series_can_have_several_labels(tmp_path: Path) -> None:
+    tagged = {"slow": "even", "fast": "odd; quick"}
+    rows = [[*row[:5], tagged[row[5]]] for row in ROWS]
+    data = in_table(tmp_path, rows, task="multilabel", test=0.25)
+    assert (data.classes, data.describe().is_multilabel) == (["even", "odd", "quick"], True)
+    targets = prepare(data, seed=0).splits.test.targets
+    assert targets.sum(dim=0).tolist() == [5, 5, 5]
+    assert torch.equal(targets[:, 1], targets[:, 2])
+    assert torch.equal(targets[:, 0], 1 - targets[:, 1])
+
+
 def test_what_fills_a_series_up_is_zero_for_the_network(tmp_path: Path) -> None:
     prepared = prepare(in_table(tmp_path, length=60), seed=0)
-    assert prepared.data.normalize is not None
-    mean, std = prepared.data.normalize.mean[0], prepared.data.normalize.std[0]  # type: ignore[union-attr]
+    assert isinstance(prepared.data.normalize, Normalize)
+    mean, std = prepared.data.normalize.mean[0], prepared.data.normalize.std[0]
     normalised = (inputs_of(prepared.splits.train) - mean) / std
     assert np.abs(normalised[:, :, 40:]).max() < 1e-5
     known = np.abs(normalised) > 1e-5
@@ -80,7 +92,7 @@ def test_what_fills_a_series_up_is_zero_for_the_network(tmp_path: Path) -> None:
 def test_a_series_is_in_one_split_and_so_is_a_group(tmp_path: Path) -> None:
     parts = prepare(in_table(tmp_path, group="who", validation=0.2), seed=0).splits
     found = [
-        {part.samples.groups[int(at)] for at in part.positions}  # type: ignore[index]
+        {(part.samples.groups or [])[int(at)] for at in part.positions}
         for part in (parts.train, parts.validation, parts.test)
     ]
     assert len(parts.train) + len(parts.validation) + len(parts.test) == 40
@@ -116,7 +128,6 @@ def test_a_column_can_give_the_splits(tmp_path: Path) -> None:
         ({"channels": ["x", "z"]}, ("channels", 1), "has no column z", "known: id, t"),
         ({"target": "auto"}, ("target",), "has no column that may be the target", "columns: id"),
         ({"layout": "channels_last"}, ("layout",), "layout does not apply to a table", "leave it"),
-        ({"task": "multilabel"}, ("task",), "not several labels", "use auto"),
         ({"test": 0.001}, ("test",), "leaves none", "closer to 0.5"),
     ],
 )
@@ -177,8 +188,8 @@ def test_arrays_are_cut_or_filled_up(length: int, rows: str, tmp_path: Path) -> 
     prepared = prepare(surveyed(str(folder), length=length, rows=rows), seed=0)
     train = inputs_of(prepared.splits.train)
     assert train.shape[1:] == (3, length)
-    assert prepared.data.normalize is not None
-    mean = np.array(prepared.data.normalize.mean)  # type: ignore[union-attr]
+    assert isinstance(prepared.data.normalize, Normalize)
+    mean = np.array(prepared.data.normalize.mean)
     np.testing.assert_allclose(train[:, :, :20].mean(axis=(0, 2)), mean, rtol=1e-5)
     if length > 20:
         expected = np.broadcast_to(mean.astype(np.float32)[:, None], train[:, :, 20:].shape)
