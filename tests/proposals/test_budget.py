@@ -67,7 +67,7 @@ def test_more_cores_train_a_wider_network_and_a_gpu_the_widest() -> None:
 
 def test_the_speed_of_a_machine_is_a_rule() -> None:
     assert [cpu(cores).name for cores in (1, 2)] == ["1 CPU core", "2 CPU cores"]
-    assert cpu(2, "bf16") == Machine("2 CPU cores with bf16", 2 * TWO.speed)
+    assert cpu(2, "bf16") == Machine("2 CPU cores with bf16", 1.5 * TWO.speed)
     assert cpu(4).speed == pytest.approx(cpu(2).speed * 2**0.8)
     assert gpu("bf16") == Machine("a GPU with bf16", 10e12, is_gpu=True)
 
