@@ -8,164 +8,23 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import tarfile
 import threading
 import zipfile
-import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
-from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
-from cnnctl.errors import FaultError, data_fault
-from cnnctl.storage import is_file, is_folder, read_regular, reading_cure
+from cnnctl.data.file_tree import Entry, FileTree, is_clutter
+from cnnctl.errors import data_fault
+from cnnctl.storage import is_file, is_folder, read_regular
 
 MAX_FILES = 10_000_000
 MAX_DEPTH = 64
 """Folders below each other."""
-ABSENT = -1
-"""The size of a file that is not there, where one is expected."""
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
-CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
-"""What systems leave beside files, along with names that begin with a dot."""
 GIVE_IT = "check data.path, or give the folder with --data"
-NO_ARCHIVE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError),
-    *(NotImplementedError, RuntimeError, ValueError, OverflowError),
-)
-"""What the archive modules raise for damaged, encrypted and unknown content."""
-
-
-def is_clutter(name: str) -> bool:
-    """Whether a file or folder was put there by a system, or is hidden."""
-    return name in CLUTTER or (name.startswith(".") and name not in (".", ".."))
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file: its name below the root, with / between folders, its size and its version."""
-
-    name: str
-    size: int
-    """In bytes, as the folder or the archive says; reading checks it."""
-    stamp: int
-    """Another number whenever the file is another: the time it was modified, or its CRC."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file that is not used, and why."""
-
-    name: str
-    reason: str
-
-
-class FileTree(ABC):
-    """All regular files below a root."""
-
-    is_sequential = False
-    """Whether reading is quick only in the order of `offset`, and from one thread."""
-    damage: tuple[type[Exception], ...] = NO_ARCHIVE
-    """What reading raises, beside OSError, for content that is damaged."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.left_out: list[LeftOut] = []
-
-    @cached_property
-    def entries(self) -> list[Entry]:
-        """The files, sorted by name.
-
-        Raises:
-            FaultError: the root is not there, cannot be read, or is a damaged archive.
-        """
-        with self._readable():
-            return sorted(self._listed(), key=lambda entry: entry.name)
-
-    def read(self, entry: Entry, *, limit: int) -> bytes:
-        """The content of a file.
-
-        Raises:
-            FaultError: it cannot be read, is larger than `limit` bytes, or is no longer the file
-                that was listed.
-        """
-        if entry.size == ABSENT:
-            hint = "check its name"
-            raise data_fault("no such file", hint=hint, place=self.place(entry.name))
-        if entry.size > limit:
-            message = f"has {entry.size:,} bytes, more than the limit of {limit:,}"
-            raise data_fault(message, hint="leave it out", place=self.place(entry.name))
-        with self._readable(entry.name):
-            content = self._content(entry)
-        if len(content) != entry.size:
-            message = f"changed while it was read: {len(content):,} bytes, not {entry.size:,}"
-            hint = "start again when nothing is writing to it"
-            raise data_fault(message, hint=hint, place=self.place(entry.name))
-        return content
-
-    def place(self, name: str) -> str:
-        """How messages name a file."""
-        return str(self.root / name)
-
-    def offset(self, entry: Entry) -> int:
-        """Where the file comes in the order that reads it quickest."""
-        return 0
-
-    @abstractmethod
-    def _listed(self) -> Iterable[Entry]:
-        """The files in any order; fills `left_out`."""
-
-    @abstractmethod
-    def _content(self, entry: Entry) -> bytes:
-        """At most one byte more than the entry's size."""
-
-    def leave_out(self, name: str, reason: str) -> None:
-        """Note that a file is not used."""
-        self.left_out.append(LeftOut(name, reason))
-
-    def note_left_out(self) -> None:
-        """Say on stderr how many files are not used, and why the first of them is not."""
-        if self.left_out:
-            first, count = self.left_out[0], len(self.left_out)
-            files = "1 file is" if count == 1 else f"{count:,} files are"
-            reason = f"{self.place(first.name)} {first.reason}"
-            print(f"note: {files} not used: {reason}{', …' * (count > 1)}", file=sys.stderr)
-
-    def _is_usable(self, name: str) -> bool:
-        """Whether a name of an archive stays below its root; clutter is left out in silence."""
-        parts = name.split("/")
-        if name.startswith("/") or "\\" in name or ":" in parts[0] or {"..", ".", ""} & set(parts):
-            self.leave_out(name, "its name leads out of the archive")
-            return False
-        return not any(map(is_clutter, parts))
-
-    def _readable(self, name: str = "") -> _Reading:
-        return _Reading(self, name)
-
-
-class _Reading:
-    """A context that turns what reading raises into data faults."""
-
-    def __init__(self, tree: FileTree, name: str) -> None:
-        self.tree, self.name = tree, name
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, FaultError):
-            return
-        place = self.tree.place(self.name) if self.name else str(self.tree.root)
-        if isinstance(error, OSError):
-            message = f"cannot be read: {error.strerror or error}"
-            raise data_fault(message, hint=reading_cure(error), place=place) from None
-        if isinstance(error, self.tree.damage):
-            message = f"is a damaged or unsupported archive: {error}"
-            raise data_fault(message, hint="create the archive again", place=place) from None
 
 
 def open_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:

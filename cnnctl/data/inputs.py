@@ -22,7 +22,8 @@ from cnnctl.data.arrays.reading import (
 )
 from cnnctl.data.conformity import conformed_inputs
 from cnnctl.data.dataset import DataSet
-from cnnctl.data.files import ARCHIVE_SUFFIXES, FileTree, open_tree
+from cnnctl.data.file_tree import FileTree
+from cnnctl.data.files import ARCHIVE_SUFFIXES, open_tree
 from cnnctl.data.pictures.decoding import MAX_BYTES, is_picture
 from cnnctl.data.pictures.reading import decoded_picture, read_picture
 from cnnctl.data.pictures.worker import PictureForm

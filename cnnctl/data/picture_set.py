@@ -22,7 +22,8 @@ from cnnctl.config.choice import refusal
 from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import DataSet, Size, StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
-from cnnctl.data.files import FileTree, open_tree
+from cnnctl.data.file_tree import FileTree
+from cnnctl.data.files import open_tree
 from cnnctl.data.parts import Known, parts_of
 from cnnctl.data.paths import DataPath
 from cnnctl.data.pictures.cache import DecodedPictures, decoded_pictures

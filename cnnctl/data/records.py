@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnctl.data.division import hold_out, latest_split
-from cnnctl.data.files import Entry
+from cnnctl.data.file_tree import Entry
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.reading import Table
 from cnnctl.errors import config_fault

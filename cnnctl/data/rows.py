@@ -19,8 +19,8 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cnnctl.data.reading import reading
 from cnnctl.errors import data_fault, storage_fault
-from cnnctl.storage import reading_cure
 
 Change = Callable[[Tensor], Tensor]
 """A function of batches that treats rows independently; (B, …) in and out."""
@@ -95,15 +95,9 @@ class MappedRows(Rows):
             FaultError: it cannot be read, is not a .npy file, is truncated, or has a dtype that
                 torch lacks.
         """
-        place = str(file)
-        try:
+        found, cure = "is not a .npy file of numbers", "write it with numpy.save"
+        with reading(str(file), damage=NO_ARRAY, found=found, cure=cure):
             return cls(open_memmap(file, mode="r"))  # which does not read pickles
-        except OSError as error:
-            message = f"cannot be read: {error.strerror or error}"
-            raise data_fault(message, hint=reading_cure(error), place=place) from None
-        except NO_ARRAY as error:
-            message = f"is not a .npy file of numbers: {error}"
-            raise data_fault(message, hint="write it with numpy.save", place=place) from None
 
     @classmethod
     def write(cls, rows: Iterable[Tensor], *, folder: Path) -> MappedRows:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cnnctl.config.choice import Spec
 from cnnctl.config.wording import show
-from cnnctl.data.files import FileTree
+from cnnctl.data.file_tree import FileTree
 from cnnctl.data.paths import DataPath
 from cnnctl.data.picture_names import PictureNames
 from cnnctl.data.records import GivenSplit, Record

@@ -28,10 +28,11 @@ WIDTHS, LARGE_WIDTHS = (32, 24, 16, 12, 8), (64, 32, 16)
 GPU_WIDTHS = (64, *WIDTHS)
 SIDES = (160, 128, 96)
 """Sides that large pictures are made smaller to."""
-ENOUGH, AT_ENOUGH, AT_ENOUGH_ON_GPU = 45_000, 9, 30
+ENOUGH, AT_ENOUGH, AT_ENOUGH_ON_GPU = 45_000, 15, 30
 """So many pictures need so many epochs; fewer need more, by the root of their number. Where time is
-no matter, as on a GPU, more epochs gain a little more."""
-LONGER = 2
+no matter, as on a GPU, more epochs gain a little more. On CIFAR-10, ResNet-9 reached 85.5 % 16
+channels wide in 16 epochs, and in a third more time 85.4 % 24 wide in 10."""
+LONGER = 1.3
 """Times as many epochs as are needed, if there is time for them."""
 MOST_EPOCHS, FEWEST_EPOCHS = 60, 3
 FROZEN_EPOCHS, ENOUGH_FROZEN = 20, 8
@@ -74,7 +75,7 @@ def plan(
         seconds = PASSES * slowness(model) * cost * samples / machine.speed
         if enough * seconds <= SECONDS:
             break
-    most = min(LONGER * enough, max(MOST_EPOCHS, enough))
+    most = min(int(LONGER * enough), max(MOST_EPOCHS, enough))
     epochs = max(FEWEST_EPOCHS, min(most, int(SECONDS / seconds)))
     return Plan(model, sides, epochs, cost, epochs * seconds / 60, machine)
 

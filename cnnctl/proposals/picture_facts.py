@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from cnnctl.config.wording import show
-from cnnctl.data.files import FileTree, LeftOut, open_tree
+from cnnctl.data.file_tree import FileTree, LeftOut
+from cnnctl.data.files import open_tree
 from cnnctl.data.pictures.decoding import Mode, is_picture
 from cnnctl.data.pictures.progress import followed
 from cnnctl.data.pictures.similarity import Fingerprints, most_alike

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnctl.data.copies import copies_among, kept_together
-from cnnctl.data.files import Entry, open_tree
+from cnnctl.data.file_tree import Entry
+from cnnctl.data.files import open_tree
 from cnnctl.data.records import Record
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnctl.data.files import MAX_DEPTH, Entry, FileTree, open_tree
+from cnnctl.data.file_tree import Entry, FileTree
+from cnnctl.data.files import MAX_DEPTH, open_tree
 from cnnctl.errors import ExitCode, FaultError
 
 CONTENT = {"a/one.txt": b"1", "a/b/two words.txt": b"22", "汉字/é\n.txt": b"333", "top.txt": b""}

@@ -9,8 +9,8 @@ import tokenize
 import warnings
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from math import prod
@@ -22,11 +22,13 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnctl.config.wording import show
-from cnnctl.data.files import NO_ARCHIVE, Folder
+from cnnctl.data.file_tree import NO_ARCHIVE
+from cnnctl.data.files import Folder
+from cnnctl.data.reading import reading
 from cnnctl.data.residence import machine_memory
 from cnnctl.data.samples import Shape
 from cnnctl.errors import FaultError, data_fault
-from cnnctl.storage import contents, is_file, is_folder, reading_cure
+from cnnctl.storage import contents, is_file, is_folder
 
 Array = NDArray[Any]
 MAX_ARRAYS = 10_000
@@ -89,7 +91,7 @@ class StoredArray(ABC):
                 too large for memory.
         """
         check_dtype(self)
-        with reading(self.place):
+        with _reading(self.place):
             return self._content()
 
     def fault(self, message: str, *, hint: str, at: int | None = None) -> FaultError:
@@ -109,7 +111,7 @@ class ArrayFile(StoredArray):
 
     def __init__(self, path: Path) -> None:
         place = str(path)
-        with reading(place), path.open("rb") as file:
+        with _reading(place), path.open("rb") as file:
             header = header_of(file.read(MAX_HEADER), path.stem, place)
         self._path = path
         super().__init__(path.stem, place, header)
@@ -201,7 +203,7 @@ def _is_array(name: str) -> bool:
 
 
 def _in_archive(path: Path) -> dict[str, StoredArray]:
-    with reading(str(path)), zipfile.ZipFile(path) as archive:
+    with _reading(str(path)), zipfile.ZipFile(path) as archive:
         members = [info for info in archive.infolist() if _is_array(info.filename)]
         _check_count(len(members), path, "arrays")
         found = [ArchivedArray(archive, info, path) for info in members]
@@ -277,16 +279,6 @@ def check_dtype(array: StoredArray) -> None:
         raise array.fault(f"is of dtype {show(str(dtype))}, not of numbers or texts", hint=hint)
 
 
-@contextmanager
-def reading(place: str) -> Iterator[None]:
-    """Turn what reading arrays raises into data faults."""
-    try:
-        yield
-    except FaultError:
-        raise
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        raise data_fault(message, hint=reading_cure(error), place=place) from None
-    except NO_ARCHIVE as error:
-        message = f"is damaged, or no file of arrays: {error}"
-        raise data_fault(message, hint="copy or save the file again", place=place) from None
+def _reading(place: str) -> AbstractContextManager[None]:
+    found, cure = "is damaged, or no file of arrays", "copy or save the file again"
+    return reading(place, damage=NO_ARCHIVE, found=found, cure=cure)

@@ -29,7 +29,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from cnnctl.config.wording import times
-from cnnctl.data.files import Entry, FileTree
+from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoder import decode_here, decode_to_file
 from cnnctl.data.pictures.progress import followed
 from cnnctl.data.pictures.worker import Decoded, PictureForm

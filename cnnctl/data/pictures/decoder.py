@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from cnnctl.data.files import Entry, FileTree
+from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures import worker
 from cnnctl.data.pictures.orders import orders_of
 from cnnctl.data.pictures.processes import FEW, Advance, carry_out

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnctl.data.files import Entry, FileTree, open_tree
+from cnnctl.data.file_tree import Entry, FileTree
+from cnnctl.data.files import open_tree
 
 TOGETHER = 64
 """Files in one order."""

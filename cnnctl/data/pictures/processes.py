@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Self
 
 import cnnctl
-from cnnctl.data.files import FileTree
+from cnnctl.data.file_tree import FileTree
 from cnnctl.data.pictures.orders import Answer, Order, from_line, to_line
 from cnnctl.errors import data_fault
 

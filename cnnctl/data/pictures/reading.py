@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnctl.data.files import Entry, FileTree
+from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, decode
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.errors import data_fault

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnctl.data.files import Entry, FileTree
+from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, Pixels, tried
 from cnnctl.data.pictures.orders import Answer, Order, orders_of, serve
 from cnnctl.data.pictures.processes import FEW, Advance, carry_out

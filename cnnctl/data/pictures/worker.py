@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from cnnctl.data.files import Entry, FileTree
+from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, Resize, decode
 from cnnctl.data.pictures.orders import Answer, Order, serve
 from cnnctl.errors import FaultError

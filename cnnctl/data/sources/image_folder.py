@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnctl.config.wording import show
-from cnnctl.data.files import Entry, FileTree
+from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.decoding import SUFFIXES, is_picture
 from cnnctl.data.records import SPLIT_WORDS, Record, numbered

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
-from cnnctl.data.files import FileTree, open_tree
+from cnnctl.data.file_tree import FileTree
+from cnnctl.data.files import open_tree
 from cnnctl.data.paths import DataPath
 from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.reading import read_picture

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnctl.config.wording import show
-from cnnctl.data.files import ARCHIVE_SUFFIXES, Entry, FileTree, open_tree
+from cnnctl.data.file_tree import Entry, FileTree
+from cnnctl.data.files import ARCHIVE_SUFFIXES, open_tree
 from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.tables import parquet
 from cnnctl.data.texts import read_content

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from cnnctl.config.wording import show
-from cnnctl.data.files import ABSENT, Entry, FileTree
+from cnnctl.data.file_tree import ABSENT, Entry, FileTree
 from cnnctl.data.picture_names import PictureNames
 from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.tables.cells import Cells

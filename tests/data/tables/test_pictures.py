@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnctl.data.files import ABSENT, Entry, FileTree
+from cnnctl.data.file_tree import ABSENT, Entry, FileTree
 from cnnctl.data.tables.cells import Cells
 from cnnctl.data.tables.pictures import PictureFiles, entries_of
 from cnnctl.errors import FaultError

@@ -1,0 +1,137 @@
+"""Regular files below a root, whatever the root is."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from lzma import LZMAError
+from pathlib import Path
+
+from cnnctl.data.reading import reading
+from cnnctl.errors import data_fault
+
+ABSENT = -1
+"""The size of a file that is not there, where one is expected."""
+CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
+"""What systems leave beside files, along with names that begin with a dot."""
+NO_ARCHIVE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError),
+)
+"""What the archive modules raise for damaged, encrypted and unknown content."""
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder was put there by a system, or is hidden."""
+    return name in CLUTTER or (name.startswith(".") and name not in (".", ".."))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file: its name below the root, with / between folders, its size and its version."""
+
+    name: str
+    size: int
+    """In bytes, as the folder or the archive says; reading checks it."""
+    stamp: int
+    """Another number whenever the file is another: the time it was modified, or its CRC."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that is not used, and why."""
+
+    name: str
+    reason: str
+
+
+class FileTree(ABC):
+    """All regular files below a root."""
+
+    is_sequential = False
+    """Whether reading is quick only in the order of `offset`, and from one thread."""
+    damage: tuple[type[Exception], ...] = NO_ARCHIVE
+    """What reading raises, beside OSError, for content that is damaged."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.left_out: list[LeftOut] = []
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The files, sorted by name.
+
+        Raises:
+            FaultError: the root is not there, cannot be read, or is a damaged archive.
+        """
+        with self._reading():
+            return sorted(self._listed(), key=lambda entry: entry.name)
+
+    def read(self, entry: Entry, *, limit: int) -> bytes:
+        """The content of a file.
+
+        Raises:
+            FaultError: it cannot be read, is larger than `limit` bytes, or is no longer the file
+                that was listed.
+        """
+        if entry.size == ABSENT:
+            hint = "check its name"
+            raise data_fault("no such file", hint=hint, place=self.place(entry.name))
+        if entry.size > limit:
+            message = f"has {entry.size:,} bytes, more than the limit of {limit:,}"
+            raise data_fault(message, hint="leave it out", place=self.place(entry.name))
+        with self._reading(entry.name):
+            content = self._content(entry)
+        if len(content) != entry.size:
+            message = f"changed while it was read: {len(content):,} bytes, not {entry.size:,}"
+            hint = "start again when nothing is writing to it"
+            raise data_fault(message, hint=hint, place=self.place(entry.name))
+        return content
+
+    def place(self, name: str) -> str:
+        """How messages name a file."""
+        return str(self.root / name)
+
+    def offset(self, entry: Entry) -> int:
+        """Where the file comes in the order that reads it quickest."""
+        return 0
+
+    @abstractmethod
+    def _listed(self) -> Iterable[Entry]:
+        """The files in any order; fills `left_out`."""
+
+    @abstractmethod
+    def _content(self, entry: Entry) -> bytes:
+        """At most one byte more than the entry's size."""
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Note that a file is not used."""
+        self.left_out.append(LeftOut(name, reason))
+
+    def note_left_out(self) -> None:
+        """Say on stderr how many files are not used, and why the first of them is not."""
+        if self.left_out:
+            first, count = self.left_out[0], len(self.left_out)
+            files = "1 file is" if count == 1 else f"{count:,} files are"
+            reason = f"{self.place(first.name)} {first.reason}"
+            print(f"note: {files} not used: {reason}{', …' * (count > 1)}", file=sys.stderr)
+
+    def _is_usable(self, name: str) -> bool:
+        """Whether a name of an archive stays below its root; clutter is left out in silence."""
+        parts = name.split("/")
+        if name.startswith("/") or "\\" in name or ":" in parts[0] or {"..", ".", ""} & set(parts):
+            self.leave_out(name, "its name leads out of the archive")
+            return False
+        return not any(map(is_clutter, parts))
+
+    def _reading(self, name: str = "") -> AbstractContextManager[None]:
+        place = self.place(name) if name else str(self.root)
+        found, cure = "is a damaged or unsupported archive", "create the archive again"
+        return reading(place, damage=self.damage, found=found, cure=cure)
