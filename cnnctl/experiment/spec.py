@@ -74,8 +74,8 @@ class Train(Spec):
     device: Device = "auto"
     """`cpu`, `cuda` or `cuda:N`; `auto` uses a GPU if there is one."""
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
-    """Precision of the forward pass; `auto` uses bf16 where the device supports it natively and
-    the network is large enough to gain from it."""
+    """Precision of the forward pass; `auto` uses bf16 where the device is faster with it and the
+    network is large enough to gain from it."""
     memory_format: Literal["auto", "contiguous_format", "channels_last"] = "auto"
     """Memory layout of images; `auto` uses channels_last for convolutions on images."""
     compile: Literal["auto", "measure", "reduce-overhead", "max-autotune"] | bool = "auto"

@@ -29,8 +29,9 @@ class Machine:
         self.patch = patch
         self.has_cpu()
 
-    def has_cpu(self, *, bf16: str = "") -> None:
-        capabilities = {"avx512_bf16": False, "amx_bf16": False, **({bf16: True} if bf16 else {})}
+    def has_cpu(self, *, bf16: tuple[str, ...] = (), name: str = "AMD Genoa") -> None:
+        units = dict.fromkeys(("avx512_bf16", "amx_bf16"), False)
+        capabilities = {"cpu_name": name, **units, **dict.fromkeys(bf16, True)}
         self.patch.setattr("torch.cuda.is_available", lambda: False)
         self.patch.setattr("torch.cuda.device_count", lambda: 0)
         self.patch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
@@ -67,10 +68,20 @@ def test_a_plain_cpu_gets_what_it_computes_itself(machine: Machine) -> None:
     assert train.threads == torch.get_num_threads()
 
 
-@pytest.mark.parametrize("unit", ["avx512_bf16", "amx_bf16"])
-def test_a_cpu_that_multiplies_bf16_gets_bf16(machine: Machine, unit: str) -> None:
-    machine.has_cpu(bf16=unit)
+@pytest.mark.parametrize(
+    ("name", "units"),
+    [("AMD Genoa", ["avx512_bf16"]), ("Intel Xeon", ["avx512_bf16", "amx_bf16"])],
+)
+def test_a_cpu_that_is_faster_with_bf16_gets_bf16(
+    machine: Machine, name: str, units: list[str]
+) -> None:
+    machine.has_cpu(bf16=tuple(units), name=name)
     assert resolved(experiment()).precision == "bf16"
+
+
+def test_intels_avx512_alone_is_no_faster_with_bf16(machine: Machine) -> None:
+    machine.has_cpu(bf16=("avx512_bf16",), name="Intel Xeon")
+    assert resolved(experiment()).precision == "fp32"
 
 
 @pytest.mark.parametrize("kind", sorted(Optimizer.kinds))
@@ -121,7 +132,7 @@ def mlp(width: int, batch_size: int | str, *, samples: int = 4096) -> str:
 
 
 def test_little_work_keeps_float32(machine: Machine) -> None:
-    machine.has_cpu(bf16="avx512_bf16")
+    machine.has_cpu(bf16=("avx512_bf16",))
     # multiply-adds of a step: 64 x (64 x 8 + 8 x 8 + 8 x 10)
     assert mlp(8, 64) == "fp32"
     # 64 x (64 x 1024 + 1024 x 1024 + 1024 x 10) = 72 million
@@ -139,7 +150,7 @@ def test_little_work_keeps_float32_on_a_gpu(machine: Machine) -> None:
 
 
 def test_a_network_whose_cost_nobody_knows_is_taken_for_a_large_one(machine: Machine) -> None:
-    machine.has_cpu(bf16="avx512_bf16")
+    machine.has_cpu(bf16=("avx512_bf16",))
     layers = [{"torchvision": {"model": "squeezenet1_1"}}]
     data = {"name": "fake", "shape": [3, 64, 64], "samples": 20, "batch_size": 8}
     free = {"device": "auto", "precision": "auto"}
