@@ -46,6 +46,28 @@ def open_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
     raise data_fault("is neither a folder nor an archive", hint=hint, place=str(root))
 
 
+_last: dict[Path, FileTree] = {}
+"""The files that were listed last; see `remembered_tree`."""
+
+
+def remembered_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
+    """The files of a folder or an archive as they were listed last, if `forget_tree` has not been
+    called since: each split is read by itself, and listing many files takes seconds.
+
+    Raises:
+        FaultError: there is neither.
+    """
+    if root not in _last:
+        _last.clear()
+        _last[root] = open_tree(root, cure=cure)
+    return _last[root]
+
+
+def forget_tree() -> None:
+    """Let the files be listed anew."""
+    _last.clear()
+
+
 class Folder(FileTree):
     """The files of a folder. Links to folders are not followed, nor links to files outside it."""
 

@@ -23,7 +23,7 @@ from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import DataSet, Size, StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.file_tree import FileTree
-from cnnctl.data.files import open_tree
+from cnnctl.data.files import forget_tree, remembered_tree
 from cnnctl.data.parts import Known, parts_of
 from cnnctl.data.paths import DataPath
 from cnnctl.data.pictures.cache import DecodedPictures, decoded_pictures
@@ -116,8 +116,8 @@ class PictureSet(FileSet):
         """
 
     def open_pictures(self) -> FileTree:
-        """The files that the pictures are among."""
-        return open_tree(Path(self.path))
+        """The files that the pictures are among, listed once for all splits."""
+        return remembered_tree(Path(self.path))
 
     def is_another(self, records: Sequence[Record]) -> bool:
         """Whether these are not those of the run, so that all of them are tested."""
@@ -134,6 +134,7 @@ class PictureSet(FileSet):
         return PictureForm(self.mode, size, self.resize)
 
     def surveyed(self, root: Path, *, seed: int) -> Self:
+        forget_tree()
         if self.samples is not None:
             return self
         tree = self.open_pictures()

@@ -10,6 +10,7 @@ import torch
 
 from cnnctl.data.dataset import DataSet, StoredSplit, data_root
 from cnnctl.data.division import hold_out
+from cnnctl.data.files import forget_tree
 from cnnctl.data.samples import Samples, Split, Splits
 from cnnctl.data.tables.reading import forget_table
 from cnnctl.errors import data_fault
@@ -49,7 +50,7 @@ def prepare(
         test = _all_of(read["test"])
     else:
         test = Split(train.samples, train.positions[:0])
-    forget_table()
+    _forget_sources()
     return Prepared(data.identified(read).fitted(train), Splits(train, validation, test))
 
 
@@ -67,7 +68,7 @@ def read_split(
     else:
         train, validation = _read_and_cut(data, seed=seed, root=root, download=download)
         split = train if name == "train" else validation
-    forget_table()
+    _forget_sources()
     return split
 
 
@@ -116,6 +117,12 @@ def _read_and_cut(data: DataSet, *, seed: int, root: Path, download: bool) -> tu
         raise data_fault(message, hint=hint)
     kind = described.targets[0].kind
     return cut(whole, kind=kind, held_out=data.held_out(len(whole)), seed=seed)
+
+
+def _forget_sources() -> None:
+    """Free what several splits are read from."""
+    forget_table()
+    forget_tree()
 
 
 def _all_of(samples: Samples) -> Split:

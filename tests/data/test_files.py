@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnctl.data.file_tree import Entry, FileTree
-from cnnctl.data.files import MAX_DEPTH, open_tree
+from cnnctl.data.files import MAX_DEPTH, forget_tree, open_tree, remembered_tree
 from cnnctl.errors import ExitCode, FaultError
 
 CONTENT = {"a/one.txt": b"1", "a/b/two words.txt": b"22", "汉字/é\n.txt": b"333", "top.txt": b""}
@@ -208,3 +208,14 @@ def test_names_that_are_no_unicode_are_kept(tmp_path: Path) -> None:
     [entry] = open_tree(tmp_path).entries
     assert os.fsencode(entry.name) == b"caf\xe9.txt"
     assert open_tree(tmp_path).read(entry, limit=9) == b"x"
+
+
+def test_files_are_listed_once_until_they_are_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    forget_tree()
+    before = remembered_tree(tmp_path).entries
+    (tmp_path / "two").touch()
+    assert remembered_tree(tmp_path).entries is before
+    forget_tree()
+    assert [entry.name for entry in remembered_tree(tmp_path).entries] == ["one", "two"]
+    forget_tree()

@@ -16,7 +16,7 @@ from torch import Tensor
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
 from cnnctl.data.file_tree import FileTree
-from cnnctl.data.files import open_tree
+from cnnctl.data.files import open_tree, remembered_tree
 from cnnctl.data.paths import DataPath
 from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.reading import read_picture
@@ -78,7 +78,7 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
         return located.model_copy(update={"images": images})
 
     def open_pictures(self) -> FileTree:
-        return open_tree(self._images_of(Path(self.path)), cure=CURE)
+        return remembered_tree(self._images_of(Path(self.path)), cure=CURE)
 
     def listed(self, tree: FileTree) -> tuple[Self, list[Record]]:
         table = read_table(Path(self.path))

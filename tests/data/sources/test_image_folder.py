@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -278,6 +279,22 @@ def test_what_is_not_used_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture
     (root / "dog" / "link.png").symlink_to(tmp_path / "elsewhere.png")
     surveyed(root)
     assert "note: 2 files are not used: " in capsys.readouterr().err
+
+
+def test_training_lists_the_files_once_and_the_next_looks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, listed, scandir = write(tmp_path / "pets", SPLIT), list[Path](), os.scandir
+
+    def counted(path: Path) -> Any:
+        listed.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", counted)
+    assert len(prepare(surveyed(root), seed=0).splits.train) == 12
+    assert listed.count(root / "") == 1
+    write(root, {"train/cat": 7})
+    assert len(prepare(surveyed(root), seed=0).splits.train) == 13
 
 
 def test_pictures_of_several_sizes_are_brought_to_one(tmp_path: Path) -> None:
