@@ -108,6 +108,7 @@ def test_compiling_can_fail_at_any_call(monkeypatch: pytest.MonkeyPatch) -> None
     assert reasons == ["the cache cannot be written"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not can_compile(CPU), reason="there is no C++ compiler")
 def test_an_nvcc_without_a_gpu_and_an_unusable_folder_cause_no_warning(
     cli: Cli, tiny: Path
