@@ -147,6 +147,13 @@ class PictureSet(FileSet):
             known, parts = known._without_broken(tree, parts)
         return known.model_copy(update={"samples": known._counts(parts, seed)})
 
+    def divided(self, *, seed: int) -> tuple[Self, SampleCounts]:
+        """With the names of its classes, and how many pictures each split has if none is broken."""
+        known, records = self._grouped(self.open_pictures())
+        parts = known._parts(records)
+        known = known.learned_from(parts["train"])
+        return known, known._counts(parts, seed)
+
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         tree = self.open_pictures()
         known, records = self._grouped(tree)

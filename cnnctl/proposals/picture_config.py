@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from cnnctl.config.wording import times
 from cnnctl.data.picture_set import MAX_SKIPPED
 from cnnctl.data.pictures.decoding import Mode
 from cnnctl.data.pictures.sizes import common_size
-from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.proposals.budget import Plan
 from cnnctl.proposals.document import Setting, counted, document
 from cnnctl.proposals.lesson import Lesson
@@ -22,7 +20,7 @@ from cnnctl.proposals.picture_learning import (
     learning_settings,
     plan_for,
 )
-from cnnctl.proposals.settings import HELD_OUT, WRITTEN, path_setting, validation_share
+from cnnctl.proposals.settings import HELD_OUT, WRITTEN, validation_share
 
 SKIPPABLE = 0.2
 """Share of broken pictures up to which they are skipped."""
@@ -30,43 +28,53 @@ MOST_OF_A_SPLIT = 0.9
 """Share of a split that skipping may cost it."""
 
 
-def propose(facts: PictureFacts, *, folder: Path, pretrained: bool | None) -> str:
-    """The experiment's file."""
+def propose(
+    facts: PictureFacts, opening: Sequence[Setting], *, pretrained: bool | None = None
+) -> str:
+    """The experiment's file.
+
+    opening: the settings that say where the pictures are, and what they show.
+    """
     validation = _validation(facts)
     lesson = _lesson(facts, validation)
     chosen = plan_for(lesson, pretrained=pretrained)
     settings = [
-        Setting("data.name", "image_folder"),
-        path_setting(facts.source, folder=folder),
+        *opening,
         *form_settings(facts.scan, chosen),
         *_splits(facts, lesson, validation),
         *_broken(facts),
         *data_settings(lesson, chosen, may_shrink=bool(facts.scan.broken)),
         *learning_settings(lesson, chosen),
     ]
-    total = len(facts.records)
-    title = [
-        f"{facts.source.resolve().name}: {total:,} pictures in {len(facts.classes):,} classes.",
-        WRITTEN,
-    ]
-    return document(title, settings)
+    return document([f"{facts.source.resolve().name}: {what(facts)}.", WRITTEN], settings)
+
+
+def what(facts: PictureFacts) -> str:
+    """`60,000 pictures in 10 classes`."""
+    pictures = counted(len(facts.records), "picture")
+    if facts.task == "classification":
+        return f"{pictures} in {len(facts.classes):,} classes"
+    if facts.task == "multilabel":
+        return f"{pictures} with {counted(len(facts.classes), 'label')}"
+    return f"{pictures} with values"
 
 
 def _validation(facts: PictureFacts) -> float | None:
     """The share to hold out for validation; None where there is such a split."""
-    if "validation" in facts.counts:
+    if "validation" in facts.pictures:
         return None
-    return validation_share(sum(facts.training.values()))
+    return validation_share(facts.pictures["train" if facts.has_splits else ALL])
 
 
 def _lesson(facts: PictureFacts, validation: float | None) -> PictureLesson:
     """What is to be learned, from as many pictures as training will find."""
     mode, size = mode_of(facts.scan), common_size(facts.scan.sizes)
-    options: dict[str, Any] = {} if validation is None else {"validation": validation}
-    options |= {"group_copies": keeps_copies_together(facts)}
-    data = ImageFolder(path=str(facts.source), mode=mode, size=size, **options)
-    counts = data.surveyed(Path(), seed=0).known_samples
-    lesson = Lesson(counts.train, "classification", len(facts.classes), facts.training)
+    update: dict[str, Any] = {"mode": mode, "size": size, "on_error": "skip"}
+    update |= {"group_copies": keeps_copies_together(facts)}
+    update |= {} if validation is None else {"validation": validation}
+    known, counts = facts.data.model_copy(update=update).divided(seed=0)
+    classes = facts.training if facts.task == "classification" else {}
+    lesson = Lesson(counts.train, facts.task, known.main_target.outputs, classes)
     return PictureLesson(lesson, size, 1 if mode == "L" else 3)
 
 
@@ -98,16 +106,16 @@ def form_settings(scan: Scan, chosen: Plan) -> Iterator[Setting]:
 def _splits(
     facts: PictureFacts, lesson: PictureLesson, validation: float | None
 ) -> Iterator[Setting]:
-    total = sum(facts.training.values())
+    total = facts.pictures["train" if facts.has_splits else ALL]
     held = total - lesson.lesson.samples
-    if ALL in facts.counts:
+    if not facts.has_splits:
         tested = round(HELD_OUT * total)
         held -= tested
     if validation is not None:
         yield Setting(
             "data.validation", validation, f"{held:,} pictures of train, to select the best epoch"
         )
-    if ALL in facts.counts:
+    if not facts.has_splits:
         yield Setting("data.test", HELD_OUT, f"{tested:,} pictures held out, for `cnnctl eval`")
     if keeps_copies_together(facts):
         extra = sum(len(each.names) - 1 for each in facts.scan.copies)
@@ -117,7 +125,7 @@ def _splits(
 
 def is_cut(facts: PictureFacts) -> bool:
     """Whether a split is cut off by us, not given by the data."""
-    return "validation" not in facts.counts
+    return "validation" not in facts.pictures
 
 
 def keeps_copies_together(facts: PictureFacts) -> bool:
@@ -141,7 +149,7 @@ def _broken(facts: PictureFacts) -> Iterator[Setting]:
 def worst_share(facts: PictureFacts) -> float:
     """The largest share of broken pictures that a split can have, at most 1."""
     unread = len(facts.records) / facts.scan.read
-    if ALL in facts.counts:  # all may be in the smaller part
+    if not facts.has_splits:  # all may be in the smaller part
         share = len(facts.scan.broken) / (HELD_OUT * len(facts.records))
     else:
         share = max(facts.broken_share("train", "validation"), facts.broken_share("test"))

@@ -1,4 +1,4 @@
-"""Gathers what there is in a folder or an archive of pictures in class folders."""
+"""Gathers what there is in a source of pictures: what each shows, and how they are stored."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import numpy as np
 
 from cnnctl.config.wording import show
 from cnnctl.data.file_tree import FileTree, LeftOut
-from cnnctl.data.files import open_tree
+from cnnctl.data.files import forget_tree
+from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.decoding import Mode, is_picture
 from cnnctl.data.pictures.progress import followed
 from cnnctl.data.pictures.similarity import Fingerprints, most_alike
 from cnnctl.data.pictures.trial import Tried, try_all
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_folder import ImageFolder
+from cnnctl.data.tables.inference import Task
 from cnnctl.errors import data_fault, nearest
 from cnnctl.proposals.settings import imbalance_of
 
@@ -65,29 +67,39 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """Pictures in class folders."""
+    """Pictures, and what is to be learned from them."""
 
     source: Path
+    data: PictureSet
+    """As the experiment has it, but for what follows from these facts."""
     records: Sequence[Record]
+    pictures: Counter[str]
+    """Pictures by split; `all` where there are no splits."""
     counts: Mapping[str, Counter[str]]
-    """Pictures of each class, by split; `all` where there are no splits."""
+    """Pictures of each class or label, by split; of none, where values are to be predicted."""
+    task: Task
     scan: Scan
     left_out: Sequence[LeftOut]
 
     @property
+    def has_splits(self) -> bool:
+        """Whether the source has splits of its own."""
+        return ALL not in self.pictures
+
+    @property
     def classes(self) -> list[str]:
-        """The classes of the training split, sorted."""
+        """The classes or labels of the training split, sorted."""
         return sorted(self.training)
 
     @property
     def training(self) -> Counter[str]:
-        """Pictures of each class in the split to train on."""
-        return self.counts.get("train") or self.counts[ALL]
+        """Pictures of each class or label in the split to train on."""
+        return self.counts["train" if self.has_splits else ALL]
 
     @property
     def imbalance(self) -> float:
         """How many times the smallest class the largest one is."""
-        return imbalance_of(self.training)
+        return imbalance_of(self.training) if self.task == "classification" else 1.0
 
     def broken_share(self, *splits: str | None) -> float:
         """The share of pictures in these splits that are known to be broken."""
@@ -96,50 +108,81 @@ class PictureFacts:
 
 
 def gather(source: Path) -> PictureFacts:
-    """Look at all pictures of a source.
+    """Look at all pictures of a source that has them in class folders.
 
     Raises:
         FaultError: it cannot be read, has fewer than two classes, or classes that are not in the
             training split.
     """
-    tree = open_tree(source)
-    records = ImageFolder(path=str(source)).records(tree)
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        counts[record.split or ALL][record.label] += 1
+    forget_tree()
+    data = ImageFolder(path=str(source))
+    tree = data.open_pictures()
+    records = data.records(tree)
+    counts = counted_names(records, [[record.label] for record in records])
+    check_classes(counts, place=source, cure="put the pictures of each class in a folder")
     others = [
         LeftOut(entry.name, "is not a picture")
         for entry in tree.entries
         if not is_picture(entry.name)
     ]
-    facts = PictureFacts(source, records, counts, Scan(), [*tree.left_out, *others])
-    _check_classes(facts)
-    _scan(tree, records, facts.scan)
-    return facts
+    left_out = [*tree.left_out, *others]
+    return looked_at(source, data, tree, records, counts, "classification", left_out)
 
 
-def _check_classes(facts: PictureFacts) -> None:
-    place, known = str(facts.source), facts.classes
+def looked_at(
+    source: Path,
+    data: PictureSet,
+    tree: FileTree,
+    records: Sequence[Record],
+    counts: Mapping[str, Counter[str]],
+    task: Task,
+    left_out: Sequence[LeftOut],
+) -> PictureFacts:
+    """The facts of these records, whose pictures are read.
+
+    Raises:
+        FaultError: none can be decoded.
+    """
+    pictures = Counter(record.split or ALL for record in records)
+    return PictureFacts(
+        source, data, records, pictures, counts, task, _scanned(tree, records), left_out
+    )
+
+
+def counted_names(
+    records: Sequence[Record], names: Sequence[Sequence[str]]
+) -> Mapping[str, Counter[str]]:
+    """How many records have each of these names, by split."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record, own in zip(records, names, strict=True):
+        counts[record.split or ALL].update(own)
+    return counts
+
+
+def check_classes(counts: Mapping[str, Counter[str]], *, place: Path, cure: str) -> None:
+    """Raise a FaultError unless each class has pictures for all splits.
+
+    cure: what helps where there is only one class.
+    """
+    training = counts.get("train") or counts.get(ALL) or Counter()
+    known = sorted(training)
     if len(known) < 2:
         message = f"has pictures of only one class, {show(known[0])}" if known else "has no classes"
-        raise data_fault(message, hint="put the pictures of each class in a folder", place=place)
-    for split, counted in facts.counts.items():
+        raise data_fault(message, hint=cure, place=str(place))
+    for split, counted in counts.items():
         if strange := sorted(counted.keys() - set(known)):
             message = f"the {split} split has a class {show(strange[0])}, which train lacks"
-            raise data_fault(message, hint=nearest(strange[0], known[:20]), place=place)
-    rare, count = facts.training.most_common()[-1]
-    if count < _fewest(facts):
-        message = f"class {show(rare)} has {count} of the {_fewest(facts)} pictures that it needs"
+            raise data_fault(message, hint=nearest(strange[0], known[:20]), place=str(place))
+    fewest = 3 if ALL in counts else 1 if "validation" in counts else 2
+    rare, count = training.most_common()[-1]
+    if count < fewest:
+        message = f"class {show(rare)} has {count} of the {fewest} pictures that it needs"
         hint = "each split takes one of them; add pictures, or remove the class"
-        raise data_fault(message, hint=hint, place=place)
+        raise data_fault(message, hint=hint, place=str(place))
 
 
-def _fewest(facts: PictureFacts) -> int:
-    """Pictures that a class needs, so that it is left in training when splits are cut off."""
-    return 3 if ALL in facts.counts else 1 if "validation" in facts.counts else 2
-
-
-def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
+def _scanned(tree: FileTree, records: Sequence[Record]) -> Scan:
+    scan = Scan()
     seen: dict[str, list[Record]] = defaultdict(list)
     first, prints = list[Record](), list[Tried]()
     chosen = _sample(records)
@@ -162,6 +205,7 @@ def _scan(tree: FileTree, records: Sequence[Record], scan: Scan) -> None:
     if not scan.sizes:
         message, hint = "none of the pictures can be decoded", "check what these files are"
         raise data_fault(message, hint=hint, place=str(tree.root))
+    return scan
 
 
 def _similar(records: Sequence[Record], tried: Sequence[Tried]) -> list[Likeness]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from cnnctl.escaping import visible
 from cnnctl.inspection.grid import Grid, Heading
 from cnnctl.proposals.document import counted
-from cnnctl.proposals.picture_config import is_cut, is_skipped
+from cnnctl.proposals.picture_config import is_cut, is_skipped, what
 from cnnctl.proposals.picture_facts import Copies, Likeness, PictureFacts
 from cnnctl.proposals.settings import IMBALANCED
 
@@ -23,9 +23,13 @@ MOST_ROWS = 30
 ORDER = ("train", "validation", "test", "all")
 
 
-def render(facts: PictureFacts) -> RenderableType:
-    """The facts as lines and a table of the classes."""
-    parts: list[RenderableType] = [*_lines(_head(facts)), Text(), _table(facts), Text()]
+def render(facts: PictureFacts, about: Sequence[str] = ()) -> RenderableType:
+    """The facts as lines and a table of the classes.
+
+    about: lines on where the pictures are, and on what they show.
+    """
+    head = [*_lines(_head(facts)), *_lines(iter(about))]
+    parts: list[RenderableType] = [*head, Text(), _table(facts), Text()]
     return Group(*parts, *_lines(_balance(facts)), *_lines(_warnings(facts)))
 
 
@@ -35,7 +39,7 @@ def _lines(lines: Iterator[str]) -> Iterator[Text]:
 
 def _head(facts: PictureFacts) -> Iterator[str]:
     scan, total = facts.scan, len(facts.records)
-    yield f"{facts.source}: {total:,} pictures in {len(facts.classes):,} classes"
+    yield f"{facts.source}: {what(facts)}"
     if scan.read < total:
         yield f"read: an even sample of {scan.read:,}; sizes, modes and copies are those of it"
     if scan.decoded + len(scan.broken) < scan.read:
@@ -58,14 +62,15 @@ def _spread(sides: Sequence[int]) -> str:
 
 
 def _table(facts: PictureFacts) -> Grid:
-    splits = [split for split in ORDER if split in facts.counts]
-    headings = [Heading("class", is_number=False), *map(Heading, splits)]
+    splits = [split for split in ORDER if split in facts.pictures]
+    title = {"classification": "class", "multilabel": "label"}.get(facts.task, "")
+    headings = [Heading(title, is_number=False), *map(Heading, splits)]
     by_size = [name for name, _ in facts.training.most_common()]
     kept = by_size if len(by_size) <= MOST_ROWS else [*by_size[: SHOWN * 2], *by_size[-SHOWN:]]
     rows = [_row(name, [facts.counts[split][name] for split in splits]) for name in kept]
     if len(kept) < len(by_size):
         rows.insert(SHOWN * 2, [f"… {len(by_size) - len(kept):,} more", *[""] * len(splits)])
-    rows.append(_row("all", [facts.counts[split].total() for split in splits]))
+    rows.append(_row("all", [facts.pictures[split] for split in splits]))
     return Grid(headings, rows)
 
 
@@ -74,14 +79,16 @@ def _row(name: str, counts: Sequence[int]) -> list[str]:
 
 
 def _balance(facts: PictureFacts) -> Iterator[str]:
-    [(large, most), *_, (small, least)] = facts.training.most_common()
-    if most == least:
-        yield "balance: all classes have equally many pictures"
-    else:
-        compared = f"{large} has {facts.imbalance:.1f} times the pictures of {small}"
-        weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""
-        yield f"balance: {compared}{weighted}"
-    if "test" not in facts.counts and "all" not in facts.counts:
+    if facts.training:
+        [(large, most), *_, (small, least)] = facts.training.most_common()
+        if most == least:
+            kinds = "classes" if facts.task == "classification" else "labels"
+            yield f"balance: all {kinds} have equally many pictures"
+        else:
+            compared = f"{large} has {most / least:.1f} times the pictures of {small}"
+            weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""
+            yield f"balance: {compared}{weighted}"
+    if "test" not in facts.pictures and facts.has_splits:
         yield "note: there is no test split; validation does not stand in for it"
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from cnnctl.data.files import ARCHIVE_SUFFIXES
 from cnnctl.errors import Fault, FaultError
+from cnnctl.proposals.document import Setting
 from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_facts import gather
 from cnnctl.proposals.picture_report import render
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes
+from cnnctl.proposals.settings import path_setting
 from cnnctl.storage import is_folder
 
 
@@ -27,5 +29,8 @@ class Pictures(Proposer):
             message = "--target names a column, and pictures in class folders have none"
             raise FaultError(Fault(message=message, hint="leave --target out"))
         facts = gather(source)
-        text = propose(facts, folder=wishes.folder, pretrained=wishes.pretrained)
-        return Proposal(render(facts), text)
+        opening = [
+            Setting("data.name", "image_folder"),
+            path_setting(source, folder=wishes.folder),
+        ]
+        return Proposal(render(facts), propose(facts, opening, pretrained=wishes.pretrained))

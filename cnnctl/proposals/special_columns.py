@@ -1,0 +1,43 @@
+"""The columns of a table that decide the splits, told by their names and cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from cnnctl.data.records import SPLIT_WORDS
+from cnnctl.data.tables.reading import Table
+
+SPLITS = {"split", "set", "subset", "partition", "dataset", "fold", "usage"}
+GROUPS = {
+    *("group", "patient", "subject", "participant", "person", "individual", "animal", "lesion"),
+    *("case", "user", "customer", "client", "session", "scene", "site", "household"),
+}
+"""What samples belong to that must not be in two splits."""
+_WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+
+
+def split_column(table: Table) -> str | None:
+    """The column that puts each row in a split, with training among them."""
+    for name, cells in table.columns.items():
+        found = {SPLIT_WORDS.get(cell.lower()) for cell in set(cells)}
+        if _words(name) & SPLITS and "train" in found and len(found) > 1 and None not in found:
+            return name
+    return None
+
+
+def group_column(table: Table, *, beside: Collection[str]) -> str | None:
+    """The column, other than these, whose equal cells tell what samples belong to.
+
+    It has a telling name, and cells of which most come several times.
+    """
+    for name, cells in table.columns.items():
+        distinct = len(set(cells))
+        if name not in beside and _words(name) & GROUPS and 2 < distinct <= len(cells) / 2:
+            return name
+    return None
+
+
+def _words(name: str) -> set[str]:
+    """`patientId` and `patient_id` have the words patient and id."""
+    return {word.lower().removesuffix("s") for word in _WORDS.split(name)} | {name.lower()}
