@@ -11,13 +11,20 @@ from pathlib import Path
 from cnnctl.errors import Fault, FaultError
 from cnnctl.proposals.arrays import Arrays
 from cnnctl.proposals.long_tables import LongTables
+from cnnctl.proposals.picture_tables import PictureTables
 from cnnctl.proposals.pictures import Pictures
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes
 from cnnctl.proposals.tables import Tables
 
 __all__ = ["Proposal", "Proposer", "Wishes", "proposer_for"]
 
-PROPOSERS: tuple[type[Proposer], ...] = (LongTables, Tables, Arrays, Pictures)
+PROPOSERS: tuple[type[Proposer], ...] = (
+    PictureTables,
+    LongTables,
+    Tables,
+    Arrays,
+    Pictures,
+)
 
 
 def proposer_for(source: Path, wishes: Wishes) -> Proposer:

@@ -29,8 +29,10 @@ def render(facts: PictureFacts, about: Sequence[str] = ()) -> RenderableType:
     about: lines on where the pictures are, and on what they show.
     """
     head = [*_lines(_head(facts)), *_lines(iter(about))]
-    parts: list[RenderableType] = [*head, Text(), _table(facts), Text()]
-    return Group(*parts, *_lines(_balance(facts)), *_lines(_warnings(facts)))
+    table: list[RenderableType] = (
+        [Text(), _table(facts), Text()] if facts.training or facts.has_splits else []
+    )
+    return Group(*head, *table, *_lines(_balance(facts)), *_lines(_warnings(facts)))
 
 
 def _lines(lines: Iterator[str]) -> Iterator[Text]:

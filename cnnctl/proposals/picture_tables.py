@@ -1,0 +1,107 @@
+"""Proposes experiments for pictures that a table names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+from cnnctl.data.files import forget_tree, remembered_tree
+from cnnctl.data.records import Record
+from cnnctl.data.sources.image_folder import ImageFolder
+from cnnctl.data.sources.image_table import ImageTable
+from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
+from cnnctl.errors import FaultError, data_fault
+from cnnctl.proposals.document import Setting
+from cnnctl.proposals.picture_config import propose
+from cnnctl.proposals.picture_report import render
+from cnnctl.proposals.picture_table_facts import TableOfPictures, gather
+from cnnctl.proposals.picture_table_search import find_table, tables_of
+from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, targets_named_by_option
+from cnnctl.proposals.settings import path_setting
+from cnnctl.storage import is_folder
+
+
+class PictureTables(Proposer):
+    """A folder or an archive of pictures with a table of their targets; or that table."""
+
+    takes = "pictures and a table of their classes, labels or values"
+
+    @staticmethod
+    def suits(source: Path, wishes: Wishes) -> bool:
+        forget_tree()
+        if not any(tables_of(source)):
+            return False
+        folders = _class_folders(source)
+        if any(record.split for record in folders) and wishes.target is None:
+            return False  # a table would not know these splits
+        with suppress(FaultError):
+            if find_table(source) is not None:
+                return True
+        classes = {record.label for record in folders}
+        return not source.name.lower().endswith(TABLE_SUFFIXES) and len(classes) < 2
+
+    def propose(self, source: Path, wishes: Wishes) -> Proposal:
+        found = find_table(source)
+        if found is None:
+            table = next(tables_of(source))
+            message = f"no column of {table.name} names the pictures"
+            hint = "write their paths in a column, or put those of each class in a folder"
+            raise data_fault(message, hint=hint, place=str(source))
+        with targets_named_by_option():
+            known = gather(source, found, target=wishes.target)
+        opening = list(_opening(known, folder=wishes.folder))
+        text = propose(known.facts, opening, pretrained=wishes.pretrained)
+        return Proposal(render(known.facts, list(_about(known))), text)
+
+
+def _class_folders(source: Path) -> list[Record]:
+    """The pictures of a folder or an archive that are in class folders."""
+    with suppress(FaultError):  # where there are no pictures
+        if is_folder(source) or is_archive(source):
+            return ImageFolder(path=str(source)).records(remembered_tree(source))
+    return []
+
+
+def _opening(known: TableOfPictures, *, folder: Path) -> Iterator[Setting]:
+    """Where the pictures are, and what is to be predicted of them."""
+    found, choice, data = known.found, known.choice, known.facts.data
+    assert isinstance(data, ImageTable)
+    yield Setting("data.name", "image_table")
+    yield path_setting(found.path, folder=folder)
+    if data.images is not None:
+        path = path_setting(found.root, folder=folder, option="data.images").value
+        yield Setting("data.images", path, "the paths in the table are relative to it")
+    yield Setting("data.column", found.column, "names the pictures")
+    if data.target:
+        yield Setting("data.target", data.target, choice.reason)
+        yield Setting("data.task", data.task, _why_task(known))
+    for name, columns in data.targets.items():
+        options = columns.model_dump(exclude_defaults=True)
+        yield Setting("data.targets", {name: {"name": columns.kind, **options}}, choice.reason)
+    if known.split:
+        yield Setting("data.split", known.split, "puts each picture in a split")
+    if known.group:
+        yield Setting("data.group", known.group, "its equal cells stay in one split")
+
+
+def _why_task(known: TableOfPictures) -> str:
+    classes = len(known.facts.classes)
+    return f"{classes:,} classes" if classes else "numbers of many values"
+
+
+def _about(known: TableOfPictures) -> Iterator[str]:
+    found, data = known.found, known.facts.data
+    yield f"table: {found.path.name}, whose column {found.column} names the pictures"
+    assert isinstance(data, ImageTable)
+    target = data.target or ", ".join(data.special_columns - {known.group or "", known.split or ""})
+    yield f"target: {target}, {known.choice.reason}"
+    if values := known.values:
+        yield f"values: {min(values):g} to {max(values):g}, median {median(values):g}"
+    if known.split:
+        yield f"splits: from column {known.split}"
+    if known.group:
+        yield f"groups: from column {known.group}; none will be in two splits"
+    if known.unused:
+        yield f"columns not used: {', '.join(known.unused)}"
