@@ -22,9 +22,9 @@ def init(
     source: Annotated[
         Path,
         typer.Argument(
-            help="Folder or archive of pictures, in class folders or with a table of targets; a table "
-            "(CSV, TSV, Parquet); an .npz file or a folder of .npy files; or an experiment of "
-            "`cnnctl list configs`.",
+            help="Folder or archive of pictures, in class folders or with a table of targets; a "
+            "table (CSV, TSV, Parquet); an .npz file or a folder of .npy files; or an experiment "
+            "of `cnnctl list configs`.",
             metavar="PATH",
             show_default=False,
             autocompletion=completion.experiment,
