@@ -43,7 +43,8 @@ def init(
     target: Annotated[
         str | None,
         typer.Option(
-            help="Column or array to predict (default: found by its name).",
+            help="Column or array to predict (default: found by its name); several columns of a "
+            "table with commas between them.",
             metavar="COLUMN",
             show_default=False,
         ),

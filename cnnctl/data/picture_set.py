@@ -6,9 +6,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -31,7 +29,7 @@ from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, R
 from cnnctl.data.pictures.rows import PictureRows
 from cnnctl.data.pictures.sizes import common_size
 from cnnctl.data.pictures.worker import PictureForm
-from cnnctl.data.records import GivenSplit, Record, groups_of, times_of
+from cnnctl.data.records import Record, content_identity, groups_of, times_of
 from cnnctl.data.residence import Residence, residence_of
 from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import Samples
@@ -174,7 +172,7 @@ class PictureSet(FileSet):
             targets,
             validation=torch.tensor(given) if given else None,
             groups=groups_of(records),
-            identity=self.identity_of(records, _identity(records, decoded.digests[kept])),
+            identity=self.identity_of(records, content_identity(records, decoded.digests[kept])),
             called=lambda position: str(root / names[position]),
         )
 
@@ -203,7 +201,7 @@ class PictureSet(FileSet):
         share = partial(DataSet.held_out, self)  # of all pictures, broken ones among them
         return {
             name: [
-                _put(records[at], split)
+                records[at].put_in(split)
                 for at, split in zip(part.rows, part.known.given, strict=True)
             ]
             for name, part in parts_of(known, test=self.test_share, held_out=share).items()
@@ -287,17 +285,3 @@ class PictureSet(FileSet):
     def _residence(self, pictures: int) -> Residence:
         size = pictures * self.picture_form().row_bytes
         return residence_of(size) if self.rows == "auto" else self.rows
-
-
-def _put(record: Record, split: GivenSplit | None) -> Record:
-    """A record in this split."""
-    return record if record.split == split else replace(record, split=split)
-
-
-def _identity(records: Sequence[Record], digests: NDArray[np.uint8]) -> str:
-    """A hash of these files: their names, the splits they are put in, contents and order."""
-    found = sha256()
-    for record, digest in zip(records, digests, strict=True):
-        name = f"{record.entry.name}\0{record.split or ''}"
-        found.update(name.encode(errors="surrogateescape") + digest.tobytes())
-    return found.hexdigest()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,10 @@ class Record:
     """The latest samples are for testing; None for all means that times do not matter."""
     row: TableRow | None = None
     """Its row, where a table holds the targets."""
+
+    def put_in(self, split: GivenSplit | None) -> Record:
+        """The same in this split."""
+        return self if self.split == split else replace(self, split=split)
 
 
 def test_part(
@@ -114,3 +119,15 @@ def rows_of(records: Sequence[Record]) -> Table:
     """The rows of their table that these records, at least one, are."""
     rows = [record.row.at for record in records if record.row]
     return table_of(records).take(np.array(rows, dtype=np.int64))
+
+
+def content_identity(records: Sequence[Record], digests: NDArray[np.uint8]) -> str:
+    """A hash of these files: their names, the splits they are put in, contents and order.
+
+    digests: (N, 32) SHA-256 of each file.
+    """
+    found = sha256()
+    for record, digest in zip(records, digests, strict=True):
+        name = f"{record.entry.name}\0{record.split or ''}"
+        found.update(name.encode(errors="surrogateescape") + digest.tobytes())
+    return found.hexdigest()

@@ -21,7 +21,7 @@ from cnnctl.proposals.sample_config import propose
 from cnnctl.proposals.sample_facts import gather
 from cnnctl.proposals.sample_report import render
 from cnnctl.proposals.settings import path_setting
-from cnnctl.proposals.table_facts import likely_target
+from cnnctl.proposals.targets import likely_target
 
 TIMES = ("time", "timestamp", "t", "datetime", "date", "step", "moment", "frame")
 """Names of columns that order the rows of a series, in any case."""

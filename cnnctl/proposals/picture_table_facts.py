@@ -14,17 +14,20 @@ from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_table import ImageTable
 from cnnctl.data.tables.files import is_archive
-from cnnctl.data.tables.inference import task_of
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import BITS, LabelColumns
-from cnnctl.errors import data_fault, nearest
+from cnnctl.data.tables.targets import BITS, ClassColumn, LabelColumns
+from cnnctl.errors import data_fault
 from cnnctl.proposals.picture_facts import PictureFacts, check_classes, counted_names, looked_at
 from cnnctl.proposals.picture_table_search import PictureTable
 from cnnctl.proposals.special_columns import group_column, split_column
-from cnnctl.proposals.table_facts import TARGETS
+from cnnctl.proposals.targets import (
+    kind_of_target,
+    likely_target,
+    named_targets,
+    options_of,
+    usual_target,
+)
 
-SEPARATORS = ("|", ";", ",", " ")
-"""What may separate labels in a cell, the surest first."""
 CURE = "choose another column with --target"
 
 
@@ -81,7 +84,7 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     if known.task == "classification":
         records = [replace(each, label=own[0]) for each, own in zip(records, names, strict=True)]
     counts = counted_names(records, names)
-    task = "multilabel" if known.targets else known.task
+    task = "multilabel" if known.targets else known.task  # targets are written for labels alone
     assert task != "auto"  # once the table has been looked at
     if task == "classification":
         check_classes(counts, place=found.path, cure=CURE)
@@ -96,64 +99,45 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
 
 
 def _chosen(table: Table, names: Sequence[str], target: str | None) -> Choice:
-    """The columns to predict, among these."""
+    """What to predict, of these columns."""
     if target is not None:
-        if target not in table.columns:
-            hint = nearest(target, names)
-            raise data_fault(f"has no column {show(target)}", hint=hint, place=table.place)
-        if target not in names:
-            message = f"column {show(target)} names the pictures, or decides the splits"
-            raise data_fault(message, hint=nearest("", names), place=table.place)
-        return _target(table, target, "named on the command line")
+        taken = table.columns.keys() - set(names)
+        named = named_targets(table, target, taken=taken)
+        if len(named) > 1:
+            message = f"{len(named)} targets, but init proposes for one target of pictures"
+            hint = "name one; data.targets and model.heads take more"
+            raise data_fault(message, hint=hint, place=table.place)
+        return _choice(table, named[0], "named on the command line")
     useful = [name for name in names if len(set(table.columns[name])) > 1]
     if not useful:
         message = "has no column that tells pictures apart, beside their names"
         raise data_fault(message, hint="add one with the class of each", place=table.place)
     bits = [name for name in useful if {cell.lower() for cell in table.columns[name]} <= {*BITS}]
-    lower = {name.lower(): name for name in reversed(useful)}
-    usual = next((lower[name] for name in TARGETS if name in lower), "")
-    if not usual and len(bits) > 1:
-        options = {"targets": {"labels": LabelColumns(columns=bits)}}
+    if len(bits) > 1 and not usual_target(useful):
+        options = options_of({"labels": LabelColumns(columns=bits)})
         return Choice(options, f"{len(bits):,} columns of 0 and 1; choose another with --target")
-    why = "by its name" if usual else "the last column"
-    if len(useful) == 1:
-        return _target(table, useful[0], "the only other column")
-    return _target(table, usual or useful[-1], f"{why}; choose another with --target")
+    return _choice(table, *likely_target(useful))
 
 
-def _target(table: Table, name: str, reason: str) -> Choice:
-    separator = separator_of(table.columns[name])
-    if separator:
-        labels = LabelColumns(column=name, separator=separator)
-        why = f"{reason}; {show(separator)} separates its labels"
-        return Choice({"targets": {name: labels}}, why)
-    return Choice({"target": name, "task": task_of(table.cells(name))}, reason)
-
-
-def separator_of(cells: Sequence[str]) -> str:
-    """What separates the labels in these cells; empty if each is one name or number.
-
-    Names are taken for labels if there are fewer of them than different cells.
-    """
-    distinct = set(cells)
-    for separator in SEPARATORS:
-        parts = [cell.split(separator) for cell in distinct if cell]
-        labels = {part.strip() for own in parts for part in own}
-        if "" not in labels and any(len(own) > 1 for own in parts) and len(labels) < len(distinct):
-            return separator
-    return ""
+def _choice(table: Table, name: str, reason: str) -> Choice:
+    kind = kind_of_target(table, name)
+    if isinstance(kind, LabelColumns):
+        reason = f"{reason}; {show(kind.separator)} separates its labels"
+    return Choice(options_of({name: kind}), reason)
 
 
 def _names_of(data: ImageTable, table: Table) -> list[list[str]]:
     """The class or the labels of each row; none for values."""
-    if data.task == "regression":
-        return [[]] * len(table)
-    if data.target:
-        return [[cell] for cell in table.columns[data.target]]
-    [labels] = [each.learned(table) for each in data.target_columns.values()]
-    encoded = labels.encode(table).bool()
+    [columns] = data.target_columns.values()
+    if isinstance(columns, ClassColumn):
+        return [[cell] for cell in table.columns[columns.column]]
+    if not isinstance(columns, LabelColumns):
+        return [[] for _ in range(len(table))]
+    labels = columns.learned(table)
     names = labels.described("").class_names
-    return [[names[at] for at in row.nonzero()[:, 0].tolist()] for row in encoded]
+    return [
+        [names[at] for at in row.nonzero()[:, 0].tolist()] for row in labels.encode(table).bool()
+    ]
 
 
 def _unnamed(

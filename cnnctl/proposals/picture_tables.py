@@ -20,6 +20,7 @@ from cnnctl.proposals.picture_table_facts import TableOfPictures, gather
 from cnnctl.proposals.picture_table_search import find_table, tables_of
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, targets_named_by_option
 from cnnctl.proposals.settings import path_setting
+from cnnctl.proposals.targets import written
 from cnnctl.storage import is_folder
 
 
@@ -77,9 +78,9 @@ def _opening(known: TableOfPictures, *, folder: Path) -> Iterator[Setting]:
     if data.target:
         yield Setting("data.target", data.target, choice.reason)
         yield Setting("data.task", data.task, _why_task(known))
-    for name, columns in data.targets.items():
-        options = columns.model_dump(exclude_defaults=True)
-        yield Setting("data.targets", {name: {"name": columns.kind, **options}}, choice.reason)
+    if data.targets:
+        kinds = {name: written(name, kind) for name, kind in data.targets.items()}
+        yield Setting("data.targets", kinds, choice.reason)
     if known.split:
         yield Setting("data.split", known.split, "puts each picture in a split")
     if known.group:
@@ -87,8 +88,9 @@ def _opening(known: TableOfPictures, *, folder: Path) -> Iterator[Setting]:
 
 
 def _why_task(known: TableOfPictures) -> str:
-    classes = len(known.facts.classes)
-    return f"{classes:,} classes" if classes else "numbers of many values"
+    facts = known.facts
+    kinds = "classes" if facts.task == "classification" else "labels"
+    return f"{len(facts.classes):,} {kinds}" if facts.classes else "numbers of many values"
 
 
 def _about(known: TableOfPictures) -> Iterator[str]:

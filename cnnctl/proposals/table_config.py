@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from cnnctl.data.records import SPLIT_WORDS
 from cnnctl.proposals.document import Setting, counted, document
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.settings import HELD_OUT, WRITTEN, path_setting
 from cnnctl.proposals.table_facts import TableFacts
+from cnnctl.proposals.targets import written
 from cnnctl.proposals.vector_learning import FEW, learning_settings, validation_of
+
+TASKS = {"class": "classification", "labels": "multilabel", "values": "regression"}
+"""The task of each kind of target."""
 
 
 def propose(facts: TableFacts, *, folder: Path) -> str:
     """The experiment's file."""
-    rows, samples = len(facts.table), facts.data.known_samples
+    rows, is_few = len(facts.table), len(facts.table) < FEW
     settings = [
         Setting("data.name", "table"),
         path_setting(facts.source, folder=folder),
-        Setting("data.target", facts.target, facts.why_target),
-        Setting("data.task", facts.data.task, _why_task(facts)),
+        *_targets(facts),
         *_ignored(facts),
-        validation_of(rows),
-        Setting("data.test", HELD_OUT, f"{samples.test:,} rows held out, for `cnnctl eval`"),
-        *learning_settings(_lesson(facts, rows - samples.test), is_few=rows < FEW),
+        *_splits(facts),
+        *learning_settings(_lesson(facts), is_few=is_few, heads=_heads(facts)),
     ]
     title = [
         f"{facts.source.name}: {counted(rows, 'row')}, {counted(len(facts.columns), 'feature')}.",
@@ -32,13 +36,63 @@ def propose(facts: TableFacts, *, folder: Path) -> str:
     return document(title, settings)
 
 
-def _lesson(facts: TableFacts, rows: int) -> Lesson:
-    return Lesson(rows, str(facts.data.task), len(facts.data.classes) or 1, facts.counts)
+def _targets(facts: TableFacts) -> Iterator[Setting]:
+    data = facts.data
+    if data.target:
+        yield Setting("data.target", data.target, facts.why_target)
+        yield Setting("data.task", data.task, _why_task(facts))
+    else:
+        kinds = {name: written(name, kind) for name, kind in data.targets.items()}
+        yield Setting("data.targets", kinds, facts.why_target)
 
 
 def _why_task(facts: TableFacts) -> str:
-    classes = facts.data.classes
-    return f"{len(classes):,} classes" if classes else "numbers of many values"
+    kinds = "labels" if facts.data.task == "multilabel" else "classes"
+    return (
+        f"{len(facts.data.classes):,} {kinds}" if facts.data.classes else "numbers of many values"
+    )
+
+
+def _splits(facts: TableFacts) -> Iterator[Setting]:
+    data, samples = facts.data, facts.data.known_samples
+    if data.split:
+        yield Setting("data.split", data.split, "puts each row in a split")
+    if data.group:
+        yield Setting("data.group", data.group, "its equal cells stay in one split")
+    if not has_validation(facts):
+        yield validation_of(len(facts.table))
+    if not data.split:
+        yield Setting("data.test", HELD_OUT, f"{samples.test:,} rows held out, for `cnnctl eval`")
+
+
+def has_validation(facts: TableFacts) -> bool:
+    """Whether the table puts rows in a validation split."""
+    split = facts.data.split
+    cells = facts.table.columns[split] if split else []
+    return any(SPLIT_WORDS.get(cell.lower()) == "validation" for cell in set(cells))
+
+
+def _lesson(facts: TableFacts) -> Lesson:
+    samples, main = facts.data.known_samples, facts.data.described_targets()[0]
+    rows = samples.train + (0 if has_validation(facts) else samples.validation)
+    return Lesson(rows, TASKS[main.kind], main.outputs, facts.counts)
+
+
+def _heads(facts: TableFacts) -> dict[str, Lesson]:
+    """What the head of each target learns; none for one target."""
+    kinds = facts.data.target_columns
+    if len(kinds) == 1:
+        return {}
+    lesson = _lesson(facts)
+    return {
+        each.name: replace(
+            lesson,
+            task=TASKS[each.kind],
+            outputs=each.outputs,
+            counts=facts.counts_of(each.name) if each.kind == "class" else {},
+        )
+        for each in facts.data.described_targets()
+    }
 
 
 def _ignored(facts: TableFacts) -> Iterator[Setting]:

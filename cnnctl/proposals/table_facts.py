@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,9 @@ from cnnctl.data.sources.table import TableSet
 from cnnctl.data.tables.cells import is_missing
 from cnnctl.data.tables.columns import Column, Ignored
 from cnnctl.data.tables.reading import Table, read_table
-from cnnctl.errors import data_fault, nearest
 from cnnctl.proposals.settings import imbalance_of
-
-TARGETS = ("target", "label", "class", "y", "outcome", "species", "category", "price", "quality")
-"""Usual names of the column to predict, the most telling first."""
+from cnnctl.proposals.special_columns import group_column, split_column
+from cnnctl.proposals.targets import kind_of_target, likely_target, named_targets, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +22,14 @@ class TableFacts:
 
     source: Path
     table: Table
-    target: str
     why_target: str
     data: TableSet
-    """Surveyed: task, classes, columns and the size of the splits."""
+    """Surveyed: tasks, classes, columns and the size of the splits."""
+
+    @property
+    def targets(self) -> list[str]:
+        """The columns to predict."""
+        return [name for kind in self.data.target_columns.values() for name in kind.all_columns]
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -42,8 +44,12 @@ class TableFacts:
 
     @property
     def counts(self) -> Counter[str]:
-        """Rows of each class; empty for values."""
-        return Counter(self.table.columns[self.target] if self.data.classes else ())
+        """Rows of each class; empty unless there is one target, of classes."""
+        return self.counts_of(self.data.target) if self.data.task == "classification" else Counter()
+
+    def counts_of(self, target: str) -> Counter[str]:
+        """Rows of each class of a target."""
+        return Counter(self.table.columns[target])
 
     @property
     def imbalance(self) -> float:
@@ -59,30 +65,43 @@ class TableFacts:
     @property
     def repeated(self) -> int:
         """Rows that are equal to an earlier one."""
-        rows = Counter(zip(*self.table.columns.values(), strict=True))
-        return rows.total() - len(rows)
+        rows = self._contents
+        return len(rows) - len(set(rows))
+
+    @property
+    def torn(self) -> int:
+        """Rows that are equal to one in another split, where the table has splits."""
+        if not self.data.split:
+            return 0
+        splits: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for row, split in zip(self._contents, self.table.columns[self.data.split], strict=True):
+            splits[row].add(split)
+        return sum(len(splits[row]) > 1 for row in self._contents)
+
+    @property
+    def _contents(self) -> list[tuple[str, ...]]:
+        """The cells of each row, apart from the split that it is in."""
+        columns = self.table.columns.items()
+        return list(
+            zip(*(cells for name, cells in columns if name != self.data.split), strict=True)
+        )
 
 
 def gather(source: Path, *, target: str | None) -> TableFacts:
-    """Look at a table, whose target is the column of this name or one that seems to be meant.
+    """Look at a table, whose targets are the columns of these names or one that seems to be meant.
 
     Raises:
         FaultError: it cannot be read, has no such column, or teaches nothing.
     """
     table = read_table(source)
-    names = list(table.columns)
-    if target is not None and target not in names:
-        message = f"has no column {target}"
-        raise data_fault(message, hint=nearest(target, names), place=str(source))
-    chosen, why = (target, "named on the command line") if target else likely_target(names)
-    data = TableSet(path=str(source), target=chosen).surveyed(Path(), seed=0)
-    return TableFacts(source, table, chosen, why, data)
-
-
-def likely_target(names: Sequence[str]) -> tuple[str, str]:
-    """The column that is probably to be predicted, and why."""
-    lower = {name.lower(): name for name in reversed(names)}
-    for usual in TARGETS:
-        if usual in lower:
-            return lower[usual], "by its name; choose another with --target"
-    return names[-1], "the last column; choose another with --target"
+    split = split_column(table)
+    group = None if split else group_column(table, beside=[])
+    taken = [name for name in (split, group) if name]
+    if target:
+        names, why = named_targets(table, target, taken=taken), "named on the command line"
+    else:
+        name, why = likely_target([name for name in table.columns if name not in taken])
+        names = [name]
+    kinds = {name: kind_of_target(table, name) for name in names}
+    data = TableSet(path=str(source), split=split, group=group, **options_of(kinds))
+    return TableFacts(source, table, why, data.surveyed(Path(), seed=0))

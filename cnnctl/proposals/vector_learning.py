@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
@@ -17,6 +17,8 @@ WIDTHS = {10_000: 64, 100_000: 128}
 WIDEST = 256
 STEPS = 3000
 """Steps that training takes, if that is neither few epochs nor many."""
+STEP_SECONDS, EPOCH_SECONDS = 0.001, 0.01
+"""What a step of such a network takes on two cores, and what an epoch takes beside its steps."""
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 8
 MOST_BATCH, LEAST_BATCH = 256, 16
 
@@ -42,19 +44,39 @@ def layers(rows: int, *, outputs: Any, is_few: bool) -> tuple[list[Any], str]:
     return [*hidden, *hidden, {"linear": outputs}], f"wide enough for {rows:,} rows"
 
 
-def learning_settings(lesson: Lesson, *, is_few: bool) -> Iterator[Setting]:
-    """From the size of batches to the number of epochs; a linear model for few rows."""
+def learning_settings(
+    lesson: Lesson, *, is_few: bool, heads: Mapping[str, Lesson] | None = None
+) -> Iterator[Setting]:
+    """From the size of batches to the number of epochs; a linear model for few rows.
+
+    heads: what each learns, by its name, where there are several targets.
+    """
     rows, size = lesson.samples, batch_size(lesson.samples)
     steps = ceil(rows / size)
     yield Setting("data.batch_size", size, f"{steps:,} steps an epoch")
     chosen, reason = layers(rows, outputs=lesson.width, is_few=is_few)
-    yield Setting("model.layers", chosen, reason)
-    yield loss_of(lesson.task, lesson.imbalance, of="rows")
+    if heads:
+        yield Setting("model.layers", chosen[:-1] or ["flatten"], reason)
+        yield Setting("model.heads", {name: _head(each) for name, each in heads.items()})
+    else:
+        yield Setting("model.layers", chosen, reason)
+        yield loss_of(lesson.task, lesson.imbalance, of="rows")
     yield from _optimization(rows, is_few=is_few)
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
-    yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps")
-    if not is_few:
+    yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps, {_duration(epochs, steps)}")
+    if not is_few and not heads:
         yield from balanced_monitor(lesson.imbalance)
+
+
+def _head(lesson: Lesson) -> dict[str, Any]:
+    loss = loss_of(lesson.task, lesson.imbalance, of="rows").value
+    own = {} if loss == "cross_entropy" else {"loss": loss}  # which is the default
+    return {"layers": [{"linear": "classes"}], **own}
+
+
+def _duration(epochs: int, steps: int) -> str:
+    seconds = epochs * (EPOCH_SECONDS + steps * STEP_SECONDS)
+    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
 def _optimization(rows: int, *, is_few: bool) -> Iterator[Setting]:

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from cnnctl.errors import ExitCode
-from cnnctl.proposals.picture_table_facts import separator_of
+from cnnctl.proposals.targets import separator_of
 from tests.conftest import Cli, invoke
 
 ROWS = 60
@@ -146,8 +146,11 @@ def test_separated_names_are_labels(separator: str) -> None:
     ]
     table("sky/tags.csv", {"image": numbered(), "tags": tags})
     report, data = proposed("sky")
-    written = {} if separator == ";" else {"separator": separator}  # which is the default
-    assert data["targets"] == {"tags": {"name": "labels", "column": "tags", **written}}
+    if separator == ";":  # which is the default
+        assert (data["target"], data["task"]) == ("tags", "multilabel")
+    else:
+        labels = {"name": "labels", "column": "tags", "separator": separator}
+        assert data["targets"] == {"tags": labels}
     assert report.startswith("sky: 60 pictures with 3 labels\n")
     assert "loss: bce_with_logits" in Path("x.yaml").read_text(encoding="utf-8")
 
@@ -234,7 +237,7 @@ def test_bad_tables_are_refused() -> None:
     assert (code, "has no column lable" in error) == (ExitCode.DATA, True)
     assert "did you mean label?" in error
     code, error = refused("pets", "--target", "file")
-    assert (code, "column file names the pictures" in error) == (ExitCode.DATA, True)
+    assert (code, "column file names the samples" in error) == (ExitCode.DATA, True)
     table("pets/labels.csv", {**columns, "label": ["cat"] * ROWS})
     code, error = refused("pets")
     assert (code, "no column that tells pictures apart" in error) == (ExitCode.DATA, True)

@@ -16,7 +16,8 @@ from cnnctl.data.dataset import DataSet, StoredSplit
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import load
 from cnnctl.proposals.table_config import propose
-from cnnctl.proposals.table_facts import gather, likely_target
+from cnnctl.proposals.table_facts import gather
+from cnnctl.proposals.targets import likely_target
 from cnnctl.proposals.vector_learning import FEW, batch_size, layers
 from tests.conftest import Cli
 
@@ -53,7 +54,7 @@ def test_the_target_is_found_by_its_name_or_its_place(names: list[str], target: 
 
 def test_facts_are_counted(tmp_path: Path) -> None:
     facts = gather(people(tmp_path / "people.csv", 200, share=0.1), target=None)
-    assert facts.target == "state"
+    assert facts.targets == ["state"]
     assert facts.ignored == {"nr": "a row number", "region": "constant"}
     assert facts.missing == {"年龄": 20}
     assert dict(facts.counts) == {"ill": 20, "well": 180}
@@ -95,6 +96,54 @@ def test_what_is_written_trains_and_predicts(count: int, cli: Cli, tmp_path: Pat
     assert cli("eval", "runs/people").returncode == 0
     assert cli("predict", "runs/people", "people.csv", "-o", "x.csv").returncode == 0
     assert len((tmp_path / "x.csv").read_text().splitlines()) == count + 1
+
+
+def test_several_targets_get_a_head_each(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        [x, y, "xy"[int(x > y)], ";".join(tag for tag in "pq" if rng.random() < 0.5), x + 2 * y]
+        for x, y in rng.normal(size=(200, 2))
+    ]
+    write(tmp_path / "many.csv", ["a", "b", "kind", "tags", "size"], rows)
+    done = cli("init", "many.csv", "--target", "kind, tags,size")
+    assert done.returncode == 0, done.stderr
+    assert "target: kind, tags, size, named on the command line" in done.stdout
+    assert "labels of tags: 2 (p " in done.stdout
+    described = load(tmp_path / "many.yaml").description.targets
+    kinds = {target.name: target.kind for target in described}
+    assert kinds == {"kind": "class", "tags": "labels", "size": "values"}
+    trained = cli("train", "many.yaml")
+    assert trained.returncode == 0, trained.stderr
+    measured = json.loads(cli("eval", "runs/many", "--json").stdout)
+    assert measured["heads"]["kind"]["accuracy"] > 0.9  # both are linear
+    assert measured["heads"]["size"]["r2"] > 0.95
+
+
+def test_targets_that_are_named_wrongly_are_refused(tmp_path: Path) -> None:
+    file = people(tmp_path / "people.csv", 40)
+    for target, message in (("state,twon", "has no column twon"), ("town,town", "named twice")):
+        with pytest.raises(FaultError, match=message):
+            gather(file, target=target)
+
+
+def test_columns_of_splits_and_groups_are_kept_to(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [[*rng.normal(size=2).round(2), f"p{n // 4}", "xy"[n % 2]] for n in range(80)]
+    names = ["a", "b", "PatientId", "kind"]
+    facts = gather(write(tmp_path / "x.csv", names, rows), target=None)
+    assert (facts.data.group, facts.data.split, facts.targets) == ("PatientId", None, ["kind"])
+    splits = ["train"] * 50 + ["dev"] * 15 + ["test"] * 15
+    doubled = [[*row, split] for row, split in zip(rows[:79] + rows[:1], splits, strict=True)]
+    write(tmp_path / "x.csv", [*names, "subset"], doubled)
+    done = cli("init", "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert "splits: train 50, validation 15, test 15, from column subset" in done.stdout
+    assert "warning: 2 rows in two splits, which flatters the results" in done.stdout
+    text = (tmp_path / "x.yaml").read_text(encoding="utf-8")
+    assert "split: subset" in text
+    assert "validation:" not in text
+    assert "test:" not in text
+    assert cli("check", "x.yaml").stdout == "x.yaml: no problems found\n"
 
 
 @pytest.mark.parametrize("name", ["iris", "diabetes"])

@@ -1,0 +1,100 @@
+"""Which columns of a table are to be predicted, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from cnnctl.config.wording import show
+from cnnctl.data.tables.inference import task_of
+from cnnctl.data.tables.reading import Table
+from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns, ValueColumns
+from cnnctl.errors import data_fault, nearest
+
+TARGETS = ("target", "label", "class", "y", "outcome", "species", "category", "price", "quality")
+"""Usual names of the column to predict, the most telling first."""
+SEPARATORS = ("|", ";", ",", " ")
+"""What may separate labels in a cell, the surest first."""
+
+
+def named_targets(table: Table, target: str, *, taken: Collection[str] = ()) -> list[str]:
+    """The columns that `--target` names: one, or several with commas between them.
+
+    taken: columns that cannot be targets, as they decide the splits or name the samples.
+
+    Raises:
+        FaultError: the table has no such column, or it is taken.
+    """
+    columns = list(table.columns)
+    names = [target] if target in columns else [name.strip() for name in target.split(",")]
+    for name in names:
+        if name not in columns:
+            hint = nearest(name, columns)
+            raise data_fault(f"has no column {show(name)}", hint=hint, place=table.place)
+        if name in taken:
+            message = f"column {show(name)} names the samples, or decides the splits"
+            free = ", ".join(show(other) for other in columns if other not in taken)
+            raise data_fault(message, hint=f"choose among {free}", place=table.place)
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        message = f"column {show(doubled)} is named twice"
+        raise data_fault(message, hint="name it once", place=table.place)
+    return names
+
+
+def likely_target(names: Sequence[str]) -> tuple[str, str]:
+    """The column that is probably to be predicted, and why."""
+    if len(names) == 1:
+        return names[0], "the only other column"
+    if usual := usual_target(names):
+        return usual, "by its name; choose another with --target"
+    return names[-1], "the last column; choose another with --target"
+
+
+def usual_target(names: Sequence[str]) -> str | None:
+    """The column that has a usual name for one to predict."""
+    lower = {name.lower(): name for name in reversed(names)}
+    return next((lower[name] for name in TARGETS if name in lower), None)
+
+
+def kind_of_target(table: Table, name: str) -> TargetColumns:
+    """A column as a target: a class, separated labels, or a value."""
+    cells = table.cells(name)
+    if separator := separator_of(cells.values):
+        return LabelColumns(column=name, separator=separator)
+    if task_of(cells) == "regression":
+        return ValueColumns(columns=[name])
+    return ClassColumn(column=name)
+
+
+def separator_of(cells: Sequence[str]) -> str:
+    """What separates the labels in these cells; empty if each is one name or number.
+
+    Names are taken for labels if there are fewer of them than different cells.
+    """
+    distinct = set(cells)
+    for separator in SEPARATORS:
+        parts = [cell.split(separator) for cell in distinct if cell]
+        labels = {part.strip() for own in parts for part in own}
+        if "" not in labels and any(len(own) > 1 for own in parts) and len(labels) < len(distinct):
+            return separator
+    return ""
+
+
+def options_of(kinds: dict[str, TargetColumns]) -> dict[str, Any]:
+    """The options of a data set for these targets, by name; in the short form if there is one."""
+    if len(kinds) == 1:
+        [(name, kind)] = kinds.items()
+        if isinstance(kind, ClassColumn):
+            return {"target": name, "task": "classification"}
+        if isinstance(kind, ValueColumns):
+            return {"target": name, "task": "regression"}
+        if isinstance(kind, LabelColumns) and kind.column and kind.separator == ";":
+            return {"target": name, "task": "multilabel"}
+    return {"targets": kinds}
+
+
+def written(name: str, kind: TargetColumns) -> object:
+    """A target as a file writes it."""
+    plain = kind.model_dump(exclude_defaults=True, exclude={"classes"})  # which are found again
+    is_named = plain in ({"column": name}, {"columns": [name]})
+    return kind.kind if is_named else {"name": kind.kind, **plain}
