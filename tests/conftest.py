@@ -17,12 +17,16 @@ os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as the program itself sets i
 
 import pytest
 import typer.testing
+from hypothesis import settings
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cnnctl.cli import spell_out_resume
 from cnnctl.commands import app
 from tests import warm
+
+settings.register_profile("cnnctl", deadline=None)  # machines can be slow
+settings.load_profile("cnnctl")
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

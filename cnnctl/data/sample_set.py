@@ -3,133 +3,108 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
+import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from cnnctl.config.bounds import PositiveInt
+from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
-from cnnctl.data.dataset import RegressionSet, StoredSplit
-from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
+from cnnctl.data.dataset import StoredSplit
+from cnnctl.data.file_set import SampleCounts
 from cnnctl.data.parts import Known, StoredPart, parts_of
-from cnnctl.data.records import GivenSplit
 from cnnctl.data.rows import Rows
+from cnnctl.data.sample_source import SampleSource, SampleTargets
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import Positions
+from cnnctl.data.tables.targets import (
+    ClassColumn,
+    LabelColumns,
+    Strata,
+    TargetColumns,
+    ValueColumns,
+)
+from cnnctl.data.targeting import MAIN, Targeting
+from cnnctl.errors import ConfigPath, below, config_fault
 
-SampleTask = Literal["classification", "multilabel", "regression"]
+AUTO = "auto"
 NAMED = 10
 """Classes that a note names."""
 
 
-class SampleTargets(ABC):
-    """The targets of all samples of a source."""
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A target of all samples: its kind, and what the arrays or columns that it has hold."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The name of their array or column, for messages."""
+    kind: TargetColumns
+    parts: Sequence[SampleTargets]
 
-    @property
-    @abstractmethod
-    def width(self) -> int:
-        """The number of labels or values of a sample."""
-
-    @abstractmethod
-    def found_task(self) -> SampleTask:
-        """What can be learned of such targets."""
-
-    @abstractmethod
-    def of(self, task: SampleTask) -> SampleTargets:
-        """The targets in the form of a task.
+    @classmethod
+    def at(cls, source: SampleSource, kind: TargetColumns) -> Aim:
+        """Read the targets of a kind.
 
         Raises:
             FaultError: they have another form, or one is missing.
         """
-
-    @abstractmethod
-    def names(self, rows: Positions) -> list[str]:
-        """The classes of these samples, in order.
-
-        Raises:
-            FaultError: there are fewer than two, or too many.
-        """
-
-    @abstractmethod
-    def label_names(self, given: Sequence[str], rows: Positions) -> list[str]:
-        """The names of labels: those that are given, or else found in these samples.
-
-        Raises:
-            FaultError: they do not fit the targets.
-        """
-
-    @abstractmethod
-    def numbered(self) -> Positions:
-        """The class of each sample as a number, whatever the order of classes, (N,)."""
-
-    @abstractmethod
-    def labels(self) -> NDArray[np.bool_]:
-        """The labels of each sample, (N, L)."""
-
-    @abstractmethod
-    def tensor(self, task: SampleTask, classes: Sequence[str], rows: Positions) -> Tensor:
-        """The targets of these samples: classes (N,) int64; labels or values (N, K) float32.
-
-        Raises:
-            FaultError: a class is not among `classes`.
-        """
+        if isinstance(kind, LabelColumns) and kind.columns:
+            message = "columns of 0 and 1 are for tables with a row for each sample"
+            hint = "name one array of them, or one column of separated labels: column: NAME"
+            raise config_fault(message, hint=hint, path=("columns",))
+        return cls(kind, [source.targets(name).of(kind.task) for name in kind.all_columns])
 
     @property
-    def remark(self) -> str:
-        """What the user should know of a task that was found."""
-        return ""
+    def strata(self) -> Strata:
+        """What a cut of all samples is stratified by."""
+        return Strata(
+            classes=self.parts[0].numbered() if self.kind.task == "classification" else None,
+            labels=self.parts[0].labels() if self.kind.task == "multilabel" else None,
+        )
+
+    def learned(self, train: Positions) -> TargetColumns:
+        """The kind with its names, from the samples for training, or the number of its values."""
+        first = self.parts[0]
+        if isinstance(self.kind, ClassColumn):
+            classes = self.kind.classes or first.names(train)
+            every = first.tensor("classification", classes, np.arange(len(first.numbered())))
+            _note_absent(classes, every[torch.from_numpy(train)])
+            return self.kind.model_copy(update={"classes": classes})
+        if isinstance(self.kind, LabelColumns):
+            names = first.label_names(self.kind.classes, train)
+            return self.kind.model_copy(update={"classes": names})
+        width = sum(part.width for part in self.parts)
+        return self.kind.model_copy(update={"outputs": width})
+
+    def encoded(self, rows: Positions) -> Tensor:
+        """The targets of these samples; see `TargetColumns.encode`."""
+        names = self.kind.described("").class_names
+        found = [part.tensor(self.kind.task, names, rows) for part in self.parts]
+        return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
 
-class SampleSource(ABC):
-    """The samples of some files, of which inputs are read when they are asked for."""
+class SampleSet(Targeting):
+    """A data set in files, of samples in any order, each with its targets."""
 
-    @abstractmethod
-    def __len__(self) -> int:
-        """The number of samples."""
-
-    @abstractmethod
-    def targets(self) -> SampleTargets:
-        """The targets of all samples."""
-
-    @abstractmethod
-    def given(self) -> list[GivenSplit | None]:
-        """The split that each sample is put in, if it is."""
-
-    @abstractmethod
-    def groups(self) -> list[str] | None:
-        """The group of each sample; None if there are none."""
-
-    @abstractmethod
-    def times(self) -> list[float] | None:
-        """The time of each sample; None if there are none."""
-
-    @abstractmethod
-    def identity(self, rows: Positions) -> str:
-        """A hash of the files that these samples are from, whose inputs are checked."""
-
-
-class SampleSet(FileSet, RegressionSet):
-    """A data set in files, of samples with a target each, in any order."""
-
-    task: Literal["auto"] | SampleTask = "auto"
-    """Predict a class, any number of labels (rows of 0 and 1) or values; `auto` follows from the
-    targets."""
     shape: Annotated[list[PositiveInt], Field(max_length=3)] = Field(default=[])
     """Shape of a sample: features, [channels, length] or [channels, height, width] (default: found
     in the data)."""
     outputs: PositiveInt | None = None
     """Number of values to predict (default: counted)."""
+
+    @model_validator(mode="after")
+    def _has_targets_once(self) -> Self:
+        if self.targets and (self.one_target != AUTO or self.outputs):
+            given = "target" if self.one_target != AUTO else "outputs"
+            hint = "write it in targets: {HEAD: {name: values, columns: [NAME]}}"
+            raise refusal(f"{given} and targets exclude each other", hint=hint)
+        return self
 
     @abstractmethod
     def source(self) -> SampleSource:
@@ -147,29 +122,34 @@ class SampleSet(FileSet, RegressionSet):
     def read_inputs(self, source: SampleSource, rows: Positions) -> Tensor | Rows:
         """The inputs of these samples, in the form that was filled in."""
 
+    @property
+    def one_width(self) -> int | None:
+        return self.outputs
+
+    @property
+    def named_targets(self) -> list[tuple[ConfigPath, str]]:
+        """The arrays or columns of the targets, each with the option that names it."""
+        if not self.targets:
+            return [(("target",), self.one_target)]
+        return [
+            (("targets", head), name)
+            for head, kind in self.target_columns.items()
+            for name in kind.all_columns
+        ]
+
     def whole(self) -> DatasetInfo:
-        counts = self.known_samples
-        if self.task == "auto":
-            raise not_surveyed()
-        count, names = counts.train + counts.validation, tuple(self.classes)
-        return DatasetInfo(
-            tuple(self.shape),
-            names,
-            len(names) or self.outputs or 1,
-            count,
-            has_test=counts.test > 0,
-            is_multilabel=self.task == "multilabel",
-        )
+        return self.describe_with(tuple(self.shape))
 
     def surveyed(self, root: Path, *, seed: int) -> Self:
         if self.samples is not None:
             return self
         source = self.source()
-        known, targets = self._with_task(source.targets())
-        parts = known._parts(source, targets)
+        known = self._with_task(source)
+        aims = known._aims(source)
+        parts = known._parts(source, aims)
         train, test = parts["train"], parts["test"]
-        known = known._with_classes(targets, train.rows)
-        held = known._held(targets, train, seed=seed)
+        known = known._learned(aims, train.rows)
+        held = known._held(source, train, seed=seed)
         counts = SampleCounts(
             train=len(train.rows) - len(held), validation=len(held), test=len(test.rows)
         )
@@ -177,18 +157,19 @@ class SampleSet(FileSet, RegressionSet):
         return known.model_copy(update={"samples": counts})
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
-        assert self.task != "auto"  # as `whole` has checked
         source = self.source()
-        targets = source.targets().of(self.task)
+        aims = self._aims(source)
         if split == "test" and self._is_another(source):
             note = f"{self.path} is not the data of the run: all {len(source):,} samples are tested"
             print(f"note: {note}", file=sys.stderr)
             part = StoredPart(np.arange(len(source)), Known([None] * len(source)))
         else:
-            part = self._parts(source, targets)[split]
+            part = self._parts(source, aims)[split]
+        targets = {name: aim.encoded(part.rows) for name, aim in aims.items()}
         return Samples(
             self.read_inputs(source, part.rows),
-            targets.tensor(self.task, self.classes, part.rows),
+            targets.pop(next(iter(targets))),
+            targets,
             validation=part.validation,
             groups=part.known.groups,
             identity=source.identity(part.rows),
@@ -200,48 +181,65 @@ class SampleSet(FileSet, RegressionSet):
             return False
         return self.content.get("test") != source.identity(np.arange(len(source)))
 
-    def _with_task(self, targets: SampleTargets) -> tuple[Self, SampleTargets]:
-        """With the task, and the targets in its form."""
-        task = targets.found_task() if self.task == "auto" else self.task
-        if self.task == "auto" and targets.remark:
-            print(f"note: {targets.remark}", file=sys.stderr)
-        found = targets.of(task)
+    def _with_task(self, source: SampleSource) -> Self:
+        """With the task of an only target."""
+        task = self.task
+        if not self.targets and task == "auto":
+            targets = source.targets(self.one_target)
+            task = targets.found_task()
+            if targets.remark:
+                print(f"note: {targets.remark}", file=sys.stderr)
         if task == "regression":
-            update: dict[str, object] = {"classes": [], "outputs": found.width}
-        else:
-            update = {"normalize_targets": None}
-        return self.model_copy(update={"task": task, **update}), found
+            return self.model_copy(update={"task": task, "classes": []})
+        return self.model_copy(update={"task": task, "normalize_targets": None})
 
-    def _with_classes(self, targets: SampleTargets, train: Positions) -> Self:
-        """With the names of classes or labels, after a check that all targets have one."""
-        classes = self.classes
-        if self.task == "classification":
-            classes = classes or targets.names(train)
-            every = np.arange(len(targets.numbered()))
-            _note_absent(classes, targets.tensor(self.task, classes, every)[train])
-        elif self.task == "multilabel":
-            classes = targets.label_names(classes, train)
-        return self.model_copy(update={"classes": classes})
+    def _aims(self, source: SampleSource) -> dict[str, Aim]:
+        """The targets of all samples, by name, the main one first."""
+        found = dict[str, Aim]()
+        for name, kind in self.target_columns.items():
+            with self._at(name):
+                found[name] = Aim.at(source, kind)
+        return found
 
-    def _parts(self, source: SampleSource, targets: SampleTargets) -> dict[StoredSplit, StoredPart]:
+    def _learned(self, aims: Mapping[str, Aim], train: Positions) -> Self:
+        """With the names of classes and labels, and the numbers of values."""
+        learned = dict[str, TargetColumns]()
+        for name, aim in aims.items():
+            with self._at(name):
+                learned[name] = aim.learned(train)
+        if self.targets:
+            return self.model_copy(update={"targets": learned})
+        [only] = learned.values()
+        if isinstance(only, ValueColumns):
+            return self.model_copy(update={"outputs": only.outputs})
+        return self.model_copy(update={"classes": list(only.described(MAIN).class_names)})
+
+    def _at(self, name: str) -> AbstractContextManager[None]:
+        """Faults within are those of this target."""
+        return below("targets", name) if self.targets else nullcontext()
+
+    def _parts(
+        self, source: SampleSource, aims: Mapping[str, Aim]
+    ) -> dict[StoredSplit, StoredPart]:
+        strata = next(iter(aims.values())).strata
         known = Known(
             source.given(),
-            classes=targets.numbered() if self.task == "classification" else None,
-            labels=targets.labels() if self.task == "multilabel" else None,
+            classes=strata.classes,
+            labels=strata.labels,
             groups=source.groups(),
             times=source.times(),
         )
         return parts_of(known, test=self.test_share, held_out=self.held_out)
 
-    def _held(self, targets: SampleTargets, train: StoredPart, *, seed: int) -> Positions:
+    def _held(self, source: SampleSource, train: StoredPart, *, seed: int) -> Positions:
         """Positions among the training samples that validation will get."""
-        assert self.task != "auto"
-        numbers = targets.tensor(self.task, self.classes, train.rows).numpy()
+        kind = next(iter(self.target_columns.values()))
+        numbers = Aim.at(source, kind).encoded(train.rows).numpy()
         return self.validation_part(
             train.known.given,
             seed=seed,
-            classes=numbers if self.task == "classification" else None,
-            labels=numbers > 0 if self.task == "multilabel" else None,
+            classes=numbers if kind.task == "classification" else None,
+            labels=numbers > 0 if kind.task == "multilabel" else None,
             groups=train.known.groups,
         )
 

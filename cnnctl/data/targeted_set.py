@@ -4,40 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor
 
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
-from cnnctl.data.dataset import RegressionSet, StoredSplit
-from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
-from cnnctl.data.normalization import Normalize, normalization_of
+from cnnctl.data.dataset import StoredSplit
+from cnnctl.data.file_set import SampleCounts
 from cnnctl.data.parts import Known, StoredPart, parts_of
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
-from cnnctl.data.samples import DatasetInfo, Shape, Split
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cells import DATE, NUMBER, days_of, is_missing, number_of
 from cnnctl.data.tables.inference import Task, task_of
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import (
-    ClassColumn,
-    ColumnName,
-    LabelColumns,
-    TargetColumns,
-    ValueColumns,
-)
+from cnnctl.data.tables.targets import ColumnName, TargetColumns
+from cnnctl.data.targeting import MAIN, Targeting
 from cnnctl.errors import ConfigPath, below, config_fault, nearest
-from cnnctl.target import Target
 
 RULES = ("group", "time", "split")
 """Options that name a column which decides the splits."""
-MAIN = "target"
-"""What a target is called that has no name."""
 
 
-class TargetedSet(FileSet, RegressionSet):
+class TargetedSet(Targeting):
     """A data set whose targets and splits are in columns of a table."""
 
     target: str = ""
@@ -45,9 +35,6 @@ class TargetedSet(FileSet, RegressionSet):
     task: Literal["auto"] | Task = "auto"
     """Predict classes, labels (several at once, separated by ;) or values; `auto` takes texts, two
     values and few integers for classes."""
-    targets: Annotated[dict[str, TargetColumns], Field(max_length=100)] = Field(default={})
-    """Several targets, by the name of the head that learns each, instead of `target`: class,
-    labels or values."""
     group: ColumnName | None = None
     """A column whose equal cells stay in one split, such as a patient's number."""
     time: ColumnName | None = None
@@ -61,70 +48,14 @@ class TargetedSet(FileSet, RegressionSet):
         if bool(self.target) == bool(self.targets):
             message = "target and targets exclude each other" if self.target else "no target"
             raise refusal(message, hint="write target: COLUMN, or targets: {HEAD: class}")
-        if self.targets and (self.task != "auto" or self.classes):
-            given = "task" if self.task != "auto" else "classes"
-            hint = "write it in the target, such as targets: {kind: {name: class, classes: [a, b]}}"
-            raise refusal(f"{given} is for one target", hint=hint)
         rules = [name for name in RULES if getattr(self, name)]
         if len(rules) > 1:
             raise refusal(f"{' and '.join(rules)} cannot be combined", hint="use one of them")
         return self
 
     @property
-    def target_columns(self) -> dict[str, TargetColumns]:
-        """The targets with their columns, by name; the first is the main one.
-
-        Raises:
-            FaultError: the table has not been looked at.
-        """
-        if self.targets:
-            return {name: columns.named(name) for name, columns in self.targets.items()}
-        if self.task == "auto":
-            raise not_surveyed()
-        if self.task == "regression":
-            return {MAIN: ValueColumns(columns=[self.target], normalize=self.normalize_targets)}
-        if self.task == "multilabel":
-            return {MAIN: LabelColumns(column=self.target, classes=self.classes)}
-        return {MAIN: ClassColumn(column=self.target, classes=self.classes)}
-
-    @property
-    def target_normalizations(self) -> Mapping[str, Literal["auto"] | Normalize]:
-        return {
-            name: columns.normalize
-            for name, columns in self.target_columns.items()
-            if isinstance(columns, ValueColumns) and columns.normalize is not None
-        }
-
-    def fitted(self, train: Split) -> Self:
-        fitted = super().fitted(train)
-        if not self.targets:
-            return fitted
-        measured = {
-            name: columns.model_copy(update={"normalize": normalization_of([train.target(name)])})
-            if isinstance(columns, ValueColumns) and columns.normalize == "auto"
-            else columns
-            for name, columns in self.targets.items()
-        }
-        return fitted.model_copy(update={"targets": measured})
-
-    def describe_with(self, shape: Shape) -> DatasetInfo:
-        """The description of samples of this shape."""
-        first, *others = self.described_targets()
-        counts = self.known_samples
-        return DatasetInfo(
-            shape,
-            first.class_names,
-            first.outputs,
-            counts.train + counts.validation,
-            first.name,
-            tuple(others),
-            has_test=counts.test > 0,
-            is_multilabel=first.is_multilabel,
-        )
-
-    def described_targets(self) -> list[Target]:
-        """The targets, once their names are known; the first is the main one."""
-        return [columns.described(name) for name, columns in self.target_columns.items()]
+    def one_target(self) -> str:
+        return self.target
 
     @property
     def special_columns(self) -> set[str]:

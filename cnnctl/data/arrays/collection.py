@@ -23,9 +23,9 @@ from cnnctl.data.arrays.targets import ArrayTargets
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
 from cnnctl.data.residence import Residence, residence_of
 from cnnctl.data.rows import JoinedRows, Rows, SelectedRows, in_memory
-from cnnctl.data.sample_set import SampleSource
+from cnnctl.data.sample_source import SampleSource
 from cnnctl.data.splits import Positions
-from cnnctl.errors import config_fault, data_fault, nearest
+from cnnctl.errors import ConfigPath, config_fault, data_fault, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Collection(SampleSource):
         """The inputs for training, or of all samples."""
         return self.parts[0].inputs
 
-    def targets(self) -> ArrayTargets:
-        return ArrayTargets.read([part.target for part in self.parts])
+    def targets(self, name: str) -> ArrayTargets:
+        return ArrayTargets.read([part.targets[name] for part in self.parts])
 
     def given(self) -> list[GivenSplit | None]:
         found: list[GivenSplit | None] = []
@@ -84,7 +84,7 @@ class Collection(SampleSource):
         self.check(rows)
         identity = sha256()
         for part, _ in self._with(rows):
-            for array in (part.inputs, part.target, part.group, part.given):
+            for array in (part.inputs, *part.targets.values(), part.group, part.given):
                 if array is not None:
                     identity.update(digest_of(array, array.read()).encode())
         return identity.hexdigest()
@@ -120,18 +120,22 @@ class Collection(SampleSource):
 
 
 def open_collection(
-    path: Path, *, inputs: str, target: str, group: str | None, split: str | None
+    path: Path,
+    *,
+    inputs: str,
+    targets: Sequence[tuple[ConfigPath, str]],
+    group: str | None,
+    split: str | None,
 ) -> Collection:
     """The samples in the arrays of a file or a folder; see `find_parts` for the names.
 
     Raises:
         FaultError: there are no such arrays, or they do not belong together.
     """
-    place = str(path)
-    parts = find_parts(
-        open_arrays(path), place=place, inputs=inputs, target=target, group=group, split=split
+    place, arrays = str(path), open_arrays(path)
+    return Collection(
+        find_parts(arrays, place=place, inputs=inputs, targets=targets, group=group, split=split)
     )
-    return Collection(parts)
 
 
 def _words(array: StoredArray) -> list[GivenSplit | None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cnnctl.config.wording import show
 from cnnctl.data.arrays.reading import StoredArray
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
-from cnnctl.errors import FaultError, config_fault, data_fault, nearest
+from cnnctl.errors import ConfigPath, FaultError, config_fault, data_fault, nearest
 
 AUTO = "auto"
 INPUTS = ("x", "inputs", "images", "data", "signals", "features", "arr_0")
@@ -31,37 +31,53 @@ class Part:
 
     split: GivenSplit | None
     inputs: StoredArray
-    target: StoredArray
+    targets: Mapping[str, StoredArray]
+    """By the name that was asked for."""
     group: StoredArray | None = None
     given: StoredArray | None = None
     """The split of each sample, where an array says it."""
 
 
 def find_parts(
-    arrays: Arrays, *, place: str, inputs: str, target: str, group: str | None, split: str | None
+    arrays: Arrays,
+    *,
+    place: str,
+    inputs: str,
+    targets: Sequence[tuple[ConfigPath, str]],
+    group: str | None,
+    split: str | None,
 ) -> list[Part]:
     """The arrays of each split, in the order train, validation, test; or one part of all samples.
 
     An option names an array, or what arrays such as `x_train` and `x_test` have in common; `auto`
     takes known names.
 
+    targets: names of arrays of targets, each with the path of the option that names it.
+
     Raises:
         FaultError: there is no such array, or more than one that may be meant; they do not belong
             together; or their lengths differ.
     """
+    asked: list[tuple[str, ConfigPath, str | None, Sequence[str]]] = [
+        ("inputs", ("inputs",), inputs, INPUTS),
+        *((f"target {name}", path, name, TARGETS) for path, name in targets),
+        ("group", ("group",), group, ()),
+        ("given", ("split",), split, ()),
+    ]
     named = {
-        "inputs": find(arrays, inputs, INPUTS, option="inputs", place=place),
-        "target": find(arrays, target, TARGETS, option="target", place=place),
-        **{
-            option: find(arrays, name, (), option=option, place=place)
-            for option, name in (("group", group), ("given", split))
-            if name is not None
-        },
+        role: find(arrays, name, known, path=path, place=place)
+        for role, path, name, known in asked
+        if name is not None
     }
-    for option, found in named.items():
-        _check_splits(found, named["inputs"], option, place)
+    for role, found in named.items():
+        _check_splits(found, named["inputs"], role.partition(" ")[0], place)
     parts = [
-        Part(each, **{option: found[each] for option, found in named.items()})
+        Part(
+            each,
+            named["inputs"][each],
+            {name: named[f"target {name}"][each] for _, name in targets},
+            *(named[role][each] if role in named else None for role in ("group", "given")),
+        )
         for each in ORDER
         if each in named["inputs"]
     ]
@@ -77,17 +93,18 @@ def inputs_in(arrays: Arrays, name: str) -> list[StoredArray]:
     return [array for key, array in arrays.items() if _parsed(key)[0].lower() in INPUTS]
 
 
-def find(arrays: Arrays, asked: str, known: Sequence[str], *, option: str, place: str) -> BySplit:
+def find(
+    arrays: Arrays, asked: str, known: Sequence[str], *, path: ConfigPath, place: str
+) -> BySplit:
     """The array, or the arrays of each split, that an option names; see `find_parts`."""
     families = _families(arrays)
     if asked == AUTO:
-        asked = _known_name(families, known, option, place)
+        asked = _known_name(families, known, str(path[0]), place)
     elif asked in arrays:
         return {None: arrays[asked]}
     if asked not in families:
-        option = "split" if option == "given" else option
         hint = nearest(asked, list(dict.fromkeys((*arrays, *families))))
-        raise config_fault(f"{place} has no array {show(asked)}", hint=hint, path=(option,))
+        raise config_fault(f"{place} has no array {show(asked)}", hint=hint, path=path)
     return families[asked]
 
 
@@ -146,7 +163,7 @@ def _unpaired(
 
 
 def _check_lengths(part: Part) -> None:
-    for other in (part.target, part.group, part.given):
+    for other in (*part.targets.values(), part.group, part.given):
         if other is not None and len(other) != len(part.inputs):
             counts = f"has {len(part.inputs):,} samples, but {other.name} has {len(other):,}"
             raise part.inputs.fault(counts, hint="save them together, one for each sample")

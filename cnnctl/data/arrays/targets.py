@@ -14,8 +14,9 @@ from torch import Tensor
 from cnnctl.config.wording import show
 from cnnctl.data.arrays.checking import check_numbers
 from cnnctl.data.arrays.reading import Array, StoredArray
-from cnnctl.data.sample_set import SampleTargets, SampleTask
+from cnnctl.data.sample_source import SampleTargets
 from cnnctl.data.splits import Positions
+from cnnctl.data.tables.inference import Task
 from cnnctl.errors import FaultError, config_fault, nearest
 
 MAX_CLASSES = 10_000
@@ -83,7 +84,7 @@ class ArrayTargets(SampleTargets):
             raise config_fault(message, hint="name every label, in order", path=("classes",))
         return names
 
-    def found_task(self) -> SampleTask:
+    def found_task(self) -> Task:
         # Rows of 0 and 1 are classes if each has a single 1 (one-hot), else labels. Whole numbers
         # are classes if they are counted from 0, or few: at most 5 % of the samples, or 10 % of
         # up to 1,000, as AutoGluon has it.
@@ -98,7 +99,7 @@ class ArrayTargets(SampleTargets):
         has_rows = self.values.ndim == 2 and self.values.shape[1] > 1
         return has_rows and self._is_binary() and bool((self.values.sum(axis=1) == 1).all())
 
-    def of(self, task: SampleTask) -> ArrayTargets:
+    def of(self, task: Task) -> ArrayTargets:
         if task == "classification":
             return self._as_classes()
         if self.is_text:
@@ -127,7 +128,7 @@ class ArrayTargets(SampleTargets):
     def labels(self) -> NDArray[np.bool_]:
         return np.asarray(self.values > 0)
 
-    def tensor(self, task: SampleTask, classes: Sequence[str], rows: Positions) -> Tensor:
+    def tensor(self, task: Task, classes: Sequence[str], rows: Positions) -> Tensor:
         values = self.values[rows]
         if task != "classification":
             return torch.from_numpy(values.astype(np.float32))
@@ -165,7 +166,7 @@ class ArrayTargets(SampleTargets):
         is_number = not self.is_text
         return is_number and bool(((self.values == 0) | (self.values == 1)).all())
 
-    def _task_of_columns(self) -> SampleTask:
+    def _task_of_columns(self) -> Task:
         return "multilabel" if self._is_binary() else "regression"
 
     def _has_few_integers(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 from cnnctl.config.wording import show
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
-from cnnctl.data.sample_set import SampleSource
+from cnnctl.data.sample_source import SampleSource
 from cnnctl.data.series.targets import CellTargets
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cells import DATE, NUMBER, Cells, Numbers, days_of, is_missing, number_of
@@ -32,7 +32,8 @@ class Roles:
     """The columns of a long table that have a meaning of their own."""
 
     series: str
-    target: str
+    targets: Mapping[str, str]
+    """The columns to predict, by the names that they are asked for by."""
     time: str | None = None
     group: str | None = None
     split: str | None = None
@@ -162,8 +163,8 @@ class SeriesTable(SampleSource):
     def __len__(self) -> int:
         return len(self.series)
 
-    def targets(self) -> CellTargets:
-        return CellTargets(self.series.constant(self.roles.target))
+    def targets(self, name: str) -> CellTargets:
+        return CellTargets(self.series.constant(self.roles.targets[name]))
 
     def given(self) -> list[GivenSplit | None]:
         if self.roles.split is None:

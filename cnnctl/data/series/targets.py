@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnctl.data.sample_set import SampleTargets, SampleTask
+from cnnctl.data.sample_source import SampleTargets
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cells import Cells
-from cnnctl.data.tables.inference import task_of
+from cnnctl.data.tables.inference import Task, task_of
 from cnnctl.data.tables.reading import Table
 from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns, ValueColumns
 
@@ -31,10 +31,10 @@ class CellTargets(SampleTargets):
     def width(self) -> int:
         return 1
 
-    def found_task(self) -> SampleTask:
+    def found_task(self) -> Task:
         return task_of(self.cells)
 
-    def of(self, task: SampleTask) -> SampleTargets:
+    def of(self, task: Task) -> SampleTargets:
         self._columns(task).check(self._table())
         return self
 
@@ -56,7 +56,7 @@ class CellTargets(SampleTargets):
         assert labels is not None  # as above
         return labels
 
-    def tensor(self, task: SampleTask, classes: Sequence[str], rows: Positions) -> Tensor:
+    def tensor(self, task: Task, classes: Sequence[str], rows: Positions) -> Tensor:
         return self._columns(task, classes).encode(self._table().take(rows))
 
     def _table(self) -> Table:
@@ -64,7 +64,7 @@ class CellTargets(SampleTargets):
         cells = self.cells
         return Table(cells.place, {cells.name: cells.values}, cells.lines, digest="")
 
-    def _columns(self, task: SampleTask, classes: Sequence[str] = ()) -> TargetColumns:
+    def _columns(self, task: Task, classes: Sequence[str] = ()) -> TargetColumns:
         if task == "regression":
             return ValueColumns(columns=[self.name])
         if task == "multilabel":

@@ -15,7 +15,8 @@ from cnnctl.data.file_set import not_surveyed
 from cnnctl.data.paths import DataPath
 from cnnctl.data.residence import Residence
 from cnnctl.data.rows import Rows
-from cnnctl.data.sample_set import SampleSet, SampleSource
+from cnnctl.data.sample_set import SampleSet
+from cnnctl.data.sample_source import SampleSource
 from cnnctl.data.splits import Positions
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class ArraySet(SampleSet, kind="arrays"):
     """Keep arrays in memory, or map their files; `auto` keeps them in memory if they take at most a
     fourth of it."""
 
+    @property
+    def one_target(self) -> str:
+        return self.target
+
     def array_form(self) -> ArrayForm:
         if not self.shape or self.layout == "auto" or self.white == "auto":
             raise not_surveyed()
@@ -65,7 +70,7 @@ class ArraySet(SampleSet, kind="arrays"):
         return open_collection(
             Path(self.path),
             inputs=self.inputs,
-            target=self.target,
+            targets=self.named_targets,
             group=self.group,
             split=self.split,
         )

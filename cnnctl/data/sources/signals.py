@@ -23,7 +23,8 @@ from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.paths import DataPath
 from cnnctl.data.residence import Residence
 from cnnctl.data.rows import Rows
-from cnnctl.data.sample_set import SampleSet, SampleSource
+from cnnctl.data.sample_set import SampleSet
+from cnnctl.data.sample_source import SampleSource
 from cnnctl.data.samples import Shape
 from cnnctl.data.series.table import Roles, Series, SeriesTable
 from cnnctl.data.splits import Positions
@@ -89,12 +90,20 @@ class SignalSet(SampleSet, kind="signals"):
             raise refusal(f"{' and '.join(rules)} cannot be combined", hint="use one of them")
         return self
 
+    @property
+    def one_target(self) -> str:
+        return self.target
+
     def source(self) -> SampleSource:
         path = Path(self.path)
         if is_folder(path) or path.name.lower().endswith(ARRAY_SUFFIXES):
             self._check_options(OF_TABLES, "arrays")
             return open_collection(
-                path, inputs=self.inputs, target=self.target, group=self.group, split=self.split
+                path,
+                inputs=self.inputs,
+                targets=self.named_targets,
+                group=self.group,
+                split=self.split,
             )
         self._check_options(OF_ARRAYS, "a table")
         return self._series_of(read_table(path))
@@ -141,7 +150,7 @@ class SignalSet(SampleSet, kind="signals"):
             message = "the network was trained on arrays, not on a table"
             raise data_fault(message, hint="give an array, in a .npy file", place=table.place)
         series = Series.of(table, series=self.series, time=self.time)
-        return SeriesTable(series, Roles(self.series, self.target))
+        return SeriesTable(series, Roles(self.series, {}))
 
     def _check_options(self, options: Sequence[str], kind: str) -> None:
         for name in options:
@@ -157,13 +166,16 @@ class SignalSet(SampleSet, kind="signals"):
             raise config_fault(message, hint=f"write series: NAME; {hint}", path=("series",))
         self._check_names(table)
         roles = Roles(
-            self.series, self._target_in(table), self.time, self.group, self.split, self.recorded
+            self.series, self._targets_in(table), self.time, self.group, self.split, self.recorded
         )
         return SeriesTable(Series.of(table, series=self.series, time=self.time), roles)
 
+    def _targets_in(self, table: Table) -> dict[str, str]:
+        if self.targets or self.target != "auto":
+            return {name: name for _, name in self.named_targets}
+        return {self.target: self._target_in(table)}
+
     def _target_in(self, table: Table) -> str:
-        if self.target != "auto":
-            return self.target
         found = [name for name in table.columns if name.lower() in TARGETS]
         if len(found) == 1:
             return found[0]
@@ -174,9 +186,10 @@ class SignalSet(SampleSet, kind="signals"):
 
     def _check_names(self, table: Table) -> None:
         """Raise a FaultError for options that name columns which the table lacks."""
-        options = ("series", "time", *RULES, *(("target",) if self.target != "auto" else ()))
+        targets = self.named_targets if self.targets or self.target != "auto" else []
         named: list[tuple[ConfigPath, str | None]] = [
-            *(((option,), getattr(self, option)) for option in options),
+            *(((option,), getattr(self, option)) for option in ("series", "time", *RULES)),
+            *targets,
             *((("channels", number), name) for number, name in enumerate(self.channels)),
         ]
         for path, name in named:
@@ -197,7 +210,7 @@ class SignalSet(SampleSet, kind="signals"):
         """The columns of numbers that have no other meaning."""
         table, roles = source.series.table, source.roles
         special = (
-            *(roles.series, roles.target, roles.time),
+            *(roles.series, roles.time, *roles.targets.values()),
             *(roles.group, roles.split, roles.recorded),
         )
         others = [name for name in table.columns if name not in special]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import show
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cells import NUMBER, Cells, number_of
 from cnnctl.data.tables.columns import MAX_VALUES
-from cnnctl.data.tables.inference import check_complete, class_names
+from cnnctl.data.tables.inference import Task, check_complete, class_names
 from cnnctl.data.tables.reading import Table
 from cnnctl.errors import config_fault, nearest
 from cnnctl.target import Target
@@ -38,7 +39,10 @@ class Strata:
 
 
 class TargetColumns(Choice, family="target_kinds"):
-    """A target in one or several columns of a table."""
+    """A target in one or several columns of a table, or in arrays."""
+
+    task: ClassVar[Task]
+    """What such a target is in a data set that has no other."""
 
     @abstractmethod
     def named(self, name: str) -> Self:
@@ -75,10 +79,12 @@ class TargetColumns(Choice, family="target_kinds"):
 
 
 class ClassColumn(TargetColumns, kind="class"):
-    """One class per row, in one column."""
+    """One class per sample, in one column or array."""
+
+    task = "classification"
 
     column: str = ""
-    """The column (default: the one of the target's name)."""
+    """The column or array (default: the one of the target's name)."""
     classes: Annotated[list[str], Field(max_length=MAX_VALUES)] = Field(default=[])
     """Class names, in order (default: those of the training split, sorted)."""
 
@@ -117,13 +123,16 @@ class ClassColumn(TargetColumns, kind="class"):
 
 
 class LabelColumns(TargetColumns, kind="labels"):
-    """Any number of labels per row: separated names in one column, or several columns of 0 and 1.
+    """Any number of labels per sample: separated names in a column, or columns of 0 and 1.
 
-    An empty cell of names has no label. Columns of 0 and 1 name the labels.
+    An empty cell of names has no label. Columns of 0 and 1 name the labels. Of arrays, one of 0 and
+    1, (N, L), has them.
     """
 
+    task = "multilabel"
+
     column: str = ""
-    """The column of names (default: the one of the target's name)."""
+    """The column of names, or the array (default: the one of the target's name)."""
     separator: Annotated[str, Field(min_length=1, max_length=10)] = ";"
     """What separates the names in a cell; blanks around them are removed."""
     columns: ColumnNames = Field(default=[])
@@ -209,13 +218,17 @@ class LabelColumns(TargetColumns, kind="labels"):
 
 
 class ValueColumns(TargetColumns, kind="values"):
-    """One or several numbers per row."""
+    """One or several numbers per sample."""
+
+    task = "regression"
 
     columns: ColumnNames = Field(default=[])
-    """The columns (default: the one of the target's name)."""
+    """The columns or arrays (default: the one of the target's name)."""
     normalize: Literal["auto"] | Normalize | None = "auto"
     """Mean and standard deviation of each value; `auto` computes them on the training split, null
     disables it. Metrics are in the original units."""
+    outputs: PositiveInt | None = None
+    """Number of values (default: counted)."""
 
     def named(self, name: str) -> Self:
         return self.model_copy(update={"columns": self.columns or [name]})
@@ -229,10 +242,14 @@ class ValueColumns(TargetColumns, kind="values"):
             check_complete(cells, "regression")
 
     def learned(self, train: Table) -> Self:
+        count = len(self.columns)
+        if self.outputs not in (None, count):
+            message = f"{self.outputs} outputs, but {count} columns"
+            raise config_fault(message, hint="leave outputs out", path=("outputs",))
         return self
 
     def described(self, name: str) -> Target:
-        return Target(name, (), len(self.columns))
+        return Target(name, (), self.outputs or len(self.columns))
 
     def encode(self, table: Table) -> Tensor:
         values = [cells.parsed(number_of, NUMBER) for cells in self._cells(table)]

@@ -17,7 +17,9 @@ def parts(
     arrays: dict[str, Any] = {name: np.zeros((rows or {}).get(name, 4)) for name in names}
     np.savez(folder / "data.npz", **arrays)
     asked: dict[str, Any] = {"inputs": "auto", "target": "auto", "group": None, "split": None}
-    return find_parts(open_arrays(folder / "data.npz"), place="data.npz", **(asked | options))
+    asked |= options
+    targets = [(("target",), asked.pop("target"))]
+    return find_parts(open_arrays(folder / "data.npz"), place="data.npz", targets=targets, **asked)
 
 
 KERAS = ("x_train", "y_train", "x_test", "y_test")
@@ -51,7 +53,7 @@ def test_known_layouts_are_known_by_themselves(
     names: tuple[str, ...], expected: dict[str | None, tuple[str, str]], tmp_path: Path
 ) -> None:
     found = parts(tmp_path, *names)
-    assert {part.split: (part.inputs.name, part.target.name) for part in found} == expected
+    assert {part.split: (part.inputs.name, part.targets["auto"].name) for part in found} == expected
     assert [part.split for part in found] == list(expected)
 
 
@@ -62,6 +64,25 @@ def test_options_name_arrays_or_what_those_of_splits_share(tmp_path: Path) -> No
     assert [part.group.name for part in found if part.group] == ["who_train", "who_test"]
     found = parts(tmp_path, *names, inputs="scan_train", target="age_train")
     assert [(part.split, part.inputs.name) for part in found] == [(None, "scan_train")]
+
+
+def test_several_targets_are_found_in_all_splits(tmp_path: Path) -> None:
+    names = ("x_train", "x_test", "digit_train", "digit_test", "train_angle", "test_angle")
+    saved: dict[str, Any] = {name: np.zeros(4) for name in names}
+    np.savez(tmp_path / "data.npz", **saved)
+    arrays = open_arrays(tmp_path / "data.npz")
+    options: dict[str, Any] = {"inputs": "auto", "group": None, "split": None}
+
+    def found(*asked: str) -> list[Part]:
+        targets = [(("targets", name), name) for name in asked]
+        return find_parts(arrays, place="data.npz", targets=targets, **options)
+
+    train, test = found("digit", "angle")
+    assert [array.name for array in train.targets.values()] == ["digit_train", "train_angle"]
+    assert [array.name for array in test.targets.values()] == ["digit_test", "test_angle"]
+    with pytest.raises(FaultError, match="no array angel") as error:
+        found("digit", "angel")
+    assert error.value.faults[0].path == ("targets", "angel")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 
 from cnnctl.data.arrays.reading import open_arrays
 from cnnctl.data.arrays.targets import ArrayTargets
-from cnnctl.data.sample_set import SampleTask
+from cnnctl.data.tables.inference import Task
 from cnnctl.errors import ExitCode, FaultError
 
 
@@ -45,7 +45,7 @@ LABELS = np.stack([np.arange(60) % 2, np.arange(60) % 3 == 0], axis=1).astype(np
         (LABELS.astype(np.float32), "multilabel"),
     ],
 )
-def test_the_task_follows_from_the_targets(array: Any, task: SampleTask, tmp_path: Path) -> None:
+def test_the_task_follows_from_the_targets(array: Any, task: Task, tmp_path: Path) -> None:
     found = targets(tmp_path, array)
     assert found.found_task() == task
     found.of(task)
@@ -141,7 +141,7 @@ def test_values_and_labels_are_float32(tmp_path: Path) -> None:
     ],
 )
 def test_targets_that_do_not_fit_are_named(
-    arrays: list[Any], task: SampleTask, message: str, tmp_path: Path
+    arrays: list[Any], task: Task, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(FaultError, match=message) as error:
         targets(tmp_path, *arrays).of(task)

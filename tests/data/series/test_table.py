@@ -31,7 +31,7 @@ def table(rows: Sequence[Sequence[Any]], header: Sequence[str] = HEADER) -> Tabl
 
 def source(rows: Sequence[Sequence[Any]], time: str | None = "t", **roles: str) -> SeriesTable:
     series = Series.of(table(rows), series="id", time=time)
-    return SeriesTable(series, Roles("id", "kind", time, **roles))
+    return SeriesTable(series, Roles("id", {"auto": "kind"}, time, **roles))
 
 
 def test_series_come_in_the_order_in_which_they_begin() -> None:
@@ -42,8 +42,8 @@ def test_series_come_in_the_order_in_which_they_begin() -> None:
     assert signals.tolist() == [[[1.5, 3.5, 4.5], [10, 30, 40]], [[2.5, 5.5, 9], [20, 50, 8]]]
     signals = found.signals(np.array([1]), ["y"], length=1, fill=[0])
     assert signals.tolist() == [[[20]]]
-    assert found.targets().cells.values == ["dog", "cat"]
-    assert found.targets().cells.lines == [2, 3]
+    assert found.targets("auto").cells.values == ["dog", "cat"]
+    assert found.targets("auto").cells.lines == [2, 3]
 
 
 @given(
@@ -121,7 +121,7 @@ def test_what_makes_no_series_is_named_by_line(
 ) -> None:
     with pytest.raises(FaultError, match=message) as error:
         found = source(rows)
-        found.targets()
+        found.targets("auto")
         found.signals(np.arange(len(found)), ["x"], length=3, fill=[0])
     assert error.value.faults[0].place == f"t.csv:{line}"
     assert error.value.faults[0].hint

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.linear_model import Ridge
 
@@ -314,3 +315,113 @@ def test_other_arrays_are_tested_whole_but_not_resumed_on(cli: Cli, tmp_path: Pa
     resumed = cli("train", "--resume", "runs/digits", "train.epochs=2")
     assert resumed.returncode == ExitCode.DATA
     assert "split has changed since the run was started" in resumed.stderr
+
+
+HEADS = """\
+data:
+  name: arrays
+  path: data.npz
+  inputs: scan
+  targets:
+    digit: class
+    odd: {name: labels, column: bits, classes: [odd, big]}
+    place: {name: values, columns: [place, ink]}
+  batch_size: 64
+model:
+  layers: [flatten, linear: 32, relu]
+  heads:
+    digit: {layers: [linear: classes]}
+    odd: {layers: [linear: classes], loss: bce_with_logits}
+    place: {layers: [linear: classes], loss: mse}
+optimizer: {name: adam, lr: 0.01}
+train: {epochs: 12}
+"""
+
+
+def heads(folder: Path) -> str:
+    """Digits with a class, two labels, and three values in two arrays."""
+    bits = np.stack([DIGIT % 2, DIGIT > 4], axis=1)
+    ink = DIGITS.mean(axis=(1, 2))
+    place = np.stack([DIGITS[:, :4].mean(axis=(1, 2)), DIGITS[:, :, :4].mean(axis=(1, 2))], axis=1)
+    arrays = {"digit": DIGIT, "bits": bits, "place": place, "ink": ink}
+    cut = slice(1500, None)
+    train = {f"train_{name}": array[:1500] for name, array in arrays.items()}
+    test = {f"test_{name}": array[cut] for name, array in arrays.items()}
+    scans = {
+        "train_scan": DIGITS[:1500].astype(np.uint8),
+        "test_scan": DIGITS[cut].astype(np.uint8),
+    }
+    return save(folder, **train, **test, **scans)
+
+
+TARGETS = {
+    "digit": "class",
+    "odd": {"name": "labels", "column": "bits", "classes": ["odd", "big"]},
+    "place": {"name": "values", "columns": ["place", "ink"]},
+}
+
+
+def test_several_arrays_are_several_targets(tmp_path: Path) -> None:
+    data = surveyed(heads(tmp_path), inputs="scan", targets=TARGETS)
+    described = {target.name: target for target in data.describe().targets}
+    assert described["digit"].class_names == tuple("0123456789")
+    assert described["odd"].class_names == ("odd", "big")
+    assert (described["place"].kind, described["place"].outputs) == ("values", 3)
+    prepared = prepare(data, seed=0)
+    test = prepared.splits.test
+    assert test.target("digit").tolist() == DIGIT[1500:].tolist()
+    assert test.target("odd")[:, 0].tolist() == (DIGIT[1500:] % 2).tolist()
+    ink = DIGITS[1500:].mean(axis=(1, 2))
+    np.testing.assert_allclose(test.target("place")[:, 2], ink, rtol=1e-6)
+    place = prepared.data.target_normalizations["place"]
+    assert isinstance(place, Normalize)
+    train = prepared.splits.train.target("place").numpy()
+    np.testing.assert_allclose(place.mean, train.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(place.std, train.std(axis=0), rtol=1e-5)
+
+
+def test_heads_are_trained_evaluated_and_answered(cli: Cli, tmp_path: Path) -> None:
+    heads(tmp_path)
+    (tmp_path / "x.yaml").write_text(HEADS, encoding="utf-8")
+    trained = cli("train", "x.yaml")
+    assert trained.returncode == 0, trained.stderr
+    measured = json.loads(cli("eval", "runs/x", "--json").stdout)["heads"]
+    assert measured["digit"]["accuracy"] > 0.85
+    assert measured["odd"]["macro_f1"] > 0.8
+    assert measured["place"]["r2"] > 0.7
+    np.save(tmp_path / "new.npy", DIGITS[:2].astype(np.uint8))
+    answered = cli("predict", "runs/x", "new.npy", "--jsonl")
+    assert answered.returncode == 0, answered.stderr
+    answers = [json.loads(line)["heads"] for line in answered.stdout.splitlines()]
+    assert [set(each) for each in answers] == [{"digit", "odd", "place"}] * 2
+    [*_, ink] = answers[0]["place"]["values"]
+    assert abs(ink - DIGITS[0].mean()) < 1  # of 4.9 on average
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ({"digti": "class"}, "targets.digti: .* has no array digti"),
+        ({"digit": "labels"}, "has other numbers than 0 and 1"),
+        ({"bits": "class"}, "rows of 2 numbers that are not one-hot"),
+        ({"b": {"name": "labels", "columns": ["bits"]}}, "columns of 0 and 1 are for tables"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(
+    targets: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(FaultError, match=message):
+        surveyed(heads(tmp_path), inputs="scan", targets=targets)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"target": "digit"}, "target and targets exclude each other"),
+        ({"outputs": 2}, "outputs and targets exclude each other"),
+        ({"task": "regression"}, "task is for one target"),
+    ],
+)
+def test_one_target_and_several_exclude_each_other(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        surveyed("data.npz", inputs="scan", targets=TARGETS, **given)

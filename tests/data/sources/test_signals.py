@@ -264,3 +264,49 @@ def test_series_are_learned_evaluated_and_answered(cli: Cli, tmp_path: Path) -> 
     assert "split has changed since the run was started" in resumed.stderr
     (tmp_path / "long.csv").unlink()
     done(cli, "summary", "runs/waves")
+
+
+def test_series_can_have_several_targets(cli: Cli, tmp_path: Path) -> None:
+    header = [*HEADER, "speed", "tags"]
+    rows = [
+        [*row, 0.3 + 0.5 * (row[5] == "fast"), "even;low" if int(row[0][1:]) % 4 < 2 else "low"]
+        for row in ROWS
+    ]
+    with (tmp_path / "long.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    (tmp_path / "x.yaml").write_text(
+        """\
+data:
+  name: signals
+  path: long.csv
+  series: id
+  time: t
+  targets: {kind: class, speed: values, tags: labels}
+  batch_size: 8
+model:
+  layers: [conv: {out_channels: 8, kernel_size: 5}, relu, global_avg_pool, flatten]
+  heads:
+    kind: {layers: [linear: classes]}
+    speed: {layers: [linear: classes], loss: mse}
+    tags: {layers: [linear: classes], loss: bce_with_logits}
+optimizer: {name: adam, lr: 0.01}
+train: {epochs: 30}
+""",
+        encoding="utf-8",
+    )
+    trained = cli("train", "x.yaml")
+    assert trained.returncode == 0, trained.stderr
+    measured = json.loads(cli("eval", "runs/x", "--json").stdout)["heads"]
+    assert measured["kind"]["accuracy"] > 0.8
+    assert measured["speed"]["r2"] > 0.5
+    answered = cli("predict", "runs/x", "long.csv", "--csv")
+    assert answered.returncode == 0, answered.stderr
+    names, *cells = csv.reader(answered.stdout.splitlines())
+    assert len(cells) == 40
+    assert any(name.startswith("speed") for name in names)
+
+
+def test_a_target_that_changes_within_a_series_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FaultError, match="differs from") as error:
+        in_table(tmp_path, target="auto", targets={"kind": "class", "x": "values"})
+    assert error.value.exit_code is ExitCode.DATA
