@@ -93,14 +93,25 @@ def _exact_optimization(lesson: Lesson) -> Iterator[Setting]:
     """The optimum of a linear model, with scikit-learn's penalties."""
     yield Setting("optimizer.name", "lbfgs", "finds the optimum of a linear model")
     yield Setting("optimizer.line_search_fn", "strong_wolfe", "so that no step is too long")
-    # l2 / 2 w^2 is added to the mean loss. Ridge adds alpha w^2 to the sum of squares; the others
-    # w^2 / 2 to C times the sum, but two classes have one vector there, and here two of half of it.
-    of_values, of_two = lesson.task == "regression", lesson.outputs == 2
-    weight = 2 if of_values or (of_two and lesson.task == "classification") else 1
-    name = "Ridge's alpha = 1" if of_values else "LogisticRegression's C = 1"
-    penalty = float(f"{weight / lesson.samples:.2g}")
-    yield Setting("regularization.l2", penalty, f"{weight} / rows, as scikit-learn has it: {name}")
+    strength, model = _penalty(lesson)
+    reason = f"the penalty of scikit-learn's {model}"
+    yield Setting("regularization.l2", float(f"{strength / lesson.samples:.2g}"), reason)
     yield Setting("train.epochs", EXACT_EPOCHS, "steps, of 20 evaluations; the optimum in a second")
+
+
+def _penalty(lesson: Lesson) -> tuple[float, str]:
+    """The weight decay times the rows that is scikit-learn's default, and of which model.
+
+    The loss has l2/2 w^2 beside the mean over rows, and of values and labels over the outputs.
+    Ridge adds w^2 to the sum of squares, LogisticRegression w^2/2 to the sum of losses; of two
+    classes it learns one vector, the difference of the two here, which are half of it each.
+    https://scikit-learn.org/stable/modules/linear_model.html
+    """
+    if lesson.task == "regression":
+        return 2 / lesson.outputs, "Ridge, alpha 1"
+    if lesson.task == "multilabel":
+        return 1 / lesson.outputs, "LogisticRegression for each label, C 1"
+    return 2 if lesson.outputs == 2 else 1, "LogisticRegression, C 1"
 
 
 def _optimization() -> Iterator[Setting]:
