@@ -41,10 +41,10 @@ def init(
         ),
     ] = None,
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="Column or array to predict (default: found by its name); several columns of a "
-            "table with commas between them.",
+            "table with commas between them, or each with an option of its own.",
             metavar="COLUMN",
             show_default=False,
         ),
@@ -70,7 +70,7 @@ def init(
     else:
         from cnnctl.proposals import Wishes, proposer_for
 
-        wishes = Wishes(file.parent, target, pretrained)
+        wishes = Wishes(file.parent, ",".join(target or []) or None, pretrained)
         proposal = proposer_for(source, wishes).propose(source, wishes)
         display(proposal.report)
         text = proposal.text

@@ -46,9 +46,7 @@ def text_of(content: bytes, place: str) -> str:
         raise line_fault(place, line, message, hint=cure) from None
     at = text.find("\0")
     if at >= 0:
-        message = "has a NUL character"
-        hint = "export it again, as text"
-        raise line_fault(place, text.count("\n", 0, at) + 1, message, hint=hint)
+        raise nul_fault(place, text.count("\n", 0, at) + 1)
     return text.removeprefix("\ufeff")
 
 
@@ -57,6 +55,13 @@ def line_fault(
 ) -> FaultError:
     """A fault in a line, or a row, of a file."""
     return data_fault(message, hint=hint, place=place_in(place, line, unit))
+
+
+def nul_fault(place: str, line: int, *, unit: Unit = "line") -> FaultError:
+    """A NUL character in a line, or a row, of a file."""
+    return line_fault(
+        place, line, "has a NUL character", hint="export it again, as text", unit=unit
+    )
 
 
 def place_in(place: str, number: int, unit: Unit) -> str:

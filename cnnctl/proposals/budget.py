@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -71,7 +71,7 @@ def plan(
     usual = AT_ENOUGH_ON_GPU if machine.is_gpu else AT_ENOUGH
     enough = min(MOST_EPOCHS, max(usual, round(usual * sqrt(ENOUGH / samples))))
     for model, sides in _candidates(size, GPU_WIDTHS if machine.is_gpu else WIDTHS):
-        cost = _multiply_adds(model, (channels, *sides), outputs)
+        cost = multiply_adds(model, (channels, *sides), outputs)
         seconds = PASSES * slowness(model) * cost * samples / machine.speed
         if enough * seconds <= SECONDS:
             break
@@ -84,7 +84,7 @@ def pretrained_plan(name: str, *, outputs: int, samples: int, machine: Machine) 
     """A torchvision network with a new classifier on a frozen backbone."""
     model = {"torchvision": name, "weights": "DEFAULT", "freeze": "backbone"}
     sides = (PRETRAINED_SIDE, PRETRAINED_SIDE)
-    cost = _multiply_adds({"torchvision": name}, (3, *sides), outputs)
+    cost = multiply_adds({"torchvision": name}, (3, *sides), outputs)
     seconds = FROZEN_PASSES * PRETRAINED[name] * cost * samples / machine.speed
     epochs = max(FEWEST_EPOCHS, min(FROZEN_EPOCHS, int(SECONDS / seconds)))
     return Plan(model, sides, epochs, cost, epochs * seconds / 60, machine)
@@ -111,7 +111,10 @@ def _candidates(
         yield {"zoo": "resnet18", "width": width}, sides
 
 
-def _multiply_adds(model: dict[str, Any], shape: tuple[int, ...], outputs: int) -> int:
+def multiply_adds(model: Mapping[str, Any], shape: Sequence[int], outputs: int) -> int:
+    """Those of a forward pass of one sample of this shape: (C, H, W), or (C, L) of signals."""
     data = {"name": "fake", "shape": list(shape), "classes": max(2, outputs)}
-    experiment = complete(from_plain({"data": data, "model": model}, Place("proposal")), "proposal")
+    experiment = complete(
+        from_plain({"data": data, "model": dict(model)}, Place("proposal")), "proposal"
+    )
     return gather(experiment.plan, batch_size=1).multiply_adds

@@ -39,6 +39,13 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def lasting(seconds: float) -> str:
+    """`about 5 s`, `about 12 min`."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {seconds / 60:,.0f} min"
+
+
 def _aligned(settings: Sequence[Setting]) -> list[str]:
     codes = [_code(setting) for setting in settings]
     widths = [len(code) for code, each in zip(codes, settings, strict=True) if each.reason]

@@ -50,7 +50,7 @@ def _learning(facts: SampleFacts) -> Iterator[Setting]:
     if len(facts.shape) == 1:
         yield from vectors.learning_settings(facts.lesson, is_few=facts.is_few)
     elif len(facts.shape) == 2:
-        yield from signals.learning_settings(facts.lesson, facts.shape[1])
+        yield from signals.learning_settings(facts.lesson, facts.shape)
     else:
         yield from _picture_learning(facts)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
-from cnnctl.proposals.document import Setting
+from cnnctl.proposals.budget import PASSES, multiply_adds
+from cnnctl.proposals.document import Setting, lasting
 from cnnctl.proposals.lesson import Lesson
+from cnnctl.proposals.machine import this_machine
 from cnnctl.proposals.settings import balanced_monitor, loss_of
 
 WIDTHS = (32, 64, 128, 128)
@@ -18,6 +20,8 @@ SHORTEST = 4
 """Moments that pooling leaves at least."""
 STEPS = 2000
 """Steps that training takes, if that is neither few epochs nor many."""
+STEP_SECONDS = 0.005
+"""What a step takes beside the multiply-adds."""
 MOST_EPOCHS, FEWEST_EPOCHS = 100, 8
 MOST_BATCH, LEAST_BATCH = 128, 8
 
@@ -51,20 +55,30 @@ def batch_size(samples: int) -> int:
     return max(LEAST_BATCH, min(MOST_BATCH, 1 << (max(1, samples // 16).bit_length() - 1)))
 
 
-def learning_settings(lesson: Lesson, length: int) -> Iterator[Setting]:
-    """From the size of batches to the number of epochs, for signals of so many moments."""
+def _sample_seconds(chosen: list[Any], shape: Sequence[int], outputs: int) -> float:
+    """What the multiply-adds of a training step take on this machine, for each signal."""
+    cost = multiply_adds({"layers": chosen}, shape, outputs)
+    return PASSES * cost / this_machine().speed
+
+
+def learning_settings(lesson: Lesson, shape: Sequence[int]) -> Iterator[Setting]:
+    """From the size of batches to the number of epochs, for signals of this shape, (C, L)."""
+    length = shape[1]
+    chosen = layers(length, outputs=lesson.width)
     samples, size = lesson.samples, batch_size(lesson.samples)
     steps = ceil(samples / size)
     yield Setting("data.batch_size", size, f"{steps:,} steps an epoch")
     if samples % size == 1 and samples > 1:
         yield Setting("data.drop_last", True, "batch norm learns little from one signal left over")
     reason = f"convolutions along {length:,} moments"
-    yield Setting("model.layers", layers(length, outputs=lesson.width), reason)
+    yield Setting("model.layers", chosen, reason)
     yield loss_of(lesson.task, lesson.imbalance, of="signals")
     yield Setting("optimizer.name", "adamw", "needs little tuning")
     yield Setting("optimizer.lr", 0.002, "the peak")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
     yield Setting("scheduler", "one_cycle", "trains in few epochs")
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
-    yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps")
+    seconds = steps * STEP_SECONDS + samples * _sample_seconds(chosen, shape, lesson.outputs)
+    reason = f"{epochs * steps:,} steps, {lasting(epochs * seconds)}"
+    yield Setting("train.epochs", epochs, reason)
     yield from balanced_monitor(lesson.imbalance)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
-from cnnctl.proposals.document import Setting
+from cnnctl.proposals.document import Setting, lasting
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.settings import balanced_monitor, loss_of, validation_share
 
@@ -69,7 +69,8 @@ def learning_settings(
         return
     yield from _optimization()
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
-    yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps, {_duration(epochs, steps)}")
+    duration = lasting(epochs * (EPOCH_SECONDS + steps * STEP_SECONDS))
+    yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps, {duration}")
     if not heads:
         yield from balanced_monitor(lesson.imbalance)
 
@@ -82,11 +83,6 @@ def _head(lesson: Lesson) -> dict[str, Any]:
     loss = loss_of(lesson.task, lesson.imbalance, of="rows").value
     own = {} if loss == "cross_entropy" else {"loss": loss}  # which is the default
     return {"layers": [{"linear": "classes"}], **own}
-
-
-def _duration(epochs: int, steps: int) -> str:
-    seconds = epochs * (EPOCH_SECONDS + steps * STEP_SECONDS)
-    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
 def _exact_optimization(lesson: Lesson) -> Iterator[Setting]:

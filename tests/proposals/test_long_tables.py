@@ -60,6 +60,7 @@ def test_what_is_written_trains_and_predicts(cli: Cli) -> None:
     done = cli("init", "long.csv")
     assert done.returncode == 0, done.stderr
     assert "long.csv: 480 rows of 40 series, told apart by patient" in done.stdout
+    assert " steps, about " in Path("long.yaml").read_text(encoding="utf-8")
     assert cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
     trained = cli("train", "long.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr

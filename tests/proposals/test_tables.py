@@ -122,6 +122,15 @@ def test_several_targets_get_a_head_each(cli: Cli, tmp_path: Path) -> None:
     assert measured["heads"]["size"]["r2"] > 0.95
 
 
+def test_several_targets_are_named_in_one_option_or_in_several(cli: Cli, tmp_path: Path) -> None:
+    people(tmp_path / "people.csv", 60)
+    once = cli("init", "people.csv", "-o", "once.yaml", "--target", "state,town")
+    each = cli("init", "people.csv", "-o", "each.yaml", "--target", "state", "--target", "town")
+    assert (once.returncode, each.returncode) == (0, 0), once.stderr + each.stderr
+    assert "targets: {state: class, town: class}" in (tmp_path / "each.yaml").read_text("utf-8")
+    assert (tmp_path / "each.yaml").read_bytes() == (tmp_path / "once.yaml").read_bytes()
+
+
 def test_targets_that_are_named_wrongly_are_refused(tmp_path: Path) -> None:
     file = people(tmp_path / "people.csv", 40)
     for target, message in (("state,twon", "has no column twon"), ("town,town", "named twice")):

@@ -89,6 +89,9 @@ def test_faults_name_the_row(tmp_path: Path) -> None:
     pl.DataFrame({"x": ["a", "b" * 10_001]}).write_parquet(tmp_path / "t.parquet")
     with pytest.raises(FaultError, match=r"t\.parquet: row 2: a cell of 10,001 characters"):
         read_table(tmp_path / "t.parquet")
+    pl.DataFrame({"x": ["a", "b\0"]}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(FaultError, match=r"t\.parquet: row 2: has a NUL character"):
+        read_table(tmp_path / "t.parquet")
 
 
 def test_without_polars_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
