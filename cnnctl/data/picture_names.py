@@ -42,6 +42,10 @@ class PictureNames:
                     return found
         return []
 
+    def find_file(self, name: str) -> list[int]:
+        """The positions of the pictures of this name, in any folder."""
+        return self._files[0].get(name, []) or self._files[1].get(name, [])
+
     def find_in(self, line: str) -> list[int]:
         """The positions of the pictures that a line may mean, which begins with a path."""
         ends = [blank.start() for blank in islice(_BLANKS.finditer(line), MAX_BLANKS)]
@@ -59,6 +63,16 @@ class PictureNames:
         names = [self.all[at].removeprefix(self._folders[-1]) for at in alike]
         shown = names if suffix else [splitext(known)[0] for known in names]
         return [outer + known for known in closest(stem + suffix, shown)]
+
+    @cached_property
+    def _files(self) -> Sequence[Mapping[str, list[int]]]:
+        """Positions by the name of the file, and by that without its suffix."""
+        whole, stems = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+        for at, name in enumerate(self.all):
+            file = name.rpartition("/")[2]
+            whole[file].append(at)
+            stems[splitext(file)[0]].append(at)
+        return whole, stems
 
     @cached_property
     def _neighbours(self) -> Mapping[str, Sequence[int]]:

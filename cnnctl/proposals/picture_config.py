@@ -138,9 +138,8 @@ def _broken(facts: PictureFacts) -> Iterator[Setting]:
     broken = facts.scan.broken
     worst = worst_share(facts)
     if broken and is_skipped(facts):
-        yield Setting(
-            "data.on_error", "skip", f"{counted(len(broken), 'picture')} cannot be decoded"
-        )
+        why = "cannot be read" if facts.absent else "cannot be decoded"
+        yield Setting("data.on_error", "skip", f"{counted(len(broken), 'picture')} {why}")
         if worst > 0.04:
             share = ceil(100 * worst + 1) / 100
             yield Setting("data.max_skipped", share, "the share that may be skipped in a split")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnctl.config.wording import show
-from cnnctl.data.file_tree import FileTree, LeftOut
+from cnnctl.data.file_tree import ABSENT, FileTree, LeftOut
 from cnnctl.data.files import forget_tree
 from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.decoding import Mode, is_picture
@@ -59,7 +59,7 @@ class Scan:
     pixels: int = 0
     """Of all pictures, decoded or not."""
     broken: dict[str, str] = field(default_factory=dict)
-    """Why a file cannot be decoded, by its name."""
+    """Why a file cannot be decoded, by its name; it may not be there."""
     copies: list[Copies] = field(default_factory=list)
     similar: list[Likeness] = field(default_factory=list)
     """Pictures that are nearly identical to an earlier one."""
@@ -100,6 +100,11 @@ class PictureFacts:
     def imbalance(self) -> float:
         """How many times the smallest class the largest one is."""
         return imbalance_of(self.training) if self.task == "classification" else 1.0
+
+    @property
+    def absent(self) -> list[str]:
+        """Files that a table names, but that are not there."""
+        return [record.entry.name for record in self.records if record.entry.size == ABSENT]
 
     def broken_share(self, *splits: str | None) -> float:
         """The share of pictures in these splits that are known to be broken."""

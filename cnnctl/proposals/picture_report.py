@@ -95,7 +95,13 @@ def _balance(facts: PictureFacts) -> Iterator[str]:
 
 
 def _warnings(facts: PictureFacts) -> Iterator[str]:
-    broken, copies = facts.scan.broken, facts.scan.copies
+    copies, absent = facts.scan.copies, facts.absent
+    missing = set(absent)
+    broken = {name: why for name, why in facts.scan.broken.items() if name not in missing}
+    if absent:
+        done = "will be skipped" if is_skipped(facts) else "will stop training; remove their rows"
+        yield f"warning: {_are(len(absent))} in the table but not there, and {done}"
+        yield from _some(absent)
     if broken:
         done = (
             "will be skipped" if is_skipped(facts) else "will stop training; repair or delete them"
@@ -125,6 +131,10 @@ def _warnings(facts: PictureFacts) -> Iterator[str]:
     if facts.left_out:
         yield f"note: {counted(len(facts.left_out), 'file')} not used"
         yield from _some([f"{each.name}: {each.reason}" for each in facts.left_out])
+
+
+def _are(count: int) -> str:
+    return f"{counted(count, 'picture')} {'is' if count == 1 else 'are'}"
 
 
 def _where(torn: Sequence[Copies | Likeness]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from cnnctl.config.wording import show
 from cnnctl.data.file_tree import LeftOut
 from cnnctl.data.files import forget_tree
 from cnnctl.data.pictures.decoding import is_picture
@@ -15,29 +14,13 @@ from cnnctl.data.records import Record
 from cnnctl.data.sources.image_table import ImageTable
 from cnnctl.data.tables.files import is_archive
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import BITS, ClassColumn, LabelColumns
-from cnnctl.errors import data_fault
+from cnnctl.data.tables.targets import ClassColumn, LabelColumns
 from cnnctl.proposals.picture_facts import PictureFacts, check_classes, counted_names, looked_at
-from cnnctl.proposals.picture_table_search import PictureTable
+from cnnctl.proposals.picture_table_search import PictureTable, is_submission
+from cnnctl.proposals.picture_targets import Choice, chosen, likely
 from cnnctl.proposals.special_columns import group_column, split_column
-from cnnctl.proposals.targets import (
-    kind_of_target,
-    likely_target,
-    named_targets,
-    options_of,
-    usual_target,
-)
 
 CURE = "choose another column with --target"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What is to be predicted, and why."""
-
-    options: dict[str, Any]
-    """The options of the data set."""
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +31,36 @@ class TableOfPictures:
     choice: Choice
     split: str | None
     group: str | None
+    targets: Sequence[str]
+    """The columns to predict."""
     unused: Sequence[str]
     """Columns without a part in the experiment."""
     values: Sequence[float]
     """Of all pictures, where they are to be predicted."""
+    is_one_hot: bool
+    """Whether columns of 0 and 1 have exactly one 1 in each row."""
     facts: PictureFacts
+
+    @property
+    def joinable(self) -> Sequence[Path]:
+        """Other tables that have the same targets."""
+        wanted = {self.found.where.column, *self.targets}
+        return [
+            path
+            for path, table in self.found.others.items()
+            if wanted <= table.columns.keys() and not is_submission(path)
+        ]
+
+    @property
+    def torn(self) -> Mapping[str, int]:
+        """How many different cells are in several splits, by the column that tells groups."""
+        table, splits = self.found.table, defaultdict[str, set[str]](set)
+        name = group_column(table, beside=[self.found.where.column]) if self.split else None
+        if not self.split or not name:
+            return {}
+        for cell, split in zip(table.columns[name], table.columns[self.split], strict=True):
+            splits[cell].add(split)
+        return {name: sum(len(each) > 1 for each in splits.values())}
 
 
 def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfPictures:
@@ -65,14 +73,14 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     forget_tree()
     table = found.table
     split = split_column(table)
-    group = None if split else group_column(table, beside=[found.column])
-    taken = [name for name in (found.column, split, group) if name]
-    choice = _chosen(table, [name for name in table.columns if name not in taken], target)
-    is_beside = found.root != (found.path if is_archive(found.path) else found.path.parent)
+    group = None if split else group_column(table, beside=[found.where.column])
+    taken = [name for name in (found.where.column, split, group) if name]
+    choice = likely(table, taken=taken) if target is None else chosen(table, target, taken=taken)
+    is_beside = found.where.root != (found.path if is_archive(found.path) else found.path.parent)
     data = ImageTable(
         path=str(found.path),
-        images=str(found.root) if is_beside else None,
-        column=found.column,
+        images=str(found.where.root) if is_beside else None,
+        column=found.where.column,
         split=split,
         group=group,
         on_error="skip",  # for rows without their picture to be told of as the broken are
@@ -88,42 +96,16 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     assert task != "auto"  # once the table has been looked at
     if task == "classification":
         check_classes(counts, place=found.path, cure=CURE)
-    used = {*taken, *known.special_columns}
+    targets = [name for kind in known.target_columns.values() for name in kind.all_columns]
+    used = {*taken, *targets}
     unused = [name for name in table.columns if name not in used]
     left_out = [*tree.left_out, *_unnamed(found, [e.name for e in tree.entries], records)]
     facts = looked_at(source, data, tree, records, counts, task, left_out)
     values = (
         data.encoded_targets(table)["target"].flatten().tolist() if task == "regression" else []
     )
-    return TableOfPictures(found, choice, split, group, unused, values, facts)
-
-
-def _chosen(table: Table, names: Sequence[str], target: str | None) -> Choice:
-    """What to predict, of these columns."""
-    if target is not None:
-        taken = table.columns.keys() - set(names)
-        named = named_targets(table, target, taken=taken)
-        if len(named) > 1:
-            message = f"{len(named)} targets, but init proposes for one target of pictures"
-            hint = "name one; data.targets and model.heads take more"
-            raise data_fault(message, hint=hint, place=table.place)
-        return _choice(table, named[0], "named on the command line")
-    useful = [name for name in names if len(set(table.columns[name])) > 1]
-    if not useful:
-        message = "has no column that tells pictures apart, beside their names"
-        raise data_fault(message, hint="add one with the class of each", place=table.place)
-    bits = [name for name in useful if {cell.lower() for cell in table.columns[name]} <= {*BITS}]
-    if len(bits) > 1 and not usual_target(useful):
-        options = options_of({"labels": LabelColumns(columns=bits)})
-        return Choice(options, f"{len(bits):,} columns of 0 and 1; choose another with --target")
-    return _choice(table, *likely_target(useful))
-
-
-def _choice(table: Table, name: str, reason: str) -> Choice:
-    kind = kind_of_target(table, name)
-    if isinstance(kind, LabelColumns):
-        reason = f"{reason}; {show(kind.separator)} separates its labels"
-    return Choice(options_of({name: kind}), reason)
+    is_one_hot = len(targets) > 1 and all(len(own) == 1 for own in names)
+    return TableOfPictures(found, choice, split, group, targets, unused, values, is_one_hot, facts)
 
 
 def _names_of(data: ImageTable, table: Table) -> list[list[str]]:
@@ -143,10 +125,10 @@ def _names_of(data: ImageTable, table: Table) -> list[list[str]]:
 def _unnamed(
     found: PictureTable, files: Sequence[str], records: Sequence[Record]
 ) -> Iterator[LeftOut]:
-    """Pictures that no row names, and other tables."""
+    """Other tables, and pictures that no row names."""
+    for other in found.others:
+        yield LeftOut(other.name, f"is another table than {found.path.name}")
     named = {record.entry.name for record in records}
     for name in files:
         if is_picture(name) and name not in named:
             yield LeftOut(name, f"is not in {found.path.name}")
-    for other in found.others:
-        yield LeftOut(other.name, f"is another table than {found.path.name}")

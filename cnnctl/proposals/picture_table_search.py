@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -12,9 +12,12 @@ from cnnctl.data.file_tree import Entry
 from cnnctl.data.files import open_tree, remembered_tree
 from cnnctl.data.picture_names import PictureNames
 from cnnctl.data.pictures.decoding import SUFFIXES, is_picture
+from cnnctl.data.records import SPLIT_WORDS
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError
+from cnnctl.proposals.picture_targets import possible_targets
+from cnnctl.proposals.special_columns import split_column, words_of
 from cnnctl.storage import contents, is_file, is_folder
 
 SAMPLED = 200
@@ -23,8 +26,25 @@ NAMED = 0.5
 """The share of rows from which on a column names pictures."""
 MOST_FOLDERS = 100
 """Folders that are tried for the one that the paths are relative to."""
+SUBMISSION = "submission"
+HELD_OUT = {*(word for word, split in SPLIT_WORDS.items() if split != "train"), SUBMISSION}
+"""Words in the names of tables that are not to be trained on."""
+MOST_TABLES = 10
+"""Tables in the folders of a folder; of more, each belongs to a folder rather than to all."""
 FIRST = 3
 """Rows whose pictures show that a folder is worth being listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the pictures of a table are."""
+
+    root: Path
+    """Folder or archive that the paths are relative to."""
+    column: str
+    """The column of the paths."""
+    named: int
+    """Rows of a sample that name a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +53,58 @@ class PictureTable:
 
     path: Path
     table: Table
-    root: Path
-    """Folder or archive that the paths are relative to."""
-    column: str
-    """The column of the paths."""
-    others: Sequence[Path]
+    where: Whereabouts
+    others: Mapping[Path, Table]
     """Tables beside it."""
 
+    def teaches(self, target: str | None) -> bool:
+        """Whether it has this target, or a column that could be one."""
+        if target is not None:
+            return {target, target.split(",")[0].strip()} & self.table.columns.keys() != set()
+        taken = {self.where.column, split_column(self.table) or ""}
+        return bool(possible_targets(self.table, taken=taken))
 
-def find_table(source: Path) -> PictureTable | None:
-    """The table that names most pictures: one in a folder or an archive, or the source itself.
 
-    A table that is the source may have its pictures in its folder, or in one beside it.
+def find_table(source: Path, *, target: str | None) -> PictureTable | None:
+    """The table to train on: one in a folder or an archive, or the source itself.
+
+    Of several, those with the target come first, or with any; then those that are not for
+    validation or testing, then those that name most pictures. A table that is the source may have
+    its pictures in its folder, or in one beside it.
 
     Raises:
-        FaultError: there is none, but a table that cannot be read.
+        FaultError: a table cannot be read, and no other is one to train on.
     """
-    paths, faults = list(tables_of(source)), list[FaultError]()
-    best, most = None, 0
-    for path in paths:
+    tables, faults = dict[Path, Table](), list[FaultError]()
+    for path in tables_of(source):
         try:
-            table = read_table(path)
+            tables[path] = read_table(path)
         except FaultError as error:
             faults.append(error)
-            continue
-        for root, pictures in _roots(source, table):
-            column, named = _names_most(table, pictures)
-            if named > most:
-                others = [other for other in paths if other != path]
-                best, most = PictureTable(path, table, root, column, others), named
-    if best is None and faults:
+    candidates = list[PictureTable]()
+    for path, table in tables.items():
+        others = {other: each for other, each in tables.items() if other != path}
+        if found := _whereabouts(source, path, table):
+            candidates.append(PictureTable(path, table, found, others))
+    best = max(
+        candidates,
+        key=lambda each: (each.teaches(target), not _is_held_out(each.path), each.where.named),
+        default=None,
+    )
+    if faults and (best is None or _is_held_out(best.path) or not best.teaches(target)):
         raise faults[0]
     return best
 
 
 def tables_of(source: Path) -> Iterator[Path]:
-    """The tables of a folder; an archive that holds some beside pictures; or the source itself."""
+    """The tables of a folder; an archive that holds some beside pictures; or the source itself.
+
+    Tables in the folders of a folder count if there are few, and pictures with them.
+    """
     if is_folder(source):
         inside = (path for path in contents(source) if not path.name.startswith("."))
-        yield from sorted(path for path in inside if _is_table(path) and is_file(path))
+        tables = sorted(path for path in inside if _is_table(path) and is_file(path))
+        yield from tables or _tables_below(source)
     elif _is_table(source):
         yield source
     elif is_archive(source):
@@ -81,17 +114,56 @@ def tables_of(source: Path) -> Iterator[Path]:
                 yield source
 
 
+def _is_held_out(path: Path) -> bool:
+    """Whether the name of a table or a folder says that it is not to be trained on."""
+    return bool(words_of(path.stem) & HELD_OUT)
+
+
+def is_submission(path: Path) -> bool:
+    """Whether a table shows only what answers should look like, by its name."""
+    return SUBMISSION in words_of(path.stem)
+
+
+def _tables_below(folder: Path) -> Sequence[Path]:
+    with suppress(FaultError):
+        names = [entry.name for entry in remembered_tree(folder).entries]
+        tables = [folder / name for name in names if _is_table(Path(name))]
+        if len(tables) <= MOST_TABLES and any(map(is_picture, names)):
+            return tables
+    return []
+
+
 def _is_table(path: Path) -> bool:
     return path.name.lower().endswith(TABLE_SUFFIXES)
+
+
+def _whereabouts(source: Path, path: Path, table: Table) -> Whereabouts | None:
+    """Where most pictures of a table are; None if no column names enough.
+
+    The names of files alone are looked for in all folders, if that finds more.
+    """
+    found = list[Whereabouts]()
+    for root, pictures in _roots(source, table):
+        found += _naming(table, root, PictureNames(pictures).find, may_be_several=True)
+    best = max((each.named for each in found), default=0)
+    if best < len(table.lines[:: _step(table)]) and (top := _top(source, table)):
+        tree = remembered_tree(top) if top == source else open_tree(top)
+        found += _naming(
+            table, top, PictureNames(_pictures(tree.entries)).find_file, may_be_several=False
+        )
+    return max(found, key=lambda each: (each.named, *_suits(each.root, path)), default=None)
+
+
+def _suits(root: Path, table: Path) -> tuple[bool, bool]:
+    """How well the name of a folder suits a table, where several have its pictures."""
+    return root.name.lower() == table.stem.lower(), not _is_held_out(root)
 
 
 def _roots(source: Path, table: Table) -> Iterator[tuple[Path, Sequence[str]]]:
     """What the paths in a table may be relative to, and the names of the pictures below it."""
     if _is_table(source):
-        beside = (path for path in contents(source.parent) if is_folder(path))
-        for folder in (source.parent, *islice(beside, MOST_FOLDERS)):
-            if _has_first(folder, table):
-                yield folder, _pictures(open_tree(folder).entries)
+        for folder in _folders_with_first(source, table):
+            yield folder, _pictures(open_tree(folder).entries)
         return
     pictures = _pictures(remembered_tree(source).entries)
     yield source, pictures
@@ -101,6 +173,24 @@ def _roots(source: Path, table: Table) -> Iterator[tuple[Path, Sequence[str]]]:
             top = f"{parent}/"
             below = [name.removeprefix(top) for name in pictures if name.startswith(top)]
             yield source / parent, below
+
+
+def _top(source: Path, table: Table) -> Path | None:
+    """The folder or archive that all pictures of a table must be below."""
+    if not _is_table(source):
+        return source
+    return source.parent if any(_folders_with_first(source, table)) else None
+
+
+def _folders_with_first(source: Path, table: Table) -> Iterator[Path]:
+    """The folder of a table, and those beside it, as far as they have a picture of its first rows.
+
+    Others are not listed, which may take long.
+    """
+    beside = (path for path in contents(source.parent) if is_folder(path))
+    for folder in (source.parent, *islice(beside, MOST_FOLDERS)):
+        if _has_first(folder, table):
+            yield folder
 
 
 def _pictures(entries: Sequence[Entry]) -> list[str]:
@@ -120,13 +210,24 @@ def _has_first(folder: Path, table: Table) -> bool:
     return False
 
 
-def _names_most(table: Table, pictures: Sequence[str]) -> tuple[str, int]:
-    """The column that names most of these pictures, and how many of a sample of its rows do."""
-    names, step = PictureNames(pictures), max(1, len(table) // SAMPLED)
-    rows = len(range(0, len(table), step))
-    best, most = "", int(NAMED * rows)
+def _naming(
+    table: Table, root: Path, find: Callable[[str], Sequence[int]], *, may_be_several: bool
+) -> Iterator[Whereabouts]:
+    """The column that names most pictures below a root, if one names enough.
+
+    may_be_several: whether a cell counts that can mean more than one picture.
+    """
+    step = _step(table)
+    best, most = "", int(NAMED * len(table.lines[::step]))
     for column, cells in table.columns.items():
-        found = {at for cell in cells[::step] if cell for at in names.find(cell)[:1]}
+        positions = (find(cell) for cell in cells[::step] if cell)
+        found = {each[0] for each in positions if len(each) == 1 or (each and may_be_several)}
         if len(found) > most:
             best, most = column, len(found)
-    return best, most if best else 0
+    if best:
+        yield Whereabouts(root, best, most)
+
+
+def _step(table: Table) -> int:
+    """From one row of the sample to the next."""
+    return max(1, len(table) // SAMPLED)

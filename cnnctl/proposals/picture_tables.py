@@ -13,9 +13,9 @@ from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.data.sources.image_table import ImageTable
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
 from cnnctl.errors import FaultError, data_fault
-from cnnctl.proposals.document import Setting
+from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.picture_config import propose
-from cnnctl.proposals.picture_report import render
+from cnnctl.proposals.picture_report import SHOWN, render
 from cnnctl.proposals.picture_table_facts import TableOfPictures, gather
 from cnnctl.proposals.picture_table_search import find_table, tables_of
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, targets_named_by_option
@@ -35,16 +35,18 @@ class PictureTables(Proposer):
         if not any(tables_of(source)):
             return False
         folders = _class_folders(source)
-        if any(record.split for record in folders) and wishes.target is None:
-            return False  # a table would not know these splits
-        with suppress(FaultError):
-            if find_table(source) is not None:
-                return True
         classes = {record.label for record in folders}
+        are_split = any(record.split for record in folders)  # as no table would know
+        are_classes = len(classes) > 1 and _is_deep(source)  # and a table may be of one of them
+        if (are_split or are_classes) and wishes.target is None:
+            return False
+        with suppress(FaultError):
+            if find_table(source, target=wishes.target) is not None:
+                return True
         return not source.name.lower().endswith(TABLE_SUFFIXES) and len(classes) < 2
 
     def propose(self, source: Path, wishes: Wishes) -> Proposal:
-        found = find_table(source)
+        found = find_table(source, target=wishes.target)
         if found is None:
             table = next(tables_of(source))
             message = f"no column of {table.name} names the pictures"
@@ -55,6 +57,11 @@ class PictureTables(Proposer):
         opening = list(_opening(known, folder=wishes.folder))
         text = propose(known.facts, opening, pretrained=wishes.pretrained)
         return Proposal(render(known.facts, list(_about(known))), text)
+
+
+def _is_deep(source: Path) -> bool:
+    """Whether the tables of a folder are in its folders."""
+    return is_folder(source) and all(path.parent != source for path in tables_of(source))
 
 
 def _class_folders(source: Path) -> list[Record]:
@@ -72,9 +79,9 @@ def _opening(known: TableOfPictures, *, folder: Path) -> Iterator[Setting]:
     yield Setting("data.name", "image_table")
     yield path_setting(found.path, folder=folder)
     if data.images is not None:
-        path = path_setting(found.root, folder=folder, option="data.images").value
+        path = path_setting(found.where.root, folder=folder, option="data.images").value
         yield Setting("data.images", path, "the paths in the table are relative to it")
-    yield Setting("data.column", found.column, "names the pictures")
+    yield Setting("data.column", found.where.column, "names the pictures")
     if data.target:
         yield Setting("data.target", data.target, choice.reason)
         yield Setting("data.task", data.task, _why_task(known))
@@ -94,16 +101,24 @@ def _why_task(known: TableOfPictures) -> str:
 
 
 def _about(known: TableOfPictures) -> Iterator[str]:
-    found, data = known.found, known.facts.data
-    yield f"table: {found.path.name}, whose column {found.column} names the pictures"
-    assert isinstance(data, ImageTable)
-    target = data.target or ", ".join(data.special_columns - {known.group or "", known.split or ""})
-    yield f"target: {target}, {known.choice.reason}"
+    found = known.found
+    yield f"table: {found.path.name}, whose column {found.where.column} names the pictures"
+    more = f", … {len(known.targets) - SHOWN:,} more" if len(known.targets) > SHOWN else ""
+    yield f"target: {', '.join(known.targets[:SHOWN])}{more} ({known.choice.reason})"
     if values := known.values:
         yield f"values: {min(values):g} to {max(values):g}, median {median(values):g}"
+    if known.is_one_hot:
+        yield "note: each picture has exactly one label; a column with their names gives classes"
     if known.split:
         yield f"splits: from column {known.split}"
+    for name, torn in known.torn.items():
+        if torn:
+            cells = f"{counted(torn, 'cell')} of {name}"
+            yield f"warning: {cells} in several splits, which flatters the results"
     if known.group:
         yield f"groups: from column {known.group}; none will be in two splits"
+    if known.joinable:
+        names = ", ".join(path.name for path in known.joinable)
+        yield f"note: {names} could be joined to it, with a column split that tells them apart"
     if known.unused:
         yield f"columns not used: {', '.join(known.unused)}"

@@ -21,7 +21,7 @@ def split_column(table: Table) -> str | None:
     """The column that puts each row in a split, with training among them."""
     for name, cells in table.columns.items():
         found = {SPLIT_WORDS.get(cell.lower()) for cell in set(cells)}
-        if _words(name) & SPLITS and "train" in found and len(found) > 1 and None not in found:
+        if words_of(name) & SPLITS and "train" in found and len(found) > 1 and None not in found:
             return name
     return None
 
@@ -33,11 +33,12 @@ def group_column(table: Table, *, beside: Collection[str]) -> str | None:
     """
     for name, cells in table.columns.items():
         distinct = len(set(cells))
-        if name not in beside and _words(name) & GROUPS and 2 < distinct <= len(cells) / 2:
+        if name not in beside and words_of(name) & GROUPS and 2 < distinct <= len(cells) / 2:
             return name
     return None
 
 
-def _words(name: str) -> set[str]:
-    """`patientId` and `patient_id` have the words patient and id."""
-    return {word.lower().removesuffix("s") for word in _WORDS.split(name)} | {name.lower()}
+def words_of(name: str) -> set[str]:
+    """`patientIds` and `patient_ids` have the words patient, ids and id, apart from the whole."""
+    words = {name.lower(), *(word.lower() for word in _WORDS.split(name))}
+    return words | {word.removesuffix("s") for word in words}

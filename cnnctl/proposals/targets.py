@@ -11,10 +11,15 @@ from cnnctl.data.tables.reading import Table
 from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns, ValueColumns
 from cnnctl.errors import data_fault, nearest
 
-TARGETS = ("target", "label", "class", "y", "outcome", "species", "category", "price", "quality")
+TARGETS = (
+    *("target", "label", "class", "y", "outcome", "species", "category", "diagnosis", "dx"),
+    *("price", "quality"),
+)
 """Usual names of the column to predict, the most telling first."""
 SEPARATORS = ("|", ";", ",", " ")
 """What may separate labels in a cell, the surest first."""
+PROSE = (",", " ")
+"""Separators that sentences have as well, in which words come twice."""
 
 
 def named_targets(table: Table, target: str, *, taken: Collection[str] = ()) -> list[str]:
@@ -75,7 +80,9 @@ def separator_of(cells: Sequence[str]) -> str:
     for separator in SEPARATORS:
         parts = [cell.split(separator) for cell in distinct if cell]
         labels = {part.strip() for own in parts for part in own}
-        if "" not in labels and any(len(own) > 1 for own in parts) and len(labels) < len(distinct):
+        is_prose = separator in PROSE and any(len({*own}) < len(own) for own in parts)
+        are_few = len(labels) < len(distinct) and any(len(own) > 1 for own in parts)
+        if "" not in labels and are_few and not is_prose:
             return separator
     return ""
 

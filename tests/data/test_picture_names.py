@@ -21,6 +21,14 @@ def test_every_name_is_found(names: list[str]) -> None:
         assert at in known.find(name.removesuffix(".png"))
 
 
+def test_names_of_files_are_found_in_any_folder() -> None:
+    known = PictureNames(["part_1/a.png", "part_2/b.png", "part_2/c.jpg", "part_1/c.png"])
+    assert known.find("b.png") == []
+    assert known.find_file("b.png") == known.find_file("b") == [1]
+    assert (known.find_file("c.png"), known.find_file("c")) == ([3], [2, 3])
+    assert known.find_file("part_1/a.png") == known.find_file("d") == []
+
+
 @pytest.mark.parametrize(
     ("name", "close"),
     [

@@ -24,7 +24,12 @@ from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.records import Record, TableRow, rows_of, table_of
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.data.tables.files import is_archive
-from cnnctl.data.tables.pictures import PictureFiles, column_of_pictures, entries_of
+from cnnctl.data.tables.pictures import (
+    PictureFiles,
+    check_header,
+    column_of_pictures,
+    entries_of,
+)
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.data.tables.targets import ColumnName, Strata
 from cnnctl.data.targeted_set import TargetedSet
@@ -47,7 +52,8 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
     """The table, relative to this file."""
     images: DataPath | None = None
     """Folder or archive (.zip, .tar) that the paths in the table are relative to (default: the
-    table's folder, or the archive that holds it)."""
+    table's folder, or the archive that holds it). Names of files alone are found in any of its
+    folders."""
     column: ColumnName = "auto"
     """Column of the paths; `auto` is the one that names pictures."""
     suffix: Annotated[str, Field(max_length=20)] = ""
@@ -136,6 +142,7 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
 
     def _looked_at(self, table: Table, files: PictureFiles) -> Self:
         """With the task and the column of the paths filled in."""
+        check_header(table, files)
         more = [] if self.column == "auto" else [(("column",), self.column)]
         self.check_names(table, more)
         known = self.with_task(table)

@@ -45,10 +45,11 @@ class PictureFiles:
         self.suffix, self.root = suffix, tree.root
 
     def find(self, path: str) -> Found:
-        """The pictures that a path may mean."""
-        positions = self._names.find(path + self.suffix) if path else []
+        """The pictures that a path may mean; a path without folders, in any folder."""
+        name = path + self.suffix
+        positions = (self._names.find(name) or self._names.find_file(name)) if path else []
         entries = [self._entries[at] for at in positions]
-        end = _with_slashes(path) + self.suffix
+        end = _with_slashes(name)
         return Found(entries, all(entry.name.endswith(end) for entry in entries))
 
     def absent(self, path: str) -> Entry | None:
@@ -67,9 +68,19 @@ class PictureFiles:
             return f"{show(name)} {reason}", f"put the picture below {self.root}"
         if found.entries:
             one, two = (show(entry.name) for entry in found.entries[:2])
-            return f"{one} or {two} may be meant", "set data.suffix, or write it in the table"
+            folders = {entry.name.rpartition("/")[0] for entry in found.entries[:2]}
+            in_folders = "write the folder in the table, or set data.images"
+            cure = in_folders if len(folders) > 1 else "set data.suffix, or write it in the table"
+            return f"{one} or {two} may be meant", cure
         close = did_you_mean(self._names.similar(name)) if suggest else ""
         return f"no such picture: {show(name)}", close or f"paths are relative to {self.root}"
+
+
+def check_header(table: Table, files: PictureFiles) -> None:
+    """Raise a FaultError for a table whose first line has no names of columns, but a picture's."""
+    if any(found.entries and found.is_whole for found in map(files.find, table.columns)):
+        message = "has the path of a picture instead of the names of columns"
+        raise line_fault(table.place, 1, message, hint="name each column in the first line")
 
 
 def column_of_pictures(table: Table, files: PictureFiles, *, beside: Collection[str]) -> str:
@@ -80,9 +91,6 @@ def column_of_pictures(table: Table, files: PictureFiles, *, beside: Collection[
     Raises:
         FaultError: there is none, or several may be meant.
     """
-    if any(found.entries and found.is_whole for found in map(files.find, table.columns)):
-        message = "has the path of a picture instead of the names of columns"
-        raise line_fault(table.place, 1, message, hint="name each column in the first line")
     step = max(1, len(table) // SAMPLED)
     others = {name: table.columns[name][::step] for name in table.columns if name not in beside}
     found = {name: [files.find(cell) for cell in cells] for name, cells in others.items()}

@@ -296,6 +296,19 @@ def test_a_row_that_names_no_picture_of_its_own_is_named_by_its_line(
     assert hint in found[2]
 
 
+def test_a_picture_is_found_by_the_name_of_its_file(tmp_path: Path) -> None:
+    rows = [[Path(row[0]).name, *row[1:]] for row in pictures(tmp_path)]
+    (tmp_path / "pictures" / "b").mkdir()
+    Image.fromarray(noise(1)).save(tmp_path / "pictures" / "b" / "other.png")
+    path = table(tmp_path, rows)
+    parts = prepare(surveyed(path), seed=0).splits
+    assert len(parts.train) + len(parts.validation) + len(parts.test) == 60
+    Image.fromarray(noise(1)).save(tmp_path / "pictures" / "b" / "003.png")
+    [found] = faults_of(path)
+    assert found[1] == "column file: a/003.png or b/003.png may be meant"
+    assert found[2] == "write the folder in the table, or set data.images"
+
+
 def test_all_faults_of_a_table_are_named(tmp_path: Path) -> None:
     rows = pictures(tmp_path)
     rows[3][0], rows[5][0], rows[9][1] = "nothing.png", "../x.png", ""

@@ -1,0 +1,123 @@
+"""Which table names the pictures, and where they are."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cnnctl.errors import ExitCode
+from tests.labelled_pictures import ROWS, kinds, numbered, pictures, proposed, refused, table
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+def test_a_table_has_its_pictures_beside_it() -> None:
+    pictures("pets/images", numbered())
+    table("pets/labels.csv", {"id": numbered(suffix=""), "label": kinds()})
+    _, data = proposed("pets/labels.csv")
+    assert (data["path"], data["images"], data["column"]) == (
+        "pets/labels.csv",
+        "pets/images",
+        "id",
+    )
+
+
+def test_of_several_tables_the_one_with_targets_is_taken() -> None:
+    """As competitions of Kaggle have it, with more to answer for than to learn from."""
+    unknown = [f"t{name}" for name in numbered(2 * ROWS, suffix="")]
+    pictures("dogs/train", numbered(suffix=".jpg"))
+    pictures("dogs/test", [f"{name}.jpg" for name in unknown])
+    table("dogs/labels.csv", {"id": numbered(suffix=""), "breed": kinds()})
+    table("dogs/sample_submission.csv", {"id": unknown, "breed": kinds(2 * ROWS)})
+    table("dogs/test.csv", {"id": unknown})
+    report, data = proposed("dogs")
+    assert (data["path"], data["images"]) == ("dogs/labels.csv", "dogs/train")
+    assert "    sample_submission.csv: is another table than labels.csv" in report
+    assert "    test.csv: is another table than labels.csv" in report
+
+
+def test_of_several_tables_the_one_with_the_named_target_is_taken() -> None:
+    pictures("pets", numbered())
+    table("pets/ages.csv", {"file": numbered(40), "age": [at / 7 for at in range(40)]})
+    table("pets/kinds.csv", {"file": numbered(), "kind": kinds()})
+    _, data = proposed("pets")
+    assert (data["path"], data["target"]) == ("pets/kinds.csv", "kind")
+    _, data = proposed("pets", "--target", "age")
+    assert (data["path"], data["target"]) == ("pets/ages.csv", "age")
+
+
+def test_tables_of_splits_are_told_of() -> None:
+    """An experiment has one table."""
+    pictures("pets", numbered())
+    rows = {"train": slice(30), "val": slice(30, 50), "test": slice(50, ROWS)}
+    for split, part in rows.items():
+        table(f"pets/{split}.csv", {"file": numbered()[part], "label": kinds()[part]})
+    report, data = proposed("pets")
+    assert (data["path"], data["test"]) == ("pets/train.csv", 0.15)
+    assert "note: test.csv, val.csv could be joined to it, with a column split" in report
+
+
+def test_a_table_may_be_in_a_folder() -> None:
+    pictures("pets/images", numbered())
+    Path("pets/meta").mkdir()
+    table("pets/meta/labels.csv", {"file": numbered(), "label": kinds()})
+    _, data = proposed("pets")
+    assert (data["path"], data["images"]) == ("pets/meta/labels.csv", "pets")
+
+
+@pytest.mark.parametrize("source", ["moles", "moles/meta.csv", "moles.zip"])
+def test_pictures_may_be_in_folders_of_parts(source: str) -> None:
+    """As those of HAM10000 and ChestX-ray14, whose tables have names of files alone."""
+    pictures("moles/images_part_1", numbered()[:40])
+    pictures("moles/images_part_2", numbered()[40:])
+    columns = {"image_id": numbered(suffix=""), "dx": kinds(), "age": range(ROWS)}
+    table("moles/meta.csv", columns)
+    shutil.make_archive("moles", "zip", "moles")
+    report, data = proposed(source)
+    assert report.startswith(f"{source}: 60 pictures in 2 classes")
+    assert "not there" not in report
+    assert (data["name"], data["column"], data["target"]) == ("image_table", "image_id", "dx")
+    assert data.get("images") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [("pets", "train"), ("pets/labels.csv", "train"), ("pets/test.csv", "test")],
+)
+def test_the_same_names_in_another_folder_mean_other_pictures(source: str, folder: str) -> None:
+    for name in ("train", "test"):
+        pictures(f"pets/{name}", numbered())
+    for name in ("labels", "test"):
+        table(f"pets/{name}.csv", {"id": numbered(suffix=""), "label": kinds()})
+    _, data = proposed(source)
+    assert data["images"] == f"pets/{folder}"
+
+
+def test_class_folders_may_hold_tables() -> None:
+    """As those of the German traffic signs, with boxes around them."""
+    for kind in ("cat", "dog"):
+        pictures(f"pets/{kind}", numbered(20))
+        table(f"pets/{kind}/boxes.csv", {"file": numbered(20), "left": range(0, 40, 2)})
+    _, data = proposed("pets")
+    assert data["name"] == "image_folder"
+
+
+def test_a_table_to_train_on_that_cannot_be_read_is_not_replaced() -> None:
+    pictures("pets", numbered())
+    table("pets/test.csv", {"file": numbered(), "label": kinds()})
+    Path("pets/train.csv").write_text("file,label\n000.png,cat\n001.png\n", encoding="utf-8")
+    code, error = refused("pets")
+    assert (code, "pets/train.csv:3" in error) == (ExitCode.DATA, True)
+
+
+def test_an_archive_with_several_tables_is_to_be_unpacked() -> None:
+    pictures("pets", numbered())
+    table("pets/a.csv", {"file": numbered(), "label": kinds()})
+    table("pets/b.csv", {"file": numbered(), "label": kinds()})
+    with zipfile.ZipFile("pets.zip", "w") as archive:
+        for path in Path("pets").iterdir():
+            archive.write(path)
+    code, error = refused("pets.zip")
+    assert (code, "holds 2 tables" in error) == (ExitCode.DATA, True)
+    assert "unpack the one to use" in error
