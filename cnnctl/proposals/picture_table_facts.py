@@ -13,9 +13,10 @@ from cnnctl.data.files import forget_tree
 from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_table import ImageTable
+from cnnctl.data.tables.cell_targets import BITS
 from cnnctl.data.tables.files import is_archive
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import BITS, ClassColumn, LabelColumns
+from cnnctl.data.tables.targets import ClassColumn, LabelColumns
 from cnnctl.errors import data_fault
 from cnnctl.proposals.picture_facts import PictureFacts, check_classes, counted_names, looked_at
 from cnnctl.proposals.picture_table_search import PictureTable
