@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cnnctl.config.wording import times
-from cnnctl.data.arrays.reading import has_arrays, open_arrays
+from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, has_arrays, open_arrays
+from cnnctl.data.files import TAR_SUFFIXES
 from cnnctl.data.sources.arrays import ArraySet
+from cnnctl.errors import data_fault
 from cnnctl.proposals.document import Setting
 from cnnctl.proposals.proposer import (
     Proposal,
@@ -20,22 +22,22 @@ from cnnctl.proposals.sample_config import propose
 from cnnctl.proposals.sample_facts import gather
 from cnnctl.proposals.sample_report import SHOWN, render
 from cnnctl.proposals.settings import path_setting
-from cnnctl.storage import is_folder
 
 
 class Arrays(Proposer):
-    """An .npz file, or a folder of .npy files."""
+    """An .npz file, or a folder or a .zip archive of .npy files."""
 
-    takes = "an .npz file, or a folder of .npy files"
+    takes = "an .npz file, or a folder or a .zip archive of .npy files"
 
     @staticmethod
     def suits(source: Path, wishes: Wishes) -> bool:
-        if is_folder(source):
-            return has_arrays(source)
-        return source.name.lower().endswith((".npz", ".npy"))
+        return source.name.lower().endswith(ARRAY_SUFFIXES) or has_arrays(source)
 
     def propose(self, source: Path, wishes: Wishes) -> Proposal:
         refuse_pretrained(wishes)
+        if source.name.lower().endswith(TAR_SUFFIXES):
+            message = "arrays are not read from .tar archives"
+            raise data_fault(message, hint="unpack it, or give a .zip archive", place=str(source))
         root = source.parent if source.name.lower().endswith(".npy") else source
         options: dict[str, Any] = {"target": wishes.target} if wishes.target else {}
         with targets_named_by_option():

@@ -20,6 +20,8 @@ STEPS = 3000
 STEP_SECONDS, EPOCH_SECONDS = 0.001, 0.01
 """What a step of such a network takes on two cores, and what an epoch takes beside its steps."""
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 8
+EXACT_EPOCHS = 20
+"""Steps of L-BFGS that find the optimum of a linear model."""
 MOST_BATCH, LEAST_BATCH = 256, 16
 
 
@@ -51,9 +53,10 @@ def learning_settings(
 
     heads: what each learns, by its name, where there are several targets.
     """
-    rows, size = lesson.samples, batch_size(lesson.samples)
-    steps = ceil(rows / size)
-    yield Setting("data.batch_size", size, f"{steps:,} steps an epoch")
+    rows = lesson.samples
+    size = "all" if is_few else batch_size(rows)
+    steps = 1 if isinstance(size, str) else ceil(rows / size)
+    yield Setting("data.batch_size", size, _why_batch(size, steps))
     chosen, reason = layers(rows, outputs=lesson.width, is_few=is_few)
     if heads:
         yield Setting("model.layers", chosen[:-1] or ["flatten"], reason)
@@ -61,11 +64,18 @@ def learning_settings(
     else:
         yield Setting("model.layers", chosen, reason)
         yield loss_of(lesson.task, lesson.imbalance, of="rows")
-    yield from _optimization(rows, is_few=is_few)
+    if is_few:
+        yield from _exact_optimization(lesson)
+        return
+    yield from _optimization()
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
     yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps, {_duration(epochs, steps)}")
-    if not is_few and not heads:
+    if not heads:
         yield from balanced_monitor(lesson.imbalance)
+
+
+def _why_batch(size: int | str, steps: int) -> str:
+    return "lbfgs takes all rows in a step" if size == "all" else f"{steps:,} steps an epoch"
 
 
 def _head(lesson: Lesson) -> dict[str, Any]:
@@ -79,16 +89,21 @@ def _duration(epochs: int, steps: int) -> str:
     return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
-def _optimization(rows: int, *, is_few: bool) -> Iterator[Setting]:
-    if is_few:
-        yield Setting("optimizer.name", "sgd", "exact for a linear model")
-        yield Setting("optimizer.lr", 0.05, "the peak")
-        yield Setting("optimizer.momentum", 0.9, "one_cycle varies it from 0.95 to 0.85 and back")
-        yield Setting("scheduler", "one_cycle", "trains in few epochs")
-        # a penalty of 1/2 w^2 beside C times the sum of the losses
-        penalty = float(f"{1 / rows:.2g}")
-        yield Setting("regularization.l2", penalty, "1 / rows, as scikit-learn's C = 1")
-        return
+def _exact_optimization(lesson: Lesson) -> Iterator[Setting]:
+    """The optimum of a linear model, with scikit-learn's penalties."""
+    yield Setting("optimizer.name", "lbfgs", "finds the optimum of a linear model")
+    yield Setting("optimizer.line_search_fn", "strong_wolfe", "so that no step is too long")
+    # l2 / 2 w^2 is added to the mean loss. Ridge adds alpha w^2 to the sum of squares; the others
+    # w^2 / 2 to C times the sum, but two classes have one vector there, and here two of half of it.
+    of_values, of_two = lesson.task == "regression", lesson.outputs == 2
+    weight = 2 if of_values or (of_two and lesson.task == "classification") else 1
+    name = "Ridge's alpha = 1" if of_values else "LogisticRegression's C = 1"
+    penalty = float(f"{weight / lesson.samples:.2g}")
+    yield Setting("regularization.l2", penalty, f"{weight} / rows, as scikit-learn has it: {name}")
+    yield Setting("train.epochs", EXACT_EPOCHS, "steps, of 20 evaluations; the optimum in a second")
+
+
+def _optimization() -> Iterator[Setting]:
     yield Setting("optimizer.name", "adamw", "needs little tuning")
     yield Setting("optimizer.lr", 0.002, "the peak")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")

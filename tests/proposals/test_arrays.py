@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,33 @@ def test_a_file_of_a_folder_stands_for_the_folder(tmp_path: Path) -> None:
         path = data.child("path")
         assert path
         assert path.value == "scans"
+
+
+def test_an_archive_of_arrays_is_read_in_place(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    np.save("scans/x.npy", noise(60, 5))
+    np.save("scans/y.npy", classes(60))
+    shutil.make_archive("scans", "zip", tmp_path, "scans")
+    shutil.make_archive("scans", "tar", tmp_path, "scans")
+    done = cli("init", "scans.zip")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("scans.zip: 2 arrays: x 60x5 float32, y 60 int64\n")
+    assert cli("check", "scans.yaml").stdout == "scans.yaml: no problems found\n"
+    trained = cli("train", "scans.yaml", "train.epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    refused = invoke("init", "scans.tar", "-o", "other.yaml")
+    assert refused.exit_code == ExitCode.DATA
+    assert "arrays are not read from .tar archives" in refused.stderr
+    assert "unpack it, or give a .zip archive" in refused.stderr
+
+
+def test_numbers_that_are_not_finite_are_counted() -> None:
+    x = noise(60, 5)
+    x[[7, 9, 30], 1] = np.nan
+    np.savez("data.npz", x=x, y=classes(60))
+    refused = invoke("init", "data.npz")
+    assert refused.exit_code == ExitCode.DATA
+    assert "x[7] is not finite: it has nan, as 2 more of 60 samples do" in refused.stderr
 
 
 def test_what_is_odd_is_told() -> None:

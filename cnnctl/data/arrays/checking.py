@@ -25,27 +25,33 @@ def digest_of(array: StoredArray, content: Array) -> str:
 
 
 def check_numbers(array: StoredArray, content: Array) -> None:
-    """Raise a FaultError, naming the sample, for a number that float32 cannot represent."""
+    """Raise a FaultError, naming the first sample, for numbers that float32 cannot represent."""
     if content.dtype.kind not in "fiu" or content.dtype.itemsize == 1:
         return
-    is_float = content.dtype.kind == "f"
+    is_float, first, count = content.dtype.kind == "f", None, 0
     for start, part in _parts(content):
         wrong = ~(np.abs(part) <= LARGEST) if is_float else _inexact(part)
         if wrong.any():
-            raise _unfit(array, part, wrong, start)
+            first = first or (part, wrong, start)
+            count += int(wrong.reshape(len(part), -1).any(axis=1).sum())
+    if first:
+        raise _unfit(array, *first, count)
 
 
 def _inexact(part: Array) -> NDArray[np.bool_]:
     return np.asarray((part > EXACT) | (part < -EXACT) if part.dtype.kind == "i" else part > EXACT)
 
 
-def _unfit(array: StoredArray, part: Array, wrong: Array, start: int) -> FaultError:
+def _unfit(array: StoredArray, part: Array, wrong: Array, start: int, count: int) -> FaultError:
+    """The fault of the first of `count` samples, which is in this part."""
     at = int(wrong.reshape(len(part), -1).any(axis=1).argmax())
     number = part[at][wrong[at]].flat[0] if part.ndim > 1 else part[at]
+    others = f", as {count - 1:,} more of {len(array):,} samples do" if count > 1 else ""
     if not np.isfinite(number):
-        hint = "remove such samples, or fill in the missing values"
-        return array.fault(f"is not finite: it has {number:g}", hint=hint, at=start + at)
-    message = f"has {number:g}, which float32 cannot represent"
+        hint = "remove such samples, or fill in the missing values, as numpy.nan_to_num does"
+        message = f"is not finite: it has {number:g}{others}"
+        return array.fault(message, hint=hint, at=start + at)
+    message = f"has {number:g}, which float32 cannot represent{others}"
     return array.fault(message, hint=f"scale the numbers to at most {EXACT:,}", at=start + at)
 
 

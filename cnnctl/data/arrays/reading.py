@@ -1,6 +1,7 @@
-"""The arrays of an .npz file, a .npy file or a folder of them, each read when it is asked for.
+"""The arrays of a .npy file, or of an .npz file, a .zip archive or a folder of them.
 
-Nothing is unpickled, and no size is believed before it has been compared with that of the file.
+Each is read when it is asked for. Nothing is unpickled, and no size is believed before it has been
+compared with that of the file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from math import prod
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 import numpy as np
@@ -22,8 +23,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnctl.config.wording import show
-from cnnctl.data.file_tree import NO_ARCHIVE
-from cnnctl.data.files import Folder
+from cnnctl.data.file_tree import NO_ARCHIVE, is_clutter
+from cnnctl.data.files import ARCHIVE_SUFFIXES, Folder, open_tree
+from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.reading import reading
 from cnnctl.data.residence import machine_memory
 from cnnctl.data.samples import Shape
@@ -41,6 +43,7 @@ MOST_INFLATED = 1032
 SHARE = 2
 """An array in an .npz file is read into memory up to this part of it: a half."""
 ARRAY_SUFFIXES = (".npz", ".npy")
+ZIPPED = (".npz", ".zip")
 NO_HEADER = (
     *(TypeError, OverflowError, RecursionError, SyntaxError, MemoryError),
     *(LookupError, AttributeError, tokenize.TokenError),
@@ -134,10 +137,12 @@ class ArrayFile(StoredArray):
 
 
 class ArchivedArray(StoredArray):
-    """An array in an .npz file, which is read into memory."""
+    """An array in an .npz file or a .zip archive, which is read into memory."""
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
-        name, place = info.filename.removesuffix(".npy"), str(path)
+        name, place = info.filename[: -len(".npy")], str(path)
+        if path.suffix.lower() != ".npz":  # where a / is a part of names, too
+            name = PurePosixPath(name).name
         _check_claims(info, name, path)
         with archive.open(info) as file:
             header = header_of(file.read(MAX_HEADER), name, place)
@@ -180,15 +185,24 @@ def open_arrays(path: Path) -> dict[str, StoredArray]:
         raise data_fault("no such file or folder", hint=hint, place=str(path))
     if path.suffix.lower() == ".npy":
         return {path.stem: ArrayFile(path)}
-    if path.suffix.lower() == ".npz":
+    if path.suffix.lower() in ZIPPED:
         return _in_archive(path)
-    hint = "give an .npz file, or a folder of .npy files"
+    hint = "give an .npz file, or a folder or a .zip archive of .npy files"
     raise data_fault("holds no arrays of NumPy", hint=hint, place=str(path))
 
 
-def has_arrays(folder: Path) -> bool:
-    """Whether there are .npy files in a folder, not counting those of folders in it."""
-    return any(_is_array(path.name) for path in contents(folder))
+def has_arrays(source: Path) -> bool:
+    """Whether there are .npy files in a folder, not counting those of folders in it; or in an
+    archive without pictures."""
+    if is_folder(source):
+        return any(_is_array(path.name) for path in contents(source))
+    if not source.name.lower().endswith(ARCHIVE_SUFFIXES):
+        return False
+    try:
+        names = [entry.name for entry in open_tree(source).entries]
+    except FaultError:  # which whoever reads it tells of
+        return False
+    return any(map(_is_array, names)) and not any(map(is_picture, names))
 
 
 def _in_folder(path: Path) -> dict[str, StoredArray]:
@@ -205,6 +219,7 @@ def _is_array(name: str) -> bool:
 def _in_archive(path: Path) -> dict[str, StoredArray]:
     with _reading(str(path)), zipfile.ZipFile(path) as archive:
         members = [info for info in archive.infolist() if _is_array(info.filename)]
+        members = [each for each in members if not any(map(is_clutter, each.filename.split("/")))]
         _check_count(len(members), path, "arrays")
         found = [ArchivedArray(archive, info, path) for info in members]
     arrays: dict[str, StoredArray] = {array.name: array for array in found}

@@ -34,7 +34,7 @@ class ArraySet(SampleSet, kind="arrays"):
     """
 
     path: DataPath
-    """The .npz file, or the folder of .npy files, relative to this file."""
+    """The .npz file, or the folder or .zip archive of .npy files, relative to this file."""
     inputs: ArrayName = "auto"
     """Array of the inputs, or what the names of those of splits share; `auto` knows x, inputs,
     images, data, signals and features."""

@@ -17,7 +17,7 @@ from cnnctl.config.wording import show
 from cnnctl.data.arrays.collection import Collection, open_collection
 from cnnctl.data.arrays.form import SIGNAL_DIMENSIONS, ArrayForm, Layout
 from cnnctl.data.arrays.naming import TARGETS
-from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, StoredArray
+from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, StoredArray, has_arrays
 from cnnctl.data.file_set import not_surveyed
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.paths import DataPath
@@ -53,8 +53,8 @@ class SignalSet(SampleSet, kind="signals"):
     """
 
     path: DataPath
-    """The table, or an archive (.zip, .tar) that holds no other; the .npz file; or the folder of
-    .npy files, relative to this file."""
+    """The table, or an archive (.zip, .tar) that holds no other; the .npz file; or the folder or
+    .zip archive of .npy files, relative to this file."""
     target: Name = "auto"
     """Column or array to predict, the same in all rows of a series; `auto` knows y, label(s) and
     target(s)."""
@@ -96,7 +96,7 @@ class SignalSet(SampleSet, kind="signals"):
 
     def source(self) -> SampleSource:
         path = Path(self.path)
-        if is_folder(path) or path.name.lower().endswith(ARRAY_SUFFIXES):
+        if is_folder(path) or path.name.lower().endswith(ARRAY_SUFFIXES) or has_arrays(path):
             self._check_options(OF_TABLES, "arrays")
             return open_collection(
                 path,
