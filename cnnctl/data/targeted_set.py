@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import model_validator
-from torch import Tensor
 
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
 from cnnctl.data.dataset import StoredSplit
-from cnnctl.data.file_set import SampleCounts
-from cnnctl.data.parts import Known, StoredPart, parts_of
+from cnnctl.data.parts import StoredPart
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
-from cnnctl.data.splits import Positions
+from cnnctl.data.sample_targets import Task
 from cnnctl.data.tables.cells import DATE, NUMBER, days_of, is_missing, number_of
-from cnnctl.data.tables.inference import Task, task_of
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import ColumnName, TargetColumns
-from cnnctl.data.targeting import MAIN, Targeting
-from cnnctl.errors import ConfigPath, below, config_fault, nearest
+from cnnctl.data.tables.targets import ColumnName
+from cnnctl.data.targeting import Targeting
+from cnnctl.errors import ConfigPath, config_fault, nearest
 
 RULES = ("group", "time", "split")
 """Options that name a column which decides the splits."""
@@ -70,13 +67,7 @@ class TargetedSet(Targeting):
             if name not in table.columns:
                 message = f"{self.path} has no column {show(name)}"
                 raise config_fault(message, hint=nearest(name, list(table.columns)), path=path)
-        taken: dict[str, str] = {}
-        for head, columns in self.targets.items():
-            for name in columns.named(head).all_columns:
-                if name in taken:
-                    message = f"column {show(name)} belongs to {taken[name]} already"
-                    raise config_fault(message, hint="remove one", path=("targets", head))
-                taken[name] = head
+        self.check_apart()
 
     def _named_columns(self) -> Iterator[tuple[ConfigPath, str]]:
         if self.target:
@@ -87,65 +78,10 @@ class TargetedSet(Targeting):
             if name := getattr(self, rule):
                 yield (rule,), name
 
-    def with_task(self, table: Table) -> Self:
-        """The same with its task filled in."""
-        if self.targets:
-            return self.model_copy(update={"normalize_targets": None})
-        cells = replace(table.cells(self.target), cure="or write task: classification")
-        task = task_of(cells) if self.task == "auto" else self.task
-        if task == "regression":
-            return self.model_copy(update={"task": task, "classes": []})
-        return self.model_copy(update={"task": task, "normalize_targets": None})
-
-    def learned(self, train: Table) -> Self:
-        """The same with the names of classes and labels, from the rows of the training split."""
-        if self.targets:
-            found = dict[str, TargetColumns]()
-            for name, columns in self.target_columns.items():
-                with below("targets", name):
-                    found[name] = columns.learned(train)
-            return self.model_copy(update={"targets": found})
-        [found_one] = [columns.learned(train) for columns in self.target_columns.values()]
-        names = found_one.described(MAIN).class_names
-        return self.model_copy(update={"classes": list(names)})
-
-    def encoded_targets(self, table: Table) -> dict[str, Tensor]:
-        """The targets of these rows, by name, the main one first."""
-        return {name: columns.encode(table) for name, columns in self.target_columns.items()}
-
-    def check_complete(self, table: Table) -> None:
-        """Raise a FaultError where a row lacks a target."""
-        for columns in self.target_columns.values():
-            columns.check(table)
-
     def parts(self, table: Table) -> dict[StoredSplit, StoredPart]:
         """The rows of each stored split; validation is a part of train."""
-        self.check_complete(table)
-        strata = next(iter(self.target_columns.values())).strata(table)
-        known = Known(
-            self.given_in(table),
-            classes=strata.classes,
-            labels=strata.labels,
-            groups=self.groups_in(table),
-            times=self.times_in(table),
-        )
-        return parts_of(known, test=self.test_share, held_out=self.held_out)
-
-    def validation_of(self, train: StoredPart, targets: Tensor, *, seed: int) -> Positions:
-        """The positions among the rows for training that will be held out for validation."""
-        kind = self.described_targets()[0].kind
-        return self.validation_part(
-            train.known.given,
-            seed=seed,
-            classes=targets.numpy() if kind == "class" else None,
-            labels=targets.numpy() > 0 if kind == "labels" else None,
-            groups=train.known.groups,
-        )
-
-    def counted(self, parts: Mapping[StoredSplit, StoredPart], held: Positions) -> SampleCounts:
-        """The number of samples in each split."""
-        train, test = len(parts["train"].rows), len(parts["test"].rows)
-        return SampleCounts(train=train - len(held), validation=len(held), test=test)
+        given, groups, times = self.given_in(table), self.groups_in(table), self.times_in(table)
+        return self.cut(table, given, groups=groups, times=times)
 
     def groups_in(self, table: Table) -> Sequence[str] | None:
         """The group of each row; None where there are none."""

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from cnnctl.config.choice import refusal
-from cnnctl.data.dataset import RegressionSet
-from cnnctl.data.file_set import FileSet, not_surveyed
+from cnnctl.config.wording import show
+from cnnctl.data.dataset import RegressionSet, StoredSplit
+from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.normalization import Normalize, normalization_of
+from cnnctl.data.parts import Known, StoredPart, parts_of
+from cnnctl.data.records import GivenSplit
+from cnnctl.data.sample_targets import TargetSource, Task
 from cnnctl.data.samples import DatasetInfo, Shape, Split
-from cnnctl.data.tables.inference import Task
-from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns, ValueColumns
+from cnnctl.data.splits import Positions
+from cnnctl.data.tables.targets import (
+    ClassColumn,
+    LabelColumns,
+    Strata,
+    TargetColumns,
+    ValueColumns,
+)
+from cnnctl.errors import below, config_fault
 from cnnctl.target import Target
 
+NAMED = 10
+"""Classes that a note names."""
 MAIN = "target"
 """What a target is called that has no name."""
 
@@ -106,6 +122,107 @@ class Targeting(FileSet, RegressionSet):
             is_multilabel=first.is_multilabel,
         )
 
+    def with_task(self, source: TargetSource) -> Self:
+        """The same with the task of an only target."""
+        task: Literal["auto"] | Task = self.task
+        if not self.targets and task == "auto":
+            targets = source.targets(self.one_target)
+            task = targets.found_task()
+            if targets.remark:
+                print(f"note: {targets.remark}", file=sys.stderr)
+        if task == "regression":
+            return self.model_copy(update={"task": task, "classes": []})
+        return self.model_copy(update={"task": task, "normalize_targets": None})
+
+    def check_complete(self, source: TargetSource) -> None:
+        """Raise a FaultError where a sample lacks a target, or has one of another kind."""
+        for name, columns in self.target_columns.items():
+            with self._at(name):
+                columns.check(source)
+
+    def strata(self, source: TargetSource) -> Strata:
+        """What a cut of these samples is stratified by: their main target."""
+        name, columns = next(iter(self.target_columns.items()))
+        with self._at(name):
+            return columns.strata(source)
+
+    def learned(self, train: TargetSource) -> Self:
+        """The same with names of classes and labels, and numbers of values, of these samples."""
+        found = dict[str, TargetColumns]()
+        for name, columns in self.target_columns.items():
+            with self._at(name):
+                found[name] = columns.learned(train)
+                _note_absent(found[name], train)
+        if self.targets:
+            return self.model_copy(update={"targets": found})
+        names = found[MAIN].described(MAIN).class_names
+        return self.model_copy(update={"classes": list(names)})
+
+    def encoded_targets(self, source: TargetSource) -> dict[str, Tensor]:
+        """The targets of these samples, by name, the main one first."""
+        return {name: columns.encode(source) for name, columns in self.target_columns.items()}
+
+    def cut(
+        self,
+        source: TargetSource,
+        given: Sequence[GivenSplit | None],
+        *,
+        groups: Sequence[str] | None,
+        times: Sequence[float] | None,
+    ) -> dict[StoredSplit, StoredPart]:
+        """The samples of each stored split; validation is a part of train.
+
+        given, groups, times: what is known of all samples; see `Known`.
+        """
+        self.check_complete(source)
+        strata = self.strata(source)
+        known = Known(given, strata.classes, strata.labels, groups, times)
+        return parts_of(known, test=self.test_share, held_out=self.held_out)
+
+    def validation_of(self, train: StoredPart, targets: Tensor, *, seed: int) -> Positions:
+        """The positions among the samples for training that will be held out for validation.
+
+        targets: the main ones of these samples.
+        """
+        kind = self.described_targets()[0].kind
+        return self.validation_part(
+            train.known.given,
+            seed=seed,
+            classes=targets.numpy() if kind == "class" else None,
+            labels=targets.numpy() > 0 if kind == "labels" else None,
+            groups=train.known.groups,
+        )
+
+    def counted(self, parts: Mapping[StoredSplit, StoredPart], held: Positions) -> SampleCounts:
+        """The number of samples in each split."""
+        train, test = len(parts["train"].rows), len(parts["test"].rows)
+        return SampleCounts(train=train - len(held), validation=len(held), test=test)
+
+    def check_apart(self) -> None:
+        """Raise a FaultError for a column or array that belongs to two targets."""
+        taken: dict[str, str] = {}
+        for head, columns in self.targets.items():
+            for name in columns.named(head).all_columns:
+                if name in taken:
+                    message = f"{show(name)} belongs to {taken[name]} already"
+                    raise config_fault(message, hint="remove one", path=("targets", head))
+                taken[name] = head
+
+    def _at(self, name: str) -> AbstractContextManager[None]:
+        """Faults within are those of this target."""
+        return below("targets", name) if self.targets else nullcontext()
+
     def described_targets(self) -> list[Target]:
         """The targets, once their names are known; the first is the main one."""
         return [columns.described(name) for name, columns in self.target_columns.items()]
+
+
+def _note_absent(columns: TargetColumns, train: TargetSource) -> None:
+    """Say which classes no training sample is of."""
+    if not isinstance(columns, ClassColumn):
+        return
+    absent = sorted({*range(len(columns.classes))} - {*columns.encode(train).tolist()})
+    if absent:
+        names = ", ".join(show(columns.classes[number]) for number in absent[:NAMED])
+        more = ", …" if len(absent) > NAMED else ""
+        print(f"note: no training sample is of class {names}{more}", file=sys.stderr)

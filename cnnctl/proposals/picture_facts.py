@@ -18,8 +18,8 @@ from cnnctl.data.pictures.progress import followed
 from cnnctl.data.pictures.similarity import Fingerprints, most_alike
 from cnnctl.data.pictures.trial import Tried, try_all
 from cnnctl.data.records import Record
+from cnnctl.data.sample_targets import Task
 from cnnctl.data.sources.image_folder import ImageFolder
-from cnnctl.data.tables.inference import Task
 from cnnctl.errors import data_fault, nearest
 from cnnctl.proposals.settings import imbalance_of
 

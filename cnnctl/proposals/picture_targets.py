@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnctl.config.wording import show
+from cnnctl.data.tables.cell_targets import BITS
 from cnnctl.data.tables.columns import Ignored
 from cnnctl.data.tables.inference import kind_of
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import BITS, LabelColumns
+from cnnctl.data.tables.targets import LabelColumns
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.special_columns import words_of
 from cnnctl.proposals.targets import (

@@ -149,7 +149,7 @@ def _words(array: StoredArray) -> list[GivenSplit | None]:
 
 def _column(array: StoredArray) -> Sequence[object]:
     """One text or number for each sample."""
-    values: Sequence[object] = ArrayTargets.read([array]).values.tolist()
+    values: Sequence[object] = ArrayTargets.read([array]).content.tolist()
     if values and isinstance(values[0], list):
         message = f"has the shape {array.shape}, not (N,)"
         raise array.fault(message, hint="give one for each sample")

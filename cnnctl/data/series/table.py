@@ -14,8 +14,8 @@ from cnnctl.config.wording import show
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
 from cnnctl.data.sample_source import SampleSource
-from cnnctl.data.series.targets import CellTargets
 from cnnctl.data.splits import Positions
+from cnnctl.data.tables.cell_targets import CellTargets
 from cnnctl.data.tables.cells import DATE, NUMBER, Cells, Numbers, days_of, is_missing, number_of
 from cnnctl.data.tables.reading import Table
 from cnnctl.errors import nearest

@@ -112,7 +112,7 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
         ]
 
     def strata_of(self, records: Sequence[Record]) -> Strata:
-        return next(iter(self.target_columns.values())).strata(rows_of(records))
+        return self.strata(rows_of(records))
 
     def learned_from(self, train: Sequence[Record]) -> Self:
         return self.learned(rows_of(train))

@@ -16,7 +16,8 @@ from cnnctl.data.parts import Known, StoredPart
 from cnnctl.data.paths import DataPath
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import Positions
-from cnnctl.data.tables.columns import Column, encode, width_of
+from cnnctl.data.tables.columns import Column
+from cnnctl.data.tables.features import encode, width_of
 from cnnctl.data.tables.inference import kind_of
 from cnnctl.data.tables.reading import MAX_COLUMNS, Table, read_table
 from cnnctl.data.targeted_set import TargetedSet

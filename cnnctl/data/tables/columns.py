@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping
 from math import pi
 from typing import Annotated, Self
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from cnnctl.config.bounds import PositiveFloat
 from cnnctl.config.choice import Choice
 from cnnctl.data.tables.cells import DATE, NUMBER, Cells, Numbers, days_of, number_of
-from cnnctl.data.tables.reading import Table
-from cnnctl.errors import Fault, config_fault, data_faults, gathered
+from cnnctl.errors import config_fault
 
 MAX_VALUES = 1000
 RARE = 100
@@ -163,42 +159,3 @@ class Ignored(Column, kind="ignored"):
 
     def encode(self, cells: Cells) -> Numbers:
         return np.zeros((len(cells), 0))
-
-
-def width_of(columns: Mapping[str, Column]) -> int:
-    """The number of features of all columns.
-
-    Raises:
-        FaultError: there are none.
-    """
-    width = sum(column.width for column in columns.values())
-    if not width:
-        reasons = (
-            f": {name} is {column.reason}"
-            for name, column in columns.items()
-            if isinstance(column, Ignored) and column.reason
-        )
-        message = f"no column to learn from{next(reasons, '')}"
-        hint = "write the kind of a column that is ignored, such as columns: {x: number}"
-        raise config_fault(message, hint=hint, path=("columns",))
-    return width
-
-
-def encode(columns: Mapping[str, Column], table: Table) -> Tensor:
-    """The features of all rows, (N, F) float32, in the order of `columns`.
-
-    Raises:
-        FaultError: a column is missing, or a cell is not of its kind.
-    """
-    used = {name: column for name, column in columns.items() if column.width}
-    features = torch.empty(len(table), width_of(columns))
-    faults = list[Fault]()
-    start = 0
-    for name, column in used.items():
-        with gathered(faults):
-            encoded = torch.from_numpy(column.encode(table.cells(name)))
-            features[:, start : start + column.width] = encoded
-        start += column.width
-    if faults:
-        raise data_faults(faults)
-    return features

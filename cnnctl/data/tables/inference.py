@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from cnnctl.config.wording import show
+from cnnctl.data.sample_targets import Task
 from cnnctl.data.tables.cells import (
     DATE,
     NUMBER,
@@ -17,7 +16,6 @@ from cnnctl.data.tables.cells import (
 )
 from cnnctl.data.tables.columns import MAX_VALUES, Category, Column, Date, Ignored, Number
 
-Task = Literal["classification", "multilabel", "regression"]
 MOST = 0.9
 """The share of numbers from which on the other cells of a column are taken for mistakes."""
 LONG = 100

@@ -13,6 +13,7 @@ from pathlib import Path
 from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables import parquet
+from cnnctl.data.tables.cell_targets import CellTargets
 from cnnctl.data.tables.cells import Cells, number_of
 from cnnctl.data.tables.files import TAB_SUFFIXES, content_of
 from cnnctl.data.texts import Unit, line_fault, nul_fault, place_in, text_of
@@ -52,6 +53,14 @@ class Table:
             raise data_fault(f"has no column {show(name)}", hint=hint, place=self.place)
         cure = f"leave it empty, or write columns: {{{name}: category}}"
         return Cells(name, self.columns[name], self.lines, self.place, cure, self.unit)
+
+    def targets(self, name: str) -> CellTargets:
+        """The cells of a column as targets.
+
+        Raises:
+            FaultError: there is none of this name.
+        """
+        return CellTargets(self.cells(name))
 
     def where(self, position: int) -> str:
         """How messages name the row at a position."""

@@ -1,10 +1,10 @@
-"""Kinds of targets in the columns of a table: one class each."""
+"""Kinds of targets in columns of a table, or in arrays: one class each."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,19 +15,17 @@ from torch import Tensor
 
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice
-from cnnctl.config.wording import show
 from cnnctl.data.normalization import Normalize
+from cnnctl.data.sample_targets import TargetSource, Task
 from cnnctl.data.splits import Positions
-from cnnctl.data.tables.cells import NUMBER, Cells, number_of
+from cnnctl.data.tables.cell_targets import check_present
 from cnnctl.data.tables.columns import MAX_VALUES
-from cnnctl.data.tables.inference import Task, check_complete, class_names
-from cnnctl.data.tables.reading import Table
-from cnnctl.errors import config_fault, nearest
+from cnnctl.errors import config_fault
 from cnnctl.target import Target
 
 ColumnName = Annotated[str, Field(min_length=1)]
 ColumnNames = Annotated[list[ColumnName], Field(max_length=MAX_VALUES)]
-BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+ClassNames = Annotated[list[str], Field(max_length=100_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +49,35 @@ class TargetColumns(Choice, family="target_kinds"):
     @property
     @abstractmethod
     def all_columns(self) -> Sequence[str]:
-        """The columns that it is read from."""
+        """The columns or arrays that it is read from."""
+
+    def check(self, source: TargetSource) -> None:
+        """Raise a FaultError where a sample has no target, or one of another kind."""
+        for name in self.all_columns:
+            source.targets(name).check(self.task)
 
     @abstractmethod
-    def check(self, table: Table) -> None:
-        """Raise a FaultError where a row has no target."""
+    def learned(self, train: TargetSource) -> Self:
+        """The same with its names or number filled in, from the samples of the training split.
 
-    @abstractmethod
-    def learned(self, train: Table) -> Self:
-        """The same with its names filled in, from the rows of the training split."""
+        Raises:
+            FaultError: they do not fit those that are given.
+        """
 
     @abstractmethod
     def described(self, name: str) -> Target:
         """The target, once its names are known."""
 
     @abstractmethod
-    def encode(self, table: Table) -> Tensor:
+    def encode(self, source: TargetSource) -> Tensor:
         """Classes (N,) int64, labels (N, L) float32 of 0 and 1, or values (N, T) float32.
 
         Raises:
-            FaultError: a cell is none of its classes, labels or values.
+            FaultError: a target is none of its classes, labels or values.
         """
 
-    def strata(self, table: Table) -> Strata:
-        """What a cut of these rows is stratified by, before any names are known."""
+    def strata(self, source: TargetSource) -> Strata:
+        """What a cut of these samples is stratified by, before any names are known."""
         return Strata()
 
 
@@ -85,7 +88,7 @@ class ClassColumn(TargetColumns, kind="class"):
 
     column: str = ""
     """The column or array (default: the one of the target's name)."""
-    classes: Annotated[list[str], Field(max_length=MAX_VALUES)] = Field(default=[])
+    classes: ClassNames = Field(default=[])
     """Class names, in order (default: those of the training split, sorted)."""
 
     def named(self, name: str) -> Self:
@@ -95,38 +98,25 @@ class ClassColumn(TargetColumns, kind="class"):
     def all_columns(self) -> Sequence[str]:
         return [self.column]
 
-    def check(self, table: Table) -> None:
-        check_complete(table.cells(self.column), "classification")
-
-    def learned(self, train: Table) -> Self:
-        classes = self.classes or class_names(train.cells(self.column))
+    def learned(self, train: TargetSource) -> Self:
+        classes = self.classes or train.targets(self.column).class_names()
         return self.model_copy(update={"classes": classes})
 
     def described(self, name: str) -> Target:
         return Target(name, tuple(self.classes), len(self.classes))
 
-    def encode(self, table: Table) -> Tensor:
-        cells = table.cells(self.column)
-        numbers = {name: number for number, name in enumerate(self.classes)}
-        unknown = [at for at, cell in enumerate(cells.values) if cell not in numbers]
-        if unknown:
-            raise cells.faults(
-                unknown,
-                lambda cell: f"class {show(cell)} is not in the training split",
-                lambda cell: nearest(cell, self.classes),
-            )
-        return torch.tensor([numbers[cell] for cell in cells.values], dtype=torch.int64)
+    def encode(self, source: TargetSource) -> Tensor:
+        return source.targets(self.column).class_numbers(self.classes)
 
-    def strata(self, table: Table) -> Strata:
-        names = np.asarray(table.cells(self.column).values, dtype=object)
-        return Strata(classes=np.unique(names, return_inverse=True)[1].astype(np.int64))
+    def strata(self, source: TargetSource) -> Strata:
+        return Strata(classes=source.targets(self.column).class_codes())
 
 
 class LabelColumns(TargetColumns, kind="labels"):
     """Any number of labels per sample: separated names in a column, or columns of 0 and 1.
 
     An empty cell of names has no label. Columns of 0 and 1 name the labels. Of arrays, one of 0 and
-    1, (N, L), has them.
+    1, (N, L), has them, or several of (N,).
     """
 
     task = "multilabel"
@@ -136,8 +126,8 @@ class LabelColumns(TargetColumns, kind="labels"):
     separator: Annotated[str, Field(min_length=1, max_length=10)] = ";"
     """What separates the names in a cell; blanks around them are removed."""
     columns: ColumnNames = Field(default=[])
-    """Columns of 0 and 1 (or false and true), instead of names."""
-    classes: Annotated[list[str], Field(max_length=MAX_VALUES)] = Field(default=[])
+    """Columns or arrays of 0 and 1 (or false and true), one for each label, instead of names."""
+    classes: ClassNames = Field(default=[])
     """Label names, in order (default: those of the training split, sorted)."""
 
     def named(self, name: str) -> Self:
@@ -149,72 +139,33 @@ class LabelColumns(TargetColumns, kind="labels"):
     def all_columns(self) -> Sequence[str]:
         return self.columns or [self.column]
 
-    def check(self, table: Table) -> None:
-        for name in self.columns:
-            cells = table.cells(name)
-            odd = [at for at, cell in enumerate(cells.values) if cell.lower() not in BITS]
-            if odd:
-                raise cells.faults(
-                    odd,
-                    lambda cell: f"{show(cell)} is neither 0 nor 1",
-                    lambda _: "correct it, or remove the row",
-                )
+    def check(self, source: TargetSource) -> None:
+        if self.columns:
+            self._bits(source)
+        else:
+            super().check(source)
 
-    def learned(self, train: Table) -> Self:
-        labels = self.classes or sorted({name for row in self._names(train) for name in row})
-        if len(labels) > MAX_VALUES:
-            message = f"{len(labels):,} labels, more than the limit of {MAX_VALUES:,}"
-            raise train.cells(self.column).fault(0, message, hint="check data.target")
-        known = self.model_copy(update={"classes": labels})
-        if not labels:
-            message = "no row of the training split has a label"
-            raise train.cells(self.column).fault(0, message, hint="choose another target")
-        missing = ~known.encode(train).bool().any(dim=0)
-        if missing.any():
-            name = labels[int(missing.int().argmax())]
-            message = f"no row of the training split has the label {show(name)}"
-            hint = "remove it from the labels, or add rows that have it"
-            raise config_fault(message, hint=hint)
-        return known
+    def learned(self, train: TargetSource) -> Self:
+        if self.columns:
+            check_present(self.columns, self._bits(train))
+            return self
+        targets = train.targets(self.column)
+        names = targets.label_names(self.classes, separator=self.separator)
+        return self.model_copy(update={"classes": names})
 
     def described(self, name: str) -> Target:
         return Target(name, tuple(self.classes), len(self.classes), is_multilabel=True)
 
-    def encode(self, table: Table) -> Tensor:
+    def encode(self, source: TargetSource) -> Tensor:
         if self.columns:
-            self.check(table)
-            bits = [[BITS[cell.lower()] for cell in table.columns[name]] for name in self.columns]
-            return torch.tensor(bits, dtype=torch.float32).T.contiguous()
-        numbers = {name: number for number, name in enumerate(self.classes)}
-        cells, found = table.cells(self.column), torch.zeros(len(table), len(self.classes))
-        for at, names in enumerate(self._names(table)):
-            for name in names:
-                if name not in numbers:
-                    message = f"label {show(name)} is not in the training split"
-                    raise cells.fault(at, message, hint=nearest(name, self.classes))
-                found[at, numbers[name]] = 1
-        return found
+            return self._bits(source)
+        return source.targets(self.column).labels(self.classes, separator=self.separator)
 
-    def strata(self, table: Table) -> Strata:
-        labels = self.classes or sorted({name for row in self._names(table) for name in row})
-        known = self.model_copy(update={"classes": labels})
-        return Strata(labels=known.encode(table).numpy() > 0)
+    def strata(self, source: TargetSource) -> Strata:
+        return Strata(labels=self.encode(source).numpy() > 0)
 
-    def _names(self, table: Table) -> list[list[str]]:
-        """The names in each cell.
-
-        Raises:
-            FaultError: one is empty.
-        """
-        cells, rows = table.cells(self.column), []
-        for at, cell in enumerate(cells.values):
-            names = [name.strip() for name in cell.split(self.separator)] if cell else []
-            if "" in names:
-                message = f"{show(cell)} has an empty label"
-                hint = f"separate labels by one {show(self.separator)}"
-                raise cells.fault(at, message, hint=hint)
-            rows.append(names)
-        return rows
+    def _bits(self, source: TargetSource) -> Tensor:
+        return torch.stack([source.targets(name).bits() for name in self.columns], dim=1)
 
 
 class ValueColumns(TargetColumns, kind="values"):
@@ -237,24 +188,15 @@ class ValueColumns(TargetColumns, kind="values"):
     def all_columns(self) -> Sequence[str]:
         return self.columns
 
-    def check(self, table: Table) -> None:
-        for cells in self._cells(table):
-            check_complete(cells, "regression")
-
-    def learned(self, train: Table) -> Self:
-        count = len(self.columns)
+    def learned(self, train: TargetSource) -> Self:
+        count = self.encode(train).shape[1]
         if self.outputs not in (None, count):
-            message = f"{self.outputs} outputs, but {count} columns"
+            message = f"{self.outputs} outputs, but the target has {count} values"
             raise config_fault(message, hint="leave outputs out", path=("outputs",))
-        return self
+        return self.model_copy(update={"outputs": count if count > len(self.columns) else None})
 
     def described(self, name: str) -> Target:
         return Target(name, (), self.outputs or len(self.columns))
 
-    def encode(self, table: Table) -> Tensor:
-        values = [cells.parsed(number_of, NUMBER) for cells in self._cells(table)]
-        return torch.from_numpy(np.stack(values, axis=1)).float()
-
-    def _cells(self, table: Table) -> list[Cells]:
-        cure = "or predict classes"
-        return [replace(table.cells(name), cure=cure) for name in self.columns]
+    def encode(self, source: TargetSource) -> Tensor:
+        return torch.cat([source.targets(name).values() for name in self.columns], dim=1)

@@ -10,7 +10,7 @@ import torch
 
 from cnnctl.data.arrays.reading import open_arrays
 from cnnctl.data.arrays.targets import ArrayTargets
-from cnnctl.data.tables.inference import Task
+from cnnctl.data.sample_targets import Task
 from cnnctl.errors import ExitCode, FaultError
 
 
@@ -48,7 +48,7 @@ LABELS = np.stack([np.arange(60) % 2, np.arange(60) % 3 == 0], axis=1).astype(np
 def test_the_task_follows_from_the_targets(array: Any, task: Task, tmp_path: Path) -> None:
     found = targets(tmp_path, array)
     assert found.found_task() == task
-    found.of(task)
+    found.check(task)
 
 
 @pytest.mark.parametrize(
@@ -66,23 +66,23 @@ def test_the_task_follows_from_the_targets(array: Any, task: Task, tmp_path: Pat
 def test_classes_are_named_and_numbered_in_order(
     array: Any, names: Sequence[str], tmp_path: Path
 ) -> None:
-    found = targets(tmp_path, array).of("classification")
-    rows = np.arange(60)
-    assert found.names(rows) == names
-    numbers = found.tensor("classification", names, rows)
+    found = targets(tmp_path, array)
+    assert found.class_names() == names
+    numbers = found.class_numbers(names)
     assert numbers.dtype == torch.int64
-    texts = [str(int(v)) if array.dtype.kind == "f" else str(v) for v in found.values]
-    assert numbers.tolist() == found.numbered().tolist()
-    assert len(set(zip(texts, numbers.tolist(), strict=True))) == len(names)
+    assert numbers.tolist() == found.class_codes().tolist()
+    pairs = {
+        (str(row), number) for row, number in zip(array.tolist(), numbers.tolist(), strict=True)
+    }
+    assert len(pairs) == len(names)
 
 
 def test_classes_that_are_given_name_numbers_in_order(tmp_path: Path) -> None:
-    rows = np.arange(60)
     for array in (THREE % 2, THREE % 2 == 1):
-        found = targets(tmp_path, array).of("classification")
-        assert found.tensor("classification", ["cat", "dog"], rows).tolist() == (THREE % 2).tolist()
-    found = targets(tmp_path, np.array(["b", "a"])[THREE % 2]).of("classification")
-    assert found.tensor("classification", ["b", "a"], rows).tolist() == (THREE % 2).tolist()
+        found = targets(tmp_path, array)
+        assert found.class_numbers(["cat", "dog"]).tolist() == (THREE % 2).tolist()
+    found = targets(tmp_path, np.array(["b", "a"])[THREE % 2])
+    assert found.class_numbers(["b", "a"]).tolist() == (THREE % 2).tolist()
 
 
 @pytest.mark.parametrize(
@@ -97,24 +97,25 @@ def test_classes_that_are_not_known_are_named_by_sample(
     array: Any, classes: list[str], message: str, hint: str, tmp_path: Path
 ) -> None:
     with pytest.raises(FaultError, match=message) as error:
-        targets(tmp_path, array).of("classification").tensor(
-            "classification", classes, np.arange(60)
-        )
+        targets(tmp_path, array).class_numbers(classes)
     assert hint in error.value.faults[0].hint
 
 
 def test_a_sample_is_named_in_its_own_array(tmp_path: Path) -> None:
-    found = targets(tmp_path, THREE, np.array([0, 1, 9])).of("classification")
-    with pytest.raises(FaultError, match=r"t.npz: y1\[2\] is of class '9'"):
-        found.tensor("classification", ["0", "1", "2"], np.arange(63))
+    found = targets(tmp_path, THREE, np.array([0, 1, 9]))
+    for some in (found, found.take(np.array([0, 62, 1]))):
+        with pytest.raises(FaultError, match=r"t.npz: y1\[2\] is of class '9'"):
+            some.class_numbers(["0", "1", "2"])
 
 
 def test_values_and_labels_are_float32(tmp_path: Path) -> None:
     rows = np.array([3, 5])
-    found = targets(tmp_path, np.arange(6) / 4).of("regression").tensor("regression", [], rows)
+    found = targets(tmp_path, np.arange(6) / 4).take(rows).values()
     assert torch.equal(found, torch.tensor([[0.75], [1.25]]))
-    found = targets(tmp_path, LABELS).of("multilabel").tensor("multilabel", ["a", "b"], rows)
+    found = targets(tmp_path, LABELS).take(rows).labels(["a", "b"], separator=";")
     assert torch.equal(found, torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
+    found = targets(tmp_path, LABELS[:, 0]).take(rows).bits()
+    assert torch.equal(found, torch.tensor([1.0, 1.0]))
 
 
 @pytest.mark.parametrize(
@@ -144,13 +145,13 @@ def test_targets_that_do_not_fit_are_named(
     arrays: list[Any], task: Task, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(FaultError, match=message) as error:
-        targets(tmp_path, *arrays).of(task)
+        targets(tmp_path, *arrays).check(task)
     assert error.value.exit_code is ExitCode.DATA
     assert error.value.faults[0].hint
 
 
 def test_a_target_with_one_class_or_too_many_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FaultError, match="y0 has only one class in the training split, '0'"):
-        targets(tmp_path, THREE).names(np.array([0, 3]))
+        targets(tmp_path, THREE).take(np.array([0, 3])).class_names()
     with pytest.raises(FaultError, match="has 10,001 classes, more than the limit of 10,000"):
-        targets(tmp_path, np.arange(10_001)).names(np.arange(10_001))
+        targets(tmp_path, np.arange(10_001)).class_names()

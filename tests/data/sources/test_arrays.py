@@ -404,7 +404,10 @@ def test_heads_are_trained_evaluated_and_answered(cli: Cli, tmp_path: Path) -> N
         ({"digti": "class"}, "targets.digti: .* has no array digti"),
         ({"digit": "labels"}, "has other numbers than 0 and 1"),
         ({"bits": "class"}, "rows of 2 numbers that are not one-hot"),
-        ({"b": {"name": "labels", "columns": ["bits"]}}, "columns of 0 and 1 are for tables"),
+        (
+            {"b": {"name": "labels", "columns": ["bits"]}},
+            "bits has 2 labels of each sample, not one",
+        ),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(

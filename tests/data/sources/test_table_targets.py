@@ -159,7 +159,7 @@ def test_a_cell_that_is_no_target_is_named_by_its_line(
         ({"targets": {"kid": "class"}}, "has no column kid"),
         (
             {"targets": {"kind": "class", "also": {"name": "class", "column": "kind"}}},
-            "column kind belongs to kind already",
+            "kind belongs to kind already",
         ),
         ({"targets": {"kind": "class"}, "columns": {"kind": "category"}}, "is not a feature"),
         (

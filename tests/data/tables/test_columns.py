@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from cnnctl.data.tables.cells import Cells, days_of
-from cnnctl.data.tables.columns import Category, Column, Date, Ignored, Number, encode
+from cnnctl.data.tables.columns import Category, Column, Date, Ignored, Number
+from cnnctl.data.tables.features import encode
 from cnnctl.data.tables.reading import Table
 from cnnctl.errors import ExitCode, FaultError
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from cnnctl.data.tables import parquet
-from cnnctl.data.tables.columns import Category, Column, Date, Number, encode
+from cnnctl.data.tables.columns import Category, Column, Date, Number
+from cnnctl.data.tables.features import encode
 from cnnctl.data.tables.reading import read_table
 from cnnctl.errors import ExitCode, FaultError
 
