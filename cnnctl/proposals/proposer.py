@@ -65,11 +65,15 @@ def refuse_pretrained(wishes: Wishes) -> None:
 @contextmanager
 def targets_named_by_option() -> Iterator[None]:
     """Say in hints how `init` is told the target, rather than an experiment."""
+    with hints_changed("data.target=", "--target "):
+        yield
+
+
+@contextmanager
+def hints_changed(old: str, new: str) -> Iterator[None]:
+    """Replace a part of the hints of faults within."""
     try:
         yield
     except FaultError as error:
-        faults = [
-            replace(fault, hint=fault.hint.replace("data.target=", "--target "))
-            for fault in error.faults
-        ]
+        faults = [replace(fault, hint=fault.hint.replace(old, new)) for fault in error.faults]
         raise FaultError(*faults, exit_code=error.exit_code) from None

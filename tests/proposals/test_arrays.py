@@ -90,6 +90,53 @@ def test_a_file_of_a_folder_stands_for_the_folder(tmp_path: Path) -> None:
         assert path.value == "scans"
 
 
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("scans", ("scans", "labels")),
+        ("scans_train", ("scans_train", "scans_test", "y_train", "y_test")),
+        ("train_images", ("train_images", "train_labels", "test_images", "test_labels")),
+        ("b", ("b", "x", "y")),
+    ],
+)
+def test_a_single_array_is_the_inputs_of_the_targets_beside_it(
+    given: str, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        is_target = "y" in name or "labels" in name
+        np.save(f"{name}.npy", classes(60)[:, None] if is_target else noise(60, 5))
+    done = invoke("init", f"{given}.npy", "-o", "new.yaml")
+    assert done.exit_code == 0, done.stderr
+    assert invoke("check", "new.yaml").stdout == "new.yaml: no problems found\n"
+    data = parse(Path("new.yaml").read_text(encoding="utf-8"), origin="new.yaml").child("data")
+    assert data
+    inputs = data.child("inputs")
+    assert inputs
+    assert inputs.value == given.removesuffix("_train").removeprefix("train_")
+
+
+def test_an_array_without_targets_beside_it_is_refused_with_what_is_there() -> None:
+    np.save("scans.npy", noise(60, 5))
+    refused = invoke("init", "scans.npy")
+    assert refused.exit_code == ExitCode.DATA
+    assert "has no array that is known to be targets among scans" in refused.stderr
+    assert "save the targets with it, named y or labels: one for each sample" in refused.stderr
+    np.save("kind.npy", classes(60))
+    refused = invoke("init", "scans.npy")
+    assert "known to be targets among kind, scans" in refused.stderr
+    assert "name it: --target NAME" in refused.stderr
+    assert invoke("init", "scans.npy", "--target", "kind").exit_code == 0
+
+
+def test_arrays_of_unknown_names_in_a_folder_are_asked_for() -> None:
+    Path("lab").mkdir()
+    np.save("lab/scans.npy", noise(60, 5))
+    np.save("lab/y.npy", classes(60))
+    refused = invoke("init", "lab")
+    assert "no array that is known to be inputs among scans, y" in refused.stderr
+    assert "give it: cnnctl init lab/NAME.npy" in refused.stderr
+
+
 def test_an_archive_of_arrays_is_read_in_place(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     np.save("scans/x.npy", noise(60, 5))
@@ -160,7 +207,9 @@ def test_signals_are_pooled_while_they_are_long_enough() -> None:
 @pytest.mark.parametrize(
     ("arrays", "options", "message"),
     [
-        ({"x": noise(9, 4)}, [], "name it: --target NAME"),
+        ({"x": noise(9, 4)}, [], "save the targets with it, named y or labels"),
+        ({"x": noise(9, 4), "a": classes(9)}, [], "name it: --target NAME"),
+        ({"a": noise(9, 4), "y": classes(9)}, [], "save the inputs under one of the names x, in"),
         ({"x": noise(9, 4), "y": classes(9)}, ["--target", "z"], "has no array z"),
         ({"x": np.full((9, 4), np.nan), "y": classes(9)}, [], "x[0] is not finite"),
         ({"x": noise(9, 4), "y": classes(9)}, ["--pretrained"], "leave --pretrained out"),

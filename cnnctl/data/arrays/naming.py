@@ -86,6 +86,11 @@ def find_parts(
     return parts
 
 
+def shared_name(name: str) -> str:
+    """What the names of the arrays of all splits have in common: `x` for `x_train`."""
+    return _parsed(name)[0]
+
+
 def inputs_in(arrays: Arrays, name: str) -> list[StoredArray]:
     """The array of this name, or else the only one, or else all that are named as inputs are."""
     if name in arrays or len(arrays) == 1:
@@ -132,12 +137,14 @@ def _known_name(
     found = [name for name in families if name.lower() in known]
     if len(found) == 1:
         return found[0]
-    what = "inputs" if option == "inputs" else "targets"
+    what, hint = "inputs" if option == "inputs" else "targets", f"name it: data.{option}=NAME"
     if found:
         message = f"has several arrays that may be {what}: {', '.join(found)}"
     else:
         message = f"has no array that is known to be {what} among {_list(families)}"
-    raise data_fault(message, hint=f"name it: data.{option}=NAME", place=place)
+        if what == "targets" and len(families) == 1:
+            hint = "save the targets with it, named y or labels: one for each sample"
+    raise data_fault(message, hint=hint, place=place)
 
 
 def _check_splits(found: BySplit, inputs: BySplit, option: str, place: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnctl.data.arrays.form import ArrayForm, shape_of, white_of
+from cnnctl.data.arrays.form import ArrayForm, Layout, shape_of, white_of
 from cnnctl.data.arrays.reading import StoredArray, open_arrays
 from cnnctl.errors import FaultError
 
@@ -72,11 +72,12 @@ def test_both_layouts_give_the_same_samples(layout: Any, order: Any, tmp_path: P
 
 def test_a_cube_is_read_by_its_layout(tmp_path: Path) -> None:
     images = np.random.default_rng(0).random((5, 4, 4, 4), np.float32)
-    for layout, expected in (
-        ("channels_first", images),
-        ("channels_last", images.transpose(0, 3, 1, 2)),
-    ):
-        form = ArrayForm((4, 4, 4), layout)  # type: ignore[arg-type]
+    arrays: dict[Layout, Any] = {
+        "channels_first": images,
+        "channels_last": images.transpose(0, 3, 1, 2),
+    }
+    for layout, expected in arrays.items():
+        form = ArrayForm((4, 4, 4), layout)
         np.testing.assert_array_equal(converted(form, stored(images, tmp_path)).numpy(), expected)
 
 
