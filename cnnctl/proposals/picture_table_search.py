@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from cnnctl.config.wording import show
 from cnnctl.data.file_tree import Entry
 from cnnctl.data.files import open_tree, remembered_tree
 from cnnctl.data.picture_names import PictureNames
@@ -15,7 +16,7 @@ from cnnctl.data.pictures.decoding import SUFFIXES, is_picture
 from cnnctl.data.records import SPLIT_WORDS
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
 from cnnctl.data.tables.reading import Table, read_table
-from cnnctl.errors import FaultError
+from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.picture_targets import possible_targets
 from cnnctl.proposals.special_columns import split_column, words_of
 from cnnctl.storage import contents, is_file, is_folder
@@ -94,6 +95,25 @@ def find_table(source: Path, *, target: str | None) -> PictureTable | None:
     if faults and (best is None or _is_held_out(best.path) or not best.teaches(target)):
         raise faults[0]
     return best
+
+
+def names_no_picture(source: Path) -> FaultError:
+    """The fault of pictures whose tables do not name them; it shows a path that leads elsewhere."""
+    path = next(tables_of(source))
+    message = f"no column of {path.name} names the pictures"
+    hint = "write their paths in a column, or put those of each class in a folder"
+    pictures = _pictures(remembered_tree(source).entries)
+    find, table = PictureNames(pictures).find_file, read_table(path)
+    for whereabouts in _naming(table, source, lambda cell: find(_file(cell)), may_be_several=True):
+        cell = next(cell for cell in table.columns[whereabouts.column] if find(_file(cell)))
+        meant = pictures[find(_file(cell))[0]]
+        message = f"the paths in column {show(whereabouts.column)} of {path.name} lead elsewhere"
+        hint = f"write {show(meant)} instead of {show(cell)}"
+    return data_fault(message, hint=hint, place=str(source))
+
+
+def _file(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def tables_of(source: Path) -> Iterator[Path]:

@@ -12,12 +12,12 @@ from cnnctl.data.records import Record
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.data.sources.image_table import ImageTable
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
-from cnnctl.errors import FaultError, data_fault
+from cnnctl.errors import FaultError
 from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_report import SHOWN, render
 from cnnctl.proposals.picture_table_facts import TableOfPictures, gather
-from cnnctl.proposals.picture_table_search import find_table, tables_of
+from cnnctl.proposals.picture_table_search import find_table, names_no_picture, tables_of
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, targets_named_by_option
 from cnnctl.proposals.settings import path_setting
 from cnnctl.proposals.targets import written
@@ -48,10 +48,7 @@ class PictureTables(Proposer):
     def propose(self, source: Path, wishes: Wishes) -> Proposal:
         found = find_table(source, target=wishes.target)
         if found is None:
-            table = next(tables_of(source))
-            message = f"no column of {table.name} names the pictures"
-            hint = "write their paths in a column, or put those of each class in a folder"
-            raise data_fault(message, hint=hint, place=str(source))
+            raise names_no_picture(source)
         with targets_named_by_option():
             known = gather(source, found, target=wishes.target)
         opening = list(_opening(known, folder=wishes.folder))

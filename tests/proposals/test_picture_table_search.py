@@ -66,6 +66,16 @@ def test_a_table_may_be_in_a_folder() -> None:
     assert (data["path"], data["images"]) == ("pets/meta/labels.csv", "pets")
 
 
+@pytest.mark.parametrize("folder", ["/home/me/pets/", "C:\\pets\\"])
+def test_paths_that_lead_elsewhere_are_shown(folder: str) -> None:
+    pictures("pets/images", numbered())
+    table("pets/labels.csv", {"path": [folder + name for name in numbered()], "label": kinds()})
+    code, error = refused("pets")
+    assert code == ExitCode.DATA
+    assert "pets: the paths in column path of labels.csv lead elsewhere" in error
+    assert "write images/000.png instead of " in error
+
+
 @pytest.mark.parametrize("source", ["moles", "moles/meta.csv", "moles.zip"])
 def test_pictures_may_be_in_folders_of_parts(source: str) -> None:
     """As those of HAM10000 and ChestX-ray14, whose tables have names of files alone."""
