@@ -32,6 +32,8 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     # else a product's last bits depend on where its rows lie in memory; it takes no longer
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+    # large tensors in large pages of memory, where there are some; read with the first tensor
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     guard()
     try:
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,6 +14,8 @@ import torch
 
 from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
 
+MALLOC_OPTIONS = {-3: 2**25, -1: 2**31 - 1, -2: 2**26}
+"""Of malloc.h: M_MMAP_THRESHOLD at its largest, and M_TRIM_THRESHOLD and M_TOP_PAD, in bytes."""
 NAMED = r"cpu|cuda(:[0-9]{1,2})?"
 """Device names other than `auto`."""
 
@@ -79,6 +83,20 @@ def is_faster_with_bf16() -> bool:
     capabilities = torch.cpu.get_capabilities()
     is_intel = "Intel" in str(capabilities.get("cpu_name", ""))
     return bool(capabilities.get("amx_bf16") or (capabilities.get("avx512_bf16") and not is_intel))
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory that tensors free, rather than ask the system for it again.
+
+    The system clears what it gives: ResNet-9 on two cores spent a fifth of its time on that, and
+    was 1.1 to 1.3 times as fast without. Only the C library of GNU has these settings.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for option, size in MALLOC_OPTIONS.items():
+            mallopt(option, size)
 
 
 def use_precision(precision: str, device: torch.device) -> None:

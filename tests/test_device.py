@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -136,3 +139,27 @@ def test_more_threads_than_the_system_gives_are_refused(monkeypatch: pytest.Monk
         ("train", "threads"),
     )
     assert not any(thread.is_alive() for thread in running)
+
+
+FAULTS = """\
+import resource, sys, torch
+from cnnctl.device import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+before = 0
+for turn in range(8):
+    if turn == 4:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    tensors = [torch.ones(2**22) for _ in range(8)]
+    del tensors
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library has no such settings")
+def test_memory_that_is_freed_is_kept_for_the_next_tensors() -> None:
+    def page_faults(how: str) -> int:
+        command = [sys.executable, "-c", FAULTS, how]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    assert page_faults("kept") < page_faults("given back") / 10

@@ -14,7 +14,7 @@ import torch
 from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.samples import Splits
-from cnnctl.device import memory_faults, use_precision, use_threads
+from cnnctl.device import keep_freed_memory, memory_faults, use_precision, use_threads
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
 from cnnctl.training.run import Run, assemble
@@ -94,6 +94,7 @@ def use_machine(experiment: Experiment) -> torch.device:
     device = torch.device(settings.device)
     if isinstance(settings.threads, int):
         use_threads(settings.threads)
+    keep_freed_memory()
     use_precision(settings.precision, device)
     use_cache_folder()
     torch.backends.cudnn.deterministic = settings.deterministic
