@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,32 @@ def test_an_archive_of_arrays_is_read_in_place(cli: Cli, tmp_path: Path) -> None
     assert refused.exit_code == ExitCode.DATA
     assert "arrays are not read from .tar archives" in refused.stderr
     assert "unpack it, or give a .zip archive" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("names", "compression", "message", "hint"),
+    [
+        (["x.npy"], zipfile.ZIP_BZIP2, "x is compressed in a way that NumPy", "zip the .npy files"),
+        (["x.npy"], None, "x is encrypted", "zip the .npy files again"),
+        (["a/x.npy", "b/x.npy"], zipfile.ZIP_STORED, "two arrays of the name x", "x_train and x_"),
+        (["a/data.npz"], zipfile.ZIP_STORED, "holds .npz files", "unpack it, and give one of them"),
+    ],
+)
+def test_archives_of_other_forms_are_refused(
+    names: list[str], compression: int | None, message: str, hint: str
+) -> None:
+    np.save("x.npy", noise(60, 5))
+    with zipfile.ZipFile("data.zip", "w", compression or zipfile.ZIP_STORED) as archive:
+        for name in names:
+            archive.write("x.npy", name)
+    if compression is None:  # zipfile writes none that are encrypted
+        content = bytearray(Path("data.zip").read_bytes())
+        content[content.index(b"PK\x01\x02") + 8] |= 1
+        Path("data.zip").write_bytes(content)
+    refused = invoke("init", "data.zip")
+    assert refused.exit_code == ExitCode.DATA
+    assert message in refused.stderr
+    assert hint in refused.stderr
 
 
 def test_numbers_that_are_not_finite_are_counted() -> None:

@@ -6,36 +6,27 @@ compared with that of the file.
 
 from __future__ import annotations
 
-import tokenize
-import warnings
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from io import BytesIO
-from math import prod
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnctl.config.wording import show
+from cnnctl.data.arrays.header import MAX_HEADER, Header, header_of
 from cnnctl.data.file_tree import NO_ARCHIVE, is_clutter
 from cnnctl.data.files import ARCHIVE_SUFFIXES, Folder, open_tree
 from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.reading import reading
 from cnnctl.data.residence import machine_memory
-from cnnctl.data.samples import Shape
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.storage import contents, is_file, is_folder
 
 Array = NDArray[Any]
 MAX_ARRAYS = 10_000
-MAX_HEADER = 2**14
-"""Bytes of a header; NumPy itself accepts 10,000."""
 PART = 2**22
 """Bytes that are read or hashed at a time."""
 MOST_INFLATED = 1032
@@ -44,33 +35,6 @@ SHARE = 2
 """An array in an .npz file is read into memory up to this part of it: a half."""
 ARRAY_SUFFIXES = (".npz", ".npy")
 ZIPPED = (".npz", ".zip")
-NO_HEADER = (
-    *(TypeError, OverflowError, RecursionError, SyntaxError, MemoryError),
-    *(LookupError, AttributeError, tokenize.TokenError),
-)
-"""What NumPy raises for headers that are none, beside ValueError."""
-HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[Shape, bool, np.dtype[Any]]]] = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
-}
-"""What reads a header, by the version of the format; others are for arrays with fields."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the header of an array says."""
-
-    shape: Shape
-    dtype: np.dtype[Any]
-    is_fortran: bool
-    """Whether the first index varies fastest."""
-    offset: int
-    """Bytes before the numbers."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the numbers."""
-        return prod(self.shape) * self.dtype.itemsize
 
 
 class StoredArray(ABC):
@@ -198,11 +162,14 @@ def has_arrays(source: Path) -> bool:
         return any(_is_array(path.name) for path in contents(source))
     if not source.name.lower().endswith(ARCHIVE_SUFFIXES):
         return False
+    tree = open_tree(source)
     try:
-        names = [entry.name for entry in open_tree(source).entries]
+        names = [entry.name for entry in tree.entries]
     except FaultError:  # which whoever reads it tells of
         return False
-    return any(map(_is_array, names)) and not any(map(is_picture, names))
+    names += [each.name for each in tree.left_out]  # reading them tells why
+    are_arrays = any(name.lower().endswith(ARRAY_SUFFIXES) for name in names)
+    return are_arrays and not any(map(is_picture, names))
 
 
 def _in_folder(path: Path) -> dict[str, StoredArray]:
@@ -218,15 +185,25 @@ def _is_array(name: str) -> bool:
 
 def _in_archive(path: Path) -> dict[str, StoredArray]:
     with _reading(str(path)), zipfile.ZipFile(path) as archive:
-        members = [info for info in archive.infolist() if _is_array(info.filename)]
-        members = [each for each in members if not any(map(is_clutter, each.filename.split("/")))]
-        _check_count(len(members), path, "arrays")
-        found = [ArchivedArray(archive, info, path) for info in members]
-    arrays: dict[str, StoredArray] = {array.name: array for array in found}
-    if len(arrays) < len(found):
-        message, hint = "has two arrays of one name", "save it again, with numpy.savez"
-        raise data_fault(message, hint=hint, place=str(path))
-    return arrays
+        members = [info for info in archive.infolist() if _is_used(info.filename)]
+        arrays = [info for info in members if _is_array(info.filename)]
+        if not arrays and any(info.filename.lower().endswith(".npz") for info in members):
+            message = "holds .npz files, which are archives themselves"
+            raise data_fault(message, hint="unpack it, and give one of them", place=str(path))
+        _check_count(len(arrays), path, "arrays")
+        found: dict[str, StoredArray] = {}
+        for info in arrays:
+            array = ArchivedArray(archive, info, path)
+            if array.name in found:
+                message = f"has two arrays of the name {show(array.name)}"
+                hint = "give each another one; those of splits: x_train and x_test"
+                raise data_fault(message, hint=hint, place=str(path))
+            found[array.name] = array
+    return found
+
+
+def _is_used(name: str) -> bool:
+    return not any(map(is_clutter, name.split("/")))
 
 
 def _check_count(count: int, path: Path, what: str) -> None:
@@ -240,35 +217,14 @@ def _check_count(count: int, path: Path, what: str) -> None:
 def _check_claims(info: zipfile.ZipInfo, name: str, path: Path) -> None:
     """Raise a FaultError for a size that a member of an archive cannot have."""
     most = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: MOST_INFLATED}.get(info.compress_type)
-    hint = "save it again, with numpy.savez"
+    hint = "save it again, with numpy.savez, or zip the .npy files again"
     if most is None or info.flag_bits & 1:
-        message = f"{name} is compressed in a way that NumPy does not use, or encrypted"
+        way = "encrypted" if info.flag_bits & 1 else "compressed in a way that NumPy does not use"
+        message = f"{name} is {way}"
         raise data_fault(message, hint=hint, place=str(path))
     if info.compress_size > path.stat().st_size or info.file_size > most * info.compress_size:
         message = f"{name} claims {info.file_size:,} bytes, which the file cannot hold"
         raise data_fault(message, hint=hint, place=str(path))
-
-
-def header_of(start: bytes, name: str, place: str) -> Header:
-    """The header that a .npy file starts with.
-
-    Raises:
-        FaultError: there is none.
-    """
-    file = BytesIO(start)
-    try:
-        version = npy.read_magic(file)
-        if version not in HEADERS:
-            raise ValueError(f"its format is {version[0]}.{version[1]}, which is for fields")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python 2's headers, and dtypes of older versions
-            shape, is_fortran, dtype = HEADERS[version](file)
-        if any(side < 0 for side in shape):
-            raise ValueError(f"its shape is {shape}")
-    except (ValueError, *NO_HEADER) as error:
-        message = f"{name} is not an array: {' '.join(str(error).split())[:200]}"
-        raise data_fault(message, hint="save it with numpy.save", place=place) from None
-    return Header(shape, dtype, is_fortran, file.tell())
 
 
 def check_size(array: StoredArray, size: int) -> None:

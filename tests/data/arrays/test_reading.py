@@ -187,7 +187,7 @@ def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         for _ in range(2):
             archive.writestr("x.npy", npy(np.zeros(9)))
-    assert "two arrays of one name" in str(fault_of(tmp_path / "x.npz"))
+    assert "two arrays of the name x" in str(fault_of(tmp_path / "x.npz"))
 
 
 def test_what_is_not_there_or_holds_no_arrays_is_refused(tmp_path: Path) -> None:
