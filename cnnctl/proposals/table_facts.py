@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnctl.config.wording import show
+from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.sources.table import TableSet
 from cnnctl.data.tables.cells import is_missing
 from cnnctl.data.tables.columns import Column, Ignored
 from cnnctl.data.tables.reading import Table, read_table
+from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.settings import imbalance_of
 from cnnctl.proposals.special_columns import group_column, split_column
 from cnnctl.proposals.targets import kind_of_target, likely_target, named_targets, options_of
@@ -104,4 +107,19 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
         names = [name]
     kinds = {name: kind_of_target(table, name) for name in names}
     data = TableSet(path=str(source), split=split, group=group, **options_of(kinds))
-    return TableFacts(source, table, why, data.surveyed(Path(), seed=0))
+    facts = TableFacts(source, table, why, data.surveyed(Path(), seed=0))
+    if len(facts.ignored) == len(facts.columns):
+        raise _teaches_nothing(facts)
+    return facts
+
+
+def _teaches_nothing(facts: TableFacts) -> FaultError:
+    """The fault of a table without features, which may name pictures that are elsewhere."""
+    message = "has no column to learn from, beside its targets"
+    hint = "; ".join(f"{name} is {reason}" for name, reason in facts.ignored.items())
+    cells = ((name, facts.table.columns[name][0]) for name in facts.ignored)
+    for name, cell in cells:
+        if is_picture(cell):
+            message = f"column {show(name)} names pictures that are not there"
+            hint = f"put {show(cell)} beside the table, or give the folder that holds both"
+    return data_fault(message, hint=hint or "add some", place=str(facts.source))

@@ -76,6 +76,14 @@ def test_paths_that_lead_elsewhere_are_shown(folder: str) -> None:
     assert "write images/000.png instead of " in error
 
 
+def test_a_table_of_pictures_that_are_not_there_is_refused() -> None:
+    table("labels.csv", {"path": [f"images/{name}" for name in numbered()], "label": kinds()})
+    code, error = refused("labels.csv")
+    assert code == ExitCode.DATA
+    assert "labels.csv: column path names pictures that are not there" in error
+    assert "put images/000.png beside the table" in error
+
+
 @pytest.mark.parametrize("source", ["moles", "moles/meta.csv", "moles.zip"])
 def test_pictures_may_be_in_folders_of_parts(source: str) -> None:
     """As those of HAM10000 and ChestX-ray14, whose tables have names of files alone."""

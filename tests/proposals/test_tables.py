@@ -74,6 +74,14 @@ def test_a_target_that_is_no_column_is_refused(tmp_path: Path) -> None:
     assert error.value.faults[0].hint == "did you mean state?"
 
 
+def test_a_table_without_features_is_refused(tmp_path: Path) -> None:
+    rows = [[at + 1, "eu", ("ill", "well")[at % 2]] for at in range(40)]
+    path = write(tmp_path / "people.csv", ["nr", "region", "state"], rows)
+    with pytest.raises(FaultError, match="no column to learn from") as error:
+        gather(path, target=None)
+    assert error.value.faults[0].hint == "nr is a row number; region is constant"
+
+
 def test_rare_classes_are_weighted(tmp_path: Path) -> None:
     for count, share, is_weighted in ((200, 0.1, True), (200, 0.5, False)):
         facts = gather(people(tmp_path / "people.csv", count, share=share), target=None)
