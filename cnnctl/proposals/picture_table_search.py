@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from random import Random
 
 from cnnctl.config.wording import show
 from cnnctl.data.file_tree import Entry
@@ -22,7 +23,7 @@ from cnnctl.proposals.special_columns import split_column, words_of
 from cnnctl.storage import contents, is_file, is_folder
 
 SAMPLED = 200
-"""Rows that show which column names pictures, and in which folder, evenly spread."""
+"""Rows that show which column names pictures, and in which folder, chosen at random."""
 NAMED = 0.5
 """The share of rows from which on a column names pictures."""
 MOST_FOLDERS = 100
@@ -166,7 +167,7 @@ def _whereabouts(source: Path, path: Path, table: Table) -> Whereabouts | None:
     for root, pictures in _roots(source, table):
         found += _naming(table, root, PictureNames(pictures).find, may_be_several=True)
     best = max((each.named for each in found), default=0)
-    if best < len(table.lines[:: _step(table)]) and (top := _top(source, table)):
+    if best < len(_sample(table)) and (top := _top(source, table)):
         tree = remembered_tree(top) if top == source else open_tree(top)
         found += _naming(
             table, top, PictureNames(_pictures(tree.entries)).find_file, may_be_several=False
@@ -237,10 +238,10 @@ def _naming(
 
     may_be_several: whether a cell counts that can mean more than one picture.
     """
-    step = _step(table)
-    best, most = "", int(NAMED * len(table.lines[::step]))
+    rows = _sample(table)
+    best, most = "", int(NAMED * len(rows))
     for column, cells in table.columns.items():
-        positions = (find(cell) for cell in cells[::step] if cell)
+        positions = (find(cells[row]) for row in rows if cells[row])
         found = {each[0] for each in positions if len(each) == 1 or (each and may_be_several)}
         if len(found) > most:
             best, most = column, len(found)
@@ -248,6 +249,7 @@ def _naming(
         yield Whereabouts(root, best, most)
 
 
-def _step(table: Table) -> int:
-    """From one row of the sample to the next."""
-    return max(1, len(table) // SAMPLED)
+def _sample(table: Table) -> Sequence[int]:
+    """Positions of rows, the same at each call; even steps could meet one folder of several."""
+    count = len(table)
+    return Random(0).sample(range(count), SAMPLED) if count > SAMPLED else range(count)

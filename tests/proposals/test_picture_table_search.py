@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnctl.errors import ExitCode
+from cnnctl.proposals.picture_table_search import SAMPLED
 from tests.labelled_pictures import ROWS, kinds, numbered, pictures, proposed, refused, table
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -97,6 +98,16 @@ def test_pictures_may_be_in_folders_of_parts(source: str) -> None:
     assert "not there" not in report
     assert (data["name"], data["column"], data["target"]) == ("image_table", "image_id", "dx")
     assert data.get("images") is None
+
+
+def test_folders_may_alternate_with_the_rows() -> None:
+    """An even step of two would meet one folder alone."""
+    count = 2 * SAMPLED
+    pictures("moles/part_0", numbered(count)[::2])
+    pictures("moles/part_1", numbered(count)[1::2])
+    table("moles/meta.csv", {"image": numbered(count), "kind": kinds(count)})
+    report, _ = proposed("moles")
+    assert "not there" not in report
 
 
 @pytest.mark.parametrize(
