@@ -182,6 +182,54 @@ def test_a_killed_run_on_arrays_resumes_to_the_same_bits(rows: str, everything: 
     assert_kills_change_nothing(everything, longer, kills=2)
 
 
+SIGNALS = """\
+seed: 3
+data:
+  name: signals
+  {source}
+  targets: {{kind: class, size: values}}
+  batch_size: 16
+model:
+  layers: [conv: {{out_channels: 8, kernel_size: 5}}, batch_norm, relu, global_avg_pool, flatten]
+  heads:
+    kind: {{layers: [dropout: 0.2, linear: classes]}}
+    size: {{layers: [linear: classes], loss: mse}}
+optimizer: {{name: adam, lr: 0.01}}
+scheduler: {{name: cosine, warmup: 1}}
+regularization: {{ema: 0.95, clip_norm: 1.0}}
+train: {{epochs: 60, checkpoint_every: 2}}
+"""
+
+
+def save_signals(folder: Path) -> None:
+    """The columns of digits, one after another, as a long table and as arrays; two of a writer."""
+    samples = Digits().load("train", root=Path())
+    signals = samples.rows.take(torch.arange(400)).numpy().reshape(400, 64)
+    kind = samples.targets[:400].numpy()
+    (folder / "signals").mkdir()
+    for name, array in {"x": signals, "kind": kind, "size": signals.mean(axis=1)}.items():
+        np.save(folder / "signals" / f"{name}.npy", array)
+    lines = ["id,writer,x,kind,size"]
+    for at, (values, own) in enumerate(zip(signals, kind, strict=True)):
+        end = f"{own},{values.mean()}"
+        lines += [f"{at},w{at // 2},{value},{end}" for value in values[: 40 + at % 24]]
+    (folder / "long.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "source",
+    [
+        "path: long.csv\n  series: id\n  channels: [x]\n  group: writer",
+        "path: signals\n  rows: memory",
+        "path: signals\n  rows: mapped",
+    ],
+)
+def test_a_killed_run_on_signals_resumes_to_the_same_bits(source: str, everything: Path) -> None:
+    save_signals(everything.parent)
+    assert_kills_change_nothing(everything, SIGNALS.format(source=source), kills=2)
+
+
 @pytest.mark.long
 def test_twenty_kills_some_within_a_save_change_nothing(everything: Path) -> None:
     longer = EVERYTHING.replace("epochs: 6", "epochs: 30").replace("stopping: 3", "stopping: 30")

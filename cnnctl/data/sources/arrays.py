@@ -26,11 +26,11 @@ ArrayName = Annotated[str, Field(min_length=1)]
 
 
 class ArraySet(SampleSet, kind="arrays"):
-    """Images, signals or vectors in NumPy's arrays: an .npz file, or a folder of .npy files.
+    """Images, signals or vectors in NumPy's arrays: .npz, or .npy files in a folder or .zip.
 
-    One array has the inputs and one the targets; arrays such as x_train and x_test, as in Keras'
-    and MedMNIST's files, hold the splits. A test and a validation split that are missing are cut
-    off. The files of a folder are mapped, so they may be larger than memory.
+    One array has the inputs, and one or several the targets; arrays such as x_train and x_test, as
+    in Keras' and MedMNIST's files, hold the splits. A test and a validation split that are missing
+    are cut off. The files of a folder are mapped, so they may be larger than memory.
     """
 
     path: DataPath

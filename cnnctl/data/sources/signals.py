@@ -47,8 +47,8 @@ class SignalSet(SampleSet, kind="signals"):
     """Series of one or more channels, each with a class, labels or values.
 
     Either a long table (CSV, TSV or Parquet) with a row for each moment, or arrays
-    (N, channels, length) or (N, length) in an .npz file or a folder of .npy files. Series are
-    brought to one length: shorter ones are filled up at the end with the mean of each channel,
+    (N, channels, length) or (N, length) in an .npz file, or .npy files in a folder or .zip. Series
+    are brought to one length: shorter ones are filled up at the end with the mean of each channel,
     which normalization makes 0, and longer ones are cut. A series is never in two splits.
     """
 

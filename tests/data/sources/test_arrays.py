@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cnnctl.data.samples import Split
 from cnnctl.data.sources.arrays import ArraySet
 from cnnctl.errors import ExitCode, FaultError
 from tests.conftest import Cli
+from tests.training.conftest import assert_same_state, last
 
 DIGITS, DIGIT = load_digits(return_X_y=True)
 DIGITS = DIGITS.reshape(-1, 8, 8)
@@ -380,6 +382,28 @@ def test_several_arrays_are_several_targets(tmp_path: Path) -> None:
     np.testing.assert_allclose(place.std, train.std(axis=0), rtol=1e-5)
 
 
+def test_labels_can_be_arrays_of_one_each(tmp_path: Path) -> None:
+    path = save(tmp_path, x=DIGITS, odd=DIGIT % 2, big=DIGIT > 4, never=DIGIT < 0)
+    labels = {"name": "labels", "columns": ["odd", "big"]}
+    prepared = prepare(surveyed(path, targets={"kind": labels}, test=0, validation=0), seed=0)
+    [target] = prepared.data.describe().targets
+    assert (target.kind, target.class_names) == ("labels", ("odd", "big"))
+    expected = np.stack([DIGIT % 2, DIGIT > 4], axis=1)
+    np.testing.assert_array_equal(prepared.splits.train.target("kind"), expected)
+    labels["columns"] = ["odd", "never"]
+    with pytest.raises(FaultError, match="no row of the training split has the label never"):
+        surveyed(path, targets={"kind": labels})
+
+
+def test_thousands_of_classes_have_names(tmp_path: Path) -> None:
+    number = np.arange(4002) % 2001
+    path = save(tmp_path, x=np.eye(3)[number % 3], y=number)
+    for options in ({"task": "classification"}, {"targets": {"y": "class"}}):
+        data = surveyed(path, test=0, validation=0, **options)
+        assert data.describe().outputs == 2001
+        assert ArraySet.read(data.written()) == data
+
+
 def test_heads_are_trained_evaluated_and_answered(cli: Cli, tmp_path: Path) -> None:
     heads(tmp_path)
     (tmp_path / "x.yaml").write_text(HEADS, encoding="utf-8")
@@ -396,6 +420,20 @@ def test_heads_are_trained_evaluated_and_answered(cli: Cli, tmp_path: Path) -> N
     assert [set(each) for each in answers] == [{"digit", "odd", "place"}] * 2
     [*_, ink] = answers[0]["place"]["values"]
     assert abs(ink - DIGITS[0].mean()) < 1  # of 4.9 on average
+    names, first, _ = csv.reader(cli("predict", "runs/x", "new.npy", "--csv").stdout.splitlines())
+    assert all(any(name.startswith(head) for name in names) for head in TARGETS)
+    assert float(first[names.index("place_value_3")]) == pytest.approx(ink, abs=1e-4)
+
+
+def test_heads_are_resumed_to_the_same_bits(cli: Cli, tmp_path: Path) -> None:
+    heads(tmp_path)
+    (tmp_path / "x.yaml").write_text(HEADS, encoding="utf-8")
+    for arguments in (("train.epochs=1",), ("train.epochs=3", "--resume")):
+        done = cli("train", "x.yaml", *arguments)
+        assert done.returncode == 0, done.stderr
+    unbroken = cli("train", "x.yaml", "train.epochs=3", "--runs", "others")
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert_same_state(last(tmp_path / "runs" / "x"), last(tmp_path / "others" / "x"))
 
 
 @pytest.mark.parametrize(
@@ -403,6 +441,8 @@ def test_heads_are_trained_evaluated_and_answered(cli: Cli, tmp_path: Path) -> N
     [
         ({"digti": "class"}, "targets.digti: .* has no array digti"),
         ({"digit": "labels"}, "has other numbers than 0 and 1"),
+        ({"i": {"name": "values", "columns": ["ink"], "outputs": 2}}, "2 outputs, but the target"),
+        ({"digit": "class", "d": {"name": "class", "column": "digit"}}, "belongs to digit already"),
         ({"bits": "class"}, "rows of 2 numbers that are not one-hot"),
         (
             {"b": {"name": "labels", "columns": ["bits"]}},

@@ -14,6 +14,7 @@ from cnnctl.data.samples import Split
 from cnnctl.data.sources.signals import SignalSet
 from cnnctl.errors import ExitCode, FaultError
 from tests.conftest import Cli
+from tests.training.conftest import assert_same_state, last
 
 HEADER = ["id", "t", "x", "note", "who", "kind"]
 
@@ -269,7 +270,7 @@ def test_series_are_learned_evaluated_and_answered(cli: Cli, tmp_path: Path) -> 
 def test_series_can_have_several_targets(cli: Cli, tmp_path: Path) -> None:
     header = [*HEADER, "speed", "tags"]
     rows = [
-        [*row, 0.3 + 0.5 * (row[5] == "fast"), "even;low" if int(row[0][1:]) % 4 < 2 else "low"]
+        [*row, 0.3 + 0.5 * (row[5] == "fast"), "even|low" if int(row[0][1:]) % 4 < 2 else "low"]
         for row in ROWS
     ]
     with (tmp_path / "long.csv").open("w", newline="", encoding="utf-8") as file:
@@ -281,7 +282,7 @@ data:
   path: long.csv
   series: id
   time: t
-  targets: {kind: class, speed: values, tags: labels}
+  targets: {kind: class, speed: values, tags: {name: labels, separator: "|"}}
   batch_size: 8
 model:
   layers: [conv: {out_channels: 8, kernel_size: 5}, relu, global_avg_pool, flatten]
@@ -304,6 +305,41 @@ train: {epochs: 30}
     names, *cells = csv.reader(answered.stdout.splitlines())
     assert len(cells) == 40
     assert any(name.startswith("speed") for name in names)
+    config = (tmp_path / "runs" / "x" / "config.yaml").read_text(encoding="utf-8")
+    assert "classes: [even, low]" in config
+    resumed = cli("train", "--resume", "runs/x", "train.epochs=31")
+    assert resumed.returncode == 0, resumed.stderr
+    unbroken = cli("train", "x.yaml", "train.epochs=31", "--runs", "others")
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert_same_state(last(tmp_path / "runs" / "x"), last(tmp_path / "others" / "x"))
+
+
+def test_arrays_of_signals_can_have_several_targets(tmp_path: Path) -> None:
+    level = SIGNALS.mean(axis=2)
+    path = arrays(tmp_path, x=SIGNALS, kind=CLASS, level=level)
+    data = surveyed(path, targets={"kind": "class", "level": "values"}, validation=0, test=0)
+    described = [(each.name, each.kind, each.outputs) for each in data.describe().targets]
+    assert described == [("kind", "class", 2), ("level", "values", 3)]
+    prepared = prepare(data, seed=0)
+    train = prepared.splits.train
+    np.testing.assert_allclose(train.target("level"), level.astype(np.float32))
+    normal = prepared.data.target_normalizations["level"]
+    assert isinstance(normal, Normalize)
+    np.testing.assert_allclose(normal.mean, level.mean(axis=0), rtol=1e-5)
+
+
+def test_labels_of_series_can_be_columns_of_0_and_1(tmp_path: Path) -> None:
+    marks = [[*row[:3], int(row[5] == "fast"), row[4], "false"] for row in ROWS]
+    labels = {"name": "labels", "columns": ["note", "kind"]}
+    with pytest.raises(FaultError, match="no row of the training split has the label kind"):
+        in_table(tmp_path, marks, target="auto", targets={"both": labels})
+    marks = [[*row[:5], "true"] for row in marks]
+    data = in_table(tmp_path, marks, target="auto", targets={"both": labels}, test=0, validation=0)
+    targets = prepare(data, seed=0).splits.train.target("both")
+    assert targets.sum(dim=0).tolist() == [20, 40]
+    marks[7][5] = "yes"
+    with pytest.raises(FaultError, match="yes differs from 'true'"):
+        in_table(tmp_path, marks, target="auto", targets={"both": labels})
 
 
 def test_a_target_that_changes_within_a_series_is_refused(tmp_path: Path) -> None:
