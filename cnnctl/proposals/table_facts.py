@@ -14,9 +14,15 @@ from cnnctl.data.tables.cells import is_missing
 from cnnctl.data.tables.columns import Column, Ignored
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError, data_fault
+from cnnctl.proposals.document import counted
 from cnnctl.proposals.settings import imbalance_of
 from cnnctl.proposals.special_columns import group_column, split_column
 from cnnctl.proposals.targets import kind_of_target, likely_target, named_targets, options_of
+from cnnctl.proposals.vector_learning import FEW
+
+
+FEWEST_ROWS = 4
+"""Rows of which one is left for testing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,9 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
         FaultError: it cannot be read, has no such column, or teaches nothing.
     """
     table = read_table(source)
+    if len(table) < FEWEST_ROWS:
+        message = f"has {counted(len(table), 'row')}, too few to train and to test on"
+        raise data_fault(message, hint=f"give at least {FEWEST_ROWS}", place=str(source))
     split = split_column(table)
     group = None if split else group_column(table, beside=[])
     taken = [name for name in (split, group) if name]
@@ -106,7 +115,8 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
         name, why = likely_target([name for name in table.columns if name not in taken])
         names = [name]
     kinds = {name: kind_of_target(table, name) for name in names}
-    data = TableSet(path=str(source), split=split, group=group, **options_of(kinds))
+    options = options_of(kinds) | ({"validation": 0.0} if len(table) < FEW else {})
+    data = TableSet(path=str(source), split=split, group=group, **options)
     facts = TableFacts(source, table, why, data.surveyed(Path(), seed=0))
     if len(facts.ignored) == len(facts.columns):
         raise _teaches_nothing(facts)

@@ -139,6 +139,17 @@ def test_several_targets_are_named_in_one_option_or_in_several(cli: Cli, tmp_pat
     assert (tmp_path / "each.yaml").read_bytes() == (tmp_path / "once.yaml").read_bytes()
 
 
+def test_a_few_rows_are_enough(cli: Cli, tmp_path: Path) -> None:
+    rows = [[1, "NA"], [2, "b"], [3, "NA"], [4, "b"], [1.5, "NA"], [2.5, "b"]]
+    with pytest.raises(FaultError, match="has 3 rows, too few to train and to test on"):
+        gather(write(tmp_path / "x.csv", ["年龄", "target"], rows[:3]), target=None)
+    write(tmp_path / "x.csv", ["年龄", "target"], rows)
+    assert cli("init", "x.csv").returncode == 0
+    trained = cli("train", "x.yaml")
+    assert trained.returncode == 0, trained.stderr
+    assert "table: 5 train, 1 test" in trained.stdout
+
+
 def test_targets_that_are_named_wrongly_are_refused(tmp_path: Path) -> None:
     file = people(tmp_path / "people.csv", 40)
     for target, message in (("state,twon", "has no column twon"), ("town,town", "named twice")):
