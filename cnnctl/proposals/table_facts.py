@@ -20,7 +20,6 @@ from cnnctl.proposals.special_columns import group_column, split_column
 from cnnctl.proposals.targets import kind_of_target, likely_target, named_targets, options_of
 from cnnctl.proposals.vector_learning import FEW
 
-
 FEWEST_ROWS = 4
 """Rows of which one is left for testing."""
 
