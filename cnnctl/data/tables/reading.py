@@ -16,7 +16,7 @@ from cnnctl.data.tables import parquet
 from cnnctl.data.tables.cell_targets import CellTargets
 from cnnctl.data.tables.cells import Cells, number_of
 from cnnctl.data.tables.files import TAB_SUFFIXES, content_of
-from cnnctl.data.texts import Unit, line_fault, nul_fault, place_in, text_of
+from cnnctl.data.texts import Unit, line_fault, place_in, text_of
 from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults, nearest
 
 MAX_COLUMNS = 10_000
@@ -118,8 +118,6 @@ def _stored(content: bytes, place: str) -> tuple[dict[str, list[str]], Sequence[
     _check_header(header, place)
     for column in cells:
         for row, cell in enumerate(column, start=1):
-            if "\0" in cell:
-                raise nul_fault(place, row, unit="row")
             if len(cell) > MAX_CELL:
                 message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
                 raise line_fault(place, row, message, hint="shorten it", unit="row")
