@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cnnctl.data.file_tree import FileTree
 from cnnctl.data.pictures import cache, decoder, orders
 from cnnctl.data.preparation import prepare
+from cnnctl.data.records import Record
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.errors import ExitCode, FaultError
@@ -295,6 +297,28 @@ def test_training_lists_the_files_once_and_the_next_looks_again(
     assert listed.count(root / "") == 1
     write(root, {"train/cat": 7})
     assert len(prepare(surveyed(root), seed=0).splits.train) == 13
+
+
+def test_files_are_divided_once_unless_the_options_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, divided, records = (
+        write(tmp_path / "pets", {"a": 20, "b": 20}),
+        list[str](),
+        ImageFolder.records,
+    )
+
+    def counted(data: ImageFolder, tree: FileTree) -> list[Record]:
+        divided.append(str(data.test))
+        return records(data, tree)
+
+    monkeypatch.setattr(ImageFolder, "records", counted)
+    data = surveyed(root, test=0.1)
+    read = {share: data.model_copy(update={"test": share}) for share in (0.1, 0.2)}
+    sizes = [len(each.load("test", root=Path(), download=False)) for each in read.values()]
+    assert sizes == [4, 8]
+    prepare(data, seed=0)
+    assert divided == ["0.1", "0.2", "0.1"]
 
 
 def test_pictures_of_several_sizes_are_brought_to_one(tmp_path: Path) -> None:
