@@ -466,7 +466,7 @@ def test_a_decoder_that_dies_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
     data = surveyed(write(tmp_path / "pets", {"cat": 5, "dog": 5}), test=0)
     monkeypatch.setattr(decoder, "FEW", 0)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(FaultError, match="a decoder ended with 1 at one of 10 files") as error:
+    with pytest.raises(FaultError, match="ended with exit code 1 at one of 10 files") as error:
         data.load("train", root=Path())
     assert "cat/000.png" in error.value.faults[0].hint
 
