@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from cnnctl.data.records import SPLIT_WORDS
+from cnnctl.data.records import split_words
 from cnnctl.proposals.document import Setting, counted, document
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.settings import HELD_OUT, WRITTEN, path_setting
@@ -68,8 +68,10 @@ def _splits(facts: TableFacts) -> Iterator[Setting]:
 def has_validation(facts: TableFacts) -> bool:
     """Whether the table puts rows in a validation split."""
     split = facts.data.split
-    cells = facts.table.columns[split] if split else []
-    return any(SPLIT_WORDS.get(cell.lower()) == "validation" for cell in set(cells))
+    if not split:
+        return False
+    words = split_words(split)
+    return any(words[cell.lower()] == "validation" for cell in set(facts.table.columns[split]))
 
 
 def _lesson(facts: TableFacts) -> Lesson:

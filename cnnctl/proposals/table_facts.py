@@ -16,8 +16,14 @@ from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.document import counted
 from cnnctl.proposals.settings import imbalance_of
-from cnnctl.proposals.special_columns import group_column, split_column
-from cnnctl.proposals.targets import kind_of_target, likely_target, named_targets, options_of
+from cnnctl.proposals.special_columns import group_column, split_columns
+from cnnctl.proposals.targets import (
+    kind_of_target,
+    likely_target,
+    named_targets,
+    options_of,
+    possible_names,
+)
 from cnnctl.proposals.vector_learning import FEW
 
 FEWEST_ROWS = 4
@@ -104,9 +110,9 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
     if len(table) < FEWEST_ROWS:
         message = f"has {counted(len(table), 'row')}, too few to train and to test on"
         raise data_fault(message, hint=f"give at least {FEWEST_ROWS}", place=str(source))
-    split = split_column(table)
-    group = None if split else group_column(table, beside=[])
-    taken = [name for name in (split, group) if name]
+    splits = split_columns(table, beside=possible_names(target))
+    group = None if splits else group_column(table, beside=[])
+    taken = [*splits, *([group] if group else [])]
     if target:
         names, why = named_targets(table, target, taken=taken), "named on the command line"
     else:
@@ -114,7 +120,10 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
         names = [name]
     kinds = {name: kind_of_target(table, name) for name in names}
     options = options_of(kinds) | ({"validation": 0.0} if len(table) < FEW else {})
-    data = TableSet(path=str(source), split=split, group=group, **options)
+    split = next(iter(splits), None)
+    reason = f"tells splits, as {split} does"
+    columns: dict[str, Column] = {name: Ignored(reason=reason) for name in splits[1:]}
+    data = TableSet(path=str(source), split=split, group=group, columns=columns, **options)
     facts = TableFacts(source, table, why, data.surveyed(Path(), seed=0))
     if len(facts.ignored) == len(facts.columns):
         raise _teaches_nothing(facts)
