@@ -77,9 +77,9 @@ def grouped_split(
         FaultError: there is only one group, or none can be held out.
     """
     names, member_of = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
-    hint = "choose other groups, or hold out nothing: test: 0, or validation: 0"
+    hint = "choose other groups, or hold out nothing: test: 0, validation: 0"
     if len(names) < 2:
-        message = f"{len(groups):,} samples of one group, {show(names[0])}, are to be divided"
+        message = f"all {len(groups):,} samples are in one group, {show(names[0])}"
         raise config_fault(message, hint=hint, path=("group",))
     counts = np.zeros((len(names), counted.shape[1]), dtype=np.int64)
     np.add.at(counts, member_of, counted)

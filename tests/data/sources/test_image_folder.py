@@ -216,7 +216,7 @@ def test_lists_of_files_give_the_splits(tmp_path: Path, capsys: pytest.CaptureFi
     listed(tmp_path, LISTED)
     lists = {split: str(tmp_path / f"{split}.txt") for split in LISTED}
     data = surveyed(root, splits=lists)
-    assert "note: 8 files are not used: " in capsys.readouterr().err
+    assert "note: 8 files not used, the first: " in capsys.readouterr().err
     parts = prepare(data, seed=0).splits
     for part, numbers in zip(
         (parts.train, parts.validation, parts.test), LISTED.values(), strict=True
@@ -280,7 +280,7 @@ def test_what_is_not_used_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture
     Image.fromarray(noise(1)).save(root / "cover.png")
     (root / "dog" / "link.png").symlink_to(tmp_path / "elsewhere.png")
     surveyed(root)
-    assert "note: 2 files are not used: " in capsys.readouterr().err
+    assert "note: 2 files not used, the first: " in capsys.readouterr().err
 
 
 def test_training_lists_the_files_once_and_the_next_looks_again(
