@@ -140,7 +140,7 @@ def test_several_targets_get_a_head_each(cli: Cli, tmp_path: Path) -> None:
     done = cli("init", "many.csv", "--target", "kind, tags,size")
     assert done.returncode == 0, done.stderr
     assert "target: kind, tags, size, named on the command line" in done.stdout
-    assert "labels of tags: 2 (p " in done.stdout
+    assert "labels of tags: 2 (q " in done.stdout
     described = load(tmp_path / "many.yaml").description.targets
     kinds = {target.name: target.kind for target in described}
     assert kinds == {"kind": "class", "tags": "labels", "size": "values"}
