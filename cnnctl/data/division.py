@@ -57,10 +57,11 @@ def check_room(classes: Positions, *, held_out: int, option: str) -> None:
     count, known = len(classes), len(np.unique(classes))
     if held_out <= count - known:
         return
-    kept = f"{count - held_out:,} of {count:,} samples"
-    message = f"{kept} to train on cannot be of all {known:,} classes"
+    message = f"{count:,} samples of {known:,} classes are too few to hold out {held_out:,}"
     share = int(1000 * (count - known) / count) / 1000
-    hint = f"write {option}: {share:g} at most, or merge classes of few samples"
+    hint = f"write {option}: {share:g}, or less, or merge classes of few samples"
+    if not share:
+        hint = f"write {option}: 0, or add samples to train on"
     raise config_fault(message, hint=hint, path=(option,))
 
 
