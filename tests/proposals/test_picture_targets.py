@@ -52,7 +52,7 @@ def test_separated_names_are_labels(separator: str) -> None:
     if separator == ";":  # which is the default
         assert (data["target"], data["task"]) == ("tags", "multilabel")
     else:
-        labels = {"name": "labels", "column": "tags", "separator": separator}
+        labels = {"name": "labels", "separator": separator}
         assert data["targets"] == {"tags": labels}
     assert report.startswith("sky: 60 pictures with 3 labels\n")
     assert "loss: bce_with_logits" in Path("x.yaml").read_text(encoding="utf-8")
