@@ -43,8 +43,8 @@ def init(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column or array to predict (default: found by its name); several of a table or of "
-            "arrays with commas between them, or each with an option of its own.",
+            help="Column or array to predict (default: found by its name); several with commas "
+            "between them, or each with an option of its own.",
             metavar="COLUMN",
             show_default=False,
         ),
