@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Chosen(NamedTuple):
     reason: str
 
 
-def chosen_inputs(arrays: Mapping[str, StoredArray], *, targets: Sequence[str]) -> Chosen | None:
+def chosen_inputs(arrays: Mapping[str, StoredArray], *, targets: Collection[str]) -> Chosen | None:
     """The inputs, where their name does not tell; None where it does, or nothing else.
 
     It is the array with the most numbers for each sample.
@@ -75,11 +75,6 @@ def chosen_targets(
         name for name in others if _is_narrow(families[name]) and not words_of(name) & BESIDE
     ]
     return [Chosen(*likely_target(possible, noun="array"))] if possible else []
-
-
-def named_targets(asked: str | None) -> list[str]:
-    """The names that `--target` may mean."""
-    return [asked, *(name.strip() for name in asked.split(","))] if asked else []
 
 
 def heads_for(

@@ -17,7 +17,6 @@ from cnnctl.proposals.array_choice import (
     chosen_inputs,
     chosen_targets,
     heads_for,
-    named_targets,
     target_settings,
 )
 from cnnctl.proposals.document import Setting
@@ -33,6 +32,7 @@ from cnnctl.proposals.sample_config import propose
 from cnnctl.proposals.sample_facts import gather
 from cnnctl.proposals.sample_report import SHOWN, render
 from cnnctl.proposals.settings import path_setting
+from cnnctl.proposals.targets import possible_names
 from cnnctl.storage import is_folder
 
 
@@ -65,9 +65,9 @@ class Arrays(Proposer):
 
 def _chosen(source: Path, root: Path, wishes: Wishes) -> Iterator[Setting]:
     """The arrays of inputs and targets: those asked for, or those whose names do not tell."""
-    arrays, asked = open_arrays(root), named_targets(wishes.target)
+    arrays, asked = open_arrays(root), possible_names(wishes.target)
     name = shared_name(source.stem)
-    is_target = name.lower() in TARGETS or {name, source.stem} & {*asked}
+    is_target = name.lower() in TARGETS or {name, source.stem} & asked
     if source.name.lower().endswith(".npy") and not is_target:
         inputs: Chosen | None = Chosen(name, "as asked for")
     else:

@@ -19,8 +19,9 @@ from cnnctl.proposals.heads import heads_of
 from cnnctl.proposals.picture_facts import PictureFacts, check_classes, counted_names, looked_at
 from cnnctl.proposals.picture_table_search import PictureTable, is_submission
 from cnnctl.proposals.picture_targets import Choice, chosen, likely
-from cnnctl.proposals.special_columns import group_column, split_column
+from cnnctl.proposals.special_columns import group_column, split_columns
 from cnnctl.proposals.target_report import about_targets
+from cnnctl.proposals.targets import possible_names
 
 CURE = "choose another column with --target"
 
@@ -72,9 +73,10 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     """
     forget_tree()
     table = found.table
-    split = split_column(table)
-    group = None if split else group_column(table, beside=[found.where.column])
-    taken = [name for name in (found.where.column, split, group) if name]
+    splits = split_columns(table, beside=possible_names(target))
+    group = None if splits else group_column(table, beside=[found.where.column])
+    split = next(iter(splits), None)
+    taken = [found.where.column, *splits, *([group] if group else [])]
     choice = likely(table, taken=taken) if target is None else chosen(table, target, taken=taken)
     is_beside = found.where.root != (found.path if is_archive(found.path) else found.path.parent)
     data = ImageTable(

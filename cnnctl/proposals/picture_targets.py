@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnctl.config.wording import show
-from cnnctl.data.tables.cell_targets import BITS
+from cnnctl.data.tables.cell_targets import SIGNS, bits_of
 from cnnctl.data.tables.columns import Ignored
 from cnnctl.data.tables.inference import kind_of
 from cnnctl.data.tables.reading import Table
@@ -77,13 +77,14 @@ def likely(table: Table, *, taken: Collection[str]) -> Choice:
         return _choice(table, names, f"the only other column{varies}")
     if usual_target(names):
         return _likely(table, names)
-    bits = [name for name in names if {cell.lower() for cell in table.columns[name]} <= {*BITS}]
+    bits = [name for name in names if _are_bits(table.columns[name])]
     others = [name for name in names if name not in bits]
     telling = next((name for name in others if words_of(name) & TELLING), None)
     if telling:
         return _choice(table, [telling], "by its name; choose another with --target")
     if len(bits) > 1:
-        reason = f"{len(bits):,} columns of 0 and 1; choose another with --target"
+        no = "-1" if any(bits_of(table.columns[name]) is SIGNS for name in bits) else "0"
+        reason = f"{len(bits):,} columns of {no} and 1; choose another with --target"
         return Choice({"labels": LabelColumns(columns=bits)}, reason)
     return _likely(table, names)
 
@@ -100,6 +101,11 @@ def _tells(table: Table, name: str) -> bool:
     with suppress(FaultError):  # which is told of if this is the target
         return not isinstance(kind_of(cells), Ignored)
     return True
+
+
+def _are_bits(cells: Sequence[str]) -> bool:
+    found = {cell.lower() for cell in cells}
+    return found <= bits_of(found).keys()
 
 
 def _likely(table: Table, names: Sequence[str]) -> Choice:

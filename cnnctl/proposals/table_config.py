@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnnctl.data.records import SPLIT_WORDS
+from cnnctl.data.records import split_words
 from cnnctl.proposals.document import Setting, counted, document
 from cnnctl.proposals.heads import heads_of
 from cnnctl.proposals.lesson import Lesson
@@ -65,8 +65,10 @@ def _splits(facts: TableFacts) -> Iterator[Setting]:
 def has_validation(facts: TableFacts) -> bool:
     """Whether the table puts rows in a validation split."""
     split = facts.data.split
-    cells = facts.table.columns[split] if split else []
-    return any(SPLIT_WORDS.get(cell.lower()) == "validation" for cell in set(cells))
+    if not split:
+        return False
+    words = split_words(split)
+    return any(words[cell.lower()] == "validation" for cell in set(facts.table.columns[split]))
 
 
 def _lesson(facts: TableFacts) -> Lesson:

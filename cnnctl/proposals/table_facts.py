@@ -10,7 +10,7 @@ from pathlib import Path
 from cnnctl.config.wording import show
 from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.sources.table import TableSet
-from cnnctl.data.tables.cells import is_missing
+from cnnctl.data.tables.cells import is_index, is_missing
 from cnnctl.data.tables.columns import Column, Ignored
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.data.tables.targets import TargetColumns
@@ -18,8 +18,14 @@ from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.document import counted
 from cnnctl.proposals.heads import counted_in
 from cnnctl.proposals.settings import imbalance_of
-from cnnctl.proposals.special_columns import group_column, split_column
-from cnnctl.proposals.targets import kinds_of, likely_target, named_targets, options_of
+from cnnctl.proposals.special_columns import group_column, split_columns
+from cnnctl.proposals.targets import (
+    kinds_of,
+    likely_target,
+    named_targets,
+    options_of,
+    possible_names,
+)
 from cnnctl.proposals.vector_learning import FEW
 
 FEWEST_ROWS = 4
@@ -90,11 +96,10 @@ class TableFacts:
 
     @property
     def _contents(self) -> list[tuple[str, ...]]:
-        """The cells of each row, apart from the split that it is in."""
+        """The cells of each row, apart from its index and the split that it is in."""
         columns = self.table.columns.items()
-        return list(
-            zip(*(cells for name, cells in columns if name != self.data.split), strict=True)
-        )
+        left_out = (self.data.split, *filter(is_index, self.ignored))
+        return list(zip(*(cells for name, cells in columns if name not in left_out), strict=True))
 
 
 def gather(source: Path, *, target: str | None) -> TableFacts:
@@ -107,9 +112,9 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
     if len(table) < FEWEST_ROWS:
         message = f"has {counted(len(table), 'row')}, too few to train and to test on"
         raise data_fault(message, hint=f"give at least {FEWEST_ROWS}", place=str(source))
-    split = split_column(table)
-    group = None if split else group_column(table, beside=[])
-    taken = [name for name in (split, group) if name]
+    splits = split_columns(table, beside=possible_names(target))
+    group = None if splits else group_column(table, beside=[])
+    taken = [*splits, *([group] if group else [])]
     if target:
         names, why = named_targets(table, target, taken=taken), "named on the command line"
     else:
@@ -117,7 +122,10 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
         names = [name]
     kinds = kinds_of(table, names)
     options = options_of(kinds) | ({"validation": 0.0} if len(table) < FEW else {})
-    data = TableSet(path=str(source), split=split, group=group, **options)
+    split = next(iter(splits), None)
+    reason = f"tells splits, as {split} does"
+    columns: dict[str, Column] = {name: Ignored(reason=reason) for name in splits[1:]}
+    data = TableSet(path=str(source), split=split, group=group, columns=columns, **options)
     facts = TableFacts(source, table, why, kinds, data.surveyed(Path(), seed=0))
     if len(facts.ignored) == len(facts.columns):
         raise _teaches_nothing(facts)

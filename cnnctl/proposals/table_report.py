@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cnnctl.data.records import SPLIT_WORDS
+from cnnctl.data.records import split_words
 from cnnctl.escaping import visible
 from cnnctl.proposals.document import counted
 from cnnctl.proposals.table_facts import TableFacts
@@ -45,4 +45,5 @@ def _lines(facts: TableFacts) -> Iterator[str]:
 
 def _splits(facts: TableFacts) -> Counter[str]:
     assert facts.data.split
-    return Counter(SPLIT_WORDS[cell.lower()] for cell in facts.table.columns[facts.data.split])
+    words = split_words(facts.data.split)
+    return Counter(words[cell.lower()] for cell in facts.table.columns[facts.data.split])

@@ -47,6 +47,11 @@ def named_targets(table: Table, target: str, *, taken: Collection[str] = ()) -> 
     return names
 
 
+def possible_names(target: str | None) -> set[str]:
+    """The names of columns that `--target` may mean, whichever a table has."""
+    return {target, *(name.strip() for name in target.split(","))} if target else set()
+
+
 def likely_target(names: Sequence[str], *, noun: str = "column") -> tuple[str, str]:
     """The column, or what else is its noun, that is probably to be predicted, and why."""
     if len(names) == 1:

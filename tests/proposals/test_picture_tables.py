@@ -160,6 +160,20 @@ def test_columns_of_splits_and_groups_are_kept_to() -> None:
     assert row in [line.split() for line in report.splitlines()]
 
 
+def test_columns_of_bits_tell_splits() -> None:
+    pictures("pets", numbered())
+    labels = {name: [at >> bit & 1 for at in range(ROWS)] for bit, name in enumerate("abc")}
+    splits = {
+        "is_train": [at < 40 for at in range(ROWS)],
+        "is_test": [at >= 50 for at in range(60)],
+    }
+    table("pets/labels.csv", {"file": numbered(), **labels, **splits})
+    report, data = proposed("pets")
+    assert data["split"] == "is_test"
+    assert data["targets"] == {"labels": {"name": "labels", "columns": ["a", "b", "c"]}}
+    assert "splits: from column is_test" in report
+
+
 def test_what_is_missing_or_broken_is_named_and_skipped() -> None:
     names = numbered(100)
     pictures("pets", [*names[1:], "extra.png"])

@@ -83,6 +83,18 @@ def test_columns_of_bits_are_labels() -> None:
     assert data["targets"] == {"labels": {"name": "labels", "columns": ["A", "B", "C"]}}
 
 
+def test_columns_of_signs_are_labels() -> None:
+    """As CelebA's attributes are written: -1 for no, 1 for yes."""
+    pictures("faces", numbered())
+    names = {"Smiling": 0, "Wavy_Hair": 1, "Young": 2}
+    signs = {name: [2 * (at >> bit & 1) - 1 for at in range(ROWS)] for name, bit in names.items()}
+    table("faces/list_attr.csv", {"image_id": numbered(), **signs})
+    report, data = proposed("faces")
+    assert "target: Smiling, Wavy_Hair, Young (3 columns of -1 and 1; choose another" in report
+    assert data["targets"] == {"labels": {"name": "labels", "columns": [*names]}}
+    assert "60 pictures with 3 labels" in report
+
+
 def test_labels_of_which_each_picture_has_one_are_told_of() -> None:
     pictures("scans", numbered())
     bits = {name: [int(at % 3 == bit) for at in range(ROWS)] for bit, name in enumerate("ABC")}

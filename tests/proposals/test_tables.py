@@ -109,6 +109,27 @@ def test_what_is_written_trains_and_predicts(count: int, cli: Cli, tmp_path: Pat
     assert len((tmp_path / "x.csv").read_text().splitlines()) == count + 1
 
 
+def test_the_index_that_pandas_writes_is_no_feature(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [[f"{x:.3f}", "xy"[int(x > 0)]] for x in rng.normal(size=60)]
+    rows[7] = rows[0]
+    write(tmp_path / "x.csv", ["", "a", "kind"], [[n, *row] for n, row in enumerate(rows)])
+    done = cli("init", "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert "Unnamed: 0 is ignored: an index" in done.stdout
+    assert "note: 1 row equals an earlier one" in done.stdout
+    trained = cli("train", "x.yaml", "train.epochs=2")
+    assert trained.returncode == 0, trained.stderr
+    write(tmp_path / "without.csv", ["a"], [row[:1] for row in rows])
+    answers = [cli("predict", "runs/x", f"{name}.csv", "--jsonl") for name in ("x", "without")]
+    assert [each.returncode for each in answers] == [0, 0], answers
+    own, other = (
+        [json.loads(line)["probabilities"] for line in each.stdout.splitlines()] for each in answers
+    )
+    assert len(own) == 60
+    assert own == other
+
+
 def test_several_targets_get_a_head_each(cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [
@@ -175,6 +196,22 @@ def test_columns_of_splits_and_groups_are_kept_to(cli: Cli, tmp_path: Path) -> N
     assert "validation:" not in text
     assert "test:" not in text
     assert cli("check", "x.yaml").stdout == "x.yaml: no problems found\n"
+
+
+def test_columns_of_bits_tell_splits(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=80).round(2)
+    rows = [[x, int(n >= 60), n < 50, "xy"[int(x > 0)]] for n, x in enumerate(values)]
+    write(tmp_path / "x.csv", ["a", "is_test", "isTrain", "kind"], rows)
+    done = cli("init", "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert "splits: train 60, test 20, from column is_test" in done.stdout
+    assert "isTrain is ignored: tells splits, as is_test does" in done.stdout
+    trained = cli("train", "x.yaml", "train.epochs=2")
+    assert trained.returncode == 0, trained.stderr
+    assert "table: 60 train, 20 test" in trained.stdout
+    named = gather(tmp_path / "x.csv", target="isTrain")
+    assert (named.targets, named.data.split) == (["isTrain"], "is_test")
 
 
 @pytest.mark.parametrize(

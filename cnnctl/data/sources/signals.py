@@ -221,7 +221,10 @@ class SignalSet(SampleSet, kind="signals"):
             raise data_fault(message, hint="name some: data.channels=[…]", place=table.place)
         if unused := [name for name in others if name not in channels]:
             names = ", ".join(map(show, unused))
-            print(f"note: not used, as they are no numbers or constant: {names}", file=sys.stderr)
+            print(
+                f"note: not used, as they hold no measurements: {names}",
+                file=sys.stderr,
+            )
         return channels
 
     def _settled(self, channels: int, length: int, normalize: Normalize | None) -> Self:
