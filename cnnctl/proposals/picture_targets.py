@@ -41,6 +41,12 @@ class Choice:
         """The options of the data set."""
         return options_of(self.kinds)
 
+    def in_table(self, table: Table) -> Choice:
+        """The same with what the rows of this table show: rare classes and labels."""
+        if len(self.kinds) == 1:
+            return self
+        return Choice(kinds_of(table, self.columns), self.reason)
+
     @property
     def columns(self) -> list[str]:
         """The columns to predict."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnctl.config.wording import show
-from cnnctl.data.arrays.reading import StoredArray
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
 from cnnctl.errors import ConfigPath, FaultError, config_fault, data_fault, nearest
 
@@ -102,7 +102,7 @@ def find(
     arrays: Arrays, asked: str, known: Sequence[str], *, path: ConfigPath, place: str
 ) -> BySplit:
     """The array, or the arrays of each split, that an option names; see `find_parts`."""
-    families = _families(arrays)
+    families = families_of(arrays)
     if asked == AUTO:
         asked = _known_name(families, known, str(path[0]), place)
     elif asked in arrays:
@@ -113,7 +113,7 @@ def find(
     return families[asked]
 
 
-def _families(arrays: Arrays) -> dict[str, BySplit]:
+def families_of(arrays: Arrays) -> dict[str, BySplit]:
     """The arrays by name, those of splits under what their names have in common."""
     families: dict[str, BySplit] = {}
     for name, array in arrays.items():
