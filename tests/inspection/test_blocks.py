@@ -6,15 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnctl.experiment import Loaded, complete
 from cnnctl.inspection import Report, gather, to_json
 from cnnctl.inspection.tables import MOST_ROWS, shown
-from cnnctl.model import network, zoo
+from cnnctl.model import network
 from cnnctl.model.network import NetworkPlan
-
-
-def published(name: str, *overrides: str) -> Loaded:
-    return complete(zoo.experiment_of(name), name, overrides)
+from tests.examples import published
 
 
 @pytest.mark.parametrize(
