@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -59,7 +60,11 @@ def name_of(path: Path) -> str:
 
 
 FILES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -75,7 +80,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def own(module: str) -> set[str]:
-    return {name for name in imported(TREES[module]) if name in FILES and name != "cnnctl"}
+    return {name for name in imported(tree_of(module)) if name in FILES and name != "cnnctl"}
 
 
 def called(tree: ast.AST) -> Iterator[str]:
@@ -111,14 +116,14 @@ def test_no_modules_import_each_other() -> None:
 def test_the_configuration_knows_no_torch() -> None:
     for module in FILES:
         if module.startswith(("cnnctl.config", "cnnctl.errors")):
-            tops = {name.split(".")[0] for name in imported(TREES[module])}
+            tops = {name.split(".")[0] for name in imported(tree_of(module))}
             assert not tops & {"torch", "torchvision", "numpy", "sklearn"}
 
 
 def declares_kinds(module: str) -> bool:
     return any(
         isinstance(node, ast.ClassDef) and any(word.arg == "kind" for word in node.keywords)
-        for node in ast.walk(TREES[module])
+        for node in ast.walk(tree_of(module))
     )
 
 
@@ -156,7 +161,7 @@ MAY_UNPICKLE = {"cnnctl.data.sources.cifar"}
 
 def running_code(module: str) -> set[str]:
     """What a module uses, and may not, that runs code which is read."""
-    calls, names = set(called(TREES[module])), set(imported(TREES[module]))
+    calls, names = set(called(tree_of(module))), set(imported(tree_of(module)))
     found = calls & RUNS_CODE - MAY_CALL.get(module, set())
     if module not in MAY_UNPICKLE:
         found |= names & PICKLES
@@ -185,7 +190,7 @@ def cures(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def test_every_fault_has_a_cure() -> None:
-    found = [(module, *cure) for module, tree in TREES.items() for cure in cures(tree)]
+    found = [(module, *cure) for module in FILES for cure in cures(tree_of(module))]
     assert len(found) > 200
     assert not [f"{module}:{line}" for module, line, hint in found if hint in ("", "''")]
 

@@ -66,7 +66,7 @@ def extent(output: Tensor, images: Tensor) -> tuple[int, int]:
         ("resnet20", []),
         ("densenet_bc", ["model.depth=16"]),
         ("squeezenet1_1", []),
-        ("preact_resnet18", []),
+        ("preact_resnet18", ["model.width=8"]),
         pytest.param("alexnet", [], marks=pytest.mark.long),
         pytest.param("vgg11", [], marks=pytest.mark.long),
         pytest.param("zf5", [], marks=pytest.mark.long),

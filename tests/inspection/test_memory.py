@@ -28,7 +28,7 @@ SMALL = "data.shape=[3,64,64]"
     ("name", "overrides"),
     [
         ("lenet5", []),
-        ("vgg11", ["data.shape=[3,32,32]"]),
+        pytest.param("vgg11", ["data.shape=[3,32,32]"], marks=pytest.mark.long),
         pytest.param("vgg16_bn", [SMALL], marks=pytest.mark.long),
         ("resnet20", []),
         ("resnet18", [SMALL]),
