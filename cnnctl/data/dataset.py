@@ -150,6 +150,10 @@ class DataSet(Choice, family="datasets"):
             return None
         return PictureForm("L" if channels == 1 else "RGB", (size[0], size[1]), "pad")
 
+    def inputs_hint(self) -> str:
+        """What to give for prediction, for hints."""
+        return "give an array, in a .npy file"
+
     def array_form(self) -> ArrayForm:
         """The form that arrays of inputs are brought to."""
         return ArrayForm(self.whole().shape)
@@ -166,7 +170,7 @@ class DataSet(Choice, family="datasets"):
         """
         shape = times(self.whole().shape)
         message = f"the network takes samples of {shape}, not the rows of a table"
-        raise data_fault(message, hint="give an array, in a .npy file", place=table.place)
+        raise data_fault(message, hint=self.inputs_hint(), place=table.place)
 
     def readers(self, table: Table) -> Iterator[tuple[str, Callable[[], Tensor]]]:
         """The name of each sample in a table, and what reads it as the data set stores it.

@@ -109,5 +109,5 @@ class FileSet(DataSet):
 
 def not_surveyed() -> FaultError:
     """The fault of a data set whose files have not been looked at."""
-    message = "the files have not been looked at"
+    message = "the data has not been surveyed"
     return config_fault(message, hint="read the experiment from its YAML file")

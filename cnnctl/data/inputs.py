@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn
 import torch
 from torch import Tensor
 
-from cnnctl.config.wording import times
+from cnnctl.config.wording import shape_of_sample
 from cnnctl.data.arrays.naming import inputs_in
 from cnnctl.data.arrays.reading import (
     ARRAY_SUFFIXES,
@@ -128,9 +128,9 @@ def _form(data: DataSet) -> PictureForm:
     """
     form = data.picture_form()
     if form is None:
-        shape = times(data.whole().shape)
+        shape = shape_of_sample(data.whole().shape)
         message = f"the network takes samples of {shape}, which are not pictures"
-        raise data_fault(message, hint="give an array, in a .npy file")
+        raise data_fault(message, hint=data.inputs_hint())
     return form
 
 

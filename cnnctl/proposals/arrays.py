@@ -13,7 +13,7 @@ from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, has_arrays, open_arrays
 from cnnctl.data.files import TAR_SUFFIXES
 from cnnctl.data.sources.arrays import ArraySet
 from cnnctl.errors import data_fault
-from cnnctl.proposals.document import Setting
+from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.proposer import (
     Proposal,
     Proposer,
@@ -50,7 +50,7 @@ class Arrays(Proposer):
         opening = [
             Setting("data.name", "arrays"),
             path_setting(root, folder=wishes.folder),
-            *(Setting(f"data.{name}", value, "as asked for") for name, value in options.items()),
+            *(Setting(f"data.{name}", value, "as requested") for name, value in options.items()),
         ]
         return Proposal(render(facts, list(_about(root))), propose(facts, opening))
 
@@ -78,4 +78,4 @@ def _about(source: Path) -> list[str]:
     arrays = list(open_arrays(source).values())
     named = [f"{each.name} {times(each.shape)} {each.dtype}" for each in arrays[: 2 * SHOWN]]
     listed = ", ".join(named + ["…"] * (len(arrays) > 2 * SHOWN))
-    return [f"{source}: {len(arrays)} arrays: {listed}"]
+    return [f"{source}: {counted(len(arrays), 'array')} ({listed})"]

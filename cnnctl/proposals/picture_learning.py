@@ -99,14 +99,16 @@ def data_settings(lesson: PictureLesson, chosen: Plan, *, may_shrink: bool) -> I
     may_shrink: whether pictures may be left out later, so that batches cannot be counted.
     """
     size, samples = batch_size(lesson.lesson.samples), lesson.lesson.samples
-    steps = 1 if isinstance(size, str) else ceil(samples / size)
-    reason = f"{samples:,} training pictures make {steps:,} steps an epoch"
+    drops_last, steps = False, 1
+    if not isinstance(size, str):
+        drops_last = not chosen.is_pretrained and (may_shrink or samples % size == 1)
+        steps = samples // size if drops_last else ceil(samples / size)
+    reason = f"{samples:,} training pictures, {steps:,} steps per epoch"
     yield Setting("data.batch_size", size, reason)
-    is_rest = not isinstance(size, str) and samples % size == 1
-    if (is_rest or may_shrink) and not chosen.is_pretrained and not isinstance(size, str):
-        yield Setting("data.drop_last", True, "batch norm cannot train on one picture left over")
+    if drops_last:
+        yield Setting("data.drop_last", True, "batch norm cannot train on a last batch of one")
     if chosen.is_pretrained:
-        yield Setting("data.normalize", IMAGENET, "as the weights were trained")
+        yield Setting("data.normalize", IMAGENET, "statistics the weights were trained with")
     yield _augment(lesson, chosen)
 
 
@@ -140,7 +142,7 @@ def _is_character(name: str) -> bool:
 def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
     if sided := shows_sides(list(lesson.lesson.counts)):
         shift: Any = {"affine": {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1]}}
-        reason = f"no mirroring: it could change what {sided} shows"
+        reason = f"no mirroring: a mirrored {sided} may mean something else"
         return Setting("data.augment", [shift], reason)
     augment: list[Any] = ["horizontal_flip"]
     if max(chosen.size) <= SMALL:
@@ -151,18 +153,20 @@ def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
     reason = "omit the flip if left and right matter"
     if lesson.is_small and lesson.are_pixels and not chosen.is_pretrained:
         augment.append("trivial_augment_wide")
-        few = f"{FEW_PER_CLASS:,} pictures a class" if lesson.lesson.counts else f"{FEW:,} pictures"
-        reason = f"strong, for less than {few}; {reason}"
+        few = (
+            f"{FEW_PER_CLASS:,} pictures per class" if lesson.lesson.counts else f"{FEW:,} pictures"
+        )
+        reason = f"strong, for fewer than {few}; {reason}"
     return Setting("data.augment", augment, reason)
 
 
 def learning_settings(lesson: PictureLesson, chosen: Plan) -> Iterator[Setting]:
     """Network, loss, optimizer and epochs."""
-    cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds a picture"
+    cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds per picture"
     if chosen.is_pretrained:
-        cost = f"ImageNet's features are better than what few pictures teach; {cost}"
+        cost = f"with so few pictures, ImageNet features work better; {cost}"
     elif advises_pretrained(lesson, chosen):
-        cost = f"{cost}; `cnnctl init --pretrained` would start from ImageNet's weights"
+        cost = f"{cost}; `cnnctl init --pretrained` would start from ImageNet weights"
     yield Setting("model", chosen.model, cost)
     yield loss_of(lesson.lesson.task, lesson.lesson.imbalance, of="pictures")
     yield from (
@@ -178,16 +182,16 @@ def learning_settings(lesson: PictureLesson, chosen: Plan) -> Iterator[Setting]:
 def _optimization(samples: int) -> Iterator[Setting]:
     size = batch_size(samples)
     rate = LR_PER_SAMPLE * (samples if isinstance(size, str) else size)
-    yield Setting("optimizer.name", "sgd", "trains residual networks best")
-    yield Setting("optimizer.lr", round(rate, 4), "the peak, in proportion to the batch")
+    yield Setting("optimizer.name", "sgd", "usual for residual networks")
+    yield Setting("optimizer.lr", round(rate, 4), "peak rate, in proportion to the batch size")
     yield Setting("optimizer.momentum", 0.9, "one_cycle varies it from 0.95 to 0.85 and back")
     yield Setting("optimizer.nesterov", True, "helps a little, costs nothing")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")
     yield Setting("regularization.l2", 0.0005, "usual for residual networks")
 
 
 def _frozen_optimization() -> Iterator[Setting]:
     yield Setting("optimizer.name", "adamw", "needs little tuning")
-    yield Setting("optimizer.lr", 0.002, "the peak, for the new classifier alone")
+    yield Setting("optimizer.lr", 0.002, "peak rate, for the new classifier only")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")

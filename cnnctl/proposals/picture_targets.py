@@ -63,8 +63,12 @@ def likely(table: Table, *, taken: Collection[str]) -> Choice:
     """
     names = possible_targets(table, taken=taken)
     if not names:
-        message = "has no column that tells pictures apart, beside their names"
-        raise data_fault(message, hint="add one with the class of each", place=table.place)
+        message = "has no column to predict besides the names of the pictures"
+        raise data_fault(
+            message,
+            hint="add one with the class of each picture picture picture picture",
+            place=table.place,
+        )
     if len(names) == 1:
         is_only = len(table.columns) == len(taken) + 1
         varies = "" if is_only else " of classes, labels or values"
@@ -103,4 +107,4 @@ def _choice(table: Table, name: str, reason: str) -> Choice:
     return Choice(options_of({name: kind}), reason)
 
 
-_SPOKEN = {" ": "a blank", ",": "a comma"}
+_SPOKEN = {" ": "a space", ",": "a comma"}

@@ -66,17 +66,18 @@ def learning_settings(lesson: Lesson, shape: Sequence[int]) -> Iterator[Setting]
     length = shape[1]
     chosen = layers(length, outputs=lesson.width)
     samples, size = lesson.samples, batch_size(lesson.samples)
-    steps = ceil(samples / size)
-    yield Setting("data.batch_size", size, f"{steps:,} steps an epoch")
-    if samples % size == 1 and samples > 1:
-        yield Setting("data.drop_last", True, "batch norm learns little from one signal left over")
-    reason = f"convolutions along {length:,} moments"
+    drops_last = samples % size == 1 and samples > 1
+    steps = samples // size if drops_last else ceil(samples / size)
+    yield Setting("data.batch_size", size, f"{steps:,} steps per epoch")
+    if drops_last:
+        yield Setting("data.drop_last", True, "a last batch of one signal would disturb batch norm")
+    reason = f"convolutions over {length:,} time steps"
     yield Setting("model.layers", chosen, reason)
     yield loss_of(lesson.task, lesson.imbalance, of="signals")
     yield Setting("optimizer.name", "adamw", "needs little tuning")
-    yield Setting("optimizer.lr", 0.002, "the peak")
+    yield Setting("optimizer.lr", 0.002, "peak rate")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
     seconds = steps * STEP_SECONDS + samples * _sample_seconds(chosen, shape, lesson.outputs)
     reason = f"{epochs * steps:,} steps, {lasting(epochs * seconds)}"

@@ -18,7 +18,7 @@ _WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
 def split_column(table: Table) -> str | None:
-    """The column that puts each row in a split, with training among them."""
+    """The column that assigns each row to a split, with training among them."""
     for name, cells in table.columns.items():
         found = {SPLIT_WORDS.get(cell.lower()) for cell in set(cells)}
         if words_of(name) & SPLITS and "train" in found and len(found) > 1 and None not in found:

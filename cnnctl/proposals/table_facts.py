@@ -103,7 +103,7 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
     """
     table = read_table(source)
     if len(table) < FEWEST_ROWS:
-        message = f"has {counted(len(table), 'row')}, too few to train and to test on"
+        message = f"has {counted(len(table), 'row')}, too few for training and testing"
         raise data_fault(message, hint=f"give at least {FEWEST_ROWS}", place=str(source))
     split = split_column(table)
     group = None if split else group_column(table, beside=[])
@@ -124,11 +124,11 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
 
 def _teaches_nothing(facts: TableFacts) -> FaultError:
     """The fault of a table without features, which may name pictures that are elsewhere."""
-    message = "has no column to learn from, beside its targets"
+    message = "has no column to learn from besides its targets"
     hint = "; ".join(f"{name} is {reason}" for name, reason in facts.ignored.items())
     cells = ((name, facts.table.columns[name][0]) for name in facts.ignored)
     for name, cell in cells:
         if is_picture(cell):
-            message = f"column {show(name)} names pictures that are not there"
-            hint = f"put {show(cell)} beside the table, or give the folder that holds both"
-    return data_fault(message, hint=hint or "add some", place=str(facts.source))
+            message = f"column {show(name)} names pictures that do not exist"
+            hint = f"put {show(cell)} next to the table, or give the folder that holds both"
+    return data_fault(message, hint=hint or "add columns of features", place=str(facts.source))

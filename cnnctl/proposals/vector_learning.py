@@ -29,7 +29,9 @@ def validation_of(rows: int) -> Setting:
     """The share to hold out of so many rows."""
     if rows < FEW:
         return Setting("data.validation", 0, "a linear model has no epoch to select")
-    return Setting("data.validation", validation_share(rows), "share, to select the best epoch")
+    return Setting(
+        "data.validation", validation_share(rows), "share of the rows, to select the best epoch"
+    )
 
 
 def batch_size(rows: int) -> int:
@@ -40,7 +42,7 @@ def batch_size(rows: int) -> int:
 def layers(rows: int, *, outputs: Any, is_few: bool) -> tuple[list[Any], str]:
     """The layers for so many training rows, and why."""
     if is_few:
-        return [{"linear": outputs}], f"{rows:,} rows determine no more than a linear model"
+        return [{"linear": outputs}], f"{rows:,} rows are too few for more than a linear model"
     width = next((width for most, width in WIDTHS.items() if rows <= most), WIDEST)
     hidden = [{"linear": width}, "relu", {"dropout": 0.1}]
     return [*hidden, *hidden, {"linear": outputs}], f"wide enough for {rows:,} rows"
@@ -76,7 +78,7 @@ def learning_settings(
 
 
 def _why_batch(size: int | str, steps: int) -> str:
-    return "lbfgs takes all rows in a step" if size == "all" else f"{steps:,} steps an epoch"
+    return "lbfgs uses all rows in each step" if size == "all" else f"{steps:,} steps per epoch"
 
 
 def _head(lesson: Lesson) -> dict[str, Any]:
@@ -88,11 +90,13 @@ def _head(lesson: Lesson) -> dict[str, Any]:
 def _exact_optimization(lesson: Lesson) -> Iterator[Setting]:
     """The optimum of a linear model, with scikit-learn's penalties."""
     yield Setting("optimizer.name", "lbfgs", "finds the optimum of a linear model")
-    yield Setting("optimizer.line_search_fn", "strong_wolfe", "so that no step is too long")
+    yield Setting("optimizer.line_search_fn", "strong_wolfe", "limits the length of each step")
     strength, model = _penalty(lesson)
     reason = f"the penalty of scikit-learn's {model}"
     yield Setting("regularization.l2", float(f"{strength / lesson.samples:.2g}"), reason)
-    yield Setting("train.epochs", EXACT_EPOCHS, "steps, of 20 evaluations; the optimum in a second")
+    yield Setting(
+        "train.epochs", EXACT_EPOCHS, "steps of up to 20 evaluations; converges in about a second"
+    )
 
 
 def _penalty(lesson: Lesson) -> tuple[float, str]:
@@ -104,14 +108,14 @@ def _penalty(lesson: Lesson) -> tuple[float, str]:
     https://scikit-learn.org/stable/modules/linear_model.html
     """
     if lesson.task == "regression":
-        return 2 / lesson.outputs, "Ridge, alpha 1"
+        return 2 / lesson.outputs, "Ridge (alpha=1)"
     if lesson.task == "multilabel":
-        return 1 / lesson.outputs, "LogisticRegression for each label, C 1"
-    return 2 if lesson.outputs == 2 else 1, "LogisticRegression, C 1"
+        return 1 / lesson.outputs, "LogisticRegression (C=1) for each label"
+    return 2 if lesson.outputs == 2 else 1, "LogisticRegression (C=1)"
 
 
 def _optimization() -> Iterator[Setting]:
     yield Setting("optimizer.name", "adamw", "needs little tuning")
-    yield Setting("optimizer.lr", 0.002, "the peak")
+    yield Setting("optimizer.lr", 0.002, "peak rate")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")

@@ -146,7 +146,7 @@ def test_an_archive_of_arrays_is_read_in_place(cli: Cli, tmp_path: Path) -> None
     shutil.make_archive("scans", "tar", tmp_path, "scans")
     done = cli("init", "scans.zip")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("scans.zip: 2 arrays: x 60x5 float32, y 60 int64\n")
+    assert done.stdout.startswith("scans.zip: 2 arrays (x 60x5 float32, y 60 int64)\n")
     assert cli("check", "scans.yaml").stdout == "scans.yaml: no problems found\n"
     trained = cli("train", "scans.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
@@ -200,11 +200,11 @@ def test_what_is_odd_is_told() -> None:
     text = rendered(facts)
     assert "splits: 100 train, 10 test" in text
     assert "note: 1 feature is constant: 2" in text
-    assert "warning: equal samples in both train and test flatter the results: 10 samples" in text
+    assert "warning: equal samples in both train and test inflate the results: 10 samples" in text
 
 
 def test_rare_classes_are_weighted() -> None:
-    assert "balance: 0 has 4.0 times the samples of 1; the loss weights them" in rendered(
+    assert "balance: 0 has 4.0 times as many samples as 1; the loss weights them" in rendered(
         facts_of(x=noise(100, 4), y=np.repeat([0, 1], [80, 20]))
     )
     assert invoke("init", "data.npz").exit_code == 0
@@ -215,7 +215,7 @@ def test_counts_in_the_comments_are_those_of_training(cli: Cli) -> None:
     np.savez("data.npz", x=noise(2000, 4), y=classes(2000))
     assert invoke("init", "data.npz").exit_code == 0
     text = Path("data.yaml").read_text(encoding="utf-8")
-    assert "340 samples of train" in text
+    assert "340 training samples" in text
     assert "300 samples held out" in text
     assert "wide enough for 1,360 rows" in text
     trained = cli("train", "data.yaml", "train.epochs=1")

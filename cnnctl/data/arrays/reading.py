@@ -152,7 +152,7 @@ def open_arrays(path: Path) -> dict[str, StoredArray]:
     if path.suffix.lower() in ZIPPED:
         return _in_archive(path)
     hint = "give an .npz file, or a folder or a .zip archive of .npy files"
-    raise data_fault("holds no arrays of NumPy", hint=hint, place=str(path))
+    raise data_fault("holds no NumPy arrays", hint=hint, place=str(path))
 
 
 def has_arrays(source: Path) -> bool:
@@ -251,5 +251,5 @@ def check_dtype(array: StoredArray) -> None:
 
 
 def _reading(place: str) -> AbstractContextManager[None]:
-    found, cure = "is damaged, or no file of arrays", "copy or save the file again"
+    found, cure = "is damaged, or not a file of arrays", "copy or save the file again"
     return reading(place, damage=NO_ARCHIVE, found=found, cure=cure)

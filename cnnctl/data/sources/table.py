@@ -91,6 +91,9 @@ class TableSet(TargetedSet, kind="table"):
             called=rows.without_cells().where,
         )
 
+    def inputs_hint(self) -> str:
+        return "give a table with the columns of the training table"
+
     def encoded(self, table: Table) -> Tensor:
         return encode(self.columns, table)
 

@@ -22,7 +22,7 @@ class Contradictions(Check):
             return Finding(figure="none", numbers=numbers)
         samples = "1 sample has" if len(found) == 1 else f"{len(found):,} samples have"
         return Finding(
-            figure=f"{samples} the inputs of another one, but not its class or labels",
+            figure=f"{samples} the same inputs as another one, but a different class or labels",
             verdict=Verdict.WARNING,
             hint="correct the targets, or add features that tell them apart",
             named=equal_names(found),
