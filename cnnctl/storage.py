@@ -179,8 +179,10 @@ def _read_at_once(handle: int, limit: int) -> bytes:
     size = _regular_size(handle)
     if size > limit:
         raise _too_large(limit)
-    with os.fdopen(handle, "rb", closefd=False) as file:
-        return file.read(size)
+    content = os.read(handle, size)
+    while len(content) < size and (more := os.read(handle, size - len(content))):
+        content += more  # the system reads at most 2 GB at once
+    return content
 
 
 def _too_large(limit: int) -> OSError:

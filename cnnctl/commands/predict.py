@@ -79,7 +79,9 @@ def predict(
     with memory_faults(trained.device), _counting(shown=not is_shown_at_once) as advance:
         answered = unread.noting(answer_all(trained, found), advance)
         if not suffix:
-            display(as_table(answered, trained.tasks, top=top_k))
+            table = as_table(answered, trained.tasks, top=top_k)
+            if table.row_count:
+                display(table)
         else:
             lines = (
                 as_json_lines(answered, top=top_k)

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.records import Record
-from cnnctl.errors import FaultError
+from cnnctl.errors import FaultError, data_fault
 
 
 def copies_among(tree: FileTree, entries: Sequence[Entry], *, limit: int) -> dict[str, str]:
@@ -36,9 +36,16 @@ def kept_together(records: Sequence[Record], copies: Mapping[str, str]) -> list[
     """The records in groups that keep equal files together as well as the groups they have.
 
     Groups that share a file's content become one. Without copies, nothing is changed.
+
+    Raises:
+        FaultError: all files are copies of one, so that no cut would keep them together.
     """
     if not copies:
         return list(records)
+    originals = {copies.get(record.entry.name, record.entry.name) for record in records}
+    if len(originals) == 1 < len(records):
+        message = f"all {len(records):,} files have the same content"
+        raise data_fault(message, hint="training needs different ones")
     groups = _Groups()
     for record in records:
         name = record.entry.name

@@ -66,8 +66,8 @@ def grouped_split(
     """
     names, member_of = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
     if len(names) < 2:
-        message = f"{len(groups):,} samples of one group, {show(names[0])}, are to be divided"
-        hint = "choose other groups, or hold out nothing: test: 0, or validation: 0"
+        message = f"all {len(groups):,} samples are in one group, {show(names[0])}"
+        hint = "choose other groups, or hold out nothing: test: 0, validation: 0"
         raise config_fault(message, hint=hint, path=("group",))
     counts = np.zeros((len(names), counted.shape[1]), dtype=np.int64)
     np.add.at(counts, member_of, counted)

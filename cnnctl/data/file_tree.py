@@ -119,9 +119,8 @@ class FileTree(ABC):
         """Say on stderr how many files are not used, and why the first of them is not."""
         if self.left_out:
             first, count = self.left_out[0], len(self.left_out)
-            files = "1 file is" if count == 1 else f"{count:,} files are"
-            reason = f"{self.place(first.name)} {first.reason}"
-            print(f"note: {files} not used: {reason}{', …' * (count > 1)}", file=sys.stderr)
+            files = "1 file not used" if count == 1 else f"{count:,} files not used, the first"
+            print(f"note: {files}: {self.place(first.name)}: {first.reason}", file=sys.stderr)
 
     def _is_usable(self, name: str) -> bool:
         """Whether a name of an archive stays below its root; clutter is left out in silence."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -25,9 +26,9 @@ from cnnctl.data.files import forget_tree, remembered_tree
 from cnnctl.data.parts import Known, parts_of
 from cnnctl.data.paths import DataPath
 from cnnctl.data.pictures.cache import DecodedPictures, decoded_pictures
-from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, Resize, size_and_mode
+from cnnctl.data.pictures.decoding import MAX_BYTES, Mode, Resize
 from cnnctl.data.pictures.rows import PictureRows
-from cnnctl.data.pictures.sizes import common_size
+from cnnctl.data.pictures.sizes import form_among
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.records import Record, content_identity, groups_of, times_of
 from cnnctl.data.residence import Residence, residence_of
@@ -35,14 +36,27 @@ from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import Samples
 from cnnctl.data.split_lists import SplitLists
 from cnnctl.data.tables.targets import Strata
-from cnnctl.errors import Fault, FaultError, data_fault, data_faults
+from cnnctl.errors import Fault, data_fault, data_faults
 from cnnctl.target import Target
 
-SAMPLED = 1000
-"""Pictures whose headers decide the size and the mode, evenly spread."""
 Parts = dict[StoredSplit, list[Record]]
 MAX_SKIPPED = 1000
 """Files that can be listed in an experiment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The records of a source, and those of each split."""
+
+    by: str
+    """The configuration of the data set that divided them."""
+    records: list[Record]
+    parts: Parts
+
+
+_last: WeakKeyDictionary[FileTree, Division] = WeakKeyDictionary()
+"""How the files of a tree were divided last: each split is read by itself, and dividing many takes
+seconds."""
 
 
 class PictureSet(FileSet):
@@ -141,9 +155,12 @@ class PictureSet(FileSet):
         tree.note_left_out()
         known = known.learned_from(parts["train"])
         known = known.model_copy(update=known._found_form(tree, parts["train"]))
+        kept = parts
         if known.on_error == "skip":
-            known, parts = known._without_broken(tree, parts)
-        return known.model_copy(update={"samples": known._counts(parts, seed)})
+            known, kept = known._without_broken(tree, parts)
+        known = known.model_copy(update={"samples": known._counts(kept, seed)})
+        _last[tree] = Division(known.model_dump_json(), records, parts)
+        return known
 
     def divided(self, *, seed: int) -> tuple[Self, SampleCounts]:
         """With the names of its classes, and how many pictures each split has if none is broken."""
@@ -154,9 +171,9 @@ class PictureSet(FileSet):
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         tree = self.open_pictures()
-        known, records = self._grouped(tree)
-        if split == "train" or not self.is_another(records):
-            records = known._parts(records)[split]
+        division = self._division(tree)
+        is_divided = split == "train" or not self.is_another(division.records)
+        records = division.parts[split] if is_divided else division.records
         if not records:
             message, hint = f"has no pictures in its {split} split", "check the data"
             raise data_fault(message, hint=hint, place=self.path)
@@ -175,6 +192,14 @@ class PictureSet(FileSet):
             identity=self.identity_of(records, content_identity(records, decoded.digests[kept])),
             called=lambda position: str(root / names[position]),
         )
+
+    def _division(self, tree: FileTree) -> Division:
+        """The records and their splits, as they were divided last if nothing has changed since."""
+        own, last = self.model_dump_json(), _last.get(tree)
+        if last is None or last.by != own:
+            known, records = self._grouped(tree)
+            last = _last[tree] = Division(own, records, known._parts(records))
+        return last
 
     def _grouped(self, tree: FileTree) -> tuple[Self, list[Record]]:
         """The records, in the listed splits, and in groups that keep copies together if asked."""
@@ -226,19 +251,14 @@ class PictureSet(FileSet):
         """Mode and size as they are asked for, or as the headers of some pictures suggest."""
         if self.mode != "auto" and self.size != "auto":
             return {}
-        sizes, modes = [], set[Mode]()
-        for record in train[:: max(1, len(train) // SAMPLED)]:
-            with suppress(BrokenPictureError, FaultError):  # which decoding tells of
-                height, width, mode = size_and_mode(tree.read(record.entry, limit=MAX_BYTES))
-                sizes.append((height, width))
-                modes.add(mode)
-        if not sizes:
+        found = form_among(tree, [record.entry for record in train])
+        if found is None:
             message = "none of the pictures can be decoded"
             raise data_fault(message, hint="check what these files are", place=self.path)
-        mode = "L" if modes == {"L"} else "RGB"
+        mode, size = found
         return {
             "mode": mode if self.mode == "auto" else self.mode,
-            "size": common_size(sizes) if self.size == "auto" else self.size,
+            "size": size if self.size == "auto" else self.size,
         }
 
     def _counts(self, parts: Parts, seed: int) -> SampleCounts:

@@ -1,4 +1,4 @@
-"""Proposes experiments for tables with a row for each moment of a series."""
+"""Proposes experiments for tables with a row for each time step of a series."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TIMES = ("time", "timestamp", "t", "datetime", "date", "step", "moment", "frame"
 MOST_TRIED = 50
 """Columns that are tried for the one that tells series apart."""
 FEWEST, SHORTEST = 10, 8
-"""Series that a table has at least, and moments that they have on average."""
+"""Series that a table has at least, and time steps that they have on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Found:
 class LongTables(Proposer):
     """A table whose columns make plain that it is one of series."""
 
-    takes = "a table with a row for each moment of a series"
+    takes = "a table with a row for each time step of a series"
 
     @staticmethod
     def suits(source: Path, wishes: Wishes) -> bool:

@@ -66,7 +66,7 @@ def likely(table: Table, *, taken: Collection[str]) -> Choice:
         message = "has no column to predict besides the names of the pictures"
         raise data_fault(
             message,
-            hint="add one with the class of each picture picture picture picture",
+            hint="add one with the class of each picture picture picture picture picture",
             place=table.place,
         )
     if len(names) == 1:

@@ -15,9 +15,9 @@ from cnnctl.proposals.settings import balanced_monitor, loss_of
 WIDTHS = (32, 64, 128, 128)
 """Channels of the convolutions; each but the last is followed by pooling."""
 KERNEL = 7
-"""Moments that the first convolution sees, where a signal is long enough; later ones see 3."""
+"""Kernel size of the first convolution, where a signal is long enough; later ones have 3."""
 SHORTEST = 4
-"""Moments that pooling leaves at least."""
+"""The length that pooling leaves at least."""
 STEPS = 2000
 """Steps that training takes, if that is neither few epochs nor many."""
 STEP_SECONDS = 0.005
@@ -27,7 +27,7 @@ MOST_BATCH, LEAST_BATCH = 128, 8
 
 
 def layers(length: int, *, outputs: int | str) -> list[Any]:
-    """Convolutions along a signal of so many moments, until few of them are left."""
+    """Convolutions over a signal of this length, with pooling until it is short."""
     found: list[Any] = []
     for number, width in enumerate(WIDTHS):
         kernel = KERNEL if not number and length >= 2 * KERNEL else 3

@@ -10,7 +10,7 @@ from pathlib import Path
 from cnnctl.config.wording import show
 from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.sources.table import TableSet
-from cnnctl.data.tables.cells import is_missing
+from cnnctl.data.tables.cells import is_index, is_missing
 from cnnctl.data.tables.columns import Column, Ignored
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError, data_fault
@@ -88,11 +88,10 @@ class TableFacts:
 
     @property
     def _contents(self) -> list[tuple[str, ...]]:
-        """The cells of each row, apart from the split that it is in."""
+        """The cells of each row, apart from its index and the split that it is in."""
         columns = self.table.columns.items()
-        return list(
-            zip(*(cells for name, cells in columns if name != self.data.split), strict=True)
-        )
+        left_out = (self.data.split, *filter(is_index, self.ignored))
+        return list(zip(*(cells for name, cells in columns if name not in left_out), strict=True))
 
 
 def gather(source: Path, *, target: str | None) -> TableFacts:

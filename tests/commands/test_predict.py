@@ -130,6 +130,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(
     assert "empty.png: is empty" in said
     assert f"did you mean {tmp_path / 'good.png'}?" in said
     assert "has no pictures among 0 files" in said
+    assert not invoke("predict", digits_run, *words).stdout
 
 
 def test_a_table_and_csv_show_the_likeliest_classes(digits_run: Path, digit_pictures: Path) -> None:

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.file_tree import Entry
 from cnnctl.data.files import open_tree
 from cnnctl.data.records import Record
+from cnnctl.errors import FaultError
 
 
 def test_equal_files_are_found_by_their_content(tmp_path: Path) -> None:
@@ -30,6 +32,12 @@ def test_only_files_of_equal_size_are_read(tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         path.unlink()
     assert copies_among(tree, entries, limit=100) == {}
+
+
+def test_nothing_but_copies_is_refused() -> None:
+    with pytest.raises(FaultError, match="all 3 files have the same content"):
+        kept_together(records(["", "", ""]), dict.fromkeys("012", "0"))
+    assert len(kept_together(records(["", "", ""]), dict.fromkeys("02", "0"))) == 3
 
 
 def test_a_file_that_cannot_be_read_has_no_copies(tmp_path: Path) -> None:
@@ -54,6 +62,7 @@ def test_groups_and_copies_both_hold(samples: list[tuple[str, int]], has_groups:
     groups = [group if has_groups else "" for group, _ in samples]
     first = {content: f"{n}" for n, (_, content) in reversed([*enumerate(samples)])}
     contents = [content for _, content in samples]
+    assume(len(samples) == 1 or len(set(contents)) > 1)
     copies = {
         f"{n}": first[content] for n, content in enumerate(contents) if contents.count(content) > 1
     }

@@ -48,7 +48,7 @@ def test_another_seed_holds_out_other_groups() -> None:
 
 
 def test_one_group_is_not_divided() -> None:
-    with pytest.raises(FaultError, match="3 samples of one group, p7, are to be divided") as error:
+    with pytest.raises(FaultError, match="all 3 samples are in one group, p7") as error:
         hold_out(3, held_out=1, seed=0, groups=["p7"] * 3)
     assert error.value.faults[0].path == ("group",)
 

@@ -109,6 +109,27 @@ def test_what_is_written_trains_and_predicts(count: int, cli: Cli, tmp_path: Pat
     assert len((tmp_path / "x.csv").read_text().splitlines()) == count + 1
 
 
+def test_the_index_that_pandas_writes_is_no_feature(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [[f"{x:.3f}", "xy"[int(x > 0)]] for x in rng.normal(size=60)]
+    rows[7] = rows[0]
+    write(tmp_path / "x.csv", ["", "a", "kind"], [[n, *row] for n, row in enumerate(rows)])
+    done = cli("init", "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert "Unnamed: 0 is ignored: an index" in done.stdout
+    assert "note: 1 row equals an earlier one" in done.stdout
+    trained = cli("train", "x.yaml", "train.epochs=2")
+    assert trained.returncode == 0, trained.stderr
+    write(tmp_path / "without.csv", ["a"], [row[:1] for row in rows])
+    answers = [cli("predict", "runs/x", f"{name}.csv", "--jsonl") for name in ("x", "without")]
+    assert [each.returncode for each in answers] == [0, 0], answers
+    own, other = (
+        [json.loads(line)["probabilities"] for line in each.stdout.splitlines()] for each in answers
+    )
+    assert len(own) == 60
+    assert own == other
+
+
 def test_several_targets_get_a_head_each(cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [

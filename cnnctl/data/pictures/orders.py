@@ -34,12 +34,13 @@ def orders_of(tree: FileTree, entries: Sequence[Entry]) -> Iterator[Order]:
         yield numbered[start : start + TOGETHER]
 
 
-def to_line(order: Order) -> str:
+def to_line(order: Order) -> bytes:
     """An order as a line for a process."""
-    return json.dumps([[number, each.name, each.size, each.stamp] for number, each in order])
+    numbered = [[number, each.name, each.size, each.stamp] for number, each in order]
+    return f"{json.dumps(numbered)}\n".encode()
 
 
-def from_line(line: str) -> list[Answer]:
+def from_line(line: bytes) -> list[Answer]:
     """The answers of a process.
 
     Raises:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from pathlib import Path
 from queue import SimpleQueue
-from typing import Self
 
-import cnnctl
+from cnnctl.data.child import child, end_of
 from cnnctl.data.file_tree import FileTree
 from cnnctl.data.pictures.orders import Answer, Order, from_line, to_line
 from cnnctl.errors import data_fault
@@ -35,6 +32,7 @@ def carry_out(
         FaultError: a process ended while it carried out an order.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    module, *arguments = command
     idle: SimpleQueue[Process] = SimpleQueue()
     answers: list[Answer] = []
 
@@ -47,7 +45,8 @@ def carry_out(
 
     with ExitStack() as stack:
         for _ in range(count or 1):
-            idle.put(stack.enter_context(Process(tree, command)))
+            process = stack.enter_context(child(module, str(tree.root), *arguments))
+            idle.put(Process(tree, process))
         pool = stack.enter_context(ThreadPoolExecutor(idle.qsize()))
         futures = [pool.submit(carry_out_one, order) for order in orders]
         try:
@@ -61,20 +60,10 @@ def carry_out(
 
 
 class Process:
-    """A process that carries out orders; a context manager, which ends it."""
+    """A process that carries out orders."""
 
-    def __init__(self, tree: FileTree, command: Sequence[str]) -> None:
-        module, *arguments = command
-        self._tree = tree
-        self._process = subprocess.Popen(
-            # -P, or modules would be imported from the current folder
-            [sys.executable, "-P", "-m", module, str(tree.root), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # C libraries print every oddity of a file there
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(cnnctl.__file__).parents[1])},
-        )
+    def __init__(self, tree: FileTree, process: subprocess.Popen[bytes]) -> None:
+        self._tree, self._process = tree, process
 
     def carry_out(self, order: Order) -> list[Answer]:
         """What became of each file.
@@ -84,20 +73,13 @@ class Process:
         """
         assert self._process.stdin and self._process.stdout
         try:
-            self._process.stdin.write(f"{to_line(order)}\n")
+            self._process.stdin.write(to_line(order))
             self._process.stdin.flush()
             answer = self._process.stdout.readline()
         except BrokenPipeError:
-            answer = ""
+            answer = b""
         if answer:
             return from_line(answer)
         first, last = (self._tree.place(order[at][1].name) for at in (0, -1))
-        message = f"a decoder ended with {self._process.wait()} at one of {len(order)} files"
+        message = f"a decoder ended with {end_of(self._process)} at one of {len(order)} files"
         raise data_fault(message, hint=f"look at those from {first} to {last}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()

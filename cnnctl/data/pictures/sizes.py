@@ -1,10 +1,17 @@
-"""The size that pictures of several sizes are brought to."""
+"""The size and the mode that pictures of several are brought to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from statistics import median
 
+from cnnctl.data.file_tree import Entry, FileTree
+from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, size_and_mode
+from cnnctl.errors import FaultError
+
+SAMPLED = 1000
+"""Pictures whose headers decide the size and the mode, evenly spread."""
 SIDES = (32, 48, 64, 96, 128, 160, 192, 224)
 """Sides that pictures of different sizes are brought to."""
 EXACT_SIDE = 256
@@ -21,3 +28,16 @@ def common_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     longer = median(max(size) for size in sizes)
     side = max((side for side in SIDES if side <= longer), default=SIDES[0])
     return side, side
+
+
+def form_among(tree: FileTree, entries: Sequence[Entry]) -> tuple[Mode, tuple[int, int]] | None:
+    """The mode and the size for these pictures by the headers of some; None if all are broken."""
+    sizes, modes = [], set[Mode]()
+    for entry in entries[:: max(1, len(entries) // SAMPLED)]:
+        with suppress(BrokenPictureError, FaultError):  # which decoding tells of
+            height, width, mode = size_and_mode(tree.read(entry, limit=MAX_BYTES))
+            sizes.append((height, width))
+            modes.add(mode)
+    if not sizes:
+        return None
+    return "L" if modes == {"L"} else "RGB", common_size(sizes)

@@ -46,7 +46,7 @@ OF_ARRAYS = ("inputs", "layout", "rows")
 class SignalSet(SampleSet, kind="signals"):
     """Series of one or more channels, each with a class, labels or values.
 
-    Either a long table (CSV, TSV or Parquet) with a row for each moment, or arrays
+    Either a long table (CSV, TSV or Parquet) with a row for each time step, or arrays
     (N, channels, length) or (N, length) in an .npz file, or .npy files in a folder or .zip. Series
     are brought to one length: shorter ones are filled up at the end with the mean of each channel,
     which normalization makes 0, and longer ones are cut. A series is never in two splits.
@@ -226,7 +226,10 @@ class SignalSet(SampleSet, kind="signals"):
             raise data_fault(message, hint="name some: data.channels=[…]", place=table.place)
         if unused := [name for name in others if name not in channels]:
             names = ", ".join(map(show, unused))
-            print(f"note: not used, constant or not numeric: {names}", file=sys.stderr)
+            print(
+                f"note: not used, as they hold no measurements: {names}",
+                file=sys.stderr,
+            )
         return channels
 
     def _settled(self, channels: int, length: int, normalize: Normalize | None) -> Self:

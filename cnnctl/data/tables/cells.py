@@ -18,10 +18,14 @@ from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_fault
 
 MISSING = ("", "na", "nan", "null")
 """What stands for a missing number or date, in any case."""
+INDEX = "Unnamed: 0"
+"""What pandas calls a first column without a name, where it and R write the index of the rows."""
 EPOCH = datetime(1970, 1, 1)
 _SEPARATED = re.compile(
     r"[-+]?([0-9]{1,3}([,.' \u00a0\u202f][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+)"
 )
+
+_INDEX = re.compile(rf"{INDEX}(\.[0-9]+)*")
 
 Numbers = NDArray[np.float64]
 
@@ -103,6 +107,11 @@ NUMBER, DATE = "a number", "a date (ISO 8601)"
 def is_missing(cell: str) -> bool:
     """Whether a cell stands for a missing number or date."""
     return len(cell) <= len("null") and cell.lower() in MISSING
+
+
+def is_index(name: str) -> bool:
+    """Whether a column has the name of an index, also of one that was saved several times."""
+    return _INDEX.fullmatch(name) is not None
 
 
 def number_of(cell: str) -> float | None:

@@ -10,6 +10,7 @@ from cnnctl.data.tables.cells import (
     Cells,
     Parse,
     days_of,
+    is_index,
     is_missing,
     is_separated,
     number_of,
@@ -35,6 +36,8 @@ def kind_of(cells: Cells) -> Column:
     distinct = len(set(cells.values))
     if distinct == 1:
         return Ignored(reason="constant")
+    if is_index(cells.name) and distinct == len(cells):
+        return Ignored(reason="an index")
     if _consists_of(cells, number_of, NUMBER):
         return Ignored(reason="a row number") if _counts_rows(cells) else Number()
     if _consists_of(cells, days_of, DATE):

@@ -1,27 +1,27 @@
-"""A Parquet file -> cells as a CSV file of the same table has them, through polars."""
+"""A Parquet file -> cells as a CSV file of the same table has them.
+
+A process of its own reads it (see `parquet_reader`), since polars may crash on a damaged file.
+"""
 
 from __future__ import annotations
 
-import io
-from types import ModuleType
-from typing import TYPE_CHECKING
+import json
+from importlib.util import find_spec
+from subprocess import Popen
+from typing import Any
 
 from cnnctl.config.wording import show
+from cnnctl.data.child import child, end_of
 from cnnctl.data.tables.footer import uncompressed_bytes
+from cnnctl.data.texts import nul_fault
 from cnnctl.errors import FaultError, config_fault, data_fault
 
-if TYPE_CHECKING:
-    import polars
-
 SUFFIXES = (".parquet", ".pq")
-MAX_CELLS = 2**28
-"""Rows times columns, as the file's metadata say."""
+READER = "cnnctl.data.tables.parquet_reader"
 MAX_UNPACKED = 2**32
 """Bytes of all columns, as the file's metadata say."""
-MAX_TEXT = 2**30
-"""Bytes of all cells as text: of a few bytes, a dictionary makes any number of long cells."""
-_TEXTS = ("String", "Categorical", "Enum")
-_OTHERS = ("Boolean", "Date", "Datetime", "Time", "Null")
+MAX_MEMORY = 3 * MAX_UNPACKED
+"""Bytes that the reader may take, for metadata can be wrong: a column, and copies of it as text."""
 
 
 def read_cells(content: bytes, place: str) -> tuple[list[str], list[list[str]]]:
@@ -31,34 +31,17 @@ def read_cells(content: bytes, place: str) -> tuple[list[str], list[list[str]]]:
         FaultError: polars is not installed, or the file is damaged, too large, or has cells that
             are neither numbers, texts, booleans nor dates.
     """
-    pl = _polars()
-    _check_unpacked(content, place)
-    try:
-        frame = pl.scan_parquet(io.BytesIO(content))
-        schema = frame.collect_schema()
-        rows = frame.select(pl.len()).collect().item()
-        _check_size(rows, len(schema), place)
-        for name, kind in schema.items():
-            _check_kind(name, kind, place)
-        cells, text = list[list[str]](), 0
-        for at in range(len(schema)):
-            column = _column(pl.read_parquet(io.BytesIO(content), columns=[at]))
-            text += _bytes_of(column)
-            _check_text(text, place)
-            found = column.cast(pl.String).fill_null("").to_list()
-            cells.append([cell.strip() for cell in found])
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise _damaged(str(error).partition("\n")[0], place) from None
-    return list(schema), cells
-
-
-def _polars() -> ModuleType:
-    try:
-        import polars
-    except ImportError:
+    if find_spec("polars") is None:
         hint = "install it with: pip install 'cnnctl[tables]', or save the table as CSV"
-        raise config_fault("Parquet files need the polars package", hint=hint) from None
-    return polars
+        raise config_fault("Parquet files need the polars package", hint=hint)
+    _check_unpacked(content, place)
+    with child(READER, str(MAX_MEMORY)) as process:
+        _check_started(process)
+        try:
+            return _read_by(process, content, place)
+        except (BrokenPipeError, EOFError):
+            cure = "write the file again, or split it if memory ran out"
+            raise _damaged(f"polars ended with {end_of(process)}", place, cure) from None
 
 
 def _check_unpacked(content: bytes, place: str) -> None:
@@ -71,45 +54,62 @@ def _check_unpacked(content: bytes, place: str) -> None:
         raise data_fault(message, hint="split it, or leave out columns", place=place)
 
 
-def _check_text(text: int, place: str) -> None:
-    if text > MAX_TEXT:
-        message = f"has cells of more than {MAX_TEXT:,} bytes in all, as text"
-        raise data_fault(message, hint="split it, or leave out columns", place=place)
+def _check_started(process: Popen[bytes]) -> None:
+    assert process.stdout
+    if not process.stdout.readline():
+        message = f"Parquet files need polars, which cannot be imported: {end_of(process)}"
+        raise config_fault(message, hint="`python -c 'import polars'` shows why")
 
 
-def _damaged(reason: str, place: str) -> FaultError:
+def _read_by(
+    process: Popen[bytes], content: bytes, place: str
+) -> tuple[list[str], list[list[str]]]:
+    assert process.stdin
+    process.stdin.write(content)
+    process.stdin.close()
+    rows, columns = _answer(process, place)
+    for name, kind, is_readable in columns:
+        if not is_readable:
+            message = f"column {show(name)}: cells of type {kind} cannot be read"
+            hint = "write it as columns of numbers, texts, booleans or dates, or leave it out"
+            raise data_fault(message, hint=hint, place=place)
+    return [name for name, *_ in columns], [_cells(process, rows, place) for _ in columns]
+
+
+def _cells(process: Popen[bytes], rows: int, place: str) -> list[str]:
+    """The cells of the next column."""
+    assert process.stdout
+    size = _answer(process, place)
+    content = process.stdout.read(size)
+    if len(content) < size:
+        raise EOFError
+    return [cell.strip() for cell in content.decode().split("\0")] if rows else []
+
+
+def _answer(process: Popen[bytes], place: str) -> Any:
+    """What the next line says.
+
+    Raises:
+        EOFError: the process ended.
+        FaultError: the file has a fault.
+        RuntimeError: the process failed otherwise, with this traceback.
+    """
+    assert process.stdout
+    line = process.stdout.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    answer: Any = json.loads(line)
+    if not isinstance(answer, dict):
+        return answer
+    if "damage" in answer:
+        raise _damaged(answer["damage"], place)
+    if "nul" in answer:
+        raise nul_fault(place, answer["nul"], unit="row")
+    if "fault" in answer:
+        raise data_fault(answer["fault"], hint=answer["hint"], place=place)
+    raise RuntimeError(answer["traceback"])
+
+
+def _damaged(reason: str, place: str, cure: str = "write the file again") -> FaultError:
     message = f"is not a Parquet file that can be read: {reason}"
-    return data_fault(message, hint="write the file again", place=place)
-
-
-def _check_size(rows: int, columns: int, place: str) -> None:
-    if rows * columns > MAX_CELLS:
-        message = f"has {rows:,} rows of {columns:,} cells, more than {MAX_CELLS:,} cells in all"
-        raise data_fault(message, hint="split it, or leave out columns", place=place)
-
-
-def _check_kind(name: str, kind: polars.DataType, place: str) -> None:
-    known = str(kind.base_type()) in (*_TEXTS, *_OTHERS)
-    if not known and not kind.is_numeric():
-        message = f"column {show(name)}: cells of type {kind} cannot be read"
-        hint = "write it as columns of numbers, texts, booleans or dates, or leave it out"
-        raise data_fault(message, hint=hint, place=place)
-
-
-def _column(frame: polars.DataFrame) -> polars.Series:
-    """The only column, as texts, or categories; numbers in the shortest form that is exact."""
-    import polars as pl
-
-    column = frame.to_series()
-    if isinstance(column.dtype, pl.Datetime):
-        return column.dt.to_string("iso")
-    return column if isinstance(column.dtype, (pl.Categorical, pl.Enum)) else column.cast(pl.String)
-
-
-def _bytes_of(column: polars.Series) -> int:
-    """The bytes of all cells, without making those of categories."""
-    import polars as pl
-
-    is_text = isinstance(column.dtype, pl.String)
-    lengths = column.str.len_bytes() if is_text else column.cat.len_bytes()
-    return int(lengths.cast(pl.Int64).sum())  # which has 32 bits otherwise
+    return data_fault(message, hint=cure, place=place)

@@ -14,15 +14,16 @@ from cnnctl.config.wording import show
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables import parquet
 from cnnctl.data.tables.cell_targets import CellTargets
-from cnnctl.data.tables.cells import Cells, number_of
+from cnnctl.data.tables.cells import INDEX, Cells, is_index, number_of
 from cnnctl.data.tables.files import TAB_SUFFIXES, content_of
-from cnnctl.data.texts import Unit, line_fault, nul_fault, place_in, text_of
+from cnnctl.data.texts import Unit, line_fault, place_in, text_of
 from cnnctl.errors import MOST_FAULTS, Fault, FaultError, data_fault, data_faults, nearest
 
 MAX_COLUMNS = 10_000
 MAX_CELL = 10_000
 """Characters of a cell."""
 LONG_CELL = "shorten it, or check for a missing quote"
+NAMES = "name each column differently in the first line"
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -115,25 +116,25 @@ def _stored(content: bytes, place: str) -> tuple[dict[str, list[str]], Sequence[
     """The columns of a Parquet file, and the number of each row."""
     found, cells = parquet.read_cells(content, place)
     header = [name.strip() for name in found]
-    _check_header(header, place)
+    names = _names_of(header, place)
     for column in cells:
         for row, cell in enumerate(column, start=1):
-            if "\0" in cell:
-                raise nul_fault(place, row, unit="row")
             if len(cell) > MAX_CELL:
                 message = f"a cell of {len(cell):,} characters; the limit is {MAX_CELL:,}"
                 raise line_fault(place, row, message, hint="shorten it", unit="row")
     _check_filled(cells[0], place)
-    return dict(zip(header, cells, strict=True)), range(1, len(cells[0]) + 1)
+    _check_index(header, cells[0], place)
+    return dict(zip(names, cells, strict=True)), range(1, len(cells[0]) + 1)
 
 
 def _parsed(text: str, place: str, *, has_tabs: bool) -> tuple[dict[str, list[str]], Sequence[int]]:
     """The columns of a text, and the line of each row."""
     rows = _rows(text, "\t" if has_tabs else delimiter_of(text), place)
     _, header = next(rows, (1, []))
-    _check_header(header, place)
-    lines, cells = _filled(rows, header, place)
-    return dict(zip(header, cells, strict=True)), lines
+    names = _names_of(header, place)
+    lines, cells = _filled(rows, names, place)
+    _check_index(header, cells[0], place)
+    return dict(zip(names, cells, strict=True)), lines
 
 
 def delimiter_of(text: str) -> str:
@@ -160,20 +161,39 @@ def _rows(text: str, delimiter: str, place: str) -> Iterator[tuple[int, list[str
         start = reader.line_num + 1
 
 
+def _names_of(header: Sequence[str], place: str) -> list[str]:
+    """The names of columns, with that which pandas gives to a first one that has none.
+
+    Raises:
+        FaultError: a name is missing, is there twice, or is none.
+    """
+    names = [*header]
+    if len(names) > 1 and not names[0]:
+        possible = (INDEX, *(f"{INDEX}.{number}" for number in range(1, len(names))))
+        names[0] = next(name for name in possible if name not in names)
+    _check_header(names, place)
+    return names
+
+
+def _check_index(header: Sequence[str], cells: Sequence[str], place: str) -> None:
+    """Raise a FaultError for a first column without a name which is no index of the rows."""
+    if not header[0] and len(set(cells)) < len(cells):
+        raise line_fault(place, 1, "column 1 has no name", hint=NAMES)
+
+
 def _check_header(header: Sequence[str], place: str) -> None:
-    hint = "name each column differently in the first line"
     if not header:
-        raise data_fault("is empty", hint=hint, place=place)
+        raise data_fault("is empty", hint=NAMES, place=place)
     if len(header) > MAX_COLUMNS:
         message = f"has {len(header):,} columns, more than the limit of {MAX_COLUMNS:,}"
         raise data_fault(message, hint="split it", place=place)
     if "" in header:
-        raise line_fault(place, 1, f"column {header.index('') + 1} has no name", hint=hint)
+        raise line_fault(place, 1, f"column {header.index('') + 1} has no name", hint=NAMES)
     name, count = Counter(header).most_common(1)[0]
     if count > 1:
-        raise line_fault(place, 1, f"{count} columns are named {show(name)}", hint=hint)
-    if all(number_of(name) is not None for name in header):
-        raise line_fault(place, 1, "has numbers instead of the names of columns", hint=hint)
+        raise line_fault(place, 1, f"{count} columns are named {show(name)}", hint=NAMES)
+    if all(number_of(name) is not None for name in header if not is_index(name)):
+        raise line_fault(place, 1, "has numbers instead of the names of columns", hint=NAMES)
 
 
 def _filled(

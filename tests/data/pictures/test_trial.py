@@ -40,7 +40,7 @@ def test_a_process_that_dies_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
     root = write(tmp_path / "pets", {"cat": 6})
     monkeypatch.setattr(trial, "FEW", 0)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(FaultError, match="a decoder ended with 1"):
+    with pytest.raises(FaultError, match="a decoder ended with exit code 1"):
         tried(root)
 
 

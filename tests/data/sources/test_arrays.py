@@ -197,7 +197,7 @@ def test_numbers_that_are_none_are_named_by_sample(wrong: float, kind: str, tmp_
         ({"x": vectors(), "y": THREE[:59]}, {}, "x has 60 samples, but y has 59"),
         ({"x": vectors(), "y": THREE}, {"rows": "mapped"}, "an .npz file cannot be mapped"),
         ({"x": vectors(), "y": THREE}, {"test": 0.001}, "leaves none for testing"),
-        ({"x": vectors(), "y": THREE, "z": THREE * 0}, {"group": "z"}, "samples of one group, '0'"),
+        ({"x": vectors(), "y": THREE, "z": THREE * 0}, {"group": "z"}, "in one group, '0'"),
         ({"x": vectors(), "y": THREE * 0}, {}, "y has only one class in the training split"),
         ({"x": vectors().astype(str), "y": THREE}, {}, "x holds texts, not numbers"),
         ({"x": vectors() * 1j, "y": THREE}, {}, "x is of dtype complex128"),

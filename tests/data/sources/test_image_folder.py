@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cnnctl.data.file_tree import FileTree
 from cnnctl.data.pictures import cache, decoder, orders
 from cnnctl.data.preparation import prepare
+from cnnctl.data.records import Record
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.errors import ExitCode, FaultError
@@ -214,7 +216,7 @@ def test_lists_of_files_give_the_splits(tmp_path: Path, capsys: pytest.CaptureFi
     listed(tmp_path, LISTED)
     lists = {split: str(tmp_path / f"{split}.txt") for split in LISTED}
     data = surveyed(root, splits=lists)
-    assert "note: 8 files are not used: " in capsys.readouterr().err
+    assert "note: 8 files not used, the first: " in capsys.readouterr().err
     parts = prepare(data, seed=0).splits
     for part, numbers in zip(
         (parts.train, parts.validation, parts.test), LISTED.values(), strict=True
@@ -278,7 +280,7 @@ def test_what_is_not_used_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture
     Image.fromarray(noise(1)).save(root / "cover.png")
     (root / "dog" / "link.png").symlink_to(tmp_path / "elsewhere.png")
     surveyed(root)
-    assert "note: 2 files are not used: " in capsys.readouterr().err
+    assert "note: 2 files not used, the first: " in capsys.readouterr().err
 
 
 def test_training_lists_the_files_once_and_the_next_looks_again(
@@ -295,6 +297,28 @@ def test_training_lists_the_files_once_and_the_next_looks_again(
     assert listed.count(root / "") == 1
     write(root, {"train/cat": 7})
     assert len(prepare(surveyed(root), seed=0).splits.train) == 13
+
+
+def test_files_are_divided_once_unless_the_options_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, divided, records = (
+        write(tmp_path / "pets", {"a": 20, "b": 20}),
+        list[str](),
+        ImageFolder.records,
+    )
+
+    def counted(data: ImageFolder, tree: FileTree) -> list[Record]:
+        divided.append(str(data.test))
+        return records(data, tree)
+
+    monkeypatch.setattr(ImageFolder, "records", counted)
+    data = surveyed(root, test=0.1)
+    read = {share: data.model_copy(update={"test": share}) for share in (0.1, 0.2)}
+    sizes = [len(each.load("test", root=Path(), download=False)) for each in read.values()]
+    assert sizes == [4, 8]
+    prepare(data, seed=0)
+    assert divided == ["0.1", "0.2", "0.1"]
 
 
 def test_pictures_of_several_sizes_are_brought_to_one(tmp_path: Path) -> None:
@@ -442,7 +466,7 @@ def test_a_decoder_that_dies_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
     data = surveyed(write(tmp_path / "pets", {"cat": 5, "dog": 5}), test=0)
     monkeypatch.setattr(decoder, "FEW", 0)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(FaultError, match="a decoder ended with 1 at one of 10 files") as error:
+    with pytest.raises(FaultError, match="ended with exit code 1 at one of 10 files") as error:
         data.load("train", root=Path())
     assert "cat/000.png" in error.value.faults[0].hint
 

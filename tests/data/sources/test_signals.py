@@ -62,7 +62,7 @@ def test_a_long_table_is_described_by_its_columns(
     lengths = np.unique([row[0] for row in ROWS], return_counts=True)[1]
     assert (data.channels, data.classes, data.task) == (["x"], ["fast", "slow"], "classification")
     assert data.length == data.shape[1] <= lengths.max()
-    assert "not used, constant or not numeric: note" in capsys.readouterr().err
+    assert "not used, as they hold no measurements: note" in capsys.readouterr().err
     assert SignalSet.read(data.written()) == data
     assert data.describe().shape == (1, data.length)
 

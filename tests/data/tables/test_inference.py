@@ -5,8 +5,10 @@ from cnnctl.data.tables.inference import kind_of
 from cnnctl.errors import FaultError
 
 
-def cells_of(values: list[str]) -> Cells:
-    return Cells("x", values, range(2, 2 + len(values)), "t.csv", "or write columns: {x: category}")
+def cells_of(values: list[str], name: str = "x") -> Cells:
+    return Cells(
+        name, values, range(2, 2 + len(values)), "t.csv", "or write columns: {x: category}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,19 @@ def test_the_kind_of_a_column_follows_from_its_cells(
     column = kind_of(cells_of(values))
     assert column.kind == kind
     assert column.options().get("reason", "") == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("Unnamed: 0", ["0", "1", "2"], "ignored"),
+        ("Unnamed: 0.1", ["a7", "a3", "b"], "ignored"),
+        ("Unnamed: 0", ["0", "1", "1"], "number"),
+        ("Unnamed: 1", ["0", "1", "2"], "number"),
+    ],
+)
+def test_an_index_without_a_name_is_ignored(name: str, values: list[str], kind: str) -> None:
+    assert kind_of(cells_of(values, name)).kind == kind
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,6 @@ def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_read(
 ) -> None:
     path = written(tmp_path)
     monkeypatch.setattr(parquet, "MAX_UNPACKED", 100)
-    monkeypatch.setattr(pl, "scan_parquet", None)
+    monkeypatch.setattr(parquet, "child", None)
     with pytest.raises(FaultError, match="bytes uncompressed, more than the limit of 100"):
         read_table(path)

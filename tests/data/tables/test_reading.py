@@ -56,6 +56,9 @@ def test_rows_know_the_line_that_they_start_at(tmp_path: Path) -> None:
         (b'a,b\n"1\n2",2\n1\n', r"t.csv:4: 1 cells, but the header has 2"),
         (b"a,b,a\n1,2,3\n", r"t.csv:1: 2 columns are named a"),
         (b"a,,b\n1,2,3\n", r"t.csv:1: column 2 has no name"),
+        (b",a,\n1,2,3\n", r"t.csv:1: column 3 has no name"),
+        (b",a,b\n0,2,3\n0,4,5\n", r"t.csv:1: column 1 has no name"),
+        (b",1,2.5\n3,4,5\n", r"t.csv:1: has numbers instead of the names of columns"),
         (b"1,2.5\n3,4\n", r"t.csv:1: has numbers instead of the names of columns"),
         (b"a,b\n1,2\n3,\x00\n", r"t.csv:3: has a NUL character"),
         (b"a,b\n1,caf\xe9\n", r"t.csv:2: is not UTF-8: byte 9 is 0xe9"),
@@ -72,6 +75,22 @@ def test_faults_are_named_by_line(content: bytes, message: str, tmp_path: Path) 
         table_of(tmp_path, content)
     assert error.value.exit_code is ExitCode.DATA
     assert error.value.faults[0].hint
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b",a\n0,x\n1,y\n", ["Unnamed: 0", "a"]),
+        (b'""\t"a"\n"id7"\t"x"\n"id3"\t"y"\n', ["Unnamed: 0", "a"]),  # as R's write.csv quotes
+        (b",Unnamed: 0,a\n0,0,x\n1,1,y\n", ["Unnamed: 0.1", "Unnamed: 0", "a"]),  # saved twice
+    ],
+)
+def test_an_index_without_a_name_gets_that_of_pandas(
+    content: bytes, names: list[str], tmp_path: Path
+) -> None:
+    table = table_of(tmp_path, content)
+    assert list(table.columns) == names
+    assert table.columns["a"] == ["x", "y"]
 
 
 def test_files_that_cannot_be_read_are_faults(
