@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import resource
 import signal
 import sys
 import traceback
@@ -19,6 +18,9 @@ from typing import Any
 import polars as pl
 
 from cnnctl.errors import FaultError, data_fault
+
+if sys.platform != "win32":
+    import resource
 
 MAX_CELLS = 2**28
 """Rows times columns, as the file's metadata say."""
@@ -114,9 +116,10 @@ def _joined(column: pl.Series, rows: int) -> bytes:
 
 def main(most_memory: int) -> None:
     """Read the file on standard input, in at most so many bytes of memory."""
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    if hard == resource.RLIM_INFINITY or hard > most_memory:
-        resource.setrlimit(resource.RLIMIT_DATA, (most_memory, hard))
+    if sys.platform != "win32":
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if hard == resource.RLIM_INFINITY or hard > most_memory:
+            resource.setrlimit(resource.RLIMIT_DATA, (most_memory, hard))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who wants the answers ends this process
     output = sys.stdout.buffer
     output.write(b"\n")
