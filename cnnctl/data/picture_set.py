@@ -111,7 +111,7 @@ class PictureSet(FileSet):
         """This data set with the names of classes and labels, from the training split.
 
         Raises:
-            FaultError: they teach nothing.
+            FaultError: they leave nothing to learn.
         """
 
     @property

@@ -56,7 +56,7 @@ class Arrays(Proposer):
 
 
 def _options(source: Path, wishes: Wishes) -> dict[str, Any]:
-    """What was asked for: the array to predict, and one that was given by its own file."""
+    """The options asked for: the array to predict, and the inputs if their file is the source."""
     options: dict[str, Any] = {"target": wishes.target} if wishes.target else {}
     name = shared_name(source.stem)
     is_target = name.lower() in TARGETS or wishes.target in (name, source.stem)
@@ -67,7 +67,7 @@ def _options(source: Path, wishes: Wishes) -> dict[str, Any]:
 
 @contextmanager
 def _inputs_named_by_file(root: Path) -> Iterator[None]:
-    """Say in hints how `init` is told the array of the inputs, rather than an experiment."""
+    """Make hints say how to give `init` the inputs, instead of an experiment."""
     known = "save the inputs under one of the names " + ", ".join(INPUTS[:-1])
     cure = f"give it: cnnctl init {root}/NAME.npy" if is_folder(root) else known
     with hints_changed("name it: data.inputs=NAME", cure):

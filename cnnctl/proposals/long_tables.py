@@ -51,7 +51,7 @@ class LongTables(Proposer):
     def suits(source: Path, wishes: Wishes) -> bool:
         if not is_table(source):
             return False
-        with suppress(FaultError):  # which the proposer for other tables tells of
+        with suppress(FaultError):  # reported by the proposer for other tables
             return found_in(read_table(source), target=wishes.target) is not None
         return False
 

@@ -1,4 +1,4 @@
-"""Gathers what there is in a source of pictures: what each shows, and how they are stored."""
+"""Gathers facts about a source of pictures: their targets, and how they are stored."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class PictureFacts:
 
     source: Path
     data: PictureSet
-    """As the experiment has it, but for what follows from these facts."""
+    """The experiment's data section, without the options that follow from these facts."""
     records: Sequence[Record]
     pictures: Counter[str]
     """Pictures by split; `all` where there are no splits."""
@@ -98,7 +98,7 @@ class PictureFacts:
 
     @property
     def imbalance(self) -> float:
-        """How many times the smallest class the largest one is."""
+        """How many times larger the largest class is than the smallest."""
         return imbalance_of(self.training) if self.task == "classification" else 1.0
 
     @property

@@ -95,7 +95,7 @@ def _tells(table: Table, name: str) -> bool:
     cells = table.cells(name)
     if separator_of(cells.values):
         return True
-    with suppress(FaultError):  # which is told of if this is the target
+    with suppress(FaultError):  # reported if this is the target
         return not isinstance(kind_of(cells), Ignored)
     return True
 

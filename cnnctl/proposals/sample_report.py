@@ -18,7 +18,7 @@ SHOWN = 5
 
 
 def render(facts: SampleFacts, about: Sequence[str]) -> RenderableType:
-    """The facts, a line each; `about` tells of the source."""
+    """The facts, a line each; `about` describes the source."""
     lines = [*about, *_samples(facts), *_targets(facts), *_warnings(facts)]
     return Group(*(Text(visible(line)) for line in lines))
 

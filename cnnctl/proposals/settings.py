@@ -12,7 +12,7 @@ from cnnctl.proposals.document import Setting
 HELD_OUT = 0.15
 """Share for testing, where there is no test split."""
 IMBALANCED = 3
-"""From how many times the smallest class on classes are weighted."""
+"""Ratio of the largest class to the smallest from which classes are weighted."""
 WRITTEN = "Written by `cnnctl init`; each comment is the reason for its line."
 
 

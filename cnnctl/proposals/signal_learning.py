@@ -21,7 +21,7 @@ SHORTEST = 4
 STEPS = 2000
 """Steps that training takes, if that is neither few epochs nor many."""
 STEP_SECONDS = 0.005
-"""What a step takes beside the multiply-adds."""
+"""Overhead of a step, besides its multiply-adds."""
 MOST_EPOCHS, FEWEST_EPOCHS = 100, 8
 MOST_BATCH, LEAST_BATCH = 128, 8
 
@@ -56,7 +56,7 @@ def batch_size(samples: int) -> int:
 
 
 def _sample_seconds(chosen: list[Any], shape: Sequence[int], outputs: int) -> float:
-    """What the multiply-adds of a training step take on this machine, for each signal."""
+    """Seconds that the multiply-adds of a training step take on this machine, per signal."""
     cost = multiply_adds({"layers": chosen}, shape, outputs)
     return PASSES * cost / this_machine().speed
 

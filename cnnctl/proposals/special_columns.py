@@ -1,4 +1,4 @@
-"""The columns of a table that decide the splits, told by their names and cells."""
+"""The columns of a table that decide the splits, recognised by their names and cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GROUPS = {
     *("group", "patient", "subject", "participant", "person", "individual", "animal", "lesion"),
     *("case", "user", "customer", "client", "session", "scene", "site", "household"),
 }
-"""What samples belong to that must not be in two splits."""
+"""Words for what must not be in two splits."""
 _WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
@@ -27,9 +27,9 @@ def split_column(table: Table) -> str | None:
 
 
 def group_column(table: Table, *, beside: Collection[str]) -> str | None:
-    """The column, other than these, whose equal cells tell what samples belong to.
+    """The column, other than these, that groups samples.
 
-    It has a telling name, and cells of which most come several times.
+    It has a telling name, and most of its values occur several times.
     """
     for name, cells in table.columns.items():
         distinct = len(set(cells))

@@ -21,7 +21,7 @@ from cnnctl.proposals.targets import kind_of_target, likely_target, named_target
 from cnnctl.proposals.vector_learning import FEW
 
 FEWEST_ROWS = 4
-"""Rows of which one is left for testing."""
+"""The fewest rows of which one is left for testing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,10 @@ class TableFacts:
 
 
 def gather(source: Path, *, target: str | None) -> TableFacts:
-    """Look at a table, whose targets are the columns of these names or one that seems to be meant.
+    """Look at a table; the column to predict is guessed if there is no `target`.
 
     Raises:
-        FaultError: it cannot be read, has no such column, or teaches nothing.
+        FaultError: it cannot be read, has no such column, or has nothing to learn from.
     """
     table = read_table(source)
     if len(table) < FEWEST_ROWS:

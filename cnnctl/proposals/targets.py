@@ -17,9 +17,9 @@ TARGETS = (
 )
 """Usual names of the column to predict, the most telling first."""
 SEPARATORS = ("|", ";", ",", " ")
-"""What may separate labels in a cell, the surest first."""
+"""Possible separators of labels in a cell, the most reliable first."""
 PROSE = (",", " ")
-"""Separators that sentences have as well, in which words come twice."""
+"""Separators that occur in sentences as well, where words may repeat."""
 
 
 def named_targets(table: Table, target: str, *, taken: Collection[str] = ()) -> list[str]:
@@ -56,7 +56,7 @@ def likely_target(names: Sequence[str]) -> tuple[str, str]:
 
 
 def usual_target(names: Sequence[str]) -> str | None:
-    """The column that has a usual name for one to predict."""
+    """The column with a usual name for a target."""
     lower = {name.lower(): name for name in reversed(names)}
     return next((lower[name] for name in TARGETS if name in lower), None)
 

@@ -18,7 +18,7 @@ WIDEST = 256
 STEPS = 3000
 """Steps that training takes, if that is neither few epochs nor many."""
 STEP_SECONDS, EPOCH_SECONDS = 0.001, 0.01
-"""What a step of such a network takes on two cores, and what an epoch takes beside its steps."""
+"""Seconds of a step of such a network on two cores, and of the overhead of an epoch."""
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 8
 EXACT_EPOCHS = 20
 """Steps of L-BFGS that find the optimum of a linear model."""
@@ -100,11 +100,11 @@ def _exact_optimization(lesson: Lesson) -> Iterator[Setting]:
 
 
 def _penalty(lesson: Lesson) -> tuple[float, str]:
-    """The weight decay times the rows that is scikit-learn's default, and of which model.
+    """The default penalty of a model of scikit-learn, as l2 times the rows, and the model's name.
 
-    The loss has l2/2 w^2 beside the mean over rows, and of values and labels over the outputs.
-    Ridge adds w^2 to the sum of squares, LogisticRegression w^2/2 to the sum of losses; of two
-    classes it learns one vector, the difference of the two here, which are half of it each.
+    The loss is l2/2 w^2 plus the mean over rows, and over outputs for values and labels. Ridge
+    adds w^2 to the sum of squares, LogisticRegression w^2/2 to the sum of losses. For two classes,
+    it learns one vector: the difference of the two here, each of which is half of it.
     https://scikit-learn.org/stable/modules/linear_model.html
     """
     if lesson.task == "regression":

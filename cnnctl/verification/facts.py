@@ -68,7 +68,7 @@ class Likenesses:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Memory that training needs and that there is, in bytes."""
+    """Memory that training needs and that is available, in bytes."""
 
     data: int
     """Samples that are kept on the device."""

@@ -32,7 +32,7 @@ class Part:
     split: GivenSplit | None
     inputs: StoredArray
     targets: Mapping[str, StoredArray]
-    """By the name that was asked for."""
+    """By the requested name."""
     group: StoredArray | None = None
     given: StoredArray | None = None
     """The split of each sample, where an array says it."""

@@ -105,7 +105,7 @@ class ArchivedArray(StoredArray):
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
         name, place = info.filename[: -len(".npy")], str(path)
-        if path.suffix.lower() != ".npz":  # where a / is a part of names, too
+        if path.suffix.lower() != ".npz":  # where / may be part of a name
             name = PurePosixPath(name).name
         _check_claims(info, name, path)
         with archive.open(info) as file:
@@ -156,8 +156,7 @@ def open_arrays(path: Path) -> dict[str, StoredArray]:
 
 
 def has_arrays(source: Path) -> bool:
-    """Whether there are .npy files in a folder, not counting those of folders in it; or in an
-    archive without pictures."""
+    """Whether a folder directly contains .npy files, or an archive has arrays and no pictures."""
     if is_folder(source):
         return any(_is_array(path.name) for path in contents(source))
     if not source.name.lower().endswith(ARCHIVE_SUFFIXES):
@@ -165,7 +164,7 @@ def has_arrays(source: Path) -> bool:
     tree = open_tree(source)
     try:
         names = [entry.name for entry in tree.entries]
-    except FaultError:  # which whoever reads it tells of
+    except FaultError:  # reported by whoever reads it
         return False
     names += [each.name for each in tree.left_out]  # reading them tells why
     are_arrays = any(name.lower().endswith(ARRAY_SUFFIXES) for name in names)

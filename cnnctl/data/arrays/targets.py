@@ -151,7 +151,7 @@ class ArrayTargets(SampleTargets):
         return torch.from_numpy(self._numbers().astype(np.float32))
 
     def _classes(self) -> Array:
-        """The class of each sample, (N,): a text, a whole number or a truth value."""
+        """The class of each sample, (N,): a string, an integer or a boolean."""
         content = self.content
         if content.ndim == 2 and not self.is_one_hot():
             message = f"has rows of {content.shape[1]} numbers that are not one-hot"

@@ -33,7 +33,7 @@ class Roles:
 
     series: str
     targets: Mapping[str, str]
-    """The columns to predict, by the names that they are asked for by."""
+    """The columns to predict, by the names used to request them."""
     time: str | None = None
     group: str | None = None
     split: str | None = None

@@ -8,7 +8,7 @@ from cnnctl.verification.naming import equal_names
 
 
 class Contradictions(Check):
-    """Equal inputs with other classes or labels, in any split: one of them must be wrong."""
+    """Equal inputs with different classes or labels, in any split: one of them must be wrong."""
 
     name = "contradictions"
     source = "equal SHA-256, different targets; no network can learn both"

@@ -10,7 +10,7 @@ from cnnctl.verification.facts import Facts
 from cnnctl.verification.finding import Check, Finding, Verdict
 
 NARROW = 0.5
-"""Share of the available memory from which on it is warned of: with the buffers of operators, runs
+"""Share of the available memory from which to warn: with the buffers of operators, runs
 on a CPU were seen to use up to 1.9 times the estimate."""
 
 
