@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from cnnctl.config.choice import refusal
+from cnnctl.data.broken_pictures import faults_of_broken
 from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import DataSet, Size, StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
@@ -36,7 +37,7 @@ from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import Samples
 from cnnctl.data.split_lists import SplitLists
 from cnnctl.data.tables.targets import Strata
-from cnnctl.errors import Fault, data_fault, data_faults
+from cnnctl.errors import data_fault
 from cnnctl.target import Target
 
 Parts = dict[StoredSplit, list[Record]]
@@ -282,20 +283,10 @@ class PictureSet(FileSet):
         entries = [record.entry for record in records]
         is_read = self._residence(len(records)) == "memory"
         decoded = decoded_pictures(tree, entries, self.picture_form(), verify=is_read)
-        broken, most = len(decoded.broken), int(self.max_skipped * len(records))
-        if not broken or (self.on_error == "skip" and broken <= most):
-            return decoded
-        hint = "repair or delete them, or set data.on_error=skip"
-        if self.on_error == "skip":
-            hint = f"at most {most:,} may be skipped; repair or delete them, or raise max_skipped"
-        faults = [
-            Fault(
-                message=reason, hint="repair or delete it", place=tree.place(records[at].entry.name)
-            )
-            for at, reason in sorted(decoded.broken.items())
-        ]
-        message = f"{broken:,} of {len(records):,} pictures cannot be decoded"
-        raise data_faults(faults, last=Fault(message=message, hint=hint, place=self.path))
+        most = int(self.max_skipped * len(records)) if self.on_error == "skip" else None
+        if len(decoded.broken) > (most or 0):
+            raise faults_of_broken(tree, records, decoded.broken, most=most, place=self.path)
+        return decoded
 
     def _rows(self, decoded: DecodedPictures, kept: NDArray[np.int64]) -> Rows:
         if self._residence(len(decoded.checks)) == "mapped":

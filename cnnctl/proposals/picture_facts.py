@@ -56,8 +56,6 @@ class Scan:
     modes: Counter[Mode] = field(default_factory=Counter)
     read: int = 0
     decoded: int = 0
-    pixels: int = 0
-    """Of all pictures, decoded or not."""
     broken: dict[str, str] = field(default_factory=dict)
     """Why a file cannot be decoded, by its name; it may not be there."""
     copies: list[Copies] = field(default_factory=list)

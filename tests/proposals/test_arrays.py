@@ -120,11 +120,11 @@ def test_an_array_without_targets_beside_it_is_refused_with_what_is_there() -> N
     np.save("scans.npy", noise(60, 5))
     refused = invoke("init", "scans.npy")
     assert refused.exit_code == ExitCode.DATA
-    assert "has no array that is known to be targets among scans" in refused.stderr
+    assert "has no array that is recognised as targets among scans" in refused.stderr
     assert "save the targets with it, named y or labels: one for each sample" in refused.stderr
     np.save("kind.npy", classes(60))
     refused = invoke("init", "scans.npy")
-    assert "known to be targets among kind, scans" in refused.stderr
+    assert "recognised as targets among kind, scans" in refused.stderr
     assert "name it: --target NAME" in refused.stderr
     assert invoke("init", "scans.npy", "--target", "kind").exit_code == 0
 
@@ -134,7 +134,7 @@ def test_arrays_of_unknown_names_in_a_folder_are_asked_for() -> None:
     np.save("lab/scans.npy", noise(60, 5))
     np.save("lab/y.npy", classes(60))
     refused = invoke("init", "lab")
-    assert "no array that is known to be inputs among scans, y" in refused.stderr
+    assert "no array that is recognised as inputs among scans, y" in refused.stderr
     assert "give it: cnnctl init lab/NAME.npy" in refused.stderr
 
 
