@@ -61,8 +61,13 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     Raises:
         FaultError: it cannot be stored (exit code 6); an existing file is untouched.
     """
+    write_atomically(path, *encode(checkpoint))
+
+
+def encode(checkpoint: Checkpoint) -> tuple[bytes, bytes | memoryview]:
+    """The content of its file, in two parts."""
     document = json.dumps({"format": FORMAT, **checkpoint.document}, separators=(",", ":"))
-    write_atomically(path, *seal(checkpoint.tensors, {_DOCUMENT_KEY: document}))
+    return seal(checkpoint.tensors, {_DOCUMENT_KEY: document})
 
 
 def load(path: Path) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from cnnctl.data.division import hold_out, latest_split
 from cnnctl.data.file_tree import Entry
 from cnnctl.data.splits import Positions
+from cnnctl.data.tables.cell_targets import BITS
 from cnnctl.data.tables.reading import Table
 from cnnctl.errors import config_fault
 
@@ -23,6 +25,8 @@ SPLIT_WORDS: dict[str, GivenSplit] = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """What the parts of a source are called, in any case."""
+FLAGS: dict[GivenSplit, GivenSplit] = {"train": "test", "validation": "train", "test": "train"}
+"""Where a column such as `is_train` puts the samples that it says no of, by what it is about."""
 TEST_SHARE = 0.15
 """Of a source that has no test split of its own, where none is asked for."""
 TEST_SEED = 0
@@ -91,6 +95,17 @@ def test_part(
     return hold_out(
         count, held_out=held_out, seed=TEST_SEED, classes=classes, labels=labels, groups=groups
     )[1]
+
+
+def split_words(column: str) -> dict[str, GivenSplit]:
+    """What the cells of a column mean as splits, by their lower case.
+
+    They are names of splits, or in a column such as `is_train` or `isValid`, 0 and 1.
+    """
+    about = SPLIT_WORDS.get(re.sub(r"^is[\W_]*", "", column.lower()))
+    if about is None or column.lower() in SPLIT_WORDS:
+        return SPLIT_WORDS
+    return SPLIT_WORDS | {word: about if bit else FLAGS[about] for word, bit in BITS.items()}
 
 
 def numbered(labels: Sequence[str]) -> Positions:

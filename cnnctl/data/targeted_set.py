@@ -12,7 +12,7 @@ from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
 from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.parts import StoredPart
-from cnnctl.data.records import SPLIT_WORDS, GivenSplit
+from cnnctl.data.records import GivenSplit, split_words
 from cnnctl.data.sample_targets import Task
 from cnnctl.data.tables.cells import DATE, NUMBER, days_of, is_missing, number_of
 from cnnctl.data.tables.reading import Table
@@ -38,7 +38,8 @@ class TargetedSet(Targeting):
     """A column of numbers or dates; the latest samples are the test split, those before them
     validation."""
     split: ColumnName | None = None
-    """A column that puts each sample in `train`, `validation` (or `val`) or `test`."""
+    """A column that puts each sample in `train`, `validation` (or `val`) or `test`; or one of 0 and
+    1 with the name `is_train` (0 is `test`), `is_valid` or `is_test` (0 is `train`)."""
 
     @model_validator(mode="after")
     def _is_targeted(self) -> Self:
@@ -95,15 +96,15 @@ class TargetedSet(Targeting):
         """
         if not self.split:
             return [None] * len(table)
-        cells = table.cells(self.split)
-        unknown = [at for at, cell in enumerate(cells.values) if cell.lower() not in SPLIT_WORDS]
+        cells, words = table.cells(self.split), split_words(self.split)
+        unknown = [at for at, cell in enumerate(cells.values) if cell.lower() not in words]
         if unknown:
             raise cells.faults(
                 unknown,
                 lambda cell: f"{show(cell)} is not a split",
-                lambda cell: nearest(cell, [*SPLIT_WORDS]),
+                lambda cell: nearest(cell, [*words]),
             )
-        return [SPLIT_WORDS[cell.lower()] for cell in cells.values]
+        return [words[cell.lower()] for cell in cells.values]
 
     def times_in(self, table: Table) -> list[float] | None:
         """The time of each row; None where times do not matter.

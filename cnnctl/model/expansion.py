@@ -14,6 +14,8 @@ from cnnctl.model.network import Model
 
 WAYS = ("layers", "zoo", "torchvision")
 """Options that choose a network; only one can be given."""
+PUBLISHED_OUTPUTS = 1000
+"""Of torchvision's networks: the classes of ImageNet."""
 
 
 def expand(root: Node) -> Node:
@@ -46,7 +48,7 @@ def _written_out(model: Node) -> Node:
 
 
 def _from_zoo(model: Node, name: Node) -> Node:
-    """The model, with the layers of a network of the zoo."""
+    """The model, with the layers of a network of the zoo; heads replace its classifier."""
     assert isinstance(model.value, dict)
     network = zoo.find(name.value)
     options = {k: v for k, v in model.value.items() if k in network.model_fields}
@@ -63,17 +65,41 @@ def _from_zoo(model: Node, name: Node) -> Node:
         )
     published = zoo.model_of(network, Node(options, name.place), used_at=name.place)
     assert isinstance(published.value, dict)
-    return replace(model, value={**published.value, **rest})
+    written = {**published.value, **rest}
+    if _has_heads(model):
+        written["layers"] = _without_classifier(written["layers"])
+    return replace(model, value=written)
+
+
+def _has_heads(model: Node) -> bool:
+    heads = model.child("heads")
+    return heads is not None and bool(heads.value)
+
+
+def _without_classifier(layers: Node) -> Node:
+    """Layers without a last one that is linear, with an output for each class."""
+    assert isinstance(layers.value, list)
+    *body, last = layers.value
+    linear = last.child("linear")
+    width = linear and (linear.child("out_features") or linear)
+    return replace(layers, value=body) if width and width.value == "classes" else layers
 
 
 def _from_torchvision(model: Node, name: Node) -> Node:
-    """The model, with a torchvision network as its only layer."""
+    """The model, with a torchvision network as its only layer, before any heads.
+
+    Heads learn from the outputs for ImageNet's classes, as their weights are published.
+    """
     assert isinstance(model.value, dict)
     rest = {key: node for key, node in model.value.items() if key != "torchvision"}
     options = replace(name, home=("torchvision",))
+    more = dict[str, Node]()
     if _has_default_weights(model) and name.value in WITH_AUXILIARY_HEADS:
-        named = {"model": options, "transform_input": Node(True, name.place)}
-        options = Node(named, name.place, layer=name.layer)
+        more["transform_input"] = Node(True, name.place)
+    if _has_heads(model):
+        more["outputs"] = Node(PUBLISHED_OUTPUTS, name.place)
+    if more:
+        options = Node({"model": options, **more}, name.place, layer=name.layer)
     layer = Node({"torchvision": options}, name.place, layer=name.layer)
     layers = Node([layer], name.place, layer=name.layer)
     return replace(model, value={"layers": layers, **rest})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from cnnctl.config.writing import inline
@@ -61,9 +62,13 @@ def _code(setting: Setting) -> str:
     section, _, option = setting.path.partition(".")
     indent = "  " * bool(option)
     code = f"{indent}{option or section}: {inline(setting.value)}"
-    if len(code) <= LONGEST or not isinstance(setting.value, list):
+    if len(code) <= LONGEST or not isinstance(setting.value, list | dict):
         return code
-    items = (f"{indent}  - {inline(item)}" for item in setting.value)
+    if isinstance(setting.value, dict):
+        pairs = setting.value.items()
+        items = [f"{indent}  {inline(key)}: {inline(item)}" for key, item in pairs]
+    else:
+        items = [f"{indent}  - {inline(item)}" for item in setting.value]
     return "\n".join((f"{indent}{option or section}:", *items))
 
 
@@ -74,4 +79,4 @@ def _with_reason(code: str, reason: str, column: int) -> list[str]:
     if len(line) <= LONGEST:
         return [line]
     indent = " " * (len(code) - len(code.lstrip()))
-    return [f"{indent}# {reason}", code]
+    return [*(f"{indent}# {part}" for part in wrap(reason, LONGEST - len(indent) - 2)), code]

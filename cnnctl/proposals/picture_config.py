@@ -52,6 +52,8 @@ def propose(
 def what(facts: PictureFacts) -> str:
     """`60,000 pictures in 10 classes`."""
     pictures = counted(len(facts.records), "picture")
+    if facts.heads:
+        return f"{pictures} with {len(facts.heads):,} targets"
     if facts.task == "classification":
         return f"{pictures} in {len(facts.classes):,} classes"
     if facts.task == "multilabel":
@@ -73,8 +75,10 @@ def _lesson(facts: PictureFacts, validation: float | None) -> PictureLesson:
     update |= {"group_copies": keeps_copies_together(facts)}
     update |= {} if validation is None else {"validation": validation}
     known, counts = facts.data.model_copy(update=update).divided(seed=0)
-    classes = facts.training if facts.task == "classification" else {}
-    lesson = Lesson(counts.train, facts.task, known.main_target.outputs, classes)
+    is_class = facts.task == "classification" and not facts.heads
+    classes = facts.training if is_class else {}
+    outputs = known.main_target.outputs
+    lesson = Lesson(counts.train, facts.task, outputs, classes, facts.heads)
     return PictureLesson(lesson, size, 1 if mode == "L" else 3)
 
 

@@ -21,6 +21,7 @@ from cnnctl.data.records import Record
 from cnnctl.data.sample_targets import Task
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.errors import data_fault, nearest
+from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.settings import imbalance_of
 
 READ_FILES, READ_BYTES = 100_000, 2 * 10**9
@@ -78,6 +79,9 @@ class PictureFacts:
     task: Task
     scan: Scan
     left_out: Sequence[LeftOut]
+    heads: Mapping[str, Lesson] = field(default_factory=dict)
+    """What the head of each of several targets learns, if all pictures are for training; task and
+    counts are then those of the first."""
 
     @property
     def has_splits(self) -> bool:
@@ -96,8 +100,9 @@ class PictureFacts:
 
     @property
     def imbalance(self) -> float:
-        """How many times larger the largest class is than the smallest."""
-        return imbalance_of(self.training) if self.task == "classification" else 1.0
+        """Ratio of the largest class to the smallest; 1 for heads, each of which has its own."""
+        is_class = self.task == "classification" and not self.heads
+        return imbalance_of(self.training) if is_class else 1.0
 
     @property
     def absent(self) -> list[str]:

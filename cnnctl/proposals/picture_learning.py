@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from math import ceil, log2
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from cnnctl.model.weights import is_cached
 from cnnctl.proposals.budget import ENOUGH_FROZEN, PRETRAINED, SMALL, Plan, plan, pretrained_plan
 from cnnctl.proposals.document import Setting
+from cnnctl.proposals.heads import heads_setting
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.machine import Machine, this_machine
 from cnnctl.proposals.settings import balanced_monitor, loss_of
@@ -119,7 +120,7 @@ def batch_size(samples: int) -> int | str:
     return max(LEAST_BATCH, min(MOST_BATCH, 1 << int(log2(samples / STEPS))))
 
 
-def shows_sides(classes: Sequence[str]) -> str:
+def shows_sides(classes: Collection[str]) -> str:
     """A class that mirroring may turn into another one; empty if there is none.
 
     Letters and digits, if half of the names are such, and names with left or right.
@@ -140,7 +141,7 @@ def _is_character(name: str) -> bool:
 
 
 def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
-    if sided := shows_sides(list(lesson.lesson.counts)):
+    if sided := next(filter(None, map(shows_sides, lesson.lesson.all_counts)), ""):
         shift: Any = {"affine": {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1]}}
         reason = f"no mirroring: a mirrored {sided} may mean something else"
         return Setting("data.augment", [shift], reason)
@@ -153,9 +154,8 @@ def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
     reason = "omit the flip if left and right matter"
     if lesson.is_small and lesson.are_pixels and not chosen.is_pretrained:
         augment.append("trivial_augment_wide")
-        few = (
-            f"{FEW_PER_CLASS:,} pictures per class" if lesson.lesson.counts else f"{FEW:,} pictures"
-        )
+        is_class = lesson.lesson.task == "classification"
+        few = f"{FEW_PER_CLASS:,} pictures per class" if is_class else f"{FEW:,} pictures"
         reason = f"strong, for fewer than {few}; {reason}"
     return Setting("data.augment", augment, reason)
 
@@ -166,17 +166,32 @@ def learning_settings(lesson: PictureLesson, chosen: Plan) -> Iterator[Setting]:
     if chosen.is_pretrained:
         cost = f"with so few pictures, ImageNet features work better; {cost}"
     elif advises_pretrained(lesson, chosen):
-        cost = f"{cost}; `cnnctl init --pretrained` would start from ImageNet weights"
-    yield Setting("model", chosen.model, cost)
-    yield loss_of(lesson.lesson.task, lesson.lesson.imbalance, of="pictures")
-    yield from (
-        _frozen_optimization() if chosen.is_pretrained else _optimization(lesson.lesson.samples)
-    )
-    if lesson.lesson.task == "classification":
+        cost = f"{cost}; `init --pretrained` starts from ImageNet weights"
+    yield from _network(lesson.lesson, chosen, cost)
+    if chosen.is_pretrained:
+        yield from _adamw("peak rate, for the new classifier only")
+    elif lesson.lesson.has_values:
+        yield from _adamw(
+            "peak rate; unlike with sgd, large errors of values do not make steps too long"
+        )
+    else:
+        yield from _optimization(lesson.lesson.samples)
+    if lesson.lesson.all_counts:
         yield Setting("regularization.label_smoothing", 0.1, "against overconfidence")
     minutes = f"about {max(1, round(chosen.minutes)):,} min on {chosen.machine.name}"
     yield Setting("train.epochs", chosen.epochs, minutes)
     yield from balanced_monitor(lesson.lesson.imbalance)
+
+
+def _network(lesson: Lesson, chosen: Plan, reason: str) -> Iterator[Setting]:
+    """The network and its loss, or the heads that replace its classifier."""
+    if not lesson.heads:
+        yield Setting("model", chosen.model, reason)
+        yield loss_of(lesson.task, lesson.imbalance, of="pictures")
+        return
+    for at, (option, value) in enumerate(chosen.model.items()):
+        yield Setting(f"model.{option}", value, "" if at else reason)
+    yield heads_setting(lesson, of="pictures")
 
 
 def _optimization(samples: int) -> Iterator[Setting]:
@@ -190,8 +205,8 @@ def _optimization(samples: int) -> Iterator[Setting]:
     yield Setting("regularization.l2", 0.0005, "usual for residual networks")
 
 
-def _frozen_optimization() -> Iterator[Setting]:
+def _adamw(why_rate: str) -> Iterator[Setting]:
     yield Setting("optimizer.name", "adamw", "needs little tuning")
-    yield Setting("optimizer.lr", 0.002, "peak rate, for the new classifier only")
+    yield Setting("optimizer.lr", 0.002, why_rate)
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
     yield Setting("scheduler", "one_cycle", "converges in few epochs")

@@ -14,11 +14,14 @@ from cnnctl.data.records import Record
 from cnnctl.data.sources.image_table import ImageTable
 from cnnctl.data.tables.files import is_archive
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import ClassColumn, LabelColumns
+from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns
+from cnnctl.proposals.heads import heads_of
 from cnnctl.proposals.picture_facts import PictureFacts, check_classes, counted_names, looked_at
 from cnnctl.proposals.picture_table_search import PictureTable, is_submission
 from cnnctl.proposals.picture_targets import Choice, chosen, likely
-from cnnctl.proposals.special_columns import group_column, split_column
+from cnnctl.proposals.special_columns import group_column, split_columns
+from cnnctl.proposals.target_report import about_targets
+from cnnctl.proposals.targets import possible_names
 
 CURE = "choose another column with --target"
 
@@ -31,20 +34,18 @@ class TableOfPictures:
     choice: Choice
     split: str | None
     group: str | None
-    targets: Sequence[str]
-    """The columns to predict."""
     unused: Sequence[str]
     """Columns that the experiment does not use."""
-    values: Sequence[float]
-    """Of all pictures, where they are to be predicted."""
     is_one_hot: bool
     """Whether columns of 0 and 1 have exactly one 1 in each row."""
+    about: Sequence[str]
+    """Lines on the targets, but for a single one of classes or labels."""
     facts: PictureFacts
 
     @property
     def joinable(self) -> Sequence[Path]:
         """Other tables that have the same targets."""
-        wanted = {self.found.where.column, *self.targets}
+        wanted = {self.found.where.column, *self.choice.columns}
         return [
             path
             for path, table in self.found.others.items()
@@ -72,9 +73,10 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     """
     forget_tree()
     table = found.table
-    split = split_column(table)
-    group = None if split else group_column(table, beside=[found.where.column])
-    taken = [name for name in (found.where.column, split, group) if name]
+    splits = split_columns(table, beside=possible_names(target))
+    group = None if splits else group_column(table, beside=[found.where.column])
+    split = next(iter(splits), None)
+    taken = [found.where.column, *splits, *([group] if group else [])]
     choice = likely(table, taken=taken) if target is None else chosen(table, target, taken=taken)
     is_beside = found.where.root != (found.path if is_archive(found.path) else found.path.parent)
     data = ImageTable(
@@ -88,34 +90,33 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     )
     tree = data.open_pictures()
     known, records = data.listed(tree)
-    names = _names_of(known, table)
-    if known.task == "classification":
+    [main, *others] = known.target_columns.values()
+    names = _names_of(main, table)
+    task = main.task
+    if task == "classification":
         records = [replace(each, label=own[0]) for each, own in zip(records, names, strict=True)]
     counts = counted_names(records, names)
-    task = "multilabel" if known.targets else known.task  # targets are written for labels alone
-    assert task != "auto"  # once the table has been looked at
     if task == "classification":
         check_classes(counts, place=found.path, cure=CURE)
-    targets = [name for kind in known.target_columns.values() for name in kind.all_columns]
-    used = {*taken, *targets}
+    used = {*taken, *choice.columns}
     unused = [name for name in table.columns if name not in used]
     left_out = [*tree.left_out, *_unnamed(found, [e.name for e in tree.entries], records)]
     facts = looked_at(source, data, tree, records, counts, task, left_out)
-    values = (
-        data.encoded_targets(table)["target"].flatten().tolist() if task == "regression" else []
-    )
-    is_one_hot = len(targets) > 1 and all(len(own) == 1 for own in names)
-    return TableOfPictures(found, choice, split, group, targets, unused, values, is_one_hot, facts)
+    heads = heads_of(known.target_columns, table, samples=len(records)) if others else {}
+    facts = replace(facts, heads=heads)
+    is_one_hot = len(main.all_columns) > 1 and all(len(own) == 1 for own in names)
+    about = list(about_targets(known.target_columns, table, of="pictures"))
+    about = about if others or task == "regression" else []  # classes and labels are a table
+    return TableOfPictures(found, choice, split, group, unused, is_one_hot, about, facts)
 
 
-def _names_of(data: ImageTable, table: Table) -> list[list[str]]:
+def _names_of(kind: TargetColumns, table: Table) -> list[list[str]]:
     """The class or the labels of each row; none for values."""
-    [columns] = data.target_columns.values()
-    if isinstance(columns, ClassColumn):
-        return [[cell] for cell in table.columns[columns.column]]
-    if not isinstance(columns, LabelColumns):
+    if isinstance(kind, ClassColumn):
+        return [[cell] for cell in table.columns[kind.column]]
+    if not isinstance(kind, LabelColumns):
         return [[] for _ in range(len(table))]
-    labels = columns.learned(table)
+    labels = kind.learned(table)
     names = labels.described("").class_names
     return [
         [names[at] for at in row.nonzero()[:, 0].tolist()] for row in labels.encode(table).bool()

@@ -19,7 +19,7 @@ from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.picture_targets import possible_targets
-from cnnctl.proposals.special_columns import split_column, words_of
+from cnnctl.proposals.special_columns import split_columns, words_of
 from cnnctl.storage import contents, is_file, is_folder
 
 SAMPLED = 200
@@ -63,7 +63,7 @@ class PictureTable:
         """Whether it has this target, or a column that could be one."""
         if target is not None:
             return {target, target.split(",")[0].strip()} & self.table.columns.keys() != set()
-        taken = {self.where.column, split_column(self.table) or ""}
+        taken = {self.where.column, *split_columns(self.table)}
         return bool(possible_targets(self.table, taken=taken))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
 
 from cnnctl.data.files import forget_tree, remembered_tree
 from cnnctl.data.records import Record
@@ -102,10 +101,10 @@ def _why_task(known: TableOfPictures) -> str:
 def _about(known: TableOfPictures) -> Iterator[str]:
     found = known.found
     yield f"table: {found.path.name}, whose column {found.where.column} names the pictures"
-    more = f", … {len(known.targets) - SHOWN:,} more" if len(known.targets) > SHOWN else ""
-    yield f"target: {', '.join(known.targets[:SHOWN])}{more} ({known.choice.reason})"
-    if values := known.values:
-        yield f"values: {min(values):g} to {max(values):g}, median {median(values):g}"
+    targets = known.choice.columns
+    more = f", … {len(targets) - SHOWN:,} more" if len(targets) > SHOWN else ""
+    yield f"target: {', '.join(targets[:SHOWN])}{more} ({known.choice.reason})"
+    yield from known.about
     if known.is_one_hot:
         yield "note: each picture has exactly one label; consider one column of class names"
     if known.split:

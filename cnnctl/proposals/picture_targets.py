@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cnnctl.config.wording import show
-from cnnctl.data.tables.cell_targets import BITS
+from cnnctl.data.tables.cell_targets import SIGNS, bits_of
 from cnnctl.data.tables.columns import Ignored
 from cnnctl.data.tables.inference import kind_of
 from cnnctl.data.tables.reading import Table
-from cnnctl.data.tables.targets import LabelColumns
+from cnnctl.data.tables.targets import LabelColumns, TargetColumns
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.special_columns import words_of
 from cnnctl.proposals.targets import (
-    kind_of_target,
+    kinds_of,
     likely_target,
     named_targets,
     options_of,
@@ -32,25 +32,31 @@ TELLING = {"target", "label", "class", "category", "species", "diagnosis", "bree
 class Choice:
     """What is to be predicted, and why."""
 
-    options: dict[str, Any]
-    """The options of the data set."""
+    kinds: Mapping[str, TargetColumns]
+    """The targets, by the names of their heads where there are several."""
     reason: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the data set."""
+        return options_of(self.kinds)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns to predict."""
+        return [name for kind in self.kinds.values() for name in kind.all_columns]
 
 
 def chosen(table: Table, target: str, *, taken: Collection[str]) -> Choice:
-    """The column that `--target` names.
+    """The columns that `--target` names, with a head each.
 
     taken: columns that cannot be targets, as they decide the splits or name the pictures.
 
     Raises:
-        FaultError: the table has no such column, or it is taken; or several are named.
+        FaultError: the table has no such column, or it is taken; or a row lacks a target.
     """
     named = named_targets(table, target, taken=taken)
-    if len(named) > 1:
-        message = f"{len(named)} targets, but init proposes for one target of pictures"
-        hint = "name one; data.targets and model.heads take more"
-        raise data_fault(message, hint=hint, place=table.place)
-    return _choice(table, named[0], "named on the command line")
+    return _choice(table, named, "named on the command line")
 
 
 def likely(table: Table, *, taken: Collection[str]) -> Choice:
@@ -66,24 +72,25 @@ def likely(table: Table, *, taken: Collection[str]) -> Choice:
         message = "has no column to predict besides the names of the pictures"
         raise data_fault(
             message,
-            hint="add one with the class of each picture picture picture picture picture",
+            hint="add one with the class of each picture picture picture picture picture picture",
             place=table.place,
         )
     if len(names) == 1:
         is_only = len(table.columns) == len(taken) + 1
         varies = "" if is_only else " of classes, labels or values"
-        return _choice(table, names[0], f"the only other column{varies}")
+        return _choice(table, names, f"the only other column{varies}")
     if usual_target(names):
-        return _choice(table, *likely_target(names))
-    bits = [name for name in names if {cell.lower() for cell in table.columns[name]} <= {*BITS}]
+        return _likely(table, names)
+    bits = [name for name in names if _are_bits(table.columns[name])]
     others = [name for name in names if name not in bits]
     telling = next((name for name in others if words_of(name) & TELLING), None)
     if telling:
-        return _choice(table, telling, "by its name; choose another with --target")
+        return _choice(table, [telling], "by its name; choose another with --target")
     if len(bits) > 1:
-        options = options_of({"labels": LabelColumns(columns=bits)})
-        return Choice(options, f"{len(bits):,} columns of 0 and 1; choose another with --target")
-    return _choice(table, *likely_target(names))
+        no = "-1" if any(bits_of(table.columns[name]) is SIGNS for name in bits) else "0"
+        reason = f"{len(bits):,} columns of {no} and 1; choose another with --target"
+        return Choice({"labels": LabelColumns(columns=bits)}, reason)
+    return _likely(table, names)
 
 
 def possible_targets(table: Table, *, taken: Collection[str]) -> Sequence[str]:
@@ -100,11 +107,22 @@ def _tells(table: Table, name: str) -> bool:
     return True
 
 
-def _choice(table: Table, name: str, reason: str) -> Choice:
-    kind = kind_of_target(table, name)
-    if isinstance(kind, LabelColumns):
-        reason = f"{reason}; {_SPOKEN.get(kind.separator, show(kind.separator))} separates labels"
-    return Choice(options_of({name: kind}), reason)
+def _are_bits(cells: Sequence[str]) -> bool:
+    found = {cell.lower() for cell in cells}
+    return found <= bits_of(found).keys()
+
+
+def _likely(table: Table, names: Sequence[str]) -> Choice:
+    name, reason = likely_target(names)
+    return _choice(table, [name], reason)
+
+
+def _choice(table: Table, names: Sequence[str], reason: str) -> Choice:
+    kinds = kinds_of(table, names)
+    separators = [kind.separator for kind in kinds.values() if isinstance(kind, LabelColumns)]
+    for separator in dict.fromkeys(separators):
+        reason = f"{reason}; {_SPOKEN.get(separator, show(separator))} separates labels"
+    return Choice(kinds, reason)
 
 
 _SPOKEN = {" ": "a space", ",": "a comma"}

@@ -8,9 +8,10 @@ from typing import Any
 
 from cnnctl.proposals.budget import PASSES, multiply_adds
 from cnnctl.proposals.document import Setting, lasting
+from cnnctl.proposals.heads import layer_settings
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.machine import this_machine
-from cnnctl.proposals.settings import balanced_monitor, loss_of
+from cnnctl.proposals.settings import balanced_monitor
 
 WIDTHS = (32, 64, 128, 128)
 """Channels of the convolutions; each but the last is followed by pooling."""
@@ -72,8 +73,7 @@ def learning_settings(lesson: Lesson, shape: Sequence[int]) -> Iterator[Setting]
     if drops_last:
         yield Setting("data.drop_last", True, "a last batch of one signal would disturb batch norm")
     reason = f"convolutions over {length:,} time steps"
-    yield Setting("model.layers", chosen, reason)
-    yield loss_of(lesson.task, lesson.imbalance, of="signals")
+    yield from layer_settings(lesson, chosen, reason, of="signals")
     yield Setting("optimizer.name", "adamw", "needs little tuning")
     yield Setting("optimizer.lr", 0.002, "peak rate")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 
-from cnnctl.data.records import SPLIT_WORDS
+from cnnctl.data.records import GivenSplit, split_words
 from cnnctl.data.tables.reading import Table
 
 SPLITS = {"split", "set", "subset", "partition", "dataset", "fold", "usage"}
@@ -17,13 +18,26 @@ GROUPS = {
 _WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
-def split_column(table: Table) -> str | None:
-    """The column that assigns each row to a split, with training among them."""
+def split_columns(table: Table, *, beside: Collection[str] = ()) -> list[str]:
+    """The columns, other than these, that assign each row to a split, with training among them.
+
+    Those with most splits come first, then those with most rows for training. Of a column of 0 and
+    1, such as `is_valid`, half of the rows are for training, or it means something else.
+    """
+    found = {}
     for name, cells in table.columns.items():
-        found = {SPLIT_WORDS.get(cell.lower()) for cell in set(cells)}
-        if words_of(name) & SPLITS and "train" in found and len(found) > 1 and None not in found:
-            return name
-    return None
+        words = split_words(name)
+        is_flag = "0" in words
+        if name not in beside and (is_flag or words_of(name) & SPLITS):
+            splits = Counter(words.get(cell.lower()) for cell in cells)
+            is_most = not is_flag or 2 * splits["train"] >= len(cells)
+            if "train" in splits and len(splits) > 1 and None not in splits and is_most:
+                found[name] = splits
+    return sorted(found, key=lambda name: _worth(found[name]), reverse=True)
+
+
+def _worth(splits: Counter[GivenSplit | None]) -> tuple[int, bool, int]:
+    return len(splits), "test" in splits, splits["train"]
 
 
 def group_column(table: Table, *, beside: Collection[str]) -> str | None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from cnnctl.data.records import SPLIT_WORDS
+from cnnctl.data.records import split_words
 from cnnctl.proposals.document import Setting, counted, document
+from cnnctl.proposals.heads import heads_of
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.settings import HELD_OUT, WRITTEN, path_setting
 from cnnctl.proposals.table_facts import TableFacts
 from cnnctl.proposals.targets import written
 from cnnctl.proposals.vector_learning import FEW, learning_settings, validation_of
-
-TASKS = {"class": "classification", "labels": "multilabel", "values": "regression"}
-"""The task of each kind of target."""
 
 
 def propose(facts: TableFacts, *, folder: Path) -> str:
@@ -27,7 +24,7 @@ def propose(facts: TableFacts, *, folder: Path) -> str:
         *_targets(facts),
         *_ignored(facts),
         *_splits(facts),
-        *learning_settings(_lesson(facts), is_few=is_few, heads=_heads(facts)),
+        *learning_settings(_lesson(facts), is_few=is_few),
     ]
     title = [
         f"{facts.source.name}: {counted(rows, 'row')}, {counted(len(facts.columns), 'feature')}.",
@@ -42,7 +39,7 @@ def _targets(facts: TableFacts) -> Iterator[Setting]:
         yield Setting("data.target", data.target, facts.why_target)
         yield Setting("data.task", data.task, _why_task(facts))
     else:
-        kinds = {name: written(name, kind) for name, kind in data.targets.items()}
+        kinds = {name: written(name, kind) for name, kind in facts.kinds.items()}
         yield Setting("data.targets", kinds, facts.why_target)
 
 
@@ -70,31 +67,18 @@ def _splits(facts: TableFacts) -> Iterator[Setting]:
 def has_validation(facts: TableFacts) -> bool:
     """Whether the table puts rows in a validation split."""
     split = facts.data.split
-    cells = facts.table.columns[split] if split else []
-    return any(SPLIT_WORDS.get(cell.lower()) == "validation" for cell in set(cells))
+    if not split:
+        return False
+    words = split_words(split)
+    return any(words[cell.lower()] == "validation" for cell in set(facts.table.columns[split]))
 
 
 def _lesson(facts: TableFacts) -> Lesson:
     samples, main = facts.data.known_samples, facts.data.described_targets()[0]
     rows = samples.train + (0 if has_validation(facts) else samples.validation)
-    return Lesson(rows, TASKS[main.kind], main.outputs, facts.counts)
-
-
-def _heads(facts: TableFacts) -> dict[str, Lesson]:
-    """What the head of each target learns; none for one target."""
-    kinds = facts.data.target_columns
-    if len(kinds) == 1:
-        return {}
-    lesson = _lesson(facts)
-    return {
-        each.name: replace(
-            lesson,
-            task=TASKS[each.kind],
-            outputs=each.outputs,
-            counts=facts.counts_of(each.name) if each.kind == "class" else {},
-        )
-        for each in facts.data.described_targets()
-    }
+    task = next(iter(facts.kinds.values())).task
+    heads = heads_of(facts.kinds, facts.table, samples=rows)
+    return Lesson(rows, task, main.outputs, facts.counts, heads)
 
 
 def _ignored(facts: TableFacts) -> Iterator[Setting]:

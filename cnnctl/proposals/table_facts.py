@@ -13,11 +13,19 @@ from cnnctl.data.sources.table import TableSet
 from cnnctl.data.tables.cells import is_index, is_missing
 from cnnctl.data.tables.columns import Column, Ignored
 from cnnctl.data.tables.reading import Table, read_table
+from cnnctl.data.tables.targets import TargetColumns
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.proposals.document import counted
+from cnnctl.proposals.heads import counted_in
 from cnnctl.proposals.settings import imbalance_of
-from cnnctl.proposals.special_columns import group_column, split_column
-from cnnctl.proposals.targets import kind_of_target, likely_target, named_targets, options_of
+from cnnctl.proposals.special_columns import group_column, split_columns
+from cnnctl.proposals.targets import (
+    kinds_of,
+    likely_target,
+    named_targets,
+    options_of,
+    possible_names,
+)
 from cnnctl.proposals.vector_learning import FEW
 
 FEWEST_ROWS = 4
@@ -31,13 +39,15 @@ class TableFacts:
     source: Path
     table: Table
     why_target: str
+    kinds: Mapping[str, TargetColumns]
+    """The targets, before anything is learned."""
     data: TableSet
     """Surveyed: tasks, classes, columns and the size of the splits."""
 
     @property
     def targets(self) -> list[str]:
         """The columns to predict."""
-        return [name for kind in self.data.target_columns.values() for name in kind.all_columns]
+        return [name for kind in self.kinds.values() for name in kind.all_columns]
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -53,11 +63,9 @@ class TableFacts:
     @property
     def counts(self) -> Counter[str]:
         """Rows of each class; empty unless there is one target, of classes."""
-        return self.counts_of(self.data.target) if self.data.task == "classification" else Counter()
-
-    def counts_of(self, target: str) -> Counter[str]:
-        """Rows of each class of a target."""
-        return Counter(self.table.columns[target])
+        [kind, *others] = self.kinds.values()
+        is_class = kind.task == "classification" and not others
+        return counted_in(kind, self.table) if is_class else Counter()
 
     @property
     def imbalance(self) -> float:
@@ -104,18 +112,21 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
     if len(table) < FEWEST_ROWS:
         message = f"has {counted(len(table), 'row')}, too few for training and testing"
         raise data_fault(message, hint=f"give at least {FEWEST_ROWS}", place=str(source))
-    split = split_column(table)
-    group = None if split else group_column(table, beside=[])
-    taken = [name for name in (split, group) if name]
+    splits = split_columns(table, beside=possible_names(target))
+    group = None if splits else group_column(table, beside=[])
+    taken = [*splits, *([group] if group else [])]
     if target:
         names, why = named_targets(table, target, taken=taken), "named on the command line"
     else:
         name, why = likely_target([name for name in table.columns if name not in taken])
         names = [name]
-    kinds = {name: kind_of_target(table, name) for name in names}
+    kinds = kinds_of(table, names)
     options = options_of(kinds) | ({"validation": 0.0} if len(table) < FEW else {})
-    data = TableSet(path=str(source), split=split, group=group, **options)
-    facts = TableFacts(source, table, why, data.surveyed(Path(), seed=0))
+    split = next(iter(splits), None)
+    reason = f"tells splits, as {split} does"
+    columns: dict[str, Column] = {name: Ignored(reason=reason) for name in splits[1:]}
+    data = TableSet(path=str(source), split=split, group=group, columns=columns, **options)
+    facts = TableFacts(source, table, why, kinds, data.surveyed(Path(), seed=0))
     if len(facts.ignored) == len(facts.columns):
         raise _teaches_nothing(facts)
     return facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cnnctl.config.wording import show
@@ -10,6 +10,7 @@ from cnnctl.data.tables.inference import task_of
 from cnnctl.data.tables.reading import Table
 from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns, ValueColumns
 from cnnctl.errors import data_fault, nearest
+from cnnctl.proposals.heads import head_names, with_rare_names
 
 TARGETS = (
     *("target", "label", "class", "y", "outcome", "species", "category", "diagnosis", "dx"),
@@ -46,6 +47,11 @@ def named_targets(table: Table, target: str, *, taken: Collection[str] = ()) -> 
     return names
 
 
+def possible_names(target: str | None) -> set[str]:
+    """The names of columns that `--target` may mean, whichever a table has."""
+    return {target, *(name.strip() for name in target.split(","))} if target else set()
+
+
 def likely_target(names: Sequence[str]) -> tuple[str, str]:
     """The column that is probably to be predicted, and why."""
     if len(names) == 1:
@@ -59,6 +65,18 @@ def usual_target(names: Sequence[str]) -> str | None:
     """The column with a usual name for a target."""
     lower = {name.lower(): name for name in reversed(names)}
     return next((lower[name] for name in TARGETS if name in lower), None)
+
+
+def kinds_of(table: Table, names: Sequence[str]) -> dict[str, TargetColumns]:
+    """These columns as targets, by the names of their heads where there are several.
+
+    Raises:
+        FaultError: a row lacks one of several targets.
+    """
+    kinds = [kind_of_target(table, name) for name in names]
+    if len(names) == 1:
+        return dict(zip(names, kinds, strict=True))
+    return with_rare_names(dict(zip(head_names(names), kinds, strict=True)), table)
 
 
 def kind_of_target(table: Table, name: str) -> TargetColumns:
@@ -87,7 +105,7 @@ def separator_of(cells: Sequence[str]) -> str:
     return ""
 
 
-def options_of(kinds: dict[str, TargetColumns]) -> dict[str, Any]:
+def options_of(kinds: Mapping[str, TargetColumns]) -> dict[str, Any]:
     """The options of a data set for these targets, by name; in the short form if there is one."""
     if len(kinds) == 1:
         [(name, kind)] = kinds.items()
@@ -97,11 +115,11 @@ def options_of(kinds: dict[str, TargetColumns]) -> dict[str, Any]:
             return {"target": name, "task": "regression"}
         if isinstance(kind, LabelColumns) and kind.column and kind.separator == ";":
             return {"target": name, "task": "multilabel"}
-    return {"targets": kinds}
+    return {"targets": dict(kinds)}
 
 
 def written(name: str, kind: TargetColumns) -> object:
     """A target as a file writes it."""
-    plain = kind.model_dump(exclude_defaults=True, exclude={"classes"})  # which are found again
-    is_named = plain in ({"column": name}, {"columns": [name]})
-    return kind.kind if is_named else {"name": kind.kind, **plain}
+    given = kind.model_dump(exclude_defaults=True).items()
+    plain = {option: value for option, value in given if value not in (name, [name])}
+    return {"name": kind.kind, **plain} if plain else kind.kind

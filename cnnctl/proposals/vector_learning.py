@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import ceil
 from typing import Any
 
 from cnnctl.proposals.document import Setting, lasting
+from cnnctl.proposals.heads import layer_settings
 from cnnctl.proposals.lesson import Lesson
-from cnnctl.proposals.settings import balanced_monitor, loss_of, validation_share
+from cnnctl.proposals.settings import balanced_monitor, validation_share
 
 FEW = 1000
 """Rows below which they determine no more than one layer of weights."""
@@ -48,24 +49,14 @@ def layers(rows: int, *, outputs: Any, is_few: bool) -> tuple[list[Any], str]:
     return [*hidden, *hidden, {"linear": outputs}], f"wide enough for {rows:,} rows"
 
 
-def learning_settings(
-    lesson: Lesson, *, is_few: bool, heads: Mapping[str, Lesson] | None = None
-) -> Iterator[Setting]:
-    """From the size of batches to the number of epochs; a linear model for few rows.
-
-    heads: what each learns, by its name, where there are several targets.
-    """
+def learning_settings(lesson: Lesson, *, is_few: bool) -> Iterator[Setting]:
+    """From the size of batches to the number of epochs; a linear model for few rows."""
     rows = lesson.samples
     size = "all" if is_few else batch_size(rows)
     steps = 1 if isinstance(size, str) else ceil(rows / size)
     yield Setting("data.batch_size", size, _why_batch(size, steps))
     chosen, reason = layers(rows, outputs=lesson.width, is_few=is_few)
-    if heads:
-        yield Setting("model.layers", chosen[:-1] or ["flatten"], reason)
-        yield Setting("model.heads", {name: _head(each) for name, each in heads.items()})
-    else:
-        yield Setting("model.layers", chosen, reason)
-        yield loss_of(lesson.task, lesson.imbalance, of="rows")
+    yield from layer_settings(lesson, chosen, reason, of="rows")
     if is_few:
         yield from _exact_optimization(lesson)
         return
@@ -73,18 +64,11 @@ def learning_settings(
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
     duration = lasting(epochs * (EPOCH_SECONDS + steps * STEP_SECONDS))
     yield Setting("train.epochs", epochs, f"{epochs * steps:,} steps, {duration}")
-    if not heads:
-        yield from balanced_monitor(lesson.imbalance)
+    yield from balanced_monitor(lesson.imbalance)
 
 
 def _why_batch(size: int | str, steps: int) -> str:
     return "lbfgs uses all rows in each step" if size == "all" else f"{steps:,} steps per epoch"
-
-
-def _head(lesson: Lesson) -> dict[str, Any]:
-    loss = loss_of(lesson.task, lesson.imbalance, of="rows").value
-    own = {} if loss == "cross_entropy" else {"loss": loss}  # which is the default
-    return {"layers": [{"linear": "classes"}], **own}
 
 
 def _exact_optimization(lesson: Lesson) -> Iterator[Setting]:

@@ -33,6 +33,8 @@ class Steps:
     """Seconds for a batch of training: its data, forward, backward and its share of a step."""
     sample: float
     """Seconds for a sample of an evaluation."""
+    saving: float
+    """Seconds for making the checkpoints of an epoch."""
     error: str = ""
     """What was not finite, and at which step; empty if all is."""
 
@@ -67,22 +69,57 @@ class Likenesses:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Memory that training needs and that is available, in bytes."""
+class Computed:
+    """Bytes that training needs at least: the sizes of its tensors."""
 
     data: int
     """Samples that are kept on the device."""
     network: int
     """Weights, gradients and the state of the optimizer."""
     activations: int
-    available: int | None
-    """What is free on the device; None if unknown."""
-    device: str
 
     @property
     def total(self) -> int:
         """The sum."""
         return self.data + self.network + self.activations
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Bytes that a temporary run of the same training took on the device."""
+
+    process: int
+    """Python and its libraries, after a step with a single weight; 0 on a GPU."""
+    reading: int
+    """The most that reading the data took on top, with the processes that decode pictures."""
+    data: int
+    """What is kept of it."""
+    training: int
+    """The most that steps, evaluation and checkpoints took on top of process and data."""
+    mapped: int = 0
+    """Mapped data that was in memory besides; the system drops it when memory is short."""
+
+    @property
+    def total(self) -> int:
+        """The peak, without mapped data."""
+        return self.process + max(self.reading, self.data + self.training)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory that training needs and that is available, in bytes."""
+
+    computed: Computed
+    available: int | None
+    """What is free on the device for a training; None if unknown."""
+    device: str
+    measured: Measured | None = None
+    """None if nothing was tried, or the system does not tell."""
+
+    @property
+    def total(self) -> int:
+        """What is needed, as measured or else as computed."""
+        return self.measured.total if self.measured else self.computed.total
 
     @property
     def fits(self) -> bool:

@@ -14,7 +14,7 @@ from cnnctl.training.settings import resolve_auto
 from cnnctl.training.setup import Setup, set_up, use_machine
 from cnnctl.verification.facts import Facts
 from cnnctl.verification.likenesses import likenesses_of
-from cnnctl.verification.memory import copies_of, kept_bytes, memory_of
+from cnnctl.verification.memory import Meter, copies_of, kept_bytes, memory_of
 from cnnctl.verification.steps import duration_of, try_steps
 
 
@@ -34,23 +34,27 @@ def gather(loaded: Loaded, *, folder: Path | None = None) -> Facts:
     facts = Facts(loaded, memory_of(loaded, experiment, device))
     if not facts.memory.fits:
         return facts
+    meter = Meter(device)
     try:
-        setup = set_up(loaded, data_root=folder)
+        with meter.reading():
+            setup = set_up(loaded, data_root=folder)
     except FaultError as error:
         if error.exit_code is ExitCode.DATA:
             _name_all(loaded, folder, error)
         raise
     with setup.memory_faults():
-        return _with_setup(facts, setup)
+        return _with_setup(facts, setup, meter)
 
 
-def _with_setup(facts: Facts, setup: Setup) -> Facts:
+def _with_setup(facts: Facts, setup: Setup, meter: Meter) -> Facts:
     """The facts with those that reading the data and training on it show."""
     loaded, steps = facts.loaded, try_steps(setup)
+    measured = meter.measured(setup.splits)
     data = kept_bytes(setup.splits) * copies_of(loaded, setup.experiment, setup.device)
+    computed = replace(facts.memory.computed, data=data)
     return replace(
         facts,
-        memory=replace(facts.memory, data=data),
+        memory=replace(facts.memory, computed=computed, measured=measured),
         samples=_counts(setup.splits),
         skipped=getattr(setup.experiment.data, "skipped", ()),
         steps=steps,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
@@ -9,12 +11,20 @@ import torch
 
 from cnnctl.data.file_set import FileSet
 from cnnctl.data.residence import machine_memory, residence_of
-from cnnctl.data.rows import TensorRows
+from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
 from cnnctl.experiment import Experiment, Loaded
 from cnnctl.inspection.report import report_on
-from cnnctl.verification.facts import Memory
+from cnnctl.verification.facts import Computed, Measured, Memory
+from cnnctl.verification.process import (
+    OWN,
+    StartedProcesses,
+    forget_peak,
+    give_back_freed,
+    process_usage,
+    usage_of,
+)
 
 IMAGE = 3
 """Dimensions of a sample that is an image, whose pixels are bytes."""
@@ -25,7 +35,7 @@ RECLAIMABLE = ("inactive_file", "total_inactive_file")
 
 
 def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> Memory:
-    """Foretell the memory for training; `experiment` has its automatic choices made.
+    """Compute the memory for training; `experiment` has its automatic choices made.
 
     Data set and activations are computed from their shapes, so that nothing is read or allocated.
     It is a lower bound, as in `inspection.memory`: buffers of operators and torch itself come on
@@ -36,12 +46,58 @@ def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> M
     assert needed is not None  # which a report of an experiment has
     peak = report.peak_memory or needed.total
     return Memory(
-        data=described_bytes(loaded) * copies_of(loaded, experiment, device),
-        network=needed.total - needed.activations,
-        activations=peak - (needed.total - needed.activations),
+        Computed(
+            data=described_bytes(loaded) * copies_of(loaded, experiment, device),
+            network=needed.total - needed.activations,
+            activations=peak - (needed.total - needed.activations),
+        ),
         available=available_memory(device),
         device="the CPU" if device.type == "cpu" else describe_device(device),
     )
+
+
+class Meter:
+    """Measures a training from now on: `reading` goes around reading the data, `measured` ends it.
+
+    A step with a single weight first has torch load what every training needs.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        weight = torch.zeros(1, device=device, requires_grad=True)
+        optimizer = torch.optim.SGD([weight], lr=0)
+        torch.autograd.backward(weight.sum())
+        optimizer.step()
+        give_back_freed()
+        forget_peak(device)
+        self._start = self._read = usage_of(device)
+        self._started = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Reads the data in this context."""
+        with StartedProcesses() as processes:
+            yield
+        self._read, self._started = usage_of(self.device), processes.peak
+        forget_peak(self.device)
+
+    def measured(self, splits: Splits) -> Measured | None:
+        """What the training took; `splits` were read. None if the system does not tell."""
+        start, read, end = self._start, self._read, usage_of(self.device)
+        if start is None or read is None or end is None:
+            return None
+        mapped = [
+            max(0, min(usage.files - start.files, mapped_bytes(splits))) for usage in (read, end)
+        ]
+        data = max(0, read.now - start.now - mapped[0])
+        is_cuda = self.device.type == "cuda"
+        return Measured(
+            process=0 if is_cuda else start.now,
+            reading=read.peak - start.now - mapped[0] + (0 if is_cuda else self._started),
+            data=data,
+            training=max(0, end.peak - start.now - mapped[1] - data),
+            mapped=mapped[1],
+        )
 
 
 def described_bytes(loaded: Loaded) -> int:
@@ -60,10 +116,21 @@ def described_bytes(loaded: Loaded) -> int:
 
 def kept_bytes(splits: Splits) -> int:
     """Bytes of the samples that are kept in memory, once they have been read."""
+    return sum(_bytes_of(rows) for rows in _read_rows(splits) if isinstance(rows, TensorRows))
+
+
+def mapped_bytes(splits: Splits) -> int:
+    """Bytes of the samples that are not kept, but mapped from a file."""
+    return sum(_bytes_of(rows) for rows in _read_rows(splits) if not isinstance(rows, TensorRows))
+
+
+def _read_rows(splits: Splits) -> list[Rows]:
     train, test = splits.train.samples, splits.test.samples
-    files = [train] if test is train else [train, test]
-    rows = (samples.rows for samples in files)
-    return sum(each.tensor.nbytes for each in rows if isinstance(each, TensorRows))
+    return [train.rows] if test is train else [train.rows, test.rows]
+
+
+def _bytes_of(rows: Rows) -> int:
+    return prod(rows.shape) * rows.dtype.itemsize
 
 
 def copies_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> int:
@@ -74,10 +141,18 @@ def copies_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> i
 
 
 def available_memory(device: torch.device) -> int | None:
-    """Bytes of memory that are free, of the device or of this machine; None if unknown."""
+    """Bytes that are free for a training, on the device or on this machine; None if unknown.
+
+    On this machine, what this process takes is free then.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free)
+    free_now, own = _free_memory(), process_usage(OWN)
+    return free_now + own.now - own.files if free_now and own else free_now
+
+
+def _free_memory() -> int | None:
     limit, used = machine_memory(), _first_number(USED)
     known = [_in_kilobytes(MEMINFO, AVAILABLE)]
     if used is not None:

@@ -1,4 +1,4 @@
-"""A few real steps: the loss before the first, and the time of the others."""
+"""A few real steps: the loss before the first, the time of the others, and of what follows them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from cnnctl.checkpoint import encode
 from cnnctl.data.loader import Batches
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.errors import ExitCode, FaultError
@@ -17,6 +18,7 @@ from cnnctl.experiment import Task, starting_weights
 from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.training.run import Run
 from cnnctl.training.setup import Setup
+from cnnctl.training.state import capture_best, capture_last
 from cnnctl.training.step import Batch, Step, make_step
 from cnnctl.training.training import grouped
 from cnnctl.verification.facts import Duration, Steps, TaskLoss
@@ -54,9 +56,9 @@ def try_steps(setup: Setup) -> Steps:
     except FaultError as error:
         if error.exit_code is not ExitCode.DIVERGED:
             raise
-        return Steps(losses, 0, 0, error.faults[0].message.partition(";")[0])
+        return Steps(losses, 0, 0, 0, error.faults[0].message.partition(";")[0])
     evaluated = setup.batches.validation or setup.batches.test or setup.batches.train
-    return Steps(losses, seconds, _seconds_per_sample(run, evaluated))
+    return Steps(losses, seconds, _seconds_per_sample(run, evaluated), _seconds_to_save(run))
 
 
 def duration_of(setup: Setup, steps: Steps) -> Duration:
@@ -64,7 +66,7 @@ def duration_of(setup: Setup, steps: Steps) -> Duration:
     batches, epochs = setup.batches, setup.experiment.train.epochs
     validation = len(batches.validation.positions) if batches.validation else 0
     test = len(batches.test.positions) if batches.test else 0
-    epoch = len(batches.train) * steps.batch + validation * steps.sample
+    epoch = len(batches.train) * steps.batch + validation * steps.sample + steps.saving
     return Duration(epoch, epochs * epoch + test * steps.sample, epochs)
 
 
@@ -142,6 +144,14 @@ def _seconds_per_sample(run: Run, batches: Batches) -> float:
         _wait(run.device)
         taken.append((time.perf_counter() - start) / size)
     return median(taken[1:] or taken)
+
+
+def _seconds_to_save(run: Run) -> float:
+    """The time for both checkpoints of an epoch, which are not written."""
+    start = time.perf_counter()
+    for capture in (capture_best, capture_last):
+        encode(capture(run))
+    return time.perf_counter() - start
 
 
 def _wait(device: torch.device) -> None:

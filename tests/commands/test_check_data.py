@@ -2,17 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from cnnctl import verification
-from cnnctl.experiment import load
-from tests.conftest import Cli, environment
+from tests.conftest import Cli
 from tests.data.pictures.test_similarity import photo, saved
 
 PICTURES = """\
@@ -261,63 +257,3 @@ def test_file_names_are_escaped(cli: Cli, pets: Path) -> None:
     assert done.returncode == 3
     assert "\x1b" not in done.stdout + done.stderr
     assert r"a\x1b[31m.png" in done.stdout
-
-
-DATA = """\
-data: {name: fake, shape: [3, 64, 64], samples: SAMPLES, batch_size: 8}
-model: {layers: [flatten, linear: classes]}
-"""
-BATCH = """\
-data: {name: fake, shape: [3, 32, 32], samples: SAMPLES, batch_size: all, validation: 0}
-model:
-  layers:
-    - conv: {out_channels: 32, kernel_size: 3, padding: 1}
-    - relu
-    - conv: {out_channels: 32, kernel_size: 3, padding: 1}
-    - relu
-    - global_avg_pool
-    - linear: classes
-"""
-TRAIN = """\
-optimizer: {name: adam, lr: 0.001}
-train: {epochs: 1, device: cpu, precision: fp32}
-"""
-FACTOR = 2.5
-"""Within which the foretold memory is right; it leaves out buffers of operators."""
-
-
-STATUS = Path("/proc/self/status")
-PEAK = f"""
-import atexit, pathlib, sys
-lines = lambda: pathlib.Path("{STATUS}").read_text().splitlines()
-atexit.register(lambda: print(*(line.split()[1] for line in lines() if "VmHWM" in line)))
-sys.argv = ["cnnctl", "train", "x.yaml"]
-from cnnctl.cli import main
-main()
-"""
-
-
-def used_and_foretold(folder: Path, text: str, samples: int) -> tuple[int, int]:
-    """The peak of `cnnctl train`, and what is foretold for it, in bytes."""
-    file = folder / "x.yaml"
-    file.write_text(text.replace("SAMPLES", f"{samples}") + TRAIN, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK],
-        cwd=folder,
-        env=environment(OMP_NUM_THREADS="1"),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    peak = int(done.stdout.splitlines()[-1]) * 1024
-    return peak, verification.gather(load(file)).memory.total
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells the peak of a process")
-@pytest.mark.parametrize(("text", "samples"), [(DATA, 8000), (BATCH, 400)], ids=["data", "batch"])
-def test_the_memory_of_training_is_foretold(text: str, samples: int, tmp_path: Path) -> None:
-    """Compared with the peak of `cnnctl train`, above that of a few samples."""
-    base, little = used_and_foretold(tmp_path, text, 10)
-    used, foretold = used_and_foretold(tmp_path, text, samples)
-    assert (foretold - little) / FACTOR < used - base < (foretold - little) * FACTOR

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
+from cnnctl.config.nodes import Place, from_plain
+from cnnctl.config.parsing import parse
+from cnnctl.config.validation import validate
+from cnnctl.model.expansion import expand
 from cnnctl.model.freezing import classifier
-from cnnctl.model.network import NetworkPlan, build
+from cnnctl.model.network import Model, NetworkPlan, build, plan
 
 HEADS = """{
   layers: [flatten, linear: 6, relu],
@@ -31,10 +37,6 @@ def planned(read: Callable[..., NetworkPlan], text: str) -> nn.Module:
 
 
 def test_what_heads_give_stands_side_by_side() -> None:
-    from cnnctl.config.parsing import parse
-    from cnnctl.config.validation import validate
-    from cnnctl.model.network import Model, plan
-
     model = validate(Model, parse(HEADS, origin="x"))
     counts = {"digit": 10, "parity": 2}
     network = build(plan(model, input=(1, 8, 8), classes=10, targets=counts), seed=0)
@@ -48,6 +50,25 @@ def test_what_heads_give_stands_side_by_side() -> None:
         weight, bias = (state[f"heads.{name}.linear1.{part}"] for part in ("weight", "bias"))
         torch.testing.assert_close(network(IMAGES)[:, columns], shared @ weight.T + bias)
     assert {name.partition(".")[0] for name in classifier(network)} == {"heads"}
+
+
+@pytest.mark.parametrize(
+    ("body", "features"),
+    [
+        ({"zoo": "lenet5"}, 84),
+        ({"zoo": "resnet9", "width": 4}, 32),
+        ({"zoo": "squeezenet1_1"}, 10),  # whose classifier is no linear layer
+        ({"torchvision": "resnet18"}, 1000),  # as their weights are published
+    ],
+)
+def test_heads_replace_the_classifier(body: dict[str, Any], features: int) -> None:
+    heads = {name: {"layers": [{"linear": "classes"}]} for name in ("digit", "parity")}
+    model = expand(from_plain({"model": {**body, "heads": heads}}, Place("x"))).child("model")
+    assert model
+    counts = {"digit": 10, "parity": 2}
+    planned = plan(validate(Model, model), input=(3, 64, 64), classes=10, targets=counts)
+    assert planned.layers[-1].input == (features,)
+    assert planned.output == (12,)
 
 
 def test_auxiliary_classifiers_speak_in_training_only(plan_of: Callable[..., NetworkPlan]) -> None:

@@ -27,6 +27,15 @@ def test_a_long_line_has_its_reason_above() -> None:
     assert max(map(len, text.splitlines())) <= LONGEST
 
 
+def test_long_mappings_and_reasons_take_several_lines() -> None:
+    heads = {name * 20: {"layers": [{"linear": "classes"}]} for name in "abc"}
+    text = document([], [Setting("model.heads", heads, "a reason " * 20)])
+    assert max(map(len, text.splitlines())) <= LONGEST
+    model = parse(text, origin="a.yaml").child("model")
+    assert model
+    assert model.plain() == {"heads": heads}
+
+
 def test_any_name_is_read_back() -> None:
     names = [
         "yes",

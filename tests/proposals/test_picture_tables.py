@@ -1,9 +1,12 @@
 """Pictures that a table names."""
 
+import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cnnctl.errors import ExitCode
 from tests.conftest import Cli, invoke
@@ -84,6 +87,49 @@ def test_labels_and_values_train_as_they_stand(
     assert f"best epoch 1: validation {monitor} " in done.output
 
 
+def test_several_targets_get_a_head_each(cli: Cli) -> None:
+    pictures("pets/images", numbered())
+    columns: dict[str, Sequence[object]] = {
+        "breed": kinds(),
+        "type": [("wild; tame", "wild", "tame")[at % 3] for at in range(ROWS)],  # reserved by torch
+        "weight (kg)": [3 * (at % 60) / 255 for at in range(ROWS)],
+        "seen": ["rarely" if at in (7, 31) else "often" for at in range(ROWS)],
+    }
+    table("pets/labels.csv", {"file": numbered(), **columns})
+    report, data = proposed("pets", "--target", ",".join(columns))
+    assert "pets: 60 pictures with 4 targets" in report
+    assert "classes of breed: 2 (cat 30, dog 30)" in report
+    assert "labels of type_target: 2 (tame 40, wild 40)" in report
+    assert "values of weight_kg: 0 to 0.694118, median 0.347059" in report
+    assert "balance: often has 29.0 times as many pictures as rarely\n" in report
+    assert data["targets"] == {
+        "breed": "class",
+        "type_target": {"name": "labels", "column": "type"},
+        "weight_kg": {"name": "values", "columns": ["weight (kg)"]},
+        "seen": {"name": "class", "classes": ["often", "rarely"]},
+    }
+    text = Path("x.yaml").read_text(encoding="utf-8")
+    assert "seen: not weighted, as training may lack rarely" in text
+    assert "  name: adamw" in text  # since mse has no bound
+    trained = cli("train", "x.yaml", "train.epochs=1", "model.width=4")
+    assert trained.returncode == 0, trained.stderr
+    measured = json.loads(cli("eval", "runs/x", "--json").stdout)
+    assert measured["heads"].keys() == data["targets"].keys()
+    answered = cli("predict", "runs/x", "pets/images/007.png", "--jsonl")
+    assert answered.returncode == 0, answered.stderr
+
+
+def test_frozen_features_are_shared_by_heads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures("pets", numbered())
+    table("pets/labels.csv", {"file": numbered(), "breed": kinds(), "on": [*map(str, kinds())]})
+    proposed("pets", "--target", "breed,on", "--pretrained")
+    model = yaml.safe_load(Path("x.yaml").read_text(encoding="utf-8"))["model"]
+    assert (model["weights"], model["freeze"]) == ("DEFAULT", "backbone")
+    assert [*model["heads"]] == ["breed", "on"]
+
+
 def test_a_parquet_table_is_as_good() -> None:
     polars = pytest.importorskip("polars")
     pictures("pets", numbered())
@@ -112,6 +158,20 @@ def test_columns_of_splits_and_groups_are_kept_to() -> None:
     assert "warning: 2 cells of patient_id in several splits, which inflates the results" in report
     row = ["cat", "20", "5", "5"]
     assert row in [line.split() for line in report.splitlines()]
+
+
+def test_columns_of_bits_tell_splits() -> None:
+    pictures("pets", numbered())
+    labels = {name: [at >> bit & 1 for at in range(ROWS)] for bit, name in enumerate("abc")}
+    splits = {
+        "is_train": [at < 40 for at in range(ROWS)],
+        "is_test": [at >= 50 for at in range(60)],
+    }
+    table("pets/labels.csv", {"file": numbered(), **labels, **splits})
+    report, data = proposed("pets")
+    assert data["split"] == "is_test"
+    assert data["targets"] == {"labels": {"name": "labels", "columns": ["a", "b", "c"]}}
+    assert "splits: from column is_test" in report
 
 
 def test_what_is_missing_or_broken_is_named_and_skipped() -> None:

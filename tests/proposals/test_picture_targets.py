@@ -52,7 +52,7 @@ def test_separated_names_are_labels(separator: str) -> None:
     if separator == ";":  # which is the default
         assert (data["target"], data["task"]) == ("tags", "multilabel")
     else:
-        labels = {"name": "labels", "column": "tags", "separator": separator}
+        labels = {"name": "labels", "separator": separator}
         assert data["targets"] == {"tags": labels}
     assert report.startswith("sky: 60 pictures with 3 labels\n")
     assert "loss: bce_with_logits" in Path("x.yaml").read_text(encoding="utf-8")
@@ -81,6 +81,18 @@ def test_columns_of_bits_are_labels() -> None:
     report, data = proposed("scans")
     assert "exactly one label" not in report
     assert data["targets"] == {"labels": {"name": "labels", "columns": ["A", "B", "C"]}}
+
+
+def test_columns_of_signs_are_labels() -> None:
+    """As CelebA's attributes are written: -1 for no, 1 for yes."""
+    pictures("faces", numbered())
+    names = {"Smiling": 0, "Wavy_Hair": 1, "Young": 2}
+    signs = {name: [2 * (at >> bit & 1) - 1 for at in range(ROWS)] for name, bit in names.items()}
+    table("faces/list_attr.csv", {"image_id": numbered(), **signs})
+    report, data = proposed("faces")
+    assert "target: Smiling, Wavy_Hair, Young (3 columns of -1 and 1; choose another" in report
+    assert data["targets"] == {"labels": {"name": "labels", "columns": [*names]}}
+    assert "60 pictures with 3 labels" in report
 
 
 def test_labels_of_which_each_picture_has_one_are_told_of() -> None:

@@ -139,8 +139,8 @@ def test_several_targets_get_a_head_each(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "many.csv", ["a", "b", "kind", "tags", "size"], rows)
     done = cli("init", "many.csv", "--target", "kind, tags,size")
     assert done.returncode == 0, done.stderr
-    assert "target: kind, tags, size, named on the command line" in done.stdout
-    assert "labels of tags: 2 (p " in done.stdout
+    assert "target: kind, tags, size (named on the command line)" in done.stdout
+    assert "labels of tags: 2 (q " in done.stdout
     described = load(tmp_path / "many.yaml").description.targets
     kinds = {target.name: target.kind for target in described}
     assert kinds == {"kind": "class", "tags": "labels", "size": "values"}
@@ -197,6 +197,22 @@ def test_columns_of_splits_and_groups_are_kept_to(cli: Cli, tmp_path: Path) -> N
     assert "validation:" not in text
     assert "test:" not in text
     assert cli("check", "x.yaml").stdout == "x.yaml: no problems found\n"
+
+
+def test_columns_of_bits_tell_splits(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=80).round(2)
+    rows = [[x, int(n >= 60), n < 50, "xy"[int(x > 0)]] for n, x in enumerate(values)]
+    write(tmp_path / "x.csv", ["a", "is_test", "isTrain", "kind"], rows)
+    done = cli("init", "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert "splits: train 60, test 20, from column is_test" in done.stdout
+    assert "isTrain is ignored: tells splits, as is_test does" in done.stdout
+    trained = cli("train", "x.yaml", "train.epochs=2")
+    assert trained.returncode == 0, trained.stderr
+    assert "table: 60 train, 20 test" in trained.stdout
+    named = gather(tmp_path / "x.csv", target="isTrain")
+    assert (named.targets, named.data.split) == (["isTrain"], "is_test")
 
 
 @pytest.mark.parametrize(

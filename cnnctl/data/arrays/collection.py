@@ -20,7 +20,7 @@ from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.arrays.naming import Part, find_parts
 from cnnctl.data.arrays.reading import StoredArray, open_arrays
 from cnnctl.data.arrays.targets import ArrayTargets
-from cnnctl.data.records import SPLIT_WORDS, GivenSplit
+from cnnctl.data.records import GivenSplit, split_words
 from cnnctl.data.residence import Residence, residence_of
 from cnnctl.data.rows import JoinedRows, Rows, SelectedRows, in_memory
 from cnnctl.data.sample_source import SampleSource
@@ -139,12 +139,12 @@ def open_collection(
 
 
 def _words(array: StoredArray) -> list[GivenSplit | None]:
-    words = [str(word).lower() for word in _column(array)]
+    words, known = [str(word).lower() for word in _column(array)], split_words(array.name)
     for at, word in enumerate(words):
-        if word not in SPLIT_WORDS:
-            hint = nearest(word, list(SPLIT_WORDS))
+        if word not in known:
+            hint = nearest(word, [*known])
             raise array.fault(f"is {show(word)}, which is not a split", hint=hint, at=at)
-    return [SPLIT_WORDS[word] for word in words]
+    return [known[word] for word in words]
 
 
 def _column(array: StoredArray) -> Sequence[object]:

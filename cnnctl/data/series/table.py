@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cnnctl.config.wording import show
 from cnnctl.data.normalization import Normalize
-from cnnctl.data.records import SPLIT_WORDS, GivenSplit
+from cnnctl.data.records import GivenSplit, split_words
 from cnnctl.data.sample_source import SampleSource
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cell_targets import CellTargets
@@ -169,12 +169,12 @@ class SeriesTable(SampleSource):
     def given(self) -> list[GivenSplit | None]:
         if self.roles.split is None:
             return [None] * len(self)
-        cells = self.series.constant(self.roles.split)
+        cells, words = self.series.constant(self.roles.split), split_words(self.roles.split)
         for at, cell in enumerate(cells.values):
-            if cell.lower() not in SPLIT_WORDS:
-                hint = nearest(cell, [*SPLIT_WORDS])
+            if cell.lower() not in words:
+                hint = nearest(cell, [*words])
                 raise cells.fault(at, f"{show(cell)} is not a split", hint=hint)
-        return [SPLIT_WORDS[cell.lower()] for cell in cells.values]
+        return [words[cell.lower()] for cell in cells.values]
 
     def groups(self) -> list[str] | None:
         if self.roles.group is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,8 @@ from cnnctl.data.tables.inference import check_complete, class_names, task_of
 from cnnctl.errors import config_fault, nearest
 
 BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+SIGNS = {"-1": False, "1": True, "-1.0": False, "1.0": True}
+"""What some tables write instead; beside a 0, a -1 means something else, such as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,15 @@ class CellTargets(SampleTargets):
         return found
 
     def bits(self) -> Tensor:
-        cells = self.cells
-        odd = [at for at, cell in enumerate(cells.values) if cell.lower() not in BITS]
+        cells, known = self.cells, bits_of(self.cells.values)
+        odd = [at for at, cell in enumerate(cells.values) if cell.lower() not in known]
         if odd:
             raise cells.faults(
                 odd,
                 lambda cell: f"{show(cell)} is neither 0 nor 1",
                 lambda _: "correct it, or remove the row",
             )
-        return torch.tensor([BITS[cell.lower()] for cell in cells.values], dtype=torch.float32)
+        return torch.tensor([known[cell.lower()] for cell in cells.values], dtype=torch.float32)
 
     def values(self) -> Tensor:
         cells = replace(self.cells, cure="or predict classes")
@@ -114,6 +116,11 @@ class CellTargets(SampleTargets):
                 raise self.cells.fault(at, message, hint=hint)
             rows.append(names)
         return rows
+
+
+def bits_of(cells: Collection[str]) -> Mapping[str, bool]:
+    """What such cells of one label mean, by their lower case: SIGNS if all are, or BITS."""
+    return SIGNS if {*cells} <= SIGNS.keys() else BITS
 
 
 def check_present(names: Sequence[str], labels: Tensor) -> None:

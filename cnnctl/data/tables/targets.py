@@ -115,8 +115,8 @@ class ClassColumn(TargetColumns, kind="class"):
 class LabelColumns(TargetColumns, kind="labels"):
     """Any number of labels per sample: separated names in a column, or columns of 0 and 1.
 
-    An empty cell of names has no label. Columns of 0 and 1 name the labels. Of arrays, one of 0 and
-    1, (N, L), has them, or several of (N,).
+    An empty cell of names has no label. Columns of 0 and 1, or of -1 and 1, name the labels. Of
+    arrays, one of 0 and 1, (N, L), has them, or several of (N,).
     """
 
     task = "multilabel"

@@ -304,6 +304,63 @@ def test_targets_that_teach_nothing_are_faults(
     assert error.value.faults[0].hint
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "counts"),
+    [
+        ("is_valid", "10", (40, 20, 0)),
+        ("Is Test", ("TRUE", "False"), (36, 4, 20)),
+        ("is_train", ("0", "1"), (36, 4, 20)),
+        ("set", ("val", "train"), (40, 20, 0)),
+    ],
+)
+def test_splits_are_named_or_told_by_0_and_1(
+    name: str, cells: Sequence[str], counts: tuple[int, ...], tmp_path: Path
+) -> None:
+    rows = [[number / 7, "ab"[number % 2], cells[number % 3 > 0]] for number in range(60)]
+    data = surveyed(write(tmp_path / "t.csv", ["x", "y", name], rows), "y", split=name)
+    samples = data.known_samples
+    assert (samples.train, samples.validation, samples.test) == counts
+
+
+def test_a_column_of_other_cells_tells_no_splits(tmp_path: Path) -> None:
+    rows = [[number / 7, "ab"[number % 2], number % 3] for number in range(60)]
+    path = write(tmp_path / "t.csv", ["x", "y", "is_test"], rows)
+    with pytest.raises(FaultError, match=r"t.csv:4: column is_test: .2. is not a split"):
+        surveyed(path, "y", split="is_test")
+    path = write(tmp_path / "t.csv", ["x", "y", "test"], rows)
+    with pytest.raises(FaultError, match=r"t.csv:2: column test: .0. is not a split"):
+        surveyed(path, "y", split="test")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [(["-1", "1"], [0, 1]), (["0", "1"], [0, 1]), (["False", "true"], [0, 1])],
+)
+def test_labels_are_columns_of_0_and_1_or_of_signs(
+    cells: list[str], expected: list[int], tmp_path: Path
+) -> None:
+    rows = [[number / 7, cells[number % 2], cells[number // 30]] for number in range(60)]
+    path = write(tmp_path / "t.csv", ["x", "p", "q"], rows)
+    targets = {"tags": {"name": "labels", "columns": ["p", "q"]}}
+    options = {"name": "table", "path": str(path), "targets": targets, "test": 0}
+    data = TableSet.read(options).surveyed(Path(), seed=0)
+    found = data.load("train", root=Path()).targets
+    assert found[:2, 0].tolist() == expected
+    assert found.sum(dim=0).tolist() == [30, 30]
+
+
+def test_minus_1_beside_0_is_no_label(tmp_path: Path) -> None:
+    """As in CheXpert, where it means that a radiologist was not sure."""
+    rows = [[number / 7, number % 3 - 1, number % 2] for number in range(60)]
+    targets = {"tags": {"name": "labels", "columns": ["p", "q"]}}
+    path = write(tmp_path / "t.csv", ["x", "p", "q"], rows)
+    options = {"name": "table", "path": str(path), "targets": targets}
+    with pytest.raises(
+        FaultError, match=r"t.csv:2: targets.tags: column p: .-1. is neither 0 nor 1"
+    ):
+        TableSet.read(options).surveyed(Path(), seed=0)
+
+
 def test_a_missing_value_to_predict_is_a_fault(tmp_path: Path) -> None:
     rows = [[number, "NA" if number == 7 else number / 3] for number in range(60)]
     with pytest.raises(FaultError, match=r"t.csv:9: column y: the target is missing"):

@@ -1,0 +1,107 @@
+"""The memory of this process and of those that it starts, as Linux and CUDA tell it."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+
+OWN = Path("/proc/self")
+FORGET_PEAK = "5"
+"""Written to clear_refs, it makes the peak what the process has now; see proc(5)."""
+INTERVAL = 0.05
+"""Seconds between two looks at the started processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes in memory of a process."""
+
+    now: int
+    peak: int
+    """The most at any time."""
+    files: int
+    """Pages of files, part of `now`: libraries and mapped data, which the system can drop."""
+
+
+def usage_of(device: torch.device) -> Usage | None:
+    """What this process has in the memory of a device; None if unknown.
+
+    On a GPU, tensors and the workspaces of their operators are counted, but not the libraries.
+    """
+    if device.type == "cuda":
+        now, peak = torch.cuda.memory_allocated(device), torch.cuda.max_memory_allocated(device)
+        return Usage(now, peak, files=0)
+    return process_usage(OWN)
+
+
+def process_usage(process: Path) -> Usage | None:
+    """What a process of /proc has in memory; None if unknown."""
+    try:
+        text = (process / "status").read_text(encoding="ascii", errors="replace")
+        parts = (line.partition(":") for line in text.splitlines())
+        found = {name: rest.split() for name, _, rest in parts}
+        return Usage(*(int(found[name][0]) * 1024 for name in ("VmRSS", "VmHWM", "RssFile")))
+    except (OSError, KeyError, IndexError, ValueError):  # not Linux, or the process is over
+        return None
+
+
+def give_back_freed() -> None:
+    """Give the memory that is free, but kept, back to the system, if the C library can."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
+
+
+def forget_peak(device: torch.device) -> None:
+    """Let the peak be what there is now, if the system can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        with suppress(OSError):
+            (OWN / "clear_refs").write_text(FORGET_PEAK, encoding="ascii")
+
+
+class StartedProcesses:
+    """Watches, in a context, the processes that this one starts; `peak` is their most together.
+
+    Their libraries are in memory already, so pages of files are not counted.
+    """
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        before = set[str]()
+        while not self._over.wait(INTERVAL):
+            # a new one may still be a copy of this process, about to start its own program
+            children = _children()
+            found = [process_usage(OWN.with_name(number)) for number in children & before]
+            before = children
+            self.peak = max(self.peak, sum(usage.now - usage.files for usage in found if usage))
+
+
+def _children() -> set[str]:
+    """The numbers of the processes that the threads of this one have started."""
+    children = set[str]()
+    with suppress(OSError):  # no Linux, or a thread is over
+        for thread in (OWN / "task").iterdir():
+            children.update((thread / "children").read_text(encoding="ascii").split())
+    return children
