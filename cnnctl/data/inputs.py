@@ -40,7 +40,7 @@ MAX_NAMES = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A sample to answer for: its name, and what reads it as the data set stores it."""
+    """A sample to answer for: its name, and what reads it as the dataset stores it."""
 
     name: str
     read: Callable[[], Tensor]
@@ -121,7 +121,7 @@ def _similar(path: Path) -> str:
 
 
 def _form(data: DataSet) -> PictureForm:
-    """The form of the pictures of a data set.
+    """The form of the pictures of a dataset.
 
     Raises:
         FaultError: its samples are no pictures.

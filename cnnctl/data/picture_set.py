@@ -1,4 +1,4 @@
-"""The base of data sets of pictures in files that users bring along."""
+"""The base of datasets of pictures in files that users bring along."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Division:
     """The records of a source, and those of each split."""
 
     by: str
-    """The configuration of the data set that divided them."""
+    """The configuration of the dataset that divided them."""
     records: list[Record]
     parts: Parts
 
@@ -61,7 +61,7 @@ seconds."""
 
 
 class PictureSet(FileSet):
-    """A data set of pictures in files, with targets that are known before they are read."""
+    """A dataset of pictures in files, with targets that are known before they are read."""
 
     path: DataPath
     """Folder or archive (.zip, .tar) with the pictures, relative to this file."""
@@ -97,7 +97,7 @@ class PictureSet(FileSet):
 
     @abstractmethod
     def listed(self, tree: FileTree) -> tuple[Self, list[Record]]:
-        """The records of a source, and this data set with what cutting them needs filled in.
+        """The records of a source, and this dataset with what cutting them needs filled in.
 
         Raises:
             FaultError: it is not laid out as it should be.
@@ -109,7 +109,7 @@ class PictureSet(FileSet):
 
     @abstractmethod
     def learned_from(self, train: Sequence[Record]) -> Self:
-        """This data set with the names of classes and labels, from the training split.
+        """This dataset with the names of classes and labels, from the training split.
 
         Raises:
             FaultError: they leave nothing to learn.
@@ -275,7 +275,7 @@ class PictureSet(FileSet):
         return SampleCounts(train=len(train) - len(held), validation=len(held), test=len(test))
 
     def _decoded(self, tree: FileTree, records: Sequence[Record]) -> DecodedPictures:
-        """Pictures in the form of this data set, those that are broken marked.
+        """Pictures in the form of this dataset, those that are broken marked.
 
         Raises:
             FaultError: some are broken, and may not be skipped.

@@ -1,4 +1,4 @@
-"""The base of data sets with one target or several: classes, labels or values."""
+"""The base of datasets with one target or several: classes, labels or values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAIN = "target"
 
 
 class Targeting(FileSet, RegressionSet):
-    """A data set in files, with one target or several."""
+    """A dataset in files, with one target or several."""
 
     task: Literal["auto"] | Task = "auto"
     """Predict a class, labels (any number at once) or values; `auto` follows from the target."""

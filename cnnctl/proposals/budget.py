@@ -1,4 +1,4 @@
-"""Which network a data set of pictures gets, and for how many epochs: a rule of multiply-adds."""
+"""Which network a dataset of pictures gets, and for how many epochs: a rule of multiply-adds."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Choice:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the data set."""
+        """The options of the dataset."""
         return options_of(self.kinds)
 
     @property

@@ -87,7 +87,7 @@ class SampleFacts:
 
 
 def gather(source: Path, data: SampleSet) -> SampleFacts:
-    """Look at all samples of a data set.
+    """Look at all samples of a dataset.
 
     Raises:
         FaultError: they cannot be read, are not finite, or leave nothing to learn.

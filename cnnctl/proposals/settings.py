@@ -32,7 +32,7 @@ def path_setting(source: Path, *, folder: Path, option: str = "data.path") -> Se
 
 
 def validation_share(samples: int) -> float:
-    """The share to hold out: AutoGluon's rule, but never below the 0.1 of the data sets here."""
+    """The share to hold out: AutoGluon's rule, but never below the 0.1 of the datasets here."""
     return round(max(0.1, min(0.2, 500 / samples)), 2)
 
 

@@ -106,7 +106,7 @@ def separator_of(cells: Sequence[str]) -> str:
 
 
 def options_of(kinds: Mapping[str, TargetColumns]) -> dict[str, Any]:
-    """The options of a data set for these targets, by name; in the short form if there is one."""
+    """The options of a dataset for these targets, by name; in the short form if there is one."""
     if len(kinds) == 1:
         [(name, kind)] = kinds.items()
         if isinstance(kind, ClassColumn):

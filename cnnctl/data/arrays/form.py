@@ -141,7 +141,7 @@ class ArrayForm:
         return sample == self.shape or (is_signal and sample[0] == self.shape[0])
 
     def _converted(self, taken: Array, array: StoredArray) -> Tensor:
-        """A batch of samples as they are in the file, in the form of this data set."""
+        """A batch of samples as they are in the file, in the form of this dataset."""
         axes = self._axes(taken.shape[1:])
         assert axes is not None  # as `rows` has checked
         taken = taken[:, None] if -1 in axes else taken.transpose(axes)

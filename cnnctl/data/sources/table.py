@@ -57,7 +57,7 @@ class TableSet(TargetedSet, kind="table"):
         raise data_faults(list(dict.fromkeys(faults)))
 
     def _settled(self, table: Table, seed: int) -> Self:
-        """This data set with task, classes, columns and counts filled in."""
+        """This dataset with task, classes, columns and counts filled in."""
         known = self.with_task(table)
         known._check_features()
         parts = known.parts(table)

@@ -13,7 +13,7 @@ class Identical(Check):
     """Samples with equal inputs, compared by their SHA-256 as they are given to the network.
 
     Pictures and other samples of many numbers are equal only if they are copies. Rows of a table
-    can be equal by chance, and published data sets cannot be changed, so these are only warnings.
+    can be equal by chance, and published datasets cannot be changed, so these are only warnings.
     """
 
     name = "identical samples"

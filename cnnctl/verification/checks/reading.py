@@ -10,7 +10,7 @@ class Reading(Check):
     """Every file and every cell is read; what is broken has been reported before."""
 
     name = "data"
-    source = "the data set's own checks: checksums, decoding, types, finite numbers"
+    source = "the dataset's own checks: checksums, decoding, types, finite numbers"
 
     def find(self, facts: Facts) -> Finding:
         if facts.samples is None:
