@@ -15,6 +15,7 @@ from cnnctl.errors import FaultError
 from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_report import SHOWN, render
+from cnnctl.proposals.picture_split_tables import named
 from cnnctl.proposals.picture_table_facts import TableOfPictures, gather
 from cnnctl.proposals.picture_table_search import find_table, names_no_picture, tables_of
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, targets_named_by_option
@@ -84,6 +85,12 @@ def _opening(known: TableOfPictures, *, folder: Path) -> Iterator[Setting]:
     if data.targets:
         kinds = {name: written(name, kind) for name, kind in data.targets.items()}
         yield Setting("data.targets", kinds, choice.reason)
+    if known.splits.paths:
+        paths = {
+            split: path_setting(path, folder=folder).value
+            for split, path in known.splits.paths.items()
+        }
+        yield Setting("data.tables", paths, "those of the other splits; path is for training")
     if known.split:
         yield Setting("data.split", known.split, "assigns each picture to a split")
     if known.group:
@@ -107,6 +114,7 @@ def _about(known: TableOfPictures) -> Iterator[str]:
     yield from known.about
     if known.is_one_hot:
         yield "note: each picture has exactly one label; consider one column of class names"
+    yield from named(known.splits, found.path)
     if known.split:
         yield f"splits: from column {known.split}"
     for name, torn in known.torn.items():

@@ -41,6 +41,12 @@ class Choice:
         """The options of the dataset."""
         return options_of(self.kinds)
 
+    def in_table(self, table: Table) -> Choice:
+        """The same with what the rows of this table show: rare classes and labels."""
+        if len(self.kinds) == 1:
+            return self
+        return Choice(kinds_of(table, self.columns), self.reason)
+
     @property
     def columns(self) -> list[str]:
         """The columns to predict."""
@@ -72,7 +78,7 @@ def likely(table: Table, *, taken: Collection[str]) -> Choice:
         message = "has no column to predict besides the names of the pictures"
         raise data_fault(
             message,
-            hint="add one with the class of each picture picture picture picture picture picture",
+            hint="add one with the class of each picture",
             place=table.place,
         )
     if len(names) == 1:

@@ -24,7 +24,7 @@ def propose(facts: SampleFacts, opening: Sequence[Setting]) -> str:
     """The experiment's file; `opening` names the source."""
     settings = [
         *opening,
-        Setting("data.task", facts.data.task, TASKS[facts.data.task]),
+        *([] if facts.heads else [Setting("data.task", facts.task, TASKS[facts.task])]),
         *_splits(facts),
         *_learning(facts),
     ]

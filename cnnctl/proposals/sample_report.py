@@ -36,11 +36,14 @@ def _samples(facts: SampleFacts) -> Iterator[str]:
 
 
 def _targets(facts: SampleFacts) -> Iterator[str]:
-    if facts.data.task == "regression":
+    if facts.heads:
+        yield from facts.about
+        return
+    if facts.task == "regression":
         low, high = facts.values
         yield f"target: {counted(facts.data.outputs or 1, 'value')}, from {low:g} to {high:g}"
         return
-    what = "classes" if facts.data.task == "classification" else "labels"
+    what = "classes" if facts.task == "classification" else "labels"
     yield f"{what}: {len(facts.data.classes):,} (in training: {_some(facts.counts['train'])})"
     if facts.imbalance > IMBALANCED:
         [(largest, _), *_, (smallest, _)] = facts.counts["train"].most_common()

@@ -52,13 +52,13 @@ def possible_names(target: str | None) -> set[str]:
     return {target, *(name.strip() for name in target.split(","))} if target else set()
 
 
-def likely_target(names: Sequence[str]) -> tuple[str, str]:
-    """The column that is probably to be predicted, and why."""
+def likely_target(names: Sequence[str], *, noun: str = "column") -> tuple[str, str]:
+    """The column, or what else is its noun, that is probably to be predicted, and why."""
     if len(names) == 1:
-        return names[0], "the only other column"
+        return names[0], f"the only other {noun}"
     if usual := usual_target(names):
         return usual, "by its name; choose another with --target"
-    return names[-1], "the last column; choose another with --target"
+    return names[-1], f"the last {noun}; choose another with --target"
 
 
 def usual_target(names: Sequence[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -35,6 +36,11 @@ def noise(*shape: int) -> NDArray[np.float32]:
 
 def classes(count: int, of: int = 2) -> NDArray[np.int64]:
     return np.arange(count) % of
+
+
+def written(file: str) -> str:
+    """A file with single blanks."""
+    return " ".join(Path(file).read_text(encoding="utf-8").split())
 
 
 def facts_of(**arrays: Any) -> SampleFacts:
@@ -123,19 +129,60 @@ def test_an_array_without_targets_beside_it_is_refused_with_what_is_there() -> N
     assert "has no array that is recognised as targets among scans" in refused.stderr
     assert "save the targets with it, named y or labels: one for each sample" in refused.stderr
     np.save("kind.npy", classes(60))
-    refused = invoke("init", "scans.npy")
-    assert "recognised as targets among kind, scans" in refused.stderr
-    assert "name it: --target NAME" in refused.stderr
-    assert invoke("init", "scans.npy", "--target", "kind").exit_code == 0
+    assert invoke("init", "scans.npy").exit_code == 0
+    text = written("scans.yaml")
+    assert "target: kind # the only other array" in text
 
 
-def test_arrays_of_unknown_names_in_a_folder_are_asked_for() -> None:
+def test_arrays_of_unknown_names_are_told_apart_by_their_shape() -> None:
     Path("lab").mkdir()
     np.save("lab/scans.npy", noise(60, 5))
-    np.save("lab/y.npy", classes(60))
-    refused = invoke("init", "lab")
-    assert "no array that is recognised as inputs among scans, y" in refused.stderr
+    np.save("lab/place.npy", noise(60, 2))
+    np.save("lab/patient_id.npy", classes(60, of=30))
+    np.save("lab/age.npy", noise(60))
+    assert invoke("init", "lab").exit_code == 0
+    text = written("lab.yaml")
+    assert "inputs: scans # has the most numbers per sample" in text
+    assert "target: place # the last array; choose another with --target" in text
+    np.save("lab/waves.npy", noise(60, 5))
+    refused = invoke("init", "lab", "-o", "other.yaml")
+    assert "no array that is recognised as inputs among age, patient_id, place" in refused.stderr
     assert "give it: cnnctl init lab/NAME.npy" in refused.stderr
+
+
+SEVERAL: dict[str, tuple[Arrays, str]] = {
+    "images": ({"images": PICTURES}, "  zoo: resnet9"),
+    "signals": ({"x": noise(60, 2, 40)}, "  layers:"),
+    "vectors": ({"scans": noise(60, 5)}, "  layers: [flatten]"),
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_several_targets_get_a_head_each(kind: str, cli: Cli) -> None:
+    arrays, expected = SEVERAL[kind]
+    targets: Arrays = {"labels": classes(60), "age": noise(60), "bits": noise(60, 3) > 0}
+    np.savez("data.npz", **arrays, **targets)
+    done = cli("init", "data.npz", "--target", "labels,age", "--target", "bits")
+    assert done.returncode == 0, done.stderr
+    assert "classes of labels: 2 (0 30, 1 30)" in done.stdout
+    text = Path("data.yaml").read_text(encoding="utf-8")
+    assert "targets: {labels: class, age: values, bits: labels}  # named on the command" in text
+    assert expected in text
+    assert cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
+    trained = cli("train", "data.yaml", "train.epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    measured = json.loads(cli("eval", "runs/data", "--json").stdout)
+    assert measured["heads"].keys() == targets.keys()
+    np.save("new.npy", next(iter(arrays.values()))[:3])
+    assert cli("predict", "runs/data", "new.npy", "--jsonl").returncode == 0
+
+
+def test_a_usual_name_is_preferred() -> None:
+    np.savez("data.npz", x=noise(60, 5), images=PICTURES, label=noise(60), y=classes(60))
+    assert invoke("init", "data.npz").exit_code == 0
+    text = written("data.yaml")
+    assert "inputs: x # the most common name among x, images" in text
+    assert "target: y # the most common name among y, label" in text
 
 
 def test_an_archive_of_arrays_is_read_in_place(cli: Cli, tmp_path: Path) -> None:
@@ -235,9 +282,15 @@ def test_signals_are_pooled_while_they_are_long_enough() -> None:
     ("arrays", "options", "message"),
     [
         ({"x": noise(9, 4)}, [], "save the targets with it, named y or labels"),
-        ({"x": noise(9, 4), "a": classes(9)}, [], "name it: --target NAME"),
-        ({"a": noise(9, 4), "y": classes(9)}, [], "save the inputs under one of the names x, in"),
+        ({"a": classes(9), "y": classes(9)}, [], "save the inputs under one of the names x, in"),
         ({"x": noise(9, 4), "y": classes(9)}, ["--target", "z"], "has no array z"),
+        ({"x": noise(9, 4), "y": classes(9)}, ["--target", "y,z"], "has no array z"),
+        ({"x": noise(9, 4), "y": classes(9)}, ["--target", "y,y"], "array y is named twice"),
+        (
+            {"x": noise(9, 4), "x_test": noise(9, 4), "y": classes(9)},
+            [],
+            "give one of them another",
+        ),
         ({"x": np.full((9, 4), np.nan), "y": classes(9)}, [], "x[0] is not finite"),
         ({"x": noise(9, 4), "y": classes(9)}, ["--pretrained"], "leave --pretrained out"),
     ],

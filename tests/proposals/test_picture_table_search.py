@@ -48,15 +48,22 @@ def test_of_several_tables_the_one_with_the_named_target_is_taken() -> None:
     assert (data["path"], data["target"]) == ("pets/ages.csv", "age")
 
 
-def test_tables_of_splits_are_told_of() -> None:
-    """An experiment has one table."""
+def test_tables_of_more_pictures_are_told_of() -> None:
     pictures("pets", numbered())
-    rows = {"train": slice(30), "val": slice(30, 50), "test": slice(50, ROWS)}
-    for split, part in rows.items():
+    for name, part in {"labels": slice(35), "more": slice(35, ROWS)}.items():
+        table(f"pets/{name}.csv", {"file": numbered()[part], "label": kinds()[part]})
+    report, data = proposed("pets")
+    assert (data["path"], data["test"]) == ("pets/labels.csv", 0.15)
+    assert "note: more.csv could be appended to it, with a column named split" in report
+
+
+def test_tables_that_share_pictures_are_no_splits() -> None:
+    pictures("pets", numbered())
+    for split, part in {"train": slice(ROWS), "val": slice(40, ROWS)}.items():
         table(f"pets/{split}.csv", {"file": numbered()[part], "label": kinds()[part]})
     report, data = proposed("pets")
-    assert (data["path"], data["test"]) == ("pets/train.csv", 0.15)
-    assert "note: test.csv, val.csv could be appended to it, with a column named split" in report
+    assert "note: val.csv is no validation split: 040.png is in train.csv, too" in report
+    assert "tables" not in data
 
 
 def test_a_table_may_be_in_a_folder() -> None:

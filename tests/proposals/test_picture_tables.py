@@ -186,6 +186,61 @@ def test_what_is_missing_or_broken_is_named_and_skipped() -> None:
     assert data["on_error"] == "skip"
 
 
+def in_tables(folder: str, counts: dict[str, int]) -> dict[str, list[str]]:
+    """Pictures, and a table of those of each split."""
+    names, tables = numbered(), dict[str, list[str]]()
+    pictures(f"{folder}/images", names)
+    for split, count in counts.items():
+        tables[split], names = names[:count], names[count:]
+        labels = kinds(count)
+        table(f"{folder}/{split}.csv", {"file": tables[split], "label": labels})
+    return tables
+
+
+def test_a_table_for_each_split_is_kept_to(cli: Cli) -> None:
+    in_tables("pets", {"train": 40, "val": 10, "test": 10})
+    report, data = proposed("pets")
+    assert "splits: train.csv for training; test.csv, val.csv" in report
+    assert data["path"] == "pets/train.csv"
+    assert data["tables"] == {"test": "pets/test.csv", "validation": "pets/val.csv"}
+    assert data.keys().isdisjoint({"test", "validation"})
+    assert "not used" not in report
+    trained = cli("train", "x.yaml", "train.epochs=1", "model.width=4")
+    assert trained.returncode == 0, trained.stderr
+    assert "image_table: 40 train, 10 validation, 10 test" in trained.stdout
+    assert cli("eval", "runs/x").returncode == 0
+    assert cli("predict", "runs/x", "pets/test.csv", "--jsonl").returncode == 0
+    shutil.copytree("pets", "elsewhere/pets")
+    moved = cli("eval", "runs/x", "--data", "elsewhere/pets/train.csv", "--json")
+    assert json.loads(moved.stdout)["samples"] == 10
+
+
+def test_a_test_table_does_not_stand_in_for_validation() -> None:
+    in_tables("pets", {"train": 45, "test": 15})
+    report, data = proposed("pets")
+    assert data["tables"] == {"test": "pets/test.csv"}
+    assert (data["validation"], "test" in data) == (0.2, False)
+    assert ["dog", "22", "7"] in [line.split() for line in report.splitlines()]
+
+
+def test_a_test_table_without_targets_is_no_test_split() -> None:
+    names = in_tables("pets", {"train": 45, "test": 15})
+    table("pets/test.csv", {"file": names["test"]})
+    report, data = proposed("pets")
+    assert "note: test.csv has no column label, so it is no test split; `cnnctl predict`" in report
+    assert "tables" not in data
+    assert data["test"] == 0.15
+
+
+def test_pictures_of_splits_may_be_in_folders_of_their_own() -> None:
+    for split, count in (("train", 40), ("test", 20)):
+        names = [f"{split}{at}.png" for at in range(count)]
+        pictures(f"pets/images/{split}", names)
+        table(f"pets/{split}.csv", {"file": names, "label": kinds(count)})
+    _, data = proposed("pets", "--target", "label")
+    assert (data["images"], data["tables"]) == ("pets/images", {"test": "pets/test.csv"})
+
+
 def test_class_folders_with_splits_come_first() -> None:
     for split in ("train", "test"):
         for kind in ("cat", "dog"):

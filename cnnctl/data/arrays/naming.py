@@ -100,7 +100,7 @@ def find(
     arrays: Arrays, asked: str, known: Sequence[str], *, path: ConfigPath, place: str
 ) -> BySplit:
     """The array, or the arrays of each split, that an option names; see `find_parts`."""
-    families = _families(arrays)
+    families = families_of(arrays)
     if asked == AUTO:
         asked = _known_name(families, known, str(path[0]), place)
     elif asked in arrays:
@@ -111,7 +111,7 @@ def find(
     return families[asked]
 
 
-def _families(arrays: Arrays) -> dict[str, BySplit]:
+def families_of(arrays: Arrays) -> dict[str, BySplit]:
     """The arrays by name, those of splits under what their names have in common."""
     families: dict[str, BySplit] = {}
     for name, array in arrays.items():

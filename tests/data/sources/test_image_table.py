@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.preparation import prepare, read_split
@@ -481,3 +482,55 @@ def test_a_run_is_not_resumed_on_another_table_or_other_pictures(cli: Cli, tmp_p
     changed = cli("train", "--resume", "runs/heads", "train.epochs=3")
     assert changed.returncode == ExitCode.DATA
     assert "has changed since the run was started" in changed.stderr
+
+
+def in_tables(root: Path, **counts: int) -> dict[str, str]:
+    """A table of each split, and the option that names those that are not for training."""
+    rows = pictures(root, sum(counts.values()))
+    for split, count in counts.items():
+        write(root / f"{split}.csv", HEADER, rows[:count])
+        rows = rows[count:]
+    return {split: str(root / f"{split}.csv") for split in counts if split != "train"}
+
+
+def test_a_table_can_hold_each_split(tmp_path: Path) -> None:
+    tables = in_tables(tmp_path, train=40, validation=12, test=8)
+    data = surveyed(
+        tmp_path / "train.csv", tables=tables, targets={"kind": "class", "size": "values"}
+    )
+    counts = data.known_samples
+    assert (counts.train, counts.validation, counts.test) == (40, 12, 8)
+    train, test = (data.load(split, root=Path()) for split in ("train", "test"))
+    assert train.validation is not None
+    assert train.validation.tolist() == [*range(40, 52)]
+    assert test.called(0) == str(tmp_path / "pictures/a/052.png")
+    assert test.targets.tolist() == [0, 1] * 4
+
+
+def test_faults_name_the_table_of_the_row(tmp_path: Path) -> None:
+    tables = in_tables(tmp_path, train=40, test=20)
+    text = (tmp_path / "test.csv").read_text(encoding="utf-8")
+    (tmp_path / "test.csv").write_text(text.replace("a/041.png", "a/007.png"), encoding="utf-8")
+    with pytest.raises(FaultError, match=r"test.csv:3.*a/007.png is in .*train.csv:9, too"):
+        surveyed(tmp_path / "train.csv", tables=tables)
+    (tmp_path / "test.csv").write_text(text.replace("kind", "sort"), encoding="utf-8")
+    with pytest.raises(FaultError, match=r"test.csv: has no column kind"):
+        surveyed(tmp_path / "train.csv", tables=tables)
+    (tmp_path / "test.csv").write_text(text.replace("a/041", "a/0410"), encoding="utf-8")
+    with pytest.raises(FaultError, match=r"test.csv:3: column file: no such picture"):
+        surveyed(tmp_path / "train.csv", tables=tables)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tables": {}}, "no table is named"),
+        ({"tables": {"test": "t.csv"}, "split": "kind"}, "tables and split cannot be combined"),
+        ({"tables": {"test": "t.csv"}, "test": 0.2}, "tables and test cannot be combined"),
+    ],
+)
+def test_tables_of_splits_have_no_other_rule_beside_them(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        DataSet.read({"name": "image_table", "path": "x.csv", "target": "kind", **options})
