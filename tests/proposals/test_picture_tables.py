@@ -227,7 +227,7 @@ def test_a_test_table_without_targets_is_no_test_split() -> None:
     names = in_tables("pets", {"train": 45, "test": 15})
     table("pets/test.csv", {"file": names["test"]})
     report, data = proposed("pets")
-    assert "note: test.csv has no column label, so it is no test split; `cnnctl predict`" in report
+    assert "note: test.csv has no column label, so it is no test split; use it with" in report
     assert "tables" not in data
     assert data["test"] == 0.15
 
