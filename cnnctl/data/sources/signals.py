@@ -48,9 +48,9 @@ class SignalSet(SampleSet, kind="signals"):
     """Series of one or more channels, each with a class, labels or values.
 
     Either a long table (CSV, TSV or Parquet) with a row for each time step, or arrays
-    (N, channels, length) or (N, length) in an .npz file, or .npy files in a folder or archive. Series
-    are brought to one length: shorter ones are filled up at the end with the mean of each channel,
-    which normalization makes 0, and longer ones are cut. A series is never in two splits.
+    (N, channels, length) or (N, length) in an .npz file, or .npy files in a folder or an archive.
+    Series are brought to one length: shorter ones are filled up at the end with the mean of each
+    channel, which normalization makes 0, and longer ones are cut. A series is never in two splits.
     """
 
     path: DataPath
