@@ -88,7 +88,12 @@ def test_an_earlier_peak_is_forgotten() -> None:
 def test_processes_that_read_are_counted() -> None:
     code = "import sys; x = bytearray(b'1') * 80_000_000; print(flush=True); sys.stdin.read()"
     pipe = subprocess.PIPE
-    with StartedProcesses() as processes:
+    with (
+        subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as earlier,
+        StartedProcesses() as processes,
+    ):
+        assert earlier.stdout
+        earlier.stdout.readline()
         for _ in range(2):
             with (
                 subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as first,
