@@ -119,12 +119,6 @@ def tiny(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def few_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compare weights that are refused with a single one of torchvision's networks."""
-    monkeypatch.setattr("cnnctl.model.matching.model_names", lambda: ["resnet18"])
-
-
 def rows_of(run: Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics.jsonl without what a clock says."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()

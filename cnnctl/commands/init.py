@@ -24,7 +24,7 @@ def init(
         typer.Argument(
             help="Folder or archive of pictures, in class folders or with a table of targets; a "
             "table (CSV, TSV, Parquet); an .npz file, a .npy file of the inputs, or a folder or "
-            ".zip archive of .npy files; or an experiment of `cnnctl list configs`.",
+            "archive of .npy files; or an experiment of `cnnctl list configs`.",
             metavar="PATH",
             show_default=False,
             autocompletion=completion.experiment,

@@ -24,6 +24,7 @@ from cnnctl.data.conformity import conformed
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.samples import DatasetInfo, Samples, Split
 from cnnctl.errors import FaultError, config_fault, data_fault, under
+from cnnctl.target import NOUNS
 
 if TYPE_CHECKING:
     from cnnctl.data.pictures.worker import PictureForm
@@ -78,6 +79,7 @@ class DataSet(Choice, family="datasets"):
         """
         whole = self.whole()
         check_size(whole)
+        check_names(whole)
         if isinstance(self.normalize, Normalize):
             try:
                 self.normalize.check(whole.shape[0])
@@ -260,6 +262,18 @@ def check_size(whole: DatasetInfo) -> None:
         counted = f"{whole.train_samples} samples of {times(whole.shape)}"
         message = f"{counted} are {numbers:.0e} numbers, more than the limit of {MAX_NUMBERS:.0e}"
         raise config_fault(message, hint="use fewer or smaller samples")
+
+
+def check_names(whole: DatasetInfo) -> None:
+    """Raise a FaultError for a target whose classes or labels are not all named, or too many."""
+    for target in whole.targets:
+        named, kind = len(target.class_names), target.kind
+        if kind != "values" and named != target.outputs:
+            message = (
+                f"{target.name} has {target.outputs} outputs, but {named} names of {NOUNS[kind]}"
+            )
+            hint = f"name each of its {NOUNS[kind]} in the DatasetInfo, or correct its outputs"
+            raise config_fault(message, hint=hint)
 
 
 def resized(images: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -52,6 +52,19 @@ def hold_out(
     return random_split(count, held_out=held_out, seed=seed)
 
 
+def check_room(classes: Positions, *, held_out: int, option: str) -> None:
+    """Raise a FaultError where so many held out leave no sample of some class to train on."""
+    count, known = len(classes), len(np.unique(classes))
+    if held_out <= count - known:
+        return
+    message = f"{count:,} samples of {known:,} classes are too few to hold out {held_out:,}"
+    share = int(1000 * (count - known) / count) / 1000
+    hint = f"write {option}: {share:g}, or less, or merge classes of few samples"
+    if not share:
+        hint = f"write {option}: 0, or add samples to train on"
+    raise config_fault(message, hint=hint, path=(option,))
+
+
 def grouped_split(
     groups: Sequence[str], counted: Positions, *, share: float, seed: int
 ) -> tuple[Positions, Positions]:
@@ -59,43 +72,54 @@ def grouped_split(
 
     Groups are taken in random order, large ones first, the best of a few at a time, as long as what
     is held out comes closer to this share of every column of `counted`, (N, C). One group is always
-    held out, and one kept.
+    held out, and what is kept has all columns that there are.
 
     Raises:
-        FaultError: there is only one group.
+        FaultError: there is only one group, or none can be held out.
     """
     names, member_of = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
+    hint = "choose other groups, or hold out nothing: test: 0, validation: 0"
     if len(names) < 2:
         message = f"all {len(groups):,} samples are in one group, {show(names[0])}"
-        hint = "choose other groups, or hold out nothing: test: 0, validation: 0"
         raise config_fault(message, hint=hint, path=("group",))
     counts = np.zeros((len(names), counted.shape[1]), dtype=np.int64)
     np.add.at(counts, member_of, counted)
-    held = _chosen_groups(counts, share=share, seed=seed)[member_of]
+    chosen = _chosen_groups(counts, share=share, seed=seed)
+    if not chosen.any():
+        message = f"each of {len(names):,} groups has all samples of a class or label"
+        raise config_fault(message, hint=hint, path=("group",))
+    held = chosen[member_of]
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def _chosen_groups(counts: Positions, *, share: float, seed: int) -> NDArray[np.bool_]:
-    """The groups to hold out, of (groups, columns) counts."""
+    """The groups to hold out, of (groups, columns) counts; none if each has all of a column."""
     order = random_state(seed).permutation(len(counts))
     waiting = order[np.argsort(-counts[order].sum(axis=1), kind="stable")].tolist()
-    smallest = waiting[-1]
-    wanted = counts.sum(axis=0) * share + 1e-9
+    by_size, kept = waiting[:], counts.sum(axis=0)
+    wanted = kept * share + 1e-9
     missing, chosen = wanted, np.zeros(len(counts), dtype=np.bool_)
     while waiting:
-        left = missing - counts[waiting[:CANDIDATES]]
+        some = waiting[:CANDIDATES]
+        left = missing - counts[some]
         distances = (left**2 / wanted).sum(axis=1)  # relative, so that rare columns count as well
+        distances[_takes_all(counts[some], kept)] = np.inf
         best = int(distances.argmin())
         if distances[best] < (missing**2 / wanted).sum():
-            missing = left[best]
+            missing, kept = left[best], kept - counts[waiting[best]]
             chosen[waiting.pop(best)] = True
         else:
             del waiting[:CANDIDATES]  # too large for what is missing, as they will remain
     if not chosen.any():
-        chosen[smallest] = True
-    elif chosen.all():
-        chosen[smallest] = False
+        possible = [at for at in by_size if not _takes_all(counts[[at]], kept)[0]]
+        chosen[possible[-1:]] = True
     return chosen
+
+
+def _takes_all(counts: Positions, kept: Positions) -> NDArray[np.bool_]:
+    """Which of these groups have all samples that are kept of a column, (groups,)."""
+    takes_all: NDArray[np.bool_] = ((counts > 0) & (counts == kept)).any(axis=1)
+    return takes_all
 
 
 def latest_split(times: Sequence[float], *, held_out: int) -> tuple[Positions, Positions]:

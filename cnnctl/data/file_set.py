@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 from cnnctl.config.bounds import NonNegativeInt
 from cnnctl.config.choice import Spec
 from cnnctl.data.dataset import DataSet, StoredSplit
-from cnnctl.data.division import hold_out
+from cnnctl.data.division import check_room, hold_out
 from cnnctl.data.paths import DataPath
 from cnnctl.data.records import GivenSplit
 from cnnctl.data.samples import Samples
@@ -86,6 +86,8 @@ class FileSet(DataSet):
         if own:
             return np.array(own, dtype=np.int64)
         wanted = self.held_out(len(given))
+        if classes is not None and groups is None:
+            check_room(classes, held_out=wanted, option="validation")
         return hold_out(
             len(given), held_out=wanted, seed=seed, classes=classes, labels=labels, groups=groups
         )[1]

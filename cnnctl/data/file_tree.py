@@ -28,6 +28,10 @@ NO_ARCHIVE = (
 """What the archive modules raise for damaged, encrypted and unknown content."""
 
 
+MOST_INFLATED = 1032
+"""How many bytes a byte that is compressed by deflate can stand for, at most."""
+
+
 def is_clutter(name: str) -> bool:
     """Whether a file or folder was put there by a system, or is hidden."""
     return name in CLUTTER or (name.startswith(".") and name not in (".", ".."))

@@ -81,7 +81,7 @@ def _matches(word: str) -> list[str]:
 
 def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
     path, lower = Path(name), name.lower()
-    if is_folder(path) and has_arrays(path):
+    if has_arrays(path):
         yield from _rows_of(path, data)
     elif lower.endswith(TABLE_SUFFIXES) or (is_archive(path) and not data.picture_form()):
         yield from _lines_of(read_table(path), data)

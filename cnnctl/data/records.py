@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnctl.data.division import hold_out, latest_split
+from cnnctl.data.division import check_room, hold_out, latest_split
 from cnnctl.data.file_tree import Entry
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.cell_targets import BITS
@@ -77,7 +77,8 @@ def test_part(
     test: the share to hold out for testing; None for the source's own test split, or 0.15.
 
     Raises:
-        FaultError: there is a test split, and another is asked for; or one side gets nothing.
+        FaultError: there is a test split, and another is asked for; or one side gets nothing, or
+            training not one sample of each class.
     """
     count, own = len(given), [at for at, split in enumerate(given) if split == "test"]
     if own and test is not None:
@@ -92,6 +93,8 @@ def test_part(
         raise config_fault(message, hint="use a share closer to 0.5, or 0", path=("test",))
     if times is not None:
         return latest_split(times, held_out=held_out)[1]
+    if classes is not None and groups is None:
+        check_room(classes, held_out=held_out, option="test")
     return hold_out(
         count, held_out=held_out, seed=TEST_SEED, classes=classes, labels=labels, groups=groups
     )[1]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cnnctl.config.wording import show
 from cnnctl.data.arrays.naming import INPUTS, ORDER, TARGETS, BySplit, families_of
-from cnnctl.data.arrays.reading import StoredArray
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.data.arrays.targets import ArrayTargets
 from cnnctl.data.sample_targets import NamedTargets, Task
 from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns, ValueColumns

@@ -9,9 +9,7 @@ from pathlib import Path
 from cnnctl.config.wording import times
 from cnnctl.data.arrays.naming import INPUTS, TARGETS, shared_name
 from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, has_arrays, open_arrays
-from cnnctl.data.files import TAR_SUFFIXES
 from cnnctl.data.sources.arrays import ArraySet
-from cnnctl.errors import data_fault
 from cnnctl.proposals.array_choice import (
     Chosen,
     chosen_inputs,
@@ -37,9 +35,9 @@ from cnnctl.storage import is_folder
 
 
 class Arrays(Proposer):
-    """An .npz file, or a folder or a .zip archive of .npy files."""
+    """An .npz file, or a folder or an archive of .npy files."""
 
-    takes = "an .npz file, or a folder or a .zip archive of .npy files"
+    takes = "an .npz file, or a folder or an archive (.zip, .tar) of .npy files"
 
     @staticmethod
     def suits(source: Path, wishes: Wishes) -> bool:
@@ -47,9 +45,6 @@ class Arrays(Proposer):
 
     def propose(self, source: Path, wishes: Wishes) -> Proposal:
         refuse_pretrained(wishes)
-        if source.name.lower().endswith(TAR_SUFFIXES):
-            message = "arrays are not read from .tar archives"
-            raise data_fault(message, hint="unpack it, or give a .zip archive", place=str(source))
         root = source.parent if source.name.lower().endswith(".npy") else source
         with targets_named_by_option(), _inputs_named_by_file(root):
             chosen = list(_chosen(source, root, wishes))

@@ -86,17 +86,18 @@ class Meter:
         start, read, end = self._start, self._read, usage_of(self.device)
         if start is None or read is None or end is None:
             return None
-        mapped = [
-            max(0, min(usage.files - start.files, mapped_bytes(splits))) for usage in (read, end)
-        ]
-        data = max(0, read.now - start.now - mapped[0])
+        size = mapped_bytes(splits)
+        # of files that several splits map, pages count more than once, though they are there once
+        dropped = [max(0, each.files - start.files) if size else 0 for each in (read, end)]
+        data = max(0, read.now - start.now - dropped[0])
         is_cuda = self.device.type == "cuda"
         return Measured(
             process=0 if is_cuda else start.now,
-            reading=read.peak - start.now - mapped[0] + (0 if is_cuda else self._started),
+            reading=max(data, read.peak - start.now - dropped[0])
+            + (0 if is_cuda else self._started),
             data=data,
-            training=max(0, end.peak - start.now - mapped[1] - data),
-            mapped=mapped[1],
+            training=max(0, end.peak - start.now - dropped[1] - data),
+            mapped=min(dropped[1], size),
         )
 
 

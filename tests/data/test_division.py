@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnctl.data.division import hold_out, latest_split
+from cnnctl.data.division import check_room, hold_out, latest_split
 from cnnctl.errors import FaultError
 
 groupings = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60).filter(
@@ -39,6 +39,41 @@ def test_groups_come_close_to_the_share_of_every_label() -> None:
     labels = rng.random((4000, 3)) < [0.5, 0.2, 0.1]
     _, held = hold_out(4000, held_out=600, seed=1, labels=labels, groups=patients)
     np.testing.assert_allclose(labels[held].sum(axis=0), labels.sum(axis=0) * 0.15, atol=15)
+
+
+@given(
+    groups=groupings,
+    classes=st.lists(st.integers(0, 5), min_size=60, max_size=60),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 99),
+)
+def test_groups_leave_a_sample_of_every_class(
+    groups: list[str], classes: list[int], share: float, seed: int
+) -> None:
+    own = np.array(classes[: len(groups)])
+    held_out = max(1, round(share * len(groups)))
+    try:
+        kept, held = hold_out(len(groups), held_out=held_out, seed=seed, classes=own, groups=groups)
+    except FaultError as error:
+        assert error.faults[0].path == ("group",)
+        for name in set(groups):
+            is_in = np.array([group == name for group in groups])
+            assert not {*own} <= {*own[~is_in]}  # the class is in no other group
+    else:
+        assert {*own[kept]} == {*own}
+        assert len(held)
+
+
+@given(counts=st.lists(st.integers(1, 3), min_size=2, max_size=9), held_out=st.integers(1, 20))
+def test_too_many_held_out_for_the_classes_are_refused(counts: list[int], held_out: int) -> None:
+    classes = np.repeat(np.arange(len(counts)), counts)
+    if held_out <= sum(counts) - len(counts):
+        check_room(classes, held_out=held_out, option="test")
+        return
+    with pytest.raises(FaultError, match="are too few to hold out") as error:
+        check_room(classes, held_out=held_out, option="test")
+    share = float(error.value.faults[0].hint.split()[2].rstrip(","))
+    assert round(share * len(classes)) <= sum(counts) - len(counts)
 
 
 def test_another_seed_holds_out_other_groups() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,32 @@ def test_early_stopping_can_watch_what_does_not_choose_the_best(kind: str) -> No
     assert kind in evaluated(run)[0]
     assert run.patience is not None
     assert run.patience.more_is_better
+
+
+@every_rare
+def test_plateau_can_watch_what_does_not_choose_the_best(kind: str) -> None:
+    run = moons(train={"monitor": "loss"}, scheduler={"name": "plateau", "monitor": kind})
+    assert kind in evaluated(run)[0]
+
+
+@every_rare
+def test_plateau_cuts_the_rate_when_it_does_not_improve(
+    kind: str, tiny: Path, cli: Cli, tmp_path: Path
+) -> None:
+    plateau = f"scheduler={{name: plateau, monitor: {kind}, patience: 0, threshold: 0.05}}"
+    done = cli("train", tiny, plateau, "train.epochs=6", "train.monitor=loss")
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(tmp_path / "runs" / "tiny")
+    best, lr, cuts = -1.0, rows[0]["lr"], 0
+    for row, following in pairwise(rows):
+        is_better = row[f"val_{kind}"] > best + 0.05 * abs(best) * (best >= 0)
+        best = row[f"val_{kind}"] if is_better else best
+        lr, cuts = (lr, cuts) if is_better else (lr * 0.1, cuts + 1)
+        assert following["lr"] == pytest.approx(lr)
+    assert cuts
+    text = (tmp_path / "runs" / "tiny" / "config.yaml").read_text(encoding="utf-8")
+    assert f"monitor: {kind}" in text
+    assert "mode: max" in text
 
 
 @every_rare

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnctl.data.arrays.reading import Array, StoredArray, check_dtype
+from cnnctl.data.arrays.stored import Array, StoredArray, check_dtype
 from cnnctl.data.normalization import WHITE
 from cnnctl.data.rows import MappedRows, Rows
 from cnnctl.data.samples import Shape

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cnnctl.config.wording import show
-from cnnctl.data.arrays.reading import StoredArray
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit
 from cnnctl.errors import ConfigPath, FaultError, config_fault, data_fault, nearest
 

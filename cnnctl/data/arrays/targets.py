@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnnctl.config.wording import show
 from cnnctl.data.arrays.checking import check_numbers
-from cnnctl.data.arrays.reading import Array, StoredArray
+from cnnctl.data.arrays.stored import Array, StoredArray
 from cnnctl.data.sample_targets import SampleTargets, Task
 from cnnctl.data.splits import Positions
 from cnnctl.errors import FaultError, config_fault, nearest

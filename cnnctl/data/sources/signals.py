@@ -17,7 +17,8 @@ from cnnctl.config.wording import show
 from cnnctl.data.arrays.collection import Collection, open_collection
 from cnnctl.data.arrays.form import SIGNAL_DIMENSIONS, ArrayForm, Layout
 from cnnctl.data.arrays.naming import TARGETS
-from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, StoredArray, has_arrays
+from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, has_arrays
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.data.file_set import not_surveyed
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.paths import DataPath
@@ -47,14 +48,14 @@ class SignalSet(SampleSet, kind="signals"):
     """Series of one or more channels, each with a class, labels or values.
 
     Either a long table (CSV, TSV or Parquet) with a row for each time step, or arrays
-    (N, channels, length) or (N, length) in an .npz file, or .npy files in a folder or .zip. Series
+    (N, channels, length) or (N, length) in an .npz file, or .npy in a folder or archive. Series
     are brought to one length: shorter ones are filled up at the end with the mean of each channel,
     which normalization makes 0, and longer ones are cut. A series is never in two splits.
     """
 
     path: DataPath
     """The table, or an archive (.zip, .tar) that holds no other; the .npz file; or the folder or
-    .zip archive of .npy files, relative to this file."""
+    archive of .npy files, relative to this file."""
     target: Name = "auto"
     """Column or array to predict, the same in all rows of a series; `auto` knows y, label(s) and
     target(s)."""

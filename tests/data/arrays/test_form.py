@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from cnnctl.data.arrays.form import ArrayForm, Layout, shape_of, white_of
-from cnnctl.data.arrays.reading import StoredArray, open_arrays
+from cnnctl.data.arrays.reading import open_arrays
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.errors import FaultError
 
 

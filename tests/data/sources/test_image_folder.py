@@ -471,6 +471,15 @@ def test_a_decoder_that_dies_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
     assert "cat/000.png" in error.value.faults[0].hint
 
 
+@pytest.mark.parametrize("group", [None, "prefix"])
+def test_classes_of_a_few_pictures_are_trained_on(group: str | None, tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 12, "dog": 9, "emu": 1, "fox": 2, "gnu": 3})
+    parts = prepare(surveyed(root, group=group, validation=0.3, test=0.3), seed=0).splits
+    assert set(parts.train.targets.tolist()) == set(range(5))
+    assert len(parts.test)
+    assert len(parts.validation)
+
+
 CONFIG = """\
 data: {name: image_folder, path: pets, batch_size: 4}
 model:

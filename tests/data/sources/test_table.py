@@ -304,6 +304,32 @@ def test_targets_that_teach_nothing_are_faults(
     assert error.value.faults[0].hint
 
 
+def test_classes_of_a_few_rows_are_trained_on(tmp_path: Path) -> None:
+    counts = {"a": 40, "b": 30, "c": 1, "d": 1, "e": 2, "f": 2, "g": 3}
+    kinds = [name for name, count in counts.items() for _ in range(count)]
+    path = write(tmp_path / "t.csv", ["x", "y"], [[at / 7, kind] for at, kind in enumerate(kinds)])
+    for seed in range(5):
+        parts = prepare(surveyed(path, "y", validation=0.3), seed=seed).splits
+        assert set(parts.train.targets.tolist()) == set(range(7))
+        assert (len(parts.test), len(parts.validation)) == (12, 20)
+
+
+@pytest.mark.parametrize(
+    ("options", "option"), [({}, "test"), ({"test": 0, "validation": 0.3}, "validation")]
+)
+def test_more_classes_than_rows_to_train_on_are_a_fault(
+    options: dict[str, float], option: str, tmp_path: Path
+) -> None:
+    rows = [[at / 7, f"kind {at % 35}"] for at in range(40)]
+    path = write(tmp_path / "t.csv", ["x", "y"], rows)
+    message = f"{option}: 40 samples of 35 classes are too few"
+    with pytest.raises(FaultError, match=message) as error:
+        surveyed(path, "y", task="classification", **options)
+    assert error.value.faults[0].hint.startswith(f"write {option}: 0.125, or less, or merge")
+    allowed = {"validation": 0, **options, option: 0.125}
+    assert len(surveyed(path, "y", task="classification", **allowed).classes) == 35
+
+
 @pytest.mark.parametrize(
     ("name", "cells", "counts"),
     [
