@@ -48,10 +48,13 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "cnnctl", *map(str, arguments)]
 
 
+DROPPED = ("NO_COLOR", "FORCE_COLOR", "CNNCTL_DATA", "COLUMNS")
+"""Variables that change how a terminal is written to, or where data is looked for."""
+
+
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment, without what changes how a terminal is written to."""
-    dropped = ("NO_COLOR", "FORCE_COLOR", "CNNCTL_DATA", "COLUMNS")
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    """This process's environment, without those variables."""
+    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
     return {**kept, "PYTHONUTF8": "1", **more}
 
 
@@ -86,6 +89,22 @@ def cli(tmp_path: Path) -> Cli:
         *arguments: str | Path, cwd: Path = tmp_path, **env: str
     ) -> subprocess.CompletedProcess[str]:
         return warm.run([*map(str, arguments)], cwd=cwd, env=environment(**env))
+
+    return run
+
+
+@pytest.fixture
+def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run cnnctl as `cli` does, but within this process, for tests of what commands find out."""
+
+    def run(
+        *arguments: str | Path, cwd: Path = tmp_path, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(cwd)
+        for name in DROPPED:
+            monkeypatch.delenv(name, raising=False)
+        done = invoke(*arguments, **env)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run
 

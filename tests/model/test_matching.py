@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torchvision import models
 
 from cnnctl.errors import ExitCode, FaultError
-from cnnctl.experiment import complete
 from cnnctl.model import zoo
 from cnnctl.model.layers.torchvision_models import Torchvision, model_names
 from cnnctl.model.matching import compared_names, fit_weights, match_weights, names_of_twin
 from cnnctl.model.network import meta_network
 from cnnctl.model.weights_file import read_weights
 from cnnctl.model.zoo.twins import TABLE, digest_of
+from tests.examples import published
 
 Tensors = dict[str, Tensor]
 
@@ -212,7 +212,7 @@ def test_a_twin_of_torchvision_is_filled_from_a_file_without_order(name: str) ->
     with torch.device("meta"):
         heads = {"init_weights": False} if name == "googlenet" else {}
         state = models.get_model(name, num_classes=7, **heads).state_dict()
-    network = meta_network(complete(zoo.experiment_of(name), name).plan)
+    network = meta_network(published(name).plan)
     wanted, found = match_weights(network, state), match_weights(network, by_name(state))
     assert len(wanted.left_out) == 2  # the classifier
     assert wanted.left_out == found.left_out
@@ -223,7 +223,7 @@ def test_a_twin_of_torchvision_is_filled_from_a_file_without_order(name: str) ->
 def test_weights_of_another_network_without_order_differ_where_the_networks_do() -> None:
     with torch.device("meta"):
         state = by_name(models.resnet34().state_dict())
-    network = meta_network(complete(zoo.experiment_of("resnet18"), "resnet18").plan)
+    network = meta_network(published("resnet18").plan)
     difference = r"basic2.conv1.weight \(128x64x3x3\), but the weights have layer1.2.conv1.weight"
     with pytest.raises(FaultError, match=difference):
         match_weights(network, state)

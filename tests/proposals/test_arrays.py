@@ -68,18 +68,18 @@ KINDS: dict[str, tuple[Arrays, str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written_trains_and_predicts(kind: str, cli: Cli, tmp_path: Path) -> None:
+def test_what_is_written_trains_and_predicts(kind: str, quick_cli: Cli, tmp_path: Path) -> None:
     arrays, expected = KINDS[kind]
     np.savez(tmp_path / "data.npz", **arrays)
-    done = cli("init", "data.npz")
+    done = quick_cli("init", "data.npz")
     assert done.returncode == 0, done.stderr
     assert expected in Path("data.yaml").read_text(encoding="utf-8")
-    assert cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
-    trained = cli("train", "data.yaml", "train.epochs=1")
+    assert quick_cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
+    trained = quick_cli("train", "data.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/data").returncode == 0
+    assert quick_cli("eval", "runs/data").returncode == 0
     np.save("new.npy", arrays["x"][:3])
-    answered = cli("predict", "runs/data", "new.npy", "--jsonl")
+    answered = quick_cli("predict", "runs/data", "new.npy", "--jsonl")
     assert answered.returncode == 0, answered.stderr
     assert len(answered.stdout.splitlines()) == 3
 
@@ -158,23 +158,23 @@ SEVERAL: dict[str, tuple[Arrays, str]] = {
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_several_targets_get_a_head_each(kind: str, cli: Cli) -> None:
+def test_several_targets_get_a_head_each(kind: str, quick_cli: Cli) -> None:
     arrays, expected = SEVERAL[kind]
     targets: Arrays = {"labels": classes(60), "age": noise(60), "bits": noise(60, 3) > 0}
     np.savez("data.npz", **arrays, **targets)
-    done = cli("init", "data.npz", "--target", "labels,age", "--target", "bits")
+    done = quick_cli("init", "data.npz", "--target", "labels,age", "--target", "bits")
     assert done.returncode == 0, done.stderr
     assert "classes of labels: 2 (0 30, 1 30)" in done.stdout
     text = Path("data.yaml").read_text(encoding="utf-8")
     assert "targets: {labels: class, age: values, bits: labels}  # named on the command" in text
     assert expected in text
-    assert cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
-    trained = cli("train", "data.yaml", "train.epochs=1")
+    assert quick_cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
+    trained = quick_cli("train", "data.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    measured = json.loads(cli("eval", "runs/data", "--json").stdout)
+    measured = json.loads(quick_cli("eval", "runs/data", "--json").stdout)
     assert measured["heads"].keys() == targets.keys()
     np.save("new.npy", next(iter(arrays.values()))[:3])
-    assert cli("predict", "runs/data", "new.npy", "--jsonl").returncode == 0
+    assert quick_cli("predict", "runs/data", "new.npy", "--jsonl").returncode == 0
 
 
 def test_a_usual_name_is_preferred() -> None:
@@ -187,20 +187,20 @@ def test_a_usual_name_is_preferred() -> None:
 
 @pytest.mark.parametrize(("kind", "file"), [("zip", "scans.zip"), ("gztar", "scans.tar.gz")])
 def test_an_archive_of_arrays_is_read_in_place(
-    kind: str, file: str, cli: Cli, tmp_path: Path
+    kind: str, file: str, quick_cli: Cli, tmp_path: Path
 ) -> None:
     (tmp_path / "scans").mkdir()
     np.save("scans/x.npy", noise(60, 5))
     np.save("scans/y.npy", classes(60))
     shutil.make_archive("scans", kind, tmp_path, "scans")
-    done = cli("init", file)
+    done = quick_cli("init", file)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{file}: 2 arrays (x 60x5 float32, y 60 int64)\n")
-    assert cli("check", "scans.yaml").stdout == "scans.yaml: no problems found\n"
-    trained = cli("train", "scans.yaml", "train.epochs=1")
+    assert quick_cli("check", "scans.yaml").stdout == "scans.yaml: no problems found\n"
+    trained = quick_cli("train", "scans.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/scans").returncode == 0
-    assert cli("predict", "runs/scans", file, "--jsonl").returncode == 0
+    assert quick_cli("eval", "runs/scans").returncode == 0
+    assert quick_cli("predict", "runs/scans", file, "--jsonl").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -263,14 +263,14 @@ def test_rare_classes_are_weighted() -> None:
     assert "weight: balanced" in Path("data.yaml").read_text(encoding="utf-8")
 
 
-def test_counts_in_the_comments_are_those_of_training(cli: Cli) -> None:
+def test_counts_in_the_comments_are_those_of_training(quick_cli: Cli) -> None:
     np.savez("data.npz", x=noise(2000, 4), y=classes(2000))
     assert invoke("init", "data.npz").exit_code == 0
     text = Path("data.yaml").read_text(encoding="utf-8")
     assert "340 training samples" in text
     assert "300 samples held out" in text
     assert "wide enough for 1,360 rows" in text
-    trained = cli("train", "data.yaml", "train.epochs=1")
+    trained = quick_cli("train", "data.yaml", "train.epochs=1")
     assert "arrays: 1,360 train, 340 validation, 300 test" in trained.stdout
 
 

@@ -55,17 +55,17 @@ def test_anything_less_plain_is_a_table() -> None:
     assert found(series(moments=4)) is None
 
 
-def test_what_is_written_trains_and_predicts(cli: Cli) -> None:
+def test_what_is_written_trains_and_predicts(quick_cli: Cli) -> None:
     write(series())
-    done = cli("init", "long.csv")
+    done = quick_cli("init", "long.csv")
     assert done.returncode == 0, done.stderr
     assert "long.csv: 480 rows in 40 series, identified by column patient" in done.stdout
     assert " steps, about " in Path("long.yaml").read_text(encoding="utf-8")
-    assert cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
-    trained = cli("train", "long.yaml", "train.epochs=1")
+    assert quick_cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
+    trained = quick_cli("train", "long.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/long").returncode == 0
-    answered = cli("predict", "runs/long", "long.csv", "--jsonl")
+    assert quick_cli("eval", "runs/long").returncode == 0
+    answered = quick_cli("predict", "runs/long", "long.csv", "--jsonl")
     assert answered.returncode == 0, answered.stderr
     assert len(answered.stdout.splitlines()) == 40
 

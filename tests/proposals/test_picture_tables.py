@@ -24,11 +24,11 @@ from tests.labelled_pictures import (
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
-def test_a_folder_with_a_table_trains_and_predicts(cli: Cli) -> None:
+def test_a_folder_with_a_table_trains_and_predicts(quick_cli: Cli) -> None:
     pictures("pets/bilder/猫 狗", numbered())
     paths = [f"bilder/猫 狗/{name}" for name in numbered()]
     table("pets/labels.csv", {"path": paths, "breed": kinds(), "note": ["-"] * ROWS})
-    done = cli("init", "pets")
+    done = quick_cli("init", "pets")
     assert done.returncode == 0, done.stderr
     head = done.stdout.splitlines()
     assert head[0] == "pets: 60 pictures in 2 classes"
@@ -39,10 +39,10 @@ def test_a_folder_with_a_table_trains_and_predicts(cli: Cli) -> None:
     assert data["name"] == "image_table"
     assert (data["path"], data["column"]) == ("pets/labels.csv", "path")
     assert (data["target"], data["task"], data["test"]) == ("breed", "classification", 0.15)
-    trained = cli("train", "pets.yaml", "train.epochs=1")
+    trained = quick_cli("train", "pets.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/pets").returncode == 0
-    answered = cli("predict", "runs/pets", "pets/bilder", "--csv")
+    assert quick_cli("eval", "runs/pets").returncode == 0
+    answered = quick_cli("predict", "runs/pets", "pets/bilder", "--csv")
     assert answered.returncode == 0, answered.stderr
     assert len(answered.stdout.splitlines()) == 1 + ROWS
 

@@ -109,9 +109,9 @@ def test_of_heads_it_is_the_mean(kind: str) -> None:
 
 @every_rare
 def test_it_is_on_the_line_in_the_files_and_in_the_list(
-    kind: str, tiny: Path, cli: Cli, tmp_path: Path
+    kind: str, tiny: Path, quick_cli: Cli, tmp_path: Path
 ) -> None:
-    done = cli("train", tiny, f"train.monitor={kind}")
+    done = quick_cli("train", tiny, f"train.monitor={kind}")
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs" / "tiny"
     rows = rows_of(run)
@@ -125,15 +125,15 @@ def test_it_is_on_the_line_in_the_files_and_in_the_list(
     assert f"validation {metric.label} {metric.show(best)}" in done.stdout
     assert rows[values.index(best)]["kept"]
 
-    (listed,) = json.loads(cli("runs", "--json").stdout)
+    (listed,) = json.loads(quick_cli("runs", "--json").stdout)
     assert listed[kind] == best
     assert listed["kept_because"] == f"the best {metric.label} on the validation split"
-    heading, cells = cli("runs").stdout.splitlines()
+    heading, cells = quick_cli("runs").stdout.splitlines()
     assert kind in heading.split()
     assert metric.show(best) in cells.split()
 
-    measured = json.loads(cli("eval", run, "--split", "validation", "--json").stdout)
+    measured = json.loads(quick_cli("eval", run, "--split", "validation", "--json").stdout)
     assert measured[kind] == pytest.approx(best)
-    text = cli("eval", run, "--split", "validation").stdout
+    text = quick_cli("eval", run, "--split", "validation").stdout
     assert f"{metric.label} {metric.show(best).replace('%', ' %')}" in text
     assert kind in json.loads((run / "result.json").read_text(encoding="utf-8"))["test"]
