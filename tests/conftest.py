@@ -94,7 +94,18 @@ def cli(tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
-def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+def as_before() -> Iterator[None]:
+    """Undo what a command sets up in its process, which here is that of all tests."""
+    import torch  # which few tests of the configuration need
+
+    threads, matmul = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision(matmul)
+
+
+@pytest.fixture
+def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_before: None) -> Cli:
     """Run cnnctl as `cli` does, but within this process, for tests of what commands find out."""
 
     def run(

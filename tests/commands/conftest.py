@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.conftest import TINY, invoke
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """A command sets up its process, which here may be that of all tests."""
-    threads, matmul = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    yield
-    torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision(matmul)
+def always_as_before(as_before: None) -> None:
+    """Most commands are run in-process here."""
 
 
 def trained(folder: Path, *overrides: str) -> Path:

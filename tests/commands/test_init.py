@@ -15,7 +15,8 @@ from cnnctl.config.parsing import parse
 from cnnctl.errors import ExitCode
 from cnnctl.model.weights_file import read_weights
 from cnnctl.shipped import experiments
-from tests.conftest import Cli, invoke
+from tests import warm
+from tests.conftest import Cli, environment, invoke
 from tests.data.pictures.test_similarity import photo, saved
 from tests.data.sources.test_image_folder import SPLIT, noise, spoil, write
 
@@ -33,6 +34,12 @@ def values(file: str) -> dict[str, object]:
     return {key: node.value for key, node in data.value.items()}
 
 
+@pytest.fixture
+def cli(quick_cli: Cli) -> Cli:
+    """Run commands in-process, but where a test starts one by itself."""
+    return quick_cli
+
+
 def accepted(cli: Cli, file: str) -> None:
     """Check that a file has neither faults nor advice."""
     checked = cli("check", file)
@@ -42,7 +49,7 @@ def accepted(cli: Cli, file: str) -> None:
 
 def test_what_is_written_trains_as_it_stands(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "pets", SPLIT)
-    done = cli("init", "pets")
+    done = warm.run(["init", "pets"], cwd=tmp_path, env=environment())
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("wrote pets.yaml\nnext: cnnctl train pets.yaml\n")
     assert "pets: 22 pictures in 2 classes" in done.stdout

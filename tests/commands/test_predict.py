@@ -95,7 +95,7 @@ def test_bytes_and_numbers_from_0_to_1_are_answered_together(
 
 @pytest.mark.parametrize("separator", ["\n", "\0"])
 def test_names_come_from_stdin(
-    separator: str, digits_run: Path, digit_pictures: Path, cli: Cli, tmp_path: Path
+    separator: str, digits_run: Path, digit_pictures: Path, quick_cli: Cli, tmp_path: Path
 ) -> None:
     names = sorted(map(str, digit_pictures.rglob("*.png")))[:3]
     (tmp_path / "names").write_text(separator.join(names) + separator)
@@ -201,9 +201,9 @@ train: {epochs: 1}
 """
 
 
-def test_every_head_answers(cli: Cli, digit_pictures: Path, tmp_path: Path) -> None:
+def test_every_head_answers(quick_cli: Cli, digit_pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "two.yaml").write_text(HEADS)
-    assert cli("train", "two.yaml").returncode == 0
+    assert quick_cli("train", "two.yaml").returncode == 0
     names = sorted(map(str, digit_pictures.rglob("*.png")))[:2]
     found = answers(tmp_path / "runs" / "two", *names)
     assert [set(each["heads"]) for each in found] == [{"digit", "parity"}] * 2
@@ -225,9 +225,9 @@ train: {epochs: 60}
 """
 
 
-def test_labels_above_their_thresholds_are_answered(cli: Cli, tmp_path: Path) -> None:
+def test_labels_above_their_thresholds_are_answered(quick_cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "labels.yaml").write_text(LABELS)
-    assert cli("train", "labels.yaml").returncode == 0
+    assert quick_cli("train", "labels.yaml").returncode == 0
     np.save(tmp_path / "x.npy", np.array([[0, 0], [1, 1], [1, 0]], np.float32))
     found = answers(tmp_path / "runs" / "labels", tmp_path / "x.npy")
     assert [each["labels"] for each in found] == [[], ["left", "right"], ["left"]]
@@ -244,7 +244,7 @@ train: {epochs: 20}
 """
 
 
-def test_the_rows_of_a_table_are_answered(cli: Cli, tmp_path: Path) -> None:
+def test_the_rows_of_a_table_are_answered(quick_cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = ["länge,farbe,species"]
     for number in range(120):
@@ -252,7 +252,7 @@ def test_the_rows_of_a_table_are_answered(cli: Cli, tmp_path: Path) -> None:
         rows.append(f"{rng.normal(number % 2 * 3):.3f},{colour},{species}")
     (tmp_path / "flowers.csv").write_text("\n".join(rows))
     (tmp_path / "flowers.yaml").write_text(TABLE)
-    trained = cli("train", "flowers.yaml")
+    trained = quick_cli("train", "flowers.yaml")
     assert trained.returncode == 0, trained.stderr
     run = tmp_path / "runs" / "flowers"
     (tmp_path / "new.csv").write_text("farbe,extra,länge\nrot,1,0.1\nblau,2,3.1\ngrün,3,\n")

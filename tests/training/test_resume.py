@@ -319,9 +319,9 @@ def test_more_epochs_may_be_asked_for(cli: Cli, tiny: Path) -> None:
     assert [row["epoch"] for row in rows_of(tiny.parent / "runs" / "tiny")] == [1, 2, 3, 4]
 
 
-def test_what_may_not_change_is_refused_with_the_difference(cli: Cli, tiny: Path) -> None:
-    cli("train", tiny)
-    refused = cli("train", tiny, "optimizer.lr=0.2", "data.batch_size=64", "--resume")
+def test_what_may_not_change_is_refused_with_the_difference(quick_cli: Cli, tiny: Path) -> None:
+    quick_cli("train", tiny)
+    refused = quick_cli("train", tiny, "optimizer.lr=0.2", "data.batch_size=64", "--resume")
     assert refused.returncode == 4
     assert "optimizer.lr: is 0.2 now, but the run has 0.1" in refused.stderr
     assert "data.batch_size: is 64 now, but the run has 128" in refused.stderr
@@ -340,73 +340,73 @@ train: {epochs: 2}
 """
 
 
-def test_measured_class_weights_are_resumed_and_evaluated(cli: Cli, tmp_path: Path) -> None:
+def test_measured_class_weights_are_resumed_and_evaluated(quick_cli: Cli, tmp_path: Path) -> None:
     config = tmp_path / "rare.yaml"
     config.write_text(RARE, encoding="utf-8")
-    assert cli("train", config).returncode == 0
+    assert quick_cli("train", config).returncode == 0
     written = (tmp_path / "runs" / "rare" / "config.yaml").read_text(encoding="utf-8")
     assert "weight: [0.625, 2.5]" in written
-    assert cli("eval", "runs/rare").returncode == 0
-    resumed = cli("train", config, "--resume", "train.epochs=3")
+    assert quick_cli("eval", "runs/rare").returncode == 0
+    resumed = quick_cli("train", config, "--resume", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr
-    unbroken = cli("train", config, "--runs", "others", "train.epochs=3")
+    unbroken = quick_cli("train", config, "--runs", "others", "train.epochs=3")
     assert unbroken.returncode == 0, unbroken.stderr
     assert_same_state(last(tmp_path / "runs" / "rare"), last(tmp_path / "others" / "rare"))
     other = ["loss.weight={effective_number: 0.9}", "data.sampler=shuffle"]
-    refused = cli("train", config, "--resume", *other)
+    refused = quick_cli("train", config, "--resume", *other)
     assert refused.returncode == 4
     assert "loss.weight: is " in refused.stderr
     assert "data.sampler: is shuffle now, but the run has balanced" in refused.stderr
 
 
-def test_overrides_go_with_a_run_folder_alone(cli: Cli, tiny: Path) -> None:
-    cli("train", tiny)
-    longer = cli("train", "--resume", "runs/tiny", "train.epochs=3")
+def test_overrides_go_with_a_run_folder_alone(quick_cli: Cli, tiny: Path) -> None:
+    quick_cli("train", tiny)
+    longer = quick_cli("train", "--resume", "runs/tiny", "train.epochs=3")
     assert longer.returncode == 0, longer.stderr
     assert len(rows_of(tiny.parent / "runs" / "tiny")) == 3
 
 
-def test_the_newest_run_of_the_name_is_resumed(cli: Cli, tiny: Path) -> None:
+def test_the_newest_run_of_the_name_is_resumed(quick_cli: Cli, tiny: Path) -> None:
     for _ in range(2):
-        cli("train", tiny)
-    resumed = cli("train", tiny, "--resume", "train.epochs=3")
+        quick_cli("train", tiny)
+    resumed = quick_cli("train", tiny, "--resume", "train.epochs=3")
     assert "runs/tiny-2" in resumed.stdout
     assert len(rows_of(tiny.parent / "runs" / "tiny-2")) == 3
     assert len(rows_of(tiny.parent / "runs" / "tiny")) == 2
 
 
-def test_nothing_to_resume_is_reported(cli: Cli, tiny: Path) -> None:
-    refused = cli("train", tiny, "--resume")
+def test_nothing_to_resume_is_reported(quick_cli: Cli, tiny: Path) -> None:
+    refused = quick_cli("train", tiny, "--resume")
     assert refused.returncode == 4
     assert "no run to resume" in refused.stderr
-    refused = cli("train", "--resume")
+    refused = quick_cli("train", "--resume")
     assert refused.returncode == 4
     assert "no run given to resume" in refused.stderr
 
 
-def test_a_checkpoint_of_weights_alone_is_not_resumed(cli: Cli, tiny: Path) -> None:
-    cli("train", tiny)
-    refused = cli("train", "--resume", "runs/tiny/checkpoints/best.safetensors")
+def test_a_checkpoint_of_weights_alone_is_not_resumed(quick_cli: Cli, tiny: Path) -> None:
+    quick_cli("train", tiny)
+    refused = quick_cli("train", "--resume", "runs/tiny/checkpoints/best.safetensors")
     assert refused.returncode == 4
     assert "last.safetensors" in refused.stderr
 
 
-def test_another_thread_count_is_accepted_and_reported(cli: Cli, tiny: Path) -> None:
-    cli("train", tiny, "train.threads=1")
-    resumed = cli("train", "--resume", "runs/tiny", "train.threads=2", "train.epochs=3")
+def test_another_thread_count_is_accepted_and_reported(quick_cli: Cli, tiny: Path) -> None:
+    quick_cli("train", tiny, "train.threads=1")
+    resumed = quick_cli("train", "--resume", "runs/tiny", "train.threads=2", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr
     assert "not bit-identical to an uninterrupted run; changed: train.threads" in resumed.stdout
 
 
 def test_a_bad_line_of_metrics_does_not_keep_a_sound_checkpoint_from_going_on(
-    tiny: Path, cli: Cli
+    tiny: Path, quick_cli: Cli
 ) -> None:
-    assert cli("train", tiny).returncode == 0
+    assert quick_cli("train", tiny).returncode == 0
     run = tiny.parent / "runs" / "tiny"
     rows = rows_of(run)
     with (run / "metrics.jsonl").open("ab") as file:
         file.write(b"\xff\0\n{\n")
-    done = cli("train", "--resume", run, "train.epochs=3")
+    done = quick_cli("train", "--resume", run, "train.epochs=3")
     assert done.returncode == 0, done.stderr
     assert "metrics.jsonl: dropped 2 invalid lines" in done.stdout
     assert rows_of(run)[:2] == rows
