@@ -48,10 +48,13 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "cnnctl", *map(str, arguments)]
 
 
+DROPPED = ("NO_COLOR", "FORCE_COLOR", "CNNCTL_DATA", "COLUMNS")
+"""Variables that change how a terminal is written to, or where data is looked for."""
+
+
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment, without what changes how a terminal is written to."""
-    dropped = ("NO_COLOR", "FORCE_COLOR", "CNNCTL_DATA", "COLUMNS")
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    """This process's environment, without those variables."""
+    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
     return {**kept, "PYTHONUTF8": "1", **more}
 
 
@@ -91,6 +94,22 @@ def cli(tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
+def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run cnnctl as `cli` does, but within this process, for tests of what commands find out."""
+
+    def run(
+        *arguments: str | Path, cwd: Path = tmp_path, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(cwd)
+        for name in DROPPED:
+            monkeypatch.delenv(name, raising=False)
+        done = invoke(*arguments, **env)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
 def cold_cli(tmp_path: Path) -> Cli:
     """Run cnnctl as `cli` does, but from the start of Python, for what is read or imported then."""
 
@@ -117,12 +136,6 @@ def tiny(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY, encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def few_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compare weights that are refused with a single one of torchvision's networks."""
-    monkeypatch.setattr("cnnctl.model.matching.model_names", lambda: ["resnet18"])
 
 
 def rows_of(run: Path) -> list[dict[str, Any]]:

@@ -1,11 +1,14 @@
-"""An example of every layer kind, and which networks of the zoo are large."""
+"""An example of every layer kind; the networks of the zoo, and which are large."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import pytest
 
+from cnnctl.experiment import Loaded, complete
 from cnnctl.model import network as _network  # declares the kinds
+from cnnctl.model import zoo
 from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer, Shape
 
@@ -52,6 +55,12 @@ BLOCKS = sorted(kind for kind, member in Layer.kinds.items() if issubclass(membe
 def example(kind: str, **options: Any) -> dict[str, Any]:
     """A kind as a file would hold it, with these options over those of its example."""
     return {kind: EXAMPLES.get(kind, {}) | options}
+
+
+@cache
+def published(name: str, *overrides: str) -> Loaded:
+    """A network of the zoo in its own experiment, planned once for all tests that read it."""
+    return complete(zoo.experiment_of(name), name, overrides)
 
 
 DEEP = {

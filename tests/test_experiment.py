@@ -170,12 +170,12 @@ RULES = [
     # what is watched
     (
         f"{VALUES}\ntrain: {{monitor: accuracy}}",
-        "4:18: train.monitor: diabetes is a regression data set, so there is no accuracy",
+        "4:18: train.monitor: diabetes is a regression dataset, so there is no accuracy",
         "use loss",
     ),
     (
         f"{VALUES}\ntrain: {{monitor: kappa}}",
-        "4:18: train.monitor: diabetes is a regression data set, so there is no kappa",
+        "4:18: train.monitor: diabetes is a regression dataset, so there is no kappa",
         "use loss",
     ),
     (
@@ -197,6 +197,21 @@ RULES = [
         f"{VALUES}\nscheduler: {{name: plateau, mode: max}}",
         "4:34: scheduler.mode: there is no accuracy to monitor",
         "use min",
+    ),
+    (
+        f"{VALUES}\nscheduler: {{name: plateau, monitor: kappa}}",
+        "4:37: scheduler.monitor: there is no kappa to monitor",
+        "use loss",
+    ),
+    (
+        f"{M}\nscheduler: {{name: plateau, monitor: kappa, mode: min}}",
+        "2:50: scheduler.mode: min would reduce the rate when kappa improves",
+        "use max, or leave it out",
+    ),
+    (
+        f"{M}\ndata: {{name: digits, validation: 0}}\nscheduler: {{name: plateau, monitor: kappa}}",
+        "3:37: scheduler.monitor: there is no validation split to measure kappa on",
+        "set data.validation=0.1, or use auto",
     ),
     # scheduler against the run's length and the learning rate
     (
@@ -269,6 +284,8 @@ SOUND = [
     f"{VALUES}\nregularization: {{early_stopping: 3}}",
     f"{TAGS.replace('true', 'true, augment: [mixup]')}\nloss: bce\n{MLP}",
     f"{M}\nscheduler: {{name: plateau, mode: max}}",
+    f"{M}\nscheduler: {{name: plateau, monitor: kappa, mode: max}}",
+    f"{M}\ndata: {{name: digits, validation: 0}}\nscheduler: {{name: plateau, mode: max}}",
     f"{M}\nscheduler: {{name: cyclic, base_lr: 0.0001, mode: triangular}}",
     f"{M}\noptimizer: {{name: adamw, weight_decay: 0}}\nregularization: {{weight_decay: 0.1}}",
     "data: {name: moons, samples: 101, validation: 0, batch_size: 20, drop_last: true}\n"

@@ -93,6 +93,18 @@ def test_fewer_samples_than_described_are_a_fault_in_the_data(cli: Cli, tmp_path
     assert "npz has 1,000 training samples, not 5,000" in done.stderr
 
 
+def test_classes_without_names_are_a_fault_in_the_data(cli: Cli, tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    write_digits(tmp_path)
+    plugin = tmp_path / "my_data.py"
+    code = plugin.read_text(encoding="utf-8")
+    plugin.write_text(code.replace("range(self.classes)", "range(8)"), encoding="utf-8")
+    for command in ("train", "check"):
+        done = cli(command, "npz.yaml", *(["--data", "."] if command == "train" else []))
+        assert done.returncode == 2
+        assert "data: target has 10 outputs, but 8 names of classes\n    name each" in done.stderr
+
+
 def write_pictures(folder: Path) -> None:
     digits = load_digits()
     for number in range(400):
@@ -175,7 +187,7 @@ def test_an_experiment_on_folders_is_checked_and_shown_where_they_are(
     assert (checked.returncode, checked.stderr) == (0, "")
     read = cli("check", "--data", "folders.yaml", "--data-root", "pictures")
     assert read.returncode == 0, read.stderr
-    assert "read whole: " in read.stdout
+    assert "all samples read: " in read.stdout
     shown = cli("summary", "folders.yaml", "--data", "pictures", "--json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["layers"][-1]["output"] == [10]

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from cnnctl.config.source import parse
 from cnnctl.experiment import complete
-from cnnctl.model import network, zoo
+from cnnctl.model import network
 from cnnctl.model.network import NetworkPlan, new_meta_network
 from cnnctl.model.zoo import Network
 from cnnctl.trained import open_trained
 from tests.conftest import Cli, invoke
-from tests.examples import one_of_a_kind
+from tests.examples import one_of_a_kind, published
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def assert_nothing_is_missing(plan: NetworkPlan) -> None:
 
 @pytest.mark.parametrize("kind", one_of_a_kind(Network.kinds))
 def test_nothing_of_a_network_of_the_zoo_is_missing_in_a_checkpoint(kind: str) -> None:
-    assert_nothing_is_missing(complete(zoo.experiment_of(kind), kind).plan)
+    assert_nothing_is_missing(published(kind).plan)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 Such a process has its own exit code, streams, folder, environment and signals, as one that a shell
 starts; it saves the imports, several seconds of a core. What happens while Python starts, and what
 is read then, is tested with `command()` of `conftest`. At its end modules are not taken apart,
-which would take longer than most commands do, unless it `is_taken_apart`.
+which would take longer than most commands do, unless it `is_taken_apart`. Typer has made the
+commands already, which takes as long as most of them.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from weakref import finalize
 
 LARGEST = 2**17
 """Bytes of a request: arguments and environment."""
@@ -192,13 +194,33 @@ def _write_to(number: int, name: str, *, errors: str, buffering: int = -1) -> No
     setattr(sys, f"__{name}__", stream)
 
 
-def _leave(leaving: SystemExit) -> None:
+def _make_commands_once() -> None:
+    """Let every process that is forked find the commands made."""
+    import typer.main
+
+    from cnnctl.commands import app
+
+    made = cache(typer.main.get_command)
+    made(app)
+    typer.main.get_command = made
+
+
+def _finalizers() -> list[finalize[..., Any]]:
+    """What is done at the end of this process to objects that live until then."""
+    return [*vars(finalize)["_registry"]]
+
+
+def _leave(leaving: SystemExit, imported: Iterable[finalize[..., Any]]) -> None:
     """End as Python does, except that its modules are not taken apart.
+
+    What they `imported` is not either; torch alone has 200 libraries to unregister.
 
     Returns where what is buffered cannot be written: what Python then does, it does itself.
     """
     # waits for threads, and for those of concurrent.futures; nothing public does
     threading._shutdown()  # type: ignore[attr-defined]
+    for each in imported:
+        each.atexit = False
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
@@ -213,6 +235,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C at a terminal is meant for pytest
     for module in IMPORTED:
         import_module(module)
+    _make_commands_once()
+    imported = _finalizers()
     gc.freeze()  # what a process never looks at, it shares with this one
     request = _serve(socket.socket(fileno=int(sys.argv[1])))
     from cnnctl.__main__ import main
@@ -221,5 +245,5 @@ if __name__ == "__main__":
         main()
     except SystemExit as leaving:
         if not request["is_taken_apart"]:
-            _leave(leaving)
+            _leave(leaving, imported)
         raise

@@ -24,7 +24,7 @@ def init(
         typer.Argument(
             help="Folder or archive of pictures, in class folders or with a table of targets; a "
             "table (CSV, TSV, Parquet); an .npz file, a .npy file of the inputs, or a folder or "
-            ".zip archive of .npy files; or an experiment of `cnnctl list configs`.",
+            "archive of .npy files; or an experiment of `cnnctl list configs`.",
             metavar="PATH",
             show_default=False,
             autocompletion=completion.experiment,
@@ -43,8 +43,8 @@ def init(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column or array to predict (default: found by its name); several columns of a "
-            "table with commas between them, or each with an option of its own.",
+            help="Column or array to predict (default: found by its name); for several, separate "
+            "them by commas or repeat the option.",
             metavar="COLUMN",
             show_default=False,
         ),

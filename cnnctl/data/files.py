@@ -14,8 +14,10 @@ import zipfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import IO
 
-from cnnctl.data.file_tree import Entry, FileTree, is_clutter
+from cnnctl.config.wording import show
+from cnnctl.data.file_tree import MOST_INFLATED, Entry, FileTree, is_clutter
 from cnnctl.errors import data_fault
 from cnnctl.storage import is_file, is_folder, read_regular
 
@@ -64,7 +66,7 @@ def remembered_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
 
 
 def forget_tree() -> None:
-    """Let the files be listed anew."""
+    """Make the next survey list the files again."""
     _last.clear()
 
 
@@ -173,8 +175,19 @@ class Tar(FileTree):
         member = self._members.get(entry.name)
         return member.offset if member else 0
 
+    def opened(self, entry: Entry) -> IO[bytes]:
+        """A file, to be read from its beginning; from one thread only."""
+        file = self._archive.extractfile(self._members[entry.name])
+        assert file is not None  # regular files are asked for only
+        return file
+
     def _listed(self) -> Iterator[Entry]:
+        most = MOST_INFLATED * self.root.stat().st_size
         for member in self._archive:
+            if member.offset_data + member.size > most:  # before it is unpacked to the next one
+                message = f"{show(member.name)} claims {member.size:,} bytes, too many for its file"
+                hint = "unpack it, and give the folder"
+                raise data_fault(message, hint=hint, place=str(self.root))
             name = str(PurePosixPath(member.name))
             if member.isdir() or not self._is_usable(name):
                 continue
@@ -189,6 +202,4 @@ class Tar(FileTree):
 
     def _content(self, entry: Entry) -> bytes:
         with self._lock:
-            file = self._archive.extractfile(self._members[entry.name])
-            assert file is not None  # regular files are asked for only
-            return file.read(entry.size + 1)
+            return self.opened(entry).read(entry.size + 1)

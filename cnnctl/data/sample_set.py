@@ -1,4 +1,4 @@
-"""The base of data sets in files, whose samples are counted and cut before they are read."""
+"""The base of datasets in files, whose samples are counted and cut before they are read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AUTO = "auto"
 
 
 class SampleSet(Targeting):
-    """A data set in files, of samples in any order, each with its targets."""
+    """A dataset in files, of samples in any order, each with its targets."""
 
     shape: Annotated[list[PositiveInt], Field(max_length=3)] = Field(default=[])
     """Shape of a sample: features, [channels, length] or [channels, height, width] (default: found
@@ -53,7 +53,7 @@ class SampleSet(Targeting):
 
     @abstractmethod
     def measured(self, source: SampleSource, train: Positions) -> Self:
-        """This data set with the form of its samples filled in, from those for training."""
+        """This dataset with the form of its samples filled in, from those for training."""
 
     @abstractmethod
     def read_inputs(self, source: SampleSource, rows: Positions) -> Tensor | Rows:
@@ -82,7 +82,7 @@ class SampleSet(Targeting):
             return self
         self.check_apart()
         source = self.source()
-        targets = self._read_targets(source)
+        targets = self.read_targets(source)
         known = self.with_task(targets)
         parts = known._parts(source, targets)
         train = parts["train"]
@@ -97,7 +97,7 @@ class SampleSet(Targeting):
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         source = self.source()
-        targets = self._read_targets(source)
+        targets = self.read_targets(source)
         if split == "test" and self._is_another(source):
             note = f"{self.path} is not the data of the run: all {len(source):,} samples are tested"
             print(f"note: {note}", file=sys.stderr)
@@ -115,7 +115,12 @@ class SampleSet(Targeting):
             identity=source.identity(part.rows),
         )
 
-    def _read_targets(self, source: SampleSource) -> NamedTargets:
+    def read_targets(self, source: SampleSource) -> NamedTargets:
+        """The targets of all samples, by the names of their arrays or columns.
+
+        Raises:
+            FaultError: they are damaged.
+        """
         return NamedTargets({name: source.targets(name) for _, name in self.named_targets})
 
     def _parts(self, source: SampleSource, targets: NamedTargets) -> dict[StoredSplit, StoredPart]:

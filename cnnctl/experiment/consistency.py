@@ -10,11 +10,9 @@ from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
 from cnnctl.experiment.loaded import Loaded
-from cnnctl.experiment.monitoring import measures, one_name_for_two, unwatched
+from cnnctl.experiment.monitoring import one_name_for_two, unwatched
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
-from cnnctl.metrics import METRICS
-from cnnctl.metrics.naming import label_of
 from cnnctl.model import network
 from cnnctl.model.freezing import check_freeze
 from cnnctl.model.graph import graph_of
@@ -186,15 +184,12 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
     return [Fault(message=message, hint=hint, path=("data", "batch_size"))]
 
 
-def _unfit_schedule(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
+def _unfit_schedule(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     faults: list[Fault] = []
     with gathered(faults, "scheduler"):
         optimizer = experiment.optimizer
         groups = [group.lr for group in optimizer.groups if group.lr is not None]
         experiment.scheduler.check(epochs=experiment.train.epochs, lr=optimizer.lr, groups=groups)
-        if not measures(METRICS[experiment.scheduler.watches], experiment, description):
-            message = f"there is no {label_of(experiment.scheduler.watches)} to monitor"
-            raise config_fault(message, hint="use min", path=("mode",))
     return faults
 
 

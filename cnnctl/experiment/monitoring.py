@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cnnctl.data.samples import DatasetInfo
-from cnnctl.errors import Fault, either
+from cnnctl.errors import ConfigPath, Fault, either
 from cnnctl.experiment.spec import Experiment
 from cnnctl.experiment.tasks import learned_targets
 from cnnctl.metrics import METRICS, Metric, Watched, watched
 from cnnctl.metrics.naming import label_of
+from cnnctl.optim.schedulers.plateau import Plateau
 from cnnctl.target import NOUNS, TargetKind
 
 
@@ -24,30 +25,55 @@ def measures(metric: type[Metric], experiment: Experiment, description: DatasetI
 def unwatched(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
     """Metrics that nothing learned has, or that have no validation split to be measured on."""
     faults = []
-    kind, has_validation = experiment.data.kind, experiment.data.has_validation
+    kind = experiment.data.kind
     monitor = METRICS.get(experiment.train.monitor)
     if monitor and not measures(monitor, experiment, description):
         faults.append(_unfit_monitor(monitor, learned_kinds(experiment, description), kind))
-    elif monitor and not has_validation and not watched(monitor.kind).is_always_followed:
-        message = f"there is no validation split to measure {label_of(monitor.kind)} on"
-        hint = "set data.validation=0.1, or use auto"
-        faults.append(Fault(message=message, hint=hint, path=("train", "monitor")))
+    elif monitor:
+        faults += _unmeasured(monitor, experiment, path=("train", "monitor"))
     stopping = experiment.regularization.early_stopping
     own = METRICS.get(stopping.monitor) if stopping else None
     if own and not measures(own, experiment, description):
         path = ("regularization", "early_stopping", "monitor")
         message = f"there is no {label_of(own.kind)} to monitor"
         faults.append(Fault(message=message, hint="use loss", path=path))
-    if stopping and not has_validation:
+    if stopping and not experiment.data.has_validation:
         message = "early stopping needs a validation split, which is empty"
         where = ("regularization", "early_stopping")
         faults.append(Fault(message=message, hint="set data.validation=0.1", path=where))
+    if isinstance(experiment.scheduler, Plateau):
+        faults += _unfit_plateau(experiment.scheduler, experiment, description)
     return faults
+
+
+def _unmeasured(metric: type[Metric], experiment: Experiment, *, path: ConfigPath) -> list[Fault]:
+    """A metric that is measured on the validation split only, where there is none."""
+    if experiment.data.has_validation or watched(metric.kind).is_always_followed:
+        return []
+    message = f"there is no validation split to measure {label_of(metric.kind)} on"
+    hint = "set data.validation=0.1, or use auto"
+    return [Fault(message=message, hint=hint, path=path)]
+
+
+def _unfit_plateau(
+    scheduler: Plateau, experiment: Experiment, description: DatasetInfo
+) -> list[Fault]:
+    metric, label = METRICS[scheduler.watches], label_of(scheduler.watches)
+    is_named = scheduler.monitor != "auto"
+    path = ("scheduler", "monitor" if is_named else "mode")
+    if not measures(metric, experiment, description):
+        hint = "use loss" if is_named else "use min"
+        return [Fault(message=f"there is no {label} to monitor", hint=hint, path=path)]
+    if scheduler.mode not in ("auto", scheduler.direction):
+        message = f"{scheduler.mode} would reduce the rate when {label} improves"
+        hint = f"use {scheduler.direction}, or leave it out"
+        return [Fault(message=message, hint=hint, path=("scheduler", "mode"))]
+    return _unmeasured(metric, experiment, path=path)
 
 
 def _unfit_monitor(monitor: type[Metric], learned: set[TargetKind], data: str) -> Fault:
     if learned == {"values"}:
-        message = f"{data} is a regression data set, so there is no {label_of(monitor.kind)}"
+        message = f"{data} is a regression dataset, so there is no {label_of(monitor.kind)}"
     else:
         wanted = either([NOUNS[kind] for kind in monitor.measures])
         given = either([NOUNS[kind] for kind in sorted(learned)])
@@ -60,7 +86,8 @@ def _unfit_monitor(monitor: type[Metric], learned: set[TargetKind], data: str) -
 def one_name_for_two(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     """Heads whose metric would have the name of another metric."""
     stopping = experiment.regularization.early_stopping
-    asked = {experiment.train.monitor, stopping.monitor if stopping else ""}
+    asked = {experiment.train.monitor, experiment.scheduler.watches}
+    asked.add(stopping.monitor if stopping else "")
     followed = [
         kind
         for kind, metric in METRICS.items()

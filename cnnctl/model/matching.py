@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from cnnctl.config.wording import times
 from cnnctl.errors import FaultError, checkpoint_fault
 from cnnctl.model.freezing import classifier
-from cnnctl.model.layers.torchvision_models import WITH_AUXILIARY_HEADS, model_names
+from cnnctl.model.layers.torchvision_models import WITH_AUXILIARY_HEADS
 from cnnctl.model.weights_file import Tensors
-from cnnctl.model.zoo import Network
+from cnnctl.model.zoo.twins import twin_of
 
 _COUNTER = "num_batches_tracked"
 """Buffer of batch norms, which old files lack."""
@@ -64,16 +64,24 @@ def match_weights(network: nn.Module, tensors: Tensors) -> Matched:
 
 def _as_in_torchvision(tensors: Tensors) -> Tensors | None:
     """The tensors in torchvision's order, if it has a network with these names."""
+    name = twin_of(compared_names(tensors))
+    if name is None:
+        return None
+    return {key: tensors[key] for key in names_of_twin(name) if key in tensors}
+
+
+def names_of_twin(name: str) -> list[str]:
+    """The names of the tensors of one of torchvision's networks, in its order."""
     from torchvision import models  # slow to import
 
-    wanted = _uncounted(filterfalse(_is_auxiliary, tensors))
-    for name in sorted(Network.kinds.keys() & model_names()):
-        heads = {"init_weights": False} if name in WITH_AUXILIARY_HEADS else {}
-        with torch.device("meta"):
-            names = list(_children_first(models.get_model(name, weights=None, **heads)))
-        if _uncounted(filterfalse(_is_auxiliary, names)) == wanted:
-            return {key: tensors[key] for key in names if key in tensors}
-    return None
+    heads = {"init_weights": False} if name in WITH_AUXILIARY_HEADS else {}
+    with torch.device("meta"):
+        return list(_children_first(models.get_model(name, weights=None, **heads)))
+
+
+def compared_names(names: Iterable[str]) -> set[str]:
+    """Those by which a network is recognised: not of auxiliary heads, and no counters."""
+    return _uncounted(filterfalse(_is_auxiliary, names))
 
 
 def _children_first(module: nn.Module, prefix: str = "") -> Iterator[str]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from cnnctl.config.wording import times
 from cnnctl.data.arrays.naming import INPUTS, TARGETS, shared_name
 from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, has_arrays, open_arrays
-from cnnctl.data.files import TAR_SUFFIXES
 from cnnctl.data.sources.arrays import ArraySet
-from cnnctl.errors import data_fault
-from cnnctl.proposals.document import Setting
+from cnnctl.proposals.array_choice import (
+    Chosen,
+    chosen_inputs,
+    chosen_targets,
+    heads_for,
+    target_settings,
+)
+from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.proposer import (
     Proposal,
     Proposer,
@@ -26,13 +30,14 @@ from cnnctl.proposals.sample_config import propose
 from cnnctl.proposals.sample_facts import gather
 from cnnctl.proposals.sample_report import SHOWN, render
 from cnnctl.proposals.settings import path_setting
+from cnnctl.proposals.targets import possible_names
 from cnnctl.storage import is_folder
 
 
 class Arrays(Proposer):
-    """An .npz file, or a folder or a .zip archive of .npy files."""
+    """An .npz file, or a folder or an archive of .npy files."""
 
-    takes = "an .npz file, or a folder or a .zip archive of .npy files"
+    takes = "an .npz file, or a folder or an archive (.zip, .tar) of .npy files"
 
     @staticmethod
     def suits(source: Path, wishes: Wishes) -> bool:
@@ -40,37 +45,47 @@ class Arrays(Proposer):
 
     def propose(self, source: Path, wishes: Wishes) -> Proposal:
         refuse_pretrained(wishes)
-        if source.name.lower().endswith(TAR_SUFFIXES):
-            message = "arrays are not read from .tar archives"
-            raise data_fault(message, hint="unpack it, or give a .zip archive", place=str(source))
         root = source.parent if source.name.lower().endswith(".npy") else source
-        options = _options(source, wishes)
         with targets_named_by_option(), _inputs_named_by_file(root):
-            facts = gather(root, ArraySet(path=str(root), **options))
+            chosen = list(_chosen(source, root, wishes))
+            options = {each.path.removeprefix("data."): each.value for each in chosen}
+            facts = gather(root, ArraySet.model_validate({"path": str(root), **options}))
         opening = [
             Setting("data.name", "arrays"),
             path_setting(root, folder=wishes.folder),
-            *(Setting(f"data.{name}", value, "as asked for") for name, value in options.items()),
+            *chosen,
         ]
         return Proposal(render(facts, list(_about(root))), propose(facts, opening))
 
 
-def _options(source: Path, wishes: Wishes) -> dict[str, Any]:
-    """What was asked for: the array to predict, and one that was given by its own file."""
-    options: dict[str, Any] = {"target": wishes.target} if wishes.target else {}
+def _chosen(source: Path, root: Path, wishes: Wishes) -> Iterator[Setting]:
+    """The arrays of inputs and targets: those asked for, or those whose names do not tell."""
+    arrays, asked = open_arrays(root), possible_names(wishes.target)
     name = shared_name(source.stem)
-    is_target = name.lower() in TARGETS or wishes.target in (name, source.stem)
+    is_target = name.lower() in TARGETS or {name, source.stem} & asked
     if source.name.lower().endswith(".npy") and not is_target:
-        options["inputs"] = name
-    return options
+        inputs: Chosen | None = Chosen(name, "as requested")
+    else:
+        inputs = chosen_inputs(arrays, targets=asked)
+    if inputs:
+        yield Setting("data.inputs", inputs.name, inputs.reason)
+    own = inputs.name if inputs else None
+    targets = chosen_targets(arrays, wishes.target, inputs=own, place=str(root))
+    kinds = heads_for(arrays, targets) if len(targets) > 1 else {}
+    yield from target_settings(kinds, targets)
 
 
 @contextmanager
 def _inputs_named_by_file(root: Path) -> Iterator[None]:
-    """Say in hints how `init` is told the array of the inputs, rather than an experiment."""
+    """Make hints say how to give `init` the inputs, instead of an experiment."""
     known = "save the inputs under one of the names " + ", ".join(INPUTS[:-1])
     cure = f"give it: cnnctl init {root}/NAME.npy" if is_folder(root) else known
-    with hints_changed("name it: data.inputs=NAME", cure):
+    with (
+        hints_changed("name it: data.inputs=NAME", cure),
+        hints_changed("name one of them: data.inputs=NAME", "give one of them another name"),
+        hints_changed("name one of them: data.target=NAME", "name one of them: --target NAME"),
+        hints_changed(", or name the arrays with data.inputs, …", ", or name another --target"),
+    ):
         yield
 
 
@@ -78,4 +93,4 @@ def _about(source: Path) -> list[str]:
     arrays = list(open_arrays(source).values())
     named = [f"{each.name} {times(each.shape)} {each.dtype}" for each in arrays[: 2 * SHOWN]]
     listed = ", ".join(named + ["…"] * (len(arrays) > 2 * SHOWN))
-    return [f"{source}: {len(arrays)} arrays: {listed}"]
+    return [f"{source}: {counted(len(arrays), 'array')} ({listed})"]

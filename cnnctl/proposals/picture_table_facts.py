@@ -1,4 +1,4 @@
-"""Gathers what there is in a table of pictures: the pictures, and what its columns say of them."""
+"""Gathers facts about a table of pictures: the pictures, and its columns."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.records import Record
 from cnnctl.data.sources.image_table import ImageTable
 from cnnctl.data.tables.files import is_archive
-from cnnctl.data.tables.reading import Table
+from cnnctl.data.tables.reading import Table, joined
 from cnnctl.data.tables.targets import ClassColumn, LabelColumns, TargetColumns
 from cnnctl.proposals.heads import heads_of
 from cnnctl.proposals.picture_facts import PictureFacts, check_classes, counted_names, looked_at
+from cnnctl.proposals.picture_split_tables import OtherSplits, other_splits, with_root_of_all
 from cnnctl.proposals.picture_table_search import PictureTable, is_submission
 from cnnctl.proposals.picture_targets import Choice, chosen, likely
 from cnnctl.proposals.special_columns import group_column, split_columns
@@ -35,9 +36,11 @@ class TableOfPictures:
     split: str | None
     group: str | None
     unused: Sequence[str]
-    """Columns without a part in the experiment."""
+    """Columns that the experiment does not use."""
     is_one_hot: bool
     """Whether columns of 0 and 1 have exactly one 1 in each row."""
+    splits: OtherSplits
+    """Tables of other splits."""
     about: Sequence[str]
     """Lines on the targets, but for a single one of classes or labels."""
     facts: PictureFacts
@@ -49,12 +52,14 @@ class TableOfPictures:
         return [
             path
             for path, table in self.found.others.items()
-            if wanted <= table.columns.keys() and not is_submission(path)
+            if wanted <= table.columns.keys()
+            and not is_submission(path)
+            and path not in self.splits.paths.values()
         ]
 
     @property
     def torn(self) -> Mapping[str, int]:
-        """How many different cells are in several splits, by the column that tells groups."""
+        """How many groups are in several splits, by the name of their column."""
         table, splits = self.found.table, defaultdict[str, set[str]](set)
         name = group_column(table, beside=[self.found.where.column]) if self.split else None
         if not self.split or not name:
@@ -68,8 +73,8 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     """Look at all pictures that a table names.
 
     Raises:
-        FaultError: it has no such target, or one that teaches nothing; or a row has no target, or
-            a path that means no picture below the root.
+        FaultError: it has no such target, or one that cannot be learned; or a row has no target, or
+            a path that leads to no picture below the root.
     """
     forget_tree()
     table = found.table
@@ -78,6 +83,12 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     split = next(iter(splits), None)
     taken = [found.where.column, *splits, *([group] if group else [])]
     choice = likely(table, taken=taken) if target is None else chosen(table, target, taken=taken)
+    own = OtherSplits() if splits else other_splits(found, targets=choice.columns)
+    if own.paths:
+        others = [found.others[path] for path in own.paths.values()]
+        found = with_root_of_all(found, others, top=source)
+        table = joined([table, *others])
+        choice = choice.in_table(table)
     is_beside = found.where.root != (found.path if is_archive(found.path) else found.path.parent)
     data = ImageTable(
         path=str(found.path),
@@ -85,12 +96,13 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
         column=found.where.column,
         split=split,
         group=group,
-        on_error="skip",  # for rows without their picture to be told of as the broken are
+        tables=own.option,
+        on_error="skip",  # so that missing pictures are reported like broken ones
         **choice.options,
     )
     tree = data.open_pictures()
     known, records = data.listed(tree)
-    [main, *others] = known.target_columns.values()
+    [main, *more] = known.target_columns.values()
     names = _names_of(main, table)
     task = main.task
     if task == "classification":
@@ -100,14 +112,14 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
         check_classes(counts, place=found.path, cure=CURE)
     used = {*taken, *choice.columns}
     unused = [name for name in table.columns if name not in used]
-    left_out = [*tree.left_out, *_unnamed(found, [e.name for e in tree.entries], records)]
+    left_out = [*tree.left_out, *_unnamed(found, own, [e.name for e in tree.entries], records)]
     facts = looked_at(source, data, tree, records, counts, task, left_out)
-    heads = heads_of(known.target_columns, table, samples=len(records)) if others else {}
+    heads = heads_of(known.target_columns, table, samples=len(records)) if more else {}
     facts = replace(facts, heads=heads)
     is_one_hot = len(main.all_columns) > 1 and all(len(own) == 1 for own in names)
     about = list(about_targets(known.target_columns, table, of="pictures"))
-    about = about if others or task == "regression" else []  # classes and labels are a table
-    return TableOfPictures(found, choice, split, group, unused, is_one_hot, about, facts)
+    about = about if more or task == "regression" else []  # classes and labels are a table
+    return TableOfPictures(found, choice, split, group, unused, is_one_hot, own, about, facts)
 
 
 def _names_of(kind: TargetColumns, table: Table) -> list[list[str]]:
@@ -124,12 +136,14 @@ def _names_of(kind: TargetColumns, table: Table) -> list[list[str]]:
 
 
 def _unnamed(
-    found: PictureTable, files: Sequence[str], records: Sequence[Record]
+    found: PictureTable, splits: OtherSplits, files: Sequence[str], records: Sequence[Record]
 ) -> Iterator[LeftOut]:
     """Other tables, and pictures that no row names."""
     for other in found.others:
-        yield LeftOut(other.name, f"is another table than {found.path.name}")
+        if other not in splits.paths.values():
+            yield LeftOut(other.name, f"is another table than {found.path.name}")
     named = {record.entry.name for record in records}
     for name in files:
         if is_picture(name) and name not in named:
-            yield LeftOut(name, f"is not in {found.path.name}")
+            tables = " or ".join(path.name for path in (found.path, *splits.paths.values()))
+            yield LeftOut(name, f"is not in {tables}")

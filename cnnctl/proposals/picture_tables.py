@@ -15,6 +15,7 @@ from cnnctl.errors import FaultError
 from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_report import SHOWN, render
+from cnnctl.proposals.picture_split_tables import named
 from cnnctl.proposals.picture_table_facts import TableOfPictures, gather
 from cnnctl.proposals.picture_table_search import find_table, names_no_picture, tables_of
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, targets_named_by_option
@@ -84,16 +85,24 @@ def _opening(known: TableOfPictures, *, folder: Path) -> Iterator[Setting]:
     if data.targets:
         kinds = {name: written(name, kind) for name, kind in data.targets.items()}
         yield Setting("data.targets", kinds, choice.reason)
+    if known.splits.paths:
+        paths = {
+            split: path_setting(path, folder=folder).value
+            for split, path in known.splits.paths.items()
+        }
+        yield Setting("data.tables", paths, "those of the other splits; path is for training")
     if known.split:
-        yield Setting("data.split", known.split, "puts each picture in a split")
+        yield Setting("data.split", known.split, "assigns each picture to a split")
     if known.group:
-        yield Setting("data.group", known.group, "its equal cells stay in one split")
+        yield Setting("data.group", known.group, "rows with equal cells stay in one split")
 
 
 def _why_task(known: TableOfPictures) -> str:
     facts = known.facts
     kinds = "classes" if facts.task == "classification" else "labels"
-    return f"{len(facts.classes):,} {kinds}" if facts.classes else "numbers of many values"
+    return (
+        f"{len(facts.classes):,} {kinds}" if facts.classes else "numbers with many distinct values"
+    )
 
 
 def _about(known: TableOfPictures) -> Iterator[str]:
@@ -104,17 +113,18 @@ def _about(known: TableOfPictures) -> Iterator[str]:
     yield f"target: {', '.join(targets[:SHOWN])}{more} ({known.choice.reason})"
     yield from known.about
     if known.is_one_hot:
-        yield "note: each picture has exactly one label; a column with their names gives classes"
+        yield "note: each picture has exactly one label; consider one column of class names"
+    yield from named(known.splits, found.path)
     if known.split:
         yield f"splits: from column {known.split}"
     for name, torn in known.torn.items():
         if torn:
             cells = f"{counted(torn, 'cell')} of {name}"
-            yield f"warning: {cells} in several splits, which flatters the results"
+            yield f"warning: {cells} in several splits, which inflates the results"
     if known.group:
-        yield f"groups: from column {known.group}; none will be in two splits"
+        yield f"groups: from column {known.group}; each stays in one split"
     if known.joinable:
         names = ", ".join(path.name for path in known.joinable)
-        yield f"note: {names} could be joined to it, with a column split that tells them apart"
+        yield f"note: {names} could be appended to it, with a column named split"
     if known.unused:
         yield f"columns not used: {', '.join(known.unused)}"

@@ -14,9 +14,12 @@ from torch import Tensor
 
 from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.sample_set import SampleSet
+from cnnctl.data.sample_targets import Task
 from cnnctl.data.samples import Samples
+from cnnctl.proposals.heads import heads_of
 from cnnctl.proposals.lesson import Lesson
 from cnnctl.proposals.settings import imbalance_of, validation_share
+from cnnctl.proposals.target_report import about_targets
 from cnnctl.proposals.vector_learning import FEW
 
 COMPARED_BYTES = 2 * 10**9
@@ -45,6 +48,10 @@ class SampleFacts:
     compared: int
     given: frozenset[str]
     """The splits that the source has itself."""
+    heads: Mapping[str, Lesson]
+    """What the head of each of several targets learns, if all samples are for training."""
+    about: Sequence[str]
+    """Lines on each of several targets."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -52,10 +59,20 @@ class SampleFacts:
         return tuple(self.data.shape)
 
     @property
+    def task(self) -> Task:
+        """What is to be predicted; of several targets, the first."""
+        return next(iter(self.data.target_columns.values())).task
+
+    @property
+    def class_counts(self) -> Mapping[str, int]:
+        """Samples of each class for training; empty unless there is one target, of classes."""
+        is_class = self.task == "classification" and not self.heads
+        return self.counts["train"] if is_class else {}
+
+    @property
     def imbalance(self) -> float:
         """How many times larger the largest class is than the smallest."""
-        is_class = self.data.task == "classification"
-        return imbalance_of(self.counts["train"]) if is_class else 1.0
+        return imbalance_of(self.class_counts)
 
     @property
     def rows(self) -> int:
@@ -78,19 +95,16 @@ class SampleFacts:
     def lesson(self) -> Lesson:
         """What is to be learned."""
         data, share = self.data, self.validation
-        assert data.task != "auto"  # as it has been surveyed
         held = data.known_samples.validation if share is None else round(self.rows * share)
-        outputs = len(data.classes) or data.outputs or 1
-        is_class = data.task == "classification"
-        counts = self.counts["train"] if is_class else {}
-        return Lesson(self.rows - held, data.task, outputs, counts)
+        outputs = data.described_targets()[0].outputs
+        return Lesson(self.rows - held, self.task, outputs, self.class_counts, self.heads)
 
 
 def gather(source: Path, data: SampleSet) -> SampleFacts:
-    """Look at all samples of a data set.
+    """Look at all samples of a dataset.
 
     Raises:
-        FaultError: they cannot be read, are not finite, or teach nothing.
+        FaultError: they cannot be read, are not finite, or leave nothing to learn.
     """
     known = data.surveyed(Path(), seed=0)
     has_test = known.known_samples.test > 0
@@ -98,6 +112,11 @@ def gather(source: Path, data: SampleSet) -> SampleFacts:
     samples = {split: known.load(split, root=Path()) for split in splits}
     targets = samples["train"].targets
     copies, torn, compared = _compared(samples)
+    source_of, heads, about = known.source(), dict[str, Lesson](), list[str]()
+    if len(data.targets) > 1:
+        kinds, all_targets = data.target_columns, known.read_targets(source_of)
+        heads = heads_of(kinds, all_targets, samples=len(source_of))
+        about = list(about_targets(kinds, all_targets, of="samples"))
     return SampleFacts(
         source,
         known,
@@ -107,17 +126,19 @@ def gather(source: Path, data: SampleSet) -> SampleFacts:
         copies,
         torn,
         compared,
-        frozenset(filter(None, known.source().given())),
+        frozenset(filter(None, source_of.given())),
+        heads,
+        about,
     )
 
 
 def _counts(data: SampleSet, targets: Tensor) -> Counter[str]:
-    if data.task == "regression":
+    main = data.described_targets()[0]
+    names, is_class = main.class_names, main.kind == "class"
+    if not names:
         return Counter()
-    width = len(data.classes)
-    is_class = data.task == "classification"
-    found = targets.bincount(minlength=width) if is_class else targets.sum(dim=0).long()
-    pairs = zip(data.classes, found.tolist(), strict=True)
+    found = targets.bincount(minlength=len(names)) if is_class else targets.sum(dim=0).long()
+    pairs = zip(names, found.tolist(), strict=True)
     return Counter({name: count for name, count in pairs if count})
 
 
@@ -136,7 +157,7 @@ def _constant(samples: Samples) -> list[int]:
 
 
 def _compared(samples: Mapping[StoredSplit, Samples]) -> tuple[int, int, int]:
-    """How many samples are equal to an earlier one, are so in another split, were compared."""
+    """How many samples equal an earlier one, equal one of another split, and were compared."""
     size = sum(prod(each.rows.shape) * each.rows.dtype.itemsize for each in samples.values())
     step = max(1, -(-size // COMPARED_BYTES))
     seen: dict[bytes, StoredSplit] = {}
@@ -152,7 +173,7 @@ def _compared(samples: Mapping[StoredSplit, Samples]) -> tuple[int, int, int]:
 
 
 def _chunks(samples: Samples, *, step: int) -> Iterator[Tensor]:
-    """Every so many-th sample, some at a time."""
+    """Every `step`-th sample, in chunks of CHUNK bytes."""
     rows = samples.rows
     together = max(1, CHUNK // max(1, prod(rows.shape[1:]) * rows.dtype.itemsize))
     positions = torch.arange(0, len(samples), step)

@@ -18,9 +18,9 @@ TARGETS = (
 )
 """Usual names of the column to predict, the most telling first."""
 SEPARATORS = ("|", ";", ",", " ")
-"""What may separate labels in a cell, the surest first."""
+"""Possible separators of labels in a cell, the most reliable first."""
 PROSE = (",", " ")
-"""Separators that sentences have as well, in which words come twice."""
+"""Separators that occur in sentences as well, where words may repeat."""
 
 
 def named_targets(table: Table, target: str, *, taken: Collection[str] = ()) -> list[str]:
@@ -52,17 +52,17 @@ def possible_names(target: str | None) -> set[str]:
     return {target, *(name.strip() for name in target.split(","))} if target else set()
 
 
-def likely_target(names: Sequence[str]) -> tuple[str, str]:
-    """The column that is probably to be predicted, and why."""
+def likely_target(names: Sequence[str], *, noun: str = "column") -> tuple[str, str]:
+    """The column, or what else is its noun, that is probably to be predicted, and why."""
     if len(names) == 1:
-        return names[0], "the only other column"
+        return names[0], f"the only other {noun}"
     if usual := usual_target(names):
         return usual, "by its name; choose another with --target"
-    return names[-1], "the last column; choose another with --target"
+    return names[-1], f"the last {noun}; choose another with --target"
 
 
 def usual_target(names: Sequence[str]) -> str | None:
-    """The column that has a usual name for one to predict."""
+    """The column with a usual name for a target."""
     lower = {name.lower(): name for name in reversed(names)}
     return next((lower[name] for name in TARGETS if name in lower), None)
 
@@ -106,7 +106,7 @@ def separator_of(cells: Sequence[str]) -> str:
 
 
 def options_of(kinds: Mapping[str, TargetColumns]) -> dict[str, Any]:
-    """The options of a data set for these targets, by name; in the short form if there is one."""
+    """The options of a dataset for these targets, by name; in the short form if there is one."""
     if len(kinds) == 1:
         [(name, kind)] = kinds.items()
         if isinstance(kind, ClassColumn):

@@ -128,7 +128,9 @@ class Run:
     @property
     def watched(self) -> list[Watched]:
         """Metrics of the validation split other than loss and accuracy."""
-        kinds = {self.experiment.train.monitor, stopping_metric(self.experiment)}
+        experiment = self.experiment
+        kinds = {experiment.train.monitor, stopping_metric(experiment)}
+        kinds.add(experiment.scheduler.watches)
         metrics = [metric() for kind, metric in METRICS.items() if kind in kinds]
         return [m for m in metrics if isinstance(m, Watched) and not m.is_always_followed]
 

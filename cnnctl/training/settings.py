@@ -9,6 +9,7 @@ from cnnctl.device import fastest_precision, pick_device
 from cnnctl.experiment import Experiment, learned_kinds, measures
 from cnnctl.metrics import Accuracy, AveragePrecision, MeanLoss
 from cnnctl.model.network import NetworkPlan, meta_network
+from cnnctl.optim.schedulers.plateau import Plateau
 
 MUCH_WORK = 2**25
 """Multiply-adds per step below which bf16 gains less than its casts cost. On two cores with AMX,
@@ -20,7 +21,7 @@ gains: two layers of 2,048 ran at 0.59 of fp32's speed with 8 samples a batch, a
 
 
 def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: DatasetInfo) -> Experiment:
-    """Fill in every `auto` of `train` for this machine.
+    """Fill in every `auto` of `train` for this machine, and the mode of `plateau`.
 
     The rules depend on the machine and the network, never on timing: the same file gives the same
     settings, and so the same bits, in every run on the same machine. Only `compile: measure`
@@ -36,7 +37,11 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
     }
-    return experiment.model_copy(update={"train": train.model_copy(update=resolved)})
+    scheduler = experiment.scheduler
+    if isinstance(scheduler, Plateau):
+        scheduler = scheduler.model_copy(update={"mode": scheduler.direction})
+    train = train.model_copy(update=resolved)
+    return experiment.model_copy(update={"train": train, "scheduler": scheduler})
 
 
 def _precision(

@@ -37,7 +37,7 @@ RECLAIMABLE = ("inactive_file", "total_inactive_file")
 def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> Memory:
     """Compute the memory for training; `experiment` has its automatic choices made.
 
-    Data set and activations are computed from their shapes, so that nothing is read or allocated.
+    Dataset and activations are computed from their shapes, so that nothing is read or allocated.
     It is a lower bound, as in `inspection.memory`: buffers of operators and torch itself come on
     top.
     """
@@ -86,17 +86,18 @@ class Meter:
         start, read, end = self._start, self._read, usage_of(self.device)
         if start is None or read is None or end is None:
             return None
-        mapped = [
-            max(0, min(usage.files - start.files, mapped_bytes(splits))) for usage in (read, end)
-        ]
-        data = max(0, read.now - start.now - mapped[0])
+        size = mapped_bytes(splits)
+        # of files that several splits map, pages count more than once, though they are there once
+        dropped = [max(0, each.files - start.files) if size else 0 for each in (read, end)]
+        data = max(0, read.now - start.now - dropped[0])
         is_cuda = self.device.type == "cuda"
         return Measured(
             process=0 if is_cuda else start.now,
-            reading=read.peak - start.now - mapped[0] + (0 if is_cuda else self._started),
+            reading=max(data, read.peak - start.now - dropped[0])
+            + (0 if is_cuda else self._started),
             data=data,
-            training=max(0, end.peak - start.now - mapped[1] - data),
-            mapped=mapped[1],
+            training=max(0, end.peak - start.now - dropped[1] - data),
+            mapped=min(dropped[1], size),
         )
 
 
@@ -109,7 +110,7 @@ def described_bytes(loaded: Loaded) -> int:
     counts = data.samples if isinstance(data, FileSet) else None
     samples = data.whole().train_samples + (counts.test if counts else 0)
     size = samples * prod(shape) * (1 if len(shape) == IMAGE else 4)
-    rows = getattr(data, "rows", "memory")  # which data sets of pictures have
+    rows = getattr(data, "rows", "memory")  # which datasets of pictures have
     is_mapped = (residence_of(size) if rows == "auto" else rows) == "mapped"
     return 0 if is_mapped else size
 

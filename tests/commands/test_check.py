@@ -26,7 +26,6 @@ def save(folder: Path, width: int) -> None:
     (folder / "net.yaml").write_text(CONFIG, encoding="utf-8")
 
 
-@pytest.mark.usefixtures("few_networks")
 def test_weights_of_a_file_are_held_against_the_network(tmp_path: Path) -> None:
     save(tmp_path, 5)
     done = invoke("check", tmp_path / "net.yaml")

@@ -7,9 +7,10 @@ from torchvision.transforms.v2 import functional as transforms
 
 from cnnctl.config.choice import Choice
 from cnnctl.data import sources
-from cnnctl.data.dataset import DataSet, ImageSet, resized
-from cnnctl.data.samples import Samples
+from cnnctl.data.dataset import DataSet, ImageSet, check_names, resized
+from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import ExitCode, FaultError
+from cnnctl.target import Target
 from tests.data.conftest import inputs_of, shortest
 
 assert sources
@@ -52,6 +53,19 @@ def test_a_share_that_leaves_a_split_empty_is_a_fault(share: float) -> None:
         DataSet.read({"name": "digits", "validation": share}).describe()
     assert error.value.faults[0].path == ("validation",)
     assert error.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "b", "c", "d"), ()])
+def test_every_class_and_label_is_named(names: tuple[str, ...]) -> None:
+    other = Target("other", ("a", "b"), 2)
+    for is_multilabel in (True, False):
+        wrong = Target("wrong", names, 3, is_multilabel)
+        described = DatasetInfo((4,), ("x",), 1, 10, others=(other, wrong))
+        if wrong.kind == "values":
+            check_names(described)
+            continue
+        with pytest.raises(FaultError, match=f"wrong has 3 outputs, but {len(names)} names of"):
+            check_names(described)
 
 
 def test_numbers_for_other_channels_are_a_fault_at_their_place() -> None:

@@ -6,15 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnctl.experiment import Loaded, complete
 from cnnctl.inspection import Report, gather, to_json
 from cnnctl.inspection.tables import MOST_ROWS, shown
-from cnnctl.model import network, zoo
+from cnnctl.model import network
 from cnnctl.model.network import NetworkPlan
-
-
-def published(name: str, *overrides: str) -> Loaded:
-    return complete(zoo.experiment_of(name), name, overrides)
+from tests.examples import published
 
 
 @pytest.mark.parametrize(
@@ -70,7 +66,7 @@ def extent(output: Tensor, images: Tensor) -> tuple[int, int]:
         ("resnet20", []),
         ("densenet_bc", ["model.depth=16"]),
         ("squeezenet1_1", []),
-        ("preact_resnet18", []),
+        ("preact_resnet18", ["model.width=8"]),
         pytest.param("alexnet", [], marks=pytest.mark.long),
         pytest.param("vgg11", [], marks=pytest.mark.long),
         pytest.param("zf5", [], marks=pytest.mark.long),

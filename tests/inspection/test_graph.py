@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from cnnctl.errors import FaultError
-from cnnctl.experiment import complete, load
+from cnnctl.experiment import load
 from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
 from cnnctl.inspection.graph import draw, to_mermaid
-from cnnctl.model import zoo
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import Model, NetworkPlan, plan
+from tests.examples import published
 
 
 @pytest.fixture(scope="module")
 def resnet() -> NetworkPlan:
-    return complete(zoo.experiment_of("resnet20"), "resnet20").plan
+    return published("resnet20").plan
 
 
 def every(items: list[Box | Frame], kind: type[Box | Frame]) -> Iterator[Box | Frame]:
@@ -51,7 +51,7 @@ def test_an_identity_is_an_arrow_from_before_the_block(resnet: NetworkPlan) -> N
 
 
 def test_ways_that_nothing_takes_up_are_joined_in_a_box_of_their_own() -> None:
-    plan = complete(zoo.experiment_of("squeezenet1_1"), "squeezenet1_1").plan
+    plan = published("squeezenet1_1").plan
     drawing = drawing_of(plan)
     joins = [box for box in every(drawing.items, Box) if isinstance(box, Box)]
     joins = [box for box in joins if box.family == "join"]
@@ -65,13 +65,13 @@ def test_ways_that_nothing_takes_up_are_joined_in_a_box_of_their_own() -> None:
 
 
 def test_a_residual_without_activation_adds_in_a_box() -> None:
-    plan = complete(zoo.experiment_of("preact_resnet18"), "preact_resnet18").plan
+    plan = published("preact_resnet18").plan
     titles = [box.title for box in every(drawing_of(plan).items, Box) if isinstance(box, Box)]
     assert titles.count("add") == 8
 
 
 def test_a_dense_step_gets_an_arrow_from_all_before_it() -> None:
-    plan = complete(zoo.experiment_of("densenet_bc"), "dense", ["model.depth=16"]).plan
+    plan = published("densenet_bc", "model.depth=16").plan
     arrows = drawing_of(plan).arrows
     for source in ("conv1", "dense1__1__dense_layer1__conv2", "dense1__2__dense_layer1__conv2"):
         assert (f"n_{source}", "n_transition1__batch_norm1") in arrows
@@ -98,7 +98,7 @@ def test_a_tensor_that_is_added_to_itself_goes_through_a_box() -> None:
 
 
 def test_an_auxiliary_classifier_is_a_way_that_ends() -> None:
-    plan = complete(zoo.experiment_of("googlenet"), "g", ["model.auxiliary=true"]).plan
+    plan = published("googlenet", "model.auxiliary=true").plan
     arrows = drawing_of(plan, depth=1).arrows
     assert ("n_inception3", "n_aux1") in arrows
     assert ("n_inception3", "n_inception4") in arrows

@@ -10,20 +10,15 @@ from typing import Any
 import pytest
 
 from cnnctl.errors import FaultError
-from cnnctl.experiment import Loaded, complete
 from cnnctl.inspection import device_memory, gather, training_memory
-from cnnctl.model import network, zoo
+from cnnctl.model import network
 from cnnctl.model.freezing import Freeze, freezing_of
 from cnnctl.model.network import NetworkPlan
 from cnnctl.optim.optimizers import Optimizer
-from tests.examples import BLOCKS, LEAVES, example
+from tests.examples import BLOCKS, LEAVES, example, published
 from tests.inspection.conftest import saved
 
 Architecture = Callable[..., NetworkPlan]
-
-
-def published(name: str, *overrides: str) -> Loaded:
-    return complete(zoo.experiment_of(name), name, overrides)
 
 
 SMALL = "data.shape=[3,64,64]"
@@ -33,7 +28,7 @@ SMALL = "data.shape=[3,64,64]"
     ("name", "overrides"),
     [
         ("lenet5", []),
-        ("vgg11", ["data.shape=[3,32,32]"]),
+        pytest.param("vgg11", ["data.shape=[3,32,32]"], marks=pytest.mark.long),
         pytest.param("vgg16_bn", [SMALL], marks=pytest.mark.long),
         ("resnet20", []),
         ("resnet18", [SMALL]),

@@ -8,11 +8,10 @@ from rich.console import RenderableType
 from torch import nn
 
 from cnnctl.console import Screen
-from cnnctl.experiment import complete
 from cnnctl.inspection import Report, TrainingMemory, gather, render, to_json, to_markdown
 from cnnctl.inspection.tables import totals
-from cnnctl.model import zoo
 from cnnctl.model.network import NetworkPlan
+from tests.examples import published
 
 Architecture = Callable[..., NetworkPlan]
 
@@ -130,7 +129,7 @@ def test_columns_that_find_no_room_stand_below_with_the_names_again(lenet: Netwo
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "googlenet"])
 def test_the_usual_columns_of_a_published_network_stand_in_one_table(name: str) -> None:
-    plan = complete(zoo.experiment_of(name), name).plan
+    plan = published(name).plan
     lines = printed(render(Report(gather(plan, batch_size=64)))).splitlines()
     assert max(map(len, lines)) <= 80
     assert sum(line.startswith("layer ") for line in lines) == 1
@@ -169,7 +168,7 @@ def test_work_in_training_only_is_marked(architecture: Architecture) -> None:
 
 
 def test_a_name_stays_whole_where_columns_can_stand_closer() -> None:
-    plan = complete(zoo.experiment_of("resnet18"), "resnet18").plan
+    plan = published("resnet18").plan
     text = printed(render(Report(gather(plan, batch_size=64)), depth=2))
     assert "  shortcut.batch_norm1  128x28x28" in text
     assert max(map(len, text.splitlines())) <= 80

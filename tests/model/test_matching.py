@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,15 @@ from torch import Tensor, nn
 from torchvision import models
 
 from cnnctl.errors import ExitCode, FaultError
-from cnnctl.experiment import complete
 from cnnctl.model import zoo
-from cnnctl.model.layers.torchvision_models import Torchvision
-from cnnctl.model.matching import fit_weights, match_weights
+from cnnctl.model.layers.torchvision_models import Torchvision, model_names
+from cnnctl.model.matching import compared_names, fit_weights, match_weights, names_of_twin
 from cnnctl.model.network import meta_network
 from cnnctl.model.weights_file import read_weights
+from cnnctl.model.zoo.twins import TABLE, digest_of
+from tests.examples import published
 
 Tensors = dict[str, Tensor]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def built_once() -> Iterator[None]:
-    """Each refusal compares what is refused with many of torchvision's networks."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "get_model", cache(models.get_model))
-        yield
 
 
 def theirs(classes: int = 10) -> nn.Sequential:
@@ -174,7 +167,6 @@ def narrower(state: Tensors) -> Tensors:
     return {**state, "3.weight": torch.zeros(10, 32)}
 
 
-@pytest.mark.usefixtures("few_networks")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -220,7 +212,7 @@ def test_a_twin_of_torchvision_is_filled_from_a_file_without_order(name: str) ->
     with torch.device("meta"):
         heads = {"init_weights": False} if name == "googlenet" else {}
         state = models.get_model(name, num_classes=7, **heads).state_dict()
-    network = meta_network(complete(zoo.experiment_of(name), name).plan)
+    network = meta_network(published(name).plan)
     wanted, found = match_weights(network, state), match_weights(network, by_name(state))
     assert len(wanted.left_out) == 2  # the classifier
     assert wanted.left_out == found.left_out
@@ -231,7 +223,26 @@ def test_a_twin_of_torchvision_is_filled_from_a_file_without_order(name: str) ->
 def test_weights_of_another_network_without_order_differ_where_the_networks_do() -> None:
     with torch.device("meta"):
         state = by_name(models.resnet34().state_dict())
-    network = meta_network(complete(zoo.experiment_of("resnet18"), "resnet18").plan)
+    network = meta_network(published("resnet18").plan)
     difference = r"basic2.conv1.weight \(128x64x3x3\), but the weights have layer1.2.conv1.weight"
     with pytest.raises(FaultError, match=difference):
         match_weights(network, state)
+
+
+@pytest.mark.long
+def test_the_table_of_twins_is_what_torchvision_has() -> None:
+    """If networks were added, the table is to be `expected`."""
+    expected = dict[str, str]()
+    for name in sorted(zoo.Network.kinds.keys() & model_names()):
+        expected.setdefault(digest_of(compared_names(names_of_twin(name))), name)
+    assert json.loads(TABLE.read_text(encoding="utf-8")) == expected
+
+
+def test_a_refusal_builds_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(models, "get_model", refuse)
+    state = {f"other.{name}": tensor for name, tensor in theirs().state_dict().items()}
+    with pytest.raises(FaultError, match="at tensor 1 the network has "):
+        match_weights(twin(), dict(reversed(state.items())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -37,6 +38,11 @@ def classes(count: int, of: int = 2) -> NDArray[np.int64]:
     return np.arange(count) % of
 
 
+def written(file: str) -> str:
+    """A file with single blanks."""
+    return " ".join(Path(file).read_text(encoding="utf-8").split())
+
+
 def facts_of(**arrays: Any) -> SampleFacts:
     np.savez("data.npz", **arrays)
     return gather(Path("data.npz"), ArraySet(path="data.npz"))
@@ -62,18 +68,18 @@ KINDS: dict[str, tuple[Arrays, str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written_trains_and_predicts(kind: str, cli: Cli, tmp_path: Path) -> None:
+def test_what_is_written_trains_and_predicts(kind: str, quick_cli: Cli, tmp_path: Path) -> None:
     arrays, expected = KINDS[kind]
     np.savez(tmp_path / "data.npz", **arrays)
-    done = cli("init", "data.npz")
+    done = quick_cli("init", "data.npz")
     assert done.returncode == 0, done.stderr
     assert expected in Path("data.yaml").read_text(encoding="utf-8")
-    assert cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
-    trained = cli("train", "data.yaml", "train.epochs=1")
+    assert quick_cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
+    trained = quick_cli("train", "data.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/data").returncode == 0
+    assert quick_cli("eval", "runs/data").returncode == 0
     np.save("new.npy", arrays["x"][:3])
-    answered = cli("predict", "runs/data", "new.npy", "--jsonl")
+    answered = quick_cli("predict", "runs/data", "new.npy", "--jsonl")
     assert answered.returncode == 0, answered.stderr
     assert len(answered.stdout.splitlines()) == 3
 
@@ -120,47 +126,93 @@ def test_an_array_without_targets_beside_it_is_refused_with_what_is_there() -> N
     np.save("scans.npy", noise(60, 5))
     refused = invoke("init", "scans.npy")
     assert refused.exit_code == ExitCode.DATA
-    assert "has no array that is known to be targets among scans" in refused.stderr
+    assert "has no array that is recognised as targets among scans" in refused.stderr
     assert "save the targets with it, named y or labels: one for each sample" in refused.stderr
     np.save("kind.npy", classes(60))
-    refused = invoke("init", "scans.npy")
-    assert "known to be targets among kind, scans" in refused.stderr
-    assert "name it: --target NAME" in refused.stderr
-    assert invoke("init", "scans.npy", "--target", "kind").exit_code == 0
+    assert invoke("init", "scans.npy").exit_code == 0
+    text = written("scans.yaml")
+    assert "target: kind # the only other array" in text
 
 
-def test_arrays_of_unknown_names_in_a_folder_are_asked_for() -> None:
+def test_arrays_of_unknown_names_are_told_apart_by_their_shape() -> None:
     Path("lab").mkdir()
     np.save("lab/scans.npy", noise(60, 5))
-    np.save("lab/y.npy", classes(60))
-    refused = invoke("init", "lab")
-    assert "no array that is known to be inputs among scans, y" in refused.stderr
+    np.save("lab/place.npy", noise(60, 2))
+    np.save("lab/patient_id.npy", classes(60, of=30))
+    np.save("lab/age.npy", noise(60))
+    assert invoke("init", "lab").exit_code == 0
+    text = written("lab.yaml")
+    assert "inputs: scans # has the most numbers per sample" in text
+    assert "target: place # the last array; choose another with --target" in text
+    np.save("lab/waves.npy", noise(60, 5))
+    refused = invoke("init", "lab", "-o", "other.yaml")
+    assert "no array that is recognised as inputs among age, patient_id, place" in refused.stderr
     assert "give it: cnnctl init lab/NAME.npy" in refused.stderr
 
 
-def test_an_archive_of_arrays_is_read_in_place(cli: Cli, tmp_path: Path) -> None:
+SEVERAL: dict[str, tuple[Arrays, str]] = {
+    "images": ({"images": PICTURES}, "  zoo: resnet9"),
+    "signals": ({"x": noise(60, 2, 40)}, "  layers:"),
+    "vectors": ({"scans": noise(60, 5)}, "  layers: [flatten]"),
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_several_targets_get_a_head_each(kind: str, quick_cli: Cli) -> None:
+    arrays, expected = SEVERAL[kind]
+    targets: Arrays = {"labels": classes(60), "age": noise(60), "bits": noise(60, 3) > 0}
+    np.savez("data.npz", **arrays, **targets)
+    done = quick_cli("init", "data.npz", "--target", "labels,age", "--target", "bits")
+    assert done.returncode == 0, done.stderr
+    assert "classes of labels: 2 (0 30, 1 30)" in done.stdout
+    text = Path("data.yaml").read_text(encoding="utf-8")
+    assert "targets: {labels: class, age: values, bits: labels}  # named on the command" in text
+    assert expected in text
+    assert quick_cli("check", "data.yaml").stdout == "data.yaml: no problems found\n"
+    trained = quick_cli("train", "data.yaml", "train.epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    measured = json.loads(quick_cli("eval", "runs/data", "--json").stdout)
+    assert measured["heads"].keys() == targets.keys()
+    np.save("new.npy", next(iter(arrays.values()))[:3])
+    assert quick_cli("predict", "runs/data", "new.npy", "--jsonl").returncode == 0
+
+
+def test_a_usual_name_is_preferred() -> None:
+    np.savez("data.npz", x=noise(60, 5), images=PICTURES, label=noise(60), y=classes(60))
+    assert invoke("init", "data.npz").exit_code == 0
+    text = written("data.yaml")
+    assert "inputs: x # the most common name among x, images" in text
+    assert "target: y # the most common name among y, label" in text
+
+
+@pytest.mark.parametrize(("kind", "file"), [("zip", "scans.zip"), ("gztar", "scans.tar.gz")])
+def test_an_archive_of_arrays_is_read_in_place(
+    kind: str, file: str, quick_cli: Cli, tmp_path: Path
+) -> None:
     (tmp_path / "scans").mkdir()
     np.save("scans/x.npy", noise(60, 5))
     np.save("scans/y.npy", classes(60))
-    shutil.make_archive("scans", "zip", tmp_path, "scans")
-    shutil.make_archive("scans", "tar", tmp_path, "scans")
-    done = cli("init", "scans.zip")
+    shutil.make_archive("scans", kind, tmp_path, "scans")
+    done = quick_cli("init", file)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("scans.zip: 2 arrays: x 60x5 float32, y 60 int64\n")
-    assert cli("check", "scans.yaml").stdout == "scans.yaml: no problems found\n"
-    trained = cli("train", "scans.yaml", "train.epochs=1")
+    assert done.stdout.startswith(f"{file}: 2 arrays (x 60x5 float32, y 60 int64)\n")
+    assert quick_cli("check", "scans.yaml").stdout == "scans.yaml: no problems found\n"
+    trained = quick_cli("train", "scans.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    refused = invoke("init", "scans.tar", "-o", "other.yaml")
-    assert refused.exit_code == ExitCode.DATA
-    assert "arrays are not read from .tar archives" in refused.stderr
-    assert "unpack it, or give a .zip archive" in refused.stderr
+    assert quick_cli("eval", "runs/scans").returncode == 0
+    assert quick_cli("predict", "runs/scans", file, "--jsonl").returncode == 0
 
 
 @pytest.mark.parametrize(
     ("names", "compression", "message", "hint"),
     [
-        (["x.npy"], zipfile.ZIP_BZIP2, "x is compressed in a way that NumPy", "zip the .npy files"),
-        (["x.npy"], None, "x is encrypted", "zip the .npy files again"),
+        (
+            ["x.npy"],
+            zipfile.ZIP_BZIP2,
+            "x is compressed in a way that NumPy",
+            "archive the .npy files",
+        ),
+        (["x.npy"], None, "x.npy: is encrypted", "archive the .npy files again"),
         (["a/x.npy", "b/x.npy"], zipfile.ZIP_STORED, "two arrays of the name x", "x_train and x_"),
         (["a/data.npz"], zipfile.ZIP_STORED, "holds .npz files", "unpack it, and give one of them"),
     ],
@@ -200,25 +252,25 @@ def test_what_is_odd_is_told() -> None:
     text = rendered(facts)
     assert "splits: 100 train, 10 test" in text
     assert "note: 1 feature is constant: 2" in text
-    assert "warning: equal samples in both train and test flatter the results: 10 samples" in text
+    assert "warning: equal samples in both train and test inflate the results: 10 samples" in text
 
 
 def test_rare_classes_are_weighted() -> None:
-    assert "balance: 0 has 4.0 times the samples of 1; the loss weights them" in rendered(
+    assert "balance: 0 has 4.0 times as many samples as 1; the loss weights them" in rendered(
         facts_of(x=noise(100, 4), y=np.repeat([0, 1], [80, 20]))
     )
     assert invoke("init", "data.npz").exit_code == 0
     assert "weight: balanced" in Path("data.yaml").read_text(encoding="utf-8")
 
 
-def test_counts_in_the_comments_are_those_of_training(cli: Cli) -> None:
+def test_counts_in_the_comments_are_those_of_training(quick_cli: Cli) -> None:
     np.savez("data.npz", x=noise(2000, 4), y=classes(2000))
     assert invoke("init", "data.npz").exit_code == 0
     text = Path("data.yaml").read_text(encoding="utf-8")
-    assert "340 samples of train" in text
+    assert "340 training samples" in text
     assert "300 samples held out" in text
     assert "wide enough for 1,360 rows" in text
-    trained = cli("train", "data.yaml", "train.epochs=1")
+    trained = quick_cli("train", "data.yaml", "train.epochs=1")
     assert "arrays: 1,360 train, 340 validation, 300 test" in trained.stdout
 
 
@@ -235,9 +287,15 @@ def test_signals_are_pooled_while_they_are_long_enough() -> None:
     ("arrays", "options", "message"),
     [
         ({"x": noise(9, 4)}, [], "save the targets with it, named y or labels"),
-        ({"x": noise(9, 4), "a": classes(9)}, [], "name it: --target NAME"),
-        ({"a": noise(9, 4), "y": classes(9)}, [], "save the inputs under one of the names x, in"),
+        ({"a": classes(9), "y": classes(9)}, [], "save the inputs under one of the names x, in"),
         ({"x": noise(9, 4), "y": classes(9)}, ["--target", "z"], "has no array z"),
+        ({"x": noise(9, 4), "y": classes(9)}, ["--target", "y,z"], "has no array z"),
+        ({"x": noise(9, 4), "y": classes(9)}, ["--target", "y,y"], "array y is named twice"),
+        (
+            {"x": noise(9, 4), "x_test": noise(9, 4), "y": classes(9)},
+            [],
+            "give one of them another",
+        ),
         ({"x": np.full((9, 4), np.nan), "y": classes(9)}, [], "x[0] is not finite"),
         ({"x": noise(9, 4), "y": classes(9)}, ["--pretrained"], "leave --pretrained out"),
     ],

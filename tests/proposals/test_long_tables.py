@@ -55,19 +55,28 @@ def test_anything_less_plain_is_a_table() -> None:
     assert found(series(moments=4)) is None
 
 
-def test_what_is_written_trains_and_predicts(cli: Cli) -> None:
+def test_what_is_written_trains_and_predicts(quick_cli: Cli) -> None:
     write(series())
-    done = cli("init", "long.csv")
+    done = quick_cli("init", "long.csv")
     assert done.returncode == 0, done.stderr
-    assert "long.csv: 480 rows of 40 series, told apart by patient" in done.stdout
+    assert "long.csv: 480 rows in 40 series, identified by column patient" in done.stdout
     assert " steps, about " in Path("long.yaml").read_text(encoding="utf-8")
-    assert cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
-    trained = cli("train", "long.yaml", "train.epochs=1")
+    assert quick_cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
+    trained = quick_cli("train", "long.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/long").returncode == 0
-    answered = cli("predict", "runs/long", "long.csv", "--jsonl")
+    assert quick_cli("eval", "runs/long").returncode == 0
+    answered = quick_cli("predict", "runs/long", "long.csv", "--jsonl")
     assert answered.returncode == 0, answered.stderr
     assert len(answered.stdout.splitlines()) == 40
+
+
+def test_steps_are_counted_without_the_batch_that_is_dropped() -> None:
+    write(series(60))  # of which 51 are for training, and 10 of these for validation
+    assert invoke("init", "long.csv").exit_code == 0
+    text = Path("long.yaml").read_text(encoding="utf-8")
+    assert "batch_size: 8" in text
+    assert "drop_last: true" in text
+    assert "# 5 steps per epoch" in text  # of 41 samples
 
 
 def test_a_target_that_varies_makes_it_a_table_of_rows() -> None:

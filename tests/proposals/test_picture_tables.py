@@ -24,11 +24,11 @@ from tests.labelled_pictures import (
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
-def test_a_folder_with_a_table_trains_and_predicts(cli: Cli) -> None:
+def test_a_folder_with_a_table_trains_and_predicts(quick_cli: Cli) -> None:
     pictures("pets/bilder/猫 狗", numbered())
     paths = [f"bilder/猫 狗/{name}" for name in numbered()]
     table("pets/labels.csv", {"path": paths, "breed": kinds(), "note": ["-"] * ROWS})
-    done = cli("init", "pets")
+    done = quick_cli("init", "pets")
     assert done.returncode == 0, done.stderr
     head = done.stdout.splitlines()
     assert head[0] == "pets: 60 pictures in 2 classes"
@@ -39,10 +39,10 @@ def test_a_folder_with_a_table_trains_and_predicts(cli: Cli) -> None:
     assert data["name"] == "image_table"
     assert (data["path"], data["column"]) == ("pets/labels.csv", "path")
     assert (data["target"], data["task"], data["test"]) == ("breed", "classification", 0.15)
-    trained = cli("train", "pets.yaml", "train.epochs=1")
+    trained = quick_cli("train", "pets.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/pets").returncode == 0
-    answered = cli("predict", "runs/pets", "pets/bilder", "--csv")
+    assert quick_cli("eval", "runs/pets").returncode == 0
+    answered = quick_cli("predict", "runs/pets", "pets/bilder", "--csv")
     assert answered.returncode == 0, answered.stderr
     assert len(answered.stdout.splitlines()) == 1 + ROWS
 
@@ -101,7 +101,7 @@ def test_several_targets_get_a_head_each(cli: Cli) -> None:
     assert "classes of breed: 2 (cat 30, dog 30)" in report
     assert "labels of type_target: 2 (tame 40, wild 40)" in report
     assert "values of weight_kg: 0 to 0.694118, median 0.347059" in report
-    assert "balance: often has 29.0 times the pictures of rarely\n" in report
+    assert "balance: often has 29.0 times as many pictures as rarely\n" in report
     assert data["targets"] == {
         "breed": "class",
         "type_target": {"name": "labels", "column": "type"},
@@ -151,11 +151,11 @@ def test_columns_of_splits_and_groups_are_kept_to() -> None:
     table("pets/labels.csv", columns)
     report, data = proposed("pets")
     assert data["group"] == "patient_id"
-    assert "groups: from column patient_id; none will be in two splits" in report
+    assert "groups: from column patient_id; each stays in one split" in report
     table("pets/labels.csv", {**columns, "Split": splits})
     report, data = proposed("pets")
     assert (data["split"], data.keys() & {"group", "test", "validation"}) == ("Split", set())
-    assert "warning: 2 cells of patient_id in several splits, which flatters the results" in report
+    assert "warning: 2 cells of patient_id in several splits, which inflates the results" in report
     row = ["cat", "20", "5", "5"]
     assert row in [line.split() for line in report.splitlines()]
 
@@ -180,13 +180,65 @@ def test_what_is_missing_or_broken_is_named_and_skipped() -> None:
     Path("pets/050.png").write_bytes(b"no picture")
     table("pets/labels.csv", {"file": names, "label": kinds(100)})
     report, data = proposed("pets")
-    assert (
-        "warning: 1 picture is in the table but not there, and will be skipped\n    000.png\n"
-        in report
-    )
+    assert "warning: 1 picture in the table is missing and will be skipped\n    000.png\n" in report
     assert "warning: 1 picture cannot be decoded and will be skipped\n    050.png: " in report
     assert "    extra.png: is not in labels.csv" in report
     assert data["on_error"] == "skip"
+
+
+def in_tables(folder: str, counts: dict[str, int]) -> dict[str, list[str]]:
+    """Pictures, and a table of those of each split."""
+    names, tables = numbered(), dict[str, list[str]]()
+    pictures(f"{folder}/images", names)
+    for split, count in counts.items():
+        tables[split], names = names[:count], names[count:]
+        labels = kinds(count)
+        table(f"{folder}/{split}.csv", {"file": tables[split], "label": labels})
+    return tables
+
+
+def test_a_table_for_each_split_is_kept_to(cli: Cli) -> None:
+    in_tables("pets", {"train": 40, "val": 10, "test": 10})
+    report, data = proposed("pets")
+    assert "splits: train.csv for training; test.csv, val.csv" in report
+    assert data["path"] == "pets/train.csv"
+    assert data["tables"] == {"test": "pets/test.csv", "validation": "pets/val.csv"}
+    assert data.keys().isdisjoint({"test", "validation"})
+    assert "not used" not in report
+    trained = cli("train", "x.yaml", "train.epochs=1", "model.width=4")
+    assert trained.returncode == 0, trained.stderr
+    assert "image_table: 40 train, 10 validation, 10 test" in trained.stdout
+    assert cli("eval", "runs/x").returncode == 0
+    assert cli("predict", "runs/x", "pets/test.csv", "--jsonl").returncode == 0
+    shutil.copytree("pets", "elsewhere/pets")
+    moved = cli("eval", "runs/x", "--data", "elsewhere/pets/train.csv", "--json")
+    assert json.loads(moved.stdout)["samples"] == 10
+
+
+def test_a_test_table_does_not_stand_in_for_validation() -> None:
+    in_tables("pets", {"train": 45, "test": 15})
+    report, data = proposed("pets")
+    assert data["tables"] == {"test": "pets/test.csv"}
+    assert (data["validation"], "test" in data) == (0.2, False)
+    assert ["dog", "22", "7"] in [line.split() for line in report.splitlines()]
+
+
+def test_a_test_table_without_targets_is_no_test_split() -> None:
+    names = in_tables("pets", {"train": 45, "test": 15})
+    table("pets/test.csv", {"file": names["test"]})
+    report, data = proposed("pets")
+    assert "note: test.csv has no column label, so it is no test split; use it with" in report
+    assert "tables" not in data
+    assert data["test"] == 0.15
+
+
+def test_pictures_of_splits_may_be_in_folders_of_their_own() -> None:
+    for split, count in (("train", 40), ("test", 20)):
+        names = [f"{split}{at}.png" for at in range(count)]
+        pictures(f"pets/images/{split}", names)
+        table(f"pets/{split}.csv", {"file": names, "label": kinds(count)})
+    _, data = proposed("pets", "--target", "label")
+    assert (data["images"], data["tables"]) == ("pets/images", {"test": "pets/test.csv"})
 
 
 def test_class_folders_with_splits_come_first() -> None:
@@ -212,7 +264,7 @@ def test_bad_tables_are_refused() -> None:
     assert (code, "column file names the samples" in error) == (ExitCode.DATA, True)
     table("pets/labels.csv", {**columns, "label": ["cat"] * ROWS})
     code, error = refused("pets")
-    assert (code, "no column that tells pictures apart" in error) == (ExitCode.DATA, True)
+    assert (code, "no column to predict besides" in error) == (ExitCode.DATA, True)
     code, error = refused("pets", "--target", "label")
     assert (code, "only one class, cat" in error) == (ExitCode.DATA, True)
     table("pets/labels.csv", {**columns, "label": [*kinds()[:-1], "owl"]})

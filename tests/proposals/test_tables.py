@@ -96,32 +96,34 @@ def test_more_rows_get_larger_batches_and_networks() -> None:
 
 
 @pytest.mark.parametrize("count", [FEW - 600, FEW + 200])
-def test_what_is_written_trains_and_predicts(count: int, cli: Cli, tmp_path: Path) -> None:
+def test_what_is_written_trains_and_predicts(count: int, quick_cli: Cli, tmp_path: Path) -> None:
     people(tmp_path / "people.csv", count, share=0.2)
-    done = cli("init", "people.csv")
+    done = quick_cli("init", "people.csv")
     assert done.returncode == 0, done.stderr
     assert "nr is ignored: a row number" in done.stdout
-    assert cli("check", "people.yaml").stdout == "people.yaml: no problems found\n"
-    trained = cli("train", "people.yaml", "train.epochs=2")
+    assert quick_cli("check", "people.yaml").stdout == "people.yaml: no problems found\n"
+    trained = quick_cli("train", "people.yaml", "train.epochs=2")
     assert trained.returncode == 0, trained.stderr
-    assert cli("eval", "runs/people").returncode == 0
-    assert cli("predict", "runs/people", "people.csv", "-o", "x.csv").returncode == 0
+    assert quick_cli("eval", "runs/people").returncode == 0
+    assert quick_cli("predict", "runs/people", "people.csv", "-o", "x.csv").returncode == 0
     assert len((tmp_path / "x.csv").read_text().splitlines()) == count + 1
 
 
-def test_the_index_that_pandas_writes_is_no_feature(cli: Cli, tmp_path: Path) -> None:
+def test_the_index_that_pandas_writes_is_no_feature(quick_cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [[f"{x:.3f}", "xy"[int(x > 0)]] for x in rng.normal(size=60)]
     rows[7] = rows[0]
     write(tmp_path / "x.csv", ["", "a", "kind"], [[n, *row] for n, row in enumerate(rows)])
-    done = cli("init", "x.csv")
+    done = quick_cli("init", "x.csv")
     assert done.returncode == 0, done.stderr
     assert "Unnamed: 0 is ignored: an index" in done.stdout
     assert "note: 1 row equals an earlier one" in done.stdout
-    trained = cli("train", "x.yaml", "train.epochs=2")
+    trained = quick_cli("train", "x.yaml", "train.epochs=2")
     assert trained.returncode == 0, trained.stderr
     write(tmp_path / "without.csv", ["a"], [row[:1] for row in rows])
-    answers = [cli("predict", "runs/x", f"{name}.csv", "--jsonl") for name in ("x", "without")]
+    answers = [
+        quick_cli("predict", "runs/x", f"{name}.csv", "--jsonl") for name in ("x", "without")
+    ]
     assert [each.returncode for each in answers] == [0, 0], answers
     own, other = (
         [json.loads(line)["probabilities"] for line in each.stdout.splitlines()] for each in answers
@@ -130,43 +132,47 @@ def test_the_index_that_pandas_writes_is_no_feature(cli: Cli, tmp_path: Path) ->
     assert own == other
 
 
-def test_several_targets_get_a_head_each(cli: Cli, tmp_path: Path) -> None:
+def test_several_targets_get_a_head_each(quick_cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [
         [x, y, "xy"[int(x > y)], ";".join(tag for tag in "pq" if rng.random() < 0.5), x + 2 * y]
         for x, y in rng.normal(size=(200, 2))
     ]
     write(tmp_path / "many.csv", ["a", "b", "kind", "tags", "size"], rows)
-    done = cli("init", "many.csv", "--target", "kind, tags,size")
+    done = quick_cli("init", "many.csv", "--target", "kind, tags,size")
     assert done.returncode == 0, done.stderr
-    assert "target: kind, tags, size, named on the command line" in done.stdout
+    assert "target: kind, tags, size (named on the command line)" in done.stdout
     assert "labels of tags: 2 (q " in done.stdout
     described = load(tmp_path / "many.yaml").description.targets
     kinds = {target.name: target.kind for target in described}
     assert kinds == {"kind": "class", "tags": "labels", "size": "values"}
-    trained = cli("train", "many.yaml")
+    trained = quick_cli("train", "many.yaml")
     assert trained.returncode == 0, trained.stderr
-    measured = json.loads(cli("eval", "runs/many", "--json").stdout)
+    measured = json.loads(quick_cli("eval", "runs/many", "--json").stdout)
     assert measured["heads"]["kind"]["accuracy"] > 0.9  # both are linear
     assert measured["heads"]["size"]["r2"] > 0.95
 
 
-def test_several_targets_are_named_in_one_option_or_in_several(cli: Cli, tmp_path: Path) -> None:
+def test_several_targets_are_named_in_one_option_or_in_several(
+    quick_cli: Cli, tmp_path: Path
+) -> None:
     people(tmp_path / "people.csv", 60)
-    once = cli("init", "people.csv", "-o", "once.yaml", "--target", "state,town")
-    each = cli("init", "people.csv", "-o", "each.yaml", "--target", "state", "--target", "town")
+    once = quick_cli("init", "people.csv", "-o", "once.yaml", "--target", "state,town")
+    each = quick_cli(
+        "init", "people.csv", "-o", "each.yaml", "--target", "state", "--target", "town"
+    )
     assert (once.returncode, each.returncode) == (0, 0), once.stderr + each.stderr
     assert "targets: {state: class, town: class}" in (tmp_path / "each.yaml").read_text("utf-8")
     assert (tmp_path / "each.yaml").read_bytes() == (tmp_path / "once.yaml").read_bytes()
 
 
-def test_a_few_rows_are_enough(cli: Cli, tmp_path: Path) -> None:
+def test_a_few_rows_are_enough(quick_cli: Cli, tmp_path: Path) -> None:
     rows = [[1, "NA"], [2, "b"], [3, "NA"], [4, "b"], [1.5, "NA"], [2.5, "b"]]
-    with pytest.raises(FaultError, match="has 3 rows, too few to train and to test on"):
+    with pytest.raises(FaultError, match="has 3 rows, too few for training and testing"):
         gather(write(tmp_path / "x.csv", ["年龄", "target"], rows[:3]), target=None)
     write(tmp_path / "x.csv", ["年龄", "target"], rows)
-    assert cli("init", "x.csv").returncode == 0
-    trained = cli("train", "x.yaml")
+    assert quick_cli("init", "x.csv").returncode == 0
+    trained = quick_cli("train", "x.yaml")
     assert trained.returncode == 0, trained.stderr
     assert "table: 5 train, 1 test" in trained.stdout
 
@@ -178,7 +184,7 @@ def test_targets_that_are_named_wrongly_are_refused(tmp_path: Path) -> None:
             gather(file, target=target)
 
 
-def test_columns_of_splits_and_groups_are_kept_to(cli: Cli, tmp_path: Path) -> None:
+def test_columns_of_splits_and_groups_are_kept_to(quick_cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [[*rng.normal(size=2).round(2), f"p{n // 4}", "xy"[n % 2]] for n in range(80)]
     names = ["a", "b", "PatientId", "kind"]
@@ -187,15 +193,16 @@ def test_columns_of_splits_and_groups_are_kept_to(cli: Cli, tmp_path: Path) -> N
     splits = ["train"] * 50 + ["dev"] * 15 + ["test"] * 15
     doubled = [[*row, split] for row, split in zip(rows[:79] + rows[:1], splits, strict=True)]
     write(tmp_path / "x.csv", [*names, "subset"], doubled)
-    done = cli("init", "x.csv")
+    done = quick_cli("init", "x.csv")
     assert done.returncode == 0, done.stderr
     assert "splits: train 50, validation 15, test 15, from column subset" in done.stdout
-    assert "warning: 2 rows in two splits, which flatters the results" in done.stdout
+    assert "warning: 2 rows in two splits, which inflates the results" in done.stdout
+    assert "column kinds: number 2, category 1\ntarget: kind (" in done.stdout
     text = (tmp_path / "x.yaml").read_text(encoding="utf-8")
     assert "split: subset" in text
     assert "validation:" not in text
     assert "test:" not in text
-    assert cli("check", "x.yaml").stdout == "x.yaml: no problems found\n"
+    assert quick_cli("check", "x.yaml").stdout == "x.yaml: no problems found\n"
 
 
 def test_columns_of_bits_tell_splits(cli: Cli, tmp_path: Path) -> None:
@@ -223,15 +230,15 @@ def test_columns_of_bits_tell_splits(cli: Cli, tmp_path: Path) -> None:
     ],
 )
 def test_few_rows_are_learned_as_scikit_learn_does(
-    load_rows: Callable[[], Any], model: LogisticRegression | Ridge, cli: Cli, tmp_path: Path
+    load_rows: Callable[[], Any], model: LogisticRegression | Ridge, quick_cli: Cli, tmp_path: Path
 ) -> None:
     """The answers of its linear models, which learn from the same standardised rows."""
     found, is_class = load_rows(), isinstance(model, LogisticRegression)
     named = found.target_names[found.target] if is_class else found.target
     rows = [[*row, value] for row, value in zip(found.data, named, strict=True)]
     write(tmp_path / "few.csv", [*found.feature_names, "target"], rows)
-    assert cli("init", "few.csv").returncode == 0
-    trained = cli("train", "few.yaml")
+    assert quick_cli("init", "few.csv").returncode == 0
+    trained = quick_cli("train", "few.yaml")
     assert trained.returncode == 0, trained.stderr
     data = load(tmp_path / "few.yaml").experiment.data
     assert isinstance(data, TableSet)
@@ -240,7 +247,7 @@ def test_few_rows_are_learned_as_scikit_learn_does(
     standard = (found.data - np.array(means)) / np.array(stds)
     train, targets = arrays(data, "train")
     model.fit(train, targets.ravel())
-    done = cli("predict", "runs/few", "few.csv", "--jsonl")
+    done = quick_cli("predict", "runs/few", "few.csv", "--jsonl")
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if isinstance(model, LogisticRegression):
         own = [[answer["probabilities"][name] for name in data.classes] for answer in answers]

@@ -57,17 +57,14 @@ def everything(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def broken_compiler(tmp_path: Path) -> list[str]:
-    """An override for a machine whose C++ compiler works at nothing, as with `CXX=/bin/false`."""
-    code = f"""
-import os
-from torch._inductor import config
+def broken_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose C++ compiler works at nothing, as with `CXX=/bin/false`."""
+    from torch._inductor import config  # slow to import
 
-config.cpp.cxx = ("/bin/false",)
-os.environ["TORCHINDUCTOR_CACHE_DIR"] = {str(tmp_path / "cache")!r}
-"""
-    (tmp_path / "broken.py").write_text(code, encoding="utf-8")
-    return ["plugins=[broken.py]"]
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    with config.patch({"cpp.cxx": ("/bin/false",)}):
+        yield
+    torch._dynamo.reset()
 
 
 def last(run: Path) -> Checkpoint:

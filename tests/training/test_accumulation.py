@@ -256,13 +256,13 @@ def test_the_sums_of_an_epoch_under_way_are_resumed() -> None:
     assert unbroken.tally.read() == resumed.tally.read()
 
 
-def test_a_sum_is_shown_as_the_mean_it_comes_from(cli: Cli, tmp_path: Path) -> None:
+def test_a_sum_is_shown_as_the_mean_it_comes_from(quick_cli: Cli, tmp_path: Path) -> None:
     config = tmp_path / "sum.yaml"
     config.write_text(SUMMED, encoding="utf-8")
-    assert cli("train", config).returncode == 0
+    assert quick_cli("train", config).returncode == 0
     (row,) = rows_of(tmp_path / "runs" / "sum")
     # the weights hardly move: about ln 10 in both splits, where a sum would be 128 times as much
     assert row["train_loss"] == pytest.approx(row["val_loss"], rel=0.1)
-    found = json.loads(cli("eval", tmp_path / "runs" / "sum", "--json").stdout)
+    found = json.loads(quick_cli("eval", tmp_path / "runs" / "sum", "--json").stdout)
     assert found["loss"] == pytest.approx(row["train_loss"], rel=0.1)
     assert math.log(10) < found["loss"] < 2 * math.log(10)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnctl.training import compilation
 from cnnctl.training.compilation import Compiled, can_compile
-from tests.conftest import Cli
+from tests.conftest import Cli, invoke
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -47,13 +47,14 @@ def assert_gone_on_without(folder: Path, *outputs: str) -> None:
     assert lines[0] == lines[1]
 
 
+@pytest.mark.usefixtures("broken_compiler")
 def test_a_compiler_that_does_not_work_is_gone_on_without(
-    cli: Cli, tiny: Path, broken_compiler: list[str]
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = ("train.device=cpu", *broken_compiler)
-    done = cli("train", tiny, "train.compile=true", *options)
-    plain = cli("train", tiny, "train.compile=false", *options)
-    assert done.returncode == plain.returncode == 0, done.stderr
+    monkeypatch.chdir(tiny.parent)
+    done = invoke("train", tiny, "train.compile=true", "train.device=cpu")
+    plain = invoke("train", tiny, "train.compile=false", "train.device=cpu")
+    assert done.exit_code == plain.exit_code == 0, done.stderr
     assert_gone_on_without(tiny.parent, done.stdout, plain.stdout)
 
 

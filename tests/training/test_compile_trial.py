@@ -17,7 +17,7 @@ from cnnctl.training.compile_trial import Trial, measured_gain, try_compile
 from cnnctl.training.run import Run
 from cnnctl.training.setup import Setup, SplitBatches
 from cnnctl.training.step import Step
-from tests.conftest import Cli
+from tests.conftest import invoke
 from tests.training.conftest import run_of, setup_of
 
 CPU = torch.device("cpu")
@@ -118,17 +118,17 @@ def test_a_loss_that_is_not_finite_is_left_to_the_run(compiler: pytest.MonkeyPat
     assert trial == Trial(False, "the loss was not finite")
 
 
-def test_the_finding_is_printed_and_recorded(
-    cli: Cli, tiny: Path, broken_compiler: list[str]
-) -> None:
-    measured = ("train.compile=measure", "train.device=cpu", *broken_compiler)
-    done = cli("train", tiny, *measured)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.usefixtures("broken_compiler")
+def test_the_finding_is_printed_and_recorded(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny.parent)
+    measured = ("train.compile=measure", "train.device=cpu")
+    done = invoke("train", tiny, *measured)
+    assert done.exit_code == 0, done.stderr
     assert re.search(r"^train\.compile=measure: .+; not compiled$", done.stdout, re.M)
     run = re.search(r"run folder: (\S+)", done.stdout)
     assert run
     assert "compile: false" in (tiny.parent / run[1] / "config.yaml").read_text()
     # the file asks for a measurement still, and the run goes on with what was found
-    again = cli("train", tiny, *measured, "train.epochs=4", "--resume")
-    assert again.returncode == 0, again.stderr
+    again = invoke("train", tiny, *measured, "train.epochs=4", "--resume")
+    assert again.exit_code == 0, again.stderr
     assert "train.compile" not in again.stdout

@@ -99,9 +99,9 @@ def test_compiled_auxiliary_classifiers_give_the_same_gradient() -> None:
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_heads_are_followed_and_evaluated_one_by_one(cli: Cli, tmp_path: Any) -> None:
+def test_heads_are_followed_and_evaluated_one_by_one(quick_cli: Cli, tmp_path: Any) -> None:
     (tmp_path / "two.yaml").write_text(SHIPPED, encoding="utf-8")
-    trained = cli("train", "two.yaml")
+    trained = quick_cli("train", "two.yaml")
     assert trained.returncode == 0, trained.stderr
     assert "digit " in trained.stdout
     assert "parity accuracy" in trained.stdout
@@ -114,14 +114,14 @@ def test_heads_are_followed_and_evaluated_one_by_one(cli: Cli, tmp_path: Any) ->
     assert rows[-1]["val_loss"] == pytest.approx(
         rows[-1]["val_digit_loss"] + 0.5 * rows[-1]["val_parity_loss"], rel=1e-6
     )
-    evaluated = cli("eval", "runs/two", "--json")
+    evaluated = quick_cli("eval", "runs/two", "--json")
     assert evaluated.returncode == 0, evaluated.stderr
     found = json.loads(evaluated.stdout)
     digit, parity = found["heads"]["digit"], found["heads"]["parity"]
     assert found["loss"] == pytest.approx(digit["loss"] + 0.5 * parity["loss"])
     assert [scores["name"] for scores in parity["classes"]] == ["even", "odd"]
     assert sum(map(sum, digit["confusion"])) == 360
-    table = cli("eval", "runs/two").stdout
+    table = quick_cli("eval", "runs/two").stdout
     lines = table.splitlines()
     assert lines.index("head digit") < lines.index("head parity")
     assert max(map(len, lines)) < 100  # as wide as what is in it

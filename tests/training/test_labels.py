@@ -68,8 +68,8 @@ def shares_of(run: Path, points: Any) -> Any:
     return torch.nn.functional.linear(torch.tensor(points), weight, bias).sigmoid().numpy()
 
 
-def test_labels_are_trained_on_and_evaluated(config: Path, cli: Cli, tmp_path: Path) -> None:
-    trained = cli("train", config)
+def test_labels_are_trained_on_and_evaluated(config: Path, quick_cli: Cli, tmp_path: Path) -> None:
+    trained = quick_cli("train", config)
     assert trained.returncode == 0, trained.stderr
     run = tmp_path / "runs" / "tags"
     rows = rows_of(run)
@@ -83,7 +83,7 @@ def test_labels_are_trained_on_and_evaluated(config: Path, cli: Cli, tmp_path: P
     thresholds = thresholds_of(run)
     assert len(set(thresholds)) > 1
     predicted = shares > np.array(thresholds, dtype=np.float32)
-    found = json.loads(cli("eval", run, "--json").stdout)
+    found = json.loads(quick_cli("eval", run, "--json").stdout)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
     assert found["macro_f1"] == pytest.approx(metrics.f1_score(labels, predicted, average="macro"))
     precision = metrics.average_precision_score(labels, shares, average="macro")
@@ -95,25 +95,27 @@ def test_labels_are_trained_on_and_evaluated(config: Path, cli: Cli, tmp_path: P
     said = f"test: loss {found['loss']:.4f}, accuracy {found['accuracy']:.2%}, mAP {precision:.2%}"
     assert said in trained.stdout
 
-    table = cli("eval", run).stdout
+    table = quick_cli("eval", run).stdout
     assert table.splitlines()[1].startswith(f"loss {found['loss']:.4f}, accuracy ")
     assert [line.split()[0] for line in table.splitlines() if "%" in line][-6:] == [
         *NAMES,
         *("micro", "macro", "weighted"),
     ]
     assert max(map(len, table.splitlines())) <= 80
-    (listed,) = json.loads(cli("runs", "--json").stdout)
+    (listed,) = json.loads(quick_cli("runs", "--json").stdout)
     assert listed["kept_because"] == "the best mAP on the validation split"
 
 
 def test_the_thresholds_have_the_highest_f1_on_the_validation_split(
-    config: Path, cli: Cli, tmp_path: Path
+    config: Path, quick_cli: Cli, tmp_path: Path
 ) -> None:
-    assert cli("train", config).returncode == 0
+    assert quick_cli("train", config).returncode == 0
     run = tmp_path / "runs" / "tags"
-    found = json.loads(cli("eval", run, "--split", "validation", "--json").stdout)
+    found = json.loads(quick_cli("eval", run, "--split", "validation", "--json").stdout)
     given = json.loads(
-        cli("eval", _with_fixed(run, [0.5, 0.5, 0.5]), "--split", "validation", "--json").stdout
+        quick_cli(
+            "eval", _with_fixed(run, [0.5, 0.5, 0.5]), "--split", "validation", "--json"
+        ).stdout
     )
     for own, plain in zip(found["labels"], given["labels"], strict=True):
         assert own["f1"] >= plain["f1"]
@@ -130,11 +132,13 @@ def _with_fixed(run: Path, thresholds: list[float]) -> Path:
     return path
 
 
-def test_a_stopped_run_resumes_to_the_same_bits(config: Path, cli: Cli, tmp_path: Path) -> None:
-    assert cli("train", config).returncode == 0
-    assert cli("train", config, "train.epochs=2", "--runs", "parts").returncode == 0
+def test_a_stopped_run_resumes_to_the_same_bits(
+    config: Path, quick_cli: Cli, tmp_path: Path
+) -> None:
+    assert quick_cli("train", config).returncode == 0
+    assert quick_cli("train", config, "train.epochs=2", "--runs", "parts").returncode == 0
     parts = tmp_path / "parts" / "tags"
-    resumed = cli("train", "--resume", parts, "train.epochs=4")
+    resumed = quick_cli("train", "--resume", parts, "train.epochs=4")
     assert resumed.returncode == 0, resumed.stderr
     run = tmp_path / "runs" / "tags"
     assert_same_state(last(parts), last(run))

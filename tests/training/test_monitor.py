@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,32 @@ def test_early_stopping_can_watch_what_does_not_choose_the_best(kind: str) -> No
 
 
 @every_rare
+def test_plateau_can_watch_what_does_not_choose_the_best(kind: str) -> None:
+    run = moons(train={"monitor": "loss"}, scheduler={"name": "plateau", "monitor": kind})
+    assert kind in evaluated(run)[0]
+
+
+@every_rare
+def test_plateau_cuts_the_rate_when_it_does_not_improve(
+    kind: str, tiny: Path, cli: Cli, tmp_path: Path
+) -> None:
+    plateau = f"scheduler={{name: plateau, monitor: {kind}, patience: 0, threshold: 0.05}}"
+    done = cli("train", tiny, plateau, "train.epochs=6", "train.monitor=loss")
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(tmp_path / "runs" / "tiny")
+    best, lr, cuts = -1.0, rows[0]["lr"], 0
+    for row, following in pairwise(rows):
+        is_better = row[f"val_{kind}"] > best + 0.05 * abs(best) * (best >= 0)
+        best = row[f"val_{kind}"] if is_better else best
+        lr, cuts = (lr, cuts) if is_better else (lr * 0.1, cuts + 1)
+        assert following["lr"] == pytest.approx(lr)
+    assert cuts
+    text = (tmp_path / "runs" / "tiny" / "config.yaml").read_text(encoding="utf-8")
+    assert f"monitor: {kind}" in text
+    assert "mode: max" in text
+
+
+@every_rare
 def test_of_heads_it_is_the_mean(kind: str) -> None:
     head = {"layers": [{"linear": "classes"}]}
     model = {"layers": ["flatten"], "heads": {"parity": head, "digit": head}}
@@ -82,9 +109,9 @@ def test_of_heads_it_is_the_mean(kind: str) -> None:
 
 @every_rare
 def test_it_is_on_the_line_in_the_files_and_in_the_list(
-    kind: str, tiny: Path, cli: Cli, tmp_path: Path
+    kind: str, tiny: Path, quick_cli: Cli, tmp_path: Path
 ) -> None:
-    done = cli("train", tiny, f"train.monitor={kind}")
+    done = quick_cli("train", tiny, f"train.monitor={kind}")
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs" / "tiny"
     rows = rows_of(run)
@@ -98,15 +125,15 @@ def test_it_is_on_the_line_in_the_files_and_in_the_list(
     assert f"validation {metric.label} {metric.show(best)}" in done.stdout
     assert rows[values.index(best)]["kept"]
 
-    (listed,) = json.loads(cli("runs", "--json").stdout)
+    (listed,) = json.loads(quick_cli("runs", "--json").stdout)
     assert listed[kind] == best
     assert listed["kept_because"] == f"the best {metric.label} on the validation split"
-    heading, cells = cli("runs").stdout.splitlines()
+    heading, cells = quick_cli("runs").stdout.splitlines()
     assert kind in heading.split()
     assert metric.show(best) in cells.split()
 
-    measured = json.loads(cli("eval", run, "--split", "validation", "--json").stdout)
+    measured = json.loads(quick_cli("eval", run, "--split", "validation", "--json").stdout)
     assert measured[kind] == pytest.approx(best)
-    text = cli("eval", run, "--split", "validation").stdout
+    text = quick_cli("eval", run, "--split", "validation").stdout
     assert f"{metric.label} {metric.show(best).replace('%', ' %')}" in text
     assert kind in json.loads((run / "result.json").read_text(encoding="utf-8"))["test"]

@@ -126,6 +126,18 @@ def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None
 
 
 @pytest.mark.long
+def test_a_killed_run_on_a_plateau_resumes_to_the_same_bits(everything: Path) -> None:
+    cosine = "{name: cosine, warmup: 1}"
+    plateau = (
+        "{name: plateau, monitor: balanced_accuracy, patience: 0, threshold: 0.2, factor: 0.5}"
+    )
+    assert cosine in EVERYTHING
+    assert_kills_change_nothing(everything, EVERYTHING.replace(cosine, plateau), kills=2)
+    rows = rows_of(everything.parent / "runs" / "everything")
+    assert len({row["lr"] for row in rows}) > 2
+
+
+@pytest.mark.long
 def test_a_killed_run_with_balanced_classes_resumes_to_the_same_bits(everything: Path) -> None:
     balanced = EVERYTHING.replace("name: digits", "name: digits\n  sampler: balanced")
     loss = "loss: {name: focal, weight: {effective_number: 0.99}}\n"

@@ -260,7 +260,6 @@ def test_a_new_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
         ({"conv1.weight": torch.zeros(3)}, r"fine.yaml:\d+:\d+: model.weights: at tensor 1"),
     ],
 )
-@pytest.mark.usefixtures("few_networks")
 def test_weights_that_are_no_good_make_no_folder(state: Any, message: str, tmp_path: Path) -> None:
     if state:
         torch.save(state, "other.pth")

@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnctl.data.arrays.reading import PART, Array, StoredArray
+from cnnctl.data.arrays.archives import PART
+from cnnctl.data.arrays.stored import Array, StoredArray
 from cnnctl.data.conformity import EXACT
 from cnnctl.errors import FaultError
 

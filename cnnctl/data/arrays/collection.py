@@ -18,7 +18,8 @@ from cnnctl.config.wording import show
 from cnnctl.data.arrays.checking import check_numbers, digest_of
 from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.arrays.naming import Part, find_parts
-from cnnctl.data.arrays.reading import StoredArray, open_arrays
+from cnnctl.data.arrays.reading import open_arrays
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.data.arrays.targets import ArrayTargets
 from cnnctl.data.records import GivenSplit, split_words
 from cnnctl.data.residence import Residence, residence_of

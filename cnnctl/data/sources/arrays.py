@@ -26,7 +26,7 @@ ArrayName = Annotated[str, Field(min_length=1)]
 
 
 class ArraySet(SampleSet, kind="arrays"):
-    """Images, signals or vectors in NumPy's arrays: .npz, or .npy files in a folder or .zip.
+    """Images, signals or vectors in NumPy's arrays: .npz, or .npy in a folder or archive.
 
     One array has the inputs, and one or several the targets; arrays such as x_train and x_test, as
     in Keras' and MedMNIST's files, hold the splits. A test and a validation split that are missing
@@ -34,7 +34,7 @@ class ArraySet(SampleSet, kind="arrays"):
     """
 
     path: DataPath
-    """The .npz file, or the folder or .zip archive of .npy files, relative to this file."""
+    """The .npz file, or the folder or archive (.zip, .tar) of .npy files, relative to this file."""
     inputs: ArrayName = "auto"
     """Array of the inputs, or what the names of those of splits share; `auto` knows x, inputs,
     images, data, signals and features."""

@@ -21,8 +21,9 @@ from cnnctl.data.paths import DataPath
 from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.reading import read_picture
 from cnnctl.data.pictures.worker import PictureForm
-from cnnctl.data.records import Record, TableRow, rows_of, table_of
+from cnnctl.data.records import GivenSplit, Record, TableRow, rows_of, table_of
 from cnnctl.data.samples import DatasetInfo
+from cnnctl.data.split_tables import SplitTables
 from cnnctl.data.tables.files import is_archive
 from cnnctl.data.tables.pictures import (
     PictureFiles,
@@ -60,6 +61,19 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
     """What to add to the paths, such as .jpg; paths without their suffix are found where only one
     picture may be meant."""
 
+    tables: SplitTables | None = None
+    """Tables of the other splits, such as {validation: val.csv, test: test.csv}; that in `path` is
+    then for training."""
+
+    @model_validator(mode="after")
+    def _has_tables_or_rules(self) -> Self:
+        rules = ("split", "time", "splits")
+        given = [name for name in rules if getattr(self, name)]
+        given += ["test"] if self.test != "auto" else []
+        if self.tables and given:
+            raise refusal(f"tables and {given[0]} cannot be combined", hint="use one of them")
+        return self
+
     @model_validator(mode="after")
     def _has_one_rule(self) -> Self:
         given = [name for name in ("split", "time") if getattr(self, name)]
@@ -78,6 +92,9 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
 
     def located(self, folder: Path | None) -> Self:
         located = super().located(folder)
+        if folder is not None and self.tables:
+            tables = self.tables.moved(Path(self.path), to=Path(located.path))
+            located = located.model_copy(update={"tables": tables})
         if folder is None or self.images is None:
             return located
         images = str(self._images_of(Path(located.path)).absolute())
@@ -87,7 +104,7 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
         return remembered_tree(self._images_of(Path(self.path)), cure=CURE)
 
     def listed(self, tree: FileTree) -> tuple[Self, list[Record]]:
-        table = read_table(Path(self.path))
+        table, splits = self.read_tables()
         files = PictureFiles(tree, suffix=self.suffix)
         known = self if self.samples else self._looked_at(table, files)
         cells, faults = replace(table.cells(known.column), cure=""), list[Fault]()
@@ -97,7 +114,8 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
             known.check_complete(table)
         if faults:
             raise data_faults(faults)
-        given, groups, times = known.given_in(table), known.groups_in(table), known.times_in(table)
+        given = splits or known.given_in(table)
+        groups, times = known.groups_in(table), known.times_in(table)
         special = known.special_columns & table.columns.keys()
         few = replace(table, columns={name: table.columns[name] for name in special})
         return known, [
@@ -110,6 +128,18 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
             )
             for at, entry in enumerate(entries)
         ]
+
+    def read_tables(self) -> tuple[Table, Sequence[GivenSplit]]:
+        """The rows of all tables, and the split of each; none for a single table.
+
+        Raises:
+            FaultError: a table cannot be read, or lacks a column that another has.
+        """
+        table = read_table(Path(self.path))
+        if not self.tables:
+            return table, []
+        named = {self.column} - {"auto"}
+        return self.tables.read_after(table, needed=self.special_columns | named)
 
     def strata_of(self, records: Sequence[Record]) -> Strata:
         return self.strata(rows_of(records))
@@ -124,7 +154,7 @@ class ImageTable(PictureSet, TargetedSet, kind="image_table"):
         known = {} if self.content == "auto" else self.content
         digest = table_of(records).digest
         is_known = known.get("test", digest).startswith(digest)
-        if is_known or not self._is_located or self.split or self.splits:
+        if is_known or not self._is_located or self.split or self.splits or self.tables:
             return False
         note = f"{self.path} is not the table of the run: all {len(records):,} pictures are tested"
         print(f"note: {note}", file=sys.stderr)

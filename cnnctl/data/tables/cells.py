@@ -42,19 +42,26 @@ class Cells:
     """What can be done about a cell that does not fit the others, beside correcting it."""
     unit: Unit = "line"
     """What `lines` counts."""
+    places: Sequence[str] = ()
+    """The table of each cell, where there are several."""
 
     def __len__(self) -> int:
         return len(self.values)
 
+    def where(self, at: int) -> str:
+        """How messages name the row of the cell at this position."""
+        return place_in(self.places[at] if self.places else self.place, self.lines[at], self.unit)
+
     def fault(self, at: int, message: str, *, hint: str) -> FaultError:
         """A fault in the cell at this position."""
-        where = place_in(self.place, self.lines[at], self.unit)
-        return data_fault(f"column {show(self.name)}: {message}", hint=hint, place=where)
+        return data_fault(f"column {show(self.name)}: {message}", hint=hint, place=self.where(at))
 
     def take(self, positions: Positions) -> Cells:
         """The cells at these positions, in this order."""
-        values, lines = ([of[at] for at in positions.tolist()] for of in (self.values, self.lines))
-        return replace(self, values=values, lines=lines)
+        chosen = positions.tolist()
+        values, lines = ([of[at] for at in chosen] for of in (self.values, self.lines))
+        places = [self.places[at] for at in chosen] if self.places else ()
+        return replace(self, values=values, lines=lines, places=places)
 
     def parsed(self, parse: Parse, wanted: str) -> Numbers:
         """The cells as numbers, (N,); NaN where they are missing.

@@ -119,7 +119,7 @@ def entries_of(cells: Cells, files: PictureFiles, *, may_lack: bool) -> list[Ent
     Raises:
         FaultError: a cell is not the path of one picture, or of that of another row.
     """
-    entries, faults, lines = list[Entry](), list[Fault](), dict[str, int]()
+    entries, faults, rows = list[Entry](), list[Fault](), dict[str, int]()
     for at, path in enumerate(cells.values):
         found = files.find(path)
         entry = found.entries[0] if len(found.entries) == 1 else None
@@ -128,18 +128,25 @@ def entries_of(cells: Cells, files: PictureFiles, *, may_lack: bool) -> list[Ent
         if entry is None:
             message, hint = files.fault_of(path, found, suggest=len(faults) < SHOWN)
             faults += cells.fault(at, message, hint=hint).faults
-        elif entry.name in lines:
-            message = f"{show(entry.name)} is in line {lines[entry.name]}, too"
+        elif entry.name in rows:
+            message = f"{show(entry.name)} is in {_row(cells, rows[entry.name], at)}, too"
             hint = "keep one row for each picture"
             faults += cells.fault(at, message, hint=hint).faults
         else:
-            lines[entry.name] = cells.lines[at]
+            rows[entry.name] = at
             entries.append(entry)
         if len(faults) == MOST_FAULTS:
             break
     if faults:
         raise data_faults(faults)
     return entries
+
+
+def _row(cells: Cells, at: int, other: int) -> str:
+    """How a fault of another row names a row: with its table if that is another."""
+    if cells.places and cells.places[at] != cells.places[other]:
+        return cells.where(at)
+    return f"{cells.unit} {cells.lines[at]}"
 
 
 def _with_slashes(path: str) -> str:

@@ -39,6 +39,8 @@ class Table:
     """SHA-256 of the file."""
     unit: Unit = "line"
     """What `lines` counts."""
+    places: Sequence[str] = ()
+    """The file of each row, where there are several; `place` is the first."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -53,7 +55,8 @@ class Table:
             hint = nearest(name, list(self.columns))
             raise data_fault(f"has no column {show(name)}", hint=hint, place=self.place)
         cure = f"leave it empty, or write columns: {{{name}: category}}"
-        return Cells(name, self.columns[name], self.lines, self.place, cure, self.unit)
+        lines, unit = self.lines, self.unit
+        return Cells(name, self.columns[name], lines, self.place, cure, unit, self.places)
 
     def targets(self, name: str) -> CellTargets:
         """The cells of a column as targets.
@@ -65,7 +68,8 @@ class Table:
 
     def where(self, position: int) -> str:
         """How messages name the row at a position."""
-        return place_in(self.place, self.lines[position], self.unit)
+        place = self.places[position] if self.places else self.place
+        return place_in(place, self.lines[position], self.unit)
 
     def without_cells(self) -> Table:
         """The rows alone, which take little memory."""
@@ -75,7 +79,34 @@ class Table:
         """The rows at these positions, in this order."""
         chosen = rows.tolist()
         columns = {name: [cells[at] for at in chosen] for name, cells in self.columns.items()}
-        return replace(self, columns=columns, lines=[self.lines[at] for at in chosen])
+        lines = [self.lines[at] for at in chosen]
+        places = [self.places[at] for at in chosen] if self.places else ()
+        return replace(self, columns=columns, lines=lines, places=places)
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """The rows of some tables, one after another, with the columns that all have.
+
+    Raises:
+        FaultError: some are Parquet files, the others text, so that rows and lines would be mixed.
+    """
+    first = tables[0]
+    for table in tables:
+        if table.unit != first.unit:
+            message = f"is of another format than {first.place}"
+            raise data_fault(message, hint="save both in one", place=table.place)
+    return Table(
+        first.place,
+        {
+            name: [cell for table in tables for cell in table.columns[name]]
+            for name in first.columns
+            if all(name in table.columns for table in tables)
+        },
+        [line for table in tables for line in table.lines],
+        sha256("".join(table.digest for table in tables).encode()).hexdigest(),
+        first.unit,
+        [table.place for table in tables for _ in range(len(table))],
+    )
 
 
 _last: dict[tuple[str, str], Table] = {}

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cnnctl.config.bounds import NonNegativeFloat, NonNegativeInt
-from cnnctl.metrics import Accuracy, MeanLoss
+from cnnctl.metrics import Accuracy, MeanLoss, Monitor, watched
 from cnnctl.optim.schedulers.scheduler import Position, Scheduler
 
 
@@ -34,8 +34,10 @@ class Plateau(Scheduler, kind="plateau"):
 
     lowest = "min_lr"
 
-    mode: Literal["min", "max"] = "min"
-    """`min` monitors the loss, `max` the accuracy."""
+    monitor: Monitor = "auto"
+    """Validation metric to monitor; `auto` is the loss, or the accuracy with `mode: max`."""
+    mode: Literal["auto", "min", "max"] = "auto"
+    """Whether lower or higher values are better; `auto` is what the metric says."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Factor of each reduction."""
     patience: NonNegativeInt = 10
@@ -53,7 +55,14 @@ class Plateau(Scheduler, kind="plateau"):
 
     @property
     def watches(self) -> str:
+        if self.monitor != "auto":
+            return self.monitor
         return Accuracy.kind if self.mode == "max" else MeanLoss.kind
+
+    @property
+    def direction(self) -> Literal["min", "max"]:
+        """What improves the metric: that it is minimised or maximised."""
+        return "max" if watched(self.watches).more_is_better else "min"
 
     def rate(self, position: Position, *, lr: float) -> float:
         for _ in range(position.reductions):
@@ -83,4 +92,4 @@ class Plateau(Scheduler, kind="plateau"):
         if best is None or not math.isfinite(metric):
             return math.isfinite(metric)
         margin = self.threshold * (best if self.threshold_mode == "rel" else 1.0)
-        return metric < best - margin if self.mode == "min" else metric > best + margin
+        return metric < best - margin if self.direction == "min" else metric > best + margin

@@ -1,7 +1,9 @@
 """Files of arrays are read as they were written, or refused before memory is taken."""
 
+import gzip
 import os
 import struct
+import tarfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -13,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
-from cnnctl.data.arrays import reading
-from cnnctl.data.arrays.reading import StoredArray, open_arrays
+from cnnctl.data.arrays import archives
+from cnnctl.data.arrays.reading import open_arrays
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.errors import ExitCode, FaultError
 
 DTYPES = ["u1", "i1", "<u2", ">i4", "<i8", "<f2", ">f4", "<f8", "?", "<U3", "S4"]
@@ -151,7 +154,7 @@ def test_a_damaged_archive_is_found_by_its_checksum(tmp_path: Path) -> None:
     path.write_bytes(content)
     assert "Bad CRC-32" in str(fault_of(path))
     path.write_bytes(content[:4000])
-    assert "is damaged, or no file of arrays" in str(fault_of(path))
+    assert "is damaged, or not a file of arrays" in str(fault_of(path))
 
 
 def test_an_archive_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
@@ -166,14 +169,66 @@ def test_an_archive_that_claims_more_than_it_holds_is_refused(tmp_path: Path) ->
 def test_an_archive_is_not_read_beyond_half_of_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "machine_memory", lambda: 15_000)
+    monkeypatch.setattr(archives, "machine_memory", lambda: 15_000)
     path = save(tmp_path / "data", "npz", x=np.zeros(1000))
     error = fault_of(path)
     assert "x takes 8,000 bytes, more than half of the memory" in str(error)
-    assert error.faults[0].hint.startswith("unzip data.npz into a folder")
+    assert error.faults[0].hint.startswith("unpack data.npz into a folder")
     folder = tmp_path / "data"
     zipfile.ZipFile(path).extractall(folder)
     assert open_arrays(folder)["x"].read().shape == (1000,)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_a_tar_is_read_in_place(tmp_path: Path, mode: Any) -> None:
+    path = tmp_path / "data.tar.gz"
+    wanted = {"y": np.arange(3), "x": np.asfortranarray(np.arange(12.0).reshape(3, 4))}
+    with tarfile.open(path, mode) as archive:
+        for name, array in wanted.items():
+            add(archive, f"deep/{name}.npy", npy(array))
+        add(archive, "deep/._x.npy", b"what macOS leaves")
+    found = open_arrays(path)
+    assert found.keys() == wanted.keys()
+    for name in ("x", "y", "x"):  # backwards, too
+        np.testing.assert_array_equal(found[name].read(), wanted[name])
+    assert [each.name for each in tmp_path.iterdir()] == ["data.tar.gz"]
+
+
+def add(archive: tarfile.TarFile, name: str, content: bytes = b"", **more: Any) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in more.items():
+        setattr(info, key, value)
+    archive.addfile(info, BytesIO(content))
+
+
+@pytest.mark.parametrize("name", ["../x.npy", "/x.npy", "a/../x.npy", "a\\x.npy"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_array_that_leads_out_of_its_archive_is_refused(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    path = tmp_path / f"data.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as zipped:
+            zipped.writestr(name, npy(np.zeros(9)))
+    else:
+        with tarfile.open(path, "w") as archive:
+            add(archive, name, npy(np.zeros(9)))
+    assert "its name leads out of the archive" in str(fault_of(path))
+
+
+def test_links_and_claims_in_a_tar_are_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "link.tar", "w") as archive:
+        add(archive, "x.npy", type=tarfile.SYMTYPE, linkname="/etc/passwd")
+    assert "x.npy: is a link or a device" in str(fault_of(tmp_path / "link.tar"))
+    with gzip.open(tmp_path / "bomb.tar.gz", "wb") as file:
+        info = tarfile.TarInfo("x.npy")
+        info.size = 2**40
+        file.write(info.tobuf() + npy(np.zeros(9)))
+    assert "x.npy claims 1,099,511,627,776 bytes" in str(fault_of(tmp_path / "bomb.tar.gz"))
+    with tarfile.open(tmp_path / "short.tar", "w") as archive:
+        add(archive, "x.npy", npy(np.zeros(9))[:-8])
+    assert "the file is truncated" in str(fault_of(tmp_path / "short.tar"))
 
 
 def test_other_compressions_are_refused(tmp_path: Path) -> None:
@@ -193,9 +248,9 @@ def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_what_is_not_there_or_holds_no_arrays_is_refused(tmp_path: Path) -> None:
     assert "no such file or folder" in str(fault_of(tmp_path / "x.npz"))
     (tmp_path / "x.csv").touch()
-    assert "holds no arrays of NumPy" in str(fault_of(tmp_path / "x.csv"))
+    assert "holds no NumPy arrays" in str(fault_of(tmp_path / "x.csv"))
     (tmp_path / "x.npz").write_text("no archive")
-    assert "is damaged, or no file of arrays" in str(fault_of(tmp_path / "x.npz"))
+    assert "is damaged, or not a file of arrays" in str(fault_of(tmp_path / "x.npz"))
     (tmp_path / "none").mkdir()
     assert "has no .npy files" in str(fault_of(tmp_path / "none"))
     os.mkfifo(tmp_path / "pipe.npy")

@@ -204,7 +204,7 @@ def test_numbers_that_are_none_are_named_by_sample(wrong: float, kind: str, tmp_
         (
             {"x_train": vectors(), "y_train": THREE, "x_test": vectors(), "y_test": THREE + 1},
             {},
-            r"y_test\[2\] is of class '3', which is not among those of training",
+            r"y_test\[2\] is of class '3', which is not in the training split",
         ),
         (
             {"x_train": vectors(), "y_train": THREE, "x_test": vectors().T, "y_test": THREE[:4]},
@@ -243,28 +243,30 @@ train: {epochs: 60}
 """
 
 
-def done(cli: Cli, *arguments: str) -> str:
-    ran = cli(*arguments)
+def done(quick_cli: Cli, *arguments: str) -> str:
+    ran = quick_cli(*arguments)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
 
-def answers(cli: Cli, name: str) -> list[dict[str, Any]]:
-    lines = done(cli, "predict", "runs/digits", name, "--jsonl").splitlines()
+def answers(quick_cli: Cli, name: str) -> list[dict[str, Any]]:
+    lines = done(quick_cli, "predict", "runs/digits", name, "--jsonl").splitlines()
     return [json.loads(line) for line in lines]
 
 
-def test_images_are_learned_evaluated_and_answered(cli: Cli, tmp_path: Path) -> None:
+def test_images_are_learned_evaluated_and_answered(quick_cli: Cli, tmp_path: Path) -> None:
     save(tmp_path, images=DIGITS / 16, labels=DIGIT)
     (tmp_path / "digits.yaml").write_text(IMAGES)
-    assert "arrays: 1,374 train, 153 validation, 270 test" in done(cli, "train", "digits.yaml")
-    measured = json.loads(done(cli, "eval", "runs/digits", "--json"))
+    assert "arrays: 1,374 train, 153 validation, 270 test" in done(
+        quick_cli, "train", "digits.yaml"
+    )
+    measured = json.loads(done(quick_cli, "eval", "runs/digits", "--json"))
     assert measured["accuracy"] > 0.9
-    done(cli, "preview", "digits.yaml")
+    done(quick_cli, "preview", "digits.yaml")
     # the same answers for the array, one sample of it, its folder and another layout
     np.save(tmp_path / "first.npy", DIGITS[0] / 16)
     unpacked(tmp_path, images=DIGITS[:3, :, :, None] / 16)
-    found = {name: answers(cli, name) for name in ("data.npz", "first.npy", "data")}
+    found = {name: answers(quick_cli, name) for name in ("data.npz", "first.npy", "data")}
     assert [each["input"] for each in found["data.npz"][:2]] == [
         "data.npz: images[0]",
         "data.npz: images[1]",
@@ -276,15 +278,15 @@ def test_images_are_learned_evaluated_and_answered(cli: Cli, tmp_path: Path) -> 
     assert right / len(own) > 0.9
     assert [each["probabilities"] for each in found["first.npy"]] == own[:1]
     assert [each["probabilities"] for each in found["data"]] == own[:3]
-    assert done(cli, "summary", "runs/digits")
+    assert done(quick_cli, "summary", "runs/digits")
     (tmp_path / "data.npz").unlink()
-    assert done(cli, "summary", "runs/digits")
-    missing = cli("eval", "runs/digits")
+    assert done(quick_cli, "summary", "runs/digits")
+    missing = quick_cli("eval", "runs/digits")
     assert missing.returncode == ExitCode.DATA
     assert "no such file or folder" in missing.stderr
 
 
-def test_values_are_learned_as_well_as_by_ridge_regression(cli: Cli, tmp_path: Path) -> None:
+def test_values_are_learned_as_well_as_by_ridge_regression(quick_cli: Cli, tmp_path: Path) -> None:
     features, progression = load_diabetes(return_X_y=True, scaled=False)
     np.savez(tmp_path / "data.npz", features, progression)
     parts = prepare(surveyed(str(tmp_path / "data.npz")), seed=0).splits
@@ -292,29 +294,29 @@ def test_values_are_learned_as_well_as_by_ridge_regression(cli: Cli, tmp_path: P
     train, test = ((inputs_of(p) - scale[0]) / scale[1] for p in (parts.train, parts.test))
     other = Ridge().fit(train, parts.train.targets).score(test, parts.test.targets)
     (tmp_path / "diabetes.yaml").write_text(VALUES)
-    done(cli, "train", "diabetes.yaml")
-    assert json.loads(done(cli, "eval", "runs/diabetes", "--json"))["r2"] >= other - 0.01
+    done(quick_cli, "train", "diabetes.yaml")
+    assert json.loads(done(quick_cli, "eval", "runs/diabetes", "--json"))["r2"] >= other - 0.01
 
 
-def test_other_arrays_are_tested_whole_but_not_resumed_on(cli: Cli, tmp_path: Path) -> None:
+def test_other_arrays_are_tested_whole_but_not_resumed_on(quick_cli: Cli, tmp_path: Path) -> None:
     save(tmp_path, x=DIGITS.astype(np.uint8), y=DIGIT)
     (tmp_path / "digits.yaml").write_text(IMAGES)
-    done(cli, "train", "digits.yaml", "train.epochs=1")
+    done(quick_cli, "train", "digits.yaml", "train.epochs=1")
     np.savez(tmp_path / "new.npz", x=DIGITS[:40].astype(np.uint8), y=DIGIT[:40])
-    other = cli("eval", "runs/digits", "--data", "new.npz", "--json")
+    other = quick_cli("eval", "runs/digits", "--data", "new.npz", "--json")
     assert other.returncode == 0, other.stderr
     assert json.loads(other.stdout)["samples"] == 40
     assert "new.npz is not the data of the run: all 40 samples are tested" in other.stderr
     np.savez(tmp_path / "new.npz", x_test=DIGITS[:30].astype(np.uint8), y_test=DIGIT[:30])
-    other = cli("eval", "runs/digits", "--data", "new.npz", "--json")
+    other = quick_cli("eval", "runs/digits", "--data", "new.npz", "--json")
     assert (json.loads(other.stdout)["samples"], other.stderr) == (30, "")
     # the same arrays elsewhere are cut as in training
     save(tmp_path / "runs", x=DIGITS.astype(np.uint8), y=DIGIT)
-    assert done(cli, "eval", "runs/digits", "--data", "runs/data.npz") == done(
-        cli, "eval", "runs/digits"
+    assert done(quick_cli, "eval", "runs/digits", "--data", "runs/data.npz") == done(
+        quick_cli, "eval", "runs/digits"
     )
     save(tmp_path, x=DIGITS[::-1].astype(np.uint8), y=DIGIT[::-1])
-    resumed = cli("train", "--resume", "runs/digits", "train.epochs=2")
+    resumed = quick_cli("train", "--resume", "runs/digits", "train.epochs=2")
     assert resumed.returncode == ExitCode.DATA
     assert "split has changed since the run was started" in resumed.stderr
 
@@ -404,34 +406,36 @@ def test_thousands_of_classes_have_names(tmp_path: Path) -> None:
         assert ArraySet.read(data.written()) == data
 
 
-def test_heads_are_trained_evaluated_and_answered(cli: Cli, tmp_path: Path) -> None:
+def test_heads_are_trained_evaluated_and_answered(quick_cli: Cli, tmp_path: Path) -> None:
     heads(tmp_path)
     (tmp_path / "x.yaml").write_text(HEADS, encoding="utf-8")
-    trained = cli("train", "x.yaml")
+    trained = quick_cli("train", "x.yaml")
     assert trained.returncode == 0, trained.stderr
-    measured = json.loads(cli("eval", "runs/x", "--json").stdout)["heads"]
+    measured = json.loads(quick_cli("eval", "runs/x", "--json").stdout)["heads"]
     assert measured["digit"]["accuracy"] > 0.85
     assert measured["odd"]["macro_f1"] > 0.8
     assert measured["place"]["r2"] > 0.7
     np.save(tmp_path / "new.npy", DIGITS[:2].astype(np.uint8))
-    answered = cli("predict", "runs/x", "new.npy", "--jsonl")
+    answered = quick_cli("predict", "runs/x", "new.npy", "--jsonl")
     assert answered.returncode == 0, answered.stderr
     answers = [json.loads(line)["heads"] for line in answered.stdout.splitlines()]
     assert [set(each) for each in answers] == [{"digit", "odd", "place"}] * 2
     [*_, ink] = answers[0]["place"]["values"]
     assert abs(ink - DIGITS[0].mean()) < 1  # of 4.9 on average
-    names, first, _ = csv.reader(cli("predict", "runs/x", "new.npy", "--csv").stdout.splitlines())
+    names, first, _ = csv.reader(
+        quick_cli("predict", "runs/x", "new.npy", "--csv").stdout.splitlines()
+    )
     assert all(any(name.startswith(head) for name in names) for head in TARGETS)
     assert float(first[names.index("place_value_3")]) == pytest.approx(ink, abs=1e-4)
 
 
-def test_heads_are_resumed_to_the_same_bits(cli: Cli, tmp_path: Path) -> None:
+def test_heads_are_resumed_to_the_same_bits(quick_cli: Cli, tmp_path: Path) -> None:
     heads(tmp_path)
     (tmp_path / "x.yaml").write_text(HEADS, encoding="utf-8")
     for arguments in (("train.epochs=1",), ("train.epochs=3", "--resume")):
-        done = cli("train", "x.yaml", *arguments)
+        done = quick_cli("train", "x.yaml", *arguments)
         assert done.returncode == 0, done.stderr
-    unbroken = cli("train", "x.yaml", "train.epochs=3", "--runs", "others")
+    unbroken = quick_cli("train", "x.yaml", "train.epochs=3", "--runs", "others")
     assert unbroken.returncode == 0, unbroken.stderr
     assert_same_state(last(tmp_path / "runs" / "x"), last(tmp_path / "others" / "x"))
 
@@ -440,7 +444,7 @@ def test_heads_are_resumed_to_the_same_bits(cli: Cli, tmp_path: Path) -> None:
     ("targets", "message"),
     [
         ({"digti": "class"}, "targets.digti: .* has no array digti"),
-        ({"digit": "labels"}, "has other numbers than 0 and 1"),
+        ({"digit": "labels"}, "has numbers other than 0 and 1"),
         ({"i": {"name": "values", "columns": ["ink"], "outputs": 2}}, "2 outputs, but the target"),
         ({"digit": "class", "d": {"name": "class", "column": "digit"}}, "belongs to digit already"),
         ({"bits": "class"}, "rows of 2 numbers that are not one-hot"),

@@ -160,20 +160,20 @@ def test_copies_stay_in_one_split(seed: int, tmp_path: Path) -> None:
     assert splits_by_content(again, seed=seed) == [train, validation, test]
 
 
-def test_eval_and_resume_cut_with_the_same_copies(cli: Cli, tmp_path: Path) -> None:
+def test_eval_and_resume_cut_with_the_same_copies(quick_cli: Cli, tmp_path: Path) -> None:
     with_copies(tmp_path / "pets")
     text = "data: {name: image_folder, path: pets, group_copies: true, batch_size: 8}\n"
     text += "model: {layers: [flatten, linear: classes]}\noptimizer: sgd\ntrain: {epochs: 1}\n"
     (tmp_path / "pets.yaml").write_text(text, encoding="utf-8")
-    trained = cli("train", "pets.yaml")
+    trained = quick_cli("train", "pets.yaml")
     assert trained.returncode == 0, trained.stderr
     result = json.loads((tmp_path / "runs/pets/result.json").read_text(encoding="utf-8"))
-    measured = json.loads(cli("eval", "runs/pets", "--json").stdout)
+    measured = json.loads(quick_cli("eval", "runs/pets", "--json").stdout)
     assert measured["loss"] == pytest.approx(result["test"]["loss"])
-    resumed = cli("train", "--resume", "runs/pets", "train.epochs=2")
+    resumed = quick_cli("train", "--resume", "runs/pets", "train.epochs=2")
     assert resumed.returncode == 0, resumed.stderr
     (tmp_path / "pets" / "cat" / "copy0.png").unlink()
-    changed = cli("train", "--resume", "runs/pets", "train.epochs=3")
+    changed = quick_cli("train", "--resume", "runs/pets", "train.epochs=3")
     assert changed.returncode == ExitCode.DATA
 
 
@@ -238,26 +238,26 @@ def test_lists_and_other_test_splits_exclude_each_other(tmp_path: Path) -> None:
         surveyed(write(tmp_path / "pets", SPLIT), splits=lists)
 
 
-def test_a_run_is_not_resumed_with_other_lists(cli: Cli, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_with_other_lists(quick_cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "configs" / "pets", {"cat": 20, "dog": 20})
     listed(tmp_path / "configs" / "meta", LISTED)
     lists = ", ".join(f"{split}: meta/{split}.txt" for split in LISTED)
     text = CONFIG.replace("pets,", f"pets, splits: {{{lists}}},")
     (tmp_path / "configs" / "pets.yaml").write_text(text)
-    trained = cli("train", "configs/pets.yaml")
+    trained = quick_cli("train", "configs/pets.yaml")
     assert trained.returncode == 0, trained.stderr
     assert "image_folder: 16 train, 4 validation, 12 test" in trained.stdout
-    assert cli("eval", "runs/pets").returncode == 0
+    assert quick_cli("eval", "runs/pets").returncode == 0
     # as many samples in each split, but two have changed places
     moved = {"train": range(3, 11), "validation": [2, 11]}
     listed(tmp_path / "configs" / "meta", moved)
-    resumed = cli("train", "--resume", "runs/pets", "train.epochs=3")
+    resumed = quick_cli("train", "--resume", "runs/pets", "train.epochs=3")
     assert resumed.returncode == ExitCode.DATA
     assert "the train split has changed since the run was started" in resumed.stderr
     listed(tmp_path / "configs" / "meta", LISTED)
-    assert cli("train", "--resume", "runs/pets", "train.epochs=3").returncode == 0
+    assert quick_cli("train", "--resume", "runs/pets", "train.epochs=3").returncode == 0
     (tmp_path / "configs" / "meta" / "test.txt").unlink()
-    missing = cli("eval", "runs/pets")
+    missing = quick_cli("eval", "runs/pets")
     assert missing.returncode == ExitCode.DATA
     assert "test.txt: no such file" in missing.stderr
 
@@ -490,46 +490,46 @@ train: {epochs: 2}
 """
 
 
-def test_a_folder_is_trained_evaluated_and_found_elsewhere(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_is_trained_evaluated_and_found_elsewhere(quick_cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "configs" / "pets", SPLIT)
     (tmp_path / "configs" / "pets.yaml").write_text(CONFIG)
-    trained = cli("train", "configs/pets.yaml")
+    trained = quick_cli("train", "configs/pets.yaml")
     assert trained.returncode == 0, trained.stderr
     assert "image_folder: 12 train, 4 validation, 6 test" in trained.stdout
-    measured = cli("eval", "runs/pets", "--json")
+    measured = quick_cli("eval", "runs/pets", "--json")
     assert measured.returncode == 0, measured.stderr
     (tmp_path / "configs" / "pets").rename(tmp_path / "moved")
-    assert cli("summary", "runs/pets").returncode == 0
-    missing = cli("eval", "runs/pets")
+    assert quick_cli("summary", "runs/pets").returncode == 0
+    missing = quick_cli("eval", "runs/pets")
     assert missing.returncode == ExitCode.DATA
     assert "no such folder or archive" in missing.stderr
-    assert cli("eval", "runs/pets", "--json", "--data", "moved").stdout == measured.stdout
+    assert quick_cli("eval", "runs/pets", "--json", "--data", "moved").stdout == measured.stdout
 
 
-def test_a_run_is_not_resumed_on_other_pictures(cli: Cli, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_on_other_pictures(quick_cli: Cli, tmp_path: Path) -> None:
     root = write(tmp_path / "pets", SPLIT)
     (tmp_path / "pets.yaml").write_text(CONFIG)
-    assert cli("train", "pets.yaml").returncode == 0
-    resumed = cli("train", "pets.yaml", "--resume", "train.epochs=3")
+    assert quick_cli("train", "pets.yaml").returncode == 0
+    resumed = quick_cli("train", "pets.yaml", "--resume", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr
     Image.fromarray(noise(99)).save(root / "test" / "dog" / "000.png")
-    resumed = cli("train", "--resume", "runs/pets", "train.epochs=4")
+    resumed = quick_cli("train", "--resume", "runs/pets", "train.epochs=4")
     assert resumed.returncode == ExitCode.DATA
     assert "the test split has changed since the run was started" in resumed.stderr
     # what has changed can still be measured
-    assert cli("eval", "runs/pets").returncode == 0
+    assert quick_cli("eval", "runs/pets").returncode == 0
     (root / "train" / "dog" / "000.png").unlink()
-    resumed = cli("train", "--resume", "runs/pets", "train.epochs=4")
+    resumed = quick_cli("train", "--resume", "runs/pets", "train.epochs=4")
     assert resumed.returncode == ExitCode.DATA
     assert "the train split has changed since the run was started" in resumed.stderr
 
 
 @pytest.mark.parametrize("rows", ["memory", "mapped"])
-def test_both_kinds_of_rows_give_the_same_run(rows: str, cli: Cli, tmp_path: Path) -> None:
+def test_both_kinds_of_rows_give_the_same_run(rows: str, quick_cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "pets", SPLIT)
     (tmp_path / "pets.yaml").write_text(CONFIG)
     for name in ("auto", rows):
-        trained = cli("train", "pets.yaml", f"name={name}", f"data.rows={name}")
+        trained = quick_cli("train", "pets.yaml", f"name={name}", f"data.rows={name}")
         assert trained.returncode == 0, trained.stderr
     one, two = (
         [

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.preparation import prepare, read_split
@@ -404,80 +405,136 @@ def jsonl(text: str) -> list[dict[str, Any]]:
 
 
 def test_a_table_of_pictures_is_trained_measured_shown_and_answered(
-    cli: Cli, tmp_path: Path
+    quick_cli: Cli, tmp_path: Path
 ) -> None:
     rows = pictures(tmp_path)
     table(tmp_path, rows)
     (tmp_path / "heads.yaml").write_text(CONFIG)
-    trained = cli("train", "heads.yaml")
+    trained = quick_cli("train", "heads.yaml")
     assert trained.returncode == 0, trained.stderr
-    measured = cli("eval", "runs/heads", "--json")
+    measured = quick_cli("eval", "runs/heads", "--json")
     heads = json.loads(measured.stdout)["heads"]
     assert heads["kind"]["accuracy"] == 1
     assert heads["tags"]["average_precision"] > 0.9
     assert heads["size"]["rmse"] < 150  # sizes are from 0 to 1000
-    assert cli("preview", "heads.yaml").returncode == 0
-    answers = jsonl(cli("predict", "runs/heads", "table.csv", "--jsonl").stdout)
+    assert quick_cli("preview", "heads.yaml").returncode == 0
+    answers = jsonl(quick_cli("predict", "runs/heads", "table.csv", "--jsonl").stdout)
     assert [answer["input"] for answer in answers] == [row[0] for row in rows]
     kinds = [answer["heads"]["kind"]["class"] for answer in answers]
     assert kinds == [row[1] for row in rows]
     # the same bits as from the folder
-    folder = jsonl(cli("predict", "runs/heads", "pictures", "--jsonl").stdout)
+    folder = jsonl(quick_cli("predict", "runs/heads", "pictures", "--jsonl").stdout)
     assert [each["heads"] for each in folder] == [each["heads"] for each in answers]
     # moved together, they are found again
     (tmp_path / "moved").mkdir()
     for name in ("table.csv", "pictures"):
         (tmp_path / name).rename(tmp_path / "moved" / name)
-    assert cli("summary", "runs/heads").returncode == 0
-    assert cli("eval", "runs/heads").returncode == ExitCode.DATA
-    moved = cli("eval", "runs/heads", "--json", "--data", "moved/table.csv")
+    assert quick_cli("summary", "runs/heads").returncode == 0
+    assert quick_cli("eval", "runs/heads").returncode == ExitCode.DATA
+    moved = quick_cli("eval", "runs/heads", "--json", "--data", "moved/table.csv")
     assert moved.stdout == measured.stdout
 
 
-def test_what_a_table_names_wrongly_is_answered_with_the_reason(cli: Cli, tmp_path: Path) -> None:
+def test_what_a_table_names_wrongly_is_answered_with_the_reason(
+    quick_cli: Cli, tmp_path: Path
+) -> None:
     rows = pictures(tmp_path)
     table(tmp_path, rows)
     (tmp_path / "heads.yaml").write_text(CONFIG)
-    assert cli("train", "heads.yaml", "train.epochs=1").returncode == 0
+    assert quick_cli("train", "heads.yaml", "train.epochs=1").returncode == 0
     new = [[rows[0][0]], ["../x.png"], ["a/none.png"], [rows[1][0]]]
     write(tmp_path / "new.csv", ["file"], new)
-    done = cli("predict", "runs/heads", "new.csv", "--jsonl")
+    done = quick_cli("predict", "runs/heads", "new.csv", "--jsonl")
     assert done.returncode == ExitCode.DATA
     assert "../x.png leads out of" in done.stderr
     assert "no such picture: a/none.png" in done.stderr
     answered = [each["input"] for each in jsonl(done.stdout) if "heads" in each]
     assert answered == [rows[0][0], rows[1][0]]
     write(tmp_path / "new.csv", ["path"], new)
-    refused = cli("predict", "runs/heads", "new.csv")
+    refused = quick_cli("predict", "runs/heads", "new.csv")
     assert refused.returncode == ExitCode.DATA
     assert "has no column file" in refused.stderr
 
 
-def test_another_table_is_tested_whole(cli: Cli, tmp_path: Path) -> None:
+def test_another_table_is_tested_whole(quick_cli: Cli, tmp_path: Path) -> None:
     rows = pictures(tmp_path)
     table(tmp_path, rows)
     (tmp_path / "heads.yaml").write_text(CONFIG)
-    assert cli("train", "heads.yaml", "train.epochs=1").returncode == 0
+    assert quick_cli("train", "heads.yaml", "train.epochs=1").returncode == 0
     write(tmp_path / "other.csv", HEADER, rows[:7])
-    measured = cli("eval", "runs/heads", "--json", "--data", "other.csv")
+    measured = quick_cli("eval", "runs/heads", "--json", "--data", "other.csv")
     assert "not the table of the run: all 7 pictures are tested" in measured.stderr
     assert json.loads(measured.stdout)["samples"] == 7
 
 
-def test_a_run_is_not_resumed_on_another_table_or_other_pictures(cli: Cli, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_on_another_table_or_other_pictures(
+    quick_cli: Cli, tmp_path: Path
+) -> None:
     rows = pictures(tmp_path)
     path = table(tmp_path, rows)
     (tmp_path / "heads.yaml").write_text(CONFIG)
-    assert cli("train", "heads.yaml", "train.epochs=1").returncode == 0
-    resumed = cli("train", "--resume", "runs/heads", "train.epochs=2")
+    assert quick_cli("train", "heads.yaml", "train.epochs=1").returncode == 0
+    resumed = quick_cli("train", "--resume", "runs/heads", "train.epochs=2")
     assert resumed.returncode == 0, resumed.stderr
     before = path.read_bytes()
     table(tmp_path, [[*rows[0][:3], 7, *rows[0][4:]], *rows[1:]])
-    changed = cli("train", "--resume", "runs/heads", "train.epochs=3")
+    changed = quick_cli("train", "--resume", "runs/heads", "train.epochs=3")
     assert changed.returncode == ExitCode.DATA
     assert "has changed since the run was started" in changed.stderr
     path.write_bytes(before)
     Image.fromarray(noise(0)).save(tmp_path / "pictures" / "a" / "000.png")
-    changed = cli("train", "--resume", "runs/heads", "train.epochs=3")
+    changed = quick_cli("train", "--resume", "runs/heads", "train.epochs=3")
     assert changed.returncode == ExitCode.DATA
     assert "has changed since the run was started" in changed.stderr
+
+
+def in_tables(root: Path, **counts: int) -> dict[str, str]:
+    """A table of each split, and the option that names those that are not for training."""
+    rows = pictures(root, sum(counts.values()))
+    for split, count in counts.items():
+        write(root / f"{split}.csv", HEADER, rows[:count])
+        rows = rows[count:]
+    return {split: str(root / f"{split}.csv") for split in counts if split != "train"}
+
+
+def test_a_table_can_hold_each_split(tmp_path: Path) -> None:
+    tables = in_tables(tmp_path, train=40, validation=12, test=8)
+    data = surveyed(
+        tmp_path / "train.csv", tables=tables, targets={"kind": "class", "size": "values"}
+    )
+    counts = data.known_samples
+    assert (counts.train, counts.validation, counts.test) == (40, 12, 8)
+    train, test = (data.load(split, root=Path()) for split in ("train", "test"))
+    assert train.validation is not None
+    assert train.validation.tolist() == [*range(40, 52)]
+    assert test.called(0) == str(tmp_path / "pictures/a/052.png")
+    assert test.targets.tolist() == [0, 1] * 4
+
+
+def test_faults_name_the_table_of_the_row(tmp_path: Path) -> None:
+    tables = in_tables(tmp_path, train=40, test=20)
+    text = (tmp_path / "test.csv").read_text(encoding="utf-8")
+    (tmp_path / "test.csv").write_text(text.replace("a/041.png", "a/007.png"), encoding="utf-8")
+    with pytest.raises(FaultError, match=r"test.csv:3.*a/007.png is in .*train.csv:9, too"):
+        surveyed(tmp_path / "train.csv", tables=tables)
+    (tmp_path / "test.csv").write_text(text.replace("kind", "sort"), encoding="utf-8")
+    with pytest.raises(FaultError, match=r"test.csv: has no column kind"):
+        surveyed(tmp_path / "train.csv", tables=tables)
+    (tmp_path / "test.csv").write_text(text.replace("a/041", "a/0410"), encoding="utf-8")
+    with pytest.raises(FaultError, match=r"test.csv:3: column file: no such picture"):
+        surveyed(tmp_path / "train.csv", tables=tables)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tables": {}}, "no table is named"),
+        ({"tables": {"test": "t.csv"}, "split": "kind"}, "tables and split cannot be combined"),
+        ({"tables": {"test": "t.csv"}, "test": 0.2}, "tables and test cannot be combined"),
+    ],
+)
+def test_tables_of_splits_have_no_other_rule_beside_them(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        DataSet.read({"name": "image_table", "path": "x.csv", "target": "kind", **options})

@@ -62,86 +62,88 @@ train: {epochs: 60}
 """
 
 
-def measured(cli: Cli, *arguments: str) -> dict[str, Any]:
-    done = cli("eval", *arguments, "--json")
+def measured(quick_cli: Cli, *arguments: str) -> dict[str, Any]:
+    done = quick_cli("eval", *arguments, "--json")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def test_iris_is_learned_as_well_as_by_logistic_regression(cli: Cli, tmp_path: Path) -> None:
+def test_iris_is_learned_as_well_as_by_logistic_regression(quick_cli: Cli, tmp_path: Path) -> None:
     parts = prepare(surveyed(iris(tmp_path / "iris.csv"), "kind"), seed=0).splits
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [115, 13, 22]
     other = LogisticRegression(max_iter=1000).fit(*arrays(parts.train)).score(*arrays(parts.test))
     (tmp_path / "iris.yaml").write_text(IRIS)
-    trained = cli("train", "iris.yaml")
+    trained = quick_cli("train", "iris.yaml")
     assert trained.returncode == 0, trained.stderr
     assert "table: 115 train, 13 validation, 22 test" in trained.stdout
-    found = measured(cli, "runs/iris")
+    found = measured(quick_cli, "runs/iris")
     assert found["accuracy"] >= other
     # the same rows elsewhere, and the file that was trained on is gone
     (tmp_path / "iris.csv").rename(tmp_path / "moved.csv")
-    assert cli("summary", "runs/iris").returncode == 0
-    missing = cli("eval", "runs/iris")
+    assert quick_cli("summary", "runs/iris").returncode == 0
+    missing = quick_cli("eval", "runs/iris")
     assert missing.returncode == ExitCode.DATA
     assert "no such file" in missing.stderr
-    assert measured(cli, "runs/iris", "--data", "moved.csv") == found
+    assert measured(quick_cli, "runs/iris", "--data", "moved.csv") == found
 
 
-def test_diabetes_is_learned_as_well_as_by_ridge_regression(cli: Cli, tmp_path: Path) -> None:
+def test_diabetes_is_learned_as_well_as_by_ridge_regression(quick_cli: Cli, tmp_path: Path) -> None:
     parts = prepare(surveyed(diabetes(tmp_path / "diabetes.csv"), "progression"), seed=0).splits
     ridge = Ridge().fit(*arrays(parts.train)).score(*arrays(parts.test))
     (tmp_path / "diabetes.yaml").write_text(DIABETES)
-    trained = cli("train", "diabetes.yaml")
+    trained = quick_cli("train", "diabetes.yaml")
     assert trained.returncode == 0, trained.stderr
-    assert measured(cli, "runs/diabetes")["r2"] >= ridge - 0.01
+    assert measured(quick_cli, "runs/diabetes")["r2"] >= ridge - 0.01
 
 
-def test_all_rows_of_another_table_are_tested(cli: Cli, tmp_path: Path) -> None:
+def test_all_rows_of_another_table_are_tested(quick_cli: Cli, tmp_path: Path) -> None:
     iris(tmp_path / "iris.csv")
     (tmp_path / "iris.yaml").write_text(IRIS)
-    assert cli("train", "iris.yaml", "train.epochs=1").returncode == 0
+    assert quick_cli("train", "iris.yaml", "train.epochs=1").returncode == 0
     lines = (tmp_path / "iris.csv").read_text().splitlines()
     (tmp_path / "new.csv").write_text("\n".join([lines[0], *lines[10:40]]))
-    done = cli("eval", "runs/iris", "--data", "new.csv", "--json")
+    done = quick_cli("eval", "runs/iris", "--data", "new.csv", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["samples"] == 30
     assert "new.csv is not the file of the run: all 30 rows are tested" in done.stderr
     (tmp_path / "new.csv").write_text("sepal length,kind\n1,setosa\n")
-    missing = cli("eval", "runs/iris", "--data", "new.csv")
+    missing = quick_cli("eval", "runs/iris", "--data", "new.csv")
     assert missing.returncode == ExitCode.DATA
     assert "new.csv: has no column sepal width" in missing.stderr
     (tmp_path / "new.csv").write_text("\n".join([lines[0], lines[1] + "s"]))
-    unknown = cli("eval", "runs/iris", "--data", "new.csv")
+    unknown = quick_cli("eval", "runs/iris", "--data", "new.csv")
     assert "new.csv:2: column kind: class setosas is not in the training split" in unknown.stderr
     assert "did you mean setosa?" in unknown.stderr
 
 
-def test_a_run_is_not_resumed_on_another_table(cli: Cli, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_on_another_table(quick_cli: Cli, tmp_path: Path) -> None:
     iris(tmp_path / "iris.csv")
     (tmp_path / "iris.yaml").write_text(IRIS)
-    assert cli("train", "iris.yaml", "train.epochs=1").returncode == 0
+    assert quick_cli("train", "iris.yaml", "train.epochs=1").returncode == 0
     with (tmp_path / "iris.csv").open("a") as file:
         file.write("\n")  # no row is another, but the file is
-    resumed = cli("train", "--resume", "runs/iris", "train.epochs=2")
+    resumed = quick_cli("train", "--resume", "runs/iris", "train.epochs=2")
     assert resumed.returncode == ExitCode.DATA
     assert "the train split has changed since the run was started" in resumed.stderr
 
 
 def test_a_table_in_an_archive_is_proposed_trained_and_answered_for(
-    cli: Cli, tmp_path: Path
+    quick_cli: Cli, tmp_path: Path
 ) -> None:
     path = iris(tmp_path / "iris.csv")
     with zipfile.ZipFile(tmp_path / "flowers.zip", "w") as archive:
         archive.write(path, "data/iris.csv")
-    proposed = cli("init", "flowers.zip", "--target", "kind")
+    proposed = quick_cli("init", "flowers.zip", "--target", "kind")
     assert proposed.returncode == 0, proposed.stderr
     assert "150 rows" in proposed.stdout
-    trained = cli("train", "flowers.yaml", "train.epochs=1", "name=flowers")
+    trained = quick_cli("train", "flowers.yaml", "train.epochs=1", "name=flowers")
     assert trained.returncode == 0, trained.stderr
-    assert measured(cli, "runs/flowers") == measured(cli, "runs/flowers", "--data", "iris.csv")
+    assert measured(quick_cli, "runs/flowers") == measured(
+        quick_cli, "runs/flowers", "--data", "iris.csv"
+    )
     found = [
-        cli("predict", "runs/flowers", name, "--jsonl").stdout
+        quick_cli("predict", "runs/flowers", name, "--jsonl").stdout
         for name in ("flowers.zip", "iris.csv")
     ]
     assert found[0].replace("flowers.zip/data/", "") == found[1]

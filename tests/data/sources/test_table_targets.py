@@ -90,23 +90,23 @@ def test_values_of_a_head_are_normalised_by_its_training_split(tmp_path: Path) -
 
 
 def test_heads_are_trained_measured_and_answered_in_their_own_units(
-    cli: Cli, tmp_path: Path
+    quick_cli: Cli, tmp_path: Path
 ) -> None:
     many(tmp_path / "many.csv")
     (tmp_path / "many.yaml").write_text(HEADS)
-    trained = cli("train", "many.yaml")
+    trained = quick_cli("train", "many.yaml")
     assert trained.returncode == 0, trained.stderr
-    measured = json.loads(cli("eval", "runs/many", "--json").stdout)["heads"]
+    measured = json.loads(quick_cli("eval", "runs/many", "--json").stdout)["heads"]
     assert measured["kind"]["accuracy"] > 0.8
     assert measured["tags"]["average_precision"] > 0.9
     assert measured["dims"]["rmse"] < 60  # the size is 1000 +- 300
-    done = cli("predict", "runs/many", "many.csv", "--jsonl")
+    done = quick_cli("predict", "runs/many", "many.csv", "--jsonl")
     answers = [json.loads(line)["heads"] for line in done.stdout.splitlines()]
     sizes = np.array([answer["dims"]["values"][0] for answer in answers])
     assert np.abs(sizes - [row[5] for row in rows()]).mean() < 60
 
 
-def test_one_target_can_have_several_labels(cli: Cli, tmp_path: Path) -> None:
+def test_one_target_can_have_several_labels(quick_cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "tags.csv", ["a", "b", "tags"], [[*row[:2], row[3]] for row in rows()])
     (tmp_path / "tags.yaml").write_text(
         "data: {name: table, path: tags.csv, target: tags, task: multilabel, batch_size: 8}\n"
@@ -115,9 +115,9 @@ def test_one_target_can_have_several_labels(cli: Cli, tmp_path: Path) -> None:
         "optimizer: {name: adam, lr: 0.05}\n"
         "train: {epochs: 20}\n"
     )
-    trained = cli("train", "tags.yaml")
+    trained = quick_cli("train", "tags.yaml")
     assert trained.returncode == 0, trained.stderr
-    assert json.loads(cli("eval", "runs/tags", "--json").stdout)["average_precision"] > 0.9
+    assert json.loads(quick_cli("eval", "runs/tags", "--json").stdout)["average_precision"] > 0.9
 
 
 def test_labels_are_cut_in_proportion(tmp_path: Path) -> None:

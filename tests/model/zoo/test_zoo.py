@@ -1,6 +1,5 @@
 """The zoo against what is published, and against torchvision's networks, number by number."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.parsing import parse
 from cnnctl.config.validation import validate
 from cnnctl.errors import FaultError, dotted
-from cnnctl.experiment import Experiment, Loaded, complete
+from cnnctl.experiment import Experiment
 from cnnctl.inspection import gather
 from cnnctl.model import network, zoo
 from cnnctl.model.expansion import expand
 from cnnctl.model.matching import fit_weights, match_weights
-from tests.examples import DEEP, one_of_a_kind
+from tests.examples import DEEP, one_of_a_kind, published
 
 NAMES = sorted(zoo.Network.kinds)
 
@@ -101,11 +100,6 @@ QUICK = {"squeezenet1_1", "mobilenet_v2", "resnet18", "googlenet", "shufflenet_v
 def slow(names: list[str]) -> list[Any]:
     """The names as parameters; all but the quick ones only in CI."""
     return [n if n in QUICK else pytest.param(n, marks=pytest.mark.long) for n in names]
-
-
-@cache
-def published(name: str, *overrides: str) -> Loaded:
-    return complete(zoo.experiment_of(name), name, overrides)
 
 
 @pytest.mark.parametrize("name", one_of_a_kind(PUBLISHED))

@@ -1,7 +1,7 @@
 import json
 import math
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from torch import optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from cnnctl.metrics import Monitor
 from cnnctl.optim.schedulers import Schedule, Scheduler
+from cnnctl.optim.schedulers.plateau import Plateau
 
 OPTIONS = st.fixed_dictionaries(
     {
@@ -78,3 +80,24 @@ def test_the_epochs_of_a_warm_up_are_not_judged() -> None:
     assert rates[:3] == sorted(rates[:3])
     assert rates[3:] == [0.2, 0.2, 0.1, 0.05]
     assert all(later <= earlier for earlier, later in pairwise(rates[3:]))
+
+
+@pytest.mark.parametrize("monitor", get_args(Monitor))
+@pytest.mark.parametrize("mode", ["auto", "min", "max"])
+def test_what_is_better_is_known_of_a_metric(monitor: str, mode: str) -> None:
+    """Of scikit-learn's and torchmetrics' names, those of losses are minimised."""
+    scheduler = Scheduler.read({"name": "plateau", "monitor": monitor, "mode": mode})
+    assert isinstance(scheduler, Plateau)
+    if monitor == "auto":
+        expected = ("accuracy", "max") if mode == "max" else ("loss", "min")
+    else:
+        expected = (monitor, "min" if monitor.endswith("loss") else "max")
+    assert (scheduler.watches, scheduler.direction) == expected
+
+
+def test_rates_follow_the_metric() -> None:
+    options = {"patience": 0, "factor": 0.5}
+    rising, falling = [0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]
+    for monitor, better, worse in (("kappa", rising, falling), ("loss", falling, rising)):
+        assert _rates({**options, "monitor": monitor}, better) == [0.2] * 4
+        assert _rates({**options, "monitor": monitor}, worse) == [0.2, 0.2, 0.1, 0.05]
