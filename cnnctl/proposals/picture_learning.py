@@ -164,7 +164,7 @@ def learning_settings(lesson: PictureLesson, chosen: Plan) -> Iterator[Setting]:
     if chosen.is_pretrained:
         cost = f"ImageNet's features are better than what few pictures teach; {cost}"
     elif advises_pretrained(lesson, chosen):
-        cost = f"{cost}; `cnnctl init --pretrained` would start from ImageNet's weights"
+        cost = f"{cost}; `cnnctl init --pretrained` starts from ImageNet's weights"
     yield from _network(lesson.lesson, chosen, cost)
     if chosen.is_pretrained:
         yield from _adamw("the peak, for the new classifier alone")

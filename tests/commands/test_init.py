@@ -351,7 +351,7 @@ def test_weights_that_would_be_downloaded_are_offered_and_written_on_request(
     write(tmp_path / "pets", SPLIT)
     assert invoke("init", "pets").exit_code == 0
     text = Path("pets.yaml").read_text(encoding="utf-8")
-    assert "`cnnctl init --pretrained` would start from ImageNet's weights" in text
+    assert "`cnnctl init --pretrained` starts from ImageNet's weights" in text
     assert invoke("init", "pets", "--pretrained", "-o", "b.yaml").exit_code == 0
     assert "weights: DEFAULT" in Path("b.yaml").read_text(encoding="utf-8")
     assert not (tmp_path / "torch").exists()
