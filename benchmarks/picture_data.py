@@ -5,7 +5,7 @@
 The contenders decode all pictures of FOLDER once, in turn, in a process of its own each, which
 starts with its imports; the figures are medians over rounds.
 
-    cnnctl        reads the data set, with an empty cache
+    cnnctl        reads the dataset, with an empty cache
     again         reads it once more
     ImageFolder   torchvision's ImageFolder and a DataLoader of two workers, batches of 128
     mapped        an epoch of batches taken from the cache

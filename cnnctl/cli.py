@@ -32,7 +32,7 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     # else a product's last bits depend on where its rows lie in memory; it takes no longer
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-    # large tensors in large pages of memory, where there are some; read with the first tensor
+    # huge pages for large tensors, where available; read when the first tensor is allocated
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     guard()
     try:

@@ -89,7 +89,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep the memory that tensors free, rather than ask the system for it again.
 
     The system clears what it gives: ResNet-9 on two cores spent a fifth of its time on that, and
-    was 1.1 to 1.3 times as fast without. Only the C library of GNU has these settings.
+    was 1.1 to 1.3 times as fast without. Only glibc has these settings.
     """
     if sys.platform != "linux":
         return

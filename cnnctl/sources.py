@@ -69,7 +69,7 @@ def open_experiment(
 ) -> Loaded:
     """The checked experiment of a YAML file, a name, a run folder or a checkpoint.
 
-    A name is that of a zoo network or a shipped experiment. Data sets that survey their files read
+    A name is that of a zoo network or a shipped experiment. Datasets that survey their files read
     `data_root`, by default the configured dataset directory.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A target: what a network can learn from each sample of a data set."""
+"""A target: what a network can learn from each sample of a dataset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOUNS: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "values"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target: what a network can learn from each sample of a data set."""
+    """A target: what a network can learn from each sample of a dataset."""
 
     name: str
     """The name of the head that learns it."""

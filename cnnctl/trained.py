@@ -41,7 +41,7 @@ class TrainedNetwork:
         return Preprocessing.of(self.experiment.data)
 
     def in_own_units(self, task: Task, values: Tensor) -> Tensor:
-        """Predictions or targets (N, T) of this task, in the original units of the data set."""
+        """Predictions or targets (N, T) of this task, in the original units of the dataset."""
         return self.preprocessing.undo(values, name=task.target.name)
 
 

@@ -170,12 +170,12 @@ RULES = [
     # what is watched
     (
         f"{VALUES}\ntrain: {{monitor: accuracy}}",
-        "4:18: train.monitor: diabetes is a regression data set, so there is no accuracy",
+        "4:18: train.monitor: diabetes is a regression dataset, so there is no accuracy",
         "use loss",
     ),
     (
         f"{VALUES}\ntrain: {{monitor: kappa}}",
-        "4:18: train.monitor: diabetes is a regression data set, so there is no kappa",
+        "4:18: train.monitor: diabetes is a regression dataset, so there is no kappa",
         "use loss",
     ),
     (

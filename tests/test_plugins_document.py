@@ -187,7 +187,7 @@ def test_an_experiment_on_folders_is_checked_and_shown_where_they_are(
     assert (checked.returncode, checked.stderr) == (0, "")
     read = cli("check", "--data", "folders.yaml", "--data-root", "pictures")
     assert read.returncode == 0, read.stderr
-    assert "read whole: " in read.stdout
+    assert "all samples read: " in read.stdout
     shown = cli("summary", "folders.yaml", "--data", "pictures", "--json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["layers"][-1]["output"] == [10]

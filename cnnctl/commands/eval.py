@@ -13,7 +13,7 @@ from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print
 
 
 class SplitOption(StrEnum):
-    """The splits of a data set."""
+    """The splits of a dataset."""
 
     TEST = "test"
     VALIDATION = "validation"

@@ -35,7 +35,7 @@ def list_kinds(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the available layers, optimizers, data sets, experiments and more."""
+    """List the available layers, optimizers, datasets, experiments and more."""
     if family == CONFIGS:
         facts, table = _shipped(kind)
     else:

@@ -118,6 +118,13 @@ def times(sides: Sequence[float]) -> str:
     return "x".join(exact(round(side, 4)) for side in sides)
 
 
+def shape_of_sample(shape: Sequence[int]) -> str:
+    """The shape of a sample, without the batch: `4 features`, `3x32x32`."""
+    if len(shape) > 1:
+        return times(shape)
+    return "1 feature" if list(shape) == [1] else f"{shape[0]:,} features"
+
+
 def _wanted(detail: ErrorDetails) -> list[str]:
     if detail["type"] == "literal_error":
         expected = detail["ctx"]["expected"]

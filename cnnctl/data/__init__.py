@@ -1,5 +1,5 @@
-"""A data set -> batches on the device.
+"""A dataset -> batches on the device.
 
-`dataset` says what a data set is, and `sources` has one class for each. `preparation` reads one and
+`dataset` says what a dataset is, and `sources` has one class for each. `preparation` reads one and
 cuts it in three, `loader` makes batches of it, changed by `augmentations`.
 """

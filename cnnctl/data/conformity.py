@@ -26,7 +26,7 @@ NOT_COMPARED = torch.bool, torch.uint16, torch.uint32, torch.uint64
 """Dtypes for which torch cannot compute a minimum."""
 Values = Tensor | Rows
 ValuesType = TypeVar("ValuesType", Tensor, Rows, Tensor | Rows)
-OTHERS = "check that the files are intact and belong to this data set"
+OTHERS = "check that the files are intact and belong to this dataset"
 
 
 def conformed(samples: Samples, description: DatasetInfo, *, what: str) -> Samples:
@@ -78,7 +78,7 @@ def _check_shape(inputs: Values, described: Shape, what: str) -> None:
     shape = tuple(inputs.shape[1:])
     if shape != tuple(described):
         message = f"{what} has samples of {_sides(shape)}, not of {_sides(described)}"
-        raise data_fault(message, hint="check that the files belong to this data set")
+        raise data_fault(message, hint="check that the files belong to this dataset")
 
 
 def conformed_inputs(inputs: ValuesType, what: str) -> ValuesType:

@@ -24,7 +24,7 @@ def copies_among(tree: FileTree, entries: Sequence[Entry], *, limit: int) -> dic
     for entry in sorted(alike, key=tree.offset):
         try:
             digests[entry.name] = sha256(tree.read(entry, limit=limit)).digest()
-        except FaultError:  # which decoding tells of
+        except FaultError:  # reported by decoding
             continue
     counts, first = Counter(digests.values()), dict[bytes, str]()
     for name in sorted(digests):

@@ -1,4 +1,4 @@
-"""The base of data sets: description, samples, splits and preparation."""
+"""The base of datasets: description, samples, splits and preparation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_NUMBERS = 10**11
 
 
 class DataSet(Choice, family="datasets"):
-    """A data set."""
+    """A dataset."""
 
     has_files: ClassVar[bool] = True
     """Whether it is read from the dataset directory."""
@@ -102,7 +102,7 @@ class DataSet(Choice, family="datasets"):
         return conformed(samples, whole, what=self._called(split))
 
     def surveyed(self, root: Path, *, seed: int) -> Self:
-        """This data set, with the facts of its files that a network depends on filled in.
+        """This dataset, with the facts of its files that a network depends on filled in.
 
         Called once, when an experiment is read from YAML, and may read `root`; the result is
         written to config.yaml and the checkpoints. From then on, `whole` needs no disk access.
@@ -113,20 +113,20 @@ class DataSet(Choice, family="datasets"):
         return self
 
     def fitted(self, train: Split) -> Self:
-        """This data set with missing statistics filled in, from the training split alone."""
+        """This dataset with missing statistics filled in, from the training split alone."""
         if self.normalize != "auto":
             return self
         return self.model_copy(update={"normalize": normalization_of(train.chunks())})
 
     def located(self, folder: Path | None) -> Self:
-        """This data set with its files in the folder that was named for them, if one was.
+        """This dataset with its files in the folder that was named for them, if one was.
 
-        Those of published data sets are looked up below the `root` of `load` instead.
+        Those of published datasets are looked up below the `root` of `load` instead.
         """
         return self
 
     def identified(self, splits: Mapping[StoredSplit, Samples]) -> Self:
-        """This data set with the identity of its files, which a resumed run must find unchanged.
+        """This dataset with the identity of its files, which a resumed run must find unchanged.
 
         Raises:
             FaultError: another identity has been recorded.
@@ -152,6 +152,10 @@ class DataSet(Choice, family="datasets"):
             return None
         return PictureForm("L" if channels == 1 else "RGB", (size[0], size[1]), "pad")
 
+    def inputs_hint(self) -> str:
+        """What to give for prediction, for hints."""
+        return "give an array, in a .npy file"
+
     def array_form(self) -> ArrayForm:
         """The form that arrays of inputs are brought to."""
         return ArrayForm(self.whole().shape)
@@ -168,10 +172,10 @@ class DataSet(Choice, family="datasets"):
         """
         shape = times(self.whole().shape)
         message = f"the network takes samples of {shape}, not the rows of a table"
-        raise data_fault(message, hint="give an array, in a .npy file", place=table.place)
+        raise data_fault(message, hint=self.inputs_hint(), place=table.place)
 
     def readers(self, table: Table) -> Iterator[tuple[str, Callable[[], Tensor]]]:
-        """The name of each sample in a table, and what reads it as the data set stores it.
+        """The name of each sample in a table, and what reads it as the dataset stores it.
 
         Raises:
             FaultError: as for `encoded`; what reads a sample can raise one, too.
@@ -193,14 +197,14 @@ class DataSet(Choice, family="datasets"):
 
 
 class ImageSet(DataSet):
-    """A data set of images, (C, H, W) uint8."""
+    """A dataset of images, (C, H, W) uint8."""
 
     size: Size | None = None
     """Resize images to this side, or [height, width], when loading; null keeps their size."""
 
     @abstractmethod
     def original(self) -> DatasetInfo:
-        """The description of the published data set; see `whole`."""
+        """The description of the published dataset; see `whole`."""
 
     @abstractmethod
     def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
@@ -227,7 +231,7 @@ class ImageSet(DataSet):
 
 
 class RegressionSet(DataSet):
-    """A data set of vectors with values to predict, (F,) and (T,) float32."""
+    """A dataset of vectors with values to predict, (F,) and (T,) float32."""
 
     normalize_targets: Literal["auto"] | Normalize | None = "auto"
     """Mean and standard deviation for normalizing targets; `auto` computes them on the training

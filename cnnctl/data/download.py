@@ -1,4 +1,4 @@
-"""Data sets in downloaded files: where they are stored, and how they are downloaded safely."""
+"""Datasets in downloaded files: where they are stored, and how they are downloaded safely."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class DownloadedSet(ImageSet):
 
 
 def used_folder(data: DataSet, folder: Path | None) -> Path | None:
-    """The given dataset directory; None, with a note, if the data set has no files."""
+    """The given dataset directory; None, with a note, if the dataset has no files."""
     if folder is None or data.has_files:
         return folder
     print(f"note: {data.kind} needs no files, so --data has no effect", file=sys.stderr)

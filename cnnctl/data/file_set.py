@@ -1,4 +1,4 @@
-"""The base of data sets in files that users bring along, which are cut into splits here."""
+"""The base of datasets in files that users bring along, which are cut into splits here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SampleCounts(Spec):
 
 
 class FileSet(DataSet):
-    """A data set in files that its user brings along."""
+    """A dataset in files that its user brings along."""
 
     path: DataPath
     """File, folder or archive with the data, relative to this file."""
@@ -110,6 +110,6 @@ class FileSet(DataSet):
 
 
 def not_surveyed() -> FaultError:
-    """The fault of a data set whose files have not been looked at."""
-    message = "the files have not been looked at"
+    """The fault of a dataset whose files have not been looked at."""
+    message = "the data has not been surveyed"
     return config_fault(message, hint="read the experiment from its YAML file")

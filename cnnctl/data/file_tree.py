@@ -18,9 +18,9 @@ from cnnctl.data.reading import reading
 from cnnctl.errors import data_fault
 
 ABSENT = -1
-"""The size of a file that is not there, where one is expected."""
+"""The size of a file that is expected but missing."""
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
-"""What systems leave beside files, along with names that begin with a dot."""
+"""Files that operating systems leave behind, besides those that begin with a dot."""
 NO_ARCHIVE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError),
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),
@@ -45,7 +45,7 @@ class Entry:
     size: int
     """In bytes, as the folder or the archive says; reading checks it."""
     stamp: int
-    """Another number whenever the file is another: the time it was modified, or its CRC."""
+    """Changes whenever the content does: the modification time, or the CRC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class FileTree(ABC):
     is_sequential = False
     """Whether reading is quick only in the order of `offset`, and from one thread."""
     damage: tuple[type[Exception], ...] = NO_ARCHIVE
-    """What reading raises, beside OSError, for content that is damaged."""
+    """Exceptions that reading damaged content raises, besides OSError."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

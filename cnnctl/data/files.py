@@ -66,7 +66,7 @@ def remembered_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
 
 
 def forget_tree() -> None:
-    """Let the files be listed anew."""
+    """Make the next survey list the files again."""
     _last.clear()
 
 

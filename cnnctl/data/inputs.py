@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn
 import torch
 from torch import Tensor
 
-from cnnctl.config.wording import times
+from cnnctl.config.wording import shape_of_sample
 from cnnctl.data.arrays.naming import inputs_in
 from cnnctl.data.arrays.reading import (
     ARRAY_SUFFIXES,
@@ -40,7 +40,7 @@ MAX_NAMES = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A sample to answer for: its name, and what reads it as the data set stores it."""
+    """A sample to answer for: its name, and what reads it as the dataset stores it."""
 
     name: str
     read: Callable[[], Tensor]
@@ -121,16 +121,16 @@ def _similar(path: Path) -> str:
 
 
 def _form(data: DataSet) -> PictureForm:
-    """The form of the pictures of a data set.
+    """The form of the pictures of a dataset.
 
     Raises:
         FaultError: its samples are no pictures.
     """
     form = data.picture_form()
     if form is None:
-        shape = times(data.whole().shape)
+        shape = shape_of_sample(data.whole().shape)
         message = f"the network takes samples of {shape}, which are not pictures"
-        raise data_fault(message, hint="give an array, in a .npy file")
+        raise data_fault(message, hint=data.inputs_hint())
     return form
 
 

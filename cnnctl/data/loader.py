@@ -61,7 +61,7 @@ class DeviceStore:
         channels_last: bool = False,
         targets: Sequence[str] = (),
     ) -> DeviceStore:
-        """Samples of a data set with known statistics.
+        """Samples of a dataset with known statistics.
 
         `targets` names several targets to concatenate, (B, columns) float32; see
         `Samples.with_columns`.
@@ -186,7 +186,7 @@ class Batches:
 
 
 def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: int) -> Batches:
-    """A split in batches of the data set's batch size; `store` has its samples."""
+    """A split in batches of the dataset's batch size; `store` has its samples."""
     return Batches(
         store,
         positions=split.positions,

@@ -1,4 +1,4 @@
-"""Paths among the options of a data set."""
+"""Paths among the options of a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of data sets of pictures in files that users bring along."""
+"""The base of datasets of pictures in files that users bring along."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from cnnctl.config.choice import refusal
+from cnnctl.data.broken_pictures import faults_of_broken
 from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import DataSet, Size, StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
@@ -36,7 +37,7 @@ from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import Samples
 from cnnctl.data.split_lists import SplitLists
 from cnnctl.data.tables.targets import Strata
-from cnnctl.errors import Fault, data_fault, data_faults
+from cnnctl.errors import data_fault
 from cnnctl.target import Target
 
 Parts = dict[StoredSplit, list[Record]]
@@ -49,7 +50,7 @@ class Division:
     """The records of a source, and those of each split."""
 
     by: str
-    """The configuration of the data set that divided them."""
+    """The configuration of the dataset that divided them."""
     records: list[Record]
     parts: Parts
 
@@ -60,7 +61,7 @@ seconds."""
 
 
 class PictureSet(FileSet):
-    """A data set of pictures in files, with targets that are known before they are read."""
+    """A dataset of pictures in files, with targets that are known before they are read."""
 
     path: DataPath
     """Folder or archive (.zip, .tar) with the pictures, relative to this file."""
@@ -96,7 +97,7 @@ class PictureSet(FileSet):
 
     @abstractmethod
     def listed(self, tree: FileTree) -> tuple[Self, list[Record]]:
-        """The records of a source, and this data set with what cutting them needs filled in.
+        """The records of a source, and this dataset with what cutting them needs filled in.
 
         Raises:
             FaultError: it is not laid out as it should be.
@@ -108,10 +109,10 @@ class PictureSet(FileSet):
 
     @abstractmethod
     def learned_from(self, train: Sequence[Record]) -> Self:
-        """This data set with the names of classes and labels, from the training split.
+        """This dataset with the names of classes and labels, from the training split.
 
         Raises:
-            FaultError: they teach nothing.
+            FaultError: they leave nothing to learn.
         """
 
     @property
@@ -274,7 +275,7 @@ class PictureSet(FileSet):
         return SampleCounts(train=len(train) - len(held), validation=len(held), test=len(test))
 
     def _decoded(self, tree: FileTree, records: Sequence[Record]) -> DecodedPictures:
-        """Pictures in the form of this data set, those that are broken marked.
+        """Pictures in the form of this dataset, those that are broken marked.
 
         Raises:
             FaultError: some are broken, and may not be skipped.
@@ -282,20 +283,10 @@ class PictureSet(FileSet):
         entries = [record.entry for record in records]
         is_read = self._residence(len(records)) == "memory"
         decoded = decoded_pictures(tree, entries, self.picture_form(), verify=is_read)
-        broken, most = len(decoded.broken), int(self.max_skipped * len(records))
-        if not broken or (self.on_error == "skip" and broken <= most):
-            return decoded
-        hint = "repair or delete them, or set data.on_error=skip"
-        if self.on_error == "skip":
-            hint = f"at most {most:,} may be skipped; repair or delete them, or raise max_skipped"
-        faults = [
-            Fault(
-                message=reason, hint="repair or delete it", place=tree.place(records[at].entry.name)
-            )
-            for at, reason in sorted(decoded.broken.items())
-        ]
-        message = f"{broken:,} of {len(records):,} pictures cannot be decoded"
-        raise data_faults(faults, last=Fault(message=message, hint=hint, place=self.path))
+        most = int(self.max_skipped * len(records)) if self.on_error == "skip" else None
+        if len(decoded.broken) > (most or 0):
+            raise faults_of_broken(tree, records, decoded.broken, most=most, place=self.path)
+        return decoded
 
     def _rows(self, decoded: DecodedPictures, kept: NDArray[np.int64]) -> Rows:
         if self._residence(len(decoded.checks)) == "mapped":

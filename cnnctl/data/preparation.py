@@ -1,4 +1,4 @@
-"""A data set -> splits, and statistics of the training split."""
+"""A dataset -> splits, and statistics of the training split."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SplitName = Literal["test", "validation", "train"]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A data set, read and split for training."""
+    """A dataset, read and split for training."""
 
     data: DataSet
-    """The data set with its statistics filled in, as written to config.yaml."""
+    """The dataset with its statistics filled in, as written to config.yaml."""
     splits: Splits
 
 
 def prepare(
     data: DataSet, *, seed: int, root: Path | None = None, download: bool = True
 ) -> Prepared:
-    """Read a data set, hold out validation, and compute statistics of the training split.
+    """Read a dataset, hold out validation, and compute statistics of the training split.
 
     `root` is the folder given for the data, if any. The test split is read, too, so that damage is
     found before training, not after it.
@@ -113,7 +113,7 @@ def _read_and_cut(data: DataSet, *, seed: int, root: Path, download: bool) -> tu
         data.identified({"train": whole})  # which says so if the files have changed
         count = f"{len(whole):,} training samples, not {described.train_samples:,}"
         message = f"{data.kind} has {count}"
-        hint = "the files are damaged, or the data set's description is wrong"
+        hint = "the files are damaged, or the dataset's description is wrong"
         raise data_fault(message, hint=hint)
     kind = described.targets[0].kind
     return cut(whole, kind=kind, held_out=data.held_out(len(whole)), seed=seed)

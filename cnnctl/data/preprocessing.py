@@ -27,7 +27,7 @@ class Preprocessing:
 
     @classmethod
     def of(cls, data: DataSet) -> Preprocessing:
-        """The preprocessing of a data set with known statistics.
+        """The preprocessing of a dataset with known statistics.
 
         Raises:
             FaultError: they have not been measured.

@@ -1,4 +1,4 @@
-"""Faults that name the file for what reading it raises."""
+"""Exceptions of reading a file, as faults that name it."""
 
 from __future__ import annotations
 

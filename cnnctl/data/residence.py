@@ -1,4 +1,4 @@
-"""Whether the samples of a data set are kept in memory or mapped from a file: a rule.
+"""Whether the samples of a dataset are kept in memory or mapped from a file: a rule.
 
 It is a function of their size and of the machine, never of how busy it is, so that the same file
 gives the same choice.

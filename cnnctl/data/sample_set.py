@@ -1,4 +1,4 @@
-"""The base of data sets in files, whose samples are counted and cut before they are read."""
+"""The base of datasets in files, whose samples are counted and cut before they are read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AUTO = "auto"
 
 
 class SampleSet(Targeting):
-    """A data set in files, of samples in any order, each with its targets."""
+    """A dataset in files, of samples in any order, each with its targets."""
 
     shape: Annotated[list[PositiveInt], Field(max_length=3)] = Field(default=[])
     """Shape of a sample: features, [channels, length] or [channels, height, width] (default: found
@@ -53,7 +53,7 @@ class SampleSet(Targeting):
 
     @abstractmethod
     def measured(self, source: SampleSource, train: Positions) -> Self:
-        """This data set with the form of its samples filled in, from those for training."""
+        """This dataset with the form of its samples filled in, from those for training."""
 
     @abstractmethod
     def read_inputs(self, source: SampleSource, rows: Positions) -> Tensor | Rows:

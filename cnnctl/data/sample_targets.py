@@ -17,7 +17,7 @@ Task = Literal["classification", "multilabel", "regression"]
 class SampleTargets(ABC):
     """What one column or array holds for each sample: a class, labels or values.
 
-    What converts them raises a FaultError where they have another form, or one is missing.
+    Conversions raise a FaultError where targets have another form, or one is missing.
     """
 
     @property
@@ -31,11 +31,11 @@ class SampleTargets(ABC):
 
     @abstractmethod
     def found_task(self) -> Task:
-        """What can be learned of such targets."""
+        """The task that suits these targets."""
 
     @property
     def remark(self) -> str:
-        """What the user should know of a task that was found."""
+        """What to tell the user about the task that was found."""
         return ""
 
     @abstractmethod
@@ -100,7 +100,7 @@ class TargetSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NamedTargets:
-    """Targets that have been read, by the names that they are asked for by."""
+    """Targets that have been read, by the names used to request them."""
 
     by_name: Mapping[str, SampleTargets]
 

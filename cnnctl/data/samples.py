@@ -1,4 +1,4 @@
-"""Samples, splits and the description of a data set."""
+"""Samples, splits and the description of a dataset."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnctl.data.rows import Rows, TensorRows
-from cnnctl.target import Target as Target  # noqa: PLC0414  (data sets import it from here)
+from cnnctl.target import Target as Target  # noqa: PLC0414  (datasets import it from here)
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """The description of a data set, known without reading it."""
+    """The description of a dataset, known without reading it."""
 
     shape: Shape
     """Shape of a sample, without the batch: (C, H, W), (C, L) or (F,)."""
@@ -122,7 +122,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The three splits of a data set; `validation` and `test` may be empty."""
+    """The three splits of a dataset; `validation` and `test` may be empty."""
 
     train: Split
     validation: Split

@@ -130,6 +130,6 @@ def _lines(text: str, place: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         if len(line) > MAX_LINE:
             message = f"a line of {len(line):,} characters; the limit is {MAX_LINE:,}"
-            raise line_fault(place, number, message, hint="write a path a line")
+            raise line_fault(place, number, message, hint="write one path per line")
         if (name := line.strip()) and not name.startswith("#"):
             yield number, name

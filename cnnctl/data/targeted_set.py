@@ -1,4 +1,4 @@
-"""The base of data sets whose targets and splits are in columns of a table."""
+"""The base of datasets whose targets and splits are in columns of a table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULES = ("group", "time", "split")
 
 
 class TargetedSet(Targeting):
-    """A data set whose targets and splits are in columns of a table."""
+    """A dataset whose targets and splits are in columns of a table."""
 
     target: str = ""
     """The column to predict."""

@@ -1,4 +1,4 @@
-"""The base of data sets with one target or several: classes, labels or values."""
+"""The base of datasets with one target or several: classes, labels or values."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from cnnctl.errors import below, config_fault
 from cnnctl.target import Target
 
 NAMED = 10
-"""Classes that a note names."""
+"""Classes to list in a note."""
 MAIN = "target"
-"""What a target is called that has no name."""
+"""The name of a target without one."""
 
 
 class Targeting(FileSet, RegressionSet):
-    """A data set in files, with one target or several."""
+    """A dataset in files, with one target or several."""
 
     task: Literal["auto"] | Task = "auto"
     """Predict a class, labels (any number at once) or values; `auto` follows from the target."""
@@ -78,7 +78,7 @@ class Targeting(FileSet, RegressionSet):
         return {MAIN: self.as_kind(self.task)}
 
     def as_kind(self, task: Task) -> TargetColumns:
-        """The only target, as what it is in this task."""
+        """The only target, as the kind that fits the task."""
         column = self.one_target
         if task == "regression":
             normalize, outputs = self.normalize_targets, self.one_width
@@ -123,7 +123,7 @@ class Targeting(FileSet, RegressionSet):
         )
 
     def with_task(self, source: TargetSource) -> Self:
-        """The same with the task of an only target."""
+        """The same with the task resolved, if there is only one target."""
         task: Literal["auto"] | Task = self.task
         if not self.targets and task == "auto":
             targets = source.targets(self.one_target)
@@ -209,7 +209,7 @@ class Targeting(FileSet, RegressionSet):
                 taken[name] = head
 
     def _at(self, name: str) -> AbstractContextManager[None]:
-        """Faults within are those of this target."""
+        """Attribute faults within to this target."""
         return below("targets", name) if self.targets else nullcontext()
 
     def described_targets(self) -> list[Target]:
@@ -218,7 +218,7 @@ class Targeting(FileSet, RegressionSet):
 
 
 def _note_absent(columns: TargetColumns, train: TargetSource) -> None:
-    """Say which classes no training sample is of."""
+    """Print which classes have no training sample."""
     if not isinstance(columns, ClassColumn):
         return
     absent = sorted({*range(len(columns.classes))} - {*columns.encode(train).tolist()})

@@ -1,4 +1,4 @@
-"""Evaluation of a trained network on a split of its data set."""
+"""Evaluation of a trained network on a split of its dataset."""
 
 from __future__ import annotations
 

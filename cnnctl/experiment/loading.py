@@ -64,7 +64,7 @@ def complete(
 ) -> Loaded:
     """Complete and check an experiment; `name` is its name if it does not set one.
 
-    Data sets that survey their files read `data_root`, by default the configured dataset directory.
+    Datasets that survey their files read `data_root`, by default the configured dataset directory.
 
     Raises:
         FaultError: all faults, each with its place.
@@ -123,7 +123,7 @@ def _absolute(node: Node) -> str:
 
 
 def _place_data(source: Node) -> None:
-    """Make the paths among the options of a data set hold from everywhere."""
+    """Make the paths among the options of a dataset hold from everywhere."""
     data = source.child("data")
     name = data.child("name") if data else None
     kind = DataSet.kinds.get(str(name.value)) if name else None
@@ -153,7 +153,7 @@ def _place_weights(source: Node) -> None:
 
 
 def _surveyed(experiment: Experiment, data_root: Path | None) -> Experiment:
-    """The experiment, with the facts of its data set that a network depends on."""
+    """The experiment, with the facts of its dataset that a network depends on."""
     data, root = experiment.data, data_root or default_root()
     try:
         surveyed = data.located(data_root).surveyed(root, seed=experiment.seed)

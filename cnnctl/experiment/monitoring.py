@@ -73,7 +73,7 @@ def _unfit_plateau(
 
 def _unfit_monitor(monitor: type[Metric], learned: set[TargetKind], data: str) -> Fault:
     if learned == {"values"}:
-        message = f"{data} is a regression data set, so there is no {label_of(monitor.kind)}"
+        message = f"{data} is a regression dataset, so there is no {label_of(monitor.kind)}"
     else:
         wanted = either([NOUNS[kind] for kind in monitor.measures])
         given = either([NOUNS[kind] for kind in sorted(learned)])

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.wording import show
-from cnnctl.data import sources as _sources  # declares the data sets
+from cnnctl.data import sources as _sources  # declares the datasets
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.sources.digits import Digits
 from cnnctl.metrics import Monitor
@@ -120,7 +120,7 @@ class Experiment(Spec):
     plugins: list[str] = []
     """Python files that declare more kinds. Their code is run, so list only files you trust."""
     data: DataSet = Digits()
-    """The data set."""
+    """The dataset."""
     model: Architecture
     """The architecture."""
     loss: Loss = CrossEntropy()

@@ -27,7 +27,7 @@ class Answer:
 
     task: Task
     numbers: tuple[float, ...]
-    """The probability of each class or label, or values in the units of the data set."""
+    """The probability of each class or label, or values in the units of the dataset."""
 
     @property
     def ranked(self) -> list[tuple[str, float]]:
@@ -101,7 +101,7 @@ def _read(input: Input) -> Tensor | FaultError:
 
 
 def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
-    """The answers for samples as the data set stores them, (N, …): of each task for each."""
+    """The answers for samples as the dataset stores them, (N, …): of each task for each."""
     samples = Samples(stored, torch.zeros(len(stored)))
     store = DeviceStore(samples, preprocessing=trained.preprocessing, device=trained.device)
     batches = Batches(store, batch_size=block_size(trained.plan, trained.device))

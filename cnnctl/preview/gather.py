@@ -42,7 +42,7 @@ class Preview:
     name: str
     """The name of the experiment."""
     data: str
-    """The kind of the data set."""
+    """The kind of the dataset."""
     split: SplitName
     available: int
     """Samples in the split."""

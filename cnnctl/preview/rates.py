@@ -1,4 +1,4 @@
-"""The learning rates of a run, foretold from its schedule."""
+"""The learning rates of a run, computed from its schedule."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnnctl.config.wording import times
+from cnnctl.config.wording import shape_of_sample
 from cnnctl.preview.gather import Preview
 from cnnctl.preview.rates import Rates
 
@@ -15,7 +15,7 @@ def report(preview: Preview) -> Iterator[str]:
     of = f"{len(preview.rows):,} of {preview.available:,} {split} samples of {preview.data}"
     epochs = len(preview.columns) - 1
     drawn = f" and as drawn in {_range(epochs)}" if epochs else ""
-    yield f"{of}, {times(preview.shape)}, as stored{drawn}"
+    yield f"{of}, {shape_of_sample(preview.shape)}, as stored{drawn}"
     yield f"augmentation: {', '.join(preview.augmentations) or 'none'}"
     channels = preview.shape[0]
     if len(preview.shape) == 3 and channels not in (1, 3):
@@ -38,6 +38,9 @@ def _about(rates: Rates) -> Iterator[str]:
     epochs = "1 epoch" if rates.epochs == 1 else f"{rates.epochs:,} epochs"
     yield f"{per_epoch} per epoch, {rates.total:,} in {epochs}"
     curve = rates.curves[0]
+    if min(curve) == max(curve):
+        yield f"learning rate: {curve[0]:.3g}, constant"
+        return
     peak = max(range(len(curve)), key=curve.__getitem__)
     highest = f", {curve[peak]:.3g} at its peak (step {rates.steps[peak] + 1:,})"
     is_inside = curve[peak] > max(curve[0], curve[-1])

@@ -38,5 +38,5 @@ def proposer_for(source: Path, wishes: Wishes) -> Proposer:
             return proposer()
     known = "; ".join(proposer.takes for proposer in PROPOSERS)
     message = f"{source.suffix or 'such'} files are not supported yet"
-    hint = f"give {known}; docs/plugins.md shows how to add a data set"
+    hint = f"give {known}; docs/plugins.md shows how to add a dataset"
     raise FaultError(Fault(message=message, hint=hint, place=str(source)))

@@ -43,12 +43,12 @@ def chosen_inputs(arrays: Mapping[str, StoredArray], *, targets: Collection[str]
     if len(known) == 1:
         return None
     if known:
-        return Chosen(known[0], f"the most usual name among {', '.join(known)}")
+        return Chosen(known[0], f"the most common name among {', '.join(known)}")
     wide = [name for name in free if _is_wide(families[name]) and name.lower() not in TARGETS]
     sizes = {name: prod(_first(families[name]).shape[1:]) for name in wide}
     largest = [name for name, size in sizes.items() if size == max(sizes.values())]
     is_plain = len(largest) == 1
-    return Chosen(largest[0], "has the most numbers for each sample") if is_plain else None
+    return Chosen(largest[0], "has the most numbers per sample") if is_plain else None
 
 
 def chosen_targets(
@@ -70,7 +70,7 @@ def chosen_targets(
     if len(known) == 1:
         return []
     if known:
-        return [Chosen(known[0], f"the most usual name among {', '.join(known)}")]
+        return [Chosen(known[0], f"the most common name among {', '.join(known)}")]
     possible = [
         name for name in others if _is_narrow(families[name]) and not words_of(name) & BESIDE
     ]

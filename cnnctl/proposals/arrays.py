@@ -17,7 +17,7 @@ from cnnctl.proposals.array_choice import (
     heads_for,
     target_settings,
 )
-from cnnctl.proposals.document import Setting
+from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.proposer import (
     Proposal,
     Proposer,
@@ -64,7 +64,7 @@ def _chosen(source: Path, root: Path, wishes: Wishes) -> Iterator[Setting]:
     name = shared_name(source.stem)
     is_target = name.lower() in TARGETS or {name, source.stem} & asked
     if source.name.lower().endswith(".npy") and not is_target:
-        inputs: Chosen | None = Chosen(name, "as asked for")
+        inputs: Chosen | None = Chosen(name, "as requested")
     else:
         inputs = chosen_inputs(arrays, targets=asked)
     if inputs:
@@ -77,7 +77,7 @@ def _chosen(source: Path, root: Path, wishes: Wishes) -> Iterator[Setting]:
 
 @contextmanager
 def _inputs_named_by_file(root: Path) -> Iterator[None]:
-    """Say in hints how `init` is told the array of the inputs, rather than an experiment."""
+    """Make hints say how to give `init` the inputs, instead of an experiment."""
     known = "save the inputs under one of the names " + ", ".join(INPUTS[:-1])
     cure = f"give it: cnnctl init {root}/NAME.npy" if is_folder(root) else known
     with (
@@ -93,4 +93,4 @@ def _about(source: Path) -> list[str]:
     arrays = list(open_arrays(source).values())
     named = [f"{each.name} {times(each.shape)} {each.dtype}" for each in arrays[: 2 * SHOWN]]
     listed = ", ".join(named + ["…"] * (len(arrays) > 2 * SHOWN))
-    return [f"{source}: {len(arrays)} arrays: {listed}"]
+    return [f"{source}: {counted(len(arrays), 'array')} ({listed})"]

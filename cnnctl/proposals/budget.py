@@ -1,4 +1,4 @@
-"""Which network a data set of pictures gets, and for how many epochs: a rule of multiply-adds."""
+"""Which network a dataset of pictures gets, and for how many epochs: a rule of multiply-adds."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ GPU_WIDTHS = (64, *WIDTHS)
 SIDES = (160, 128, 96)
 """Sides that large pictures are made smaller to."""
 ENOUGH, AT_ENOUGH, AT_ENOUGH_ON_GPU = 45_000, 15, 30
-"""So many pictures need so many epochs; fewer need more, by the root of their number. Where time is
-no matter, as on a GPU, more epochs gain a little more. On CIFAR-10, ResNet-9 reached 85.5 % 16
+"""ENOUGH pictures need this many epochs; fewer need more, by the root of their number. Where time
+does not matter, as on a GPU, more epochs help a little. On CIFAR-10, ResNet-9 reached 85.5 % 16
 channels wide in 16 epochs, and in a third more time 85.4 % 24 wide in 10."""
 LONGER = 1.3
 """Times as many epochs as are needed, if there is time for them."""
@@ -112,7 +112,7 @@ def _candidates(
 
 
 def multiply_adds(model: Mapping[str, Any], shape: Sequence[int], outputs: int) -> int:
-    """Those of a forward pass of one sample of this shape: (C, H, W), or (C, L) of signals."""
+    """Of a forward pass of one sample of this shape: (C, H, W), or (C, L) of signals."""
     data = {"name": "fake", "shape": list(shape), "classes": max(2, outputs)}
     experiment = complete(
         from_plain({"data": data, "model": dict(model)}, Place("proposal")), "proposal"

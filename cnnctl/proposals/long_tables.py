@@ -1,4 +1,4 @@
-"""Proposes experiments for tables with a row for each moment of a series."""
+"""Proposes experiments for tables with a row for each time step of a series."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TIMES = ("time", "timestamp", "t", "datetime", "date", "step", "moment", "frame"
 MOST_TRIED = 50
 """Columns that are tried for the one that tells series apart."""
 FEWEST, SHORTEST = 10, 8
-"""Series that a table has at least, and moments that they have on average."""
+"""Series that a table has at least, and time steps that they have on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class Found:
 class LongTables(Proposer):
     """A table whose columns make plain that it is one of series."""
 
-    takes = "a table with a row for each moment of a series"
+    takes = "a table with a row for each time step of a series"
 
     @staticmethod
     def suits(source: Path, wishes: Wishes) -> bool:
         if not is_table(source):
             return False
-        with suppress(FaultError):  # which the proposer for other tables tells of
+        with suppress(FaultError):  # reported by the proposer for other tables
             return found_in(read_table(source), target=wishes.target) is not None
         return False
 
@@ -81,11 +81,11 @@ class LongTables(Proposer):
         opening = [
             Setting("data.name", "signals"),
             path_setting(source, folder=wishes.folder),
-            Setting("data.series", found.column, "its equal cells are one series"),
+            Setting("data.series", found.column, "identifies the series"),
             Setting("data.time", found.time, "increases within each series"),
             _target_setting(found, kinds),
             Setting("data.channels", facts.data.channels, "all other columns of numbers"),
-            Setting("data.length", facts.shape[1], "at most twice the median of the series"),
+            Setting("data.length", facts.shape[1], "at most twice the median length"),
         ]
         about = [
             *_about(source, found),
@@ -143,6 +143,6 @@ def _is_plain(series: Series) -> bool:
 def _about(source: Path, found: Found) -> Iterator[str]:
     series, lengths = found.series, found.series.lengths.tolist()
     rows = counted(len(series.order), "row")
-    yield f"{source}: {rows} of {len(series):,} series, told apart by {found.column}"
+    yield f"{source}: {rows} in {len(series):,} series, identified by column {found.column}"
     spread = f"{min(lengths)} {median(lengths):g} {max(lengths)} (min, median, max)"
     yield f"length: {spread}, in the order of {found.time}"

@@ -95,7 +95,7 @@ def form_settings(scan: Scan, chosen: Plan) -> Iterator[Setting]:
     elif sizes == {size}:
         reason = "the size of all pictures"
     elif len(sizes) == 1:
-        reason = f"smaller than their {times(next(iter(sizes)))}, to train in time"
+        reason = f"scaled down from {times(next(iter(sizes)))}, to save time"
     else:
         reason = "pictures have several sizes; they are scaled and padded to this one"
     yield Setting("data.size", size[0] if len(set(size)) == 1 else list(size), reason)
@@ -117,13 +117,13 @@ def _splits(
         held -= tested
     if validation is not None:
         yield Setting(
-            "data.validation", validation, f"{held:,} pictures of train, to select the best epoch"
+            "data.validation", validation, f"{held:,} training pictures, to select the best epoch"
         )
     if not facts.has_splits:
         yield Setting("data.test", HELD_OUT, f"{tested:,} pictures held out, for `cnnctl eval`")
     if keeps_copies_together(facts):
         extra = sum(len(each.names) - 1 for each in facts.scan.copies)
-        reason = f"{counted(extra, 'file')} with the content of another stay in its split"
+        reason = f"keeps {counted(extra, 'duplicate file')} in the split of the original"
         yield Setting("data.group_copies", True, reason)
 
 
@@ -146,7 +146,7 @@ def _broken(facts: PictureFacts) -> Iterator[Setting]:
         yield Setting("data.on_error", "skip", f"{counted(len(broken), 'picture')} {why}")
         if worst > 0.04:
             share = ceil(100 * worst + 1) / 100
-            yield Setting("data.max_skipped", share, "the share that may be skipped in a split")
+            yield Setting("data.max_skipped", share, "share of a split that may be skipped")
 
 
 def worst_share(facts: PictureFacts) -> float:

@@ -1,4 +1,4 @@
-"""Gathers what there is in a source of pictures: what each shows, and how they are stored."""
+"""Gathers facts about a source of pictures: their targets, and how they are stored."""
 
 from __future__ import annotations
 
@@ -57,8 +57,6 @@ class Scan:
     modes: Counter[Mode] = field(default_factory=Counter)
     read: int = 0
     decoded: int = 0
-    pixels: int = 0
-    """Of all pictures, decoded or not."""
     broken: dict[str, str] = field(default_factory=dict)
     """Why a file cannot be decoded, by its name; it may not be there."""
     copies: list[Copies] = field(default_factory=list)
@@ -72,7 +70,7 @@ class PictureFacts:
 
     source: Path
     data: PictureSet
-    """As the experiment has it, but for what follows from these facts."""
+    """The experiment's data section, without the options that follow from these facts."""
     records: Sequence[Record]
     pictures: Counter[str]
     """Pictures by split; `all` where there are no splits."""
@@ -102,7 +100,7 @@ class PictureFacts:
 
     @property
     def imbalance(self) -> float:
-        """How many times the smallest class the largest one is; 1 for heads, which tell theirs."""
+        """Ratio of the largest class to the smallest; 1 for heads, each of which has its own."""
         is_class = self.task == "classification" and not self.heads
         return imbalance_of(self.training) if is_class else 1.0
 

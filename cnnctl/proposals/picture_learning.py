@@ -26,7 +26,7 @@ MOST_BATCH, LEAST_BATCH = 128, 8
 STEPS = 16
 """Steps that an epoch should have at least."""
 MANY_EPOCHS = 30
-"""From how many on pictures are shifted by an eighth of their side, rather than half of that: in 15
+"""Epochs from which pictures are shifted by an eighth of their side, not half of that: in 15
 epochs on CIFAR-10, ResNet-9 reached 85.9 % with shifts of 2 pixels, 85.2 % with 4."""
 LR_PER_SAMPLE = 0.2 / 128
 """The peak rate grows with the batch (Goyal et al. 2017)."""
@@ -100,14 +100,16 @@ def data_settings(lesson: PictureLesson, chosen: Plan, *, may_shrink: bool) -> I
     may_shrink: whether pictures may be left out later, so that batches cannot be counted.
     """
     size, samples = batch_size(lesson.lesson.samples), lesson.lesson.samples
-    steps = 1 if isinstance(size, str) else ceil(samples / size)
-    reason = f"{samples:,} training pictures make {steps:,} steps an epoch"
+    drops_last, steps = False, 1
+    if not isinstance(size, str):
+        drops_last = not chosen.is_pretrained and (may_shrink or samples % size == 1)
+        steps = samples // size if drops_last else ceil(samples / size)
+    reason = f"{samples:,} training pictures, {steps:,} steps per epoch"
     yield Setting("data.batch_size", size, reason)
-    is_rest = not isinstance(size, str) and samples % size == 1
-    if (is_rest or may_shrink) and not chosen.is_pretrained and not isinstance(size, str):
-        yield Setting("data.drop_last", True, "batch norm cannot train on one picture left over")
+    if drops_last:
+        yield Setting("data.drop_last", True, "batch norm cannot train on a last batch of one")
     if chosen.is_pretrained:
-        yield Setting("data.normalize", IMAGENET, "as the weights were trained")
+        yield Setting("data.normalize", IMAGENET, "statistics the weights were trained with")
     yield _augment(lesson, chosen)
 
 
@@ -141,7 +143,7 @@ def _is_character(name: str) -> bool:
 def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
     if sided := next(filter(None, map(shows_sides, lesson.lesson.all_counts)), ""):
         shift: Any = {"affine": {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1]}}
-        reason = f"no mirroring: it could change what {sided} shows"
+        reason = f"no mirroring: a mirrored {sided} may mean something else"
         return Setting("data.augment", [shift], reason)
     augment: list[Any] = ["horizontal_flip"]
     if max(chosen.size) <= SMALL:
@@ -153,23 +155,25 @@ def _augment(lesson: PictureLesson, chosen: Plan) -> Setting:
     if lesson.is_small and lesson.are_pixels and not chosen.is_pretrained:
         augment.append("trivial_augment_wide")
         is_class = lesson.lesson.task == "classification"
-        few = f"{FEW_PER_CLASS:,} pictures a class" if is_class else f"{FEW:,} pictures"
-        reason = f"strong, for less than {few}; {reason}"
+        few = f"{FEW_PER_CLASS:,} pictures per class" if is_class else f"{FEW:,} pictures"
+        reason = f"strong, for fewer than {few}; {reason}"
     return Setting("data.augment", augment, reason)
 
 
 def learning_settings(lesson: PictureLesson, chosen: Plan) -> Iterator[Setting]:
     """Network, loss, optimizer and epochs."""
-    cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds a picture"
+    cost = f"{chosen.multiply_adds / 1e6:,.1f} million multiply-adds per picture"
     if chosen.is_pretrained:
-        cost = f"ImageNet's features are better than what few pictures teach; {cost}"
+        cost = f"with so few pictures, ImageNet features work better; {cost}"
     elif advises_pretrained(lesson, chosen):
-        cost = f"{cost}; `cnnctl init --pretrained` starts from ImageNet's weights"
+        cost = f"{cost}; `init --pretrained` starts from ImageNet weights"
     yield from _network(lesson.lesson, chosen, cost)
     if chosen.is_pretrained:
-        yield from _adamw("the peak, for the new classifier alone")
+        yield from _adamw("peak rate, for the new classifier only")
     elif lesson.lesson.has_values:
-        yield from _adamw("the peak; no error of values makes its steps too long, as with sgd")
+        yield from _adamw(
+            "peak rate; unlike with sgd, large errors of values do not make steps too long"
+        )
     else:
         yield from _optimization(lesson.lesson.samples)
     if lesson.lesson.all_counts:
@@ -193,11 +197,11 @@ def _network(lesson: Lesson, chosen: Plan, reason: str) -> Iterator[Setting]:
 def _optimization(samples: int) -> Iterator[Setting]:
     size = batch_size(samples)
     rate = LR_PER_SAMPLE * (samples if isinstance(size, str) else size)
-    yield Setting("optimizer.name", "sgd", "trains residual networks best")
-    yield Setting("optimizer.lr", round(rate, 4), "the peak, in proportion to the batch")
+    yield Setting("optimizer.name", "sgd", "usual for residual networks")
+    yield Setting("optimizer.lr", round(rate, 4), "peak rate, in proportion to the batch size")
     yield Setting("optimizer.momentum", 0.9, "one_cycle varies it from 0.95 to 0.85 and back")
     yield Setting("optimizer.nesterov", True, "helps a little, costs nothing")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")
     yield Setting("regularization.l2", 0.0005, "usual for residual networks")
 
 
@@ -205,4 +209,4 @@ def _adamw(why_rate: str) -> Iterator[Setting]:
     yield Setting("optimizer.name", "adamw", "needs little tuning")
     yield Setting("optimizer.lr", 0.002, why_rate)
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")

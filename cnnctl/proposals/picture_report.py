@@ -43,9 +43,9 @@ def _head(facts: PictureFacts) -> Iterator[str]:
     scan, total = facts.scan, len(facts.records)
     yield f"{facts.source}: {what(facts)}"
     if scan.read < total:
-        yield f"read: an even sample of {scan.read:,}; sizes, modes and copies are those of it"
+        yield f"read: an even sample of {scan.read:,}; sizes, modes and copies are from it"
     if scan.decoded + len(scan.broken) < scan.read:
-        yield f"decoded: {scan.decoded:,}; of the others only the headers were checked"
+        yield f"decoded: {scan.decoded:,}; for the others, only the headers were checked"
     yield f"sizes: {_sizes(scan.sizes)}"
     modes = (f"{count:,} {name}" for name, count in scan.modes.most_common())
     yield f"modes: {', '.join(modes)}"
@@ -85,56 +85,72 @@ def _balance(facts: PictureFacts) -> Iterator[str]:
         [(large, most), *_, (small, least)] = facts.training.most_common()
         if most == least:
             kinds = "classes" if facts.task == "classification" else "labels"
-            yield f"balance: all {kinds} have equally many pictures"
+            yield f"balance: all {kinds} have the same number of pictures"
         else:
-            compared = f"{large} has {most / least:.1f} times the pictures of {small}"
+            compared = f"{large} has {most / least:.1f} times as many pictures as {small}"
             weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""
             yield f"balance: {compared}{weighted}"
     if "test" not in facts.pictures and facts.has_splits:
-        yield "note: there is no test split; validation does not stand in for it"
+        yield "note: no test split; `cnnctl eval` will use the validation split"
 
 
 def _warnings(facts: PictureFacts) -> Iterator[str]:
-    copies, absent = facts.scan.copies, facts.absent
-    missing = set(absent)
-    broken = {name: why for name, why in facts.scan.broken.items() if name not in missing}
-    if absent:
-        done = "will be skipped" if is_skipped(facts) else "will stop training; remove their rows"
-        yield f"warning: {_are(len(absent))} in the table but not there, and {done}"
-        yield from _some(absent)
-    if broken:
-        done = (
-            "will be skipped" if is_skipped(facts) else "will stop training; repair or delete them"
-        )
-        yield f"warning: {counted(len(broken), 'picture')} cannot be decoded and {done}"
-        yield from _some([f"{name}: {why}" for name, why in broken.items()])
-    if copies:
-        extra = sum(len(each.names) - 1 for each in copies)
-        yield f"note: {counted(extra, 'file')} with the content of another"
-        yield from _some([_equal(each.names) for each in copies])
-    torn = [each for each in copies if len(each.splits) > 1]
-    if torn:
-        yield f"warning: equal pictures in several splits flatter the results: {_where(torn)}"
+    yield from _unreadable(facts)
+    yield from _identical(facts)
+    yield from _nearly_identical(facts)
+    if torn := [each for each in facts.scan.copies if len(each.labels) > 1]:
+        yield f"warning: {counted(len(torn), 'picture')} with several classes"
         yield from _some([_equal(each.names) for each in torn])
-    if copies and is_cut(facts):
-        yield "note: group_copies keeps files with equal content in one split"
-    if similar := facts.scan.similar:
-        yield f"note: {counted(len(similar), 'picture')} nearly identical to another"
-        yield from _some([f"{each.name} ~ {each.other}" for each in similar])
-    if torn_pairs := [each for each in similar if len(each.splits) > 1]:
-        where = _where(torn_pairs)
-        yield f"warning: nearly identical pictures in several splits flatter the results: {where}"
-        yield from _some([f"{each.name} ~ {each.other}" for each in torn_pairs])
-    if torn_labels := [each for each in copies if len(each.labels) > 1]:
-        yield f"warning: {counted(len(torn_labels), 'picture')} with several classes"
-        yield from _some([_equal(each.names) for each in torn_labels])
     if facts.left_out:
         yield f"note: {counted(len(facts.left_out), 'file')} not used"
         yield from _some([f"{each.name}: {each.reason}" for each in facts.left_out])
 
 
+def _unreadable(facts: PictureFacts) -> Iterator[str]:
+    """Lines on pictures that are missing or cannot be decoded."""
+    absent, is_skip = facts.absent, is_skipped(facts)
+    missing = set(absent)
+    broken = {name: why for name, why in facts.scan.broken.items() if name not in missing}
+    if absent:
+        done = "will be skipped" if is_skip else "will stop training; remove their rows"
+        yield f"warning: {_are(len(absent))} missing and {done}"
+        yield from _some(absent)
+    if broken:
+        done = "will be skipped" if is_skip else "will stop training; repair or delete them"
+        yield f"warning: {counted(len(broken), 'picture')} cannot be decoded and {done}"
+        yield from _some([f"{name}: {why}" for name, why in broken.items()])
+
+
+def _identical(facts: PictureFacts) -> Iterator[str]:
+    """Lines on files with equal content."""
+    copies = facts.scan.copies
+    if not copies:
+        return
+    extra = sum(len(each.names) - 1 for each in copies)
+    yield f"note: {counted(extra, 'duplicate file')}"
+    yield from _some([_equal(each.names) for each in copies])
+    if torn := [each for each in copies if len(each.splits) > 1]:
+        yield f"warning: identical pictures in several splits inflate the results: {_where(torn)}"
+        yield from _some([_equal(each.names) for each in torn])
+    if is_cut(facts):
+        yield "note: group_copies keeps files with equal content in one split"
+
+
+def _nearly_identical(facts: PictureFacts) -> Iterator[str]:
+    """Lines on pictures that are like others without being copies."""
+    similar = facts.scan.similar
+    if not similar:
+        return
+    yield f"note: {counted(len(similar), 'picture')} nearly identical to another"
+    yield from _some([f"{each.name} ~ {each.other}" for each in similar])
+    if torn := [each for each in similar if len(each.splits) > 1]:
+        where = _where(torn)
+        yield f"warning: nearly identical pictures in several splits inflate the results: {where}"
+        yield from _some([f"{each.name} ~ {each.other}" for each in torn])
+
+
 def _are(count: int) -> str:
-    return f"{counted(count, 'picture')} {'is' if count == 1 else 'are'}"
+    return f"{counted(count, 'picture')} in the table {'is' if count == 1 else 'are'}"
 
 
 def _where(torn: Sequence[Copies | Likeness]) -> str:

@@ -29,7 +29,7 @@ class OtherSplits:
 
     @property
     def option(self) -> SplitTables | None:
-        """The option of the data set."""
+        """The option of the dataset."""
         if not self.paths:
             return None
         return SplitTables.model_validate({split: str(path) for split, path in self.paths.items()})
@@ -50,7 +50,7 @@ def other_splits(found: PictureTable, *, targets: Collection[str]) -> OtherSplit
         if lacking := [name for name in targets if name not in table.columns]:
             notes.append(
                 f"{path.name} has no column {show(lacking[0])}, so it is no {split} split; "
-                "`cnnctl predict` answers for its pictures"
+                "use it with `cnnctl predict`"
             )
             unlabelled += [path] if found.where.column in table.columns else []
         elif found.where.column in table.columns and split not in paths:

@@ -1,4 +1,4 @@
-"""Gathers what there is in a table of pictures: the pictures, and what its columns say of them."""
+"""Gathers facts about a table of pictures: the pictures, and its columns."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TableOfPictures:
     split: str | None
     group: str | None
     unused: Sequence[str]
-    """Columns without a part in the experiment."""
+    """Columns that the experiment does not use."""
     is_one_hot: bool
     """Whether columns of 0 and 1 have exactly one 1 in each row."""
     splits: OtherSplits
@@ -59,7 +59,7 @@ class TableOfPictures:
 
     @property
     def torn(self) -> Mapping[str, int]:
-        """How many different cells are in several splits, by the column that tells groups."""
+        """How many groups are in several splits, by the name of their column."""
         table, splits = self.found.table, defaultdict[str, set[str]](set)
         name = group_column(table, beside=[self.found.where.column]) if self.split else None
         if not self.split or not name:
@@ -73,8 +73,8 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     """Look at all pictures that a table names.
 
     Raises:
-        FaultError: it has no such target, or one that teaches nothing; or a row has no target, or
-            a path that means no picture below the root.
+        FaultError: it has no such target, or one that cannot be learned; or a row has no target, or
+            a path that leads to no picture below the root.
     """
     forget_tree()
     table = found.table
@@ -96,7 +96,7 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
         split=split,
         group=group,
         tables=own.option,
-        on_error="skip",  # for rows without their picture to be told of as the broken are
+        on_error="skip",  # so that missing pictures are reported like broken ones
         **choice.options,
     )
     tree = data.open_pictures()

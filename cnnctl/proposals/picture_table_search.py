@@ -25,16 +25,16 @@ from cnnctl.storage import contents, is_file, is_folder
 SAMPLED = 200
 """Rows that show which column names pictures, and in which folder, chosen at random."""
 NAMED = 0.5
-"""The share of rows from which on a column names pictures."""
+"""The minimum share of rows for a column to count as naming pictures."""
 MOST_FOLDERS = 100
 """Folders that are tried for the one that the paths are relative to."""
 SUBMISSION = "submission"
 HELD_OUT = {*(word for word, split in SPLIT_WORDS.items() if split != "train"), SUBMISSION}
 """Words in the names of tables that are not to be trained on."""
 MOST_TABLES = 10
-"""Tables in the folders of a folder; of more, each belongs to a folder rather than to all."""
+"""Tables in subfolders to consider; if there are more, each belongs to its own folder."""
 FIRST = 3
-"""Rows whose pictures show that a folder is worth being listed."""
+"""Rows whose pictures show that a folder is worth listing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _is_held_out(path: Path) -> bool:
 
 
 def is_submission(path: Path) -> bool:
-    """Whether a table shows only what answers should look like, by its name."""
+    """Whether a table is only a sample of a submission, by its name."""
     return SUBMISSION in words_of(path.stem)
 
 
@@ -250,6 +250,6 @@ def _naming(
 
 
 def _sample(table: Table) -> Sequence[int]:
-    """Positions of rows, the same at each call; even steps could meet one folder of several."""
+    """Random positions, the same at each call; evenly spaced rows could be in one folder."""
     count = len(table)
     return Random(0).sample(range(count), SAMPLED) if count > SAMPLED else range(count)

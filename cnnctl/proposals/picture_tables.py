@@ -92,15 +92,17 @@ def _opening(known: TableOfPictures, *, folder: Path) -> Iterator[Setting]:
         }
         yield Setting("data.tables", paths, "those of the other splits; path is for training")
     if known.split:
-        yield Setting("data.split", known.split, "puts each picture in a split")
+        yield Setting("data.split", known.split, "assigns each picture to a split")
     if known.group:
-        yield Setting("data.group", known.group, "its equal cells stay in one split")
+        yield Setting("data.group", known.group, "rows with equal cells stay in one split")
 
 
 def _why_task(known: TableOfPictures) -> str:
     facts = known.facts
     kinds = "classes" if facts.task == "classification" else "labels"
-    return f"{len(facts.classes):,} {kinds}" if facts.classes else "numbers of many values"
+    return (
+        f"{len(facts.classes):,} {kinds}" if facts.classes else "numbers with many distinct values"
+    )
 
 
 def _about(known: TableOfPictures) -> Iterator[str]:
@@ -111,18 +113,18 @@ def _about(known: TableOfPictures) -> Iterator[str]:
     yield f"target: {', '.join(targets[:SHOWN])}{more} ({known.choice.reason})"
     yield from known.about
     if known.is_one_hot:
-        yield "note: each picture has exactly one label; a column with their names gives classes"
+        yield "note: each picture has exactly one label; consider one column of class names"
     yield from named(known.splits, found.path)
     if known.split:
         yield f"splits: from column {known.split}"
     for name, torn in known.torn.items():
         if torn:
             cells = f"{counted(torn, 'cell')} of {name}"
-            yield f"warning: {cells} in several splits, which flatters the results"
+            yield f"warning: {cells} in several splits, which inflates the results"
     if known.group:
-        yield f"groups: from column {known.group}; none will be in two splits"
+        yield f"groups: from column {known.group}; each stays in one split"
     if known.joinable:
         names = ", ".join(path.name for path in known.joinable)
-        yield f"note: {names} could be joined to it, with a column split that tells them apart"
+        yield f"note: {names} could be appended to it, with a column named split"
     if known.unused:
         yield f"columns not used: {', '.join(known.unused)}"

@@ -38,7 +38,7 @@ class Choice:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the data set."""
+        """The options of the dataset."""
         return options_of(self.kinds)
 
     def in_table(self, table: Table) -> Choice:
@@ -75,8 +75,12 @@ def likely(table: Table, *, taken: Collection[str]) -> Choice:
     """
     names = possible_targets(table, taken=taken)
     if not names:
-        message = "has no column that tells pictures apart, beside their names"
-        raise data_fault(message, hint="add one with the class of each", place=table.place)
+        message = "has no column to predict besides the names of the pictures"
+        raise data_fault(
+            message,
+            hint="add one with the class of each picture",
+            place=table.place,
+        )
     if len(names) == 1:
         is_only = len(table.columns) == len(taken) + 1
         varies = "" if is_only else " of classes, labels or values"
@@ -104,7 +108,7 @@ def _tells(table: Table, name: str) -> bool:
     cells = table.cells(name)
     if separator_of(cells.values):
         return True
-    with suppress(FaultError):  # which is told of if this is the target
+    with suppress(FaultError):  # reported if this is the target
         return not isinstance(kind_of(cells), Ignored)
     return True
 
@@ -127,4 +131,4 @@ def _choice(table: Table, names: Sequence[str], reason: str) -> Choice:
     return Choice(kinds, reason)
 
 
-_SPOKEN = {" ": "a blank", ",": "a comma"}
+_SPOKEN = {" ": "a space", ",": "a comma"}

@@ -51,7 +51,7 @@ class Proposer(ABC):
         """Look at a source and propose an experiment.
 
         Raises:
-            FaultError: the source cannot be read or teaches nothing, or has no such target.
+            FaultError: the source cannot be read, has nothing to learn, or has no such target.
         """
 
 
@@ -64,14 +64,14 @@ def refuse_pretrained(wishes: Wishes) -> None:
 
 @contextmanager
 def targets_named_by_option() -> Iterator[None]:
-    """Say in hints how `init` is told the target, rather than an experiment."""
+    """Make hints say how to give `init` the target, instead of an experiment."""
     with hints_changed("data.target=", "--target "):
         yield
 
 
 @contextmanager
 def hints_changed(old: str, new: str) -> Iterator[None]:
-    """Replace a part of the hints of faults within."""
+    """Replace a phrase in the hints of faults within."""
     try:
         yield
     except FaultError as error:

@@ -15,8 +15,8 @@ from cnnctl.proposals.settings import HELD_OUT, WRITTEN
 
 TASKS = {
     "classification": "each sample has one of these classes",
-    "multilabel": "rows of 0 and 1: each sample has any of these labels",
-    "regression": "numbers of many values",
+    "multilabel": "rows of 0 and 1, a column for each label",
+    "regression": "numbers with many distinct values",
 }
 
 
@@ -39,7 +39,7 @@ def _splits(facts: SampleFacts) -> Iterator[Setting]:
         yield vectors.validation_of(facts.rows)
     elif facts.validation is not None:
         held = facts.rows - facts.lesson.samples
-        reason = f"{held:,} samples of train, to select the best epoch"
+        reason = f"{held:,} training samples, to select the best epoch"
         yield Setting("data.validation", facts.validation, reason)
     if not facts.given:
         held = facts.data.known_samples.test

@@ -101,10 +101,10 @@ class SampleFacts:
 
 
 def gather(source: Path, data: SampleSet) -> SampleFacts:
-    """Look at all samples of a data set.
+    """Look at all samples of a dataset.
 
     Raises:
-        FaultError: they cannot be read, are not finite, or teach nothing.
+        FaultError: they cannot be read, are not finite, or leave nothing to learn.
     """
     known = data.surveyed(Path(), seed=0)
     has_test = known.known_samples.test > 0
@@ -157,7 +157,7 @@ def _constant(samples: Samples) -> list[int]:
 
 
 def _compared(samples: Mapping[StoredSplit, Samples]) -> tuple[int, int, int]:
-    """How many samples are equal to an earlier one, are so in another split, were compared."""
+    """How many samples equal an earlier one, equal one of another split, and were compared."""
     size = sum(prod(each.rows.shape) * each.rows.dtype.itemsize for each in samples.values())
     step = max(1, -(-size // COMPARED_BYTES))
     seen: dict[bytes, StoredSplit] = {}
@@ -173,7 +173,7 @@ def _compared(samples: Mapping[StoredSplit, Samples]) -> tuple[int, int, int]:
 
 
 def _chunks(samples: Samples, *, step: int) -> Iterator[Tensor]:
-    """Every so many-th sample, some at a time."""
+    """Every `step`-th sample, in chunks of CHUNK bytes."""
     rows = samples.rows
     together = max(1, CHUNK // max(1, prod(rows.shape[1:]) * rows.dtype.itemsize))
     positions = torch.arange(0, len(samples), step)

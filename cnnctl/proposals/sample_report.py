@@ -18,7 +18,7 @@ SHOWN = 5
 
 
 def render(facts: SampleFacts, about: Sequence[str]) -> RenderableType:
-    """The facts, a line each; `about` tells of the source."""
+    """The facts, a line each; `about` describes the source."""
     lines = [*about, *_samples(facts), *_targets(facts), *_warnings(facts)]
     return Group(*(Text(visible(line)) for line in lines))
 
@@ -44,10 +44,10 @@ def _targets(facts: SampleFacts) -> Iterator[str]:
         yield f"target: {counted(facts.data.outputs or 1, 'value')}, from {low:g} to {high:g}"
         return
     what = "classes" if facts.task == "classification" else "labels"
-    yield f"{what}: {len(facts.data.classes):,} ({_some(facts.counts['train'])} for training)"
+    yield f"{what}: {len(facts.data.classes):,} (in training: {_some(facts.counts['train'])})"
     if facts.imbalance > IMBALANCED:
         [(largest, _), *_, (smallest, _)] = facts.counts["train"].most_common()
-        compared = f"{largest} has {facts.imbalance:.1f} times the samples of {smallest}"
+        compared = f"{largest} has {facts.imbalance:.1f} times as many samples as {smallest}"
         yield f"balance: {compared}; the loss weights them"
 
 
@@ -65,10 +65,10 @@ def _warnings(facts: SampleFacts) -> Iterator[str]:
         verb = "equals" if facts.copies == 1 else "equal"
         yield f"note: {counted(facts.copies, 'sample')} {verb} an earlier one"
     if facts.torn:
-        flatter = "equal samples in both train and test flatter the results"
-        yield f"warning: {flatter}: {counted(facts.torn, 'sample')}"
+        warning = "equal samples in both train and test inflate the results"
+        yield f"warning: {warning}: {counted(facts.torn, 'sample')}"
     if facts.given and "test" not in facts.given:
-        yield "note: there is no test split; validation does not stand in for it"
+        yield "note: no test split; `cnnctl eval` will use the validation split"
 
 
 def _some(counts: Mapping[str, int]) -> str:

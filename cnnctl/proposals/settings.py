@@ -12,7 +12,7 @@ from cnnctl.proposals.document import Setting
 HELD_OUT = 0.15
 """Share for testing, where there is no test split."""
 IMBALANCED = 3
-"""From how many times the smallest class on classes are weighted."""
+"""Ratio of the largest class to the smallest from which classes are weighted."""
 WRITTEN = "Written by `cnnctl init`; each comment is the reason for its line."
 
 
@@ -26,13 +26,13 @@ def path_setting(source: Path, *, folder: Path, option: str = "data.path") -> Se
     try:
         path.encode()
     except UnicodeEncodeError:
-        message = "its path is not UTF-8, so that no config can name it"
+        message = "its path is not UTF-8, so no config can name it"
         raise data_fault(message, hint="rename it", place=str(source)) from None
     return Setting(option, path, "relative to this file")
 
 
 def validation_share(samples: int) -> float:
-    """The share to hold out: AutoGluon's rule, but never below the 0.1 of the data sets here."""
+    """The share to hold out: AutoGluon's rule, but never below the 0.1 of the datasets here."""
     return round(max(0.1, min(0.2, 500 / samples)), 2)
 
 
@@ -49,11 +49,11 @@ def loss_of(task: str, imbalance: float, *, of: str) -> Setting:
     if task == "regression":
         return Setting("loss", "mse", "for values")
     if task == "multilabel":
-        return Setting("loss", "bce_with_logits", "for each label by itself")
+        return Setting("loss", "bce_with_logits", "each label on its own")
     if imbalance > IMBALANCED:
-        reason = f"the largest class has {imbalance:,.1f} times the {of} of the smallest"
+        reason = f"the largest class has {imbalance:,.1f} times as many {of} as the smallest"
         return Setting("loss", {"name": "cross_entropy", "weight": "balanced"}, reason)
-    return Setting("loss", "cross_entropy", "no class is much larger than another")
+    return Setting("loss", "cross_entropy", "no class is much larger than the others")
 
 
 def balanced_monitor(imbalance: float) -> list[Setting]:

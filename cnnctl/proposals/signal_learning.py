@@ -16,19 +16,19 @@ from cnnctl.proposals.settings import balanced_monitor
 WIDTHS = (32, 64, 128, 128)
 """Channels of the convolutions; each but the last is followed by pooling."""
 KERNEL = 7
-"""Moments that the first convolution sees, where a signal is long enough; later ones see 3."""
+"""Kernel size of the first convolution, where a signal is long enough; later ones have 3."""
 SHORTEST = 4
-"""Moments that pooling leaves at least."""
+"""The length that pooling leaves at least."""
 STEPS = 2000
 """Steps that training takes, if that is neither few epochs nor many."""
 STEP_SECONDS = 0.005
-"""What a step takes beside the multiply-adds."""
+"""Overhead of a step, besides its multiply-adds."""
 MOST_EPOCHS, FEWEST_EPOCHS = 100, 8
 MOST_BATCH, LEAST_BATCH = 128, 8
 
 
 def layers(length: int, *, outputs: int | str) -> list[Any]:
-    """Convolutions along a signal of so many moments, until few of them are left."""
+    """Convolutions over a signal of this length, with pooling until it is short."""
     found: list[Any] = []
     for number, width in enumerate(WIDTHS):
         kernel = KERNEL if not number and length >= 2 * KERNEL else 3
@@ -57,7 +57,7 @@ def batch_size(samples: int) -> int:
 
 
 def _sample_seconds(chosen: list[Any], shape: Sequence[int], outputs: int) -> float:
-    """What the multiply-adds of a training step take on this machine, for each signal."""
+    """Seconds that the multiply-adds of a training step take on this machine, per signal."""
     cost = multiply_adds({"layers": chosen}, shape, outputs)
     return PASSES * cost / this_machine().speed
 
@@ -67,16 +67,17 @@ def learning_settings(lesson: Lesson, shape: Sequence[int]) -> Iterator[Setting]
     length = shape[1]
     chosen = layers(length, outputs=lesson.width)
     samples, size = lesson.samples, batch_size(lesson.samples)
-    steps = ceil(samples / size)
-    yield Setting("data.batch_size", size, f"{steps:,} steps an epoch")
-    if samples % size == 1 and samples > 1:
-        yield Setting("data.drop_last", True, "batch norm learns little from one signal left over")
-    reason = f"convolutions along {length:,} moments"
+    drops_last = samples % size == 1 and samples > 1
+    steps = samples // size if drops_last else ceil(samples / size)
+    yield Setting("data.batch_size", size, f"{steps:,} steps per epoch")
+    if drops_last:
+        yield Setting("data.drop_last", True, "a last batch of one signal would disturb batch norm")
+    reason = f"convolutions over {length:,} time steps"
     yield from layer_settings(lesson, chosen, reason, of="signals")
     yield Setting("optimizer.name", "adamw", "needs little tuning")
-    yield Setting("optimizer.lr", 0.002, "the peak")
+    yield Setting("optimizer.lr", 0.002, "peak rate")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps))
     seconds = steps * STEP_SECONDS + samples * _sample_seconds(chosen, shape, lesson.outputs)
     reason = f"{epochs * steps:,} steps, {lasting(epochs * seconds)}"

@@ -1,4 +1,4 @@
-"""The columns of a table that decide the splits, told by their names and cells."""
+"""The columns of a table that decide the splits, recognised by their names and cells."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ GROUPS = {
     *("group", "patient", "subject", "participant", "person", "individual", "animal", "lesion"),
     *("case", "user", "customer", "client", "session", "scene", "site", "household"),
 }
-"""What samples belong to that must not be in two splits."""
+"""Words for what must not be in two splits."""
 _WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
 def split_columns(table: Table, *, beside: Collection[str] = ()) -> list[str]:
-    """The columns, other than these, that put each row in a split, with training among them.
+    """The columns, other than these, that assign each row to a split, with training among them.
 
     Those with most splits come first, then those with most rows for training. Of a column of 0 and
     1, such as `is_valid`, half of the rows are for training, or it means something else.
@@ -41,9 +41,9 @@ def _worth(splits: Counter[GivenSplit | None]) -> tuple[int, bool, int]:
 
 
 def group_column(table: Table, *, beside: Collection[str]) -> str | None:
-    """The column, other than these, whose equal cells tell what samples belong to.
+    """The column, other than these, that groups samples.
 
-    It has a telling name, and cells of which most come several times.
+    It has a telling name, and most of its values occur several times.
     """
     for name, cells in table.columns.items():
         distinct = len(set(cells))

@@ -46,16 +46,18 @@ def _targets(facts: TableFacts) -> Iterator[Setting]:
 def _why_task(facts: TableFacts) -> str:
     kinds = "labels" if facts.data.task == "multilabel" else "classes"
     return (
-        f"{len(facts.data.classes):,} {kinds}" if facts.data.classes else "numbers of many values"
+        f"{len(facts.data.classes):,} {kinds}"
+        if facts.data.classes
+        else "numbers with many distinct values"
     )
 
 
 def _splits(facts: TableFacts) -> Iterator[Setting]:
     data, samples = facts.data, facts.data.known_samples
     if data.split:
-        yield Setting("data.split", data.split, "puts each row in a split")
+        yield Setting("data.split", data.split, "assigns each row to a split")
     if data.group:
-        yield Setting("data.group", data.group, "its equal cells stay in one split")
+        yield Setting("data.group", data.group, "rows with equal cells stay in one split")
     if not has_validation(facts):
         yield validation_of(len(facts.table))
     if not data.split:

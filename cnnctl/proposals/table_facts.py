@@ -29,7 +29,7 @@ from cnnctl.proposals.targets import (
 from cnnctl.proposals.vector_learning import FEW
 
 FEWEST_ROWS = 4
-"""Rows of which one is left for testing."""
+"""The fewest rows of which one is left for testing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +103,14 @@ class TableFacts:
 
 
 def gather(source: Path, *, target: str | None) -> TableFacts:
-    """Look at a table, whose targets are the columns of these names or one that seems to be meant.
+    """Look at a table; the column to predict is guessed if there is no `target`.
 
     Raises:
-        FaultError: it cannot be read, has no such column, or teaches nothing.
+        FaultError: it cannot be read, has no such column, or has nothing to learn from.
     """
     table = read_table(source)
     if len(table) < FEWEST_ROWS:
-        message = f"has {counted(len(table), 'row')}, too few to train and to test on"
+        message = f"has {counted(len(table), 'row')}, too few for training and testing"
         raise data_fault(message, hint=f"give at least {FEWEST_ROWS}", place=str(source))
     splits = split_columns(table, beside=possible_names(target))
     group = None if splits else group_column(table, beside=[])
@@ -134,11 +134,11 @@ def gather(source: Path, *, target: str | None) -> TableFacts:
 
 def _teaches_nothing(facts: TableFacts) -> FaultError:
     """The fault of a table without features, which may name pictures that are elsewhere."""
-    message = "has no column to learn from, beside its targets"
+    message = "has no column to learn from besides its targets"
     hint = "; ".join(f"{name} is {reason}" for name, reason in facts.ignored.items())
     cells = ((name, facts.table.columns[name][0]) for name in facts.ignored)
     for name, cell in cells:
         if is_picture(cell):
-            message = f"column {show(name)} names pictures that are not there"
-            hint = f"put {show(cell)} beside the table, or give the folder that holds both"
-    return data_fault(message, hint=hint or "add some", place=str(facts.source))
+            message = f"column {show(name)} names pictures that do not exist"
+            hint = f"put {show(cell)} next to the table, or give the folder that holds both"
+    return data_fault(message, hint=hint or "add columns of features", place=str(facts.source))

@@ -24,22 +24,22 @@ def _lines(facts: TableFacts) -> Iterator[str]:
     rows, columns = len(facts.table), len(facts.table.columns)
     yield f"{facts.source}: {counted(rows, 'row')}, {counted(columns, 'column')}"
     kinds = Counter(column.kind for column in facts.columns.values())
-    yield f"columns: {', '.join(f'{count:,} {kind}' for kind, count in kinds.most_common())}"
+    yield f"column kinds: {some(Counter(dict(kinds.most_common())))}"
     for name, reason in facts.ignored.items():
         yield f"    {name} is ignored: {reason}"
     if facts.missing:
         yield f"missing cells: {some(facts.missing)}"
-    yield f"target: {', '.join(facts.targets)}, {facts.why_target}"
+    yield f"target: {', '.join(facts.targets)} ({facts.why_target})"
     yield from about_targets(facts.kinds, facts.table, of="rows")
     if facts.data.split:
         yield f"splits: {some(_splits(facts))}, from column {facts.data.split}"
     if facts.data.group:
-        yield f"groups: from column {facts.data.group}; none will be in two splits"
+        yield f"groups: from column {facts.data.group}; each stays in one split"
     if facts.torn:
-        yield f"warning: {counted(facts.torn, 'row')} in two splits, which flatters the results"
+        yield f"warning: {counted(facts.torn, 'row')} in two splits, which inflates the results"
     if repeated := facts.repeated:
         verb = "equals" if repeated == 1 else "equal"
-        known = "" if facts.data.split else "; copies may be in two splits"
+        known = "" if facts.data.split else "; copies may end up in different splits"
         yield f"note: {counted(repeated, 'row')} {verb} an earlier one{known}"
 
 

@@ -27,7 +27,7 @@ def about_targets(
                 [largest, *_, smallest] = counts
                 is_weighted = has_weights(counts, is_main=not at)
                 weighted = "; the loss weights them" if is_weighted else ""
-                compared = f"{largest} has {imbalance:.1f} times the {of} of {smallest}"
+                compared = f"{largest} has {imbalance:.1f} times as many {of} as {smallest}"
                 yield f"balance: {compared}{weighted}"
         elif counts:
             yield f"labels{own}: {len(counts):,} ({some(counts)})"

@@ -18,9 +18,9 @@ TARGETS = (
 )
 """Usual names of the column to predict, the most telling first."""
 SEPARATORS = ("|", ";", ",", " ")
-"""What may separate labels in a cell, the surest first."""
+"""Possible separators of labels in a cell, the most reliable first."""
 PROSE = (",", " ")
-"""Separators that sentences have as well, in which words come twice."""
+"""Separators that occur in sentences as well, where words may repeat."""
 
 
 def named_targets(table: Table, target: str, *, taken: Collection[str] = ()) -> list[str]:
@@ -62,7 +62,7 @@ def likely_target(names: Sequence[str], *, noun: str = "column") -> tuple[str, s
 
 
 def usual_target(names: Sequence[str]) -> str | None:
-    """The column that has a usual name for one to predict."""
+    """The column with a usual name for a target."""
     lower = {name.lower(): name for name in reversed(names)}
     return next((lower[name] for name in TARGETS if name in lower), None)
 
@@ -106,7 +106,7 @@ def separator_of(cells: Sequence[str]) -> str:
 
 
 def options_of(kinds: Mapping[str, TargetColumns]) -> dict[str, Any]:
-    """The options of a data set for these targets, by name; in the short form if there is one."""
+    """The options of a dataset for these targets, by name; in the short form if there is one."""
     if len(kinds) == 1:
         [(name, kind)] = kinds.items()
         if isinstance(kind, ClassColumn):

@@ -19,7 +19,7 @@ WIDEST = 256
 STEPS = 3000
 """Steps that training takes, if that is neither few epochs nor many."""
 STEP_SECONDS, EPOCH_SECONDS = 0.001, 0.01
-"""What a step of such a network takes on two cores, and what an epoch takes beside its steps."""
+"""Seconds of a step of such a network on two cores, and of the overhead of an epoch."""
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 8
 EXACT_EPOCHS = 20
 """Steps of L-BFGS that find the optimum of a linear model."""
@@ -30,7 +30,9 @@ def validation_of(rows: int) -> Setting:
     """The share to hold out of so many rows."""
     if rows < FEW:
         return Setting("data.validation", 0, "a linear model has no epoch to select")
-    return Setting("data.validation", validation_share(rows), "share, to select the best epoch")
+    return Setting(
+        "data.validation", validation_share(rows), "share of the rows, to select the best epoch"
+    )
 
 
 def batch_size(rows: int) -> int:
@@ -41,7 +43,7 @@ def batch_size(rows: int) -> int:
 def layers(rows: int, *, outputs: Any, is_few: bool) -> tuple[list[Any], str]:
     """The layers for so many training rows, and why."""
     if is_few:
-        return [{"linear": outputs}], f"{rows:,} rows determine no more than a linear model"
+        return [{"linear": outputs}], f"{rows:,} rows are too few for more than a linear model"
     width = next((width for most, width in WIDTHS.items() if rows <= most), WIDEST)
     hidden = [{"linear": width}, "relu", {"dropout": 0.1}]
     return [*hidden, *hidden, {"linear": outputs}], f"wide enough for {rows:,} rows"
@@ -66,36 +68,38 @@ def learning_settings(lesson: Lesson, *, is_few: bool) -> Iterator[Setting]:
 
 
 def _why_batch(size: int | str, steps: int) -> str:
-    return "lbfgs takes all rows in a step" if size == "all" else f"{steps:,} steps an epoch"
+    return "lbfgs uses all rows in each step" if size == "all" else f"{steps:,} steps per epoch"
 
 
 def _exact_optimization(lesson: Lesson) -> Iterator[Setting]:
     """The optimum of a linear model, with scikit-learn's penalties."""
     yield Setting("optimizer.name", "lbfgs", "finds the optimum of a linear model")
-    yield Setting("optimizer.line_search_fn", "strong_wolfe", "so that no step is too long")
+    yield Setting("optimizer.line_search_fn", "strong_wolfe", "limits the length of each step")
     strength, model = _penalty(lesson)
     reason = f"the penalty of scikit-learn's {model}"
     yield Setting("regularization.l2", float(f"{strength / lesson.samples:.2g}"), reason)
-    yield Setting("train.epochs", EXACT_EPOCHS, "steps, of 20 evaluations; the optimum in a second")
+    yield Setting(
+        "train.epochs", EXACT_EPOCHS, "steps of up to 20 evaluations; converges in about a second"
+    )
 
 
 def _penalty(lesson: Lesson) -> tuple[float, str]:
-    """The weight decay times the rows that is scikit-learn's default, and of which model.
+    """The default penalty of a model of scikit-learn, as l2 times the rows, and the model's name.
 
-    The loss has l2/2 w^2 beside the mean over rows, and of values and labels over the outputs.
-    Ridge adds w^2 to the sum of squares, LogisticRegression w^2/2 to the sum of losses; of two
-    classes it learns one vector, the difference of the two here, which are half of it each.
+    The loss is l2/2 w^2 plus the mean over rows, and over outputs for values and labels. Ridge
+    adds w^2 to the sum of squares, LogisticRegression w^2/2 to the sum of losses. For two classes,
+    it learns one vector: the difference of the two here, each of which is half of it.
     https://scikit-learn.org/stable/modules/linear_model.html
     """
     if lesson.task == "regression":
-        return 2 / lesson.outputs, "Ridge, alpha 1"
+        return 2 / lesson.outputs, "Ridge (alpha=1)"
     if lesson.task == "multilabel":
-        return 1 / lesson.outputs, "LogisticRegression for each label, C 1"
-    return 2 if lesson.outputs == 2 else 1, "LogisticRegression, C 1"
+        return 1 / lesson.outputs, "LogisticRegression (C=1) for each label"
+    return 2 if lesson.outputs == 2 else 1, "LogisticRegression (C=1)"
 
 
 def _optimization() -> Iterator[Setting]:
     yield Setting("optimizer.name", "adamw", "needs little tuning")
-    yield Setting("optimizer.lr", 0.002, "the peak")
+    yield Setting("optimizer.lr", 0.002, "peak rate")
     yield Setting("optimizer.weight_decay", 0.01, "PyTorch's default, against overfitting")
-    yield Setting("scheduler", "one_cycle", "trains in few epochs")
+    yield Setting("scheduler", "one_cycle", "converges in few epochs")

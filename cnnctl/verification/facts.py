@@ -107,7 +107,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Memory that training needs and that there is, in bytes."""
+    """Memory that training needs and that is available, in bytes."""
 
     computed: Computed
     available: int | None

@@ -37,7 +37,7 @@ RECLAIMABLE = ("inactive_file", "total_inactive_file")
 def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> Memory:
     """Compute the memory for training; `experiment` has its automatic choices made.
 
-    Data set and activations are computed from their shapes, so that nothing is read or allocated.
+    Dataset and activations are computed from their shapes, so that nothing is read or allocated.
     It is a lower bound, as in `inspection.memory`: buffers of operators and torch itself come on
     top.
     """
@@ -110,7 +110,7 @@ def described_bytes(loaded: Loaded) -> int:
     counts = data.samples if isinstance(data, FileSet) else None
     samples = data.whole().train_samples + (counts.test if counts else 0)
     size = samples * prod(shape) * (1 if len(shape) == IMAGE else 4)
-    rows = getattr(data, "rows", "memory")  # which data sets of pictures have
+    rows = getattr(data, "rows", "memory")  # which datasets of pictures have
     is_mapped = (residence_of(size) if rows == "auto" else rows) == "mapped"
     return 0 if is_mapped else size
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cnnctl.config.wording import shape_of_sample
 from cnnctl.errors import SHOWN
 from cnnctl.escaping import visible
 from cnnctl.inspection.grid import Grid, Heading
@@ -21,8 +22,8 @@ Findings = Mapping[Check, Finding]
 def render(place: str, facts: Facts, findings: Findings) -> RenderableType:
     """What was read, a table with a row for each check, and below it what is named."""
     experiment, description = facts.loaded.experiment, facts.loaded.description
-    sides = "x".join(map(str, description.shape))
-    head = f"{place}: {experiment.data.kind}, samples of {sides}"
+    size = shape_of_sample(description.shape)
+    head = f"{place}: {experiment.data.kind}, samples of {size}"
     headings = [Heading(text, is_number=False) for text in ("check", "result", "found")]
     rows = [[check.name, found.verdict, found.figure] for check, found in findings.items()]
     styles = [STYLES.get(found.verdict, "") for found in findings.values()]

@@ -62,7 +62,7 @@ def try_steps(setup: Setup) -> Steps:
 
 
 def duration_of(setup: Setup, steps: Steps) -> Duration:
-    """Foretell how long training takes."""
+    """Estimate how long training takes."""
     batches, epochs = setup.batches, setup.experiment.train.epochs
     validation = len(batches.validation.positions) if batches.validation else 0
     test = len(batches.test.positions) if batches.test else 0

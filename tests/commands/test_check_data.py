@@ -62,7 +62,7 @@ def test_sound_data_has_no_problems_and_nothing_is_kept(cli: Cli, pets: Path) ->
     done = cli("check", "--data", "pets.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("pets.yaml: image_folder, samples of 3x96x96\n")
-    assert "read whole: 20 train, 8 validation, 8 test" in done.stdout
+    assert "all samples read: 20 train, 8 validation, 8 test" in done.stdout
     assert done.stdout.endswith("pets.yaml: no problems found\n")
     assert sorted(pets.parent.rglob("*")) == before
 
@@ -94,7 +94,7 @@ def test_leaks_between_folders_are_named_with_both_files(cli: Cli, pets: Path) -
     fault, hint = done.stderr.splitlines()
     message = "1 of test in train, 1 of test in validation"
     assert fault == f"pets.yaml:1:7: data: identical samples in two splits: {message}"
-    assert hint.startswith("    they flatter the results; keep each in one split")
+    assert hint.startswith("    they inflate the results; keep each in one split")
 
 
 def test_copies_that_the_cut_would_tear_apart_are_kept_together(cli: Cli, tmp_path: Path) -> None:

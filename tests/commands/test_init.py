@@ -65,7 +65,7 @@ def test_names_with_blanks_and_signs_are_quoted(cli: Cli, tmp_path: Path) -> Non
 
 def test_rare_classes_weigh_more(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "pets", {"cat": 61, "dog": 20})
-    assert "cat has 3.0 times the pictures of dog; the loss" in cli("init", "pets").stdout
+    assert "cat has 3.0 times as many pictures as dog; the loss" in cli("init", "pets").stdout
     text = Path("pets.yaml").read_text(encoding="utf-8")
     assert "loss: {name: cross_entropy, weight: balanced}" in text
     assert "monitor: balanced_accuracy" in text
@@ -94,8 +94,8 @@ def test_equal_pictures_are_found_within_and_across_splits_and_classes(tmp_path:
     shutil.copy(root / "train/cat/001.png", root / "test/cat/copy.png")
     shutil.copy(root / "train/cat/002.png", root / "train/dog/copy.png")
     found = invoke("init", "pets").stdout
-    assert "note: 3 files with the content of another" in found
-    assert "several splits flatter the results: 1 in train and test" in found
+    assert "note: 3 duplicate files" in found
+    assert "several splits inflate the results: 1 in train and test" in found
     assert "test/cat/copy.png = train/cat/001.png" in found
     assert "warning: 1 picture with several classes" in found
     assert "train/cat/002.png = train/dog/copy.png" in found
@@ -108,12 +108,12 @@ def test_equal_pictures_are_kept_together_where_splits_are_cut_off(
     for number in range(5):
         shutil.copy(root / f"cat/00{number}.png", root / f"cat/copy{number}.png")
     found = cli("init", "pets").stdout
-    assert "note: 5 files with the content of another" in found
+    assert "note: 5 duplicate files" in found
     assert "note: group_copies keeps files with equal content in one split" in found
     assert values("pets.yaml")["group_copies"] is True
     accepted(cli, "pets.yaml")
     text = Path("pets.yaml").read_text(encoding="utf-8")
-    assert "# 5 files with the content of another stay in its split\n" in text
+    assert "# keeps 5 duplicate files in the split of the original\n" in text
     [result] = json.loads(cli("check", "--data", "pets.yaml", "--json").stdout)
     [identical] = [each for each in result["data"] if each["check"] == "identical samples"]
     assert identical["numbers"] == {"across_splits": 0, "within_splits": 5}
@@ -137,7 +137,7 @@ def test_nearly_identical_pictures_are_named(tmp_path: Path) -> None:
     found = invoke("init", "pets").stdout
     assert "note: 2 pictures nearly identical to another" in found
     assert (
-        "nearly identical pictures in several splits flatter the results: 1 in train and" in found
+        "nearly identical pictures in several splits inflate the results: 1 in train and" in found
     )
     assert "test/cat/again.png ~ train/cat/0.png" in found or (
         "train/cat/0.png ~ test/cat/again.png" in found  # whichever is read later
@@ -314,9 +314,9 @@ def test_grey_pictures_keep_one_channel(cli: Cli, tmp_path: Path) -> None:
 def test_digits_are_not_mirrored(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "digits", {"0": 20, "1": 21})
     done = cli("init", "digits")
-    assert "balance: 1 has 1.1 times the pictures of 0\n" in done.stdout
+    assert "balance: 1 has 1.1 times as many pictures as 0\n" in done.stdout
     text = Path("digits.yaml").read_text(encoding="utf-8")
-    assert "# no mirroring: it could change what 0 shows" in text
+    assert "# no mirroring: a mirrored 0 may mean something else" in text
     assert "flip" not in text
     accepted(cli, "digits.yaml")
 
@@ -351,7 +351,7 @@ def test_weights_that_would_be_downloaded_are_offered_and_written_on_request(
     write(tmp_path / "pets", SPLIT)
     assert invoke("init", "pets").exit_code == 0
     text = Path("pets.yaml").read_text(encoding="utf-8")
-    assert "`cnnctl init --pretrained` starts from ImageNet's weights" in text
+    assert "`init --pretrained` starts from ImageNet weights" in text
     assert invoke("init", "pets", "--pretrained", "-o", "b.yaml").exit_code == 0
     assert "weights: DEFAULT" in Path("b.yaml").read_text(encoding="utf-8")
     assert not (tmp_path / "torch").exists()

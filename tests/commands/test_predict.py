@@ -261,6 +261,17 @@ def test_the_rows_of_a_table_are_answered(cli: Cli, tmp_path: Path) -> None:
     assert [each["class"] for each in found[:2]] == ["a", "b"]
     (tmp_path / "less.csv").write_text("farbe\nrot\n")
     assert "has no column länge" in refused(ExitCode.DATA, run, tmp_path / "less.csv")
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    error = refused(ExitCode.DATA, run, tmp_path / "x.png")
+    assert "takes samples of 4 features, which are not pictures" in error
+    assert "give a table with the columns of the training table" in error
+
+
+def test_a_decoded_picture_can_be_written_to(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
+    """As torch expects of the memory that it shares; else it warns."""
+    Image.new("L", (8, 8)).save(tmp_path / "x.png")
+    done = cli("predict", digits_run, "x.png")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_table_suits_only_networks_of_tables(digits_run: Path, tmp_path: Path) -> None:

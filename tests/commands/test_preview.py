@@ -102,6 +102,13 @@ def test_signals_vectors_and_large_images_are_drawn(
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.PNG"]  # no run folder
 
 
+def test_vectors_and_constant_rates_are_named(tmp_path: Path, tiny: Path) -> None:
+    words = ("mlp-spirals", "scheduler=constant", "optimizer.lr=0.5", "-o", tmp_path / "x.png")
+    shown = invoke("preview", *words).stdout
+    assert "samples of spirals, 2 features, as stored" in shown
+    assert "learning rate: 0.5, constant\n" in shown
+
+
 def test_the_sheet_is_replaced_and_the_same_again(tmp_path: Path, tiny: Path) -> None:
     sheet = tmp_path / "sheet.png"
     sheet.write_bytes(b"old")

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cnnctl.config.choice import Choice
-from cnnctl.config.wording import describe, exact
+from cnnctl.config.wording import describe, exact, shape_of_sample
 
 KINDS = [kind for family in Choice.families.values() for kind in family.kinds.values()]
 EXPONENT = re.compile(r"\de[+]?\d")
@@ -25,6 +25,14 @@ EXPONENT = re.compile(r"\de[+]?\d")
 )
 def test_a_number_is_written_with_all_its_digits(number: float, text: str) -> None:
     assert exact(number) == text
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [([1], "1 feature"), ([2000], "2,000 features"), ([2, 119], "2x119"), ([3, 32, 8], "3x32x8")],
+)
+def test_the_shape_of_a_sample_is_named(shape: list[int], text: str) -> None:
+    assert shape_of_sample(shape) == text
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.family}.{kind.kind}")

@@ -1,4 +1,4 @@
-"""What tests of data need: the inputs of samples as a tensor, and data sets of every kind."""
+"""What tests of data need: the inputs of samples as a tensor, and datasets of every kind."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def inputs_of(samples: Samples) -> Tensor:
 
 
 def shortest(kind: str) -> dict[str, Any]:
-    """A data set of this kind with no more options than it needs to be described."""
+    """A dataset of this kind with no more options than it needs to be described."""
     surveyed = {"classes": ["cat", "dog"], "samples": {"train": 8, "validation": 2, "test": 2}}
     needed: dict[str, dict[str, Any]] = {
         "arrays": {

@@ -126,7 +126,7 @@ def test_an_array_without_targets_beside_it_is_refused_with_what_is_there() -> N
     np.save("scans.npy", noise(60, 5))
     refused = invoke("init", "scans.npy")
     assert refused.exit_code == ExitCode.DATA
-    assert "has no array that is known to be targets among scans" in refused.stderr
+    assert "has no array that is recognised as targets among scans" in refused.stderr
     assert "save the targets with it, named y or labels: one for each sample" in refused.stderr
     np.save("kind.npy", classes(60))
     assert invoke("init", "scans.npy").exit_code == 0
@@ -142,11 +142,11 @@ def test_arrays_of_unknown_names_are_told_apart_by_their_shape() -> None:
     np.save("lab/age.npy", noise(60))
     assert invoke("init", "lab").exit_code == 0
     text = written("lab.yaml")
-    assert "inputs: scans # has the most numbers for each sample" in text
+    assert "inputs: scans # has the most numbers per sample" in text
     assert "target: place # the last array; choose another with --target" in text
     np.save("lab/waves.npy", noise(60, 5))
     refused = invoke("init", "lab", "-o", "other.yaml")
-    assert "no array that is known to be inputs among age, patient_id, place" in refused.stderr
+    assert "no array that is recognised as inputs among age, patient_id, place" in refused.stderr
     assert "give it: cnnctl init lab/NAME.npy" in refused.stderr
 
 
@@ -181,8 +181,8 @@ def test_a_usual_name_is_preferred() -> None:
     np.savez("data.npz", x=noise(60, 5), images=PICTURES, label=noise(60), y=classes(60))
     assert invoke("init", "data.npz").exit_code == 0
     text = written("data.yaml")
-    assert "inputs: x # the most usual name among x, images" in text
-    assert "target: y # the most usual name among y, label" in text
+    assert "inputs: x # the most common name among x, images" in text
+    assert "target: y # the most common name among y, label" in text
 
 
 @pytest.mark.parametrize(("kind", "file"), [("zip", "scans.zip"), ("gztar", "scans.tar.gz")])
@@ -195,7 +195,7 @@ def test_an_archive_of_arrays_is_read_in_place(
     shutil.make_archive("scans", kind, tmp_path, "scans")
     done = quick_cli("init", file)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{file}: 2 arrays: x 60x5 float32, y 60 int64\n")
+    assert done.stdout.startswith(f"{file}: 2 arrays (x 60x5 float32, y 60 int64)\n")
     assert quick_cli("check", "scans.yaml").stdout == "scans.yaml: no problems found\n"
     trained = quick_cli("train", "scans.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
@@ -252,11 +252,11 @@ def test_what_is_odd_is_told() -> None:
     text = rendered(facts)
     assert "splits: 100 train, 10 test" in text
     assert "note: 1 feature is constant: 2" in text
-    assert "warning: equal samples in both train and test flatter the results: 10 samples" in text
+    assert "warning: equal samples in both train and test inflate the results: 10 samples" in text
 
 
 def test_rare_classes_are_weighted() -> None:
-    assert "balance: 0 has 4.0 times the samples of 1; the loss weights them" in rendered(
+    assert "balance: 0 has 4.0 times as many samples as 1; the loss weights them" in rendered(
         facts_of(x=noise(100, 4), y=np.repeat([0, 1], [80, 20]))
     )
     assert invoke("init", "data.npz").exit_code == 0
@@ -267,7 +267,7 @@ def test_counts_in_the_comments_are_those_of_training(quick_cli: Cli) -> None:
     np.savez("data.npz", x=noise(2000, 4), y=classes(2000))
     assert invoke("init", "data.npz").exit_code == 0
     text = Path("data.yaml").read_text(encoding="utf-8")
-    assert "340 samples of train" in text
+    assert "340 training samples" in text
     assert "300 samples held out" in text
     assert "wide enough for 1,360 rows" in text
     trained = quick_cli("train", "data.yaml", "train.epochs=1")

@@ -59,7 +59,7 @@ def test_what_is_written_trains_and_predicts(quick_cli: Cli) -> None:
     write(series())
     done = quick_cli("init", "long.csv")
     assert done.returncode == 0, done.stderr
-    assert "long.csv: 480 rows of 40 series, told apart by patient" in done.stdout
+    assert "long.csv: 480 rows in 40 series, identified by column patient" in done.stdout
     assert " steps, about " in Path("long.yaml").read_text(encoding="utf-8")
     assert quick_cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
     trained = quick_cli("train", "long.yaml", "train.epochs=1")
@@ -85,6 +85,15 @@ def test_several_targets_get_a_head_each(cli: Cli) -> None:
     trained = cli("train", "long.yaml", "train.epochs=1")
     assert trained.returncode == 0, trained.stderr
     assert cli("predict", "runs/long", "long.csv", "--jsonl").returncode == 0
+
+
+def test_steps_are_counted_without_the_batch_that_is_dropped() -> None:
+    write(series(60))  # of which 51 are for training, and 10 of these for validation
+    assert invoke("init", "long.csv").exit_code == 0
+    text = Path("long.yaml").read_text(encoding="utf-8")
+    assert "batch_size: 8" in text
+    assert "drop_last: true" in text
+    assert "# 5 steps per epoch" in text  # of 41 samples
 
 
 def test_a_target_that_varies_makes_it_a_table_of_rows() -> None:

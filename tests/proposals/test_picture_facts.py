@@ -27,7 +27,7 @@ def test_pictures_are_counted_and_measured(tmp_path: Path) -> None:
     assert (facts.scan.read, facts.scan.decoded) == (10, 10)
     text = rendered(facts)
     assert "sizes: width 8 20 20, height 10 10 30 (min, median, max)" in text
-    assert "balance: cat has 1.5 times the pictures of dog\n" in text
+    assert "balance: cat has 1.5 times as many pictures as dog\n" in text
 
 
 def test_splits_are_counted_apart(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_of_too_many_pixels_only_headers_are_read(
     monkeypatch.setattr(trial, "DECODED_PIXELS", 10 * 64)
     facts = gather(root)
     assert (facts.scan.read, facts.scan.decoded) == (40, 10)
-    assert "decoded: 10; of the others only the headers" in rendered(facts)
+    assert "decoded: 10; for the others, only the headers" in rendered(facts)
 
 
 def test_many_classes_are_shortened(tmp_path: Path) -> None:
@@ -73,4 +73,4 @@ def test_many_classes_are_shortened(tmp_path: Path) -> None:
 def test_without_a_test_split_none_is_made_of_validation(tmp_path: Path) -> None:
     counts = {name: count for name, count in SPLIT.items() if not name.startswith("test")}
     text = rendered(gather(write(tmp_path / "pets", counts)))
-    assert "note: there is no test split" in text
+    assert "note: no test split" in text

@@ -54,7 +54,7 @@ def test_tables_of_more_pictures_are_told_of() -> None:
         table(f"pets/{name}.csv", {"file": numbered()[part], "label": kinds()[part]})
     report, data = proposed("pets")
     assert (data["path"], data["test"]) == ("pets/labels.csv", 0.15)
-    assert "note: more.csv could be joined to it, with a column split" in report
+    assert "note: more.csv could be appended to it, with a column named split" in report
 
 
 def test_tables_that_share_pictures_are_no_splits() -> None:
@@ -88,8 +88,8 @@ def test_a_table_of_pictures_that_are_not_there_is_refused() -> None:
     table("labels.csv", {"path": [f"images/{name}" for name in numbered()], "label": kinds()})
     code, error = refused("labels.csv")
     assert code == ExitCode.DATA
-    assert "labels.csv: column path names pictures that are not there" in error
-    assert "put images/000.png beside the table" in error
+    assert "labels.csv: column path names pictures that do not exist" in error
+    assert "put images/000.png next to the table" in error
 
 
 @pytest.mark.parametrize("source", ["moles", "moles/meta.csv", "moles.zip"])
@@ -102,7 +102,7 @@ def test_pictures_may_be_in_folders_of_parts(source: str) -> None:
     shutil.make_archive("moles", "zip", "moles")
     report, data = proposed(source)
     assert report.startswith(f"{source}: 60 pictures in 2 classes")
-    assert "not there" not in report
+    assert "missing" not in report
     assert (data["name"], data["column"], data["target"]) == ("image_table", "image_id", "dx")
     assert data.get("images") is None
 
@@ -114,7 +114,7 @@ def test_folders_may_alternate_with_the_rows() -> None:
     pictures("moles/part_1", numbered(count)[1::2])
     table("moles/meta.csv", {"image": numbered(count), "kind": kinds(count)})
     report, _ = proposed("moles")
-    assert "not there" not in report
+    assert "missing" not in report
 
 
 @pytest.mark.parametrize(

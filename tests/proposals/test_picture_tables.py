@@ -101,7 +101,7 @@ def test_several_targets_get_a_head_each(cli: Cli) -> None:
     assert "classes of breed: 2 (cat 30, dog 30)" in report
     assert "labels of type_target: 2 (tame 40, wild 40)" in report
     assert "values of weight_kg: 0 to 0.694118, median 0.347059" in report
-    assert "balance: often has 29.0 times the pictures of rarely\n" in report
+    assert "balance: often has 29.0 times as many pictures as rarely\n" in report
     assert data["targets"] == {
         "breed": "class",
         "type_target": {"name": "labels", "column": "type"},
@@ -151,11 +151,11 @@ def test_columns_of_splits_and_groups_are_kept_to() -> None:
     table("pets/labels.csv", columns)
     report, data = proposed("pets")
     assert data["group"] == "patient_id"
-    assert "groups: from column patient_id; none will be in two splits" in report
+    assert "groups: from column patient_id; each stays in one split" in report
     table("pets/labels.csv", {**columns, "Split": splits})
     report, data = proposed("pets")
     assert (data["split"], data.keys() & {"group", "test", "validation"}) == ("Split", set())
-    assert "warning: 2 cells of patient_id in several splits, which flatters the results" in report
+    assert "warning: 2 cells of patient_id in several splits, which inflates the results" in report
     row = ["cat", "20", "5", "5"]
     assert row in [line.split() for line in report.splitlines()]
 
@@ -180,10 +180,7 @@ def test_what_is_missing_or_broken_is_named_and_skipped() -> None:
     Path("pets/050.png").write_bytes(b"no picture")
     table("pets/labels.csv", {"file": names, "label": kinds(100)})
     report, data = proposed("pets")
-    assert (
-        "warning: 1 picture is in the table but not there, and will be skipped\n    000.png\n"
-        in report
-    )
+    assert "warning: 1 picture in the table is missing and will be skipped\n    000.png\n" in report
     assert "warning: 1 picture cannot be decoded and will be skipped\n    050.png: " in report
     assert "    extra.png: is not in labels.csv" in report
     assert data["on_error"] == "skip"
@@ -233,7 +230,7 @@ def test_a_test_table_without_targets_is_no_test_split(cli: Cli) -> None:
         answers = {"label": kinds(count)} if split == "train" else {}
         table(f"pets/{split}.csv", {"file": names, **answers})
     report, data = proposed("pets")
-    assert "note: test.csv has no column label, so it is no test split; `cnnctl predict`" in report
+    assert "note: test.csv has no column label, so it is no test split; use it with" in report
     assert data.keys().isdisjoint({"tables", "images"})
     assert data["test"] == 0.15
     assert cli("train", "x.yaml", "train.epochs=1", "model.width=4").returncode == 0
@@ -274,7 +271,7 @@ def test_bad_tables_are_refused() -> None:
     assert (code, "column file names the samples" in error) == (ExitCode.DATA, True)
     table("pets/labels.csv", {**columns, "label": ["cat"] * ROWS})
     code, error = refused("pets")
-    assert (code, "no column that tells pictures apart" in error) == (ExitCode.DATA, True)
+    assert (code, "no column to predict besides" in error) == (ExitCode.DATA, True)
     code, error = refused("pets", "--target", "label")
     assert (code, "only one class, cat" in error) == (ExitCode.DATA, True)
     table("pets/labels.csv", {**columns, "label": [*kinds()[:-1], "owl"]})

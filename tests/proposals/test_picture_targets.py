@@ -100,7 +100,7 @@ def test_labels_of_which_each_picture_has_one_are_told_of() -> None:
     bits = {name: [int(at % 3 == bit) for at in range(ROWS)] for bit, name in enumerate("ABC")}
     table("scans/findings.csv", {"file": numbered(), **bits})
     report, _ = proposed("scans")
-    assert "note: each picture has exactly one label; a column with their names gives" in report
+    assert "note: each picture has exactly one label; consider one column of" in report
 
 
 def test_numbers_are_values() -> None:

@@ -141,7 +141,7 @@ def test_several_targets_get_a_head_each(quick_cli: Cli, tmp_path: Path) -> None
     write(tmp_path / "many.csv", ["a", "b", "kind", "tags", "size"], rows)
     done = quick_cli("init", "many.csv", "--target", "kind, tags,size")
     assert done.returncode == 0, done.stderr
-    assert "target: kind, tags, size, named on the command line" in done.stdout
+    assert "target: kind, tags, size (named on the command line)" in done.stdout
     assert "labels of tags: 2 (q " in done.stdout
     described = load(tmp_path / "many.yaml").description.targets
     kinds = {target.name: target.kind for target in described}
@@ -168,7 +168,7 @@ def test_several_targets_are_named_in_one_option_or_in_several(
 
 def test_a_few_rows_are_enough(quick_cli: Cli, tmp_path: Path) -> None:
     rows = [[1, "NA"], [2, "b"], [3, "NA"], [4, "b"], [1.5, "NA"], [2.5, "b"]]
-    with pytest.raises(FaultError, match="has 3 rows, too few to train and to test on"):
+    with pytest.raises(FaultError, match="has 3 rows, too few for training and testing"):
         gather(write(tmp_path / "x.csv", ["年龄", "target"], rows[:3]), target=None)
     write(tmp_path / "x.csv", ["年龄", "target"], rows)
     assert quick_cli("init", "x.csv").returncode == 0
@@ -196,7 +196,8 @@ def test_columns_of_splits_and_groups_are_kept_to(quick_cli: Cli, tmp_path: Path
     done = quick_cli("init", "x.csv")
     assert done.returncode == 0, done.stderr
     assert "splits: train 50, validation 15, test 15, from column subset" in done.stdout
-    assert "warning: 2 rows in two splits, which flatters the results" in done.stdout
+    assert "warning: 2 rows in two splits, which inflates the results" in done.stdout
+    assert "column kinds: number 2, category 1\ntarget: kind (" in done.stdout
     text = (tmp_path / "x.yaml").read_text(encoding="utf-8")
     assert "split: subset" in text
     assert "validation:" not in text

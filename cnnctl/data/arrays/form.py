@@ -39,7 +39,7 @@ def shape_of(array: StoredArray, layout: Layout | Literal["auto"]) -> tuple[Shap
     """
     sides = array.shape[1:]
     if not 1 <= len(array.shape) <= IMAGE_DIMENSIONS + 1 or 0 in array.shape:
-        message = f"has the shape {array.shape}, which is not one of samples"
+        message = f"has the shape {array.shape}, which does not fit samples"
         hint = "save (N, F) vectors, (N, C, L) signals or (N, H, W, C) images"
         raise array.fault(message, hint=hint)
     if len(sides) < SIGNAL_DIMENSIONS:
@@ -66,7 +66,7 @@ def _image_layout(array: StoredArray) -> Layout:
         return "channels_first" if first <= MOST_CHANNELS else "channels_last"
     if middle in (first, last) and first != last:
         return "channels_last" if middle == first else "channels_first"
-    message = f"has the shape {array.shape}, of which any side may be the channels"
+    message = f"has the shape {array.shape}, any side of which may be the channels"
     raise array.fault(message, hint="set data.layout to channels_first or channels_last")
 
 
@@ -141,7 +141,7 @@ class ArrayForm:
         return sample == self.shape or (is_signal and sample[0] == self.shape[0])
 
     def _converted(self, taken: Array, array: StoredArray) -> Tensor:
-        """A batch of samples as they are in the file, in the form of this data set."""
+        """A batch of samples as they are in the file, in the form of this dataset."""
         axes = self._axes(taken.shape[1:])
         assert axes is not None  # as `rows` has checked
         taken = taken[:, None] if -1 in axes else taken.transpose(axes)

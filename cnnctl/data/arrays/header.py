@@ -22,17 +22,17 @@ NO_HEADER = (
     *(TypeError, OverflowError, RecursionError, SyntaxError, MemoryError),
     *(LookupError, AttributeError, tokenize.TokenError),
 )
-"""What NumPy raises for headers that are none, beside ValueError."""
+"""What NumPy raises for invalid headers, besides ValueError."""
 HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[Shape, bool, np.dtype[Any]]]] = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
 }
-"""What reads a header, by the version of the format; others are for arrays with fields."""
+"""Readers of headers, by format version; other versions are for structured arrays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header of an array says."""
+    """The header of an array."""
 
     shape: Shape
     dtype: np.dtype[Any]
@@ -57,7 +57,9 @@ def header_of(start: bytes, name: str, place: str) -> Header:
     try:
         version = npy.read_magic(file)
         if version not in HEADERS:
-            raise ValueError(f"its format is {version[0]}.{version[1]}, which is for fields")
+            raise ValueError(
+                f"its format is {version[0]}.{version[1]}, which is for structured arrays"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python 2's headers, and dtypes of older versions
             shape, is_fortran, dtype = HEADERS[version](file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from cnnctl.config.wording import show
 from cnnctl.data.arrays.stored import StoredArray
@@ -32,7 +33,7 @@ class Part:
     split: GivenSplit | None
     inputs: StoredArray
     targets: Mapping[str, StoredArray]
-    """By the name that was asked for."""
+    """By the requested name."""
     group: StoredArray | None = None
     given: StoredArray | None = None
     """The split of each sample, where an array says it."""
@@ -58,28 +59,25 @@ def find_parts(
         FaultError: there is no such array, or more than one that may be meant; they do not belong
             together; or their lengths differ.
     """
-    asked: list[tuple[str, ConfigPath, str | None, Sequence[str]]] = [
-        ("inputs", ("inputs",), inputs, INPUTS),
-        *((f"target {name}", path, name, TARGETS) for path, name in targets),
-        ("group", ("group",), group, ()),
-        ("given", ("split",), split, ()),
-    ]
-    named = {
-        role: find(arrays, name, known, path=path, place=place)
-        for role, path, name, known in asked
-        if name is not None
-    }
-    for role, found in named.items():
-        _check_splits(found, named["inputs"], role.partition(" ")[0], place)
+    named = partial(find, arrays, place=place)
+    own = named(inputs, INPUTS, path=("inputs",))
+    wanted = {name: named(name, TARGETS, path=path) for path, name in targets}
+    groups = None if group is None else named(group, (), path=("group",))
+    splits = None if split is None else named(split, (), path=("split",))
+    roles = (("inputs", own), *(("target", each) for each in wanted.values()))
+    for option, found in (*roles, ("group", groups), ("split", splits)):
+        if found is not None:
+            _check_splits(found, own, option, place)
     parts = [
         Part(
             each,
-            named["inputs"][each],
-            {name: named[f"target {name}"][each] for _, name in targets},
-            *(named[role][each] if role in named else None for role in ("group", "given")),
+            own[each],
+            {name: found[each] for name, found in wanted.items()},
+            None if groups is None else groups[each],
+            None if splits is None else splits[each],
         )
         for each in ORDER
-        if each in named["inputs"]
+        if each in own
     ]
     for part in parts:
         _check_lengths(part)
@@ -141,7 +139,7 @@ def _known_name(
     if found:
         message = f"has several arrays that may be {what}: {', '.join(found)}"
     else:
-        message = f"has no array that is known to be {what} among {_list(families)}"
+        message = f"has no array that is recognised as {what} among {_list(families)}"
         if what == "targets" and len(families) == 1:
             hint = "save the targets with it, named y or labels: one for each sample"
     raise data_fault(message, hint=hint, place=place)
@@ -151,7 +149,7 @@ def _check_splits(found: BySplit, inputs: BySplit, option: str, place: str) -> N
     """Raise a FaultError unless there is one array for all samples, or one for each split."""
     if None in found and len(found) > 1:
         names = ", ".join(array.name for array in found.values())
-        message = f"has arrays both of all samples and of splits: {names}"
+        message = f"has arrays of all samples as well as of splits: {names}"
         raise data_fault(message, hint=f"name one of them: data.{option}=NAME", place=place)
     lacking = [split for split in ORDER if (split in found) != (split in inputs)]
     if lacking:
@@ -163,8 +161,8 @@ def _unpaired(
 ) -> FaultError:
     has, other = (inputs, found) if split in inputs else (found, inputs)
     role = option if split in inputs else "inputs"
-    beside = ", ".join(array.name for array in other.values())
-    message = f"{has[split].name} has no array of {role} beside it, only {beside}"
+    others = ", ".join(array.name for array in other.values())
+    message = f"{has[split].name} has no matching array for {role}, only {others}"
     hint = "save one for each split, or for all samples, or name the arrays with data.inputs, …"
     return data_fault(message, hint=hint, place=place)
 

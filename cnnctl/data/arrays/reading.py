@@ -68,12 +68,11 @@ def open_arrays(path: Path) -> dict[str, StoredArray]:
     if path.name.lower().endswith(ARCHIVES):
         return in_archive(path)
     hint = "give an .npz file, or a folder or an archive (.zip, .tar) of .npy files"
-    raise data_fault("holds no arrays of NumPy", hint=hint, place=str(path))
+    raise data_fault("holds no NumPy arrays", hint=hint, place=str(path))
 
 
 def has_arrays(source: Path) -> bool:
-    """Whether there are .npy files in a folder, not counting those of folders in it; or in an
-    archive without pictures."""
+    """Whether a folder directly contains .npy files, or an archive has arrays and no pictures."""
     if is_folder(source):
         return any(is_array(path.name) for path in contents(source))
     if not source.name.lower().endswith(ARCHIVE_SUFFIXES):
@@ -81,7 +80,7 @@ def has_arrays(source: Path) -> bool:
     tree = open_tree(source)
     try:
         names = [entry.name for entry in tree.entries]
-    except FaultError:  # which whoever reads it tells of
+    except FaultError:  # reported by whoever reads it
         return False
     names += [each.name for each in tree.left_out]  # reading them tells why
     are_arrays = any(name.lower().endswith(ARRAY_SUFFIXES) for name in names)

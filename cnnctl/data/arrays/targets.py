@@ -124,7 +124,7 @@ class ArrayTargets(SampleTargets):
             numbers = {str(number): number for number in range(len(classes))}
         for number, name in enumerate(names):
             if name not in numbers:
-                message = f"is of class {show(name)}, which is not among those of training"
+                message = f"is of class {show(name)}, which is not in the training split"
                 hint = nearest(name, list(numbers)[:MANY])
                 raise self.fault(int((inverse == number).argmax()), message, hint=hint)
         return torch.tensor([numbers[name] for name in names], dtype=torch.int64)[
@@ -151,7 +151,7 @@ class ArrayTargets(SampleTargets):
         return torch.from_numpy(self._numbers().astype(np.float32))
 
     def _classes(self) -> Array:
-        """The class of each sample, (N,): a text, a whole number or a truth value."""
+        """The class of each sample, (N,): a string, an integer or a boolean."""
         content = self.content
         if content.ndim == 2 and not self.is_one_hot():
             message = f"has rows of {content.shape[1]} numbers that are not one-hot"
@@ -180,7 +180,7 @@ class ArrayTargets(SampleTargets):
         if not self._is_binary():
             at = int(((numbers != 0) & (numbers != 1)).any(axis=1).argmax())
             hint = "labels are 1 for those that a sample has, 0 for the others"
-            raise self.fault(at, "has other numbers than 0 and 1", hint=hint)
+            raise self.fault(at, "has numbers other than 0 and 1", hint=hint)
         return numbers
 
     def _label_names(self, given: Sequence[str], width: int) -> list[str]:

@@ -32,4 +32,4 @@ def decoded_picture(content: bytes, form: PictureForm, *, place: str) -> Tensor:
         pixels = decode(content, mode=form.mode, size=form.size, resize=form.resize)
     except BrokenPictureError as error:
         raise data_fault(str(error), hint="repair or replace it", place=place) from None
-    return torch.from_numpy(np.ascontiguousarray(pixels))
+    return torch.from_numpy(np.require(pixels, requirements=("C", "W")))

@@ -29,5 +29,5 @@ class PictureRows(MappedRows):
             if zlib.crc32(pixels) != self._checks[row]:
                 message = "the cache of decoded pictures is damaged"
                 place = str(cache_folder())
-                raise data_fault(message, hint="delete it; it is made again", place=place)
+                raise data_fault(message, hint="delete it; it will be created again", place=place)
         return taken

@@ -34,7 +34,7 @@ def form_among(tree: FileTree, entries: Sequence[Entry]) -> tuple[Mode, tuple[in
     """The mode and the size for these pictures by the headers of some; None if all are broken."""
     sizes, modes = [], set[Mode]()
     for entry in entries[:: max(1, len(entries) // SAMPLED)]:
-        with suppress(BrokenPictureError, FaultError):  # which decoding tells of
+        with suppress(BrokenPictureError, FaultError):  # reported by decoding
             height, width, mode = size_and_mode(tree.read(entry, limit=MAX_BYTES))
             sizes.append((height, width))
             modes.add(mode)

@@ -1,1 +1,1 @@
-"""Series in long tables, which have a row for each moment."""
+"""Series in long tables, which have a row for each time step."""

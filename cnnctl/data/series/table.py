@@ -33,7 +33,7 @@ class Roles:
 
     series: str
     targets: Mapping[str, str]
-    """The columns to predict, by the names that they are asked for by."""
+    """The columns to predict, by the names used to request them."""
     time: str | None = None
     group: str | None = None
     split: str | None = None
@@ -75,7 +75,7 @@ class Series:
 
     @property
     def lengths(self) -> Positions:
-        """The number of moments of each series."""
+        """The number of time steps of each series."""
         return np.diff(self.starts)
 
     @property
@@ -149,7 +149,7 @@ class Series:
             which = "occurs twice in" if is_same else "goes back in"
             name = show(self.names[self.owners[at]])
             message = f"{show(cells.values[row])} {which} series {name}, after {cells.unit} "
-            hint = "sort the rows by time, and give each moment one row"
+            hint = "sort the rows by time, with one row for each time step"
             raise cells.fault(row, f"{message}{cells.lines[before]}", hint=hint)
 
 

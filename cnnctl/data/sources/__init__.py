@@ -1,6 +1,6 @@
-"""The data sets: one class each, which describes the data and reads it.
+"""The datasets: one class each, which describes the data and reads it.
 
-A new data set is one class in one of these files. torchvision and scikit-learn take a second to
+A new dataset is one class in one of these files. torchvision and scikit-learn take a second to
 import, so they are imported only for reading.
 """
 

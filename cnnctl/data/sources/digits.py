@@ -20,8 +20,8 @@ PARITY = Target("parity", ("even", "odd"), 2)
 class Digits(ImageSet, kind="digits"):
     """Handwritten digits, no download: 1,437 training and 360 test images, 8x8, grey.
 
-    scikit-learn's copy of the test part of the UCI optical recognition of handwritten digits data
-    set. It is published without a test split; ours is a fixed fifth of every class. Targets for
+    scikit-learn's copy of the test part of the UCI optical recognition of handwritten digits
+    dataset. It is published without a test split; ours is a fixed fifth of every class. Targets for
     heads: `digit` and `parity`, which is even or odd.
     """
 

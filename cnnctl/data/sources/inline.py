@@ -169,7 +169,7 @@ def _check_size(*tables: Sequence[object]) -> None:
     numbers = sum(len(row) if isinstance(row, list) else 1 for rows in tables for row in rows)
     if numbers > MAX_NUMBERS:
         message = f"{numbers:,} numbers, more than the limit of {MAX_NUMBERS:,} for inline data"
-        raise refusal(message, hint="use fewer samples, or a data set in files")
+        raise refusal(message, hint="use fewer samples, or a dataset in files")
 
 
 def _check_table(inputs: Sequence[object], targets: dict[str, Targets], prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""MNIST and data sets in its format: grey, 28x28, in idx files."""
+"""MNIST and datasets in its format: grey, 28x28, in idx files."""
 
 from __future__ import annotations
 

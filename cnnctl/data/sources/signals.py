@@ -47,10 +47,10 @@ OF_ARRAYS = ("inputs", "layout", "rows")
 class SignalSet(SampleSet, kind="signals"):
     """Series of one or more channels, each with a class, labels or values.
 
-    Either a long table (CSV, TSV or Parquet) with a row for each moment, or arrays
-    (N, channels, length) or (N, length) in an .npz file, or .npy in a folder or archive. Series
-    are brought to one length: shorter ones are filled up at the end with the mean of each channel,
-    which normalization makes 0, and longer ones are cut. A series is never in two splits.
+    Either a long table (CSV, TSV or Parquet) with a row for each time step, or arrays
+    (N, channels, length) or (N, length) in an .npz file, or .npy files in a folder or an archive.
+    Series are brought to one length: shorter ones are filled up at the end with the mean of each
+    channel, which normalization makes 0, and longer ones are cut. A series is never in two splits.
     """
 
     path: DataPath
@@ -136,6 +136,11 @@ class SignalSet(SampleSet, kind="signals"):
         layout = "channels_first" if self.layout == "auto" else self.layout
         return ArrayForm(tuple(self.shape), layout, name=self.inputs, fill=self._fill())
 
+    def inputs_hint(self) -> str:
+        if self.series is None:
+            return super().inputs_hint()
+        return "give a table with the columns of the training table"
+
     def sample_names(self, table: Table) -> list[str]:
         return [f"{table.place}: {name}" for name in self._answered(table).series.names]
 
@@ -149,7 +154,7 @@ class SignalSet(SampleSet, kind="signals"):
         """The series of a table, of which targets and splits need not be known."""
         if self.series is None:
             message = "the network was trained on arrays, not on a table"
-            raise data_fault(message, hint="give an array, in a .npy file", place=table.place)
+            raise data_fault(message, hint=self.inputs_hint(), place=table.place)
         series = Series.of(table, series=self.series, time=self.time)
         return SeriesTable(series, Roles(self.series, {}))
 
@@ -218,7 +223,7 @@ class SignalSet(SampleSet, kind="signals"):
         cells = [replace(table.cells(name), cure=CURE) for name in others]
         channels = [each.name for each in cells if isinstance(kind_of(each), Number)]
         if not channels:
-            message = "has no columns of numbers beside those that have another meaning"
+            message = "has no numeric columns besides those with another meaning"
             raise data_fault(message, hint="name some: data.channels=[…]", place=table.place)
         if unused := [name for name in others if name not in channels]:
             names = ", ".join(map(show, unused))
@@ -245,10 +250,10 @@ def _shape_of(array: StoredArray, layout: Layout | Literal["auto"]) -> tuple[Sha
     if len(sides) == 1 and 0 not in array.shape:
         return (1, *sides), "channels_first"
     if len(sides) != SIGNAL_DIMENSIONS or 0 in array.shape:
-        message = f"has the shape {array.shape}, which is not one of signals"
+        message = f"has the shape {array.shape}, which does not fit signals"
         raise array.fault(message, hint="save (N, length) or (N, channels, length)")
     if layout == "auto" and sides[0] == sides[1]:
-        message = f"has the shape {array.shape}, of which either side may be the channels"
+        message = f"has the shape {array.shape}, either side of which may be the channels"
         raise array.fault(message, hint="set data.layout to channels_first or channels_last")
     if layout == "auto":
         layout = "channels_first" if sides[0] < sides[1] else "channels_last"

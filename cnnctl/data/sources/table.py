@@ -57,7 +57,7 @@ class TableSet(TargetedSet, kind="table"):
         raise data_faults(list(dict.fromkeys(faults)))
 
     def _settled(self, table: Table, seed: int) -> Self:
-        """This data set with task, classes, columns and counts filled in."""
+        """This dataset with task, classes, columns and counts filled in."""
         known = self.with_task(table)
         known._check_features()
         parts = known.parts(table)
@@ -90,6 +90,9 @@ class TableSet(TargetedSet, kind="table"):
             identity=table.digest,
             called=rows.without_cells().where,
         )
+
+    def inputs_hint(self) -> str:
+        return "give a table with the columns of the training table"
 
     def encoded(self, table: Table) -> Tensor:
         return encode(self.columns, table)

@@ -26,7 +26,7 @@ def width_of(columns: Mapping[str, Column]) -> int:
             if isinstance(column, Ignored) and column.reason
         )
         message = f"no column to learn from{next(reasons, '')}"
-        hint = "write the kind of a column that is ignored, such as columns: {x: number}"
+        hint = "set the kind of an ignored column, such as columns: {x: number}"
         raise config_fault(message, hint=hint, path=("columns",))
     return width
 

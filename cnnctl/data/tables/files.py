@@ -46,7 +46,7 @@ def is_table(path: Path) -> bool:
         return False  # and listing it would take long
     try:
         entries = open_tree(path).entries
-    except FaultError:  # which whoever reads it tells of
+    except FaultError:  # reported by whoever reads it
         return False
     return any(map(_is_table, entries)) and not any(is_picture(each.name) for each in entries)
 

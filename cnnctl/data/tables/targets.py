@@ -40,7 +40,7 @@ class TargetColumns(Choice, family="target_kinds"):
     """A target in one or several columns of a table, or in arrays."""
 
     task: ClassVar[Task]
-    """What such a target is in a data set that has no other."""
+    """What such a target is in a dataset that has no other."""
 
     @abstractmethod
     def named(self, name: str) -> Self:

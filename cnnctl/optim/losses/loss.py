@@ -87,7 +87,7 @@ class Loss(Choice, family="losses"):
         """This loss with missing class weights filled in, from the training split alone.
 
         Args:
-            targets: those of all its samples, as the data set has them.
+            targets: those of all its samples, as the dataset has them.
             target: what they are of.
             outputs: how many the network gives for one sample.
 

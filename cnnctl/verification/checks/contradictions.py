@@ -8,7 +8,7 @@ from cnnctl.verification.naming import equal_names
 
 
 class Contradictions(Check):
-    """Equal inputs with other classes or labels, in any split: one of them must be wrong."""
+    """Equal inputs with different classes or labels, in any split: one of them must be wrong."""
 
     name = "contradictions"
     source = "equal SHA-256, different targets; no network can learn both"
@@ -22,7 +22,7 @@ class Contradictions(Check):
             return Finding(figure="none", numbers=numbers)
         samples = "1 sample has" if len(found) == 1 else f"{len(found):,} samples have"
         return Finding(
-            figure=f"{samples} the inputs of another one, but not its class or labels",
+            figure=f"{samples} the same inputs as another one, but a different class or labels",
             verdict=Verdict.WARNING,
             hint="correct the targets, or add features that tell them apart",
             named=equal_names(found),

@@ -21,5 +21,5 @@ class TrainingTime(Check):
             return Finding(figure="not measured", verdict=Verdict.UNKNOWN)
         epochs = "1 epoch" if duration.epochs == 1 else f"{duration.epochs:,} epochs"
         epoch, run = shown_time(duration.epoch), shown_time(duration.run)
-        figure = f"about {epoch} an epoch, {run} for {epochs}"
+        figure = f"about {epoch} per epoch, {run} for {epochs}"
         return Finding(figure=figure, numbers=asdict(duration))

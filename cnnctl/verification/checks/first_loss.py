@@ -16,7 +16,7 @@ have zeros where the mean of the values is three times their spread."""
 
 
 class FirstLoss(Check):
-    """A network that knows nothing should lose about as much as a constant answer.
+    """An untrained network should have about the loss of a constant prediction.
 
     That is ln(classes) for cross-entropy, whatever its class weights or label smoothing, ln(2) for
     binary cross-entropy, and the loss of the mean for values. A larger loss is that of a network
@@ -77,7 +77,7 @@ def _formula(found: TaskLoss) -> str:
     for number in (found.outputs, 2):
         if number > 1 and isclose(found.constant, log(number), rel_tol=1e-4):
             return f"ln({number:,})"
-    answer = "the mean" if found.kind == "values" else "an answer without knowledge"
+    answer = "the mean" if found.kind == "values" else "a constant prediction"
     return f"that of {answer} ({show_loss(found.constant)})"
 
 

@@ -13,7 +13,7 @@ class Identical(Check):
     """Samples with equal inputs, compared by their SHA-256 as they are given to the network.
 
     Pictures and other samples of many numbers are equal only if they are copies. Rows of a table
-    can be equal by chance, and published data sets cannot be changed, so these are only warned of.
+    can be equal by chance, and published datasets cannot be changed, so these are only warnings.
     """
 
     name = "identical samples"
@@ -33,11 +33,11 @@ class Identical(Check):
         data = facts.loaded.experiment.data
         is_error = isinstance(data, FileSet) and len(facts.loaded.description.shape) > 1
         cut_here = isinstance(data, PictureSet) and not data.group_copies
-        keep = ", or set data.group_copies=true where splits are cut off here" if cut_here else ""
+        keep = ", or set data.group_copies=true where cnnctl makes the splits" if cut_here else ""
         return Finding(
             figure=f"identical samples in two splits: {splits_of(leaks)}",
             verdict=Verdict.ERROR if is_error else Verdict.WARNING,
-            hint=f"they flatter the results; keep each in one split{keep}",
+            hint=f"they inflate the results; keep each in one split{keep}",
             named=equal_names(leaks),
             numbers=numbers,
         )

@@ -10,8 +10,8 @@ from cnnctl.verification.facts import Computed, Facts, Measured, Memory
 from cnnctl.verification.finding import Check, Finding, Verdict
 
 NARROW = 0.8
-"""Share of the available memory from which on it is warned of, if the need was measured: it was
-right within a tenth or so."""
+"""Share of the available memory from which to warn, if the need was measured, which is right to
+within a tenth or so."""
 NARROW_COMPUTED = 0.4
 """The same if it was only computed: runs on a CPU were seen to use 1.9 times as much and more."""
 
@@ -22,7 +22,7 @@ class EnoughMemory(Check):
     name = "memory"
     source = (
         "the peak of this process while it read the data, took steps, evaluated and made "
-        "checkpoints, or of CUDA's allocator; where the system does not tell, and before data is "
+        "checkpoints, or of CUDA's allocator; where that cannot be measured, and before data is "
         "read that would not fit, sizes of tensors as in `cnnctl summary`; free memory as the "
         "system or CUDA gives it"
     )

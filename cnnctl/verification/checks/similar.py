@@ -16,7 +16,9 @@ class Similar(Check):
 
     def find(self, facts: Facts) -> Finding:
         if facts.likenesses is None or not facts.likenesses.are_compared:
-            reason = f": no photos of at least {SIDE} pixels" if facts.likenesses else ""
+            reason = (
+                f": only photos of at least {SIDE}x{SIDE} pixels are" if facts.likenesses else ""
+            )
             return Finding(figure=f"not compared{reason}", verdict=Verdict.UNKNOWN)
         similar = facts.likenesses.similar
         numbers = {"across_splits": len(similar)}
@@ -25,7 +27,7 @@ class Similar(Check):
         return Finding(
             figure=f"nearly identical pictures in two splits: {splits_of(similar)}",
             verdict=Verdict.WARNING,
-            hint="look at them; copies flatter the results, and belong in one split",
+            hint="look at them: copies inflate the results and belong in one split",
             named=equal_names(similar, sign="~"),
             numbers=numbers,
         )

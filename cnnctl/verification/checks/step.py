@@ -27,5 +27,7 @@ class FirstStep(Check):
                 hint="use a lower optimizer.lr or train.precision=fp32, and check model.init",
                 numbers={"finite": False},
             )
-        figure = f"forward, backward and update in {shown_time(steps.batch)} a batch; all finite"
+        figure = (
+            f"forward, backward and update take {shown_time(steps.batch)} per batch; all finite"
+        )
         return Finding(figure=figure, numbers={"finite": True, "batch_seconds": steps.batch})

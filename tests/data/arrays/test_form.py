@@ -50,14 +50,14 @@ def test_the_shape_of_samples_follows_from_that_of_the_array(
 
 @pytest.mark.parametrize("shape", [(9, 3, 5, 3), (9, 5, 6, 7), (9, 8, 8, 8)])
 def test_a_layout_that_cannot_be_told_is_asked_for(shape: Any, tmp_path: Path) -> None:
-    with pytest.raises(FaultError, match="of which any side may be the channels") as error:
+    with pytest.raises(FaultError, match="any side of which may be the channels") as error:
         shape_of(stored(np.zeros(shape), tmp_path), "auto")
     assert "data.layout" in error.value.faults[0].hint
 
 
 @pytest.mark.parametrize("shape", [(), (0, 5), (9, 0), (2, 2, 2, 2, 2)])
 def test_arrays_of_other_dimensions_are_no_samples(shape: Any, tmp_path: Path) -> None:
-    with pytest.raises(FaultError, match="which is not one of samples"):
+    with pytest.raises(FaultError, match="which does not fit samples"):
         shape_of(stored(np.zeros(shape), tmp_path), "auto")
 
 

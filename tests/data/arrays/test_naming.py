@@ -107,13 +107,13 @@ def test_names_that_are_none_are_faults_of_their_option(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("a", "b"), "no array that is known to be inputs among a, b"),
+        (("a", "b"), "no array that is recognised as inputs among a, b"),
         (("x", "images", "y"), "several arrays that may be inputs: x, images"),
-        (("x", "b"), "no array that is known to be targets among x, b"),
-        (("x", "x_train", "y"), "both of all samples and of splits: x, x_train"),
-        (("x_train", "x_test", "y_train"), "x_test has no array of target beside it, only y_train"),
-        (("x_train", "y_train", "y_val"), "y_val has no array of inputs beside it, only x_train"),
-        (("x_train", "x_test", "y"), "y has no array of inputs beside it, only x_train, x_test"),
+        (("x", "b"), "no array that is recognised as targets among x, b"),
+        (("x", "x_train", "y"), "of all samples as well as of splits: x, x_train"),
+        (("x_train", "x_test", "y_train"), "x_test has no matching array for target, only y_train"),
+        (("x_train", "y_train", "y_val"), "y_val has no matching array for inputs, only x_train"),
+        (("x_train", "x_test", "y"), "y has no matching array for inputs, only x_train, x_test"),
     ],
 )
 def test_arrays_that_do_not_belong_together_are_faults(
@@ -123,6 +123,16 @@ def test_arrays_that_do_not_belong_together_are_faults(
         parts(tmp_path, *names)
     assert error.value.exit_code is ExitCode.DATA
     assert error.value.faults[0].hint
+
+
+def test_arrays_of_splits_that_lack_inputs_are_named_by_their_option(tmp_path: Path) -> None:
+    with pytest.raises(
+        FaultError, match="s has no matching array for inputs, only x_train"
+    ) as error:
+        parts(tmp_path, *KERAS, "s", split="s")
+    assert error.value.exit_code is ExitCode.DATA
+    with pytest.raises(FaultError, match="x_test has no matching array for split, only s_train"):
+        parts(tmp_path, *KERAS, "s_train", split="s")
 
 
 def test_differing_lengths_are_faults(tmp_path: Path) -> None:

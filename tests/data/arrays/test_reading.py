@@ -154,7 +154,7 @@ def test_a_damaged_archive_is_found_by_its_checksum(tmp_path: Path) -> None:
     path.write_bytes(content)
     assert "Bad CRC-32" in str(fault_of(path))
     path.write_bytes(content[:4000])
-    assert "is damaged, or no file of arrays" in str(fault_of(path))
+    assert "is damaged, or not a file of arrays" in str(fault_of(path))
 
 
 def test_an_archive_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
@@ -248,9 +248,9 @@ def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_what_is_not_there_or_holds_no_arrays_is_refused(tmp_path: Path) -> None:
     assert "no such file or folder" in str(fault_of(tmp_path / "x.npz"))
     (tmp_path / "x.csv").touch()
-    assert "holds no arrays of NumPy" in str(fault_of(tmp_path / "x.csv"))
+    assert "holds no NumPy arrays" in str(fault_of(tmp_path / "x.csv"))
     (tmp_path / "x.npz").write_text("no archive")
-    assert "is damaged, or no file of arrays" in str(fault_of(tmp_path / "x.npz"))
+    assert "is damaged, or not a file of arrays" in str(fault_of(tmp_path / "x.npz"))
     (tmp_path / "none").mkdir()
     assert "has no .npy files" in str(fault_of(tmp_path / "none"))
     os.mkfifo(tmp_path / "pipe.npy")

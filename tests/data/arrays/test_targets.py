@@ -88,7 +88,12 @@ def test_classes_that_are_given_name_numbers_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "classes", "message", "hint"),
     [
-        (THREE, ["a", "b"], r"y0\[2\] is of class '2', which is not among", "known: 0, 1"),
+        (
+            THREE,
+            ["a", "b"],
+            r"y0\[2\] is of class '2', which is not in the training",
+            "known: 0, 1",
+        ),
         (THREE, ["0", "1"], r"y0\[2\] is of class '2'", "known: 0, 1"),
         (np.array(["cat", "dgo"])[THREE % 2], ["cat", "dog"], r"y0\[1\] is of class dgo", "dog?"),
     ],
@@ -136,7 +141,7 @@ def test_values_and_labels_are_float32(tmp_path: Path) -> None:
         ([np.zeros((2, 3)), np.zeros((2, 2))], "regression", "another kind or width than y0"),
         ([np.array([0.0, 0.5])], "classification", r"y0\[1\] is 0.5, which is not a class"),
         ([np.array([[1, 0], [1, 1]])], "classification", "2 numbers that are not one-hot"),
-        ([np.array([[1, 0], [1, 2]])], "multilabel", r"y0\[1\] has other numbers than 0 and 1"),
+        ([np.array([[1, 0], [1, 2]])], "multilabel", r"y0\[1\] has numbers other than 0 and 1"),
         ([np.array(["a", "b"])], "regression", "holds texts, which are classes"),
         ([np.array(["a", "b"])], "multilabel", "holds texts, which are classes"),
     ],

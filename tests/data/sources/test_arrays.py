@@ -204,7 +204,7 @@ def test_numbers_that_are_none_are_named_by_sample(wrong: float, kind: str, tmp_
         (
             {"x_train": vectors(), "y_train": THREE, "x_test": vectors(), "y_test": THREE + 1},
             {},
-            r"y_test\[2\] is of class '3', which is not among those of training",
+            r"y_test\[2\] is of class '3', which is not in the training split",
         ),
         (
             {"x_train": vectors(), "y_train": THREE, "x_test": vectors().T, "y_test": THREE[:4]},
@@ -444,7 +444,7 @@ def test_heads_are_resumed_to_the_same_bits(quick_cli: Cli, tmp_path: Path) -> N
     ("targets", "message"),
     [
         ({"digti": "class"}, "targets.digti: .* has no array digti"),
-        ({"digit": "labels"}, "has other numbers than 0 and 1"),
+        ({"digit": "labels"}, "has numbers other than 0 and 1"),
         ({"i": {"name": "values", "columns": ["ink"], "outputs": 2}}, "2 outputs, but the target"),
         ({"digit": "class", "d": {"name": "class", "column": "digit"}}, "belongs to digit already"),
         ({"bits": "class"}, "rows of 2 numbers that are not one-hot"),

@@ -84,7 +84,7 @@ def test_letters_stand_upright_and_begin_at_class_0(written: Write, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("split", "classes", "samples"),
-    # Cohen et al. 2017 and the page of the data set: 814,255 characters, 131,600, 145,600, …
+    # Cohen et al. 2017 and the page of the dataset: 814,255 characters, 131,600, 145,600, …
     [
         ("byclass", 62, 814_255 - 116_323),
         ("bymerge", 47, 814_255 - 116_323),

@@ -157,7 +157,7 @@ def test_a_value_that_is_no_number_is_named_by_line(tmp_path: Path) -> None:
 
 def test_a_table_without_numbers_has_no_signals(tmp_path: Path) -> None:
     rows = [[*row[:2], "abc"[number % 3], *row[3:]] for number, row in enumerate(ROWS)]
-    with pytest.raises(FaultError, match="has no columns of numbers"):
+    with pytest.raises(FaultError, match="has no numeric columns besides"):
         in_table(tmp_path, rows)
 
 
@@ -208,8 +208,8 @@ def test_series_of_one_channel_need_no_axis_for_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("signals", "options", "message"),
     [
-        (np.zeros((50, 2, 3, 4)), {}, r"x has the shape \(50, 2, 3, 4\), which is not one of sig"),
-        (np.zeros((50, 9, 9)), {}, "of which either side may be the channels"),
+        (np.zeros((50, 2, 3, 4)), {}, r"x has the shape \(50, 2, 3, 4\), which does not fit sig"),
+        (np.zeros((50, 9, 9)), {}, "either side of which may be the channels"),
         (SIGNALS, {"series": "id"}, "series does not apply to arrays"),
         (SIGNALS, {"channels": ["x"]}, "channels does not apply to arrays"),
         (SIGNALS, {"recorded": "t"}, "recorded does not apply to arrays"),
