@@ -11,7 +11,7 @@ from cnnctl.verification.finding import Check, Finding, Verdict
 
 NARROW = 0.8
 """Share of the available memory from which on it is warned of, if the need was measured: it was
-right within a tenth or so."""
+right within a tenth."""
 NARROW_COMPUTED = 0.4
 """The same if it was only computed: runs on a CPU were seen to use 1.9 times as much and more."""
 
