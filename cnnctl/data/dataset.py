@@ -184,7 +184,15 @@ class DataSet(Choice, family="datasets"):
             yield name, partial(Tensor.clone, sample)
 
     def held_out(self, samples: int) -> int:
-        """Number of samples of the training split to hold out for validation."""
+        """Number of samples of the training split that are held out for validation."""
+        return self.share_of(samples)
+
+    def share_of(self, samples: int) -> int:
+        """Number of samples to hold out for validation, to which a cut by groups only comes close.
+
+        Raises:
+            FaultError: none would be left for validation, or for training.
+        """
         held_out = round(samples * self.validation)
         if (self.validation and not held_out) or held_out == samples:
             left = "validation" if not held_out else "training"

@@ -70,7 +70,7 @@ class FileSet(DataSet):
         return None if self.test == "auto" else self.test
 
     def held_out(self, samples: int) -> int:
-        return self.samples.validation if self.samples else super().held_out(samples)
+        return self.samples.validation if self.samples else self.share_of(samples)
 
     def validation_part(
         self,

@@ -6,7 +6,6 @@ import sys
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from weakref import WeakKeyDictionary
@@ -20,7 +19,7 @@ from torch import Tensor
 from cnnctl.config.choice import refusal
 from cnnctl.data.broken_pictures import faults_of_broken
 from cnnctl.data.copies import copies_among, kept_together
-from cnnctl.data.dataset import DataSet, Size, StoredSplit
+from cnnctl.data.dataset import Size, StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.file_tree import FileTree
 from cnnctl.data.files import forget_tree, remembered_tree
@@ -224,7 +223,7 @@ class PictureSet(FileSet):
             groups=groups_of(records),
             times=times_of(records),
         )
-        share = partial(DataSet.held_out, self)  # of all pictures, broken ones among them
+        share = self.share_of  # of all pictures, broken ones among them
         return {
             name: [
                 records[at].put_in(split)

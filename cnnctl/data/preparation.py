@@ -13,7 +13,7 @@ from cnnctl.data.division import hold_out
 from cnnctl.data.files import forget_tree
 from cnnctl.data.samples import Samples, Split, Splits
 from cnnctl.data.tables.reading import forget_table
-from cnnctl.errors import data_fault
+from cnnctl.errors import config_fault, data_fault
 from cnnctl.target import TargetKind
 
 SplitName = Literal["test", "validation", "train"]
@@ -116,7 +116,15 @@ def _read_and_cut(data: DataSet, *, seed: int, root: Path, download: bool) -> tu
         hint = "the files are damaged, or the dataset's description is wrong"
         raise data_fault(message, hint=hint)
     kind = described.targets[0].kind
-    return cut(whole, kind=kind, held_out=data.held_out(len(whole)), seed=seed)
+    known = data.held_out(len(whole))
+    is_by_groups = whole.groups is not None and whole.validation is None
+    wanted = data.share_of(len(whole)) if is_by_groups else known
+    kept, held = cut(whole, kind=kind, held_out=wanted, seed=seed)
+    if is_by_groups and len(held) != known:
+        message = f"{len(held):,} samples for validation, not {known:,}"
+        hint = "remove data.samples for them to be counted again"
+        raise config_fault(message, hint=hint, path=("samples",))
+    return kept, held
 
 
 def _forget_sources() -> None:

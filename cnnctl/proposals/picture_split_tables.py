@@ -22,6 +22,8 @@ class OtherSplits:
     """The tables of other splits than that for training."""
 
     paths: Mapping[GivenSplit, Path] = field(default_factory=dict)
+    unlabelled: Sequence[Path] = ()
+    """Tables without the targets, whose pictures are to be answered for."""
     notes: Sequence[str] = ()
     """Why tables whose names are those of splits are none."""
 
@@ -40,7 +42,7 @@ def other_splits(found: PictureTable, *, targets: Collection[str]) -> OtherSplit
 
     targets: the columns to predict.
     """
-    paths, notes = dict[GivenSplit, Path](), list[str]()
+    paths, notes, unlabelled = dict[GivenSplit, Path](), list[str](), list[Path]()
     for path, table in found.others.items():
         split = split_of(path)
         if split not in ("validation", "test") or is_submission(path):
@@ -50,11 +52,12 @@ def other_splits(found: PictureTable, *, targets: Collection[str]) -> OtherSplit
                 f"{path.name} has no column {show(lacking[0])}, so it is no {split} split; "
                 "use it with `cnnctl predict`"
             )
+            unlabelled += [path] if found.where.column in table.columns else []
         elif found.where.column in table.columns and split not in paths:
             fault = _fault(found, table)
             notes += [f"{path.name} is no {split} split: {fault}"] if fault else []
             paths |= {} if fault else {split: path}
-    return OtherSplits(paths, notes)
+    return OtherSplits(paths, unlabelled, notes)
 
 
 def split_of(path: Path) -> GivenSplit | None:
@@ -63,8 +66,17 @@ def split_of(path: Path) -> GivenSplit | None:
     return found.pop() if len(found) == 1 else None
 
 
-def with_root_of_all(found: PictureTable, tables: Collection[Table], *, top: Path) -> PictureTable:
-    """The same with a folder that the pictures of all these tables are below, if there is one."""
+def with_root_of_all(found: PictureTable, splits: OtherSplits, *, top: Path) -> PictureTable:
+    """The same with the folder that the pictures of the other tables are below as well, if there
+    is one; or at least those of splits."""
+    for paths in ((*splits.paths.values(), *splits.unlabelled), splits.paths.values()):
+        tables = [found.others[path] for path in paths]
+        if tables and (root := _root_of(found, tables, top=top)):
+            return replace(found, where=replace(found.where, root=root))
+    return found
+
+
+def _root_of(found: PictureTable, tables: Sequence[Table], *, top: Path) -> Path | None:
     column, root = found.where.column, found.where.root
     inside = [root, *(each for each in root.parents if each.is_relative_to(top))]
     for folder in inside:
@@ -72,8 +84,8 @@ def with_root_of_all(found: PictureTable, tables: Collection[Table], *, top: Pat
         known = PictureNames(names)
         cells = (cell for table in (found.table, *tables) for cell in table.columns[column])
         if all(known.find(cell) or len(known.find_file(cell)) == 1 for cell in cells if cell):
-            return replace(found, where=replace(found.where, root=folder))
-    return found
+            return folder
+    return None
 
 
 def _fault(found: PictureTable, table: Table) -> str:

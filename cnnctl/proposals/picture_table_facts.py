@@ -84,9 +84,8 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     taken = [found.where.column, *splits, *([group] if group else [])]
     choice = likely(table, taken=taken) if target is None else chosen(table, target, taken=taken)
     own = OtherSplits() if splits else other_splits(found, targets=choice.columns)
-    if own.paths:
-        others = [found.others[path] for path in own.paths.values()]
-        found = with_root_of_all(found, others, top=source)
+    found = with_root_of_all(found, own, top=source)
+    if others := [found.others[path] for path in own.paths.values()]:
         table = joined([table, *others])
         choice = choice.in_table(table)
     is_beside = found.where.root != (found.path if is_archive(found.path) else found.path.parent)

@@ -91,7 +91,8 @@ class Measured:
     process: int
     """Python and its libraries, after a step with a single weight; 0 on a GPU."""
     reading: int
-    """The most that reading the data took on top, with the processes that decode pictures."""
+    """The most that reading the data takes beyond that, with the processes that decode pictures;
+    some libraries are loaded later only."""
     data: int
     """What is kept of it."""
     training: int

@@ -16,6 +16,7 @@ from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device
 from cnnctl.experiment import Experiment, Loaded
 from cnnctl.inspection.report import report_on
+from cnnctl.training.environment import describe_environment
 from cnnctl.verification.facts import Computed, Measured, Memory
 from cnnctl.verification.process import (
     OWN,
@@ -59,15 +60,19 @@ def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> M
 class Meter:
     """Measures a training from now on: `reading` goes around reading the data, `measured` ends it.
 
-    A step with a single weight first has torch load what every training needs.
+    A step with a single weight and a look at the environment first load what every training loads,
+    though only after it has read the data: reading comes on top of less.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        give_back_freed()
+        self._before = usage_of(device)
         weight = torch.zeros(1, device=device, requires_grad=True)
         optimizer = torch.optim.SGD([weight], lr=0)
         torch.autograd.backward(weight.sum())
         optimizer.step()
+        describe_environment(device)  # which loads cuDNN: 50 MB, on a CPU as well
         give_back_freed()
         forget_peak(device)
         self._start = self._read = usage_of(device)
@@ -83,18 +88,19 @@ class Meter:
 
     def measured(self, splits: Splits) -> Measured | None:
         """What the training took; `splits` were read. None if the system does not tell."""
-        start, read, end = self._start, self._read, usage_of(self.device)
-        if start is None or read is None or end is None:
+        before, start, read = self._before, self._start, self._read
+        end = usage_of(self.device)
+        if before is None or start is None or read is None or end is None:
             return None
         size = mapped_bytes(splits)
         # of files that several splits map, pages count more than once, though they are there once
         dropped = [max(0, each.files - start.files) if size else 0 for each in (read, end)]
         data = max(0, read.now - start.now - dropped[0])
         is_cuda = self.device.type == "cuda"
+        started = 0 if is_cuda else self._started
         return Measured(
             process=0 if is_cuda else start.now,
-            reading=max(data, read.peak - start.now - dropped[0])
-            + (0 if is_cuda else self._started),
+            reading=max(0, before.now + read.peak - 2 * start.now - dropped[0] + started),
             data=data,
             training=max(0, end.peak - start.now - dropped[1] - data),
             mapped=min(dropped[1], size),

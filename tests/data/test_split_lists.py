@@ -104,7 +104,7 @@ def test_names_with_blanks_are_found_before_shorter_ones(tmp_path: Path) -> None
         ({"train": "cat/0", "test": ""}, r"test.txt: names no pictures", "add some"),
         ({"train": "cat/0\nx\xe9".encode("latin-1")}, r"train.txt:2: is not UTF-8", "UTF-8"),
         ({"train": "cat/0\n\0"}, r"train.txt:2: has a NUL character", "text"),
-        ({"train": "cat/0\n" + "x" * 10_001}, r"train.txt:2: a line of 10,001", "a path a line"),
+        ({"train": "cat/0\n" + "x" * 10_001}, r"train.txt:2: a line of 10,001", "path per line"),
     ],
 )
 def test_faults_of_a_list_name_it_and_the_line(

@@ -42,7 +42,7 @@ def write(rows: Rows, header: list[str] = HEADER) -> None:
 def test_consecutive_rows_with_times_and_one_target_are_series() -> None:
     plain = found(series())
     assert plain is not None
-    assert (plain.column, plain.time, plain.target) == ("patient", "t", "label")
+    assert (plain.column, plain.time, plain.targets) == ("patient", "t", ["label"])
 
 
 def test_anything_less_plain_is_a_table() -> None:
@@ -77,6 +77,23 @@ def test_steps_are_counted_without_the_batch_that_is_dropped() -> None:
     assert "batch_size: 8" in text
     assert "drop_last: true" in text
     assert "# 5 steps per epoch" in text  # of 41 samples
+
+
+def test_several_targets_get_a_head_each(quick_cli: Cli) -> None:
+    names, rows = ["patient", "t", "x", "y", "label", "weight"], series()
+    ages = {
+        patient: 20 + at / 7 for at, patient in enumerate(dict.fromkeys(row[0] for row in rows))
+    }
+    write([[*row, ages[row[0]]] for row in rows], names)
+    done = quick_cli("init", "long.csv", "--target", "label,weight")
+    assert done.returncode == 0, done.stderr
+    assert "values of weight: 20 to " in done.stdout
+    text = Path("long.yaml").read_text(encoding="utf-8")
+    assert "  targets: {label: class, weight: values}" in text
+    assert quick_cli("check", "long.yaml").stdout == "long.yaml: no problems found\n"
+    trained = quick_cli("train", "long.yaml", "train.epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    assert quick_cli("predict", "runs/long", "long.csv", "--jsonl").returncode == 0
 
 
 def test_a_target_that_varies_makes_it_a_table_of_rows() -> None:

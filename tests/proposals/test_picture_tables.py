@@ -223,13 +223,20 @@ def test_a_test_table_does_not_stand_in_for_validation() -> None:
     assert ["dog", "22", "7"] in [line.split() for line in report.splitlines()]
 
 
-def test_a_test_table_without_targets_is_no_test_split() -> None:
-    names = in_tables("pets", {"train": 45, "test": 15})
-    table("pets/test.csv", {"file": names["test"]})
+def test_a_test_table_without_targets_is_no_test_split(cli: Cli) -> None:
+    for split, count in (("train", 45), ("test", 15)):
+        names = [f"{split}{at}.png" for at in range(count)]
+        pictures(f"pets/{split}_images", names)
+        answers = {"label": kinds(count)} if split == "train" else {}
+        table(f"pets/{split}.csv", {"file": names, **answers})
     report, data = proposed("pets")
     assert "note: test.csv has no column label, so it is no test split; use it with" in report
-    assert "tables" not in data
+    assert data.keys().isdisjoint({"tables", "images"})
     assert data["test"] == 0.15
+    assert cli("train", "x.yaml", "train.epochs=1", "model.width=4").returncode == 0
+    answered = cli("predict", "runs/x", "pets/test.csv", "--jsonl")
+    assert answered.returncode == 0, answered.stderr
+    assert len(answered.stdout.splitlines()) == 15
 
 
 def test_pictures_of_splits_may_be_in_folders_of_their_own() -> None:

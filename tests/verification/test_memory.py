@@ -27,6 +27,12 @@ CPU = torch.device("cpu")
 linux_only = pytest.mark.skipif(process_usage(OWN) is None, reason="only Linux tells it")
 
 
+@pytest.fixture(autouse=True)
+def loaded() -> None:
+    """Have torch load what a first step needs, which is not in a test's figures then."""
+    Meter(CPU)
+
+
 def ones(megabytes: int) -> torch.Tensor:
     """So large that the C library gives it back to the system when it is freed."""
     return torch.ones(megabytes * MEGABYTE, dtype=torch.uint8)
@@ -211,7 +217,7 @@ def test_the_memory_of_training_is_foretold(text: str, tmp_path: Path) -> None:
     [result] = json.loads(run(tmp_path, "-m", "cnnctl", "check", "--data", "x.yaml", "--json"))
     [memory] = [each for each in result["data"] if each["check"] == "memory"]
     peak = int(run(tmp_path, "-c", PEAK).splitlines()[-1]) * 1024
-    assert memory["numbers"]["total"] == pytest.approx(peak, rel=0.15)
+    assert memory["numbers"]["total"] == pytest.approx(peak, rel=0.1)
     process = memory["numbers"]["measured"]["process"]
     if text != SMALL:
-        assert memory["numbers"]["total"] - process == pytest.approx(peak - process, rel=0.25)
+        assert memory["numbers"]["total"] - process == pytest.approx(peak - process, rel=0.2)

@@ -67,7 +67,7 @@ class ZippedArray(ArchivedArray):
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
         name = info.filename[: -len(".npy")]
-        if path.suffix.lower() != ".npz":  # where a / is a part of names, too
+        if path.suffix.lower() != ".npz":  # where / may be part of a name
             name = PurePosixPath(name).name
         _check_claims(info, name, path)
         self._info = info

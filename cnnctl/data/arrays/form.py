@@ -87,7 +87,7 @@ class ArrayForm:
     name: str = ""
     """The array to take from a file that holds several."""
     fill: tuple[float, ...] | None = None
-    """What signals of other lengths are filled up with at the end, for each channel, or cut; None
+    """What signals of other lengths are padded with at the end, for each channel, or cut; None
     if they are refused."""
 
     def rows(self, array: StoredArray) -> Rows:
@@ -187,7 +187,7 @@ def _check_white(taken: Array, white: float, array: StoredArray) -> None:
 
 
 def of_length(signals: Array, length: int, *, fill: Sequence[float]) -> Array:
-    """Signals (N, C, L) of this length: cut, or filled up at the end with a number per channel."""
+    """Signals (N, C, L) of this length: cut, or padded at the end with a number per channel."""
     missing = length - signals.shape[2]
     if missing <= 0:
         return signals[:, :, :length]

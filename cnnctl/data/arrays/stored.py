@@ -76,5 +76,5 @@ def check_dtype(array: StoredArray) -> None:
 
 def reading_array(place: str) -> AbstractContextManager[None]:
     """Turn what reading an array raises, beside FaultErrors, into a fault at this place."""
-    found, cure = "is damaged, or no file of arrays", "copy or save the file again"
+    found, cure = "is damaged, or not a file of arrays", "copy or save the file again"
     return reading(place, damage=NO_ARCHIVE, found=found, cure=cure)

@@ -205,7 +205,7 @@ class SeriesTable(SampleSource):
     def signals(
         self, rows: Positions, channels: Sequence[str], *, length: int, fill: Sequence[float]
     ) -> Tensor:
-        """These series as signals, (N, C, length) float32, filled up at the end or cut."""
+        """These series as signals, (N, C, length) float32, padded at the end or cut."""
         values, starts = self.series.values(channels), self.series.starts
         signals = np.empty((len(rows), len(channels), length), np.float32)
         signals[:] = np.array(fill, np.float32)[:, None]

@@ -49,7 +49,7 @@ class SignalSet(SampleSet, kind="signals"):
 
     Either a long table (CSV, TSV or Parquet) with a row for each time step, or arrays
     (N, channels, length) or (N, length) in an .npz file, or .npy files in a folder or an archive.
-    Series are brought to one length: shorter ones are filled up at the end with the mean of each
+    Series are brought to one length: shorter ones are padded at the end with the mean of each
     channel, which normalization makes 0, and longer ones are cut. A series is never in two splits.
     """
 
@@ -238,7 +238,7 @@ class SignalSet(SampleSet, kind="signals"):
         return self.model_copy(update=update)
 
     def _fill(self) -> tuple[float, ...]:
-        """What series are filled up with: the mean of each channel, or 0 if it is not removed."""
+        """What series are padded with: the mean of each channel, or 0 if it is not removed."""
         if isinstance(self.normalize, Normalize):
             return tuple(self.normalize.mean)
         return (0.0,) * self.shape[0]

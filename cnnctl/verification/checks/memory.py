@@ -10,8 +10,8 @@ from cnnctl.verification.facts import Computed, Facts, Measured, Memory
 from cnnctl.verification.finding import Check, Finding, Verdict
 
 NARROW = 0.8
-"""Share of the available memory from which to warn, if the need was measured, which is right to
-within a tenth or so."""
+"""Share of the available memory from which to warn, if the need was measured, which was right to
+within a tenth."""
 NARROW_COMPUTED = 0.4
 """The same if it was only computed: runs on a CPU were seen to use 1.9 times as much and more."""
 

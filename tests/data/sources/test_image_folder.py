@@ -474,10 +474,11 @@ def test_a_decoder_that_dies_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("group", [None, "prefix"])
 def test_classes_of_a_few_pictures_are_trained_on(group: str | None, tmp_path: Path) -> None:
     root = write(tmp_path / "pets", {"cat": 12, "dog": 9, "emu": 1, "fox": 2, "gnu": 3})
-    parts = prepare(surveyed(root, group=group, validation=0.3, test=0.3), seed=0).splits
+    data = surveyed(root, group=group, validation=0.3, test=0.3)
+    parts = prepare(data, seed=0).splits
     assert set(parts.train.targets.tolist()) == set(range(5))
     assert len(parts.test)
-    assert len(parts.validation)
+    assert len(parts.validation) == data.known_samples.validation > 0
 
 
 CONFIG = """\

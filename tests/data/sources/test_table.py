@@ -306,6 +306,25 @@ def test_targets_that_teach_nothing_are_faults(
     assert error.value.faults[0].hint
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_statistics_are_those_of_the_training_split_where_groups_decide(
+    seed: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 50, 120)
+    rows = [[rng.normal(), f"g{group}", rng.choice([*"abcd"])] for group in groups]
+    path = write(tmp_path / "t.csv", ["x", "who", "y"], rows)
+    data = surveyed(path, "y", group="who")
+    parts = prepare(data, seed=0).splits
+    counts = data.known_samples
+    assert (len(parts.train), len(parts.validation)) == (counts.train, counts.validation)
+    inputs, _ = arrays(parts.train)
+    assert np.abs(inputs.mean(axis=0)).max() < 1e-6
+    with pytest.raises(FaultError, match="samples for validation, not") as error:
+        prepare(data.model_copy(update={"validation": 0.3}), seed=0)
+    assert error.value.faults[0].path == ("samples",)
+
+
 def test_classes_of_a_few_rows_are_trained_on(tmp_path: Path) -> None:
     counts = {"a": 40, "b": 30, "c": 1, "d": 1, "e": 2, "f": 2, "g": 3}
     kinds = [name for name, count in counts.items() for _ in range(count)]
