@@ -77,6 +77,7 @@ class StartedProcesses:
 
     def __init__(self) -> None:
         self.peak = 0
+        self._earlier = _children()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -92,7 +93,7 @@ class StartedProcesses:
         before = set[str]()
         while not self._over.wait(INTERVAL):
             # a new one may still be a copy of this process, about to start its own program
-            children = _children()
+            children = _children() - self._earlier
             found = [process_usage(OWN.with_name(number)) for number in children & before]
             before = children
             self.peak = max(self.peak, sum(usage.now - usage.files for usage in found if usage))
