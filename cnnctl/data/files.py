@@ -75,10 +75,6 @@ class Folder(FileTree):
 
     damage = ()
 
-    @cached_property
-    def _top(self) -> str:
-        return str(self.root)
-
     def _listed(self) -> Iterator[Entry]:
         waiting = [("", 0)]
         count = 0
@@ -130,8 +126,7 @@ class Folder(FileTree):
         return target.is_file() and target.is_relative_to(self.root.resolve())
 
     def _content(self, entry: Entry) -> bytes:
-        # a Path would take as long as reading a small file
-        return read_regular(os.path.join(self._top, entry.name), limit=entry.size + 1)  # noqa: PTH118
+        return read_regular(self.place(entry.name), limit=entry.size + 1)
 
 
 class Zip(FileTree):

@@ -21,6 +21,8 @@ from cnnctl.data.files import open_tree
 
 TOGETHER = 64
 """Files in one order."""
+UNSEARCHED = 50_000
+"""New objects before a process looks for cycles: hardly any of a decoder's objects is in one."""
 Order = Sequence[tuple[int, Entry]]
 """Files, each with a number that its answer has too."""
 Answer = Sequence[Any]
@@ -56,6 +58,7 @@ def serve(root: str, carry_out: Callable[[FileTree, Order], list[Answer]]) -> No
     """Carry out orders until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who gives orders ends this process
     gc.freeze()  # what has been imported stays, and need not be searched again
+    gc.set_threshold(UNSEARCHED)
     tree = open_tree(Path(root))
     for line in sys.stdin:
         order = [(number, Entry(*entry)) for number, *entry in json.loads(line)]
