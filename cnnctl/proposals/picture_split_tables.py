@@ -48,16 +48,26 @@ def other_splits(found: PictureTable, *, targets: Collection[str]) -> OtherSplit
         if split not in ("validation", "test") or is_submission(path):
             continue
         if lacking := [name for name in targets if name not in table.columns]:
-            notes.append(
-                f"{path.name} has no column {show(lacking[0])}, so it is no {split} split; "
+            tells = _names_others(found, table)
+            advice = (
                 "use it with `cnnctl predict`"
+                if tells
+                else "use `cnnctl predict` on the folder of its pictures"
             )
-            unlabelled += [path] if found.where.column in table.columns else []
+            lacks = f"{path.name} has no column {show(lacking[0])}"
+            notes.append(f"{lacks}, so it is no {split} split; {advice}")
+            unlabelled += [path] if tells else []
         elif found.where.column in table.columns and split not in paths:
             fault = _fault(found, table)
             notes += [f"{path.name} is no {split} split: {fault}"] if fault else []
             paths |= {} if fault else {split: path}
     return OtherSplits(paths, unlabelled, notes)
+
+
+def _names_others(found: PictureTable, table: Table) -> bool:
+    """Whether a table names pictures, and none by a name that another one has for training."""
+    cells = table.columns.get(found.where.column, ())
+    return bool(cells) and not {*cells} & {*found.table.columns[found.where.column]}
 
 
 def split_of(path: Path) -> GivenSplit | None:

@@ -33,9 +33,21 @@ def test_of_several_tables_the_one_with_targets_is_taken() -> None:
     table("dogs/sample_submission.csv", {"id": unknown, "breed": kinds(2 * ROWS)})
     table("dogs/test.csv", {"id": unknown})
     report, data = proposed("dogs")
-    assert (data["path"], data["images"]) == ("dogs/labels.csv", "dogs/train")
+    assert data["path"] == "dogs/labels.csv"
+    assert "images" not in data  # so that test.csv can be answered for
+    assert "use it with `cnnctl predict`" in report
     assert "    sample_submission.csv: is another table than labels.csv" in report
     assert "    test.csv: is another table than labels.csv" in report
+
+
+def test_pictures_of_equal_names_are_not_taken_for_those_of_another_table() -> None:
+    for folder in ("train", "test"):
+        pictures(f"dogs/{folder}", numbered(suffix=".jpg"))
+    table("dogs/labels.csv", {"id": numbered(suffix=""), "breed": kinds()})
+    table("dogs/test.csv", {"id": numbered(suffix="")})
+    report, data = proposed("dogs")
+    assert data["images"] == "dogs/train"
+    assert "test split; use `cnnctl predict` on the folder of its pictures" in report
 
 
 def test_of_several_tables_the_one_with_the_named_target_is_taken() -> None:
