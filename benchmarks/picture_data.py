@@ -2,8 +2,8 @@
 
     python benchmarks/picture_data.py FOLDER [--side 32] [--rounds 5]
 
-The contenders decode all pictures of FOLDER once, in turn, in a process of its own each, which
-starts with its imports; the figures are medians over rounds.
+The contenders decode all pictures of FOLDER once, in turn, in a process of its own each, after its
+imports; the figures are medians over rounds.
 
     cnnctl        reads the dataset, with an empty cache
     again         reads it once more
@@ -31,10 +31,10 @@ BATCH = 128
 
 def read(folder: Path, side: int) -> float:
     """Seconds until cnnctl has all pictures."""
-    start = time.perf_counter()
     from cnnctl.data.preparation import prepare
     from cnnctl.data.sources.image_folder import ImageFolder
 
+    start = time.perf_counter()
     data = ImageFolder(path=str(folder), size=side, mode="RGB", test=0).surveyed(Path(), seed=0)
     prepare(data, seed=0)
     return time.perf_counter() - start
@@ -42,11 +42,11 @@ def read(folder: Path, side: int) -> float:
 
 def load_with_torchvision(folder: Path, side: int) -> float:
     """Seconds until the DataLoader has given all pictures."""
-    start = time.perf_counter()
     from torch.utils.data import DataLoader
     from torchvision import transforms
     from torchvision.datasets import ImageFolder
 
+    start = time.perf_counter()
     change = transforms.Compose([transforms.Resize((side, side)), transforms.ToTensor()])
     loader = DataLoader(ImageFolder(folder, change), batch_size=BATCH, num_workers=2)
     for _ in loader:
