@@ -12,7 +12,8 @@ from cnnctl.data.tables.reading import Table
 SPLITS = {"split", "set", "subset", "partition", "dataset", "fold", "usage"}
 GROUPS = {
     *("group", "patient", "subject", "participant", "person", "individual", "animal", "lesion"),
-    *("case", "user", "customer", "client", "session", "scene", "site", "household"),
+    *("case", "user", "owner", "donor", "customer", "client", "household", "farm", "site"),
+    *("session", "scene", "video", "recording"),
 }
 """Words for what must not be in two splits."""
 _WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
