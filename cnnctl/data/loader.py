@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -13,6 +15,7 @@ from torch.nn import functional
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
 from cnnctl.data.dataset import BatchSize, DataSet
 from cnnctl.data.preprocessing import Preprocessing
+from cnnctl.data.rows import TensorRows
 from cnnctl.data.samples import Samples, Split
 from cnnctl.data.sampling import balanced_order
 
@@ -21,6 +24,8 @@ Batch = tuple[Tensor, Tensor]
 probabilities, (B, L) labels from 0 to 1, or (B, T) values, normalised."""
 RAW = Preprocessing()
 """Pixels from 0 to 1, all else as it is."""
+AHEAD = 2
+"""Batches that are read from mapped rows while another is learned from."""
 
 
 class DeviceStore:
@@ -85,7 +90,24 @@ class DeviceStore:
 
     def take(self, rows: Tensor) -> Batch:
         """The samples at these positions (B,), normalised."""
-        stored = self._rows.take(rows)
+        return self._normalized(rows, self._rows.take(rows))
+
+    def take_each(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
+        """`take` for each of several parts; rows that are mapped are read ahead, in a thread."""
+        if isinstance(self._rows, TensorRows):
+            yield from map(self.take, parts)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            waiting = deque[tuple[Tensor, Future[Tensor]]]()
+            for rows in parts:
+                waiting.append((rows, reader.submit(self._rows.take, rows)))
+                if len(waiting) > AHEAD:
+                    ready, stored = waiting.popleft()
+                    yield self._normalized(ready, stored.result())
+            for ready, stored in waiting:
+                yield self._normalized(ready, stored.result())
+
+    def _normalized(self, rows: Tensor, stored: Tensor) -> Batch:
         inputs = torch.addcmul(self._summand, stored, self._factor)
         return self._shaped(inputs), self._targets.index_select(0, rows)
 
@@ -143,14 +165,13 @@ class Batches:
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, starting at step `start`, shuffled and augmented."""
         generator = Generator(self.source.device)
-        for step, rows in enumerate(
-            torch.split(self.order(number), self.batch_size)[start : len(self)], start
-        ):
-            inputs, targets = self.source.take(rows)
+        parts = torch.split(self.order(number), self.batch_size)[start : len(self)]
+        for step, batch in enumerate(self.source.take_each(parts), start):
             if self.augment:
                 generator.manual_seed(_seed("augment", self.seed, number, step))
-                inputs, targets = self._augmented(inputs, targets, generator)
-            yield inputs, targets
+                yield self._augmented(*batch, generator)
+            else:
+                yield batch
 
     def in_order(self, *, batch_size: int | None = None, filled: bool = False) -> Iterator[Batch]:
         """All samples in their own order and not augmented, in batches of this size.
@@ -158,9 +179,9 @@ class Batches:
         With `filled`, inputs always are of this size; those beyond the targets are only company.
         """
         size = batch_size or self.batch_size
-        for rows in torch.split(self.positions, size):
-            missing = size - len(rows) if filled else 0
-            inputs, targets = self.source.take(functional.pad(rows, (0, missing)))
+        parts = torch.split(self.positions, size)
+        padded = (functional.pad(rows, (0, size - len(rows) if filled else 0)) for rows in parts)
+        for rows, (inputs, targets) in zip(parts, self.source.take_each(padded), strict=True):
             yield inputs, targets[: len(rows)]
 
     def order(self, number: int) -> Tensor:

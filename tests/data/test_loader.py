@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.rows import MappedRows
 from cnnctl.data.samples import Samples
+from cnnctl.errors import FaultError, data_fault
 from tests.data.conftest import inputs_of
 
 assert sources
@@ -379,6 +381,35 @@ def test_mapped_rows_make_the_same_batches_to_the_bit(
         for one, other in zip(resident, from_file, strict=True):
             assert torch.equal(one, other)
             assert one.stride() == other.stride()
+
+
+class Watched(MappedRows):
+    """Rows that tell when those of a position are read, of which the last cannot be."""
+
+    def read_at(self, position: int) -> threading.Event:
+        self.position, self.is_read = position, threading.Event()
+        return self.is_read
+
+    def take(self, positions: Tensor) -> Tensor:
+        if len(self) - 1 in positions:
+            raise data_fault("the disk is gone", hint="", place="")
+        if self.position in positions:
+            self.is_read.set()
+        return super().take(positions)
+
+
+def test_mapped_rows_are_read_ahead_and_their_faults_come_where_they_are_used() -> None:
+    samples, before = numbered(), threading.active_count()
+    rows = Watched(inputs_of(samples).numpy())
+    is_ahead = rows.read_at(8 * 2)
+    found = batches(replace(samples, inputs=rows)).in_order()
+    next(found)
+    assert is_ahead.wait(timeout=60), "the third batch was not read while the first was used"
+    for _ in range(5):
+        next(found)
+    with pytest.raises(FaultError, match="the disk is gone"):
+        next(found)
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
