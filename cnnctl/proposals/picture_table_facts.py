@@ -88,10 +88,10 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     if others := [found.others[path] for path in own.paths.values()]:
         table = joined([table, *others])
         choice = choice.in_table(table)
-    is_beside = found.where.root != (found.path if is_archive(found.path) else found.path.parent)
+    top = found.path if is_archive(found.path) else found.path.parent
     data = ImageTable(
         path=str(found.path),
-        images=str(found.where.root) if is_beside else None,
+        images=None if found.where.root == top else str(found.where.root),
         column=found.where.column,
         split=split,
         group=group,
@@ -101,7 +101,7 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     )
     tree = data.open_pictures()
     known, records = data.listed(tree)
-    [main, *more] = known.target_columns.values()
+    main = next(iter(known.target_columns.values()))
     names = _names_of(main, table)
     task = main.task
     if task == "classification":
@@ -113,12 +113,19 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     unused = [name for name in table.columns if name not in used]
     left_out = [*tree.left_out, *_unnamed(found, own, [e.name for e in tree.entries], records)]
     facts = looked_at(source, data, tree, records, counts, task, left_out)
-    heads = heads_of(known.target_columns, table, samples=len(records)) if more else {}
+    heads = heads_of(known.target_columns, table, samples=len(records))
     facts = replace(facts, heads=heads)
     is_one_hot = len(main.all_columns) > 1 and all(len(own) == 1 for own in names)
-    about = list(about_targets(known.target_columns, table, of="pictures"))
-    about = about if more or task == "regression" else []  # classes and labels are a table
+    about = _about(known.target_columns, table)
     return TableOfPictures(found, choice, split, group, unused, is_one_hot, own, about, facts)
+
+
+def _about(kinds: Mapping[str, TargetColumns], table: Table) -> list[str]:
+    """Lines on the targets; none for a single one of classes or labels, which a table shows."""
+    [main, *more] = kinds.values()
+    if not more and main.task != "regression":
+        return []
+    return list(about_targets(kinds, table, of="pictures"))
 
 
 def _names_of(kind: TargetColumns, table: Table) -> list[list[str]]:

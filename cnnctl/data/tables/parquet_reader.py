@@ -46,7 +46,7 @@ def answers(content: bytes) -> Iterator[bytes]:
         yield _line({"damage": str(error).partition("\n")[0]})
     except pl.exceptions.PanicException as error:
         yield _line({"damage": f"polars failed: {error}".partition("\n")[0]})
-    except Exception:
+    except Exception:  # a bug of ours, which the process that asked raises
         yield _line({"traceback": traceback.format_exc()})
 
 
