@@ -33,6 +33,7 @@ ORDER = [
     {"prediction"},
     {"evaluation"},
     {"training"},
+    {"subject"},
     {"preview", "verification"},
     {"program", "completion"},
     {"commands"},
