@@ -28,7 +28,7 @@ ORDER = [
     {"experiment"},
     {"checkpoint"},
     {"run_folder"},
-    {"sources", "advice", "catalogue", "inspection"},
+    {"sources", "advice", "catalogue", "inspection", "charts"},
     {"trained", "proposals"},
     {"prediction"},
     {"evaluation"},
