@@ -34,7 +34,7 @@ ORDER = [
     {"evaluation"},
     {"training"},
     {"subject"},
-    {"preview", "verification"},
+    {"preview", "verification", "plotting"},
     {"program", "completion"},
     {"commands"},
     {"cli"},

@@ -80,7 +80,7 @@ class TerminalChart:
         yield from self._legend(width, frame, has_colours=has_colours, is_dotted=canvas.across > 1)
 
     def _heading(self) -> str:
-        return ": ".join(filter(None, (self.chart.title, self.chart.y)))
+        return ", ".join(filter(None, (self.chart.title, self.chart.y)))
 
     def _row(self, y: float) -> int:
         return min(max(round((1 - self.y.place(y)) * (self.rows - 1)), 0), self.rows - 1)

@@ -27,7 +27,7 @@ def shown(
 
 def test_series_without_colours_have_their_own_signs() -> None:
     assert shown(Chart("Crossing", "epoch", "loss", [RISING, FALLING])) == [
-        "Crossing: loss",
+        "Crossing, loss",
         "4 +ooo               ***",
         "  |   ooooo     *****",
         "2 +        ooooo",
@@ -72,7 +72,7 @@ def test_a_logarithmic_axis_leaves_out_what_is_not_positive() -> None:
 
 def test_without_a_value_only_the_axes_are_drawn() -> None:
     lines = shown(Chart("Nothing", "epoch", "loss", [Series("nan", [(1, NAN)])]))
-    assert lines[0] == "Nothing: loss"
+    assert lines[0] == "Nothing, loss"
     assert lines[-1] == "*** nan"
 
 
@@ -81,7 +81,7 @@ def test_names_cannot_control_the_terminal() -> None:
     chart = Chart("a\x1b[2J", "b\x07", "c\r", [series], [Mark("e\n", x=0)])
     text = "\n".join(shown(chart, width=60))
     assert "\x1b" not in text
-    assert r"a\x1b[2J: c\r" in text
+    assert r"a\x1b[2J, c\r" in text
     assert r": e\n" in text
 
 
