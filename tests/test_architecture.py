@@ -35,6 +35,7 @@ ORDER = [
     {"training"},
     {"subject"},
     {"preview", "verification"},
+    {"explanation"},
     {"program", "completion"},
     {"commands"},
     {"cli"},
