@@ -35,6 +35,7 @@ ORDER = [
     {"training"},
     {"subject"},
     {"preview", "verification", "plotting"},
+    {"explanation"},
     {"program", "completion"},
     {"commands"},
     {"cli"},
