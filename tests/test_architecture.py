@@ -34,7 +34,7 @@ ORDER = [
     {"evaluation"},
     {"training"},
     {"subject"},
-    {"preview", "verification"},
+    {"preview", "verification", "disturbance"},
     {"program", "completion"},
     {"commands"},
     {"cli"},

@@ -1,0 +1,75 @@
+"""What disturbances cost, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from cnnctl.config.wording import exact
+from cnnctl.disturbance.measuring import Curve, Robustness
+from cnnctl.escaping import visible
+
+FEW = 0.01
+"""Share of samples without a gradient that is not worth a line."""
+
+
+def render(robustness: Robustness) -> RenderableType:
+    """A table for each disturbance: a row for each strength, a column for each network."""
+    parts: list[RenderableType] = []
+    for curves in by_disturbance(robustness):
+        parts += [Text(), _table(curves)]
+    return Group(*parts)
+
+
+def by_disturbance(robustness: Robustness) -> Iterator[list[Curve]]:
+    """The curves of each disturbance."""
+    for _, curves in groupby(robustness.curves, key=lambda curve: curve.disturbance):
+        yield list(curves)
+
+
+def notes(robustness: Robustness) -> Iterator[str]:
+    """What to know about attacks, a line for each network."""
+    for network, share in robustness.without_gradient.items():
+        if share >= FEW:
+            yield (
+                f"{network}: {share:.0%} of the samples have no gradient, so attacks leave them "
+                "as they are; the network may be weaker than it looks"
+            )
+
+
+def names(curves: Sequence[Curve]) -> list[str]:
+    """The name of each of these curves: its network, head and metric, where they differ."""
+    parts = [
+        [curve.network for curve in curves],
+        [curve.head for curve in curves],
+        [curve.number.label for curve in curves],
+    ]
+    differing = [part for part in parts if len(set(part)) > 1]
+    shown = differing or parts[2:]
+    return [" ".join(filter(None, each)) for each in zip(*shown, strict=True)]
+
+
+def metric_of(curves: Sequence[Curve]) -> str:
+    """The metric of all these curves, if it is one."""
+    labels = {curve.number.label for curve in curves}
+    return labels.pop() if len(labels) == 1 else ""
+
+
+def _table(curves: Sequence[Curve]) -> Table:
+    first = curves[0]
+    columns = [Column(visible(name), justify="right") for name in names(curves)]
+    title = f"{first.disturbance} ({first.unit})"
+    table = Table(Column(title, justify="right"), *columns, box=box.SIMPLE_HEAD)
+    for number, strength in enumerate(first.strengths):
+        table.add_row(exact(strength), *(_shown(curve, number) for curve in curves))
+    return table
+
+
+def _shown(curve: Curve, number: int) -> str:
+    value = curve.values[number]
+    return "-" if value is None else curve.number.show(value).replace("%", " %")
