@@ -185,15 +185,20 @@ def _disturb(
     output: Path | None,
     as_json: bool,
 ) -> None:
+    from cnnctl.charts import check_output, write
     from cnnctl.console import advancing
     from cnnctl.disturbance.measuring import Network, measure, passes
-    from cnnctl.disturbance.report import notes, render
+    from cnnctl.disturbance.report import charts, notes, render
 
+    if output is not None:
+        check_output(output)
     opened = {source: opening.open(Path(source)) for source in sources}
     networks = [Network(source, measurable) for source, (_, measurable) in opened.items()]
     total = passes(sweeps) * sum(network.measurable.samples for network in networks)
     with advancing(total, "disturbing") as advance:
         found = measure(networks, sweeps, seed=seed, advance=advance)
+    if output is not None:
+        write(charts(found), output)
     if as_json:
         facts = [
             {"source": name, "checkpoint": str(path), "epoch": own.trained.epoch}
@@ -209,3 +214,5 @@ def _disturb(
     display(render(found))
     for note in notes(found):
         say(note)
+    if output is not None:
+        say(str(output))

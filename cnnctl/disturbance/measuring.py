@@ -72,16 +72,25 @@ class Curve:
         assert isinstance(metric, Number)  # as all of MAIN are
         return metric
 
+    @property
+    def axis(self) -> str:
+        """The disturbance with its unit."""
+        return f"{self.disturbance} ({self.unit})"
+
+    @property
+    def points(self) -> list[tuple[float, float | None]]:
+        """Strengths and values."""
+        return [*zip(self.strengths, self.values, strict=True)]
+
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        points = zip(self.strengths, self.values, strict=True)
         return {
             "source": self.network,
             **({"head": self.head} if self.head else {}),
             "disturbance": self.disturbance,
             "unit": self.unit,
             "metric": self.metric,
-            "points": [{"strength": each, "value": value} for each, value in points],
+            "points": [{"strength": each, "value": value} for each, value in self.points],
         }
 
 

@@ -5,7 +5,7 @@ The figures stay on the device until all of them are read at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isnan
@@ -53,37 +53,87 @@ class LayerStatistics:
         """The figures as plain data."""
         return asdict(self)
 
+    def figures(self) -> dict[str, float]:
+        """The figures that it has, by name."""
+        named = asdict(self)
+        del named["layer"]
+        return {name: value for name, value in named.items() if value is not None}
+
 
 OUTPUTS = 4
 """Figures of an output: mean, spread, dead, saturated."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """What several outputs of a layer have in common."""
+
+    count: int
+    """Values of the outputs."""
+    sums: Tensor
+    """Their sum and the sum of their squares, (2,) float64."""
+    zero: Tensor | None
+    """Which units are zero in all of them, (C,) bool; None for other layers than rectifiers."""
+    distances: Tensor | None
+    """The distances of each unit from the middle of its bounds, from 0 to 1, summed: (C,)."""
+
+    def __add__(self, other: _Outputs) -> _Outputs:
+        return _Outputs(
+            self.count + other.count,
+            self.sums + other.sums,
+            None if self.zero is None or other.zero is None else self.zero & other.zero,
+            None
+            if self.distances is None or other.distances is None
+            else self.distances + other.distances,
+        )
+
+    def figures(self) -> Tensor:
+        """Mean, spread, dead and saturated share, (4,) float32; NaN for none."""
+        mean, square = self.sums / self.count
+        spread = (square - mean**2).clamp(min=0).sqrt()
+        none = mean.new_tensor(torch.nan, dtype=torch.float32)
+        dead = none if self.zero is None else self.zero.float().mean()
+        saturated = none
+        if self.distances is not None:
+            values = self.count / len(self.distances)
+            saturated = (self.distances / values > SATURATED).float().mean()
+        return torch.stack([mean.float(), spread.float(), dead, saturated])
+
+
 class OutputStatistics:
-    """The figures of every output since the hooks were set, by the name of the layer."""
+    """The outputs of every layer since the hooks were set, over all forward passes."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._calls: dict[str, int] = {}
+        self._of: dict[str, _Outputs] = {}
 
-    def add(self, name: str, figures: Tensor) -> None:
-        """Add the figures (4,) of an output; a layer that is run several times has their mean."""
-        self._sums[name] = self._sums[name] + figures if name in self._sums else figures
-        self._calls[name] = self._calls.get(name, 0) + 1
+    def add(self, name: str, module: nn.Module, output: Tensor) -> None:
+        """Add an output (N, C, ...) of this layer."""
+        if output.numel():
+            found = _outputs(module, output.float())
+            self._of[name] = self._of[name] + found if name in self._of else found
 
     def of(self, name: str) -> Tensor | None:
-        """The figures of a layer, (4,) float32; None if it has not been run."""
-        return self._sums[name] / self._calls[name] if name in self._sums else None
+        """Mean, spread, dead and saturated share of a layer, (4,), NaN for none; None if it has not
+        been run."""
+        return self._of[name].figures() if name in self._of else None
 
 
 @contextmanager
 def observed_outputs(network: nn.Module) -> Iterator[OutputStatistics]:
     """Measure the outputs of all layers of a network in every forward pass of this context."""
     found = OutputStatistics()
+    with hooked(network, found.add):
+        yield found
+
+
+@contextmanager
+def hooked(network: nn.Module, see: Callable[[str, nn.Module, Tensor], None]) -> Iterator[None]:
+    """Call `see` with the name, the module and the output of every layer that runs here."""
 
     def hook_of(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             if isinstance(output, Tensor) and output.is_floating_point():
-                found.add(name, output_figures(module, output.detach()))
+                see(name, module, output.detach())
 
         return hook
 
@@ -91,7 +141,7 @@ def observed_outputs(network: nn.Module) -> Iterator[OutputStatistics]:
         module.register_forward_hook(hook_of(name)) for name, module in layers_of(network).items()
     ]
     try:
-        yield found
+        yield
     finally:
         for handle in handles:
             handle.remove()
@@ -102,7 +152,7 @@ def layers_of(network: nn.Module) -> dict[str, nn.Module]:
     return {
         name: module
         for name, module in network.named_modules()
-        if name and (_own_weights(module) or type(module) in BOUNDS or _is_bent(module))
+        if name and (own_weights(module) or type(module) in BOUNDS or _is_bent(module))
     }
 
 
@@ -110,19 +160,16 @@ def _is_bent(module: nn.Module) -> bool:
     return isinstance(module, (*RECTIFIERS, nn.Hardtanh))
 
 
-def output_figures(module: nn.Module, output: Tensor) -> Tensor:
-    """Mean, spread, dead and saturated share of an output (N, C, ...); (4,), NaN for none."""
-    output = output.float()
-    none = output.new_tensor(torch.nan)
-    spread, mean = torch.std_mean(output, correction=0)
-    dead = saturated = none
+def _outputs(module: nn.Module, output: Tensor) -> _Outputs:
+    variance, mean = torch.stack(torch.var_mean(output, correction=0)).double()
+    sums = torch.stack([mean, variance + mean**2]) * output.numel()
+    zero = distances = None
     if isinstance(module, RECTIFIERS):
-        dead = (_by_unit(output) == 0).all(dim=1).float().mean()
+        zero = (_by_unit(output) == 0).all(dim=1)
     elif (bounds := _bounds(module)) is not None:
         low, high = bounds
-        distance = (_by_unit(output) * 2 - (low + high)).abs().mean(dim=1) / (high - low)
-        saturated = (distance > SATURATED).float().mean()
-    return torch.stack([mean, spread, dead, saturated])
+        distances = (_by_unit(output) * 2 - (low + high)).abs().sum(dim=1) / (high - low)
+    return _Outputs(output.numel(), sums, zero, distances)
 
 
 def _bounds(module: nn.Module) -> tuple[float, float] | None:
@@ -139,7 +186,7 @@ def _by_unit(output: Tensor) -> Tensor:
 def copy_of_weights(network: nn.Module) -> dict[str, Sequence[Tensor]]:
     """The weights of every layer as they are now, to compare with after a step."""
     return {
-        name: [weight.detach().clone() for weight in _own_weights(module)]
+        name: [weight.detach().clone() for weight in own_weights(module)]
         for name, module in layers_of(network).items()
     }
 
@@ -161,7 +208,7 @@ def layer_statistics(
     layers = layers_of(network)
     found, then = outputs or OutputStatistics(), before or {}
     rows = [
-        _figures(_own_weights(module), found.of(name), then.get(name))
+        _figures(own_weights(module), found.of(name), then.get(name))
         for name, module in layers.items()
     ]
     if not rows:
@@ -201,6 +248,7 @@ def rms(tensors: Sequence[Tensor]) -> Tensor:
     return (squares.sum() / sum(tensor.numel() for tensor in tensors)).sqrt()
 
 
-def _own_weights(module: nn.Module) -> list[nn.Parameter]:
+def own_weights(module: nn.Module) -> list[nn.Parameter]:
+    """The weights of a module itself, without biases."""
     named = module.named_parameters(recurse=False)
     return [parameter for name, parameter in named if not name.endswith("bias")]

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import invoke
+import pytest
+
+from tests.conftest import TINY, invoke
 
 
 def measured(*arguments: str | Path) -> dict[str, Any]:
@@ -81,3 +83,26 @@ def test_what_cannot_be_measured_is_refused(digits_run: Path, diabetes_run: Path
     assert "compare them with --disturb" in refused(digits_run, diabetes_run)
     for option in (["--limit", "5"], ["--seed", "1"], ["-o", "x.png"]):
         assert f"{option[0]} needs --disturb" in refused(digits_run, *option)
+
+
+def test_a_network_without_gradient_is_not_called_robust(
+    digits_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "step.yaml"
+    config.write_text(TINY.replace("relu", "step"), encoding="utf-8")
+    assert invoke("train", config, "train.epochs=1").exit_code == 0
+    assert "the loss has no gradient at any input" in refused("runs/step", "--disturb", "fgsm=0.1")
+    assert measured("runs/step", "--disturb", "noise=0.1")["without_gradient"] == {}
+
+
+def test_curves_are_drawn(digits_run: Path, tmp_path: Path) -> None:
+    words = (digits_run, "--disturb", "shift=0..2", "noise=0.1")
+    done = invoke("eval", *words, "-o", tmp_path / "curves.svg")
+    assert done.exit_code == 0, done.output
+    drawn = (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<?xml")
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "curves.svg")
+    assert "shift, accuracy" in done.stdout  # drawn in the terminal, too
+    assert "noise, accuracy" not in done.stdout  # a line between two points says nothing
+    assert "use a file name ending in .png or .svg" in refused(*words, "-o", "curves.jpg")

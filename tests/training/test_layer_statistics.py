@@ -122,14 +122,19 @@ def test_the_layers_of_a_block_have_rows_and_the_block_none() -> None:
     assert names == ["residual1.conv1", "residual1.batch_norm1", "residual1.relu1"]
 
 
-def test_a_layer_that_runs_twice_has_the_mean_of_both() -> None:
-    shared = nn.ReLU()
-    network = network_of(first=nn.Sequential(shared), second=nn.Sequential(shared))
-    with observed_outputs(network) as outputs:
-        network[0](torch.tensor([[-1.0, -1.0]]))
-        network[1](torch.tensor([[1.0, 1.0]]))
-    row = layer_statistics(network, outputs=outputs)[0]
-    assert (row.mean, row.dead) == (0.5, 0.5)
+def test_several_passes_count_as_one_with_all_samples() -> None:
+    network = network_of(relu1=nn.ReLU(), tanh1=nn.Tanh())
+    samples = torch.tensor([[-1.0, -9.0, 2.0], [4.0, -9.0, 0.1], [-3.0, -9.0, 5.0]])
+    with observed_outputs(network) as together:
+        network(samples)
+    with observed_outputs(network) as apart:
+        network(samples[:1])
+        network(samples[1:])
+    expected = layer_statistics(network, outputs=together)
+    assert expected[0].dead == pytest.approx(1 / 3)
+    assert expected[0].spread == pytest.approx(float(samples.relu().std(correction=0)))
+    for one, other in zip(layer_statistics(network, outputs=apart), expected, strict=True):
+        assert one.to_json() == pytest.approx(other.to_json())
 
 
 def test_nothing_is_left_on_the_network() -> None:
