@@ -34,7 +34,7 @@ ORDER = [
     {"evaluation"},
     {"training"},
     {"subject"},
-    {"preview", "verification", "plotting"},
+    {"preview", "verification", "disturbance", "plotting"},
     {"explanation"},
     {"program", "completion"},
     {"commands"},

@@ -143,6 +143,11 @@ class DataSet(Choice, family="datasets"):
         """The normalisation of the values to predict, by the name of their target."""
         return {}
 
+    @property
+    def has_pixels(self) -> bool:
+        """Whether samples are images of pixels, from 0 to 1 before normalisation."""
+        return len(self.whole().shape) == 3
+
     def picture_form(self) -> PictureForm | None:
         """The form that pictures in files are decoded to; None unless samples are pictures."""
         from cnnctl.data.pictures.worker import PictureForm  # imports Pillow
