@@ -35,6 +35,7 @@ ORDER = [
     {"training"},
     {"subject"},
     {"preview", "verification"},
+    {"diagnosis"},
     {"program", "completion"},
     {"commands"},
     {"cli"},
