@@ -89,6 +89,9 @@ class Layer(Choice, family="layers", item=True):
     mixes_samples: ClassVar[bool] = False
     """Whether an output depends on all samples of a batch in training."""
 
+    blocks_gradients: ClassVar[bool] = False
+    """Whether its gradient is 0 everywhere, so that nothing before it learns."""
+
     name: Name | None = None
     """Name in the state dict, the summary and messages (default: kind and number)."""
 

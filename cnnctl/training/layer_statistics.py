@@ -5,7 +5,7 @@ The figures stay on the device until all of them are read at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isnan
@@ -52,6 +52,12 @@ class LayerStatistics:
     def to_json(self) -> dict[str, Any]:
         """The figures as plain data."""
         return asdict(self)
+
+    def figures(self) -> dict[str, float]:
+        """The figures that it has, by name."""
+        named = asdict(self)
+        del named["layer"]
+        return {name: value for name, value in named.items() if value is not None}
 
 
 OUTPUTS = 4
@@ -116,11 +122,18 @@ class OutputStatistics:
 def observed_outputs(network: nn.Module) -> Iterator[OutputStatistics]:
     """Measure the outputs of all layers of a network in every forward pass of this context."""
     found = OutputStatistics()
+    with hooked(network, found.add):
+        yield found
+
+
+@contextmanager
+def hooked(network: nn.Module, see: Callable[[str, nn.Module, Tensor], None]) -> Iterator[None]:
+    """Call `see` with the name, the module and the output of every layer that runs here."""
 
     def hook_of(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             if isinstance(output, Tensor) and output.is_floating_point():
-                found.add(name, module, output.detach())
+                see(name, module, output.detach())
 
         return hook
 
@@ -128,7 +141,7 @@ def observed_outputs(network: nn.Module) -> Iterator[OutputStatistics]:
         module.register_forward_hook(hook_of(name)) for name, module in layers_of(network).items()
     ]
     try:
-        yield found
+        yield
     finally:
         for handle in handles:
             handle.remove()
@@ -139,7 +152,7 @@ def layers_of(network: nn.Module) -> dict[str, nn.Module]:
     return {
         name: module
         for name, module in network.named_modules()
-        if name and (_own_weights(module) or type(module) in BOUNDS or _is_bent(module))
+        if name and (own_weights(module) or type(module) in BOUNDS or _is_bent(module))
     }
 
 
@@ -173,7 +186,7 @@ def _by_unit(output: Tensor) -> Tensor:
 def copy_of_weights(network: nn.Module) -> dict[str, Sequence[Tensor]]:
     """The weights of every layer as they are now, to compare with after a step."""
     return {
-        name: [weight.detach().clone() for weight in _own_weights(module)]
+        name: [weight.detach().clone() for weight in own_weights(module)]
         for name, module in layers_of(network).items()
     }
 
@@ -195,7 +208,7 @@ def layer_statistics(
     layers = layers_of(network)
     found, then = outputs or OutputStatistics(), before or {}
     rows = [
-        _figures(_own_weights(module), found.of(name), then.get(name))
+        _figures(own_weights(module), found.of(name), then.get(name))
         for name, module in layers.items()
     ]
     if not rows:
@@ -235,6 +248,7 @@ def rms(tensors: Sequence[Tensor]) -> Tensor:
     return (squares.sum() / sum(tensor.numel() for tensor in tensors)).sqrt()
 
 
-def _own_weights(module: nn.Module) -> list[nn.Parameter]:
+def own_weights(module: nn.Module) -> list[nn.Parameter]:
+    """The weights of a module itself, without biases."""
     named = module.named_parameters(recurse=False)
     return [parameter for name, parameter in named if not name.endswith("bias")]

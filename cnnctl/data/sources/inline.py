@@ -10,6 +10,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from cnnctl.config.bounds import Float32
 from cnnctl.config.choice import refusal
 from cnnctl.data.dataset import BatchSize, RegressionSet, StoredSplit
 from cnnctl.data.normalization import Normalize
@@ -18,8 +19,7 @@ from cnnctl.data.samples import DatasetInfo, Samples, Target
 MAX_ROWS = 10_000
 MAX_NUMBERS = 20_000
 """Limit on the numbers in all rows; a configuration has no room for more."""
-Number = Annotated[float, Field(ge=-1e38, le=1e38)]
-Vector = Annotated[list[Number], Field(min_length=1, max_length=MAX_NUMBERS)]
+Vector = Annotated[list[Float32], Field(min_length=1, max_length=MAX_NUMBERS)]
 Rows = Annotated[list[Vector], Field(max_length=MAX_ROWS)]
 ClassNumber = Annotated[int, Field(ge=0, lt=1000)]
 Classes = Annotated[list[ClassNumber], Field(max_length=MAX_ROWS)]

@@ -20,6 +20,7 @@ from cnnctl.model.layer import (
     size_of,
 )
 from cnnctl.model.modules import Maxout as MaxoutModule
+from cnnctl.model.modules import Step as StepModule
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
 
@@ -239,6 +240,21 @@ class Sigmoid(Pointwise, kind="sigmoid"):
 
     def build(self, input: Shape) -> nn.Module:
         return nn.Sigmoid()
+
+
+class Step(Pointwise, kind="step", short="at_zero"):
+    """0 below zero, 1 above: the Heaviside function, whose gradient is 0 (Rosenblatt 1958)."""
+
+    acts_as = "linear"
+    gives = "bounded"
+    saves = Saved()
+    blocks_gradients = True
+
+    at_zero: Literal[0, 1] = 1
+    """Output for an input of 0."""
+
+    def build(self, input: Shape) -> nn.Module:
+        return StepModule(self.at_zero)
 
 
 class LogSigmoid(Copying, kind="log_sigmoid"):
