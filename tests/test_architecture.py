@@ -35,7 +35,7 @@ ORDER = [
     {"training"},
     {"subject"},
     {"preview", "verification", "disturbance", "plotting"},
-    {"explanation"},
+    {"diagnosis", "explanation"},
     {"program", "completion"},
     {"commands"},
     {"cli"},
