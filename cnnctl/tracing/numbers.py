@@ -83,23 +83,25 @@ class Line:
     """`[0]`, to be put behind a name; empty for a vector."""
     values: tuple[float, ...] = ()
     said: str = ""
-    place: tuple[int, ...] = ()
-    """Where the values begin in the tensor."""
 
 
 def lines_of(value: Tensor, style: Style) -> Iterator[Line]:
     """A tensor: all of its rows if they are few, or else shape, range, mean, zeros and a corner."""
+    if is_large(value):
+        yield Line("", said=summary(value, style))
+    yield from rows_of(value)
+
+
+def rows_of(value: Tensor) -> Iterator[Line]:
+    """All rows of a tensor, or the corner of a large one."""
     if value.ndim == 0:
         yield Line("", (float(value),))
-        return
-    rows = list(product(*map(range, value.shape[:-1])))
-    if len(rows) <= MOST_ROWS and value.shape[-1] <= MOST_IN_A_ROW:
-        for at in rows:
-            yield Line(index(at), tuple(value[at].tolist()), place=at)
-        return
-    yield Line("", said=summary(value, style))
-    for at in _corner(value.shape):
-        yield Line(index(at), tuple(value[at][:CORNER].tolist()), "…", at)
+    elif is_large(value):
+        for at in _corner(value.shape):
+            yield Line(index(at), tuple(value[at][:CORNER].tolist()), "…")
+    else:
+        for at in product(*map(range, value.shape[:-1])):
+            yield Line(index(at), tuple(value[at].tolist()))
 
 
 def _corner(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -125,8 +127,8 @@ def index(at: Sequence[int]) -> str:
 def summary(value: Tensor, style: Style) -> str:
     """Shape, range, mean and share of zeros."""
     shape = times(tuple(value.shape)) if value.ndim > 1 else f"{value.shape[0]:,}"
-    low, high, mean = style.row([float(value.min()), float(value.max()), float(value.mean())])
-    zeros = 100 * float((value == 0).float().mean())
+    low, high, mean = style.row([*map(float, value.aminmax()), float(value.mean())])
+    zeros = 100 * (1 - int(value.count_nonzero()) / value.numel())
     said = f"{shape}: {low} to {high}, mean {mean}"
     return f"{said}, {zeros:.0f} % zeros" if zeros else said
 

@@ -13,7 +13,7 @@ from cnnctl.optim.working import Term
 from cnnctl.tracing.facts import LossFacts, Row, StepFacts, Trace, WeightFacts
 from cnnctl.tracing.units import UnitWorking
 
-MOST_NUMBERS = 4096
+MOST_NUMBERS = 1024
 """Numbers of a tensor that are given in full."""
 CORNER = 3
 
@@ -130,23 +130,22 @@ def _tensor(value: Tensor) -> dict[str, Any]:
     corner = value[tuple(0 if n < len(shape) - 2 else slice(CORNER) for n in range(len(shape)))]
     return {
         "shape": shape,
-        "min": _shortest(value.min()),
-        "max": _shortest(value.max()),
-        "mean": _shortest(value.mean()),
-        "zeros": float((value == 0).float().mean()),
+        "min": numbers_of(value.amin()),
+        "max": numbers_of(value.amax()),
+        "mean": numbers_of(value.mean()),
+        "zeros": 1 - int(value.count_nonzero()) / value.numel(),
         "corner": numbers_of(corner),
     }
 
 
 def numbers_of(value: Tensor) -> Any:
     """A tensor as nested lists; each number in the fewest digits that are this float32."""
-    if value.ndim:
-        return [numbers_of(each) for each in value]
-    return _shortest(value) if value.is_floating_point() else int(value)
-
-
-def _shortest(value: Tensor) -> float | None:
-    return _finite(float(str(np.float32(float(value)))))
+    if not value.is_floating_point():
+        return value.tolist()
+    array = value.numpy().astype(np.float32)
+    words = array.ravel().astype("U32").tolist()
+    numbers = np.array([_finite(float(word)) for word in words], dtype=object)
+    return numbers.reshape(array.shape).tolist()
 
 
 def _finite(value: float) -> float | None:

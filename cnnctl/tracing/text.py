@@ -10,7 +10,7 @@ from torch import Tensor
 from cnnctl.escaping import visible
 from cnnctl.tracing.blocks import UpdateBlock, in_order, update_blocks
 from cnnctl.tracing.facts import LossFacts, Row, StepFacts, Trace, WeightFacts
-from cnnctl.tracing.numbers import Style, is_large, lines_of, padded
+from cnnctl.tracing.numbers import Style, is_large, lines_of, padded, rows_of
 from cnnctl.tracing.unit_text import unit_lines
 
 
@@ -50,7 +50,8 @@ def _widths(trace: Trace) -> _Widths:
 
 def _labels(symbol: str, formula: str, value: Tensor) -> list[str]:
     """What is written before each line of a tensor: `z = W x + b`, or `z[0]`."""
-    labels = [f"{symbol}{line.index}" for line in lines_of(value, Style())]
+    labels = [symbol] if is_large(value) else []
+    labels += [f"{symbol}{line.index}" for line in rows_of(value)]
     if formula:
         labels[0] = f"{labels[0]} = {formula}"
     return labels
@@ -152,17 +153,13 @@ class _Page:
         if is_large(weight.before):
             change = weight.after - weight.before
             yield from self.tensor(weight.layer, f"Δ{weight.letter}", "", change)
-        lines = zip(
-            lines_of(weight.before, self.style), lines_of(weight.after, self.style), strict=True
-        )
-        for before, after in lines:
-            if before.values:
-                small = self.style.is_small([*before.values, *after.values])
-                old = " ".join(self.style.row(before.values, small=small))
-                new = " ".join(self.style.row(after.values, small=small))
-                more = f" {before.said}" if before.said else ""
-                label = weight.letter + before.index
-                yield f"{name}{label:<{max(7, len(label) + 2)}}{old}{more} → {new}{more}"
+        for before, after in zip(rows_of(weight.before), rows_of(weight.after), strict=True):
+            small = self.style.is_small([*before.values, *after.values])
+            old = " ".join(self.style.row(before.values, small=small))
+            new = " ".join(self.style.row(after.values, small=small))
+            more = f" {before.said}" if before.said else ""
+            label = weight.letter + before.index
+            yield f"{name}{label:<{max(7, len(label) + 2)}}{old}{more} → {new}{more}"
 
     def tensor(self, name: str, symbol: str, formula: str, value: Tensor) -> Iterator[str]:
         """A row for each line of a tensor, or the summary of a large one."""

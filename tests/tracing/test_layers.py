@@ -130,6 +130,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Using padding=.same.")
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_products_of_every_convolution_add_up_to_its_output(
     tmp_path: Path, options: dict[str, Any]
