@@ -106,12 +106,12 @@ def _unit(unit: UnitWorking) -> dict[str, Any]:
         "inputs": numbers_of(unit.inputs),
         "factors": None if unit.factors is None else numbers_of(unit.factors),
         "are_derivatives": unit.is_derivative,
-        "bias": unit.bias,
+        "bias": _shortest(unit.bias),
         "positions": [list(position) for position in unit.positions],
         "corner": list(unit.corner),
         "winner": list(unit.winner),
-        "output": _finite(unit.output),
-        "delta": unit.delta,
+        "output": _shortest(unit.output),
+        "delta": _shortest(unit.delta),
         "weights": {
             letter: {
                 "gradient": numbers_of(gradient),
@@ -146,6 +146,10 @@ def numbers_of(value: Tensor) -> Any:
     words = array.ravel().astype("U32").tolist()
     numbers = np.array([_finite(float(word)) for word in words], dtype=object)
     return numbers.reshape(array.shape).tolist()
+
+
+def _shortest(value: float | None) -> float | None:
+    return None if value is None else _finite(float(str(np.float32(value))))
 
 
 def _finite(value: float) -> float | None:

@@ -57,8 +57,8 @@ class Rehearsal:
         if inside:
             message = f"{unit} is a block of layers"
             raise config_fault(message, hint=f"choose one: {', '.join(inside[:8])}")
-        known = [*self.shapes]
-        raise config_fault(f"no layer is named {unit}", hint=nearest(unit, known))
+        word = head if tail.isdecimal() and head else unit
+        raise config_fault(f"no layer is named {word}", hint=nearest(word, [*self.shapes]))
 
     def _some(self) -> list[str]:
         return [name for name, shape in self.shapes.items() if len(shape) > 1][:8] or [
