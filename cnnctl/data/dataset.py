@@ -47,6 +47,9 @@ class DataSet(Choice, family="datasets"):
     shows_characters: ClassVar[bool] = False
     """Whether its images are letters or digits, which change their meaning if mirrored."""
 
+    classes_hint: ClassVar[str] = ""
+    """What to write for its values to be classes, for hints."""
+
     batch_size: BatchSize = 64
     """Samples per batch, or `all` for the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1

@@ -18,6 +18,7 @@ from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.rows import TensorRows
 from cnnctl.data.samples import Samples, Split
 from cnnctl.data.sampling import balanced_order
+from cnnctl.target import likeliest
 
 Batch = tuple[Tensor, Tensor]
 """Inputs (B, C, H, W) or (B, F), float32 and normalised, and targets: (B,) classes, (B, classes)
@@ -215,7 +216,7 @@ def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: i
         drop_last=data.drop_last,
         augment=data.augment,
         classes=data.whole().outputs,
-        balance=split.targets if data.sampler == "balanced" else None,
+        balance=likeliest(split.targets) if data.sampler == "balanced" else None,
         seed=seed,
     )
 
