@@ -76,14 +76,19 @@ def open_experiment(
         FaultError: the faults of the file or the checkpoint.
     """
     if is_checkpoint(source):
-        if overrides:
-            message = "overrides do not apply to a checkpoint"
-            raise config_fault(message, hint=f"leave out {' '.join(overrides)}")
+        refuse_overrides(overrides)
         return open_checkpoint(source, plugins)[0]
     if is_published(source):
         name = find_network(str(source)).kind
         return complete(zoo.experiment_of(name), name, overrides, data_root=data_root)
     return load(source, overrides, data_root=data_root)
+
+
+def refuse_overrides(overrides: Sequence[str]) -> None:
+    """Raise a FaultError if there are overrides; for a checkpoint, which has its experiment."""
+    if overrides:
+        message = "overrides do not apply to a checkpoint"
+        raise config_fault(message, hint=f"leave out {' '.join(overrides)}")
 
 
 def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded, Checkpoint]:

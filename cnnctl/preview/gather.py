@@ -16,6 +16,7 @@ from cnnctl.data.preparation import SplitName
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Shape
 from cnnctl.device import pick_device
+from cnnctl.drawing.naming import Naming
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.experiment import Loaded
 from cnnctl.preview.labels import Labeller
@@ -52,8 +53,8 @@ class Preview:
     columns: list[str]
     rows: list[list[Cell | None]]
     """For each sample its cells, the stored one first; None where an epoch leaves it out."""
-    legend: dict[str, str]
-    """Class names that the font lacks, by what is written instead."""
+    naming: Naming
+    """Of the classes whose names the font lacks."""
     rates: Rates
     is_other_device: bool
     """Whether it was drawn on the CPU, since the experiment's device is not available."""
@@ -101,7 +102,7 @@ def _gathered(setup: Setup, samples: int, split: SplitName, *, is_other_device: 
         augmentations=[_written(each) for each in batches.augment],
         columns=["stored", *(f"epoch {epoch + 1}" for epoch in range(epochs))],
         rows=[[_cell(each, batches, labeller) for each in row] for row in zip(*drawn, strict=True)],
-        legend=labeller.legend,
+        naming=labeller.naming,
         rates=rates_of(experiment, batches=len(setup.batches.train)),
         is_other_device=is_other_device,
     )

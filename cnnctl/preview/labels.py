@@ -9,8 +9,8 @@ from torch import Tensor
 
 from cnnctl.data.loader import probabilities
 from cnnctl.data.preprocessing import Preprocessing
+from cnnctl.drawing.naming import Naming
 from cnnctl.experiment import Task
-from cnnctl.preview.lettering import is_drawable
 
 LEAST = 0.005
 """Share of a mixed sample below which a class is left out, which rounds to 0 %."""
@@ -22,8 +22,8 @@ class Labeller:
 
     tasks: Sequence[Task]
     preprocessing: Preprocessing
-    legend: dict[str, str] = field(default_factory=dict)
-    """The names that the font lacks, by the numbers that were written instead."""
+    naming: Naming = field(default_factory=Naming)
+    """Of the classes."""
 
     def label(self, targets: Tensor) -> str:
         """The label of the one sample of a batch, (1, …)."""
@@ -43,12 +43,6 @@ class Labeller:
         return ", ".join(self._share(task, number, shares[number]) for number in present) or "none"
 
     def _share(self, task: Task, number: int, share: float) -> str:
-        name = self._name(task, number)
+        own = task.target.class_names[number]
+        name = self.naming.shown(own, number=number, of=task.name)
         return name if share > 1 - LEAST else f"{name} ({share:.0%})"
-
-    def _name(self, task: Task, number: int) -> str:
-        name = task.target.class_names[number]
-        if is_drawable(name):
-            return name
-        self.legend[f"{task.name} #{number}".strip()] = name
-        return f"#{number}"

@@ -22,9 +22,8 @@ def report(preview: Preview) -> Iterator[str]:
         drawn = "the first three as red, green and blue" if channels > 3 else "only the first"
         yield f"note: of the {channels} channels, the sheet shows {drawn}"
     yield from _about(preview.rates)
-    if preview.legend:
-        names_of = ", ".join(f"{number} {name}" for number, name in preview.legend.items())
-        yield f"class names that the sheet's font lacks: {names_of}"
+    if preview.naming.legend:
+        yield f"class names that the sheet's font lacks: {preview.naming.described()}"
     if preview.is_other_device:
         yield "note: train.device is not available; drawn on the CPU, which draws other numbers"
 

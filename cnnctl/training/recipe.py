@@ -20,6 +20,8 @@ from cnnctl.training.setup import Setup, set_up
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import TrainingStart
 from cnnctl.training.training import Training, TrainingResult
+from cnnctl.training.watch_recording import WatchBoard, WatchFile
+from cnnctl.training.watching import Watch
 
 
 def train(
@@ -94,6 +96,7 @@ def observing(training: Training, folder: RunFolder, console: Console) -> Iterat
     """The observers of a training, closed when it ends for any reason."""
     epochs, batches = training.run.experiment.train.epochs, len(training.batches.train)
     observers: list[Observer] = [
+        *watching(training.run.experiment.train.watch, folder, console),
         ConfigFile(folder),
         MetricsFile(folder, console),
         TensorBoard(folder),
@@ -107,6 +110,14 @@ def observing(training: Training, folder: RunFolder, console: Console) -> Iterat
     finally:
         for observer in reversed(observers):
             observer.close()
+
+
+def watching(interval: int, folder: RunFolder, console: Console) -> list[Observer]:
+    """The observers that record the layers, if the experiment says so."""
+    if not interval:
+        return []
+    recorders = WatchFile(folder, console), WatchBoard(folder)
+    return [Watch(*recorders, interval=interval), *recorders]
 
 
 def showing(console: Console, what: str) -> AbstractContextManager[object]:

@@ -36,6 +36,7 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
         "compile": False if train.compile == "auto" else train.compile,
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
+        "watch": _watch_interval(experiment) if train.watch is True else train.watch,
     }
     scheduler = experiment.scheduler
     if isinstance(scheduler, Plateau):
@@ -84,6 +85,10 @@ def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
         return AveragePrecision.kind  # which no threshold has a part in
     metric = Accuracy if measures(Accuracy, experiment, description) else MeanLoss
     return metric.kind
+
+
+def _watch_interval(experiment: Experiment) -> int:
+    return 100
 
 
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnctl.preview.sheet import Layout
+from cnnctl.drawing.sheet import Picture, Row, Sheet
 from tests.conftest import Cli, invoke
 
 PETS = """\
@@ -57,8 +57,8 @@ def test_pixels_before_and_after_augmentation(cli: Cli, tmp_path: Path, mode: st
     ]
     sheet = Image.open(tmp_path / "pets-preview.png")
     factor = 19  # the whole times that 5 pixels fit into 96
-    layout = Layout((5 * factor, 4 * factor), rows=4, columns=3)
-    assert sheet.size == layout.size
+    cell = Picture(Image.new("RGB", (5 * factor, 4 * factor)), ("cat",))
+    layout = Sheet([Row([cell] * 3)] * 4, ["stored", "epoch 1", "epoch 2"])
     shown = []
     for row in range(4):
         stored, *drawn = (_read(sheet, layout, row, column, factor) for column in range(3))
@@ -70,7 +70,7 @@ def test_pixels_before_and_after_augmentation(cli: Cli, tmp_path: Path, mode: st
 
 
 def _read(
-    sheet: Image.Image, layout: Layout, row: int, column: int, factor: int
+    sheet: Image.Image, layout: Sheet, row: int, column: int, factor: int
 ) -> NDArray[np.uint8]:
     """The pixels of a cell, each of which is a square of one colour."""
     x, y = layout.corner(row, column)

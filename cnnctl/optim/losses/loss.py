@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from cnnctl.config.choice import Choice
 from cnnctl.config.wording import times
 from cnnctl.errors import ConfigPath, config_fault, either
+from cnnctl.optim.working import LossWorking
 from cnnctl.target import NOUNS, Target, TargetKind
 
 Outputs = Literal["logits", "log_probabilities", "probabilities", "values"]
@@ -110,6 +111,15 @@ class Loss(Choice, family="losses"):
     @abstractmethod
     def build(self) -> nn.Module:
         """Build the module: outputs (N, outputs) and targets in, one number out."""
+
+    def work(self, outputs: Tensor, targets: Tensor) -> LossWorking:
+        """The loss of one sample, term by term; by default, its terms are not known.
+
+        Args:
+            outputs: (1, outputs).
+            targets: as the built loss takes them, for one sample.
+        """
+        return LossWorking("")
 
     def normalizer(self, *, outputs: int, device: torch.device) -> Normalizer:
         """What `reduction: mean` divides by: here, the number of outputs of all samples.

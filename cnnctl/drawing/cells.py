@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from cnnctl.preview.lettering import FONT, shortened
+from cnnctl.drawing.lettering import FONT, shortened
 
 Painter = Callable[[Tensor], Image.Image]
 

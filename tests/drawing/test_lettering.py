@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnctl.preview.lettering import FONT, is_drawable, shortened
+from cnnctl.drawing.lettering import FONT, is_drawable, shortened
 
 
 @pytest.mark.parametrize("text", ["", "cat", "1 and 2", "T-shirt/top (50%)", "…"])

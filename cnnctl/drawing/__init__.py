@@ -1,0 +1,1 @@
+"""Sheets of pictures as PNG: pictures of samples, captions, rows and columns."""
