@@ -22,6 +22,11 @@ def _has(character: str) -> bool:
     return (drawn.size, bytes(drawn)) != (missing.size, bytes(missing))
 
 
+def drawable(text: str) -> str:
+    """The text with a question mark for each character that the font lacks."""
+    return text if is_drawable(text) else "".join(c if _has(c) else "?" for c in text)
+
+
 def shortened(text: str, *, width: float) -> str:
     """The text, or as much of its beginning as fits in so many pixels."""
     if FONT.getlength(text) <= width:

@@ -1,4 +1,4 @@
-"""Activations, elementwise except for maxout and softmax; initialisation depends on `acts_as`."""
+"""Elementwise activations; initialisation depends on `acts_as`."""
 
 from collections.abc import Collection
 from typing import Annotated, Literal, Self
@@ -15,11 +15,9 @@ from cnnctl.model.layer import (
     Shape,
     ShapeKeeper,
     WithoutProducts,
-    check_divides,
     describe_shape,
     size_of,
 )
-from cnnctl.model.modules import Maxout as MaxoutModule
 from cnnctl.model.modules import Step as StepModule
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
@@ -265,42 +263,3 @@ class LogSigmoid(Copying, kind="log_sigmoid"):
 
     def build(self, input: Shape) -> nn.Module:
         return nn.LogSigmoid()
-
-
-class Maxout(Activation, kind="maxout", short="pieces"):
-    """Keep the largest of each group of consecutive channels (Goodfellow et al. 2013)."""
-
-    acts_as = "linear"
-    saves = Saved(input=True, output=True)
-
-    pieces: PositiveInt
-    """Channels per group; must divide the channels."""
-
-    def build(self, input: Shape) -> nn.Module:
-        check_divides(self.pieces, input, option="pieces")
-        return MaxoutModule(self.pieces)
-
-    def infer(self, input: Shape) -> Shape | None:
-        return (input[0] // self.pieces, *input[1:])
-
-
-class Softmax(Pointwise, kind="softmax"):
-    """Probabilities that sum to 1, over the classes or channels."""
-
-    acts_as = "linear"
-    gives = "probabilities"
-    saves = Saved(output=True)
-
-    def build(self, input: Shape) -> nn.Module:
-        return nn.Softmax(dim=1)
-
-
-class LogSoftmax(Pointwise, kind="log_softmax"):
-    """The logarithm of softmax, as nll expects."""
-
-    acts_as = "linear"
-    gives = "log_probabilities"
-    saves = Saved(output=True)
-
-    def build(self, input: Shape) -> nn.Module:
-        return nn.LogSoftmax(dim=1)

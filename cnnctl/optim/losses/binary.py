@@ -14,7 +14,7 @@ from cnnctl.optim.class_weights import counts_of, is_measured, numbers
 from cnnctl.optim.losses.loss import GIVEN, Loss, need_length, need_outputs
 from cnnctl.optim.value_criterion import ValueCriterion, as_values
 from cnnctl.optim.working import LossWorking, Term
-from cnnctl.target import Target
+from cnnctl.target import Target, likeliest
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -110,8 +110,9 @@ class BCEWithLogits(BinaryLoss, kind="bce_with_logits"):
     def fitted(self, targets: Tensor, target: Target, *, outputs: int) -> Self:
         if self.is_fitted:
             return self
+        given = likeliest(targets) if target.kind == "class" else targets
         with below("pos_weight"):
-            positive = counts_of(targets, names=target.class_names)[-outputs:]
+            positive = counts_of(given, names=target.class_names)[-outputs:]
         ratios = [(len(targets) - count) / count for count in positive]
         return self.model_copy(update={"pos_weight": ratios})
 

@@ -22,7 +22,7 @@ from cnnctl.optim.class_weights import (
 from cnnctl.optim.focal_criterion import FocalCriterion
 from cnnctl.optim.losses.loss import Loss, Normalizer, need_length, need_outputs
 from cnnctl.optim.working import LossWorking, Term
-from cnnctl.target import Target
+from cnnctl.target import Target, likeliest
 
 
 class ClassLoss(Loss):
@@ -52,7 +52,7 @@ class ClassLoss(Loss):
         if self.weight is None or self.is_fitted:
             return self
         with below("weight"):
-            counts = counts_of(targets, names=target.class_names)
+            counts = counts_of(likeliest(targets), names=target.class_names)
         return self.model_copy(update={"weight": measured(self.weight, counts)})
 
     @property
