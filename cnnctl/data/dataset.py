@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -21,6 +21,7 @@ from cnnctl.config.wording import exact, times
 from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.conformity import conformed
+from cnnctl.data.features import Feature
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.samples import DatasetInfo, Samples, Split
 from cnnctl.errors import FaultError, config_fault, data_fault, under
@@ -142,6 +143,10 @@ class DataSet(Choice, family="datasets"):
     def target_normalizations(self) -> Mapping[str, Literal["auto"] | Normalize]:
         """The normalisation of the values to predict, by the name of their target."""
         return {}
+
+    def features(self) -> Sequence[Feature]:
+        """The features of a sample, if it is a vector of features with names; else nothing."""
+        return ()
 
     def picture_form(self) -> PictureForm | None:
         """The form that pictures in files are decoded to; None unless samples are pictures."""
