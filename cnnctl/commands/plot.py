@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -67,11 +67,8 @@ def plot(
         typer.Option(help="Draw the plane through three samples.", metavar="N,N,N"),
     ] = "",
     head: Annotated[str, typer.Option(help="Head to draw.", metavar="NAME")] = "",
-    output_name: Annotated[
-        str,
-        typer.Option(
-            "--answer", help="Class, label or value to draw as a surface.", metavar="NAME"
-        ),
+    answer: Annotated[
+        str, typer.Option(help="Class, label or value to draw as a surface.", metavar="NAME")
     ] = "",
     margin: Annotated[
         float | None,
@@ -105,6 +102,12 @@ def plot(
     ] = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Plot what train.watch recorded of the layers, such as gradient, dead."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Plot the metrics of runs by epoch, or what a network has learned."""
@@ -112,34 +115,59 @@ def plot(
 
     if output is not None:
         check_output(output)
-    if not (learned or layer or features or plane or head or output_name):
-        _plot_curves(sources, metric, output, has_log_y=log, as_json=as_json)
+    if learned or layer or features or plane or head or answer:
+        wish = _wish(layer, features, plane, head, answer, margin, split)
+        view = _view(sources, wish, device=device, plugins=plugin or (), data=data)
+        _show_landscape(view, output, as_json=as_json)
         return
+    names, runs = _words(metric), [Path(source) for source in sources]
+    plotted = _layers(runs, names) if watch else _curves(runs, names, has_log_y=log)
+    if as_json:
+        print_json(plotted.facts)
+    _show_charts(plotted.charts, output, is_printed=not as_json)
+
+
+class _Plotted(NamedTuple):
+    facts: list[dict[str, Any]]
+    charts: list[Chart]
+
+
+def _curves(sources: Sequence[Path], metrics: Sequence[str], *, has_log_y: bool) -> _Plotted:
+    from cnnctl.plotting.curves import charts_of, read_runs
+
+    runs = read_runs(sources)
+    charts = charts_of(runs, metrics, has_log_y=has_log_y)
+    return _Plotted([run.to_json() for run in runs], charts)
+
+
+def _layers(sources: Sequence[Path], figures: Sequence[str]) -> _Plotted:
+    from cnnctl.plotting.layers import layer_charts, read_watched
+
+    runs = read_watched(sources)
+    charts = layer_charts(runs, figures)
+    return _Plotted([run.to_json() for run in runs], charts)
+
+
+def _wish(
+    layer: str,
+    features: str,
+    plane: str,
+    head: str,
+    answer: str,
+    margin: float | None,
+    split: SplitOption | None,
+) -> Wish:
     from cnnctl.plotting.learned import Wish
 
-    wish = Wish(
+    return Wish(
         split=split.value if split else None,
         layer=layer,
         features=_words(features),
         plane=_positions(plane),
         head=head,
-        output=output_name,
+        output=answer,
         margin=margin,
     )
-    view = _view(sources, wish, device=device, plugins=plugin or (), data=data)
-    _show_landscape(view, output, as_json=as_json)
-
-
-def _plot_curves(
-    sources: Sequence[str], metric: str, output: Path | None, *, has_log_y: bool, as_json: bool
-) -> None:
-    from cnnctl.plotting.curves import charts_of, read_runs
-
-    runs = read_runs([Path(source) for source in sources])
-    charts = charts_of(runs, _words(metric), has_log_y=has_log_y)
-    if as_json:
-        print_json([run.to_json() for run in runs])
-    _show_charts(charts, output, is_printed=not as_json)
 
 
 def _words(text: str) -> list[str]:

@@ -49,7 +49,9 @@ class InputSpace(Space):
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
         self.shape = subject.shape
-        features = subject.data.features() or list(_numbered("x", self.shape))
+        features = subject.data.features()
+        if len(features) != prod(self.shape):  # channels have names, too
+            features = list(_numbered("x", self.shape))
         self.names = [feature.name for feature in features]
         self._offset = torch.tensor([feature.offset for feature in features])
         self._scale = torch.tensor([feature.scale for feature in features])

@@ -96,3 +96,15 @@ def test_two_networks_and_wrong_samples_are_faults(digits_run: Path, diabetes_ru
     assert done.stderr.startswith("--plane takes the numbers of three samples, not 1,2\n")
     done = invoke("plot", digits_run, "--learned")
     assert "choose two of them with --features 0,3" in done.stderr
+
+
+def test_the_layers_of_a_watched_run_are_drawn(tiny: Path, tmp_path: Path) -> None:
+    assert invoke("train", tiny, "train.watch=2", "--runs", tmp_path / "runs").exit_code == 0
+    run = tmp_path / "runs" / "tiny"
+    done = invoke("plot", run, "--watch", COLUMNS="60")
+    titles = [line for line in done.stdout.splitlines() if line[:1].isalpha()]
+    assert titles == ["Gradient, root mean square", "Update / weight, root mean squares"]
+    [found] = json.loads(invoke("plot", run, "--watch", "--json").stdout)
+    steps = [record["step"] for record in found["records"]]
+    assert steps[:3] == [1, 2, 4]
+    assert found["records"][0]["layers"].keys() == {"linear1", "relu1", "linear2"}

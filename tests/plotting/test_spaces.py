@@ -41,7 +41,7 @@ def test_the_network_goes_on_from_inputs_in_their_units(moons: Subject) -> None:
         split.samples.rows.take(split.positions[[3]])[0],
         atol=1e-6,
     )
-    assert space.names == ["x[0]", "x[1]"]
+    assert space.names == ["x", "y"]
     assert_goes_on(moons, space)
 
 

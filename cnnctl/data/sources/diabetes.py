@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 
 from cnnctl.data.dataset import RegressionSet, StoredSplit
-from cnnctl.data.features import Feature
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import random_split
 
 SAMPLES, TEST_SAMPLES = 442, 88
 NAMES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
-"""Of the features, as scikit-learn names them."""
+"""scikit-learn's names of the features."""
 
 
 class Diabetes(RegressionSet, kind="diabetes"):
@@ -33,8 +32,8 @@ class Diabetes(RegressionSet, kind="diabetes"):
     def whole(self) -> DatasetInfo:
         return DatasetInfo((len(NAMES),), (), 1, SAMPLES - TEST_SAMPLES)
 
-    def features(self) -> Sequence[Feature]:
-        return [Feature(name) for name in NAMES]
+    def input_names(self) -> Mapping[str, int]:
+        return dict.fromkeys(NAMES, 1)
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         from sklearn.datasets import load_diabetes
