@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from dataclasses import dataclass
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ EpochMetrics = dict[str, Any]
 
 MAX_METRICS = 1 << 30
 """Size limit of a metrics.jsonl, in bytes."""
+MAX_WATCH = 1 << 26
+"""Size limit of a watch.jsonl, in bytes; a training writes no more."""
 MAX_TEXT = 1 << 24
 """Size limit of other text files, in bytes."""
 OVERRIDES = "# overrides: "
@@ -52,6 +55,71 @@ def _row(line: bytes) -> EpochMetrics | None:
     if not isinstance(row, dict) or type(row.get("epoch")) is not int:
         return None
     return row if all(isinstance(value, int | float) for value in row.values()) else None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRecord:
+    """What a training recorded of its layers at one step; a line of watch.jsonl."""
+
+    step: int
+    """The optimizer step, counted from 1."""
+    epoch: int
+    """The epoch, counted from 1, that it is part of."""
+    layers: dict[str, dict[str, float]]
+    """Figures by name, for each layer by name; infinite where one is not finite."""
+
+    def line(self) -> bytes:
+        """The record as a line of JSON, with six significant digits."""
+        layers = {
+            layer: {name: _rounded(value) for name, value in figures.items()}
+            for layer, figures in self.layers.items()
+        }
+        record = {"step": self.step, "epoch": self.epoch, "layers": layers}
+        return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.6g}") if isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRecords:
+    """The lines of a watch.jsonl."""
+
+    records: list[LayerRecord]
+    """By step; empty if the training was not watched."""
+    damaged: int = 0
+    """Number of invalid lines, not counting one truncated by a crash."""
+
+
+def read_watch(run: Path) -> LayerRecords:
+    """Read what a run with `train.watch` recorded of its layers.
+
+    Raises:
+        FaultError: the file cannot be read (exit code 6).
+    """
+    lines = (_read(run, "watch.jsonl", limit=MAX_WATCH) or b"").split(b"\n")[:-1]
+    records = [record for record in map(_record, lines) if record is not None]
+    return LayerRecords(records, damaged=len(lines) - len(records))
+
+
+def _record(line: bytes) -> LayerRecord | None:
+    try:
+        match json.loads(line):
+            case {"step": int(step), "epoch": int(epoch), "layers": dict(layers)}:
+                rows = {layer: _figures(row) for layer, row in layers.items()}
+                return LayerRecord(step, epoch, rows)
+    except (ValueError, RecursionError, OverflowError):  # not JSON, or a figure that is no number
+        pass
+    return None
+
+
+def _figures(row: Any) -> dict[str, float]:
+    if not isinstance(row, dict):
+        raise ValueError
+    if not all(value is None or isinstance(value, int | float) for value in row.values()):
+        raise ValueError
+    return {name: inf if value is None else float(value) for name, value in row.items()}
 
 
 def read_result(run: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.config.writing import dump
 from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
-from cnnctl.run_files import EpochMetrics, read_metrics
+from cnnctl.run_files import EpochMetrics, read_metrics, read_watch
 from cnnctl.storage import (
     append,
     contents,
@@ -60,6 +61,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """One line of JSON per epoch."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def watch(self) -> Path:
+        """One line of JSON per step that was recorded of the layers."""
+        return self.path / "watch.jsonl"
 
     def own(self, *names: str) -> Path:
         """The path of these names in the folder.
@@ -109,6 +115,20 @@ class RunFolder:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_atomically(self.own("metrics.jsonl"), text.encode(errors="backslashreplace"))
         return metrics.damaged
+
+    def append_watch(self, lines: Iterable[bytes]) -> None:
+        """Add lines about the layers."""
+        append(self.own("watch.jsonl"), b"".join(lines))
+
+    def keep_watch(self, *, through_step: int) -> int:
+        """Drop the lines of steps that a resumed run will repeat, and damaged ones.
+
+        Returns how many were damaged.
+        """
+        watch = read_watch(self.path)
+        kept = (record.line() for record in watch.records if record.step <= through_step)
+        write_atomically(self.own("watch.jsonl"), *kept)
+        return watch.damaged
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Write how the run ended."""

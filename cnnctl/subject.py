@@ -224,7 +224,7 @@ def open_subject(
         return Subject(trained, is_trained=True, data_root=root)
     loaded = open_experiment(source, overrides, plugins, data_root=data_root)
     root = used_folder(loaded.experiment.data, data_root)
-    return initial_subject(_on(loaded, device), data_root=root)
+    return initial_subject(on_device(loaded, device), data_root=root)
 
 
 def initial_subject(loaded: Loaded, *, data_root: Path | None = None) -> Subject:
@@ -245,7 +245,7 @@ def initial_subject(loaded: Loaded, *, data_root: Path | None = None) -> Subject
     return Subject(trained, is_trained=False, data_root=data_root, setup=setup)
 
 
-def _on(loaded: Loaded, device: str) -> Loaded:
+def on_device(loaded: Loaded, device: str) -> Loaded:
     """The experiment on this device; with `auto`, its own if it is available, or else the CPU."""
     experiment = loaded.experiment
     name = str(pick_device(device)) if device != "auto" else _available(experiment.train.device)

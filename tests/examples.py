@@ -26,6 +26,7 @@ EXAMPLES: dict[str, Any] = {
     "adaptive_avg_pool": {"output_size": 4},
     "zero_pad": {"padding": 1},
     "unflatten": {"unflattened_size": [2, 2, 3]},
+    "permute": {"dims": [2, 3, 1]},
     "upsample": {"scale_factor": 2.0},
     "pad_channels": {"channels": 8},
     "chunk": {"index": 1},

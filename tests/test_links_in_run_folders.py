@@ -17,12 +17,14 @@ NAMES = [
     "config.source.yaml",
     "environment.json",
     "metrics.jsonl",
+    "watch.jsonl",
     "result.json",
     ".lock",
     "checkpoints",
     "checkpoints/last.safetensors",
     "checkpoints/best.safetensors",
     "tensorboard",
+    "tensorboard/layers",
     # what the temporary files of earlier versions were called
     ".config.yaml.writing",
     ".metrics.jsonl.writing",
@@ -55,7 +57,7 @@ def pipe(path: Path, outside: Path) -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
-    done = invoke("train", folder / "tiny.yaml", "--runs", folder)
+    done = invoke("train", folder / "tiny.yaml", "train.watch=1", "--runs", folder)
     assert done.exit_code == 0, done.output
     return folder / "tiny"
 
@@ -110,7 +112,7 @@ def test_nothing_outside_of_a_run_folder_changes(
     assert content_of(outside.parent) == before
 
 
-WRITTEN = ["config.yaml", "metrics.jsonl", ".lock", "tensorboard", "checkpoints"]
+WRITTEN = ["config.yaml", "metrics.jsonl", "watch.jsonl", ".lock", "tensorboard", "checkpoints"]
 
 
 @pytest.mark.parametrize("name", [*WRITTEN, "checkpoints/last.safetensors"])

@@ -10,6 +10,7 @@ from cnnctl.config.wording import exact
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
+Float32 = Annotated[float, Field(ge=-1e38, le=1e38)]
 PositiveFraction = Annotated[float, Field(gt=0, le=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 # beyond these limits torch itself fails, with a message that does not help

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+import torch
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 from torch import Generator, Tensor
 from torch.nn import init
 
+from cnnctl.config.bounds import Float32
 from cnnctl.config.choice import Choice, refusal
 from cnnctl.config.wording import exact, times
 from cnnctl.errors import config_fault
@@ -18,6 +21,7 @@ Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
 Gain = Literal["auto", "linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
 RECTIFIERS = ("relu", "leaky_relu")
 Fan = Literal["fan_in", "fan_out"]
+Nested = Sequence["Nested | float"]
 
 
 class Initializer(Choice, family="initializers"):
@@ -226,3 +230,48 @@ class Ones(Initializer, kind="ones"):
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.ones_(weight)
+
+
+def _shape(values: Nested) -> tuple[int, ...]:
+    """The shape of nested lists; a refusal if those of one level differ in length."""
+    shapes = sorted({_shape(item) if isinstance(item, list) else () for item in values})
+    if len(shapes) > 1:
+        message = f"lists side by side have {times(shapes[0])} and {times(shapes[-1])} numbers"
+        raise refusal(message, hint="make them the same length")
+    return (len(values), *shapes[0])
+
+
+def _is_even(values: Nested) -> Nested:
+    _shape(values)
+    return values
+
+
+Vector = Annotated[list[Float32], Field(min_length=1)]
+Rows = Annotated[list[Vector], Field(min_length=1)]
+Signals = Annotated[list[Rows], Field(min_length=1)]
+Images = Annotated[list[Signals], Field(min_length=1)]
+
+
+class Values(Initializer, kind="values"):
+    """Numbers written out, such as those of an example in a textbook."""
+
+    values: Annotated[Vector | Rows | Signals | Images, AfterValidator(_is_even)]
+    """Nested lists of the tensor's shape: of a linear weight, a row for each output."""
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        given = _shape(self.values)
+        if given != shape:
+            what = "weight" if len(shape) > 1 else "bias"
+            message = f"{times(given)} numbers do not fit a {what} of {times(shape)}"
+            raise config_fault(message, hint=f"write {_listed(shape)}", path=("values",))
+
+    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
+        with torch.no_grad():
+            weight.copy_(torch.tensor(self.values))
+
+
+def _listed(shape: tuple[int, ...]) -> str:
+    """`2 lists of 3 lists of 5 numbers`."""
+    nouns = ["list"] * (len(shape) - 1) + ["number"]
+    counted = zip(shape, nouns, strict=True)
+    return " of ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counted)

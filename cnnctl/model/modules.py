@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from itertools import islice
 from typing import Literal
@@ -67,6 +67,31 @@ class Maxout(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Take the largest of each group."""
         return torch.unflatten(input, 1, (-1, self.pieces)).amax(dim=2)
+
+
+class Step(nn.Module):
+    """0 below zero and 1 above, with a gradient of 0; (N, *) in and out."""
+
+    def __init__(self, at_zero: int) -> None:
+        super().__init__()
+        self.at_zero = at_zero
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Round the sign, since torch.heaviside has no gradient at all."""
+        share = (input.sign() + 1) / 2
+        return share.ceil() if self.at_zero else share.floor()
+
+
+class Permute(nn.Module):
+    """The dimensions in another order; the batch, which stays first, is 0."""
+
+    def __init__(self, dims: Sequence[int]) -> None:
+        super().__init__()
+        self.dims = tuple(dims)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return a view."""
+        return input.permute(0, *self.dims)
 
 
 class LayerScale(nn.Module):

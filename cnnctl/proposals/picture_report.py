@@ -83,9 +83,11 @@ def _row(name: str, counts: Sequence[int]) -> list[str]:
 def _balance(facts: PictureFacts) -> Iterator[str]:
     if facts.training:
         [(large, most), *_, (small, least)] = facts.training.most_common()
+        kinds = "classes" if facts.task == "classification" else "labels"
         if most == least:
-            kinds = "classes" if facts.task == "classification" else "labels"
             yield f"balance: all {kinds} have the same number of pictures"
+        elif most < 1.05 * least:
+            yield f"balance: all {kinds} have {least:,} to {most:,} pictures"
         else:
             compared = f"{large} has {most / least:.1f} times as many pictures as {small}"
             weighted = "; the loss weights them" if facts.imbalance > IMBALANCED else ""

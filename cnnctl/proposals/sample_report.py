@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,6 +12,7 @@ from cnnctl.escaping import visible
 from cnnctl.proposals.document import counted
 from cnnctl.proposals.sample_facts import SampleFacts
 from cnnctl.proposals.settings import IMBALANCED
+from cnnctl.proposals.target_report import some
 
 SHOWN = 5
 """Arrays, classes or features that are named."""
@@ -44,7 +45,7 @@ def _targets(facts: SampleFacts) -> Iterator[str]:
         yield f"target: {counted(facts.data.outputs or 1, 'value')}, from {low:g} to {high:g}"
         return
     what = "classes" if facts.task == "classification" else "labels"
-    yield f"{what}: {len(facts.data.classes):,} (in training: {_some(facts.counts['train'])})"
+    yield f"{what}: {len(facts.data.classes):,} (in training: {some(facts.counts['train'])})"
     if facts.imbalance > IMBALANCED:
         [(largest, _), *_, (smallest, _)] = facts.counts["train"].most_common()
         compared = f"{largest} has {facts.imbalance:.1f} times as many samples as {smallest}"
@@ -69,8 +70,3 @@ def _warnings(facts: SampleFacts) -> Iterator[str]:
         yield f"warning: {warning}: {counted(facts.torn, 'sample')}"
     if facts.given and "test" not in facts.given:
         yield "note: no test split; `cnnctl eval` will use the validation split"
-
-
-def _some(counts: Mapping[str, int]) -> str:
-    named = [f"{name} {count:,}" for name, count in list(counts.items())[:SHOWN]]
-    return ", ".join(named + ["…"] * (len(counts) > SHOWN))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from cnnctl.data.loader import Batch
 from cnnctl.run_files import EpochMetrics
-from cnnctl.training.run import Run
+from cnnctl.training.run import Counters, Run
 
 
 class Observer:
     """Follows a training without changing it; every method does nothing by default."""
 
-    def resumed(self, through_epoch: int) -> None:
-        """The training resumes after this epoch; records of later epochs are invalid."""
+    def resumed(self, counters: Counters) -> None:
+        """The training resumes from here; records of later epochs and steps are invalid."""
 
     def epoch_began(self, run: Run) -> None:
         """Called before the first step of an epoch, or the next step of a resumed epoch."""
+
+    def step_began(self, run: Run, batches: Sequence[Batch]) -> None:
+        """Called before an optimizer step, with its batches."""
 
     def stepped(self, run: Run) -> None:
         """Called after an optimizer step. Must not wait for the device at every call."""
@@ -26,6 +32,13 @@ class Observer:
 
     def epoch_ended(self, row: EpochMetrics) -> None:
         """Called after an epoch, with its metrics as in metrics.jsonl."""
+
+    def saving(self) -> None:
+        """Called before the state is saved: what was recorded must not be lost after that."""
+
+    def remarks(self, run: Run) -> Sequence[str]:
+        """Called when the training has ended: lines about it for its user, and for its record."""
+        return ()
 
     def close(self) -> None:
         """Called when the training has ended, or was stopped."""

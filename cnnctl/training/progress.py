@@ -22,7 +22,7 @@ from cnnctl.run_folder import RunFolder
 from cnnctl.training.bar import OneLine
 from cnnctl.training.observers import Observer
 from cnnctl.training.pace import Pace
-from cnnctl.training.run import Run
+from cnnctl.training.run import Counters, Run
 from cnnctl.training.starting import TrainingStart
 from cnnctl.training.training import TrainingResult
 
@@ -68,9 +68,9 @@ class LiveBar(Observer):
         """`epoch 3/20`."""
         return f"epoch {min(epoch, self.epochs)}/{self.epochs}"
 
-    def resumed(self, through_epoch: int) -> None:
+    def resumed(self, counters: Counters) -> None:
         """Start at the epoch that the run resumes."""
-        self.show(through_epoch)
+        self.show(counters.epoch)
 
     def compiling_failed(self, run: Run, reason: str) -> None:
         """Print a note above the bar."""
@@ -237,6 +237,7 @@ def print_result(
     if result.test is not None:
         test = (f"{label_of(name)} {show_metric(name, v)}" for name, v in result.test.items())
         lines.append(f"test: {', '.join(test)}")
+    lines += result.remarks
     if result.is_finished:
         lines.append(f"checkpoint: {folder.best}")
         lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import time
+from pathlib import Path
 
 from rich.console import Console
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from cnnctl.checkpoint import Tensors, load
 from cnnctl.run_files import EpochMetrics
 from cnnctl.run_folder import RunFolder
-from cnnctl.storage import storing
+from cnnctl.training.event_file import EventFile
 from cnnctl.training.observers import Observer
-from cnnctl.training.run import Run
+from cnnctl.training.run import Counters, Run
 from cnnctl.training.state import capture_best, capture_last
-from cnnctl.training.training import CheckpointStore
+from cnnctl.training.stores import CheckpointStore
 
 
 class FolderStore(CheckpointStore):
@@ -57,11 +54,10 @@ class MetricsFile(Observer):
         self.folder = folder
         self.console = console
 
-    def resumed(self, through_epoch: int) -> None:
+    def resumed(self, counters: Counters) -> None:
         """Drop the lines of repeated epochs, and report how many were invalid."""
-        if damaged := self.folder.keep_metrics(through_epoch=through_epoch):
-            lines = "1 invalid line" if damaged == 1 else f"{damaged} invalid lines"
-            self.console.print(f"metrics.jsonl: dropped {lines}", markup=False)
+        damaged = self.folder.keep_metrics(through_epoch=counters.epoch)
+        report_damaged(self.console, self.folder.metrics, damaged)
 
     def epoch_ended(self, row: EpochMetrics) -> None:
         """Append the line."""
@@ -69,39 +65,28 @@ class MetricsFile(Observer):
 
 
 class TensorBoard(Observer):
-    """The same numbers as an event file.
-
-    torch's SummaryWriter writes from its own thread, where a full disk ends in a traceback.
-    """
+    """The same numbers as an event file."""
 
     def __init__(self, folder: RunFolder) -> None:
-        name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-        self.path = folder.own("tensorboard", name)
-        with storing(self.path):
-            self.path.parent.mkdir(exist_ok=True)
-            self.file = self.path.open("xb")
-        self.records = RecordWriter(self.file)
-        self.write(Event(file_version="brain.Event:2"))
+        self.events = EventFile(folder)
 
-    def resumed(self, through_epoch: int) -> None:
+    def resumed(self, counters: Counters) -> None:
         """Hide the events of later epochs, which a killed run may have left."""
-        start = SessionLog(status=SessionLog.START)
-        self.write(Event(step=through_epoch + 1, session_log=start))
+        self.events.hide(start=counters.epoch + 1)
 
     def epoch_ended(self, row: EpochMetrics) -> None:
         """Write every number of the row."""
         numbers = {name: value for name, value in row.items() if name not in ("epoch", "kept")}
         values = [Summary.Value(tag=name, simple_value=value) for name, value in numbers.items()]
-        self.write(Event(step=row["epoch"], summary=Summary(value=values)))
-
-    def write(self, event: Event) -> None:
-        """Append one event, so that a reader sees it at once."""
-        event.wall_time = time.time()
-        with storing(self.path):
-            self.records.write(event.SerializeToString())
-            self.file.flush()
+        self.events.add(values, step=row["epoch"])
 
     def close(self) -> None:
         """Close the event file."""
-        with storing(self.path):
-            self.file.close()
+        self.events.close()
+
+
+def report_damaged(console: Console, file: Path, lines: int) -> None:
+    """Print how many invalid lines of a file were dropped, if any."""
+    if lines:
+        dropped = "1 invalid line" if lines == 1 else f"{lines} invalid lines"
+        console.print(f"{file.name}: dropped {dropped}", markup=False)

@@ -31,25 +31,7 @@ from cnnctl.training.settings import with_compile
 from cnnctl.training.setup import Setup, SplitBatches
 from cnnctl.training.state import restore, restore_random
 from cnnctl.training.step import Batch, Step, make_step
-
-
-class CheckpointStore:
-    """Where a training keeps its states; this base keeps only the best weights, in memory."""
-
-    _best: Tensors | None = None
-
-    def save_best(self, run: Run) -> None:
-        """Keep the weights for evaluation, replacing the previous ones."""
-        weights = run.evaluated.state_dict()
-        self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
-
-    def save_last(self, run: Run) -> None:
-        """Keep the state from which training can be resumed."""
-
-    def best_weights(self) -> Tensors:
-        """The best weights."""
-        assert self._best is not None, "no epoch was finished"
-        return self._best
+from cnnctl.training.stores import CheckpointStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +42,8 @@ class TrainingResult:
     test: dict[str, float] | None
     """Loss and accuracy of the best weights on the test split; empty if the run was
     stopped, or if there is no test split."""
+    remarks: Sequence[str] = ()
+    """Lines about the training, by those who followed it."""
 
     @property
     def is_finished(self) -> bool:
@@ -73,6 +57,7 @@ class TrainingResult:
             "state": state,
             "stopped_early": self.run.counters.stopped_early,
             "test": self.test,
+            "remarks": list(self.remarks),
         }
 
 
@@ -152,7 +137,7 @@ class Training:
         """
         if self.resumed_from is not None:
             for observer in self.observers:
-                observer.resumed(self.run.counters.epoch)
+                observer.resumed(self.run.counters)
             restore_random(self.resumed_from, self.run.device)
         while not self.run.is_finished:
             if self.train_epoch():
@@ -171,6 +156,8 @@ class Training:
             observer.epoch_began(run)
         batches = self.batches.train.epoch(run.counters.epoch, start=run.counters.batch)
         for group in grouped(batches, settings.accumulate):
+            for observer in self.observers:
+                observer.step_began(run, group)
             self.step(group)
             for observer in self.observers:
                 observer.stepped(run)
@@ -184,6 +171,8 @@ class Training:
     def save(self) -> None:
         """Save the state, unless the run has diverged."""
         self.step.guard.raise_if_diverged(self.run.counters.step)
+        for observer in self.observers:
+            observer.saving()
         self.store.save_last(self.run)
 
     def end_epoch(self) -> None:

@@ -50,7 +50,7 @@ def try_steps(setup: Setup) -> Steps:
     losses = list[TaskLoss]()
     try:
         step(first)
-        losses = _losses(setup, run, first)
+        losses = first_losses(setup, run, first)
         step.guard.raise_if_diverged(1)
         seconds = _seconds_per_batch(step, groups, fallback=first)
     except FaultError as error:
@@ -70,7 +70,7 @@ def duration_of(setup: Setup, steps: Steps) -> Duration:
     return Duration(epoch, epochs * epoch + test * steps.sample, epochs)
 
 
-def _losses(setup: Setup, run: Run, batches: list[Batch]) -> list[TaskLoss]:
+def first_losses(setup: Setup, run: Run, batches: list[Batch]) -> list[TaskLoss]:
     """The mean loss of each task over these batches, of which the run has counted one step."""
     count = len(run.tasks)
     sums = run.tally.sums.tolist()

@@ -20,6 +20,8 @@ from cnnctl.inspection import gather
 from cnnctl.model import network
 from cnnctl.model.block import Block
 from cnnctl.model.layer import Layer, Shape
+from cnnctl.model.layers.shape import Permute
+from cnnctl.model.modules import Step
 from cnnctl.model.network import Model, NetworkPlan
 from cnnctl.model.receptive_field import ReceptiveField
 from tests.examples import BLOCKS, EXAMPLES, LEAVES, example
@@ -67,6 +69,8 @@ def measurable(plan: NetworkPlan) -> nn.Sequential:
                 setattr(module, name, WindowMean(child))
             elif isinstance(child, nn.AdaptiveMaxPool2d):
                 setattr(module, name, nn.AdaptiveAvgPool2d(child.output_size))
+            elif isinstance(child, Step):  # whose gradient is 0
+                setattr(module, name, nn.Identity())
     for name in stretched(plan):
         built.get_submodule(name).register_forward_hook(lambda _, __, output: output.detach())
     return built
@@ -188,6 +192,7 @@ VARIANTS: dict[str, list[Any]] = {
     "mode": ["nearest", "nearest-exact", "bilinear", "bicubic"],
     "align_corners": [True],
     "padding_mode": ["reflect", "replicate", "circular"],
+    "dims": [[1, 2, 3]],
 }
 """Values of options that move or widen a window, whatever kind has them."""
 
@@ -246,6 +251,8 @@ def has_gaps(plan: NetworkPlan) -> bool:
     """Whether nothing is said of the field, as some outputs see nothing or are not in order."""
     if len(plan.output) == 1 or gather(plan, batch_size=1).rows[0].field is not None:
         return False
+    if isinstance(plan.layers[0].layer, Permute):  # whose sides are others than before
+        return True
     seen = [pixels for _, _, pixels in measured(plan, [plan.layers[0].name])]
     steps = [pair for side in zip(*seen, strict=all(seen)) for pair in pairwise(side)]
     assert not all(seen) or any(one[0] > next_[0] or one[1] > next_[1] for one, next_ in steps)

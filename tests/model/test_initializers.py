@@ -95,7 +95,15 @@ def test_one_value_everywhere(item: Any, value: float) -> None:
     assert start(item, shape=(3,)).tolist() == [value] * 3
 
 
-@pytest.mark.parametrize("kind", sorted(set(Initializer.kinds) - {"constant"}))
+@pytest.mark.parametrize(
+    "values", [[0.5, -2], [[1, 2, 3], [4, 5, 6]], [[[1, 2]], [[3, 4]]], [[[[1, 2], [3, 4.5]]]]]
+)
+def test_values_are_those_written(values: list[Any]) -> None:
+    shape = tuple(torch.tensor(values).shape)
+    assert start({"name": "values", "values": values}, shape=shape).tolist() == values
+
+
+@pytest.mark.parametrize("kind", sorted(set(Initializer.kinds) - {"constant", "values"}))
 def test_the_generator_alone_decides(kind: str) -> None:
     torch.manual_seed(1)
     first = start(kind)
@@ -147,6 +155,34 @@ def test_a_bias_has_no_inputs_and_outputs(kind: str, faults_of: Callable[..., li
         f"model.layers.0.conv.bias_init: {kind} cannot initialise a bias\n"
         "    use zeros, constant, normal or uniform"
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (
+            "{out_features: 2, init: {name: values, values: [[1, 2], [3, 4], [5, 6]]}}",
+            "init.values: 3x2 numbers do not fit a weight of 2x3\n    write 2 lists of 3 numbers",
+        ),
+        (
+            "{out_features: 1, bias_init: {name: values, values: [1, 2]}}",
+            "bias_init.values: 2 numbers do not fit a bias of 1\n    write 1 number",
+        ),
+        (
+            "{out_features: 2, init: {name: values, values: [[1, 2, 3], [3, 4]]}}",
+            "init.values: lists side by side have 2 and 3 numbers\n    make them the same length",
+        ),
+        (
+            "{out_features: 2, init: {name: values, values: [[1, 2, 3], [3, 4, a]]}}",
+            "init.values.1.2: a is not a number\n    write a number (like 0.1)",
+        ),
+    ],
+)
+def test_values_have_the_shape_of_their_tensor(
+    options: str, fault: str, faults_of: Callable[..., list[str]]
+) -> None:
+    text = f"{{layers: [linear: {options}]}}"
+    assert faults_of(text, input=(3,)) == [f"model.layers.0.linear.{fault}"]
 
 
 def test_the_models_initializer_must_fit_every_layer(

@@ -66,6 +66,7 @@ WRITTEN: dict[str, Any] = {
     "conv": {"out_channels": 4, "kernel_size": [3, 5], "init": "orthogonal"},
     "linear": {"out_features": "classes", "bias_init": {"name": "constant", "val": 1.5}},
     "constant": {"val": 0.5},
+    "values": {"values": [[0.5, -1], [2, 0]]},
     "adaptive_avg_pool": {"output_size": [2, 3]},
     "upsample": {"scale_factor": [2, 1.5]},
     "residual": {"layers": [{"linear": "classes"}], "shortcut": ["relu"], "activation": "relu"},

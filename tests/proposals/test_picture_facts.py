@@ -30,6 +30,11 @@ def test_pictures_are_counted_and_measured(tmp_path: Path) -> None:
     assert "balance: cat has 1.5 times as many pictures as dog\n" in text
 
 
+def test_classes_of_about_one_size_are_not_compared(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {"cat": 41, "dog": 40})
+    assert "balance: all classes have 40 to 41 pictures\n" in rendered(gather(root))
+
+
 def test_splits_are_counted_apart(tmp_path: Path) -> None:
     facts = gather(write(tmp_path / "pets", SPLIT))
     assert facts.counts == {

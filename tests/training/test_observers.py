@@ -17,6 +17,7 @@ from cnnctl.errors import ExitCode, FaultError
 from cnnctl.run_files import EpochMetrics, read_metrics
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.recording import MetricsFile, TensorBoard
+from cnnctl.training.run import Counters
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_resumed_run_hides_the_events_it_repeats(folder: RunFolder) -> None:
     for epoch in (1, 2, 3):
         killed.epoch_ended(row(epoch, 1.0))
     resumed = TensorBoard(folder)
-    resumed.resumed(2)
+    resumed.resumed(Counters(epoch=2))
     for epoch in (3, 4):
         resumed.epoch_ended(row(epoch, 0.5))
     assert events(folder)["train_loss"] == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
@@ -70,7 +71,7 @@ def test_events_that_a_killed_run_never_repeats_are_hidden_at_once(folder: RunFo
     killed = TensorBoard(folder)
     for epoch in (1, 2):
         killed.epoch_ended(row(epoch))
-    TensorBoard(folder).resumed(1)
+    TensorBoard(folder).resumed(Counters(epoch=1))
     assert events(folder)["train_loss"] == {1: 0.5}
 
 
@@ -82,7 +83,7 @@ def test_a_disk_that_is_full_is_a_fault_and_no_thread_dies_of_it(
     def refuse(data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(board.records, "write", refuse)
+    monkeypatch.setattr(board.events.records, "write", refuse)
     with pytest.raises(FaultError) as caught:
         board.epoch_ended(row(1))
     assert caught.value.exit_code is ExitCode.STORAGE

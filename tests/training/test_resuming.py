@@ -55,7 +55,7 @@ def test_class_weights_to_be_measured_are_those_that_were_measured() -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("epochs", 7), ("checkpoint_every", 3), ("threads", 5), ("device", "cuda")],
+    [("epochs", 7), ("checkpoint_every", 3), ("threads", 5), ("device", "cuda"), ("watch", 20)],
 )
 def test_what_may_change_is_taken(option: str, value: object) -> None:
     changed = reconcile(experiment(train={option: value}), experiment(), place="run")

@@ -21,7 +21,7 @@ from cnnctl.run_files import EpochMetrics, read_metrics
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.observers import Observer
 from cnnctl.training.recording import FolderStore
-from cnnctl.training.run import Run
+from cnnctl.training.run import Counters, Run
 from cnnctl.training.setup import Setup, SplitBatches, set_up
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.state import capture_last
@@ -41,8 +41,8 @@ class Rows(Observer):
         self.rows: list[EpochMetrics] = []
         self.went_on_after: list[int] = []
 
-    def resumed(self, through_epoch: int) -> None:
-        self.went_on_after.append(through_epoch)
+    def resumed(self, counters: Counters) -> None:
+        self.went_on_after.append(counters.epoch)
 
     def epoch_ended(self, row: EpochMetrics) -> None:
         self.rows.append(row)

@@ -21,7 +21,8 @@ from cnnctl.model.layer import (
 )
 from cnnctl.model.modules import Chunk as ChunkModule
 from cnnctl.model.modules import PadChannels as PadChannelsModule
-from cnnctl.model.receptive_field import Span, Window, upsampled
+from cnnctl.model.modules import Permute as PermuteModule
+from cnnctl.model.receptive_field import OWN_PIXEL, Span, Window, upsampled
 from cnnctl.model.window import TWO, Size, per_side
 
 Borders = NonNegativeInt | Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
@@ -89,6 +90,28 @@ class Unflatten(View, kind="unflatten", short="unflattened_size"):
 
     def infer(self, input: Shape) -> Shape | None:
         return self.unflattened_size
+
+
+class Permute(View, kind="permute", short="dims"):
+    """Reorder the dimensions: with [2, 3, 1], (C, H, W) becomes (H, W, C)."""
+
+    dims: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1, max_length=3)]
+    """Dimensions of the input in their new order; the batch is 0 and stays first."""
+
+    def build(self, input: Shape) -> nn.Module:
+        own = list(range(1, len(input) + 1))
+        if sorted(self.dims) != own:
+            message = f"{list(self.dims)} does not reorder {describe_shape(input)}"
+            hint = f"name each of {own} once" if len(own) > 1 else "leave permute out"
+            raise config_fault(message, hint=hint, path=("dims",))
+        return PermuteModule(self.dims)
+
+    def infer(self, input: Shape) -> Shape | None:
+        return tuple(input[dim - 1] for dim in self.dims)
+
+    def window(self, input: Shape, output: Shape) -> Window | None:
+        is_same = list(self.dims) == sorted(self.dims)
+        return [OWN_PIXEL] * len(input[1:]) if is_same else None
 
 
 class ZeroPad(Moving, kind="zero_pad", short="padding"):

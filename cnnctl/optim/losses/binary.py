@@ -12,8 +12,9 @@ from cnnctl.config.bounds import NonNegativeFloat, UnitInterval
 from cnnctl.errors import below, config_fault
 from cnnctl.optim.class_weights import counts_of, is_measured, numbers
 from cnnctl.optim.losses.loss import GIVEN, Loss, need_length, need_outputs
-from cnnctl.optim.value_criterion import ValueCriterion
-from cnnctl.target import Target
+from cnnctl.optim.value_criterion import ValueCriterion, as_values
+from cnnctl.optim.working import LossWorking, Term, mean_of
+from cnnctl.target import Target, likeliest
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -47,6 +48,32 @@ class BinaryLoss(Loss):
         """Whether each label is predicted; (N, L) in, (N, L) bool out."""
         shares = self.activate(outputs.float())
         return shares > _on_device(self.thresholds(shares.shape[1]), shares.device)
+
+    def work(self, outputs: Tensor, targets: Tensor) -> LossWorking:
+        shares = self.activate(outputs.double())[0]
+        wanted = as_values(targets, like=outputs)[0]
+        symbol = "p" if self.outputs == "logits" else "y"
+        of_one, factor = self.weights or [1.0] * len(shares), "w " if self.weights else ""
+        working = LossWorking(f"Σ -{factor}t ln {symbol} - (1 - t) ln(1 - {symbol})")
+        if symbol == "p":
+            working.terms = [Term("p", "1 / (1 + exp(-z))", shares.float())]
+        for share, target, weight in zip(shares, wanted.tolist(), of_one, strict=True):
+            logs = share.log().clamp_min(-100), (1 - share).log().clamp_min(-100)  # as torch does
+            working.add_logarithm(float(share), float(logs[0]), weight=weight * target)
+            if target == 0:
+                working.add("-ln(1 - {})", float(share), value=-float(logs[1]))
+            elif target != 1:
+                rest, value = 1 - target, -(1 - target) * float(logs[1])
+                working.add(f"-{rest:g} · ln(1 - {{}})", float(share), value=value)
+        if self.reduction == "mean":
+            working.divisor = len(shares)
+            working.formula = mean_of(working.formula, len(shares))
+        return working
+
+    @property
+    def weights(self) -> list[float]:
+        """The weight of positive targets of each output, if they have one."""
+        return []
 
 
 class BCE(BinaryLoss, kind="bce"):
@@ -83,10 +110,15 @@ class BCEWithLogits(BinaryLoss, kind="bce_with_logits"):
     def fitted(self, targets: Tensor, target: Target, *, outputs: int) -> Self:
         if self.is_fitted:
             return self
+        given = likeliest(targets) if target.kind == "class" else targets
         with below("pos_weight"):
-            positive = counts_of(targets, names=target.class_names)[-outputs:]
+            positive = counts_of(given, names=target.class_names)[-outputs:]
         ratios = [(len(targets) - count) / count for count in positive]
         return self.model_copy(update={"pos_weight": ratios})
+
+    @property
+    def weights(self) -> list[float]:
+        return self.pos_weight if isinstance(self.pos_weight, list) else []
 
     def build(self) -> nn.Module:
         weight = numbers(self.pos_weight)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cnnctl.config.bounds import NonNegativeFloat, UnitInterval
 from cnnctl.errors import below
@@ -19,7 +21,8 @@ from cnnctl.optim.class_weights import (
 )
 from cnnctl.optim.focal_criterion import FocalCriterion
 from cnnctl.optim.losses.loss import Loss, Normalizer, need_length, need_outputs
-from cnnctl.target import Target
+from cnnctl.optim.working import LossWorking, Term
+from cnnctl.target import Target, likeliest
 
 
 class ClassLoss(Loss):
@@ -49,7 +52,7 @@ class ClassLoss(Loss):
         if self.weight is None or self.is_fitted:
             return self
         with below("weight"):
-            counts = counts_of(targets, names=target.class_names)
+            counts = counts_of(likeliest(targets), names=target.class_names)
         return self.model_copy(update={"weight": measured(self.weight, counts)})
 
     @property
@@ -67,6 +70,17 @@ class ClassLoss(Loss):
             len(targets) if targets.is_floating_point() else placed.index_select(0, targets).sum()
         )
 
+    def shares_of(
+        self, targets: Tensor, *, like: Tensor, smoothing: float = 0.0
+    ) -> tuple[Tensor, float]:
+        """The weight of each class in the loss of one sample, and the divisor of the mean."""
+        weight, classes = numbers(self.weight), like.shape[1]
+        factors = torch.ones_like(like[0]) if weight is None else weight.to(like)
+        is_mean = self.reduction == "mean" and not targets.is_floating_point()
+        divisor = float(factors[targets[0]]) if is_mean else 1.0
+        own = targets if targets.is_floating_point() else functional.one_hot(targets, classes)
+        return factors * ((1 - smoothing) * own[0] + smoothing / classes), divisor
+
 
 class CrossEntropy(ClassLoss, kind="cross_entropy"):
     """Cross-entropy between logits and classes, for classification."""
@@ -80,6 +94,20 @@ class CrossEntropy(ClassLoss, kind="cross_entropy"):
         return nn.CrossEntropyLoss(
             numbers(self.weight), reduction=self.reduction, label_smoothing=self.label_smoothing
         )
+
+    def work(self, outputs: Tensor, targets: Tensor) -> LossWorking:
+        smoothing = self.label_smoothing
+        shares, divisor = self.shares_of(targets, like=outputs, smoothing=smoothing)
+        working = _softmax_working(outputs, "Σ -t ln p", divisor)
+        if smoothing:
+            weighted = "w " if self.is_weighted else ""
+            even = f"{smoothing:g} / {outputs.shape[1]}"
+            formula = f"{weighted}({1 - smoothing:g} t + {even})"
+            working.terms.append(Term("t", formula, shares))
+        logs = outputs[0].double().log_softmax(0)
+        for share, log in zip(shares.tolist(), logs.tolist(), strict=True):
+            working.add_logarithm(exp(log), log, weight=share)
+        return working
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(dim=1)
@@ -98,6 +126,19 @@ class Focal(ClassLoss, kind="focal"):
     def build(self) -> nn.Module:
         return FocalCriterion(numbers(self.weight), gamma=self.gamma, reduction=self.reduction)
 
+    def work(self, outputs: Tensor, targets: Tensor) -> LossWorking:
+        shares, divisor = self.shares_of(targets, like=outputs)
+        working = _softmax_working(outputs, f"Σ -t (1 - p)^{self.gamma:g} ln p", divisor)
+        logs = outputs[0].double().log_softmax(0)
+        for share, log in zip(shares.tolist(), logs.tolist(), strict=True):
+            if share:
+                p = exp(log)
+                value = -share * (1 - p) ** self.gamma * log
+                factor = "" if share == 1 else f"{share:g} · "
+                formula = f"-{factor}(1 - {{}})^{self.gamma:g} · ln {{}}"
+                working.add(formula, p, p, value=value)
+        return working
+
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(dim=1)
 
@@ -111,5 +152,19 @@ class NLL(ClassLoss, kind="nll"):
     def build(self) -> nn.Module:
         return nn.NLLLoss(numbers(self.weight), reduction=self.reduction)
 
+    def work(self, outputs: Tensor, targets: Tensor) -> LossWorking:
+        shares, divisor = self.shares_of(targets, like=outputs)
+        working = LossWorking("Σ -t y", divisor=divisor)
+        for share, log in zip(shares.tolist(), outputs[0].tolist(), strict=True):
+            if share:
+                factor = "" if share == 1 else f"{share:g} · "
+                working.add(f"-{factor}{{}}", log, value=-share * log)
+        return working
+
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.exp()
+
+
+def _softmax_working(outputs: Tensor, formula: str, divisor: float) -> LossWorking:
+    shares = Term("p", "exp(z) / Σ exp(z)", outputs[0].softmax(0))
+    return LossWorking(formula, [shares], divisor=divisor)

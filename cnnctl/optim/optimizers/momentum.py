@@ -12,6 +12,7 @@ from torch import Tensor, optim
 from cnnctl.config.bounds import Momentum, NonNegativeFloat, PositiveFloat, UnitInterval
 from cnnctl.config.choice import refusal
 from cnnctl.optim.optimizers.optimizer import Betas, Groups, Optimizer
+from cnnctl.optim.working import Update
 
 
 class SGD(Optimizer, kind="sgd"):
@@ -43,6 +44,28 @@ class SGD(Optimizer, kind="sgd"):
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.SGD(groups, fused=fused, **self.arguments())
 
+    def work(self, update: Update) -> None:
+        update.decay()
+        lr, momentum = update.settings["lr"], update.settings["momentum"]
+        step, symbol = update.gradient, update.symbol
+        if momentum:
+            velocity = self._velocity(update, momentum)
+            step, symbol = velocity, "v"
+            if self.nesterov:
+                formula = f"{update.symbol} + {momentum:g} v"
+                step = update.term("s", formula, update.gradient + momentum * velocity)
+                symbol = "s"
+        update.move(f"{lr:g} {symbol}", lr * step)
+
+    def _velocity(self, update: Update, momentum: float) -> Tensor:
+        gradient, symbol = update.gradient, update.symbol
+        if update.state.get("momentum_buffer") is None:  # dampening starts with the second step
+            return update.term("v", symbol, gradient)
+        share = 1 - self.dampening
+        formula = f"{momentum:g} v + {f'{share:g} ' if self.dampening else ''}{symbol}"
+        before = update.kept("momentum_buffer")
+        return update.term("v", formula, momentum * before + share * gradient)
+
     def numbers_kept(self) -> int:
         return 1 if self.momentum else 0  # velocities
 
@@ -67,6 +90,12 @@ class ASGD(Optimizer, kind="asgd"):
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return optim.ASGD(groups, **self.arguments())
 
+    def work(self, update: Update) -> None:
+        update.decay()
+        rate = float(update.state.get("eta", update.settings["lr"]))
+        update.shrink(self.lambd * rate, formula=f"{self.lambd:g} · {rate:g}")
+        update.move(f"{rate:g} {update.symbol}", rate * update.gradient)
+
 
 class Lion(Optimizer, kind="lion"):
     """Lion: steps along the sign of the momentum (Chen et al. 2023).
@@ -89,6 +118,15 @@ class Lion(Optimizer, kind="lion"):
 
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         return SignedMomentum(groups, **self.arguments())
+
+    def work(self, update: Update) -> None:
+        lr, (mixing, keeping) = update.settings["lr"], update.settings["betas"]
+        update.decay_apart()
+        before, gradient = update.kept("exp_avg"), update.gradient
+        formula = f"{mixing:g} m + {1 - mixing:g} {update.symbol}"
+        mixed = update.term("c", formula, mixing * before + (1 - mixing) * gradient)
+        update.average("m", "exp_avg", keeping)
+        update.move(f"{lr:g} sign(c)", lr * mixed.sign())
 
 
 class SignedMomentum(optim.Optimizer):

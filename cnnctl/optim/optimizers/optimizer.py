@@ -13,6 +13,7 @@ from torch import Tensor, optim
 from cnnctl.config.bounds import Momentum, PositiveFloat
 from cnnctl.config.choice import Choice
 from cnnctl.optim.groups import Group
+from cnnctl.optim.working import Update
 
 Betas = Annotated[tuple[Momentum, Momentum], Field(strict=False)]
 Groups = Iterable[dict[str, Any]]
@@ -50,6 +51,13 @@ class Optimizer(Choice, family="optimizers"):
     @abstractmethod
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
         """Build the optimizer; `fused` requests the fused implementation, if there is one."""
+
+    def work(self, update: Update) -> None:
+        """Add the terms of a step for one weight, the last of which is the new weight.
+
+        By default none: the terms of the kind are not known.
+        """
+        return
 
     def numbers_kept(self) -> int:
         """Number of values in its state per weight."""

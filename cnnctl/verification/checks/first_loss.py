@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isclose, log
 
 from cnnctl.errors import ExitCode
@@ -35,7 +36,10 @@ class FirstLoss(Check):
     def find(self, facts: Facts) -> Finding:
         if facts.steps is None or not facts.steps.losses:
             return Finding(figure="not measured", verdict=Verdict.UNKNOWN)
-        losses = facts.steps.losses
+        return self.judge(facts.steps.losses)
+
+    def judge(self, losses: Sequence[TaskLoss]) -> Finding:
+        """Judge the losses of all tasks."""
         figure = "; ".join(map(_figure, losses))
         numbers = {each.task or "loss": _numbers(each) for each in losses}
         if not any(map(_is_high, losses)):

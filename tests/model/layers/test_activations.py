@@ -52,6 +52,8 @@ def test_an_activation_is_torchs_own(
         ("sigmoid", [[2.0]], [[0.8808]]),
         ("relu", [[-1.0]], [[0.0]]),
         ("softmax", [[1.0, 2.0, 3.0]], [[0.0900, 0.2447, 0.6652]]),
+        ("step", [[-0.5, 0.0, 2.0]], [[0.0, 1.0, 1.0]]),
+        ({"step": 0}, [[-0.5, 0.0, 2.0]], [[0.0, 0.0, 1.0]]),
         ({"maxout": 2}, [[1.0, 5.0, -2.0, -3.0]], [[5.0, -2.0]]),
     ],
 )
@@ -61,6 +63,13 @@ def test_values_worked_by_hand(
     values = torch.tensor(value)
     output = Layer.read(kind).build((values.shape[1],))(values)
     torch.testing.assert_close(output, torch.tensor(expected), rtol=0, atol=1e-4)
+
+
+def test_the_gradient_of_a_step_is_0() -> None:
+    values = torch.tensor([[-1.0, 0.0, 3.0]], requires_grad=True)
+    Layer.read("step").build((3,))(values).sum().backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [[0, 0, 0]]
 
 
 def test_maxout_takes_groups_of_channels(faults_of: Callable[..., list[str]]) -> None:

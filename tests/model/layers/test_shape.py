@@ -99,6 +99,22 @@ def test_a_change_of_shape_is_torchs_own(
             "    use a larger factor",
         ),
         (
+            "permute: [1, 2]",
+            (2, 3, 4),
+            "permute.dims: [1, 2] does not reorder 2 channels of 3x4\n"
+            "    name each of [1, 2, 3] once",
+        ),
+        (
+            "permute: [2, 2]",
+            (2, 3),
+            "permute.dims: [2, 2] does not reorder 2 channels of 3\n    name each of [1, 2] once",
+        ),
+        (
+            "permute: [1, 2]",
+            (6,),
+            "permute.dims: [1, 2] does not reorder a vector of 6\n    leave permute out",
+        ),
+        (
             "channel_shuffle: 4",
             (6, 3, 4),
             "channel_shuffle.groups: 4 does not divide 6 channels of 3x4\n    use a divisor of 6",
@@ -114,6 +130,15 @@ def test_what_does_not_fit_is_named_at_its_option(
     item: str, input: Shape, fault: str, faults_of: Callable[..., list[str]]
 ) -> None:
     assert faults_of(f"{{layers: [{item}]}}", input) == [f"model.layers.0.{fault}"]
+
+
+@pytest.mark.parametrize("dims", [[2, 3, 1], [1, 2, 3], [3, 1, 2]], ids=str)
+def test_dimensions_are_reordered_as_numpy_does(dims: list[int]) -> None:
+    samples = torch.arange(48.0).reshape(2, 2, 3, 4)
+    layer = Layer.read({"permute": dims})
+    expected = samples.numpy().transpose([0, *dims])
+    assert layer.build((2, 3, 4))(samples).tolist() == expected.tolist()
+    assert layer.infer((2, 3, 4)) == expected.shape[1:]
 
 
 @pytest.mark.parametrize("options", ["", ": {size: 3, scale_factor: 2}"])

@@ -1,0 +1,64 @@
+"""Dead and saturated units."""
+
+from __future__ import annotations
+
+from cnnctl.diagnosis.checks.check import Check, fine, unknown, warning
+from cnnctl.diagnosis.facts import Facts
+from cnnctl.training.layer_statistics import SATURATED
+from cnnctl.verification.finding import Finding
+
+MOST = 0.5
+
+
+class DeadUnits(Check):
+    """A rectifier that is zero for every sample has no gradient, and stays so."""
+
+    name = "dead units"
+    threshold = f"> {MOST:.0%} of the units of a layer are zero for all of 512 samples"
+    source = "TheDeepChecker (Ben Braiek and Khomh 2022)"
+
+    def find(self, facts: Facts) -> Finding:
+        if facts.look is None:
+            return unknown(facts.why_not("look"))
+        shares = {
+            each.name: each.figures.dead
+            for each in facts.look.layers
+            if each.figures.dead is not None and not each.is_output
+        }
+        if not shares:
+            return fine("no layer with rectifiers")
+        worst = max(shares, key=lambda name: shares[name])
+        figure = f"{shares[worst]:.0%} of {worst}"
+        if shares[worst] <= MOST:
+            return fine(f"at most {figure}", {"layers": shares})
+        hint = "try a lower optimizer.lr, leaky_relu, or batch_norm before it"
+        named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)
+        return warning(f"units are dead: {figure}", hint, {"layers": shares}, named=named)
+
+
+class Saturation(Check):
+    """A tanh or sigmoid far from its middle passes hardly any gradient."""
+
+    name = "saturated units"
+    threshold = (
+        f"> {MOST:.0%} of the units of a layer have a mean |tanh| or |2 sigmoid - 1| > {SATURATED}"
+    )
+    source = "TheDeepChecker (Ben Braiek and Khomh 2022)"
+
+    def find(self, facts: Facts) -> Finding:
+        if facts.look is None:
+            return unknown(facts.why_not("look"))
+        shares = {
+            each.name: each.figures.saturated
+            for each in facts.look.layers
+            if each.figures.saturated is not None and not each.is_output
+        }
+        if not shares:
+            return fine("no hidden layer of tanh or sigmoid")
+        worst = max(shares, key=lambda name: shares[name])
+        figure = f"{shares[worst]:.0%} of {worst}"
+        if shares[worst] <= MOST:
+            return fine(f"at most {figure}", {"layers": shares})
+        hint = "normalize the inputs, start with smaller weights (model.init), or use relu"
+        named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)
+        return warning(f"units are saturated: {figure}", hint, {"layers": shares}, named=named)

@@ -1,0 +1,43 @@
+"""The size of the updates."""
+
+from __future__ import annotations
+
+from math import log10
+from statistics import median
+
+from cnnctl.diagnosis.checks.check import Check, fine, unknown, warning
+from cnnctl.diagnosis.facts import Facts
+from cnnctl.verification.finding import Finding
+
+HIGHEST, LOWEST = -1.0, -4.0
+LEARNING = 0.5
+"""Share of the loss of a constant answer above which there is still much to learn."""
+
+
+class Update(Check):
+    """A step should change the weights of a layer by about a thousandth."""
+
+    name = "update against weight"
+    threshold = f"log10 of the median over the layers > {HIGHEST:g} or < {LOWEST:g}"
+    source = "TheDeepChecker (Ben Braiek and Khomh 2022); Karpathy aims at -3"
+
+    def find(self, facts: Facts) -> Finding:
+        if facts.steps is None or facts.look is None:
+            return unknown(facts.why_not("steps"))
+        found = {
+            layer.name: log10(layer.figures.update)
+            for layer in facts.steps.layers
+            if layer.is_matrix and layer.figures.update
+        }
+        if not found:
+            return unknown("no weights changed")
+        middle = median(found.values())
+        figure = f"10^{middle:.1f} in a step"
+        level = facts.yardstick.level(facts.look.loss)
+        if LOWEST <= middle <= HIGHEST or level <= LEARNING:
+            return fine(figure, {"log10": middle, "layers": found})
+        if middle > HIGHEST:
+            figure = f"a step changes the weights by {figure.removesuffix(' in a step')} of them"
+            return warning(figure, "try a lower optimizer.lr", {"log10": middle, "layers": found})
+        figure = f"a step changes the weights by only {figure.removesuffix(' in a step')} of them"
+        return warning(figure, "try a higher optimizer.lr", {"log10": middle, "layers": found})
