@@ -34,7 +34,7 @@ ORDER = [
     {"evaluation"},
     {"training"},
     {"subject"},
-    {"preview", "verification", "disturbance", "plotting"},
+    {"preview", "verification", "disturbance", "tracing", "plotting"},
     {"diagnosis", "explanation"},
     {"program", "completion"},
     {"commands"},

@@ -74,6 +74,14 @@ class DataSet(Choice, family="datasets"):
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         """Read one split; see `load`."""
 
+    def input_names(self) -> Mapping[str, int]:
+        """The names of columns or channels in their order, each with its number of features."""
+        return {}
+
+    def as_text(self, features: Tensor) -> list[str]:
+        """A stored vector (F,) as text, one for each of `input_names`."""
+        return [f"{value:.4g}" for value in features.tolist()]
+
     def describe(self) -> DatasetInfo:
         """The description, without reading the data.
 

@@ -76,7 +76,8 @@ def _method(subject: Subject, asked: Asked) -> Method:
 
 
 def _default(subject: Subject) -> str:
-    return "saliency"
+    """Grad-CAM where there is a map of convolutions to look at, or else integrated gradients."""
+    return "integrated-gradients" if METHODS["grad-cam"].misfit(subject) else "grad-cam"
 
 
 def _check_options(method: Method, asked: Asked) -> None:

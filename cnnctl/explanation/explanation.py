@@ -56,6 +56,8 @@ class Explanation:
     notes: Sequence[str]
     """Lines that say what is shown, of which output and layer, and on what scale."""
     rows: Sequence[Row]
+    has_many: bool = False
+    """Whether its panels are many, and therefore small on a sheet."""
     columns: Sequence[str] = ()
     """Titles of the panels, if all rows have the same ones."""
     names: Sequence[str] = ()

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from cnnctl.explanation.method import Method, Methods
 from cnnctl.explanation.methods.adversarial import Adversarial
+from cnnctl.explanation.methods.grad_cam import GradCam
+from cnnctl.explanation.methods.integrated_gradients import IntegratedGradients
+from cnnctl.explanation.methods.layer_cam import LayerCam
+from cnnctl.explanation.methods.lime import Lime
+from cnnctl.explanation.methods.occlusion import Occlusion
 from cnnctl.explanation.methods.saliency import Saliency
+from cnnctl.explanation.methods.shap import Shap
 
 _ALL: tuple[Method, ...] = (
+    GradCam(),
+    LayerCam(),
     Saliency(),
+    IntegratedGradients(),
+    Occlusion(),
+    Lime(),
+    Shap(),
     Adversarial(),
 )
 

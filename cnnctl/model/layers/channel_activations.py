@@ -11,6 +11,7 @@ from cnnctl.model.modules import Maxout as MaxoutModule
 class Maxout(Activation, kind="maxout", short="pieces"):
     """Keep the largest of each group of consecutive channels (Goodfellow et al. 2013)."""
 
+    formula = "max of {pieces} channels"
     acts_as = "linear"
     saves = Saved(input=True, output=True)
 
@@ -28,6 +29,7 @@ class Maxout(Activation, kind="maxout", short="pieces"):
 class Softmax(Pointwise, kind="softmax"):
     """Probabilities that sum to 1, over the classes or channels."""
 
+    formula = "exp(z) / Σ exp(z)"
     acts_as = "linear"
     gives = "probabilities"
     saves = Saved(output=True)
@@ -39,6 +41,7 @@ class Softmax(Pointwise, kind="softmax"):
 class LogSoftmax(Pointwise, kind="log_softmax"):
     """The logarithm of softmax, as nll expects."""
 
+    formula = "z - ln Σ exp(z)"
     acts_as = "linear"
     gives = "log_probabilities"
     saves = Saved(output=True)
