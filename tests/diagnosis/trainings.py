@@ -9,7 +9,7 @@ from cnnctl.diagnosis.checks import judged
 from cnnctl.diagnosis.facts import Facts
 from cnnctl.diagnosis.gathering import after_training, before_training, samples_of
 from cnnctl.diagnosis.history import History
-from cnnctl.experiment import complete
+from cnnctl.experiment import Experiment, Loaded, complete
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.observers import Observer
 from cnnctl.training.setup import Setup, set_up
@@ -30,9 +30,17 @@ class Rows(Observer):
 CPU = {"device": "cpu", "precision": "fp32", "compile": False}
 
 
-def setup_of(plain: dict[str, Any]) -> Setup:
+def loaded_from(plain: dict[str, Any]) -> Loaded:
     train = {**CPU, **plain.get("train", {})}
-    return set_up(complete(from_plain({**plain, "train": train}, Place("test")), "test"))
+    return complete(from_plain({**plain, "train": train}, Place("test")), "test")
+
+
+def experiment_of(plain: dict[str, Any]) -> Experiment:
+    return loaded_from(plain).experiment
+
+
+def setup_of(plain: dict[str, Any]) -> Setup:
+    return set_up(loaded_from(plain))
 
 
 def trained(plain: dict[str, Any]) -> tuple[Facts, list[EpochMetrics]]:
