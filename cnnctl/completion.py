@@ -80,6 +80,16 @@ def device(incomplete: str) -> Candidates:
     return _beginning(["auto", "cpu", "cuda"], incomplete)
 
 
+def disturbance(incomplete: str) -> Candidates:
+    """The disturbances; each is a file, since importing them would import torch."""
+    files = contents(Path(__file__).parent / "disturbance" / "kinds")
+    return _beginning([f"{path.stem}=0.." for path in files if _is_kind(path)], incomplete)
+
+
+def _is_kind(path: Path) -> bool:
+    return path.suffix == ".py" and path.stem != "__init__"
+
+
 def columns(names: Iterable[str], incomplete: str) -> Candidates:
     """The next name of a comma-separated list."""
     before, comma, last = incomplete.rpartition(",")

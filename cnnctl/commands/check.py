@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +38,10 @@ def check(
             "estimate memory and time. Nothing is trained.",
         ),
     ] = False,
+    schedule: Annotated[
+        bool,
+        typer.Option("--schedule", help="Draw the learning rate, and list where it changes."),
+    ] = False,
     data_root: Annotated[
         Path | None,
         typer.Option(
@@ -49,7 +54,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Validate experiment files and give advice on valid but unwise settings."""
-    results = [_checked(path, data_root, with_data=data, is_shown=not as_json) for path in files]
+    checked = partial(_checked, with_data=data, with_schedule=schedule, is_shown=not as_json)
+    results = [checked(path, data_root) for path in files]
     if as_json:
         print_json([result.to_json() for result in results])
     errors = [error for result in results for error in result.errors]
@@ -69,6 +75,8 @@ class _Result:
     warnings: int = 0
     findings: list[dict[str, Any]] | None = None
     """Those of the data; None if it was not looked at."""
+    schedule: dict[str, Any] | None = None
+    """The learning rate; None if it was not asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data, with all faults."""
@@ -78,6 +86,7 @@ class _Result:
             "errors": [_plain(_for_check(fault)) for fault in every],
             "advice": [_plain(advice) for advice in self.advice],
             "data": self.findings,
+            "schedule": self.schedule,
         }
 
 
@@ -91,7 +100,9 @@ def _for_check(fault: Fault) -> Fault:
     return replace(fault, hint=re.sub(r"\b(with|use) --data\b", r"\1 --data-root", fault.hint))
 
 
-def _checked(path: Path, data_root: Path | None, *, with_data: bool, is_shown: bool) -> _Result:
+def _checked(
+    path: Path, data_root: Path | None, *, with_data: bool, with_schedule: bool, is_shown: bool
+) -> _Result:
     """Check a file, and show the report and the advice."""
     from cnnctl.experiment import load, starting_weights
     from cnnctl.model.weights import DEFAULT
@@ -109,6 +120,8 @@ def _checked(path: Path, data_root: Path | None, *, with_data: bool, is_shown: b
         result.errors.append(error)
     if loaded is not None and (with_data or not result.errors):
         _advise(result, loaded, is_shown=is_shown)
+        if with_schedule:
+            _schedule(result, loaded, is_shown=is_shown)
     if is_shown and not result.errors:
         found = "1 warning" if result.warnings == 1 else f"{result.warnings:,} warnings"
         say(visible(f"{path}: {found if result.warnings else 'no problems found'}"))
@@ -144,6 +157,17 @@ def _advise(result: _Result, loaded: Loaded, *, is_shown: bool) -> None:
         result.advice.append(replace(advice, place=f"{place}: advice"))
         if is_shown:
             say(str(result.advice[-1]))
+
+
+def _schedule(result: _Result, loaded: Loaded, *, is_shown: bool) -> None:
+    from cnnctl.charts import TerminalChart
+    from cnnctl.plotting.schedule import chart_of, report, schedule_of
+
+    schedule = schedule_of(loaded)
+    result.schedule = schedule.to_json()
+    if is_shown:
+        display(TerminalChart(chart_of(schedule), rows=8))
+        say("\n".join(report(schedule)))
 
 
 def _refuse_folder(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -45,20 +45,45 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Plot what train.watch recorded of the layers, such as gradient, dead."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Plot the metrics of runs by epoch."""
     from cnnctl.charts import check_output
-    from cnnctl.plotting.curves import charts_of, read_runs
 
     if output is not None:
         check_output(output)
-    runs = read_runs(sources)
     names = [name.strip() for name in metric.split(",") if name.strip()]
-    charts = charts_of(runs, names, has_log_y=log)
+    plotted = _layers(sources, names) if watch else _curves(sources, names, has_log_y=log)
     if as_json:
-        print_json([run.to_json() for run in runs])
-    _show(charts, output, is_printed=not as_json)
+        print_json(plotted.facts)
+    _show(plotted.charts, output, is_printed=not as_json)
+
+
+class _Plotted(NamedTuple):
+    facts: list[dict[str, Any]]
+    charts: list[Chart]
+
+
+def _curves(sources: Sequence[Path], metrics: Sequence[str], *, has_log_y: bool) -> _Plotted:
+    from cnnctl.plotting.curves import charts_of, read_runs
+
+    runs = read_runs(sources)
+    charts = charts_of(runs, metrics, has_log_y=has_log_y)
+    return _Plotted([run.to_json() for run in runs], charts)
+
+
+def _layers(sources: Sequence[Path], figures: Sequence[str]) -> _Plotted:
+    from cnnctl.plotting.layers import layer_charts, read_watched
+
+    runs = read_watched(sources)
+    charts = layer_charts(runs, figures)
+    return _Plotted([run.to_json() for run in runs], charts)
 
 
 def _show(charts: Sequence[Chart], output: Path | None, *, is_printed: bool) -> None:

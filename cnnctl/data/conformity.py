@@ -102,16 +102,25 @@ def conformed_inputs(inputs: ValuesType, what: str) -> ValuesType:
 
 def _conformed_target(values: Tensor, target: Target, what: str) -> Tensor:
     name = f"{what} has {target.name if target.name != 'target' else 'targets'}"
-    if target.kind == "class":
+    if target.kind == "class" and not target.is_soft:
         return _classes(values, target, what, name)
     if tuple(values.shape[1:]) != (target.outputs,):
         wanted = f"(N, {target.outputs})"
         message = f"{name} of shape {_batch(values)}, not {wanted}"
         raise data_fault(message, hint=f"give {target.outputs} values for each sample")
     _check_numbers(values, name)
-    if target.kind == "labels":
+    if target.is_soft:
+        _check_probabilities(values, name)
+    elif target.kind == "labels":
         _check_labels(values, target, name)
     return values.to(torch.float32)
+
+
+def _check_probabilities(values: Tensor, name: str) -> None:
+    low, high = _range(values, name, wanted="float32")
+    if low < 0 or high > 1:
+        message = f"{name} from {low:g} to {high:g}, but probabilities are from 0 to 1"
+        raise data_fault(message, hint="give probabilities, or classes as integers")
 
 
 def _check_labels(values: Tensor, target: Target, name: str) -> None:

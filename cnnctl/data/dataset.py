@@ -47,6 +47,9 @@ class DataSet(Choice, family="datasets"):
     shows_characters: ClassVar[bool] = False
     """Whether its images are letters or digits, which change their meaning if mirrored."""
 
+    classes_hint: ClassVar[str] = ""
+    """What to write for its values to be classes, for hints."""
+
     batch_size: BatchSize = 64
     """Samples per batch, or `all` for the full batch."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -70,6 +73,14 @@ class DataSet(Choice, family="datasets"):
     @abstractmethod
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         """Read one split; see `load`."""
+
+    def input_names(self) -> Mapping[str, int]:
+        """The names of columns or channels in their order, each with its number of features."""
+        return {}
+
+    def as_text(self, features: Tensor) -> list[str]:
+        """A stored vector (F,) as text, one for each of `input_names`."""
+        return [f"{value:.4g}" for value in features.tolist()]
 
     def describe(self) -> DatasetInfo:
         """The description, without reading the data.
@@ -142,6 +153,11 @@ class DataSet(Choice, family="datasets"):
     def target_normalizations(self) -> Mapping[str, Literal["auto"] | Normalize]:
         """The normalisation of the values to predict, by the name of their target."""
         return {}
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether samples are images of pixels, from 0 to 1 before normalisation."""
+        return len(self.whole().shape) == 3
 
     def picture_form(self) -> PictureForm | None:
         """The form that pictures in files are decoded to; None unless samples are pictures."""

@@ -18,6 +18,7 @@ from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.rows import TensorRows
 from cnnctl.data.samples import Samples, Split
 from cnnctl.data.sampling import balanced_order
+from cnnctl.target import likeliest
 
 Batch = tuple[Tensor, Tensor]
 """Inputs (B, C, H, W) or (B, F), float32 and normalised, and targets: (B,) classes, (B, classes)
@@ -172,7 +173,7 @@ class Batches:
         parts = torch.split(self.order(number), self.batch_size)[start : len(self)]
         for step, batch in enumerate(self.source.take_each(parts), start):
             if self.augment:
-                generator.manual_seed(_seed("augment", self.seed, number, step))
+                generator.manual_seed(combined_seed("augment", self.seed, number, step))
                 yield self._augmented(*batch, generator)
             else:
                 yield batch
@@ -193,7 +194,7 @@ class Batches:
         return self.positions.index_select(0, self._order(number).to(self.source.device))
 
     def _order(self, epoch: int) -> Tensor:
-        shuffle = Generator().manual_seed(_seed("order", self.seed, epoch))
+        shuffle = Generator().manual_seed(combined_seed("order", self.seed, epoch))
         if self.balance is None:
             return torch.randperm(len(self.positions), generator=shuffle)
         return balanced_order(self.balance, generator=shuffle)
@@ -219,7 +220,7 @@ def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: i
         drop_last=data.drop_last,
         augment=data.augment,
         classes=data.whole().outputs,
-        balance=split.targets if data.sampler == "balanced" else None,
+        balance=likeliest(split.targets) if data.sampler == "balanced" else None,
         seed=seed,
     )
 
@@ -235,7 +236,7 @@ def probabilities(classes_of: Tensor, *, classes: int) -> Tensor:
     return zeros.scatter_(1, classes_of[:, None], 1.0)
 
 
-def _seed(*parts: str | int) -> int:
+def combined_seed(*parts: str | int) -> int:
     """Combine several numbers into one seed; similar inputs give unrelated seeds."""
     digest = blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")

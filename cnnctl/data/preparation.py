@@ -14,7 +14,7 @@ from cnnctl.data.files import forget_tree
 from cnnctl.data.samples import Samples, Split, Splits
 from cnnctl.data.tables.reading import forget_table
 from cnnctl.errors import config_fault, data_fault
-from cnnctl.target import TargetKind
+from cnnctl.target import TargetKind, likeliest
 
 SplitName = Literal["test", "validation", "train"]
 
@@ -94,13 +94,12 @@ def cut(samples: Samples, *, kind: TargetKind, held_out: int, seed: int) -> tupl
         is_kept = torch.ones(len(samples), dtype=torch.bool).index_fill(0, held, False)
         kept = is_kept.nonzero()[:, 0]
     else:
-        targets = samples.targets.numpy()
         parts = hold_out(
             len(samples),
             held_out=held_out,
             seed=seed,
-            classes=targets if kind == "class" else None,
-            labels=targets > 0 if kind == "labels" else None,
+            classes=likeliest(samples.targets).numpy() if kind == "class" else None,
+            labels=(samples.targets > 0.5).numpy() if kind == "labels" else None,
             groups=samples.groups,
         )
         kept, held = map(torch.from_numpy, parts)

@@ -36,12 +36,14 @@ class DatasetInfo:
     """Whether there is a test split."""
     is_multilabel: bool = False
     """Whether a sample can have several labels at once."""
+    is_soft: bool = False
+    """Whether classes or labels are given as probabilities."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All targets; a network without heads learns the first."""
-        main = Target(self.target, self.class_names, self.outputs, self.is_multilabel)
-        return (main, *self.others)
+        naming = (self.target, self.class_names, self.outputs)
+        return (Target(*naming, self.is_multilabel, self.is_soft), *self.others)
 
 
 def by_position(position: int) -> str:
@@ -54,7 +56,8 @@ class Samples:
     """Inputs and targets.
 
     inputs: (N, C, H, W) uint8, (N, C, L) or (N, F) float32; a tensor, or rows stored elsewhere.
-    targets: (N,) int64 classes, (N, L) float32 labels of 0 and 1, or (N, T) float32 values.
+    targets: (N,) int64 classes, (N, C) float32 probabilities of classes, (N, L) float32 labels of 0
+    and 1 or their probabilities, or (N, T) float32 values.
     others: further targets of the same samples, by name.
     validation: positions held out for validation, (n,) int64, where the source has such a split.
     groups: the group of each sample, where samples of one group must stay together.

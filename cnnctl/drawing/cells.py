@@ -35,15 +35,23 @@ def painter_of(shown: Sequence[Tensor]) -> Painter:
     return lambda vector: bars(vector, lowest=lowest, highest=highest)
 
 
-def image(pixels: Tensor) -> Image.Image:
-    """An image (C, H, W): the first channel as grey, or the first three as colours."""
-    shown = pixels[:3] if len(pixels) >= 3 else pixels[:1]
-    levels = shown.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
-    drawn = Image.fromarray(levels.squeeze(2).contiguous().numpy()).convert("RGB")
-    factor = max(1, SMALL // max(drawn.size))
+def image(pixels: Tensor, *, side: int = SMALL) -> Image.Image:
+    """An image (C, H, W): the first channel as grey, or the first three as colours.
+
+    It is enlarged by a whole factor, up to this side.
+    """
+    drawn = pixel_by_pixel(pixels)
+    factor = max(1, side // max(drawn.size))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
     drawn.thumbnail((LARGE, LARGE), Image.Resampling.BOX)
     return drawn
+
+
+def pixel_by_pixel(pixels: Tensor) -> Image.Image:
+    """The same in its own size."""
+    shown = pixels[:3] if len(pixels) >= 3 else pixels[:1]
+    levels = shown.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
+    return Image.fromarray(levels.squeeze(2).contiguous().numpy()).convert("RGB")
 
 
 def curves(signal: Tensor, *, low: float, high: float) -> Image.Image:

@@ -22,9 +22,26 @@ def _has(character: str) -> bool:
     return (drawn.size, bytes(drawn)) != (missing.size, bytes(missing))
 
 
+def drawable(text: str) -> str:
+    """The text with a question mark for each character that the font lacks."""
+    return text if is_drawable(text) else "".join(c if _has(c) else "?" for c in text)
+
+
 def shortened(text: str, *, width: float) -> str:
     """The text, or as much of its beginning as fits in so many pixels."""
     if FONT.getlength(text) <= width:
         return text
     fitting = (text[:end] + "…" for end in range(len(text) - 1, 0, -1))
     return next((each for each in fitting if FONT.getlength(each) <= width), "…")
+
+
+def wrapped(text: str, *, width: float) -> list[str]:
+    """The text in lines of at most so many pixels, broken between words."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if FONT.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cnnctl.drawing.lettering import is_drawable
+from cnnctl.drawing.lettering import drawable, is_drawable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,15 @@ class Naming:
             return name
         self.legend[f"{of} #{number}".strip()] = name
         return f"#{number}"
+
+    def written(self, text: str, names: Sequence[str]) -> str:
+        """A text with `#number` for each of these names that the font lacks, and all drawable."""
+        if is_drawable(text):
+            return text
+        for number, name in sorted(enumerate(names), key=lambda each: -len(each[1])):
+            if not is_drawable(name) and name in text:
+                text = text.replace(name, self.shown(name, number=number))
+        return drawable(text)
 
     def described(self) -> str:
         """The legend as text: `#1 кот, #2 пёс`."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Generator, Tensor
 
-from cnnctl.data.loader import DeviceStore, evaluation_batches
+from cnnctl.data.loader import Batch, Batches, DeviceStore, evaluation_batches
 from cnnctl.data.preparation import SplitName, read_split, splits_of
 from cnnctl.data.samples import Split
 from cnnctl.device import memory_faults
@@ -36,6 +38,67 @@ class Evaluation:
         return {"split": self.split, **self.result.to_json()}
 
 
+@dataclass(frozen=True, slots=True)
+class Measurable:
+    """A trained network and a split of its dataset, read once and measured as often as needed."""
+
+    trained: TrainedNetwork
+    split: SplitName
+    batches: Batches
+    """The samples, prepared as in training but not augmented."""
+    batch_size: int
+
+    @property
+    def samples(self) -> int:
+        """The number of samples."""
+        return len(self.batches.positions)
+
+    def blocks(self) -> Iterator[Batch]:
+        """The samples in order, in blocks of `batch_size`; see `Batches.in_order`."""
+        return self.batches.in_order(batch_size=self.batch_size, filled=True)
+
+    def measure(self, blocks: Iterable[Batch] | None = None) -> Evaluation:
+        """Measure the network on its samples, or on these blocks of them, which may be changed.
+
+        Raises:
+            FaultError: memory runs out.
+        """
+        with memory_faults(self.trained.device, batch_size=f"--batch-size={self.batch_size}"):
+            blocks = self.blocks() if blocks is None else blocks
+            return Evaluation(self.split, _measure(self.trained, blocks))
+
+
+def open_split(
+    trained: TrainedNetwork,
+    *,
+    split: SplitName | None,
+    batch_size: int | None,
+    data_root: Path | None = None,
+    limit: int | None = None,
+) -> Measurable:
+    """Read a split to measure a trained network on.
+
+    The default split is test, or else validation, or else train. `limit` draws so many of its
+    samples, the same ones each time.
+
+    Raises:
+        FaultError: the data is missing, the split is empty, or memory runs out.
+    """
+    data, there = trained.experiment.data, splits_of(trained.experiment.data)
+    name = split or there[0]
+    if name not in there:
+        message = f"the {name} split of {data.kind} is empty"
+        raise data_fault(message, hint=f"use --split {' or '.join(there)}")
+    size = batch_size or block_size(trained.plan, trained.device)
+    with memory_faults(trained.device, batch_size=f"--batch-size={size}"):
+        read = read_split(data, name, seed=trained.experiment.seed, root=data_root)
+        if limit is not None:
+            read = _some(read, limit)
+        heads = [task.name for task in trained.tasks if task.name]
+        store = DeviceStore.of(data, read.samples, device=trained.device, targets=heads)
+        return Measurable(trained, name, evaluation_batches(data, store, read), size)
+
+
 def evaluate(
     trained: TrainedNetwork,
     *,
@@ -50,30 +113,25 @@ def evaluate(
     Raises:
         FaultError: the data is missing, the split is empty, or memory runs out.
     """
-    data, there = trained.experiment.data, splits_of(trained.experiment.data)
-    name = split or there[0]
-    if name not in there:
-        message = f"the {name} split of {data.kind} is empty"
-        raise data_fault(message, hint=f"use --split {' or '.join(there)}")
-    size = batch_size or block_size(trained.plan, trained.device)
-    with memory_faults(trained.device, batch_size=f"--batch-size={size}"):
-        measured_on = read_split(data, name, seed=trained.experiment.seed, root=data_root)
-        return Evaluation(name, _measure(trained, measured_on, batch_size=size))
+    return open_split(trained, split=split, batch_size=batch_size, data_root=data_root).measure()
 
 
-def _measure(trained: TrainedNetwork, split: Split, *, batch_size: int) -> Result:
-    data, precision = trained.experiment.data, trained.experiment.train.precision
-    heads = [task.name for task in trained.tasks if task.name]
-    store = DeviceStore.of(data, split.samples, device=trained.device, targets=heads)
-    in_order = evaluation_batches(data, store, split).in_order(batch_size=batch_size, filled=True)
-    outputs, targets = collect_outputs(trained.network, in_order, precision=precision)
+def _some(split: Split, count: int) -> Split:
+    """So many samples of a split, drawn at random and in their order."""
+    drawn = torch.randperm(len(split), generator=Generator().manual_seed(0))[:count]
+    return Split(split.samples, split.positions[drawn.sort().values])
+
+
+def _measure(trained: TrainedNetwork, blocks: Iterable[Batch]) -> Result:
+    precision = trained.experiment.train.precision
+    outputs, targets = collect_outputs(trained.network, blocks, precision=precision)
     measured = {
         task.name: measure(
             _predictions(trained, task, *task.of(outputs, targets)), kind=task.target.kind
         )
         for task in trained.tasks
     }
-    return Heads.of(trained.tasks, measured) if heads else measured[""]
+    return Heads.of(trained.tasks, measured) if trained.tasks[0].name else measured[""]
 
 
 def _predictions(

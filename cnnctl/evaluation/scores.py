@@ -54,7 +54,7 @@ def predictions(task: Task, outputs: Tensor, targets: Tensor) -> Predictions:
     return Predictions(
         mean_loss(task, outputs, targets),
         task.predict(outputs).cpu(),
-        (targets > 0.5 if task.target.kind == "labels" else targets).cpu(),
+        task.actual(targets).cpu(),
         task.target.class_names,
         task.probabilities(outputs).cpu(),
         task.thresholds,

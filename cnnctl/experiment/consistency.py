@@ -109,15 +109,18 @@ def _unfit_losses(
     faults: list[Fault] = []
     with gathered(faults):
         for task in tasks_of(experiment, plan, description):
-            faults += _unfit_target(task) or _unfit_output(task) or _unfit_loss(task)
+            unfit = _unfit_target(task, classes_hint=experiment.data.classes_hint)
+            faults += unfit or _unfit_output(task) or _unfit_loss(task)
     return faults
 
 
-def _unfit_target(task: Task) -> list[Fault]:
+def _unfit_target(task: Task, *, classes_hint: str) -> list[Fault]:
     """A kind of target that the loss does not support."""
     faults: list[Fault] = []
     with gathered(faults, *task.path):
         task.loss.check_target(task.target)
+    if task.target.kind == "values" and classes_hint:
+        return [replace(fault, hint=f"{fault.hint}, {classes_hint}") for fault in faults]
     return faults
 
 

@@ -23,6 +23,7 @@ from cnnctl.model.layer import Shape
 from cnnctl.model.network import NetworkPlan, PlannedLayer
 from cnnctl.optim.losses import Loss, Normalizer
 from cnnctl.optim.losses.binary import BinaryLoss
+from cnnctl.target import likeliest
 
 Thresholds = Mapping[str, list[float]]
 """The thresholds of labels, by the name of the task; see `Task.name`."""
@@ -66,7 +67,8 @@ class Task:
         if self.targets is None:
             return targets
         targets = targets[:, self.targets]
-        return targets[:, 0].long() if self.target.kind == "class" else targets
+        is_number = self.target.kind == "class" and not self.target.is_soft
+        return targets[:, 0].long() if is_number else targets
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -101,14 +103,16 @@ class Task:
         return self.loss.probabilities(outputs)
 
     def is_right(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Whether each prediction is the class, or all of the labels; (N,) bool.
+        """Whether each prediction is the class, or all of the labels; (N,) bool."""
+        is_same = self.predict(outputs) == self.actual(targets)
+        return is_same.all(dim=1) if self.target.kind == "labels" else is_same
 
-        Where samples are mixed, the likeliest ones count.
+    def actual(self, targets: Tensor) -> Tensor:
+        """The class of each sample (N,) int64, or its labels (N, L) bool.
+
+        Of probabilities, as those of mixed samples, the likeliest.
         """
-        predicted = self.predict(outputs)
-        if self.target.kind == "labels":
-            return (predicted == (targets > 0.5)).all(dim=1)
-        return predicted == (targets.argmax(1) if targets.is_floating_point() else targets)
+        return targets > 0.5 if self.target.kind == "labels" else likeliest(targets)
 
     def metric(self, name: str) -> str:
         """The name of a metric of this task: `accuracy`, or `parity_accuracy`."""
@@ -251,9 +255,8 @@ def _in_columns(tasks: Sequence[Task]) -> Iterator[Task]:
     end = 0
     for task in tasks:
         if task.target.name not in columns:
-            width = 1 if task.target.kind == "class" else task.target.outputs
-            columns[task.target.name] = slice(end, end + width)
-            end += width
+            columns[task.target.name] = slice(end, end + task.target.columns)
+            end += task.target.columns
     has_heads = bool(tasks[0].name)
     for task, (first, last) in zip(tasks, pairwise(bounds), strict=True):
         targets = columns[task.target.name] if has_heads else None

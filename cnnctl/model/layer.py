@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Annotated, ClassVar, Literal, Self
@@ -91,6 +91,13 @@ class Layer(Choice, family="layers", item=True):
 
     blocks_gradients: ClassVar[bool] = False
     """Whether its gradient is 0 everywhere, so that nothing before it learns."""
+    symbol: ClassVar[str] = "x"
+    """What a worked computation calls its output."""
+    formula: ClassVar[str] = ""
+    """How a worked computation writes it; x is the input, and an option's name in braces its value.
+    Empty if only the shape or the order changes."""
+    letters: ClassVar[Mapping[str, str]] = {"weight": "W", "bias": "b"}
+    """What a worked computation calls its parameters."""
 
     name: Name | None = None
     """Name in the state dict, the summary and messages (default: kind and number)."""
@@ -137,6 +144,10 @@ class Layer(Choice, family="layers", item=True):
         """Number of layers it consists of."""
         return 1
 
+    def worked(self) -> str:
+        """Its `formula`, with its options."""
+        return self.formula.format_map(dict(self))
+
     def with_classes(self, classes: int) -> Self:
         """The layer and everything in it, with `classes` replaced by their number."""
         filled = {key: _filled(value, classes) for key, value in self if key != "name"}
@@ -170,12 +181,18 @@ class WithoutProducts(Layer):
 class WeightedLayer(Layer):
     """A layer with a weight and a bias, which may have their own initializers."""
 
+    symbol = "z"
+    formula = "W x + b"
+
     bias: bool = True
     """Add a learned bias to each output."""
     init: Initializer | None = None
     """Initializer of the weight (default: the model's `init`)."""
     bias_init: Initializer | None = None
     """Initializer of the bias (default: zeros)."""
+
+    def worked(self) -> str:
+        return self.formula if self.bias else self.formula.removesuffix(" + b")
 
     @property
     def is_dense(self) -> bool:

@@ -71,13 +71,15 @@ def numbers(weights: ClassWeights | None) -> Tensor | None:
 
 
 def counts_of(targets: Tensor, *, names: Sequence[str]) -> list[int]:
-    """The samples of each class or label; (n,) classes, or (n, labels) of 0 and 1 in.
+    """The samples of each class or label; (n,) classes, or (n, labels) from 0 to 1 in.
 
     Raises:
         FaultError: there is none of some classes; the path is empty.
     """
-    is_class = targets.ndim == 1
-    counts = torch.bincount(targets, minlength=len(names)) if is_class else targets.sum(dim=0)
+    if targets.ndim == 1:
+        counts = torch.bincount(targets, minlength=len(names))
+    else:
+        counts = (targets > 0.5).sum(dim=0)
     missing = [name for name, count in zip(names, counts.tolist(), strict=True) if not count]
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""

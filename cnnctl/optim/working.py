@@ -95,6 +95,11 @@ class Part:
     value: float
 
 
+def mean_of(formula: str, outputs: int) -> str:
+    """The mean over the outputs whose sum this formula is."""
+    return f"1/{outputs} {formula}" if outputs > 1 else formula
+
+
 @dataclass(slots=True)
 class LossWorking:
     """The loss of one sample, term by term."""
@@ -117,4 +122,4 @@ class LossWorking:
         if weight == 1:
             self.add("-ln {}", share, value=-log)
         elif weight:
-            self.add("-{} · ln {}", weight, share, value=-weight * log)
+            self.add(f"-{weight:g} · ln {{}}", share, value=-weight * log)

@@ -19,8 +19,8 @@ from cnnctl.device import pick_device
 from cnnctl.drawing.naming import Naming
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.experiment import Loaded
+from cnnctl.experiment.rates import Rates, rates_of
 from cnnctl.preview.labels import Labeller
-from cnnctl.preview.rates import Rates, rates_of
 from cnnctl.training.setup import Setup, set_up
 
 EPOCHS = 5

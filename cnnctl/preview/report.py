@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cnnctl.config.wording import shape_of_sample
+from cnnctl.experiment.rates import Rates
 from cnnctl.preview.gather import Preview
-from cnnctl.preview.rates import Rates
 
 
 def report(preview: Preview) -> Iterator[str]:

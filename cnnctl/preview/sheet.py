@@ -8,8 +8,8 @@ from cnnctl.drawing.cells import INK, Painter, draw_curve, painter_of
 from cnnctl.drawing.lettering import FONT
 from cnnctl.drawing.sheet import LINE, Picture, Row, Sheet
 from cnnctl.drawing.sheet import draw as draw_sheet
+from cnnctl.experiment.rates import Rates
 from cnnctl.preview.gather import Cell, Preview
-from cnnctl.preview.rates import Rates
 
 PLOT = 120
 """Height of the learning rates."""

@@ -39,3 +39,15 @@ def test_a_file_of_another_kind_is_refused_before_anything_is_read(tmp_path: Pat
     done = invoke("plot", tmp_path / "nothing", "-o", tmp_path / "curves.gif")
     assert done.exit_code == 2
     assert "use a file name ending in .png or .svg" in done.stderr
+
+
+def test_the_layers_of_a_watched_run_are_drawn(tiny: Path, tmp_path: Path) -> None:
+    assert invoke("train", tiny, "train.watch=2", "--runs", tmp_path / "runs").exit_code == 0
+    run = tmp_path / "runs" / "tiny"
+    done = invoke("plot", run, "--watch", COLUMNS="60")
+    titles = [line for line in done.stdout.splitlines() if line[:1].isalpha()]
+    assert titles == ["Gradient, root mean square", "Update / weight, root mean squares"]
+    [found] = json.loads(invoke("plot", run, "--watch", "--json").stdout)
+    steps = [record["step"] for record in found["records"]]
+    assert steps[:3] == [1, 2, 4]
+    assert found["records"][0]["layers"].keys() == {"linear1", "relu1", "linear2"}

@@ -63,6 +63,10 @@ class ArraySet(SampleSet, kind="arrays"):
             raise not_surveyed()
         return ArrayForm(tuple(self.shape), self.layout, self.white, self.inputs)
 
+    @property
+    def has_pixels(self) -> bool:
+        return super().has_pixels and self.white is not None
+
     def picture_form(self) -> PictureForm | None:
         return super().picture_form() if self.white is not None else None
 

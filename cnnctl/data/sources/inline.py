@@ -15,8 +15,11 @@ from cnnctl.config.choice import refusal
 from cnnctl.data.dataset import BatchSize, RegressionSet, StoredSplit
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.samples import DatasetInfo, Samples, Target
+from cnnctl.target import likeliest
 
 MAX_ROWS = 10_000
+ROUNDING = 0.0101
+"""How far from 1 probabilities can add up to that are rounded to two digits."""
 MAX_NUMBERS = 20_000
 """Limit on the numbers in all rows; a configuration has no room for more."""
 Vector = Annotated[list[Float32], Field(min_length=1, max_length=MAX_NUMBERS)]
@@ -37,12 +40,13 @@ class Inline(RegressionSet, kind="inline"):
     """
 
     has_files: ClassVar[bool] = False
+    classes_hint: ClassVar[str] = "or name the columns in data.classes if rows are probabilities"
 
     inputs: Annotated[Rows, Field(min_length=1)]
     """A row of features for each sample."""
     targets: Targets | TargetsByName
-    """Class of each sample, from 0, or its row of values, or of 0 and 1 for labels, which `classes`
-    names; for heads, a mapping by target."""
+    """Class of each sample, from 0, or its row of values; with `classes`, its row of probabilities,
+    of classes if all rows add up to 1, else of labels. For heads, a mapping by target."""
     test_inputs: Rows = Field(default=[])
     """A row of features for each sample of the test split; empty for no test split."""
     test_targets: Targets | TargetsByName = Field(default=[])
@@ -93,7 +97,7 @@ class Inline(RegressionSet, kind="inline"):
                 hint = f"targets: {', '.join(self._named())}"
                 raise refusal(f"classes of {name}, which is not a target", hint=hint)
             if isinstance(rows[0], list):
-                self._check_labels(name, names, width=len(rows[0]))
+                self._check_columns(name, names, width=len(rows[0]))
                 continue
             if len(set(names)) < len(names) or len(names) < 2:
                 what = f"{len(names)} class names, {len(set(names))} of them distinct"
@@ -103,22 +107,24 @@ class Inline(RegressionSet, kind="inline"):
                 message = f"class {highest} among the targets, but {len(names)} class names"
                 raise refusal(message, hint="classes are counted from 0; name all of them")
 
-    def _check_labels(self, name: str, names: Sequence[str], *, width: int) -> None:
-        """Raise a refusal unless rows are of 0 and 1, each with a name."""
+    def _check_columns(self, name: str, names: Sequence[str], *, width: int) -> None:
+        """Raise a refusal unless rows are probabilities, each with a name."""
         if not len(names) == len(set(names)) == width:
             what = f"{len(names)} class names, {len(set(names))} of them distinct"
-            raise refusal(f"{what}, for rows of {width}", hint="name every label, each differently")
+            hint = "name every column, each differently"
+            raise refusal(f"{what}, for rows of {width}", hint=hint)
         if self.normalize_targets and name == next(iter(self._named())):
-            message = "labels are 0 or 1, and are not normalised"
+            message = "probabilities of classes and labels are not normalised"
             raise refusal(message, hint="remove normalize_targets")
         for prefix, targets in (("", self.targets), ("test_", self.test_targets)):
             rows = enumerate(_by_name(targets).get(name, []))
             lists = ((number, row) for number, row in rows if isinstance(row, list))
-            wrong = [(number, v) for number, row in lists for v in row if v not in (0, 1)]
+            wrong = [(number, v) for number, row in lists for v in row if not 0 <= v <= 1]
             if wrong:
                 where = f"row {wrong[0][0]} of {_called(name, prefix)} (counted from 0)"
-                message = f"labels are 0 or 1, not {wrong[0][1]:g} as in {where}"
-                raise refusal(message, hint="use 0 and 1, or remove classes to predict values")
+                message = f"classes and labels are from 0 to 1, not {wrong[0][1]:g} as in {where}"
+                hint = "use probabilities, or remove classes to predict values"
+                raise refusal(message, hint=hint)
 
     def _class_names(self) -> dict[str, list[str]]:
         if isinstance(self.classes, dict):
@@ -127,8 +133,11 @@ class Inline(RegressionSet, kind="inline"):
 
     def _highest(self, name: str) -> int:
         """The largest class index in both splits."""
-        rows = [*self._named()[name], *_by_name(self.test_targets).get(name, [])]
-        return max(row for row in rows if isinstance(row, int))
+        return max(row for row in self._rows(name) if isinstance(row, int))
+
+    def _rows(self, name: str) -> list[int | list[float]]:
+        """The targets of both splits."""
+        return [*self._named()[name], *_by_name(self.test_targets).get(name, [])]
 
     def _named(self) -> dict[str, Targets]:
         return _by_name(self.targets)
@@ -144,12 +153,14 @@ class Inline(RegressionSet, kind="inline"):
             tuple(others),
             has_test=bool(self.test_inputs),
             is_multilabel=first.is_multilabel,
+            is_soft=first.is_soft,
         )
 
     def _describe(self, name: str, rows: Targets) -> Target:
         names = tuple(self._class_names().get(name, ()))
         if isinstance(rows[0], list):
-            return Target(name, names, len(rows[0]), is_multilabel=bool(names))
+            lists = [row for row in self._rows(name) if isinstance(row, list)]
+            return _described(name, names, lists)
         names = names or tuple(map(str, range(max(2, self._highest(name) + 1))))
         return Target(name, names, len(names))
 
@@ -157,7 +168,8 @@ class Inline(RegressionSet, kind="inline"):
         is_test = split == "test"
         inputs = torch.tensor(self.test_inputs if is_test else self.inputs, dtype=torch.float32)
         named = _by_name(self.test_targets) if is_test else self._named()
-        tensors = {name: _tensor(rows) for name, rows in named.items()}
+        known = {target.name: target for target in self.whole().targets}
+        tensors = {name: _tensor(rows, known[name]) for name, rows in named.items()}
         return Samples(inputs, tensors.pop(next(iter(tensors))), tensors)
 
 
@@ -197,6 +209,19 @@ def _form(row: object) -> str:
     return f"{len(row)} numbers" if isinstance(row, list) else "classes"
 
 
-def _tensor(rows: Targets) -> Tensor:
-    kind = torch.float32 if isinstance(rows[0], list) else torch.int64
-    return torch.tensor(rows, dtype=kind)
+def _described(name: str, names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> Target:
+    """What rows are: values without names, else probabilities of classes or of labels."""
+    width = len(rows[0])
+    are_classes = width > 1 and all(abs(sum(row) - 1) <= ROUNDING for row in rows)
+    is_soft = any(number not in (0, 1) for row in rows for number in row)
+    if not names:
+        return Target(name, names, width)
+    return Target(name, names, width, is_multilabel=not are_classes, is_soft=is_soft)
+
+
+def _tensor(rows: Targets, target: Target) -> Tensor:
+    is_certain = target.kind == "class" and not target.is_soft
+    if not isinstance(rows[0], list):
+        return torch.tensor(rows, dtype=torch.int64)
+    numbers = torch.tensor(rows, dtype=torch.float32)
+    return likeliest(numbers) if is_certain else numbers

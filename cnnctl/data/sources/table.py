@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -93,6 +95,14 @@ class TableSet(TargetedSet, kind="table"):
 
     def inputs_hint(self) -> str:
         return "give a table with the columns of the training table"
+
+    def input_names(self) -> Mapping[str, int]:
+        return {name: column.width for name, column in self.columns.items() if column.width}
+
+    def as_text(self, features: Tensor) -> list[str]:
+        parts = torch.split(features, list(self.input_names().values()))
+        used = (column for column in self.columns.values() if column.width)
+        return [each.as_text(part.tolist()) for each, part in zip(used, parts, strict=True)]
 
     def encoded(self, table: Table) -> Tensor:
         return encode(self.columns, table)

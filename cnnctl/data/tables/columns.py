@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 from math import pi
 from typing import Annotated, Self
 
@@ -41,6 +42,10 @@ class Column(Choice, family="column_kinds"):
             FaultError: a cell is not of this kind.
         """
 
+    @abstractmethod
+    def as_text(self, features: Sequence[float]) -> str:
+        """What a cell says, from its features; see `encode`."""
+
 
 class Measured(Column):
     """A column of numbers of some kind, standardised; missing ones become the mean."""
@@ -64,6 +69,12 @@ class Measured(Column):
         missing = len(known) < len(numbers) if self.missing is None else self.missing
         return self.model_copy(update={"mean": mean, "std": std or 1.0, "missing": missing})
 
+    def number_in(self, features: Sequence[float]) -> float | None:
+        """The number that was standardised; None if it was missing."""
+        if self.missing and features[-1]:
+            return None
+        return features[0] * (self.std or 1.0) + (self.mean or 0.0)
+
     def standardised(self, numbers: Numbers) -> Numbers:
         """(N, 1), or (N, 2) with 1 where a number is missing."""
         if self.mean is None or self.std is None:
@@ -86,6 +97,10 @@ class Number(Measured, kind="number"):
 
     def encode(self, cells: Cells) -> Numbers:
         return self.standardised(self.numbers(cells))
+
+    def as_text(self, features: Sequence[float]) -> str:
+        number = self.number_in(features)
+        return "missing" if number is None else f"{number:.6g}"
 
 
 class Date(Measured, kind="date"):
@@ -113,6 +128,10 @@ class Date(Measured, kind="date"):
         return np.concatenate(
             [standard[:, :1], circles * is_known[:, None], standard[:, 1:]], axis=1
         )
+
+    def as_text(self, features: Sequence[float]) -> str:
+        days = self.number_in(features)
+        return "missing" if days is None else str(np.datetime64(0, "D") + round(days))
 
 
 class Category(Column, kind="category"):
@@ -143,6 +162,10 @@ class Category(Column, kind="category"):
         features[np.arange(len(cells)), found] = 1
         return features
 
+    def as_text(self, features: Sequence[float]) -> str:
+        place = max(range(len(features)), key=features.__getitem__)
+        return self.values[place] if place < len(self.values) else "another value"
+
 
 class Ignored(Column, kind="ignored"):
     """No features."""
@@ -159,3 +182,6 @@ class Ignored(Column, kind="ignored"):
 
     def encode(self, cells: Cells) -> Numbers:
         return np.zeros((len(cells), 0))
+
+    def as_text(self, features: Sequence[float]) -> str:
+        return ""

@@ -5,6 +5,7 @@ A new layer is one class in one of these files.
 
 from cnnctl.model.layers import (
     activations,
+    channel_activations,
     convolution,
     dropout,
     linear,
@@ -16,6 +17,7 @@ from cnnctl.model.layers import (
 
 __all__ = [
     "activations",
+    "channel_activations",
     "convolution",
     "dropout",
     "linear",

@@ -1,4 +1,4 @@
-"""Activations, elementwise except for maxout and softmax; initialisation depends on `acts_as`."""
+"""Elementwise activations; initialisation depends on `acts_as`."""
 
 from collections.abc import Collection
 from typing import Annotated, Literal, Self
@@ -15,11 +15,9 @@ from cnnctl.model.layer import (
     Shape,
     ShapeKeeper,
     WithoutProducts,
-    check_divides,
     describe_shape,
     size_of,
 )
-from cnnctl.model.modules import Maxout as MaxoutModule
 from cnnctl.model.modules import Step as StepModule
 
 Scale = Annotated[FiniteFloat, Field(gt=0)]
@@ -28,6 +26,7 @@ Scale = Annotated[FiniteFloat, Field(gt=0)]
 class Activation(WithoutProducts):
     """The traits of all activations."""
 
+    symbol = "a"
     role = "activations"
 
 
@@ -45,6 +44,7 @@ class Copying(Pointwise):
 class Relu(Pointwise, kind="relu"):
     """max(0, x)."""
 
+    formula = "max(0, z)"
     acts_as = "relu"
     saves = Saved(output=True)
 
@@ -55,6 +55,7 @@ class Relu(Pointwise, kind="relu"):
 class Relu6(Pointwise, kind="relu6"):
     """relu, clipped at 6."""
 
+    formula = "min(max(0, z), 6)"
     acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
@@ -64,6 +65,7 @@ class Relu6(Pointwise, kind="relu6"):
 class LeakyRelu(Pointwise, kind="leaky_relu", short="negative_slope"):
     """relu with a small slope below zero."""
 
+    formula = "max(0, z) + {negative_slope} min(0, z)"
     acts_as = "leaky_relu"
 
     negative_slope: FiniteFloat = 0.01
@@ -76,6 +78,8 @@ class LeakyRelu(Pointwise, kind="leaky_relu", short="negative_slope"):
 class PRelu(Pointwise, kind="prelu"):
     """leaky_relu with a learned slope (He et al. 2015)."""
 
+    formula = "max(0, z) + α min(0, z)"
+    letters = {"weight": "α"}
     acts_as = "leaky_relu"
 
     num_parameters: PositiveInt = 1
@@ -93,6 +97,7 @@ class PRelu(Pointwise, kind="prelu"):
 class Elu(Pointwise, kind="elu", short="alpha"):
     """x above zero, alpha (exp(x) - 1) below (Clevert et al. 2015)."""
 
+    formula = "max(0, z) + {alpha} (exp(min(0, z)) - 1)"
     acts_as = "relu"
 
     alpha: Scale = 1.0
@@ -105,6 +110,7 @@ class Elu(Pointwise, kind="elu", short="alpha"):
 class Celu(Pointwise, kind="celu", short="alpha"):
     """elu with a continuous derivative (Barron 2017)."""
 
+    formula = "max(0, z) + {alpha} (exp(min(0, z) / {alpha}) - 1)"
     acts_as = "relu"
 
     alpha: Scale = 1.0
@@ -117,6 +123,7 @@ class Celu(Pointwise, kind="celu", short="alpha"):
 class Selu(Pointwise, kind="selu"):
     """elu scaled to preserve mean and variance (Klambauer et al. 2017)."""
 
+    formula = "1.0507 (max(0, z) + 1.6733 (exp(min(0, z)) - 1))"
     acts_as = "selu"
 
     def build(self, input: Shape) -> nn.Module:
@@ -126,6 +133,7 @@ class Selu(Pointwise, kind="selu"):
 class Gelu(Pointwise, kind="gelu"):
     """x times the normal CDF at x (Hendrycks and Gimpel 2016)."""
 
+    formula = "z Φ(z)"
     acts_as = "relu"
 
     approximate: Literal["none", "tanh"] = "none"
@@ -138,6 +146,7 @@ class Gelu(Pointwise, kind="gelu"):
 class Silu(Pointwise, kind="silu"):
     """x sigmoid(x), also named swish (Ramachandran et al. 2017)."""
 
+    formula = "z / (1 + exp(-z))"
     acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
@@ -147,6 +156,7 @@ class Silu(Pointwise, kind="silu"):
 class Mish(Pointwise, kind="mish"):
     """x tanh(softplus(x)) (Misra 2019)."""
 
+    formula = "z tanh(ln(1 + exp(z)))"
     acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
@@ -156,6 +166,7 @@ class Mish(Pointwise, kind="mish"):
 class Hardswish(Pointwise, kind="hardswish"):
     """Approximate silu: x hardsigmoid(x) (Howard et al. 2019)."""
 
+    formula = "z min(max(0, z / 6 + 1 / 2), 1)"
     acts_as = "relu"
 
     def build(self, input: Shape) -> nn.Module:
@@ -165,6 +176,7 @@ class Hardswish(Pointwise, kind="hardswish"):
 class Hardsigmoid(Pointwise, kind="hardsigmoid"):
     """Piecewise linear sigmoid: x / 6 + 1 / 2, clipped to [0, 1]."""
 
+    formula = "min(max(0, z / 6 + 1 / 2), 1)"
     acts_as = "sigmoid"
     gives = "probabilities"
 
@@ -175,6 +187,7 @@ class Hardsigmoid(Pointwise, kind="hardsigmoid"):
 class Hardtanh(Pointwise, kind="hardtanh"):
     """x, clipped to [min_val, max_val]."""
 
+    formula = "min(max({min_val}, z), {max_val})"
     acts_as = "tanh"
     gives = "bounded"
 
@@ -198,6 +211,7 @@ class Hardtanh(Pointwise, kind="hardtanh"):
 class Softplus(Pointwise, kind="softplus"):
     """A smooth relu: log(1 + exp(beta x)) / beta."""
 
+    formula = "ln(1 + exp({beta} z)) / {beta}"
     acts_as = "relu"
     gives = "positive"
 
@@ -213,6 +227,7 @@ class Softplus(Pointwise, kind="softplus"):
 class Softsign(Copying, kind="softsign"):
     """x / (1 + |x|)."""
 
+    formula = "z / (1 + |z|)"
     acts_as = "tanh"
     gives = "bounded"
 
@@ -223,6 +238,7 @@ class Softsign(Copying, kind="softsign"):
 class Tanh(Pointwise, kind="tanh"):
     """The hyperbolic tangent, from -1 to 1."""
 
+    formula = "tanh(z)"
     acts_as = "tanh"
     gives = "bounded"
     saves = Saved(output=True)
@@ -234,6 +250,7 @@ class Tanh(Pointwise, kind="tanh"):
 class Sigmoid(Pointwise, kind="sigmoid"):
     """1 / (1 + exp(-x)), from 0 to 1."""
 
+    formula = "1 / (1 + exp(-z))"
     acts_as = "sigmoid"
     gives = "probabilities"
     saves = Saved(output=True)
@@ -245,6 +262,7 @@ class Sigmoid(Pointwise, kind="sigmoid"):
 class Step(Pointwise, kind="step", short="at_zero"):
     """0 below zero, 1 above: the Heaviside function, whose gradient is 0 (Rosenblatt 1958)."""
 
+    formula = "1 if z > 0 else 0, at 0: {at_zero}"
     acts_as = "linear"
     gives = "bounded"
     saves = Saved()
@@ -260,47 +278,9 @@ class Step(Pointwise, kind="step", short="at_zero"):
 class LogSigmoid(Copying, kind="log_sigmoid"):
     """The logarithm of sigmoid."""
 
+    formula = "-ln(1 + exp(-z))"
     acts_as = "relu"  # bends as softplus does, upside down
     gives = "log_sigmoids"
 
     def build(self, input: Shape) -> nn.Module:
         return nn.LogSigmoid()
-
-
-class Maxout(Activation, kind="maxout", short="pieces"):
-    """Keep the largest of each group of consecutive channels (Goodfellow et al. 2013)."""
-
-    acts_as = "linear"
-    saves = Saved(input=True, output=True)
-
-    pieces: PositiveInt
-    """Channels per group; must divide the channels."""
-
-    def build(self, input: Shape) -> nn.Module:
-        check_divides(self.pieces, input, option="pieces")
-        return MaxoutModule(self.pieces)
-
-    def infer(self, input: Shape) -> Shape | None:
-        return (input[0] // self.pieces, *input[1:])
-
-
-class Softmax(Pointwise, kind="softmax"):
-    """Probabilities that sum to 1, over the classes or channels."""
-
-    acts_as = "linear"
-    gives = "probabilities"
-    saves = Saved(output=True)
-
-    def build(self, input: Shape) -> nn.Module:
-        return nn.Softmax(dim=1)
-
-
-class LogSoftmax(Pointwise, kind="log_softmax"):
-    """The logarithm of softmax, as nll expects."""
-
-    acts_as = "linear"
-    gives = "log_probabilities"
-    saves = Saved(output=True)
-
-    def build(self, input: Shape) -> nn.Module:
-        return nn.LogSoftmax(dim=1)

@@ -28,6 +28,7 @@ _TRANSPOSED: Mapping[int, type[nn.Module]] = {1: nn.ConvTranspose1d, 2: nn.ConvT
 class Conv(WeightedLayer, kind="conv", short="out_channels"):
     """Convolve with learned kernels: nn.Conv2d on images, nn.Conv1d on signals."""
 
+    formula = "W * x + b"
     role = "convolution"
     is_linear = True
 
@@ -129,6 +130,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
 class ConvTranspose(WeightedLayer, kind="conv_transpose", short="out_channels"):
     """Transposed convolution: nn.ConvTranspose2d on images, nn.ConvTranspose1d on signals."""
 
+    formula = "W *ᵀ x + b"
     role = "convolution"
     is_linear = True
 

@@ -15,6 +15,8 @@ _DROPOUTS: Mapping[int, type[nn.Module]] = {1: nn.Dropout1d, 2: nn.Dropout2d}
 class Dropping(ShapeKeeper, WithoutProducts):
     """The traits of all dropout; masks of channels and samples are too small to count."""
 
+    symbol = "d"
+    formula = "m ⊙ x"
     role = "dropout"
     is_linear = True
     saves = Saved()

@@ -43,6 +43,8 @@ class Linear(WeightedLayer, kind="linear", short="out_features"):
 class LayerScale(ShapeKeeper, WithoutProducts, kind="layer_scale", short="init_value"):
     """Multiply each channel by a learned factor (Touvron et al. 2021)."""
 
+    symbol = "z"
+    formula = "W ⊙ x"
     role = "linear"
     is_linear = True
 

@@ -30,6 +30,9 @@ _INSTANCE_NORMS: Mapping[int, type[nn.Module]] = {1: nn.InstanceNorm1d, 2: nn.In
 class Norm(ShapeKeeper, WithoutProducts):
     """The traits of all norms."""
 
+    symbol = "n"
+    formula = "γ (x - μ) / √(σ² + {eps}) + β"
+    letters = {"weight": "γ", "bias": "β"}
     role = "normalization"
     is_norm = True
 
@@ -82,6 +85,7 @@ class LayerNorm(Norm, kind="layer_norm"):
 class RMSNorm(Norm, kind="rms_norm"):
     """Divide each sample by its root mean square (Zhang and Sennrich 2019)."""
 
+    formula = "γ x / √(mean of x² + ε)"
     eps: Epsilon | None = None
     """Added to the mean square (default: machine epsilon)."""
     elementwise_affine: bool = True
@@ -135,6 +139,7 @@ class InstanceNorm(Norm, kind="instance_norm"):
 class LocalResponseNorm(Norm, kind="local_response_norm", short="size"):
     """Divide by the strength of neighbouring channels (Krizhevsky et al. 2012)."""
 
+    formula = "x / ({k} + {alpha} · mean of x² over {size} channels)^{beta}"
     is_norm = False
 
     size: PositiveInt

@@ -36,6 +36,7 @@ POSITION = 8
 class Pool(WithoutProducts):
     """The traits of all pooling."""
 
+    symbol = "p"
     role = "pooling"
 
 
@@ -96,6 +97,7 @@ def _check_padding(padding: Sides, window: Sides) -> None:
 class MaxPool(WindowPool, kind="max_pool", short="kernel_size"):
     """Keep the largest value of each window: nn.MaxPool2d on images, nn.MaxPool1d on signals."""
 
+    formula = "max of the window"
     dilation: Size = 1
     """Spacing between the pixels of a window."""
 
@@ -119,6 +121,7 @@ class MaxPool(WindowPool, kind="max_pool", short="kernel_size"):
 class AvgPool(WindowPool, kind="avg_pool", short="kernel_size"):
     """Average each window: nn.AvgPool2d on images, nn.AvgPool1d on signals."""
 
+    formula = "mean of the window"
     is_linear = True
 
     count_include_pad: bool = True
@@ -157,6 +160,8 @@ class AdaptivePool(Pool):
 class AdaptiveMaxPool(AdaptivePool, kind="adaptive_max_pool", short="output_size"):
     """Max pooling to a given output size."""
 
+    formula = "max of the window"
+
     def build(self, input: Shape) -> nn.Module:
         dims = spatial_dims(input, kind=self.kind)
         return _ADAPTIVE_MAX_POOLS[dims](self._sides(dims))
@@ -168,6 +173,7 @@ class AdaptiveMaxPool(AdaptivePool, kind="adaptive_max_pool", short="output_size
 class AdaptiveAvgPool(AdaptivePool, kind="adaptive_avg_pool", short="output_size"):
     """Average pooling to a given output size."""
 
+    formula = "mean of the window"
     is_linear = True
 
     def build(self, input: Shape) -> nn.Module:
@@ -181,6 +187,7 @@ class AdaptiveAvgPool(AdaptivePool, kind="adaptive_avg_pool", short="output_size
 class GlobalAvg(Pool, kind="global_avg_pool"):
     """Average each channel: (C, H, W) becomes a vector (C,)."""
 
+    formula = "mean of the channel"
     is_linear = True
     saves = Saved()
 
@@ -195,6 +202,7 @@ class GlobalAvg(Pool, kind="global_avg_pool"):
 class GlobalMax(Pool, kind="global_max_pool"):
     """Keep the largest value of each channel: (C, H, W) becomes a vector (C,)."""
 
+    formula = "max of the channel"
     saves = Saved(input=True, output=True)
 
     def build(self, input: Shape) -> nn.Module:

@@ -13,8 +13,8 @@ from cnnctl.errors import below, config_fault
 from cnnctl.optim.class_weights import counts_of, is_measured, numbers
 from cnnctl.optim.losses.loss import GIVEN, Loss, need_length, need_outputs
 from cnnctl.optim.value_criterion import ValueCriterion, as_values
-from cnnctl.optim.working import LossWorking, Term
-from cnnctl.target import Target
+from cnnctl.optim.working import LossWorking, Term, mean_of
+from cnnctl.target import Target, likeliest
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -64,10 +64,10 @@ class BinaryLoss(Loss):
                 working.add("-ln(1 - {})", float(share), value=-float(logs[1]))
             elif target != 1:
                 rest, value = 1 - target, -(1 - target) * float(logs[1])
-                working.add("-{} · ln(1 - {})", rest, float(share), value=value)
+                working.add(f"-{rest:g} · ln(1 - {{}})", float(share), value=value)
         if self.reduction == "mean":
             working.divisor = len(shares)
-            working.formula += f", / {len(shares)}" if len(shares) > 1 else ""
+            working.formula = mean_of(working.formula, len(shares))
         return working
 
     @property
@@ -110,8 +110,9 @@ class BCEWithLogits(BinaryLoss, kind="bce_with_logits"):
     def fitted(self, targets: Tensor, target: Target, *, outputs: int) -> Self:
         if self.is_fitted:
             return self
+        given = likeliest(targets) if target.kind == "class" else targets
         with below("pos_weight"):
-            positive = counts_of(targets, names=target.class_names)[-outputs:]
+            positive = counts_of(given, names=target.class_names)[-outputs:]
         ratios = [(len(targets) - count) / count for count in positive]
         return self.model_copy(update={"pos_weight": ratios})
 

@@ -22,7 +22,7 @@ from cnnctl.optim.class_weights import (
 from cnnctl.optim.focal_criterion import FocalCriterion
 from cnnctl.optim.losses.loss import Loss, Normalizer, need_length, need_outputs
 from cnnctl.optim.working import LossWorking, Term
-from cnnctl.target import Target
+from cnnctl.target import Target, likeliest
 
 
 class ClassLoss(Loss):
@@ -52,7 +52,7 @@ class ClassLoss(Loss):
         if self.weight is None or self.is_fitted:
             return self
         with below("weight"):
-            counts = counts_of(targets, names=target.class_names)
+            counts = counts_of(likeliest(targets), names=target.class_names)
         return self.model_copy(update={"weight": measured(self.weight, counts)})
 
     @property
@@ -134,7 +134,9 @@ class Focal(ClassLoss, kind="focal"):
             if share:
                 p = exp(log)
                 value = -share * (1 - p) ** self.gamma * log
-                working.add("-{} · (1 - {})^{} · ln {}", share, p, self.gamma, p, value=value)
+                factor = "" if share == 1 else f"{share:g} · "
+                formula = f"-{factor}(1 - {{}})^{self.gamma:g} · ln {{}}"
+                working.add(formula, p, p, value=value)
         return working
 
     def activate(self, outputs: Tensor) -> Tensor:
@@ -155,7 +157,8 @@ class NLL(ClassLoss, kind="nll"):
         working = LossWorking("Σ -t y", divisor=divisor)
         for share, log in zip(shares.tolist(), outputs[0].tolist(), strict=True):
             if share:
-                working.add("-{} · {}", share, log, value=-share * log)
+                factor = "" if share == 1 else f"{share:g} · "
+                working.add(f"-{factor}{{}}", log, value=-share * log)
         return working
 
     def activate(self, outputs: Tensor) -> Tensor:

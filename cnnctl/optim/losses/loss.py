@@ -1,8 +1,8 @@
 """The base of losses, and what they require of outputs.
 
 A built loss takes outputs (N, outputs) and targets as the data has them: classes (N,) int64,
-probabilities (N, classes) where samples are mixed, labels (N, L) from 0 to 1, or values (N, T) of a
-regression.
+their probabilities (N, classes), as those of mixed samples, labels (N, L) from 0 to 1, or values
+(N, T) of a regression.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Loss(Choice, family="losses"):
     takes: ClassVar[tuple[TargetKind, ...]] = ("class", "values")
     """The kinds of targets it supports."""
     takes_soft_targets: ClassVar[bool] = True
-    """Whether targets may be probabilities, as those of mixed samples are."""
+    """Whether targets may be probabilities of classes, as those of mixed samples are."""
 
     reduction: Literal["mean", "sum"] = "mean"
     """Reduce the loss of a batch by mean or sum."""
@@ -52,12 +52,18 @@ class Loss(Choice, family="losses"):
             FaultError: it does not; the path is empty.
         """
         if target.kind in self.takes:
+            self._check_soft(target)
             return
         wanted = either([NOUNS[kind] for kind in self.takes])
         message = f"{self.kind} needs {wanted}, but the data has {GIVEN[target.kind]}"
         losses = [loss for loss in Loss.kinds.values() if issubclass(loss, Loss)]
         fitting = [loss.kind for loss in losses if target.kind in loss.takes]
         raise config_fault(message, hint=f"use {either(fitting)}")
+
+    def _check_soft(self, target: Target) -> None:
+        if target.is_soft and not self.takes_soft_targets:
+            message = f"{self.kind} needs classes, but the data has their probabilities"
+            raise config_fault(message, hint="use cross_entropy")
 
     def check(self, target: Target, *, output: tuple[int, ...]) -> None:
         """Check the options against a supported target and a matching output.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat
 from cnnctl.optim.losses.loss import Loss, need_outputs
 from cnnctl.optim.value_criterion import ValueCriterion, as_values
-from cnnctl.optim.working import LossWorking, Term
+from cnnctl.optim.working import LossWorking, mean_of
 from cnnctl.target import Target
 
 
@@ -26,18 +26,18 @@ class ValueLoss(Loss):
 
     def work(self, outputs: Tensor, targets: Tensor) -> LossWorking:
         errors = (outputs - as_values(targets, like=outputs))[0]
-        working = LossWorking(self.formula, [Term("e", "y - t", errors)])
+        working = LossWorking(self.formula)
         for error in errors.tolist():
             self.add_part(working, error)
         if self.reduction == "mean":
             working.divisor = len(errors)
-            working.formula += f" / {len(errors)}" if len(errors) > 1 else ""
+            working.formula = mean_of(working.formula, len(errors))
         return working
 
     @property
     @abstractmethod
     def formula(self) -> str:
-        """The sum over all outputs, from the errors e."""
+        """The sum over all outputs."""
 
     @abstractmethod
     def add_part(self, working: LossWorking, error: float) -> None:
@@ -52,7 +52,7 @@ class MSE(ValueLoss, kind="mse"):
 
     @property
     def formula(self) -> str:
-        return "Σ e²"
+        return "Σ (y - t)²"
 
     def add_part(self, working: LossWorking, error: float) -> None:
         working.add("{}²", error, value=error**2)
@@ -66,7 +66,7 @@ class MAE(ValueLoss, kind="mae"):
 
     @property
     def formula(self) -> str:
-        return "Σ |e|"
+        return "Σ |y - t|"
 
     def add_part(self, working: LossWorking, error: float) -> None:
         working.add("|{}|", error, value=abs(error))
@@ -83,14 +83,17 @@ class Huber(ValueLoss, kind="huber"):
 
     @property
     def formula(self) -> str:
-        return f"Σ e² / 2, beyond {self.delta:g}: {self.delta:g} · (|e| - {self.delta / 2:g})"
+        return (
+            f"Σ e² / 2, beyond {self.delta:g}: {self.delta:g} (|e| - {self.delta / 2:g}); e = y - t"
+        )
 
     def add_part(self, working: LossWorking, error: float) -> None:
         if abs(error) <= self.delta:
             working.add("{}² / 2", error, value=error**2 / 2)
         else:
             value = self.delta * (abs(error) - self.delta / 2)
-            working.add("{} · (|{}| - {})", self.delta, error, self.delta / 2, value=value)
+            formula = f"{self.delta:g} · (|{{}}| - {self.delta / 2:g})"
+            working.add(formula, error, value=value)
 
 
 class SmoothL1(ValueLoss, kind="smooth_l1"):
@@ -105,12 +108,13 @@ class SmoothL1(ValueLoss, kind="smooth_l1"):
     @property
     def formula(self) -> str:
         if not self.beta:
-            return "Σ |e|"
-        return f"Σ e² / {2 * self.beta:g}, beyond {self.beta:g}: |e| - {self.beta / 2:g}"
+            return "Σ |y - t|"
+        return f"Σ e² / {2 * self.beta:g}, beyond {self.beta:g}: |e| - {self.beta / 2:g}; e = y - t"
 
     def add_part(self, working: LossWorking, error: float) -> None:
         if abs(error) < self.beta:
             value = error**2 / (2 * self.beta)
-            working.add("{}² / {}", error, 2 * self.beta, value=value)
+            working.add(f"{{}}² / {2 * self.beta:g}", error, value=value)
         else:
-            working.add("(|{}| - {})", error, self.beta / 2, value=abs(error) - self.beta / 2)
+            half = self.beta / 2
+            working.add(f"(|{{}}| - {half:g})", error, value=abs(error) - half)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -85,6 +86,50 @@ def test_rows_of_named_columns_are_labels() -> None:
     assert torch.equal(samples.targets, torch.tensor([[0.0, 1], [1, 1], [0, 0]]))
 
 
+@pytest.mark.parametrize(
+    ("rows", "kind", "is_soft", "tensor"),
+    [
+        ([[0.9, 0.1], [0, 1], [0.33, 0.67]], "class", True, [[0.9, 0.1], [0, 1], [0.33, 0.67]]),
+        ([[0.33, 0.66], [0, 1], [1, 0]], "class", True, [[0.33, 0.66], [0, 1], [1, 0]]),
+        ([[1, 0], [0, 1], [0, 1]], "class", False, [0, 1, 1]),
+        ([[0.9, 0.3], [0, 1], [0, 1]], "labels", True, [[0.9, 0.3], [0, 1], [0, 1]]),
+        ([[0, 0], [0, 1], [0, 1]], "labels", False, [[0, 0], [0, 1], [0, 1]]),
+    ],
+)
+def test_rows_of_named_columns_are_classes_where_they_add_up_to_1(
+    rows: list[Any], kind: str, is_soft: bool, tensor: list[Any]
+) -> None:
+    data = read(rows, classes=["round", "red"])
+    (target,) = data.describe().targets
+    assert (target.kind, target.is_soft, target.outputs) == (kind, is_soft, 2)
+    targets = data.load("train", root=Path("none")).targets
+    assert targets.is_floating_point() == (targets.ndim == 2)
+    assert targets.tolist() == pytest.approx(np.array(tensor))
+
+
+def test_the_targets_of_both_splits_say_what_rows_are() -> None:
+    rows = [[1, 0], [0, 1], [0, 1]]
+    data = read(rows, classes=["a", "b"], test_inputs=[[1, 1]], test_targets=[[0.5, 0.5]])
+    assert data.load("train", root=Path("none")).targets.tolist() == rows
+    data = read(rows, classes=["a", "b"], test_inputs=[[1, 1]], test_targets=[[1, 1]])
+    assert data.describe().targets[0].kind == "labels"
+
+
+def test_probabilities_are_cut_by_the_likeliest_class() -> None:
+    rows = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8]]
+    data = DataSet.read(
+        {
+            "name": "inline",
+            "inputs": [[0], [1], [2], [3]],
+            "targets": rows,
+            "classes": ["a", "b"],
+            "validation": 0.5,
+        }
+    )
+    splits = prepare(data, seed=0, root=Path("none")).splits
+    assert sorted(splits.validation.targets.argmax(dim=1).tolist()) == [0, 1]
+
+
 def test_labels_can_be_one_target_of_several() -> None:
     targets = {"side": [0, 1, 1], "tags": [[0, 1], [1, 1], [0, 0]], "place": [[1], [2], [3]]}
     data = read(targets, classes={"tags": ["round", "red"]})
@@ -113,13 +158,13 @@ def test_labels_can_be_one_target_of_several() -> None:
                 "targets": {"tags": [[0], [0], [1]]},
                 "classes": {"tags": ["a"]},
                 "test_inputs": [[1, 2]],
-                "test_targets": {"tags": [[0.5]]},
+                "test_targets": {"tags": [[-0.5]]},
             },
-            "not 0.5 as in row 0 of test_targets of tags",
+            "not -0.5 as in row 0 of test_targets of tags",
         ),
         (
             {"targets": [[0], [0], [1]], "classes": ["a"], "normalize_targets": "auto"},
-            "labels are 0 or 1, and are not normalised",
+            "probabilities of classes and labels are not normalised",
         ),
         ({"inputs": [[1e300, 1], [1, 1], [1, 1]]}, "less than or equal to 1"),
         ({"inputs": [[0, 1]] * 10_001}, "at most 10000 items"),

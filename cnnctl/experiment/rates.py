@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from cnnctl.experiment import Experiment
+from cnnctl.experiment.spec import Experiment
 from cnnctl.optim.schedulers.plateau import Plateau
 from cnnctl.optim.schedulers.scheduler import Position
 

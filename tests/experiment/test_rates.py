@@ -9,9 +9,8 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
 from cnnctl.config.source import parse_source
-from cnnctl.experiment import Experiment, complete
-from cnnctl.preview import rates
-from cnnctl.preview.rates import rates_of
+from cnnctl.experiment import Experiment, complete, rates
+from cnnctl.experiment.rates import rates_of
 
 
 def experiment(*overrides: str) -> Experiment:

@@ -1,0 +1,172 @@
+"""`cnnctl explain`: show what a network looks at."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnctl import completion
+from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
+from cnnctl.errors import Fault, FaultError
+from cnnctl.storage import is_there
+
+_FILES = Path(__file__).parents[1] / "explanation" / "methods"
+METHODS = tuple(sorted(file.stem.replace("_", "-") for file in _FILES.glob("[a-z]*.py")))
+"""The names of the methods, which would take too long to import for the help."""
+
+
+def _complete_method(incomplete: str) -> list[str]:
+    return [name for name in METHODS if name.startswith(incomplete)]
+
+
+class ExplainedSplit(StrEnum):
+    """A split to explain samples of."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+    TRAIN = "train"
+
+
+@command("explain")
+def explain(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Run folder, checkpoint, experiment file or name.",
+            metavar="SOURCE",
+            show_default=False,
+            autocompletion=completion.source,
+        ),
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files to explain (pictures, folders, tables, arrays); options to override.",
+            metavar="INPUT|PATH=VALUE",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=f"One of {', '.join(METHODS)} (default: grad-cam for networks with convolutions, "
+            "otherwise integrated-gradients).",
+            autocompletion=_complete_method,
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[
+        str | None,
+        typer.Option(
+            help="Samples of the split, counted from 0, such as 3,17 (default: the first four).",
+            metavar="NUMBERS",
+            show_default=False,
+        ),
+    ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(help="Explain the most confident mistakes on the split.", min=1, max=100),
+    ] = None,
+    split: Annotated[
+        ExplainedSplit | None,
+        typer.Option(
+            help="Split to take samples of (default: test; without one, validation, then train).",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Class or label to explain; of values, its number from 1 (default: the predicted "
+            "class).",
+            metavar="CLASS",
+            show_default=False,
+        ),
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Head to explain (default: the first).", show_default=False)
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="Layer that the method looks at.", metavar="NAME", show_default=False),
+    ] = None,
+    unit: Annotated[
+        int | None,
+        typer.Option(help="Channel of the layer, counted from 0.", min=0, show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="PNG file to write (default: NAME-METHOD.png).",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    npz: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write inputs, maps and probabilities to this .npz file.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
+    ] = "auto",
+    data: DataFolder = None,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a network looks at: maps of its inputs, filters, features and neighbours."""
+    from cnnctl.device import memory_faults
+    from cnnctl.drawing.naming import Naming
+    from cnnctl.explanation.asking import Asked, explained
+    from cnnctl.explanation.report import as_npz, as_table, to_json
+    from cnnctl.explanation.sheet import draw
+    from cnnctl.storage import write_atomically
+    from cnnctl.subject import open_subject
+
+    _check_suffix(output, ".png")
+    _check_suffix(npz, ".npz")
+    overrides = [word for word in words or () if "=" in word and not is_there(Path(word))]
+    files = [word for word in words or () if word not in overrides]
+    asked = Asked(
+        method=method,
+        files=tuple(files),
+        samples=samples,
+        worst=worst,
+        split=split.value if split else None,
+        target=target,
+        head=head,
+        layer=layer,
+        unit=unit,
+    )
+    subject = open_subject(source, overrides, device=device, plugins=plugin or (), data_root=data)
+    with memory_faults(subject.trained.device):
+        explanation = explained(subject, asked)
+    naming = Naming()
+    path = output or Path(f"{subject.experiment.name}-{explanation.method}.png")
+    write_atomically(path, draw(explanation, naming), option="-o")
+    if npz is not None:
+        write_atomically(npz, as_npz(explanation), option="--npz")
+    if as_json:
+        print_json({"sheet": str(path), **to_json(explanation)})
+        return
+    say("\n".join([str(path), *([str(npz)] if npz else []), *explanation.notes]))
+    if not subject.is_trained:
+        say("note: these are initial weights; give a run to see what it learnt")
+    display(as_table(explanation))
+    if naming.legend:
+        say(f"class names that the sheet's font lacks: {naming.described()}")
+
+
+def _check_suffix(path: Path | None, suffix: str) -> None:
+    if path is not None and path.suffix.lower() != suffix:
+        message = f"cannot write to {path.name}: unknown format"
+        raise FaultError(Fault(message=message, hint=f"use a file name ending in {suffix}"))

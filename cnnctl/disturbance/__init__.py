@@ -1,0 +1,1 @@
+"""The quality of trained networks on inputs that are disturbed more and more."""

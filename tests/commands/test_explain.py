@@ -1,0 +1,89 @@
+"""`cnnctl explain`: sheets, numbers and facts, and what cannot be explained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnctl.commands.explain import METHODS as NAMES
+from cnnctl.explanation.methods import METHODS
+from tests.conftest import invoke
+
+
+@pytest.fixture(autouse=True)
+def in_the_folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_help_names_every_method() -> None:
+    assert set(NAMES) == set(METHODS)
+
+
+def test_a_sheet_numbers_and_facts(tiny: Path) -> None:
+    words = ("--method", "saliency", "--samples", "3,17", "--npz", "x.npz", "--json")
+    done = invoke("explain", tiny, *words)
+    assert (done.exit_code, done.stderr) == (0, "")
+    facts = json.loads(done.stdout)
+    assert facts["sheet"] == "tiny-saliency.png"
+    assert [row["name"] for row in facts["rows"]] == ["test 3", "test 17"]
+    with Image.open("tiny-saliency.png") as sheet:
+        assert sheet.format == "PNG"
+    with np.load("x.npz", allow_pickle=False) as arrays:
+        assert arrays["map"].shape == (2, 8, 8)
+        assert arrays["input"].shape == (2, 1, 8, 8)
+        assert [*arrays["names"]] == ["test 3", "test 17"]
+        for row, shares, explained in zip(
+            facts["rows"], arrays["probabilities"], arrays["explained"], strict=True
+        ):
+            assert row["explained"] == arrays["classes"][explained] == str(shares.argmax())
+            assert row["share"] == pytest.approx(shares.max())
+
+
+def test_explanations_are_the_same_again(tiny: Path) -> None:
+    words = ("explain", tiny, "--method", "saliency", "-o")
+    first, second = (invoke(*words, name) for name in ("a.png", "b.png"))
+    assert first.stdout.replace("a.png", "b.png") == second.stdout
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_a_picture_is_explained_as_the_sample_that_it_is(tiny: Path) -> None:
+    assert invoke("explain", tiny, "--samples", "5", "--npz", "a.npz").exit_code == 0
+    with np.load("a.npz") as arrays:
+        pixels = (arrays["input"][0, 0] * 255).round().astype(np.uint8)
+        Image.fromarray(pixels).save("five.png")
+        done = invoke("explain", tiny, "five.png", "--npz", "b.npz")
+        assert done.exit_code == 0, done.stderr
+        assert "five.png" in done.stdout
+        with np.load("b.npz") as others:
+            np.testing.assert_allclose(others["map"], arrays["map"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--method", "salience"], 2, ["--method: no method is named 'salience'", "saliency?"]),
+        (["--samples", "360"], 3, ["the test split has no sample 360", "counted from 0"]),
+        (["--samples", "-1"], 2, ["--samples: '-1' is not a position"]),
+        (["--samples", "1", "--worst", "2"], 2, ["--samples and --worst both choose samples"]),
+        (["tiny.yaml"], 3, ["tiny.yaml"]),
+        (["nothing.png"], 3, ["nothing.png: cannot be read: No such file or directory"]),
+        (["--target", "10", "--method", "saliency"], 2, ["--target: no class is named '10'"]),
+        (["--head", "x"], 2, ["--head: no head is named 'x'", "omit --head"]),
+        (["--layer", "linear1", "--method", "saliency"], 2, ["saliency takes no --layer"]),
+        (["-o", "x.jpg"], 2, ["cannot write to x.jpg: unknown format", "ending in .png"]),
+        (["--npz", "x.npy"], 2, ["ending in .npz"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_explained_is_said(
+    tiny: Path, words: list[str], code: int, said: list[str]
+) -> None:
+    done = invoke("explain", tiny, *words)
+    assert done.exit_code == code, done.stderr
+    for each in said:
+        assert each in done.stderr
+    assert not [*tiny.parent.glob("*.png")]
