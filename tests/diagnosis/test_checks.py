@@ -38,7 +38,6 @@ def two_classes(inputs: list[list[float]], **options: Any) -> dict[str, Any]:
 
 RAW = two_classes([[1000.0 + n % 7, 50.0 * (n % 5)] for n in range(40)], normalize=None)
 CONTRADICTIONS = two_classes([[0.1 * (n // 2)] for n in range(40)])
-PAIRS = {"name": "digits", "batch_size": 2, "drop_last": True}
 STALE = {"momentum": 1e-4}
 """Running statistics that stay as they are initialised."""
 DEAD = {"out_features": 32, "bias_init": {"name": "constant", "val": -50}}
@@ -55,9 +54,6 @@ BEFORE: dict[str, dict[str, Any]] = {
     "training against evaluation mode": plain(
         ["flatten", {"linear": 32}, {"batch_norm": STALE}, "relu", {"linear": "classes"}],
         init=LARGE,
-    ),
-    "batch statistics": plain(
-        ["flatten", {"linear": 8}, "batch_norm", "relu", {"linear": "classes"}], data=PAIRS
     ),
 }
 """A check, and an experiment with the fault that it is for."""
@@ -180,6 +176,16 @@ def test_the_same_answer_for_everything_is_seen() -> None:
     assert with_answers(spread=0.85, target_spread=0.9)["the same answer"].verdict is Verdict.FINE
 
 
+def test_batch_norm_with_tiny_batches_is_seen() -> None:
+    facts = Facts(experiment_of(plain(LAYERS)), Yardstick(log(10)), is_trained=True)
+    normed = replace(facts, mixing=["batch_norm1"], batch_samples=2)
+    found = findings(normed)["batch statistics"]
+    assert found.verdict is Verdict.WARNING
+    assert found.figure == "batch_norm1 has 2 samples a batch"
+    enough = replace(normed, batch_samples=32)
+    assert findings(enough)["batch statistics"].verdict is Verdict.FINE
+
+
 def test_a_class_that_is_never_predicted_is_seen_if_it_has_samples() -> None:
     found = with_answers(spread=0.8, target_spread=0.9, never=[("cat", 12), ("dog", 3)])
     warned = found["classes never predicted"]
@@ -207,5 +213,5 @@ def test_a_network_with_dead_units_gives_the_same_answer() -> None:
 
 
 def test_every_check_has_a_planted_fault() -> None:
-    others = {"the same answer", "classes never predicted"}
+    others = {"batch statistics", "the same answer", "classes never predicted"}
     assert {check.name for check in CHECKS} == BEFORE.keys() | AFTER.keys() | others

@@ -44,8 +44,13 @@ def setup_of(plain: dict[str, Any]) -> Setup:
 
 
 def trained(plain: dict[str, Any]) -> tuple[Facts, list[EpochMetrics]]:
-    """The facts of a run of this experiment, with the weights that it keeps."""
-    setup, rows = setup_of(plain), Rows()
+    """The facts of a run of this experiment, and its epochs."""
+    return facts_and_rows(setup_of(plain))
+
+
+def facts_and_rows(setup: Setup) -> tuple[Facts, list[EpochMetrics]]:
+    """The facts of a run with the weights that it keeps, and its epochs."""
+    rows = Rows()
     training = Training.of(setup, observers=[rows])
     training.begin()
     training.fit()
