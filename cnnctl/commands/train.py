@@ -41,6 +41,7 @@ def train(
     """Train an experiment, or resume a run."""
     from cnnctl.console import Screen
     from cnnctl.data.download import used_folder
+    from cnnctl.diagnosis.commentary import Commentator
     from cnnctl.training.progress import print_result
     from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
@@ -59,7 +60,9 @@ def train(
     data = used_folder(start.loaded.experiment.data, data)
     console = Screen()
     try:
-        result, stopped_by = run_recipe(start, data_root=data, console=console)
+        result, stopped_by = run_recipe(
+            start, data_root=data, console=console, follow=[Commentator.of]
+        )
     finally:
         start.folder.close()
     print_result(console, result, start.folder, data=data)

@@ -93,6 +93,10 @@ class DeviceStore:
         """The samples at these positions (B,), normalised."""
         return self._normalized(rows, self._rows.take(rows))
 
+    def targets(self, rows: Tensor) -> Tensor:
+        """The targets at these positions (B,), without reading their inputs."""
+        return self._targets.index_select(0, rows)
+
     def take_each(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
         """`take` for each of several parts; rows that are mapped are read ahead, in a thread."""
         if isinstance(self._rows, TensorRows):
@@ -110,7 +114,7 @@ class DeviceStore:
 
     def _normalized(self, rows: Tensor, stored: Tensor) -> Batch:
         inputs = torch.addcmul(self._summand, stored, self._factor)
-        return self._shaped(inputs), self._targets.index_select(0, rows)
+        return self._shaped(inputs), self.targets(rows)
 
     def laid_out(self, inputs: Tensor) -> Tensor:
         """The same inputs in the memory format of `take`."""

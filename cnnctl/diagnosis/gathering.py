@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cnnctl.data.download import used_folder
 from cnnctl.data.loader import Batches
-from cnnctl.diagnosis.facts import Facts
+from cnnctl.diagnosis.facts import Facts, Yardstick
 from cnnctl.diagnosis.history import History
-from cnnctl.diagnosis.looking import answers_of, look_at
+from cnnctl.diagnosis.looking import ANSWERED, SAMPLES, answers_of, look_at
 from cnnctl.diagnosis.memorizing import try_to_memorize
 from cnnctl.diagnosis.stepping import Weights, run_of, take_steps
 from cnnctl.diagnosis.yardstick import yardstick_of
@@ -20,6 +20,7 @@ from cnnctl.run_folder import folder_of
 from cnnctl.sources import is_checkpoint, open_checkpoint, open_experiment, refuse_overrides
 from cnnctl.storage import is_folder
 from cnnctl.subject import on_device
+from cnnctl.training.run import Run
 from cnnctl.training.setup import Setup, SplitBatches, set_up
 
 
@@ -76,36 +77,76 @@ def gather(case: Case) -> Facts:
     weights = case.weights if case.is_trained else starting_weights(case.loaded)
     setup = set_up(case.loaded, data_root=case.data_root)
     with setup.memory_faults():
-        return _with_setup(case, setup, weights)
+        if weights is None or not case.is_trained:
+            return before_training(setup, weights)
+        return after_training(setup, weights, _history(case, setup))
 
 
-def _with_setup(case: Case, setup: Setup, weights: Weights | None) -> Facts:
+def before_training(setup: Setup, weights: Weights | None) -> Facts:
+    """The facts of a network that training starts from."""
     run = run_of(setup.with_compile(False), weights)
-    precision = setup.experiment.train.precision
-    look = look_at(
-        run.network,
-        setup.batches.train,
+    facts = with_look(known(run, setup.batches), run, setup.batches)
+    steps, trial = take_steps(setup, weights), try_to_memorize(setup)
+    return replace(facts, is_trained=False, steps=steps, trial=trial)
+
+
+def after_training(setup: Setup, weights: Weights, history: History | str) -> Facts:
+    """The facts of a trained network.
+
+    history: the epochs of its run, or why there are none.
+    """
+    run = run_of(setup.with_compile(False), weights)
+    facts = with_look(known(run, setup.batches), run, setup.batches)
+    facts = with_history(with_answers(facts, run, setup.batches), history)
+    return replace(facts, steps=take_steps(setup, weights))
+
+
+def known(run: Run, batches: SplitBatches, yardstick: Yardstick | None = None) -> Facts:
+    """The facts of a run for which its network is not asked."""
+    return Facts(
+        run.experiment,
+        yardstick or yardstick_of(run.tasks, batches.train),
+        is_trained=True,
+        mixing=[leaf.name for leaf in run.plan.leaves() if leaf.layer.mixes_samples],
+        batch_samples=min(batches.train.batch_size, len(batches.train.positions)),
+    )
+
+
+def with_look(facts: Facts, run: Run, batches: SplitBatches, *, samples: int = SAMPLES) -> Facts:
+    """The same facts with what the network of the run shows on training samples."""
+    found = look_at(
+        run.evaluated,
+        batches.train,
         plan=run.plan,
         tasks=run.answers,
-        precision=precision,
+        precision=run.experiment.train.precision,
+        samples=samples,
     )
-    facts = Facts(
-        setup.experiment,
-        yardstick_of(run.tasks, setup.batches.train),
-        is_trained=case.is_trained,
-        mixing=[leaf.name for leaf in run.plan.leaves() if leaf.layer.mixes_samples],
-        batch_samples=min(setup.batches.train.batch_size, len(setup.splits.train)),
-        look=look,
-        steps=take_steps(setup, weights),
-    )
-    if not case.is_trained:
-        return replace(facts, trial=try_to_memorize(setup))
-    split, batches = watched_split(setup.batches)
+    return replace(facts, look=found)
+
+
+def with_answers(
+    facts: Facts, run: Run, batches: SplitBatches, *, samples: int = ANSWERED
+) -> Facts:
+    """The same facts with the answers of the network of the run."""
+    split, own = watched_split(batches)
     answers = answers_of(
-        run.network, batches, split=split, plan=run.plan, tasks=run.answers, precision=precision
+        run.evaluated,
+        own,
+        split=split,
+        samples=samples,
+        plan=run.plan,
+        tasks=run.answers,
+        precision=run.experiment.train.precision,
     )
-    history, missing = _history(case, setup)
-    return replace(facts, answers=answers, history=history, missing=missing)
+    return replace(facts, answers=answers)
+
+
+def with_history(facts: Facts, history: History | str) -> Facts:
+    """The same facts with the epochs of the run, or why there are none."""
+    if isinstance(history, str):
+        return replace(facts, missing={**facts.missing, "history": history})
+    return replace(facts, history=history)
 
 
 def watched_split(batches: SplitBatches) -> tuple[str, Batches]:
@@ -115,16 +156,17 @@ def watched_split(batches: SplitBatches) -> tuple[str, Batches]:
     return ("test", batches.test) if batches.test is not None else ("training", batches.train)
 
 
-def _history(case: Case, setup: Setup) -> tuple[History | None, dict[str, str]]:
-    """The epochs of the run, and why there are none."""
+def _history(case: Case, setup: Setup) -> History | str:
+    """The epochs of the run, or why there are none."""
     if case.folder is None:
-        return None, {"history": "the checkpoint is not in a run folder"}
+        return "the checkpoint is not in a run folder"
     rows = read_metrics(case.folder).rows
     if not rows:
-        return None, {"history": "the run folder has no metrics.jsonl with finished epochs"}
-    return History(rows, setup.experiment.train.epochs, samples_of(setup)), {}
+        return "the run folder has no metrics.jsonl with finished epochs"
+    return History(rows, samples_of(setup.batches))
 
 
-def samples_of(setup: Setup) -> dict[str, int]:
+def samples_of(batches: SplitBatches) -> dict[str, int]:
     """The number of samples of both splits that every epoch measures."""
-    return {"train": len(setup.splits.train), "val": len(setup.splits.validation)}
+    held_out = 0 if batches.validation is None else len(batches.validation.positions)
+    return {"train": len(batches.train.positions), "val": held_out}

@@ -18,8 +18,6 @@ class History:
     """The lines of metrics.jsonl, by epoch."""
 
     rows: Sequence[EpochMetrics]
-    planned: int = 0
-    """Epochs that the run was to have."""
     samples: Mapping[str, int] | None = None
     """Samples of `train` and `val`, if known."""
 

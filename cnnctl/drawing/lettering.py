@@ -33,3 +33,15 @@ def shortened(text: str, *, width: float) -> str:
         return text
     fitting = (text[:end] + "…" for end in range(len(text) - 1, 0, -1))
     return next((each for each in fitting if FONT.getlength(each) <= width), "…")
+
+
+def wrapped(text: str, *, width: float) -> list[str]:
+    """The text in lines of at most so many pixels, broken between words."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if FONT.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

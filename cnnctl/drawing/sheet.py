@@ -9,7 +9,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw
 
 from cnnctl.drawing.cells import INK
-from cnnctl.drawing.lettering import FONT, shortened
+from cnnctl.drawing.lettering import FONT, shortened, wrapped
 
 MARGIN, GAP, LINE = 16, 8, 16
 """Around the sheet, between cells, and for a line of text, in pixels."""
@@ -50,7 +50,7 @@ class Sheet:
     columns: Sequence[str] = ()
     """The titles of the columns; none for rows that have no columns in common."""
     head: Sequence[str] = ()
-    """Lines above everything: what is shown, and on what scale."""
+    """Texts above everything: what is shown, and on what scale; broken into lines."""
 
     @property
     def width(self) -> int:
@@ -80,33 +80,36 @@ class Sheet:
             for column in range(count)
         ]
 
+    @property
+    def _lines(self) -> list[str]:
+        """The head in lines."""
+        return [line for text in self.head for line in wrapped(text, width=self.width)]
+
     def _top(self, row: int) -> int:
         """Where the pictures of a row begin, below its title."""
-        lines = len(self.head) + bool(self.columns)
+        lines = len(self._lines) + bool(self.columns)
         above = [self._height(number) + GAP for number in range(row)]
         titles = sum(bool(each.title) for each in self.rows[: row + 1])
         return MARGIN + LINE * (lines + titles) + sum(above)
 
     def _height(self, row: int) -> int:
-        """The height of the pictures of a row and their captions."""
-        pictures = self.rows[row].pictures
-        highest = max(picture.size[1] for picture in pictures)
-        return highest + LINE * max(len(picture.captions) for picture in pictures)
+        """The height of the pictures of a row with their captions."""
+        return max(each.size[1] + LINE * len(each.captions) for each in self.rows[row].pictures)
 
     def texts(self) -> Iterator[tuple[tuple[int, int], str, int]]:
         """Every text with its upper left corner and its width."""
-        for number, line in enumerate(self.head):
+        for number, line in enumerate(self._lines):
             yield (MARGIN, MARGIN + LINE * number), line, self.width
         for number, title in enumerate(self.columns):
             x, _ = self.corner(0, number)
-            yield (x, MARGIN + LINE * len(self.head)), title, self._widths[number]
+            yield (x, MARGIN + LINE * len(self._lines)), title, self._widths[number]
         for number, row in enumerate(self.rows):
             yield (MARGIN, self._top(number) - LINE), row.title, self.width
             for column, picture in enumerate(row.pictures):
                 x, y = self.corner(number, column)
-                top = y + max(each.size[1] for each in row.pictures)
                 for below, caption in enumerate(picture.captions):
-                    yield (x, top + LINE * below), caption, self._widths[column]
+                    top = y + picture.size[1] + LINE * below
+                    yield (x, top), caption, self._widths[column]
 
 
 def draw(sheet: Sheet, *, foot: Image.Image | None = None) -> bytes:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cnnctl.explanation.explanation import Explanation, Fact, HeatMap, Panel, Row
 from cnnctl.explanation.method import Method
+from cnnctl.explanation.parts import columns
 from cnnctl.explanation.request import Request
 
 
@@ -30,6 +31,10 @@ class Attribution(Method):
     is_signed: ClassVar[bool]
     options = frozenset({"target"})
 
+    def settled(self, request: Request) -> Request:
+        """The request with what the user has left to the method, such as the layer."""
+        return request
+
     @abstractmethod
     def attribute(self, request: Request, inputs: Tensor, number: int) -> Attributed:
         """The map of a sample (1, …) for the output of this number."""
@@ -39,6 +44,7 @@ class Attribution(Method):
         """What the numbers of a map are, in a line."""
 
     def explain(self, request: Request) -> Explanation:
+        request = self.settled(request)
         with torch.enable_grad():
             found = [self.attribute(request, *case) for case in request.cases()]
         maps = [HeatMap.of(each.values.detach().cpu(), is_signed=self.is_signed) for each in found]
@@ -51,7 +57,7 @@ class Attribution(Method):
             rows=list(_rows(request, maps, facts)),
             columns=["input", "map", "overlay"] if ndim > 1 else [],
             names=request.task.target.class_names,
-            features=[f"feature {number + 1}" for number in range(request.subject.shape[0])],
+            features=[*columns(request.subject)] if ndim == 1 else [],
             arrays={"map": torch.stack([each.values for each in maps])} | arrays_of(request),
         )
 

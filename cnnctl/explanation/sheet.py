@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from PIL import Image
 from torch import Tensor
@@ -26,27 +27,29 @@ from cnnctl.drawing.maps import heat as heat_image
 from cnnctl.drawing.naming import Naming
 from cnnctl.explanation.explanation import Explanation, HeatMap, Panel, Row
 
-SIDE = 160
+SIDE, SIDE_OF_MANY = 160, 96
 """Pixels, up to which pictures and their maps are enlarged by whole factors."""
 
 
 def draw(explanation: Explanation, naming: Naming) -> bytes:
     """Draw the sheet, as a PNG; `naming` learns which names the font lacks."""
-    panels = [panel for row in explanation.rows for panel in row.panels]
-    samples = [panel.sample for panel in panels if panel.sample is not None]
-    return sheets.draw(
-        _Painter(explanation, naming, painter_of(samples) if samples else image).sheet()
-    )
+    return sheets.draw(_Painter(explanation, naming).sheet())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Painter:
     """Paints the panels of an explanation."""
 
     explanation: Explanation
     naming: Naming
-    samples: Painter
-    """Paints samples on the one scale that they all have."""
+
+    @cached_property
+    def samples(self) -> Painter:
+        """Paints samples, on the one scale that they all have."""
+        if self.explanation.ndim == 3:
+            return self._image
+        panels = [panel for row in self.explanation.rows for panel in row.panels]
+        return painter_of([panel.sample for panel in panels if panel.sample is not None])
 
     def sheet(self) -> sheets.Sheet:
         """The sheet."""
@@ -75,10 +78,11 @@ class _Painter:
             return named_bars(names, heat.values.tolist(), is_signed=heat.is_signed)
         scale = Scale(heat.limit, self._palette(heat))
         if sample is None:
-            return with_scale(self._alone(heat, scale), scale)
+            alone = self._alone(heat, scale)
+            return with_scale(alone, scale) if panel.has_scale else alone
         if self.explanation.ndim == 2:
             return shaded(self.samples(sample), heat.values, scale)
-        return _image(overlaid(sample, heat.values, scale))
+        return self._image(overlaid(sample, heat.values, scale))
 
     def _palette(self, heat: HeatMap) -> Palette:
         if heat.is_signed:
@@ -88,8 +92,7 @@ class _Painter:
     def _alone(self, heat: HeatMap, scale: Scale) -> Image.Image:
         if self.explanation.ndim == 2:
             return stripes(heat.values, scale)
-        return _image(heat_image(heat.values, scale))
+        return self._image(heat_image(heat.values, scale))
 
-
-def _image(pixels: Tensor) -> Image.Image:
-    return image(pixels, side=SIDE)
+    def _image(self, pixels: Tensor) -> Image.Image:
+        return image(pixels, side=SIDE_OF_MANY if self.explanation.has_many else SIDE)

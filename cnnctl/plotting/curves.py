@@ -62,11 +62,20 @@ def read_runs(sources: Sequence[Path]) -> list[RunMetrics]:
     Raises:
         FaultError: a source is no run, or has no metrics (exit code 4); or cannot be read (6).
     """
+    return [_read(folder, name) for name, folder in named_folders(sources)]
+
+
+def named_folders(sources: Sequence[Path]) -> list[tuple[str, Path]]:
+    """The run folders of sources, and names that tell them apart.
+
+    Raises:
+        FaultError: a source is no run (exit code 4).
+    """
     folders = [_run_folder(source) for source in sources]
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
-    return [_read(folder, name) for folder, name in zip(folders, names, strict=True)]
+    return list(zip(names, folders, strict=True))
 
 
 def _run_folder(source: Path) -> Path:

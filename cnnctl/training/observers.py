@@ -36,5 +36,9 @@ class Observer:
     def saving(self) -> None:
         """Called before the state is saved: what was recorded must not be lost after that."""
 
+    def remarks(self, run: Run) -> Sequence[str]:
+        """Called when the training has ended: lines about it for its user, and for its record."""
+        return ()
+
     def close(self) -> None:
         """Called when the training has ended, or was stopped."""

@@ -237,6 +237,7 @@ def print_result(
     if result.test is not None:
         test = (f"{label_of(name)} {show_metric(name, v)}" for name, v in result.test.items())
         lines.append(f"test: {', '.join(test)}")
+    lines += result.remarks
     if result.is_finished:
         lines.append(f"checkpoint: {folder.best}")
         lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")

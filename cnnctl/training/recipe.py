@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from cnnctl.training.compile_trial import try_compile
 from cnnctl.training.environment import describe_environment
 from cnnctl.training.observers import Observer
 from cnnctl.training.progress import EpochLines, LiveBar, print_header
-from cnnctl.training.recording import ConfigFile, FolderStore, MetricsFile, TensorBoard
+from cnnctl.training.recording import ConfigFile, FolderStore, MetricsFile, Snapshots, TensorBoard
 from cnnctl.training.setup import Setup, set_up
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import TrainingStart
@@ -23,11 +24,20 @@ from cnnctl.training.training import Training, TrainingResult
 from cnnctl.training.watch_recording import WatchBoard, WatchFile
 from cnnctl.training.watching import Watch
 
+Follow = Callable[[Training, RunFolder, Console], Observer]
+"""Makes an observer of a training that is recorded in this folder."""
+
 
 def train(
-    start: TrainingStart, *, data_root: Path | None, console: Console
+    start: TrainingStart,
+    *,
+    data_root: Path | None,
+    console: Console,
+    follow: Sequence[Follow] = (),
 ) -> tuple[TrainingResult, signal.Signals | None]:
     """Train an experiment to its end, or resume from a checkpoint.
+
+    follow: makers of further observers, which come after those that record the training.
 
     Returns the result, and the signal that stopped the training early, if any.
 
@@ -42,10 +52,15 @@ def train(
         begin(training, start, console)
         print_header(console, training.run, setup.splits, start)
         with writing_failures(folder):
-            with observing(training, folder, console):
+            with observing(training, folder, console, follow):
                 training.fit()
             with showing(console, "evaluating the checkpoint"):
-                result = training.result()
+                remarks = [
+                    line
+                    for observer in training.observers
+                    for line in observer.remarks(training.run)
+                ]
+                result = replace(training.result(), remarks=remarks)
         folder.write_result(result.to_json())
         return result, None if result.is_finished else signals.received
 
@@ -92,17 +107,22 @@ def writing_failures(folder: RunFolder) -> Iterator[None]:
 
 
 @contextmanager
-def observing(training: Training, folder: RunFolder, console: Console) -> Iterator[None]:
+def observing(
+    training: Training, folder: RunFolder, console: Console, follow: Sequence[Follow] = ()
+) -> Iterator[None]:
     """The observers of a training, closed when it ends for any reason."""
-    epochs, batches = training.run.experiment.train.epochs, len(training.batches.train)
+    settings, batches = training.run.experiment.train, len(training.batches.train)
+    epochs = settings.epochs
     observers: list[Observer] = [
-        *watching(training.run.experiment.train.watch, folder, console),
+        *watching(settings.watch, folder, console),
+        *([Snapshots(folder, interval=settings.snapshots)] if settings.snapshots else []),
         ConfigFile(folder),
         MetricsFile(folder, console),
         TensorBoard(folder),
         LiveBar(console, epochs=epochs, batches_per_epoch=batches)
         if console.is_terminal
         else EpochLines(console, epochs=epochs),
+        *(make(training, folder, console) for make in follow),
     ]
     training.observers = observers
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import torch
 
 from cnnctl.data.samples import DatasetInfo
@@ -18,6 +20,12 @@ LeNet ran at 0.82 of fp32's speed at 3 million, 0.92 at 27, 1.06 at 53 and 1.25 
 MUCH_REUSE = 32
 """Multiply-adds per step and weight below which casting the weights costs more than bf16
 gains: two layers of 2,048 ran at 0.59 of fp32's speed with 8 samples a batch, at 1.17 with 64."""
+RARE, RARER = 50, 200
+"""Steps between records of the layers: on a CPU, and where a GPU or a compiled network makes steps
+faster, but not records. On a core, a record takes as long as one step of LeNet or ResNet-20, 1.5 of
+an MLP, and 1.8 of two layers of 16 units (benchmarks/watch.py)."""
+RECORDS = 10
+"""Records of the layers in an epoch, at most: more would make long files of long epochs."""
 
 
 def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: DatasetInfo) -> Experiment:
@@ -29,6 +37,9 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
     """
     train = experiment.train
     device = pick_device(train.device)
+    watch = train.watch
+    if watch is True:
+        watch = _watch_interval(experiment, description, device)
     resolved = {
         "device": str(device),
         "precision": _precision(experiment, plan, description, device),
@@ -36,7 +47,7 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
         "compile": False if train.compile == "auto" else train.compile,
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
-        "watch": _watch_interval(experiment) if train.watch is True else train.watch,
+        "watch": watch,
     }
     scheduler = experiment.scheduler
     if isinstance(scheduler, Plateau):
@@ -49,11 +60,16 @@ def _precision(
     experiment: Experiment, plan: NetworkPlan, description: DatasetInfo, device: torch.device
 ) -> str:
     """The precision: less than float32 only if there is enough work for it to be faster."""
-    asked, size = experiment.train.precision, experiment.data.batch_size
+    asked = experiment.train.precision
     if asked != "auto":
         return asked
-    batch = description.train_samples if size == "all" else size
+    batch = _batch_size(experiment, description)
     return fastest_precision(device) if gains_by_bf16(plan, batch_size=batch) else "fp32"
+
+
+def _batch_size(experiment: Experiment, description: DatasetInfo) -> int:
+    size = experiment.data.batch_size
+    return description.train_samples if size == "all" else size
 
 
 def gains_by_bf16(plan: NetworkPlan, *, batch_size: int) -> bool:
@@ -87,8 +103,15 @@ def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
     return metric.kind
 
 
-def _watch_interval(experiment: Experiment) -> int:
-    return 100
+def _watch_interval(experiment: Experiment, description: DatasetInfo, device: torch.device) -> int:
+    """The steps between records of the layers, for less than 5 % of the speed.
+
+    They do not depend on the epochs, which may change when a run is resumed.
+    """
+    is_fast = device.type != "cpu" or experiment.train.compile not in ("auto", False)
+    batch = _batch_size(experiment, description) * experiment.train.accumulate
+    steps = ceil(description.train_samples / batch)
+    return max(RARER if is_fast else RARE, ceil(steps / RECORDS))
 
 
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:

@@ -42,6 +42,8 @@ class TrainingResult:
     test: dict[str, float] | None
     """Loss and accuracy of the best weights on the test split; empty if the run was
     stopped, or if there is no test split."""
+    remarks: Sequence[str] = ()
+    """Lines about the training, by those who followed it."""
 
     @property
     def is_finished(self) -> bool:
@@ -55,6 +57,7 @@ class TrainingResult:
             "state": state,
             "stopped_early": self.run.counters.stopped_early,
             "test": self.test,
+            "remarks": list(self.remarks),
         }
 
 

@@ -92,11 +92,12 @@ class WatchBoard(WatchRecorder):
             for row in watched.rows
             for figure, value in _scalars(row.figures())
         ]
-        values += [
-            Summary.Value(tag=name, histo=histogram(sample))
-            for name, sample in watched.samples.read()
-            if len(sample)
-        ]
+        if watched.samples is not None:
+            values += [
+                Summary.Value(tag=name, histo=histogram(sample))
+                for name, sample in watched.samples.read()
+                if len(sample)
+            ]
         self.events.add(values, step=watched.step)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from cnnctl.data.loader import Batch
 from cnnctl.device import autocast
 from cnnctl.training.layer_samples import LayerSamples
 from cnnctl.training.layer_statistics import (
+    ByLayer,
     LayerStatistics,
     OutputStatistics,
     copy_of_weights,
@@ -21,6 +22,9 @@ from cnnctl.training.layer_statistics import (
 )
 from cnnctl.training.observers import Observer
 from cnnctl.training.run import Run
+
+SAMPLED = 5
+"""Records of which one has histograms; those of a small network take longer than all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class WatchedStep:
     epoch: int
     """The epoch, counted from 1, that it is part of."""
     rows: Sequence[LayerStatistics]
-    samples: LayerSamples
+    samples: LayerSamples | None = None
+    """Values for histograms, of one record in SAMPLED."""
 
 
 class WatchRecorder(Observer):
@@ -58,18 +63,24 @@ class Watch(Observer):
         self.recorders = recorders
         self.interval = interval
         self.outputs = OutputStatistics()
-        self.samples = LayerSamples()
-        self.before: dict[str, Sequence[Tensor]] = {}
+        self.samples: LayerSamples | None = None
+        self.before: ByLayer = {}
 
     def is_due(self, step: int) -> bool:
         """Whether this step, counted from 1, is recorded."""
         return step == 1 or step % self.interval == 0
 
+    def is_sampled(self, step: int) -> bool:
+        """Whether values of the tensors are part of the record of this step."""
+        return step == 1 or step % (SAMPLED * self.interval) == 0
+
     def step_began(self, run: Run, batches: Sequence[Batch]) -> None:
         """Measure the outputs, and keep the weights, before the step changes them."""
-        if not self.is_due(run.counters.step + 1):
+        step = run.counters.step + 1
+        if not self.is_due(step):
             return
-        self.outputs, self.samples = OutputStatistics(), LayerSamples()
+        self.outputs = OutputStatistics()
+        self.samples = LayerSamples() if self.is_sampled(step) else None
         inputs, _ = batches[0]
         precision = autocast(run.experiment.train.precision, run.device)
         with left_alone(run), hooked(run.network, self.see), torch.no_grad(), precision:
@@ -79,7 +90,8 @@ class Watch(Observer):
     def see(self, name: str, module: nn.Module, output: Tensor) -> None:
         """Measure the output of a layer."""
         self.outputs.add(name, module, output)
-        self.samples.add(f"outputs/{name}", output)
+        if self.samples is not None:
+            self.samples.add(f"outputs/{name}", output)
 
     def stepped(self, run: Run) -> None:
         """Record the step, if it is due; waits for the device."""
@@ -87,7 +99,8 @@ class Watch(Observer):
         if not self.is_due(counters.step):
             return
         rows = layer_statistics(run.network, outputs=self.outputs, before=self.before)
-        self.samples.add_weights(run.network)
+        if self.samples is not None:
+            self.samples.add_weights(run.network)
         watched = WatchedStep(counters.step, counters.epoch + 1, rows, self.samples)
         for recorder in self.recorders:
             recorder.record(watched)

@@ -207,3 +207,23 @@ def test_a_gpu_that_is_not_there_is_a_fault(machine: Machine) -> None:
     machine.has_gpu()
     with pytest.raises(FaultError, match="no cuda:1: torch sees 1 GPU"):
         resolved(experiment(device="cuda:1"))
+
+
+@pytest.mark.parametrize(
+    ("samples", "accumulate", "interval"),
+    [
+        (1_000, 1, 50),  # 25 steps an epoch
+        (80_000, 1, 200),  # 2,000 steps, of which ten are recorded
+        (80_000, 4, 50),
+    ],
+)
+def test_layers_are_recorded_rarely_enough(samples: int, accumulate: int, interval: int) -> None:
+    data = {"name": "fake", "shape": [2], "samples": samples, "batch_size": 40, "validation": 0}
+    train = {"watch": True, "accumulate": accumulate}
+    plain = {"data": data, "model": {"layers": [{"linear": "classes"}]}, "train": train}
+    assert resolved(experiment_of(plain)).watch == interval
+    assert resolved(experiment_of({**plain, "train": {**train, "watch": 7}})).watch == 7
+    assert resolved(experiment_of({**plain, "train": {**train, "epochs": 500}})).watch == interval
+    assert resolved(experiment_of({**plain, "train": {}})).watch is False
+    compiled = {**train, "compile": True}
+    assert resolved(experiment_of({**plain, "train": compiled})).watch == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,9 @@ from cnnctl.data.dataset import RegressionSet, StoredSplit
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.data.splits import random_split
 
-SAMPLES, TEST_SAMPLES, FEATURES = 442, 88, 10
+SAMPLES, TEST_SAMPLES = 442, 88
+NAMES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
+"""scikit-learn's names of the features."""
 
 
 class Diabetes(RegressionSet, kind="diabetes"):
@@ -27,7 +30,10 @@ class Diabetes(RegressionSet, kind="diabetes"):
     has_files: ClassVar[bool] = False
 
     def whole(self) -> DatasetInfo:
-        return DatasetInfo((FEATURES,), (), 1, SAMPLES - TEST_SAMPLES)
+        return DatasetInfo((len(NAMES),), (), 1, SAMPLES - TEST_SAMPLES)
+
+    def input_names(self) -> Mapping[str, int]:
+        return dict.fromkeys(NAMES, 1)
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         from sklearn.datasets import load_diabetes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -46,6 +47,9 @@ class Planar(DataSet):
     def whole(self) -> DatasetInfo:
         names = self.class_names()
         return DatasetInfo((2,), names, len(names), self.samples)
+
+    def input_names(self) -> Mapping[str, int]:
+        return {"x": 1, "y": 1}
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         is_test = split == "test"

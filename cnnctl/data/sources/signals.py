@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -135,6 +135,9 @@ class SignalSet(SampleSet, kind="signals"):
             raise not_surveyed()
         layout = "channels_first" if self.layout == "auto" else self.layout
         return ArrayForm(tuple(self.shape), layout, name=self.inputs, fill=self._fill())
+
+    def input_names(self) -> Mapping[str, int]:
+        return dict.fromkeys(self.channels, 1)
 
     def inputs_hint(self) -> str:
         if self.series is None:

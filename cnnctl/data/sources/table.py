@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from cnnctl.data.dataset import StoredSplit
+from cnnctl.data.features import Feature
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.parts import Known, StoredPart
 from cnnctl.data.paths import DataPath
@@ -40,6 +43,10 @@ class TableSet(TargetedSet, kind="table"):
 
     def whole(self) -> DatasetInfo:
         return self.describe_with((width_of(self.columns),))
+
+    def features(self) -> Sequence[Feature]:
+        named = (column.features(name) for name, column in self.columns.items())
+        return [feature for features in named for feature in features]
 
     def surveyed(self, root: Path, *, seed: int) -> Self:
         if self.samples is not None:
@@ -93,6 +100,14 @@ class TableSet(TargetedSet, kind="table"):
 
     def inputs_hint(self) -> str:
         return "give a table with the columns of the training table"
+
+    def input_names(self) -> Mapping[str, int]:
+        return {name: column.width for name, column in self.columns.items() if column.width}
+
+    def as_text(self, features: Tensor) -> list[str]:
+        parts = torch.split(features, list(self.input_names().values()))
+        used = (column for column in self.columns.values() if column.width)
+        return [each.as_text(part.tolist()) for each, part in zip(used, parts, strict=True)]
 
     def encoded(self, table: Table) -> Tensor:
         return encode(self.columns, table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 from math import pi
 from typing import Annotated, Self
 
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from cnnctl.config.bounds import PositiveFloat
 from cnnctl.config.choice import Choice
+from cnnctl.data.features import Feature
 from cnnctl.data.tables.cells import DATE, NUMBER, Cells, Numbers, days_of, number_of
 from cnnctl.errors import config_fault
 
@@ -29,6 +31,10 @@ class Column(Choice, family="column_kinds"):
     def width(self) -> int:
         """The number of features."""
 
+    def features(self, name: str) -> list[Feature]:
+        """The features of a column of this name."""
+        return [Feature(f"{name}[{number}]") for number in range(self.width)]
+
     @abstractmethod
     def learned(self, train: Cells) -> Self:
         """The column with what is missing filled in, from cells of the training split."""
@@ -41,6 +47,10 @@ class Column(Choice, family="column_kinds"):
             FaultError: a cell is not of this kind.
         """
 
+    @abstractmethod
+    def as_text(self, features: Sequence[float]) -> str:
+        """What a cell says, from its features; see `encode`."""
+
 
 class Measured(Column):
     """A column of numbers of some kind, standardised; missing ones become the mean."""
@@ -51,6 +61,10 @@ class Measured(Column):
     """Standard deviation of the training split, of dates in days (default: measured)."""
     missing: bool | None = None
     """Whether a feature marks missing cells (default: if the training split has some)."""
+
+    def standard(self, name: str) -> Feature:
+        """The feature that is the number itself."""
+        return Feature(name, self.mean or 0.0, self.std or 1.0)
 
     @abstractmethod
     def numbers(self, cells: Cells) -> Numbers:
@@ -63,6 +77,12 @@ class Measured(Column):
         std = self.std or (float(np.sqrt(np.mean((known - mean) ** 2))) if len(known) else 1.0)
         missing = len(known) < len(numbers) if self.missing is None else self.missing
         return self.model_copy(update={"mean": mean, "std": std or 1.0, "missing": missing})
+
+    def number_in(self, features: Sequence[float]) -> float | None:
+        """The number that was standardised; None if it was missing."""
+        if self.missing and features[-1]:
+            return None
+        return features[0] * (self.std or 1.0) + (self.mean or 0.0)
 
     def standardised(self, numbers: Numbers) -> Numbers:
         """(N, 1), or (N, 2) with 1 where a number is missing."""
@@ -81,11 +101,19 @@ class Number(Measured, kind="number"):
     def width(self) -> int:
         return 1 + bool(self.missing)
 
+    def features(self, name: str) -> list[Feature]:
+        missing = [Feature(f"{name} is missing")] if self.missing else []
+        return [self.standard(name), *missing]
+
     def numbers(self, cells: Cells) -> Numbers:
         return cells.parsed(number_of, NUMBER)
 
     def encode(self, cells: Cells) -> Numbers:
         return self.standardised(self.numbers(cells))
+
+    def as_text(self, features: Sequence[float]) -> str:
+        number = self.number_in(features)
+        return "missing" if number is None else f"{number:.6g}"
 
 
 class Date(Measured, kind="date"):
@@ -97,6 +125,12 @@ class Date(Measured, kind="date"):
     @property
     def width(self) -> int:
         return 5 + bool(self.missing)
+
+    def features(self, name: str) -> list[Feature]:
+        parts = ("sine of month", "cosine of month", "sine of weekday", "cosine of weekday")
+        circles = [Feature(f"{name}, {part}") for part in parts]
+        missing = [Feature(f"{name} is missing")] if self.missing else []
+        return [self.standard(f"{name}, days since 1970"), *circles, *missing]
 
     def numbers(self, cells: Cells) -> Numbers:
         return cells.parsed(days_of, DATE)
@@ -114,6 +148,10 @@ class Date(Measured, kind="date"):
             [standard[:, :1], circles * is_known[:, None], standard[:, 1:]], axis=1
         )
 
+    def as_text(self, features: Sequence[float]) -> str:
+        days = self.number_in(features)
+        return "missing" if days is None else str(np.datetime64(0, "D") + round(days))
+
 
 class Category(Column, kind="category"):
     """One feature for each value, 1 where the cell has it, and one for all other values.
@@ -127,6 +165,9 @@ class Category(Column, kind="category"):
     @property
     def width(self) -> int:
         return len(self.values) + 1
+
+    def features(self, name: str) -> list[Feature]:
+        return [Feature(f"{name} = {value}") for value in (*self.values, "other")]
 
     def learned(self, train: Cells) -> Self:
         if self.values:
@@ -142,6 +183,10 @@ class Category(Column, kind="category"):
         features = np.zeros((len(cells), self.width))
         features[np.arange(len(cells)), found] = 1
         return features
+
+    def as_text(self, features: Sequence[float]) -> str:
+        place = max(range(len(features)), key=features.__getitem__)
+        return self.values[place] if place < len(self.values) else "another value"
 
 
 class Ignored(Column, kind="ignored"):
@@ -159,3 +204,6 @@ class Ignored(Column, kind="ignored"):
 
     def encode(self, cells: Cells) -> Numbers:
         return np.zeros((len(cells), 0))
+
+    def as_text(self, features: Sequence[float]) -> str:
+        return ""

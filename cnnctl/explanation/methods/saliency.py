@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cnnctl.explanation.attribution import Attributed, Attribution
+from cnnctl.explanation.parts import by_column
 from cnnctl.explanation.request import Request
 
 
@@ -20,6 +21,8 @@ class Saliency(Attribution):
         inputs = inputs.clone().requires_grad_()
         [gradient] = torch.autograd.grad(request.output(number)(inputs).sum(), inputs)
         size = gradient[0].abs()
+        if size.ndim == 1:
+            return Attributed(by_column(request.subject, size, is_signed=False))
         return Attributed(size.amax(0) if size.ndim == 3 else size)
 
     def meaning(self, request: Request) -> str:
