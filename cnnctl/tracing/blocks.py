@@ -32,7 +32,8 @@ def update_blocks(step: StepFacts) -> list[UpdateBlock]:
     grouped: dict[tuple[tuple[str, str], ...], list[WeightFacts]] = {}
     for weight in step.weights:
         if weight.gradient is not None:
-            terms = [*weight.added, *weight.terms]
+            average = [] if weight.average is None else [weight.average]
+            terms = [*weight.added, *weight.terms, *average]
             key = tuple((term.symbol, term.formula) for term in terms)
             grouped.setdefault(key, []).append(weight)
     blocks = list[UpdateBlock]()

@@ -78,6 +78,8 @@ class WeightFacts:
     after: Tensor
     terms: Sequence[Term]
     """The working of the optimizer; empty if it is not known."""
+    average: Term | None = None
+    """The moving average of the weight that is evaluated, if there is one."""
 
     @property
     def name(self) -> str:

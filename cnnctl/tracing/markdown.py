@@ -131,3 +131,5 @@ class _Page:
             letter = latex(weight.letter)
             yield self.filled((weight.layer, letter, weight.before))
             yield self.filled((weight.layer, f"{letter}'", weight.after))
+            if weight.average is not None:
+                yield self.filled((weight.layer, latex("ema"), weight.average.value))

@@ -96,6 +96,7 @@ def _weight(weight: WeightFacts) -> dict[str, Any]:
         "terms": _terms(weight.terms),
         "before": _tensor(weight.before),
         "after": _tensor(weight.after),
+        "average": _terms([weight.average])[0] if weight.average else None,
     }
 
 

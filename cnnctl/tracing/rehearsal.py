@@ -13,7 +13,7 @@ from cnnctl.model.layer import Shape, describe_shape
 from cnnctl.model.network import NetworkPlan
 from cnnctl.tracing.recording import parts
 
-_AXES = ("channel", "row", "column")
+_AXES = {1: ("output",), 2: ("channel", "position"), 3: ("channel", "row", "column")}
 
 
 @dataclass(slots=True)
@@ -69,17 +69,20 @@ class Rehearsal:
         if len(shape) == 1 and not index:
             hint = f"--unit {name}.0 is its first output, {name}.{shape[0] - 1} its last"
             return config_fault(f"{name} has {shape[0]:,} outputs", hint=hint)
-        axes = ",".join(_AXES[: len(shape)]) if len(shape) > 1 else "number"
+        axes = ",".join(_axes(shape))
         message = f"{name} outputs {describe_shape(shape)}"
         example = ",".join("0" * len(shape))
         hint = f"--unit {name} --at {axes}, such as --at {example}"
         return config_fault(message, hint=hint)
 
 
+def _axes(shape: Shape) -> tuple[str, ...]:
+    """What its sides are called."""
+    return _AXES.get(len(shape), tuple(f"axis{n}" for n in range(len(shape))))
+
+
 def _ranges(shape: Shape) -> str:
-    if len(shape) == 1:
-        return f"outputs are 0 to {shape[0] - 1}"
-    sides = zip(_AXES, shape, strict=False)
+    sides = zip(_axes(shape), shape, strict=True)
     return ", ".join(f"{axis} 0 to {side - 1}" for axis, side in sides)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnctl.experiment import Task, build_loss, task_weights
 from cnnctl.model.network import NetworkPlan
+from cnnctl.optim.schedulers.decays import Constant
 from cnnctl.tracing.facts import StepFacts
 from cnnctl.tracing.losses import loss_facts
 from cnnctl.tracing.recording import Recorder
@@ -64,13 +65,23 @@ def take_step(run: Run, batch: Batch, view: UnitView, *, number: int) -> StepFac
     facts.penalties = list(penalties(run, before.weights))
     facts.total = sum(each.weight * each.value for each in losses)
     facts.total += sum(each.value for each in facts.penalties)
-    facts.optimizer = f"{run.experiment.optimizer.kind} {run.optimizer.param_groups[0]['lr']:g}"
+    facts.optimizer = _title(run)
     facts.rate = run.optimizer.param_groups[0]["lr"]
     facts.evaluations = watcher.calls
     with torch.no_grad():
         Working(run, before, watcher.gradients).fill(facts)
     _complete(facts, view)
     return facts
+
+
+def _title(run: Run) -> str:
+    """The optimizer and its rate in the step that it has just taken: `sgd 0.5`."""
+    rates = dict.fromkeys(f"{group['lr']:g}" for group in run.optimizer.param_groups)
+    title = f"{run.experiment.optimizer.kind} {' and '.join(rates)}"
+    if isinstance(run.experiment.scheduler, Constant):
+        return title
+    steps = run.schedule.epochs * run.schedule.steps_per_epoch
+    return f"{title}, {run.experiment.scheduler.kind} at step {run.counters.step:,} of {steps:,}"
 
 
 def _first(gradients: Tensor | None) -> Tensor | None:

@@ -75,7 +75,10 @@ def _side_by_side(grids: Sequence[tuple[str, Tensor]], style: Style) -> Iterator
     blocks = list[list[str]]()
     for head, grid in grids:
         flat = grid if grid.ndim == 2 else grid[None]
-        values = [[_or_padding(value, style) for value in row] for row in flat.tolist()]
+        small = style.is_small(flat.flatten().tolist())
+        values = [
+            [_or_padding(value, style, small=small) for value in row] for row in flat.tolist()
+        ]
         width = max(len(text) for row in values for text in row)
         rows = [" ".join(f"{text:>{width}}" for text in row) for row in values]
         blocks.append([f"{head:<{len(rows[0])}}", *rows])
@@ -83,8 +86,8 @@ def _side_by_side(grids: Sequence[tuple[str, Tensor]], style: Style) -> Iterator
         yield "    " + "    ".join(line).rstrip()
 
 
-def _or_padding(value: float, style: Style) -> str:
-    return "pad" if value == float("-inf") else style.number(value)
+def _or_padding(value: float, style: Style, *, small: bool) -> str:
+    return "pad" if value == float("-inf") else style.number(value, small=small)
 
 
 def _results(unit: UnitWorking, style: Style) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnctl.optim.regularizers import penalized
+from cnnctl.optim.regularizers import ema_decay, penalized
 from cnnctl.optim.working import Term, Update
 from cnnctl.tracing.facts import Clipping, Penalty, StepFacts, WeightFacts
 from cnnctl.tracing.layers import described
@@ -76,6 +76,7 @@ class Working:
         letters = {
             f"{name}.{parameter}": (name, letter) for name, parameter, letter in _letters(self.run)
         }
+        averages = dict(self._averages())
         for name, weight in self.run.network.named_parameters():
             layer, letter = letters.get(name, (name.rpartition(".")[0], name.rpartition(".")[2]))
             terms = added.get(name, [])
@@ -90,6 +91,7 @@ class Working:
                     before=self.before.weights[name],
                     after=weight.detach().clone(),
                     terms=worked,
+                    average=averages.get(name),
                 )
             )
 
@@ -137,6 +139,15 @@ class Working:
         symbol = added[name][-1].symbol if added[name] else "dW"
         added[name].append(Term("g", formula.format(symbol), value))
         whole[name] = value
+
+    def _averages(self) -> Iterator[tuple[str, Term]]:
+        """The averages of the weights, of which the step has just counted itself."""
+        average, step = self.run.average, self.run.counters.step - 1
+        if average is not None:
+            decay = ema_decay(step, decay=average.decay, warmup=average.warmup)
+            formula = f"{decay:g} ema + {1 - decay:g} W"
+            for name, weight in average.network.named_parameters():
+                yield name, Term("ema", formula, weight.detach().clone())
 
     def _worked(
         self, name: str, weight: nn.Parameter, gradient: Tensor | None, symbol: str

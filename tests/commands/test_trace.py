@@ -190,7 +190,7 @@ def test_a_step_changes_nothing_on_disk(digits_run: Path) -> None:
             ["--unit", "linear1.10"],
             2,
             "10 is outside a vector of 10, the output of linear1",
-            "outputs are 0 to 9, counted from 0",
+            "output 0 to 9, counted from 0",
         ),
         (["--at", "0,0,0"], 2, "--at needs a layer", "add --unit LAYER; layers: conv1"),
         (
