@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from cnnctl.device import use_precision
 from cnnctl.experiment import Experiment, tasks_of
 from cnnctl.optim.schedulers.decays import Constant
 from cnnctl.subject import Chosen, Subject
@@ -42,6 +43,7 @@ def gather(subject: Subject, sample: Chosen, request: Request) -> Trace:
         FaultError: the unit does not exist, or the loss is not finite.
     """
     experiment = _exact(subject.experiment)
+    use_precision("fp32", subject.trained.device)
     network = subject.trained.network
     rehearsal = rehearse(network, subject.trained.plan, sample.inputs)
     index = rehearsal.index_of(request.unit, request.at) if request.unit or request.at else ("", ())

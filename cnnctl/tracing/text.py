@@ -40,6 +40,7 @@ def _widths(trace: Trace) -> _Widths:
     names, whats = [0], [0]
     for step in trace.steps:
         first = _firsts(step.forward)
+        names += [len(loss.task or loss.kind) for loss in step.losses]
         for number, row in enumerate(step.forward):
             names.append(len(row.layer))
             symbol, formula = _what(row, is_first=number in first)

@@ -247,3 +247,28 @@ def test_three_steps_are_those_worked_by_hand(
             for symbol in {"m", "v"} & set(found):
                 assert found[symbol] == pytest.approx(hand.state[name][symbol], abs=2e-6)
         assert step.total == pytest.approx(whole, abs=2e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_digit_that_is_shown_is_right(tmp_path: Path, case: str) -> None:
+    experiment, weights, layers = CASES[case]
+    lines = iter(render(traced(subject_of(tmp_path, experiment, weights))).splitlines()[1:])
+    data = experiment["data"]
+    target = data["targets"][0]
+    t = np.array(target if isinstance(target, list) else [1.0 - target, float(target)])
+    hand = Hand(weights, layers)
+    value, seen = hand.pass_through(np.array(data["inputs"][0]), t, experiment["loss"])
+
+    def numbers(name: str) -> str:
+        return "".join(f"{number:8.4f}" for number in seen[name]).replace("-0.0000", " 0.0000")
+
+    for name in layers:
+        line = next(lines)
+        assert line.startswith(f"{name} ")
+        assert numbers(f"{name} out") in line
+    while (line := next(lines)) != "back":
+        last = line
+    assert last.startswith(f"{experiment['loss']} ")
+    assert f" {value:.4f} = " in last
+    for name in reversed(layers):
+        assert next(lines).endswith(numbers(f"{name} back"))
