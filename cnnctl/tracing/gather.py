@@ -147,15 +147,19 @@ def _notes(
     """What the reader has to know to believe the numbers."""
     network, plan = subject.trained.network, subject.trained.plan
     named = list(parts(network, plan))
-    if subject.experiment.data.normalize:
+    if subject.data.normalize:
         yield "the input is normalised, as the network takes it"
+    if sample.targets is None:
+        yield "without a target, there is no loss; add --target"
+    elif subject.data.target_normalizations:
+        yield "the target is normalised, as the loss takes it"
     if request.mode == "training":
         for name in rehearsal.lonely:
             yield f"{name} uses its running mean and variance: one sample has no variance"
         if any(planned.layer.mixes_samples for planned in plan.leaves()):
             yield "batch norms take their statistics from this sample alone, not from a batch"
-    size = subject.experiment.data.batch_size
-    if sample.targets is not None and size != 1 and _train_samples(subject) != 1:
+    size = subject.data.batch_size
+    if sample.targets is not None and size != 1 and subject.data.whole().train_samples != 1:
         of = "all samples" if size == "all" else f"{size:,} samples"
         yield f"a step here is of this sample alone; training takes steps of {of}"
     if subject.is_trained and sample.targets is not None:
@@ -166,7 +170,3 @@ def _notes(
     foreign = {owner for owner, _, layer, _ in named if layer is None}
     for owner in sorted(foreign):
         yield f"what {owner} computes between its modules, such as additions, has no row"
-
-
-def _train_samples(subject: Subject) -> int:
-    return subject.data.whole().train_samples

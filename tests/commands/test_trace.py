@@ -116,6 +116,16 @@ def test_numbers_and_a_target_take_the_place_of_a_sample() -> None:
     assert forward["forward"][1]["values"] == [0.1, 0.0, -0.1, 0.0]
 
 
+def test_values_are_given_in_their_own_units() -> None:
+    numbers = ",".join(map(str, range(10)))
+    found = plain("regression", "--input", numbers, "--target", "150")
+    [loss] = found["steps"][0]["losses"]
+    assert abs(loss["target"][0]) < 0.2  # near the mean of 152
+    assert "the target is normalised, as the loss takes it" in found["notes"]
+    notes = plain("regression", "--input", numbers)["notes"]
+    assert "without a target, there is no loss; add --target" in notes
+
+
 def test_a_picture_is_traced_as_predict_reads_it(digits_run: Path, tmp_path: Path) -> None:
     picture = tmp_path / "three.png"
     pixels = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3
