@@ -36,6 +36,12 @@ class Norm(ShapeKeeper, WithoutProducts):
     role = "normalization"
     is_norm = True
 
+    def worked(self) -> str:
+        options, formula = dict(self), super().worked()
+        if not options.get("affine", options.get("elementwise_affine", True)):
+            formula = formula.removeprefix("γ ").removesuffix(" + β")
+        return formula if options.get("bias", True) else formula.removesuffix(" + β")
+
 
 class BatchNorm(Norm, kind="batch_norm"):
     """Normalise each channel over the batch (Ioffe and Szegedy 2015): nn.BatchNorm2d or 1d."""
