@@ -96,6 +96,14 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    frames: Annotated[
+        bool,
+        typer.Option(
+            "--frames",
+            help="Write one HTML page with a slider over the run's snapshots (see "
+            "train.snapshots), by default NAME-frames.html.",
+        ),
+    ] = False,
     device: Annotated[
         str,
         typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
@@ -113,6 +121,10 @@ def plot(
     """Plot the metrics of runs by epoch, or what a network has learned."""
     from cnnctl.charts import check_output
 
+    if frames:
+        wish = _wish(layer, features, plane, head, answer, margin, split)
+        _write_frames(sources, wish, output, device=device, plugins=plugin or (), data=data)
+        return
     if output is not None:
         check_output(output)
     if learned or layer or features or plane or head or answer:
@@ -213,6 +225,36 @@ def _show_charts(charts: Sequence[Chart], output: Path | None, *, is_printed: bo
             if number:
                 say("")
             display(TerminalChart(chart))
+
+
+def _write_frames(
+    words: Sequence[str],
+    wish: Wish,
+    output: Path | None,
+    *,
+    device: str,
+    plugins: Sequence[Path],
+    data: Path | None,
+) -> None:
+    """Write a page of what the network of a run computed at each snapshot."""
+    from dataclasses import replace
+
+    from cnnctl.console import advancing
+    from cnnctl.plotting.frames import MOST_SAMPLES, chosen_snapshots, frames_of, page_of
+    from cnnctl.plotting.page import check_page, write_page
+    from cnnctl.run_files import read_metrics
+
+    run = Path(words[0])
+    path = output or Path(f"{run.resolve().name}-frames.html")
+    check_page(path)
+    snapshots = chosen_snapshots(run)
+    last = str(list(snapshots.values())[-1])
+    wish = replace(wish, samples=MOST_SAMPLES)
+    view = _view([last, *words[1:]], wish, device=device, plugins=plugins, data=data)
+    with advancing(len(snapshots), "drawing") as done:
+        frames = frames_of(view, snapshots, done=done)
+    write_page(page_of(frames, read_metrics(run).rows), path)
+    say(f"{path}\n{len(frames):,} frames, epochs {frames[0].epoch} to {frames[-1].epoch}")
 
 
 COARSE = 80

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import ceil, prod, sqrt
+from dataclasses import dataclass
+from math import prod, sqrt
 
 import torch
 from torch import Tensor
@@ -48,6 +48,8 @@ class Wish:
     """A class, label or value, by name or number."""
     margin: float | None = None
     """Drawn beyond the samples, as a share of their range."""
+    samples: int = MOST_SAMPLES
+    """Samples to show at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,10 @@ class View:
     """The class, label or value that is drawn alone; None for all classes."""
     margin: float
 
-    def at(self, plane: Plane) -> View:
-        """The same on another plane."""
-        return replace(self, plane=plane)
+    @property
+    def moves(self) -> bool:
+        """Whether the samples are elsewhere with other weights."""
+        return isinstance(self.space, LayerSpace)
 
     def places(self) -> Tensor:
         """The places of the samples, (N, 2), or (N, 1) on a line."""
@@ -205,8 +208,8 @@ def view_of(subject: Subject, wish: Wish) -> View:
     task = _task_of(subject, wish.head)
     name = wish.split or subject.default_split()
     size = len(subject.split(name)[0])
-    most = max(3, min(MOST_SAMPLES, MOST_NUMBERS // len(space.names)))
-    positions = list(wish.plane) or range(0, size, ceil(size / most))
+    most = max(3, min(wish.samples, MOST_NUMBERS // len(space.names)))
+    positions = wish.plane or _some(size, most)
     chosen = subject.chosen(positions, name)
     plane = _plane(space, wish, chosen)
     is_line = len(plane.names) == 1
@@ -220,6 +223,16 @@ def view_of(subject: Subject, wish: Wish) -> View:
         _output_of(task, wish.output),
         wish.margin if wish.margin is not None else BEYOND_LINE if is_line else BEYOND_PLANE,
     )
+
+
+def _some(size: int, most: int) -> list[int]:
+    """Positions of at most so many samples: random, but always the same ones.
+
+    At equal distances, they could all be of one class.
+    """
+    generator = torch.Generator().manual_seed(0)
+    found: list[int] = torch.randperm(size, generator=generator)[:most].sort().values.tolist()
+    return found
 
 
 def _choice_needed(subject: Subject) -> Exception:
