@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -12,8 +13,12 @@ from torch import Tensor
 
 from cnnctl.explanation.explanation import Explanation, Fact, HeatMap, Panel, Row
 from cnnctl.explanation.method import Method
-from cnnctl.explanation.parts import columns
+from cnnctl.explanation.parts import columns, with_values
 from cnnctl.explanation.request import Request
+from cnnctl.subject import Subject
+
+SHOWN = 3
+"""Columns in the facts of a vector; the sheet shows more, and the .npz file all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +53,28 @@ class Attribution(Method):
         with torch.enable_grad():
             found = [self.attribute(request, *case) for case in request.cases()]
         maps = [HeatMap.of(each.values.detach().cpu(), is_signed=self.is_signed) for each in found]
-        facts = [{**each.facts, **_range(heat)} for each, heat in zip(found, maps, strict=True)]
         ndim = len(request.subject.shape)
+        described = partial(_strongest, request.subject) if ndim == 1 else _range
+        facts = [{**each.facts, **described(heat)} for each, heat in zip(found, maps, strict=True)]
+        of_scale = "bars are as long as the numbers" if ndim == 1 else "each map has its own scale"
         return Explanation(
             method=self.name,
             ndim=ndim,
-            notes=[f"{self.name}: {self.meaning(request)}", "each map has a scale of its own"],
+            notes=[f"{self.name}: {self.meaning(request)}", of_scale],
             rows=list(_rows(request, maps, facts)),
             columns=["input", "map", "overlay"] if ndim > 1 else [],
             names=request.task.target.class_names,
             features=[*columns(request.subject)] if ndim == 1 else [],
             arrays={"map": torch.stack([each.values for each in maps])} | arrays_of(request),
         )
+
+
+def _strongest(subject: Subject, heat: HeatMap) -> dict[str, Fact]:
+    """The columns with the largest numbers in a line: `bmi +0.31, age -0.02`."""
+    named = zip(columns(subject), heat.values.tolist(), strict=True)
+    largest = sorted(named, key=lambda each: -abs(each[1]))[:SHOWN]
+    sign = "+" if heat.is_signed else ""
+    return {"strongest": ", ".join(f"{name} {number:{sign}.3g}" for name, number in largest)}
 
 
 def _range(heat: HeatMap) -> dict[str, Fact]:
@@ -70,13 +85,14 @@ def _rows(request: Request, maps: list[HeatMap], facts: list[dict[str, Fact]]) -
     samples = request.subject.in_units(request.samples.inputs).cpu()
     for index, (sample, heat) in enumerate(zip(samples, maps, strict=True)):
         own = facts_of(request, index) | facts[index]
-        yield Row(request.samples.names[index], titled(request, index), _panels(sample, heat), own)
+        panels = _panels(request.subject, sample, heat)
+        yield Row(request.samples.names[index], titled(request, index), panels, own)
 
 
-def _panels(sample: Tensor, heat: HeatMap) -> list[Panel]:
+def _panels(subject: Subject, sample: Tensor, heat: HeatMap) -> list[Panel]:
     """The sample, its map, and the map over the sample, if each pixel or time has one number."""
     if sample.ndim == 1:
-        return [Panel(None, heat)]
+        return [Panel(None, heat, features=with_values(subject, sample))]
     is_single = sample.ndim == 3 or len(heat.values) == 1
     return [Panel(sample), Panel(None, heat), *([Panel(sample, heat)] if is_single else [])]
 

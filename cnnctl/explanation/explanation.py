@@ -34,6 +34,8 @@ class Panel:
     """In its original units: (C, H, W) pixels from 0 to 1, (C, L) or (F,); on the CPU."""
     heat: HeatMap | None = None
     captions: tuple[str, ...] = ()
+    features: Sequence[str] = ()
+    """What the numbers of a map (F,) belong to, if it is not the same in all panels."""
     has_scale: bool = True
     """Whether the scale of a map is drawn below it; one is enough for maps that share it."""
 

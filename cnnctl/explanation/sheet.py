@@ -74,7 +74,7 @@ class _Painter:
         if heat is None:
             return None if sample is None else self.samples(sample)
         if self.explanation.ndim == 1:
-            names = [self._text(name) for name in self.explanation.features]
+            names = [self._text(name) for name in panel.features or self.explanation.features]
             return named_bars(names, heat.values.tolist(), is_signed=heat.is_signed)
         scale = Scale(heat.limit, self._palette(heat))
         if sample is None:
