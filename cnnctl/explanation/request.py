@@ -29,6 +29,10 @@ class Request:
     """Number of the class, label or value to explain; by default what is predicted."""
     layer: str | None = None
     unit: int | None = None
+    attack: str | None = None
+    """The attack that makes adversarial samples."""
+    epsilon: float | None = None
+    """Its strength: the largest change of any value."""
 
     @property
     def network(self) -> nn.Module:

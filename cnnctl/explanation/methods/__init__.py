@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnnctl.explanation.method import Method, Methods
+from cnnctl.explanation.methods.adversarial import Adversarial
 from cnnctl.explanation.methods.feature_maps import FeatureMaps
 from cnnctl.explanation.methods.filters import Filters
 from cnnctl.explanation.methods.grad_cam import GradCam
@@ -27,6 +28,7 @@ _ALL: tuple[Method, ...] = (
     Shap(),
     Maximise(),
     Neighbours(),
+    Adversarial(),
 )
 
 METHODS: Methods = {method.name: method for method in _ALL}
