@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnctl.explanation.methods import METHODS
-from cnnctl.explanation.methods.integrated_gradients import CLOSE
+from cnnctl.explanation.methods.integrated_gradients import CLOSE, LEAST
 from cnnctl.explanation.parts import parts_of
 from cnnctl.explanation.request import Request
 from tests.explanation.conftest import CNN, SIGNALS, VECTORS, request_of, subject_of
@@ -26,7 +26,7 @@ def test_integrated_gradients_add_up_to_the_difference_of_outputs(text: str) -> 
         outputs = request.network(torch.cat([inputs, torch.zeros_like(inputs)]))[:, number]
         difference = float(outputs[0] - outputs[1])
         total = float(found.arrays["map"][index].sum())
-        assert total == pytest.approx(difference, rel=CLOSE, abs=1e-5)
+        assert total == pytest.approx(difference, rel=CLOSE, abs=CLOSE * LEAST)
         assert found.rows[index].facts["sum"] == pytest.approx(total, rel=1e-4)
         assert found.rows[index].facts["difference"] == pytest.approx(difference, rel=1e-4)
 
