@@ -17,6 +17,8 @@ from cnnctl.explanation.parts import columns, with_values
 from cnnctl.explanation.request import Request
 from cnnctl.subject import Subject
 
+OUTLIERS = 0.01
+"""Share of the pixels that may be stronger than the end of the scale."""
 SHOWN = 3
 """Columns in the facts of a vector; the sheet shows more, and the .npz file all."""
 
@@ -34,6 +36,8 @@ class Attribution(Method):
     """A method whose result is a map for each sample."""
 
     is_signed: ClassVar[bool]
+    is_by_pixel: ClassVar[bool] = False
+    """Whether the pixels of a picture have numbers of their own, of which some are outliers."""
     options = frozenset({"target"})
 
     def settled(self, request: Request) -> Request:
@@ -52,15 +56,18 @@ class Attribution(Method):
         request = self.settled(request)
         with torch.enable_grad():
             found = [self.attribute(request, *case) for case in request.cases()]
-        maps = [HeatMap.of(each.values.detach().cpu(), is_signed=self.is_signed) for each in found]
         ndim = len(request.subject.shape)
+        beyond = OUTLIERS if self.is_by_pixel and ndim == 3 else 0.0
+        values = [each.values.detach().cpu() for each in found]
+        maps = [HeatMap.of(each, is_signed=self.is_signed, beyond=beyond) for each in values]
         described = partial(_strongest, request.subject) if ndim == 1 else _range
         facts = [{**each.facts, **described(heat)} for each, heat in zip(found, maps, strict=True)]
         of_scale = "bars are as long as the numbers" if ndim == 1 else "each map has its own scale"
+        cut = f"; the strongest {beyond:.0%} have the colour of its end" if beyond else ""
         return Explanation(
             method=self.name,
             ndim=ndim,
-            notes=[f"{self.name}: {self.meaning(request)}", of_scale],
+            notes=[f"{self.name}: {self.meaning(request)}", f"{of_scale}{cut}"],
             rows=list(_rows(request, maps, facts)),
             columns=["input", "map", "overlay"] if ndim > 1 else [],
             names=request.task.target.class_names,

@@ -24,6 +24,7 @@ class IntegratedGradients(Attribution):
     reference = "Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365"
     package = "captum"
     is_signed = True
+    is_by_pixel = True
 
     def attribute(self, request: Request, inputs: Tensor, number: int) -> Attributed:
         from captum.attr import IntegratedGradients as Captum
