@@ -23,7 +23,8 @@ def test_integrated_gradients_add_up_to_the_difference_of_outputs(text: str) -> 
     request = request_of(subject_of(text), 0, 5)
     found = METHODS["integrated-gradients"].explain(request)
     for index, (inputs, number) in enumerate(request.cases()):
-        outputs = request.network(torch.cat([inputs, torch.zeros_like(inputs)]))[:, number]
+        pair = torch.cat([inputs, torch.zeros_like(inputs)])
+        outputs = request.network(pair)[:, number].detach()
         difference = float(outputs[0] - outputs[1])
         total = float(found.arrays["map"][index].sum())
         assert total == pytest.approx(difference, rel=CLOSE, abs=CLOSE * LEAST)
@@ -40,7 +41,7 @@ def test_of_a_linear_network_they_are_weight_times_input() -> None:
 
 
 def share(request: Request, inputs: Tensor) -> float:
-    return float(request.network(inputs).softmax(1)[0, request.explained[0]])
+    return float(request.network(inputs).softmax(1)[0, request.explained[0]].detach())
 
 
 def test_occlusion_is_the_fall_of_the_probability() -> None:
