@@ -67,13 +67,23 @@ class Attribution(Method):
         return Explanation(
             method=self.name,
             ndim=ndim,
-            notes=[f"{self.name}: {self.meaning(request)}", f"{of_scale}{cut}"],
+            notes=[
+                f"{self.name}: {self.meaning(request)}",
+                f"explained: {_aim(request)}; {of_scale}{cut}",
+            ],
             rows=list(_rows(request, maps, facts)),
             columns=["input", "map", "overlay"] if ndim > 1 else [],
             names=request.task.target.class_names,
             features=[*columns(request.subject)] if ndim == 1 else [],
             arrays={"map": torch.stack([each.values for each in maps])} | arrays_of(request),
         )
+
+
+def _aim(request: Request) -> str:
+    """Which output is explained: the predicted class, or the one that is asked for."""
+    if request.target is None and request.task.target.kind != "values":
+        return f"the predicted {'label' if request.task.target.kind == 'labels' else 'class'}"
+    return request.name_of(request.explained[0])
 
 
 def _strongest(subject: Subject, heat: HeatMap) -> dict[str, Fact]:
@@ -93,7 +103,8 @@ def _rows(request: Request, maps: list[HeatMap], facts: list[dict[str, Fact]]) -
     for index, (sample, heat) in enumerate(zip(samples, maps, strict=True)):
         own = facts_of(request, index) | facts[index]
         panels = _panels(request.subject, sample, heat)
-        yield Row(request.samples.names[index], titled(request, index), panels, own)
+        title = titled(request, index) + ("" if heat.values.any() else "; the map is 0 everywhere")
+        yield Row(request.samples.names[index], title, panels, own)
 
 
 def _panels(subject: Subject, sample: Tensor, heat: HeatMap) -> list[Panel]:
