@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnctl.drawing.naming import Naming
 from cnnctl.explanation.explanation import HeatMap
-from cnnctl.explanation.methods import METHODS
+from cnnctl.explanation.methods import METHODS, maximise
 from cnnctl.explanation.methods.saliency import Saliency
 from cnnctl.explanation.request import Request
 from cnnctl.explanation.sheet import draw
@@ -23,9 +23,10 @@ def drawn(content: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize("text", [CNN, SIGNALS, VECTORS])
-def test_every_method_that_fits_has_a_sheet(text: str) -> None:
+def test_every_method_that_fits_has_a_sheet(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maximise, "STEPS", 2)
     subject = subject_of(text)
-    samples = request_of(subject, 0, 1)
+    samples = request_of(subject, 0)
     alone = Request(subject, subject.tasks[0])
     fitting = [method for method in METHODS.values() if not method.misfit(subject)]
     assert len(fitting) >= 7

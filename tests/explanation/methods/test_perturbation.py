@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnnctl.explanation.methods import METHODS
+from cnnctl.explanation.methods import METHODS, lime, shap
 from cnnctl.explanation.methods.integrated_gradients import CLOSE, LEAST
 from cnnctl.explanation.parts import parts_of
 from cnnctl.explanation.request import Request
@@ -102,7 +102,12 @@ def test_a_picture_has_a_grid_and_a_signal_spans() -> None:
 
 @pytest.mark.parametrize("name", ["occlusion", "lime", "shap"])
 @pytest.mark.parametrize("text", [CNN, SIGNALS])
-def test_maps_have_the_sides_of_the_input_and_are_the_same_again(name: str, text: str) -> None:
+def test_maps_have_the_sides_of_the_input_and_are_the_same_again(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (lime, shap):
+        monkeypatch.setattr(module, "SAMPLES", 32)
+        monkeypatch.setattr(module, "PER_PART", 1)
     request = request_of(subject_of(text), 1)
     state = torch.get_rng_state()
     first, second = (METHODS[name].explain(request).arrays["map"] for _ in range(2))
