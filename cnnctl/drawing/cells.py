@@ -35,15 +35,15 @@ def painter_of(shown: Sequence[Tensor]) -> Painter:
     return lambda vector: bars(vector, lowest=lowest, highest=highest)
 
 
-def image(pixels: Tensor, *, side: int = SMALL) -> Image.Image:
+def image(pixels: Tensor, *, side: int = SMALL, most: int = LARGE) -> Image.Image:
     """An image (C, H, W): the first channel as grey, or the first three as colours.
 
-    It is enlarged by a whole factor, up to this side.
+    It is enlarged by a whole factor, up to `side`, or else reduced to `most`.
     """
     drawn = pixel_by_pixel(pixels)
     factor = max(1, side // max(drawn.size))
     drawn = drawn.resize((drawn.width * factor, drawn.height * factor), Image.Resampling.NEAREST)
-    drawn.thumbnail((LARGE, LARGE), Image.Resampling.BOX)
+    drawn.thumbnail((most, most), Image.Resampling.BOX)
     return drawn
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -12,8 +13,14 @@ from torch import Tensor
 
 from cnnctl.explanation.explanation import Explanation, Fact, HeatMap, Panel, Row
 from cnnctl.explanation.method import Method
-from cnnctl.explanation.parts import columns
+from cnnctl.explanation.parts import columns, with_values
 from cnnctl.explanation.request import Request
+from cnnctl.subject import Subject
+
+OUTLIERS = 0.01
+"""Share of the pixels that may be stronger than the end of the scale."""
+SHOWN = 3
+"""Columns in the facts of a vector; the sheet shows more, and the .npz file all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Attribution(Method):
     """A method whose result is a map for each sample."""
 
     is_signed: ClassVar[bool]
+    is_by_pixel: ClassVar[bool] = False
+    """Whether the pixels of a picture have numbers of their own, of which some are outliers."""
     options = frozenset({"target"})
 
     def settled(self, request: Request) -> Request:
@@ -47,19 +56,42 @@ class Attribution(Method):
         request = self.settled(request)
         with torch.enable_grad():
             found = [self.attribute(request, *case) for case in request.cases()]
-        maps = [HeatMap.of(each.values.detach().cpu(), is_signed=self.is_signed) for each in found]
-        facts = [{**each.facts, **_range(heat)} for each, heat in zip(found, maps, strict=True)]
         ndim = len(request.subject.shape)
+        beyond = OUTLIERS if self.is_by_pixel and ndim == 3 else 0.0
+        values = [each.values.detach().cpu() for each in found]
+        maps = [HeatMap.of(each, is_signed=self.is_signed, beyond=beyond) for each in values]
+        described = partial(_strongest, request.subject) if ndim == 1 else _range
+        facts = [{**each.facts, **described(heat)} for each, heat in zip(found, maps, strict=True)]
+        of_scale = "bars are as long as the numbers" if ndim == 1 else "each map has its own scale"
+        cut = f"; the strongest {beyond:.0%} have the colour of its end" if beyond else ""
         return Explanation(
             method=self.name,
             ndim=ndim,
-            notes=[f"{self.name}: {self.meaning(request)}", "each map has a scale of its own"],
+            notes=[
+                f"{self.name}: {self.meaning(request)}",
+                f"explained: {_aim(request)}; {of_scale}{cut}",
+            ],
             rows=list(_rows(request, maps, facts)),
             columns=["input", "map", "overlay"] if ndim > 1 else [],
             names=request.task.target.class_names,
             features=[*columns(request.subject)] if ndim == 1 else [],
             arrays={"map": torch.stack([each.values for each in maps])} | arrays_of(request),
         )
+
+
+def _aim(request: Request) -> str:
+    """Which output is explained: the predicted class, or the one that is asked for."""
+    if request.target is None and request.task.target.kind != "values":
+        return f"the predicted {'label' if request.task.target.kind == 'labels' else 'class'}"
+    return request.name_of(request.explained[0])
+
+
+def _strongest(subject: Subject, heat: HeatMap) -> dict[str, Fact]:
+    """The columns with the largest numbers in a line: `bmi +0.31, age -0.02`."""
+    named = zip(columns(subject), heat.values.tolist(), strict=True)
+    largest = sorted(named, key=lambda each: -abs(each[1]))[:SHOWN]
+    sign = "+" if heat.is_signed else ""
+    return {"strongest": ", ".join(f"{name} {number:{sign}.3g}" for name, number in largest)}
 
 
 def _range(heat: HeatMap) -> dict[str, Fact]:
@@ -70,13 +102,15 @@ def _rows(request: Request, maps: list[HeatMap], facts: list[dict[str, Fact]]) -
     samples = request.subject.in_units(request.samples.inputs).cpu()
     for index, (sample, heat) in enumerate(zip(samples, maps, strict=True)):
         own = facts_of(request, index) | facts[index]
-        yield Row(request.samples.names[index], titled(request, index), _panels(sample, heat), own)
+        panels = _panels(request.subject, sample, heat)
+        title = titled(request, index) + ("" if heat.values.any() else "; the map is 0 everywhere")
+        yield Row(request.samples.names[index], title, panels, own)
 
 
-def _panels(sample: Tensor, heat: HeatMap) -> list[Panel]:
+def _panels(subject: Subject, sample: Tensor, heat: HeatMap) -> list[Panel]:
     """The sample, its map, and the map over the sample, if each pixel or time has one number."""
     if sample.ndim == 1:
-        return [Panel(None, heat)]
+        return [Panel(None, heat, features=with_values(subject, sample))]
     is_single = sample.ndim == 3 or len(heat.values) == 1
     return [Panel(sample), Panel(None, heat), *([Panel(sample, heat)] if is_single else [])]
 

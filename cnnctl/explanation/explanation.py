@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from torch import Tensor
 
@@ -21,9 +22,15 @@ class HeatMap:
     limit: float
 
     @classmethod
-    def of(cls, values: Tensor, *, is_signed: bool) -> HeatMap:
-        """A map whose strongest colour is that of its own strongest number."""
-        return cls(values, is_signed, float(values.abs().max()))
+    def of(cls, values: Tensor, *, is_signed: bool, beyond: float = 0.0) -> HeatMap:
+        """A map whose strongest colour is that of its own strongest number.
+
+        A share of `beyond` may be stronger, which then have the same colour: few outliers would
+        otherwise leave all others pale.
+        """
+        sizes = values.abs().flatten()
+        place = ceil(len(sizes) * (1 - beyond))
+        return cls(values, is_signed, float(sizes.kthvalue(place).values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class Panel:
     """In its original units: (C, H, W) pixels from 0 to 1, (C, L) or (F,); on the CPU."""
     heat: HeatMap | None = None
     captions: tuple[str, ...] = ()
+    features: Sequence[str] = ()
+    """What the numbers of a map (F,) belong to, if it is not the same in all panels."""
     has_scale: bool = True
     """Whether the scale of a map is drawn below it; one is enough for maps that share it."""
 

@@ -115,12 +115,12 @@ def spatial_outputs(subject: Subject, score: Score | None = None) -> list[Output
     with torch.enable_grad():
         result, found = outputs_of(network, score or network, inputs)
     found = [each for each in found if is_spatial(subject, each.tensor)]
-    return [each for each in found if pools.isdisjoint(each.names) and _decides(each, result.sum())]
-
-
-def _decides(output: Output, result: Tensor) -> bool:
-    [gradient] = torch.autograd.grad(result, output.tensor, retain_graph=True, allow_unused=True)
-    return gradient is not None
+    kept = [each for each in found if pools.isdisjoint(each.names) and each.tensor.requires_grad]
+    if not kept:
+        return []
+    tensors = [each.tensor for each in kept]
+    gradients = torch.autograd.grad(result.sum(), tensors, allow_unused=True)
+    return [each for each, own in zip(kept, gradients, strict=True) if own is not None]
 
 
 def weighted_layers(subject: Subject) -> dict[str, nn.Conv1d | nn.Conv2d | nn.Linear]:

@@ -43,6 +43,21 @@ def columns(subject: Subject) -> dict[str, int]:
     return dict(subject.data.input_names()) or {f"feature {n + 1}": 1 for n in range(width)}
 
 
+def features(subject: Subject) -> list[str]:
+    """The features of a vector: `age`, or `city 1`, `city 2` where a column has several."""
+    return [
+        f"{name} {number + 1}" if width > 1 else name
+        for name, width in columns(subject).items()
+        for number in range(width)
+    ]
+
+
+def with_values(subject: Subject, sample: Tensor) -> list[str]:
+    """The columns with the values of a sample (F,) in its units: `age = 43`."""
+    texts = subject.data.as_text(sample)
+    return [f"{name} = {text}" for name, text in zip(columns(subject), texts, strict=True)]
+
+
 def parts_of(subject: Subject) -> Parts:
     """Columns of a vector, 7 x 7 cells of a picture, spans of the channels of a signal."""
     if len(subject.shape) == 1:

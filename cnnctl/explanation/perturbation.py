@@ -29,7 +29,7 @@ def unit_of(request: Request) -> str:
 
 def replaced_by(request: Request) -> str:
     """What replaces a part: 0 after normalisation."""
-    return "the training mean" if request.subject.data.normalize else "0"
+    return "the training mean" if request.subject.data.normalize else "0 (as encoded)"
 
 
 def without_gradients(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -28,7 +28,7 @@ from cnnctl.drawing.naming import Naming
 from cnnctl.explanation.explanation import Explanation, HeatMap, Panel, Row
 
 SIDE, SIDE_OF_MANY = 160, 96
-"""Pixels, up to which pictures and their maps are enlarged by whole factors."""
+"""Pixels, up to which pictures are enlarged by whole factors, and reduced where they are many."""
 
 
 def draw(explanation: Explanation, naming: Naming) -> bytes:
@@ -74,7 +74,7 @@ class _Painter:
         if heat is None:
             return None if sample is None else self.samples(sample)
         if self.explanation.ndim == 1:
-            names = [self._text(name) for name in self.explanation.features]
+            names = [self._text(name) for name in panel.features or self.explanation.features]
             return named_bars(names, heat.values.tolist(), is_signed=heat.is_signed)
         scale = Scale(heat.limit, self._palette(heat))
         if sample is None:
@@ -95,4 +95,6 @@ class _Painter:
         return self._image(heat_image(heat.values, scale))
 
     def _image(self, pixels: Tensor) -> Image.Image:
-        return image(pixels, side=SIDE_OF_MANY if self.explanation.has_many else SIDE)
+        if self.explanation.has_many:
+            return image(pixels, side=SIDE_OF_MANY, most=SIDE_OF_MANY)
+        return image(pixels, side=SIDE)

@@ -74,6 +74,11 @@ def test_a_picture_is_explained_as_the_sample_that_it_is(tiny: Path) -> None:
         (["--target", "10", "--method", "saliency"], 2, ["--target: no class is named '10'"]),
         (["--head", "x"], 2, ["--head: no head is named 'x'", "omit --head"]),
         (["--layer", "linear1", "--method", "saliency"], 2, ["saliency takes no --layer"]),
+        (["--method", "grad-cam"], 2, ["grad-cam needs a convolution", "saliency"]),
+        (["--method", "neighbours", "--layer", "rellu1"], 2, ["named 'rellu1'", "relu1?"]),
+        (["--method", "neighbours", "--layer", "what"], 2, ["layers: flatten1, linear1, relu1"]),
+        (["--method", "maximise", "--samples", "1"], 2, ["maximise takes no --samples"]),
+        (["--method", "maximise", "--unit", "1"], 2, ["--unit is a channel of a layer"]),
         (["-o", "x.jpg"], 2, ["cannot write to x.jpg: unknown format", "ending in .png"]),
         (["--npz", "x.npy"], 2, ["ending in .npz"]),
     ],
@@ -87,3 +92,57 @@ def test_what_cannot_be_explained_is_said(
     for each in said:
         assert each in done.stderr
     assert not [*tiny.parent.glob("*.png")]
+
+
+def test_without_captum_the_command_that_installs_it_is_named(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnctl.explanation.asking.find_spec", lambda name: None)
+    done = invoke("explain", tiny)
+    assert done.exit_code == 2
+    assert "integrated-gradients needs the captum package" in done.stderr
+    assert "pip install 'cnnctl[explain]', or use --method saliency" in done.stderr
+    assert invoke("explain", tiny, "--method", "saliency").exit_code == 0
+
+
+def test_the_worst_are_the_most_confident_mistakes(tiny: Path) -> None:
+    options = ("data.validation=0.03", "--split", "validation", "--json")
+    words = ("explain", tiny, "--method", "saliency", *options)
+    worst = json.loads(invoke(*words, "--worst", "3").stdout)["rows"]
+    every = json.loads(invoke(*words, "--samples", ",".join(map(str, range(40)))).stdout)["rows"]
+    wrong = [row for row in every if row["predicted"] != row["target"]]
+    shares = [row["share"] for row in worst]
+    assert all(row["predicted"] != row["target"] for row in worst)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] >= max(row["share"] for row in wrong) - 1e-6
+
+
+def test_rows_of_a_table_are_explained_by_their_columns(tmp_path: Path) -> None:
+    rows = [
+        f"{age},{city},{'old' if age > 40 else 'young'}" for age in range(18, 78) for city in "ab"
+    ]
+    (tmp_path / "x.csv").write_text("\n".join(["age,city,kind", *rows]), encoding="utf-8")
+    text = "data: {name: table, path: x.csv, target: kind}\nmodel: {layers: [{linear: classes}]}"
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    for method in ("shap", "lime", "occlusion", "integrated-gradients", "saliency"):
+        done = invoke("explain", "x.yaml", "--method", method, "--npz", "x.npz", "--json")
+        assert done.exit_code == 0, done.stderr
+        assert "age" in json.loads(done.stdout)["rows"][0]["strongest"]
+        with np.load("x.npz") as arrays:
+            assert arrays["map"].shape == (4, 2)
+            assert arrays["input"].shape == (4, 4)  # a category has a feature for each value
+
+
+def test_heads_labels_and_values_are_explained() -> None:
+    for words in (
+        ("digit-and-parity", "--head", "parity", "--target", "odd"),
+        ("regression", "--method", "saliency"),
+        (
+            "lenet",
+            "data={name: fake, shape: [1, 32, 32], classes: 3, multilabel: true}",
+            "loss=bce_with_logits",
+            "regularization.label_smoothing=0",
+        ),
+    ):
+        done = invoke("explain", *words, "--samples", "0,1")
+        assert done.exit_code == 0, done.stderr

@@ -16,6 +16,7 @@ from cnnctl.errors import config_fault, nearest
 from cnnctl.explanation.attribution import arrays_of, target_of
 from cnnctl.explanation.explanation import Explanation, Fact, HeatMap, Panel, Row
 from cnnctl.explanation.method import Method
+from cnnctl.explanation.parts import features
 from cnnctl.explanation.request import Request
 from cnnctl.subject import Subject
 
@@ -54,7 +55,7 @@ class Adversarial(Method):
             rows=[each.row() for each in attacked],
             columns=["original", "change", "result"] if ndim > 1 else [],
             names=request.task.target.class_names,
-            features=[f"feature {number + 1}" for number in range(request.subject.shape[0])],
+            features=features(request.subject) if ndim == 1 else [],
             arrays={"change": torch.stack(changes), "distance": torch.tensor(distances)}
             | arrays_of(request),
         )

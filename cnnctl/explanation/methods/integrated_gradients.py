@@ -12,8 +12,8 @@ from cnnctl.explanation.request import Request
 
 STEPS = (32, 128, 512)
 """Steps from the baseline to the sample; more are taken until the sum is close enough."""
-CLOSE = 0.01
-"""The difference from the sum that is left at most, as a share of it, unless steps run out."""
+CLOSE, LEAST = 0.01, 0.1
+"""How far the sum may be from the difference, as a share of it or of this, unless steps run out."""
 TOGETHER = 32
 
 
@@ -24,6 +24,7 @@ class IntegratedGradients(Attribution):
     reference = "Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365"
     package = "captum"
     is_signed = True
+    is_by_pixel = True
 
     def attribute(self, request: Request, inputs: Tensor, number: int) -> Attributed:
         from captum.attr import IntegratedGradients as Captum
@@ -35,7 +36,7 @@ class IntegratedGradients(Attribution):
         for steps in STEPS:
             options = {"n_steps": steps, "internal_batch_size": TOGETHER}
             values = Captum(score).attribute(inputs, method="riemann_middle", **options)[0]
-            if abs(float(values.sum()) - difference) <= CLOSE * abs(difference):
+            if abs(float(values.sum()) - difference) <= CLOSE * max(abs(difference), LEAST):
                 break
         facts = {"sum": float(values.sum()), "difference": difference, "steps": steps}
         if values.ndim == 1:

@@ -14,7 +14,7 @@ from cnnctl.explanation.explanation import Explanation, Fact, HeatMap, Panel
 from cnnctl.explanation.galleries import in_rows
 from cnnctl.explanation.layers import layer_named, tapped
 from cnnctl.explanation.method import Method
-from cnnctl.explanation.parts import columns
+from cnnctl.explanation.parts import features
 from cnnctl.explanation.request import Request
 from cnnctl.subject import Subject
 
@@ -74,7 +74,7 @@ class Maximise(Method):
             ],
             rows=list(in_rows(panels, name="", across=across)),
             names=request.task.target.class_names,
-            features=[*columns(request.subject)] if ndim == 1 else [],
+            features=features(request.subject) if ndim == 1 else [],
             facts=facts,
             arrays={"input": samples, "start": begun.cpu(), "reached": reached.cpu()},
         )

@@ -13,12 +13,15 @@ from cnnctl.explanation.attribution import arrays_of, facts_of, target_of, title
 from cnnctl.explanation.explanation import Explanation, Panel, Row
 from cnnctl.explanation.layers import last_hidden, layer_named, tapped
 from cnnctl.explanation.method import Method
+from cnnctl.explanation.parts import with_values
 from cnnctl.explanation.request import Request
 from cnnctl.prediction.outputs import block_size
 from cnnctl.subject import Subject
 
 COUNT = 5
 """Neighbours of a sample."""
+MOST_VALUES = 20
+"""Values of a vector that are written."""
 
 
 class Neighbours(Method):
@@ -81,7 +84,7 @@ def _row(request: Request, index: int, distances: Tensor, places: Tensor) -> Row
     targets = [target_of(as_request, number) for number in range(len(found))]
     samples = request.subject.in_units(found.inputs).cpu()
     near = [
-        Panel(sample, captions=(f"{target}", f"{distance:.2g}, {name}"))
+        _panel(request, sample, (f"{target}", f"{distance:.2g}, {name}"))
         for sample, target, distance, name in zip(
             samples, targets, distances.tolist(), found.names, strict=True
         )
@@ -93,4 +96,11 @@ def _row(request: Request, index: int, distances: Tensor, places: Tensor) -> Row
         "farthest": float(distances[-1]),
     }
     name = request.samples.names[index]
-    return Row(name, titled(request, index), [Panel(own), *near], facts)
+    return Row(name, titled(request, index), [_panel(request, own), *near], facts)
+
+
+def _panel(request: Request, sample: Tensor, captions: tuple[str, ...] = ()) -> Panel:
+    """A picture or a signal with its captions; a vector is written as captions, too."""
+    if sample.ndim > 1:
+        return Panel(sample, captions=captions)
+    return Panel(captions=(*with_values(request.subject, sample)[:MOST_VALUES], "", *captions))

@@ -16,6 +16,7 @@ class Saliency(Attribution):
     name = "saliency"
     reference = "Simonyan et al. 2014, https://arxiv.org/abs/1312.6034"
     is_signed = False
+    is_by_pixel = True
 
     def attribute(self, request: Request, inputs: Tensor, number: int) -> Attributed:
         inputs = inputs.clone().requires_grad_()

@@ -183,3 +183,19 @@ def test_a_row_is_encoded_alike_in_any_company(rows: list[tuple[str, str]]) -> N
         assert torch.equal(alone[0], together[at])
     assert Column.read(learned["n"].written()) == learned["n"]
     assert Column.read(learned["c"].written()) == learned["c"]
+
+
+def test_features_are_read_back_as_text() -> None:
+    """What `explain` shows of a row: its cells, to six digits and to the day."""
+    cells: list[tuple[Column, list[str]]] = [
+        (Number(), ["1", "2.5", "-40", ""]),
+        (Date(), ["2024-03-01", "1999-12-31", "", "2025-01-01"]),
+        (Category(), ["b", "a", "a", "c"]),
+    ]
+    unseen = cells_of("never")
+    for column, values in cells:
+        known = column.learned(cells_of(*values))
+        found = [known.as_text(row.tolist()) for row in known.encode(cells_of(*values))]
+        assert found == [value or "missing" for value in values]
+        if isinstance(known, Category):
+            assert known.as_text(known.encode(unseen)[0].tolist()) == "another value"

@@ -73,3 +73,15 @@ def test_what_has_no_convolution_does_not_fit() -> None:
     for subject in (mlp, subject_of(VECTORS)):
         assert GradCam().misfit(subject) == "needs a convolution, and this network has none"
     assert not GradCam().misfit(subject_of(CNN))
+
+
+def test_the_sheet_says_what_is_explained_and_that_nothing_speaks_for_it() -> None:
+    request = request_of(subject_of(CNN), 3)
+    explanation = GradCam().explain(request)
+    assert explanation.notes[1].startswith("explained: the predicted class; each map has its own")
+    asked = GradCam().explain(replace(request, target=4))
+    assert asked.notes[1].startswith("explained: 4; ")
+    with torch.no_grad():
+        for parameter in request.network.get_submodule("conv2").parameters():
+            parameter.zero_()
+    assert GradCam().explain(request).rows[0].title.endswith("; the map is 0 everywhere")

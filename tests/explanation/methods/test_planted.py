@@ -49,7 +49,11 @@ def taught() -> tuple[Subject, Chosen]:
 
 
 @pytest.mark.parametrize(
-    "name", ["grad-cam", "layer-cam", "integrated-gradients", "occlusion", "lime", "shap"]
+    "name",
+    [
+        *("grad-cam", "layer-cam", "integrated-gradients", "occlusion"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("lime", "shap")),
+    ],
 )
 def test_evidence_planted_in_a_corner_lights_that_corner(name: str) -> None:
     subject, chosen = taught()
