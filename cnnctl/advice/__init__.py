@@ -5,6 +5,8 @@ A new check is a class in the file of its subject, and its entry in CHECKS.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnnctl.advice.check import Check
 from cnnctl.advice.depth import VanishingGradients
 from cnnctl.advice.facts import Facts
@@ -33,8 +35,9 @@ from cnnctl.advice.outputs import (
 from cnnctl.advice.regularization import EndlessPatience
 from cnnctl.advice.samples import BalancedTwice, FlippedCharacters
 from cnnctl.advice.weights import UnfitWeights
+from cnnctl.config.source import locate
 from cnnctl.errors import Fault
-from cnnctl.experiment import Experiment
+from cnnctl.experiment import Experiment, Loaded
 from cnnctl.model.network import NetworkPlan
 
 CHECKS: tuple[Check, ...] = (
@@ -61,6 +64,14 @@ CHECKS: tuple[Check, ...] = (
     FlippedCharacters(),
 )
 """All checks, in the order in which their advice is given."""
+
+
+def placed_advice(loaded: Loaded) -> list[Fault]:
+    """All advice on an experiment, with its places in the file."""
+    return [
+        replace(advice, place=f"{locate(loaded.source, advice)}: advice")
+        for advice in advise(loaded.experiment, loaded.plan)
+    ]
 
 
 def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:

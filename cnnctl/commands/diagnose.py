@@ -87,16 +87,9 @@ def diagnose(
 ) -> None:
     """Find out why a network learns badly: from its run, or before training."""
     from cnnctl import diagnosis
+    from cnnctl.advice import placed_advice
 
-    given = [n for n, v in {"--split": split, "--folds": folds, "-o": output}.items() if v]
-    if given and not labels:
-        raise FaultError(Fault(message=f"{given[0]} needs --labels", hint="add --labels"))
-    if output is not None and output.suffix.lower() != ".png":
-        message = f"cannot draw to {output.name}: unknown format"
-        raise FaultError(Fault(message=message, hint="use a file name ending in .png"))
-    if folds and split not in (None, DiagnosedSplit.TRAIN):
-        message = f"--folds is for the training split, not for {split}"
-        raise FaultError(Fault(message=message, hint="leave out one of the two"))
+    _check_options(labels, split, folds, output)
     if labels:
         name: SplitName | None = split.value if split else None
         answers = (
@@ -109,12 +102,32 @@ def diagnose(
     case = diagnosis.open_case(
         source, overrides or (), device=device, plugins=plugin or (), data_root=data
     )
+    advice = [] if case.is_trained else placed_advice(case.loaded)
+    if not as_json:
+        for each in advice:
+            say(str(each))
     facts = diagnosis.gather(case)
     findings = diagnosis.judged(facts)
     if as_json:
-        print_json({"source": str(source), **diagnosis.to_json(facts, findings)})
+        plain = {"source": str(source), "advice": [each.to_json() for each in advice]}
+        print_json(plain | diagnosis.to_json(facts, findings))
     else:
         display(diagnosis.render(str(source), facts, findings))
+
+
+def _check_options(
+    labels: bool, split: DiagnosedSplit | None, folds: int | None, output: Path | None
+) -> None:
+    """Raise a FaultError for options that do not go together."""
+    given = [n for n, v in {"--split": split, "--folds": folds, "-o": output}.items() if v]
+    if given and not labels:
+        raise FaultError(Fault(message=f"{given[0]} needs --labels", hint="add --labels"))
+    if output is not None and output.suffix.lower() != ".png":
+        message = f"cannot draw to {output.name}: unknown format"
+        raise FaultError(Fault(message=message, hint="use a file name ending in .png"))
+    if folds and split not in (None, DiagnosedSplit.TRAIN):
+        message = f"--folds is for the training split, not for {split}"
+        raise FaultError(Fault(message=message, hint="leave out one of the two"))
 
 
 def _answered(
