@@ -18,6 +18,9 @@ from cnnctl.inspection.grid import Grid, Heading
 MOST_LINES = 20
 """Suspects in a table; JSON has all."""
 MOST_PICTURES, PER_ROW = 96, 8
+FAIR = 0.7
+"""Agreement below which a network doubts too many labels to be believed; ours."""
+POOR = "a network that agrees with {agreement:.0%} of all labels is a poor judge: train it better"
 LEARNED = "the network has learned these labels, so it doubts few: --folds 5 trains others"
 
 
@@ -30,6 +33,8 @@ def render(answers: Answers, found: Sequence[WrongLabels]) -> RenderableType:
             parts += [_table(each.suspects[:MOST_LINES])]
         if len(each.suspects) > MOST_LINES:
             parts.append(Text(f"and {len(each.suspects) - MOST_LINES:,} more: --json lists all"))
+        if each.agreement < FAIR:
+            parts.append(Text(f"note: {POOR.format(agreement=each.agreement)}"))
     if answers.is_learned:
         parts.append(Text(f"note: {LEARNED}"))
     return Group(*parts)

@@ -83,13 +83,16 @@ class WrongLabels:
     head: str
     """Empty without heads."""
     classes: tuple[str, ...]
+    agreement: float
+    """The share of labels that the network gives, too."""
     suspects: tuple[Suspect, ...]
     """Those with the least probable labels first."""
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
         head = {"head": self.head} if self.head else {}
-        return {**head, "suspects": [asdict(each) for each in self.suspects]}
+        suspects = [asdict(each) for each in self.suspects]
+        return {**head, "agreement": self.agreement, "suspects": suspects}
 
 
 def answers_of(subject: Subject, name: SplitName | None) -> Answers:
@@ -136,19 +139,21 @@ def _of_task(answers: Answers, task: Task) -> WrongLabels:
     outputs, targets = task.of(answers.outputs, answers.targets)
     shares = task.probabilities(outputs).double().cpu()
     given = (targets.argmax(1) if targets.is_floating_point() else targets).long().cpu()
+    likely = shares.argmax(1)
     suspects = tuple(
         Suspect(
             name=answers.called(position),
             position=position,
             given=task.target.class_names[int(given[position])],
             given_share=float(shares[position, given[position]]),
-            likely=task.target.class_names[int(shares[position].argmax())],
+            likely=task.target.class_names[int(likely[position])],
             likely_share=float(shares[position].max()),
         )
         for position in suspected(given, shares)
-        if int(shares[position].argmax()) != int(given[position])
+        if likely[position] != given[position]
     )
-    return WrongLabels(task.name, task.target.class_names, suspects)
+    agreement = float((likely == given).double().mean())
+    return WrongLabels(task.name, task.target.class_names, agreement, suspects)
 
 
 def suspected(given: Tensor, shares: Tensor) -> Iterator[int]:

@@ -114,8 +114,19 @@ def test_a_run_judges_the_test_split_and_says_what_it_has_learned(
     assert first.endswith("of 360 labels of the test split are likely wrong")
     assert last == "wrong.png"
     assert "note:" not in done.stdout
+    agreement = json.loads(invoke("diagnose", "runs/tiny", "--labels", "--json").stdout)["heads"][0]
+    accuracy = json.loads(invoke("eval", "runs/tiny", "--json").stdout)["accuracy"]
+    assert agreement["agreement"] == accuracy
     learned = invoke("diagnose", "runs/tiny", "--labels", "--split", "train").stdout
     assert "note: the network has learned these labels" in learned
+
+
+def test_a_poor_network_is_called_a_poor_judge(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert invoke("train", tiny, "train.epochs=1", "optimizer.lr=0.0001").exit_code == 0
+    assert "is a poor judge" in invoke("diagnose", "runs/tiny", "--labels").stdout
 
 
 @pytest.mark.parametrize(

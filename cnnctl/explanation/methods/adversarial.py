@@ -16,6 +16,7 @@ from cnnctl.errors import config_fault, nearest
 from cnnctl.explanation.attribution import arrays_of, target_of
 from cnnctl.explanation.explanation import Explanation, Fact, HeatMap, Panel, Row
 from cnnctl.explanation.method import Method
+from cnnctl.explanation.parts import by_column, columns
 from cnnctl.explanation.request import Request
 from cnnctl.subject import Subject
 
@@ -54,7 +55,7 @@ class Adversarial(Method):
             rows=[each.row() for each in attacked],
             columns=["original", "change", "result"] if ndim > 1 else [],
             names=request.task.target.class_names,
-            features=[f"feature {number + 1}" for number in range(request.subject.shape[0])],
+            features=[*columns(request.subject)] if ndim == 1 else [],
             arrays={"change": torch.stack(changes), "distance": torch.tensor(distances)}
             | arrays_of(request),
         )
@@ -200,7 +201,8 @@ class _Attacked:
         subject = self.request.subject
         before, after = (subject.in_units(each)[0].cpu() for each in (self.inputs, self.result))
         if before.ndim == 1:
-            return [Panel(None, HeatMap.of(self.change, is_signed=True))]
+            change = by_column(subject, self.change, is_signed=True)
+            return [Panel(None, HeatMap.of(change, is_signed=True))]
         first, last = Panel(before, captions=(said[0],)), Panel(after, captions=(said[1],))
         if not self.units.is_bounded:
             heat = HeatMap.of(self.change, is_signed=True) if before.ndim == 2 else None
