@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def under_attack(run: Path, kind: str, *more: str) -> list[float]:
     return [point["value"] for point in json.loads(done.stdout)["curves"][0]["points"]]
 
 
+def in_parts(
+    measure: Callable[[Tensor, Tensor, float], float], samples: Samples, epsilon: float
+) -> float:
+    """An accuracy under attack, measured on a few hundred samples at a time."""
+    pixels = samples.rows.take(torch.arange(len(samples))) / 255
+    parts = zip(torch.split(pixels, 500), torch.split(samples.targets, 500), strict=True)
+    return sum(measure(*part, epsilon) * len(part[1]) for part in parts) / len(samples)
+
+
 def assert_alike(
     run: Path, network: Plain, samples: Samples, epsilons: tuple[float, ...], *more: str
 ) -> None:
@@ -79,8 +89,10 @@ def assert_alike(
     fgsm, pgd = (under_attack(run, f"{kind}={words}", *more) for kind in ("fgsm", "pgd"))
     assert fgsm[0] == pgd[0] == pytest.approx(network.accuracy(pixels, classes))
     for number, epsilon in enumerate(epsilons, 1):
-        assert fgsm[number] == pytest.approx(network.under_fgsm(pixels, classes, epsilon), abs=0.01)
-        assert pgd[number] == pytest.approx(network.under_pgd(pixels, classes, epsilon), abs=0.01)
+        plain = (
+            in_parts(each, samples, epsilon) for each in (network.under_fgsm, network.under_pgd)
+        )
+        assert (fgsm[number], pgd[number]) == pytest.approx(tuple(plain), abs=0.01)
         assert pgd[number] <= fgsm[number] < fgsm[number - 1]
 
 
@@ -119,4 +131,4 @@ def test_attacks_on_mnist_are_those_of_plain_torch(tmp_path: Path) -> None:
     }
     run = tmp_path / "lenet-mnist"
     samples = Mnist().load("test", root=DATA)
-    assert_alike(run, Plain(run, layers), samples, (0.05, 0.1), "--data", str(DATA))
+    assert_alike(run, Plain(run, layers), samples, (0.1,), "--data", str(DATA))

@@ -16,7 +16,7 @@ from cnnctl.errors import config_fault, nearest
 from cnnctl.explanation.attribution import arrays_of, target_of
 from cnnctl.explanation.explanation import Explanation, Fact, HeatMap, Panel, Row
 from cnnctl.explanation.method import Method
-from cnnctl.explanation.parts import features
+from cnnctl.explanation.parts import by_column, features
 from cnnctl.explanation.request import Request
 from cnnctl.subject import Subject
 
@@ -201,7 +201,8 @@ class _Attacked:
         subject = self.request.subject
         before, after = (subject.in_units(each)[0].cpu() for each in (self.inputs, self.result))
         if before.ndim == 1:
-            return [Panel(None, HeatMap.of(self.change, is_signed=True))]
+            change = by_column(subject, self.change, is_signed=True)
+            return [Panel(None, HeatMap.of(change, is_signed=True))]
         first, last = Panel(before, captions=(said[0],)), Panel(after, captions=(said[1],))
         if not self.units.is_bounded:
             heat = HeatMap.of(self.change, is_signed=True) if before.ndim == 2 else None
