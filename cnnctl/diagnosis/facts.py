@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cnnctl.diagnosis.history import History
 from cnnctl.experiment import Experiment
+from cnnctl.run_files import LayerRecord
 from cnnctl.training.layer_statistics import LayerStatistics
 from cnnctl.verification.facts import TaskLoss
 
@@ -139,6 +140,8 @@ class Facts:
     trial: Trial | None = None
     answers: Sequence[Answers] = ()
     history: History | None = None
+    records: Sequence[LayerRecord] = ()
+    """What the run recorded of its layers, by step."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why a fact is not known, by its name here."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from math import inf, log
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from cnnctl.diagnosis.checks import CHECKS
 from cnnctl.diagnosis.facts import Answers, Facts, Yardstick
 from cnnctl.diagnosis.history import History
-from cnnctl.run_files import EpochMetrics
+from cnnctl.run_files import EpochMetrics, LayerRecord
 from cnnctl.verification.finding import Finding, Verdict
 from tests.diagnosis.trainings import experiment_of, findings, trained, untrained, warnings_of
 
@@ -176,6 +176,29 @@ def test_the_same_answer_for_everything_is_seen() -> None:
     assert with_answers(spread=0.85, target_spread=0.9)["the same answer"].verdict is Verdict.FINE
 
 
+def recorded(gradients: list[float]) -> Finding:
+    records = [
+        LayerRecord(step, 1, {"conv1": {"gradient": gradient}})
+        for step, gradient in enumerate(gradients, 1)
+    ]
+    facts = Facts(experiment_of(plain(LAYERS)), Yardstick(log(10)), is_trained=True)
+    return findings(replace(facts, records=records))["recorded steps"]
+
+
+def test_a_gradient_that_jumps_or_is_not_finite_is_seen_in_the_records() -> None:
+    jump = recorded([0.1] * 20 + [2.0] + [0.1] * 20)
+    assert jump.verdict is Verdict.WARNING
+    assert jump.figure == "the gradient of conv1 jumps to 20 times its median"
+    broken = recorded([0.1, inf])
+    assert broken.figure == "the gradient of conv1 is not finite at step 2"
+    assert recorded([0.1] * 40).verdict is Verdict.FINE
+
+
+def test_what_a_run_did_not_record_is_said() -> None:
+    facts = Facts(experiment_of(plain(LAYERS)), Yardstick(log(10)), is_trained=True)
+    assert findings(facts)["recorded steps"].verdict is Verdict.UNKNOWN
+
+
 def test_batch_norm_with_tiny_batches_is_seen() -> None:
     facts = Facts(experiment_of(plain(LAYERS)), Yardstick(log(10)), is_trained=True)
     normed = replace(facts, mixing=["batch_norm1"], batch_samples=2)
@@ -213,5 +236,5 @@ def test_a_network_with_dead_units_gives_the_same_answer() -> None:
 
 
 def test_every_check_has_a_planted_fault() -> None:
-    others = {"batch statistics", "the same answer", "classes never predicted"}
+    others = {"recorded steps", "batch statistics", "the same answer", "classes never predicted"}
     assert {check.name for check in CHECKS} == BEFORE.keys() | AFTER.keys() | others
