@@ -120,8 +120,9 @@ class Answers:
     share of answers that are not the most frequent one."""
     target_spread: float
     """The same of the targets."""
-    never: Sequence[tuple[str, int]]
-    """Classes that have samples here and are never predicted, with their number of samples."""
+    never: Sequence[tuple[str, int]] | None
+    """Classes or labels that have samples here and are never predicted, with their number of
+    samples; None for values."""
     accuracy: float | None = None
 
 
