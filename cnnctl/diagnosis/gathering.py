@@ -87,7 +87,7 @@ def before_training(setup: Setup, weights: Weights | None) -> Facts:
     """The facts of a network that training starts from."""
     run = run_of(setup.with_compile(False), weights)
     facts = with_look(known(run, setup.batches), run, setup.batches)
-    steps, trial = take_steps(setup, weights), try_to_memorize(setup)
+    steps, trial = take_steps(setup, weights), try_to_memorize(setup, weights)
     return replace(facts, is_trained=False, steps=steps, trial=trial)
 
 

@@ -36,6 +36,8 @@ class Update(Check):
         if not found and any(layer.figures.gradient == 0 for layer in facts.steps.layers):
             hint = "look for layers that are dead, or weights that start at zero (model.init)"
             return warning("all gradients are zero: a step changes no weights", hint, {})
+        if facts.experiment.optimizer.needs_full_batch:
+            return fine("a step of this optimizer is many", {"layers": found})
         if not found:
             return unknown("no layer has weights that learn")
         middle = median(found.values())
