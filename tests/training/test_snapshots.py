@@ -59,7 +59,7 @@ def test_links_are_no_snapshots(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "snapshots").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(FaultError, match="is a symbolic link|cannot be read"):
+    with pytest.raises(FaultError, match=r"is a symbolic link|cannot be read"):
         snapshots_of(tmp_path / "run")
     (tmp_path / "run" / "snapshots").unlink()
     (tmp_path / "run" / "snapshots").mkdir()
