@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cnnctl.diagnosis import memorizing
 from cnnctl.diagnosis.checks import CHECKS
 from cnnctl.diagnosis.facts import Answers, Facts, Yardstick
 from cnnctl.diagnosis.history import History
@@ -59,6 +60,13 @@ BEFORE: dict[str, dict[str, Any]] = {
 """A check, and an experiment with the fault that it is for."""
 
 
+@pytest.fixture
+def short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial of a few samples by heart that is over soon."""
+    monkeypatch.setattr(memorizing, "STEPS", 10)
+
+
+@pytest.mark.usefixtures("short_trial")
 @pytest.mark.parametrize("name", BEFORE)
 def test_a_fault_is_seen_before_training(name: str) -> None:
     found = findings(untrained(BEFORE[name]))[name]
@@ -70,6 +78,7 @@ def test_a_sound_experiment_has_no_warning_before_training() -> None:
     assert not warnings_of(untrained(plain(LAYERS)))
 
 
+@pytest.mark.usefixtures("short_trial")
 @pytest.mark.parametrize("lr", [1.0, 10.0])
 def test_a_rate_that_is_too_high_is_seen(lr: float) -> None:
     found = warnings_of(untrained(plain(LAYERS, optimizer={"name": "sgd", "lr": lr})))
@@ -82,6 +91,7 @@ def test_small_weights_of_a_shallow_network_are_no_fault() -> None:
     assert not warnings_of(untrained(plain(LAYERS, init=small, optimizer=momentum)))
 
 
+@pytest.mark.usefixtures("short_trial")
 def test_half_of_the_units_may_be_dead_in_a_network_that_works() -> None:
     facts = untrained(BEFORE["dead units"])
     assert facts.look is not None
