@@ -68,8 +68,8 @@ class Commentator(Observer):
         if not run.is_finished or not self.rows:
             return [f"warning: {self.said}"] if self.said else []
         found = [
-            f"{check.name}: {finding.figure}; {finding.hint}"
-            for check, finding in judged(self.facts(run)).items()
+            f"{finding.figure}; {finding.hint}"
+            for finding in judged(self.facts(run)).values()
             if finding.verdict is Verdict.WARNING
         ]
         return [f"warning: {line}" for line in found[:MOST]]

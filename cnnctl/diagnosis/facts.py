@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cnnctl.diagnosis.history import History
 from cnnctl.experiment import Experiment
+from cnnctl.run_files import LayerRecord
 from cnnctl.training.layer_statistics import LayerStatistics
 from cnnctl.verification.facts import TaskLoss
 
@@ -119,8 +120,9 @@ class Answers:
     share of answers that are not the most frequent one."""
     target_spread: float
     """The same of the targets."""
-    never: Sequence[tuple[str, int]]
-    """Classes that have samples here and are never predicted, with their number of samples."""
+    never: Sequence[tuple[str, int]] | None
+    """Classes or labels that have samples here and are never predicted, with their number of
+    samples; None for values."""
     accuracy: float | None = None
 
 
@@ -139,6 +141,8 @@ class Facts:
     trial: Trial | None = None
     answers: Sequence[Answers] = ()
     history: History | None = None
+    records: Sequence[LayerRecord] = ()
+    """What the run recorded of its layers, by step."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why a fact is not known, by its name here."""
 

@@ -15,7 +15,7 @@ from cnnctl.diagnosis.memorizing import try_to_memorize
 from cnnctl.diagnosis.stepping import Weights, run_of, take_steps
 from cnnctl.diagnosis.yardstick import yardstick_of
 from cnnctl.experiment import Loaded, starting_weights
-from cnnctl.run_files import read_metrics
+from cnnctl.run_files import read_metrics, read_watch
 from cnnctl.run_folder import folder_of
 from cnnctl.sources import is_checkpoint, open_checkpoint, open_experiment, refuse_overrides
 from cnnctl.storage import is_folder
@@ -79,14 +79,15 @@ def gather(case: Case) -> Facts:
     with setup.memory_faults():
         if weights is None or not case.is_trained:
             return before_training(setup, weights)
-        return after_training(setup, weights, _history(case, setup))
+        facts = after_training(setup, weights, _history(case, setup))
+    return _with_records(facts, case)
 
 
 def before_training(setup: Setup, weights: Weights | None) -> Facts:
     """The facts of a network that training starts from."""
     run = run_of(setup.with_compile(False), weights)
     facts = with_look(known(run, setup.batches), run, setup.batches)
-    steps, trial = take_steps(setup, weights), try_to_memorize(setup)
+    steps, trial = take_steps(setup, weights), try_to_memorize(setup, weights)
     return replace(facts, is_trained=False, steps=steps, trial=trial)
 
 
@@ -164,6 +165,13 @@ def _history(case: Case, setup: Setup) -> History | str:
     if not rows:
         return "the run folder has no metrics.jsonl with finished epochs"
     return History(rows, samples_of(setup.batches))
+
+
+def _with_records(facts: Facts, case: Case) -> Facts:
+    """The same facts with what the run recorded of its layers, or why it did not."""
+    records = read_watch(case.folder).records if case.folder is not None else []
+    reason = "nothing was recorded: train with train.watch=true"
+    return replace(facts, records=records, missing={**facts.missing, "records": reason})
 
 
 def samples_of(batches: SplitBatches) -> dict[str, int]:

@@ -116,18 +116,19 @@ def _answers(task: Task, split: str, found: Batch) -> Answers:
     count = len(targets)
     if task.target.kind == "values":
         spreads = (_spread(outputs), _spread(targets.reshape(count, -1)))
-        return Answers(task.name, split, count, *spreads, never=())
+        return Answers(task.name, split, count, *spreads, never=None)
     predicted, right = task.predict(outputs), float(task.is_right(outputs, targets).float().mean())
-    if task.target.kind == "labels":
-        return Answers(
-            task.name, split, count, _variety(predicted), _variety(targets > 0.5), (), right
-        )
-    classes = targets.argmax(1) if targets.is_floating_point() else targets
     names = task.target.class_names
-    there = classes.bincount(minlength=len(names)).tolist()
-    given = predicted.bincount(minlength=len(names)).tolist()
-    never = [(name, there[at]) for at, name in enumerate(names) if there[at] and not given[at]]
-    return Answers(task.name, split, count, _variety(predicted), _variety(classes), never, right)
+    if task.target.kind == "labels":
+        wanted = targets > 0.5
+        there, given = wanted.sum(dim=0), predicted.sum(dim=0)
+    else:
+        wanted = targets.argmax(1) if targets.is_floating_point() else targets
+        there, given = (each.bincount(minlength=len(names)) for each in (wanted, predicted))
+    each = zip(names, there.tolist(), given.tolist(), strict=True)
+    never = [(name, samples) for name, samples, predictions in each if samples and not predictions]
+    spreads = (_variety(predicted), _variety(wanted))
+    return Answers(task.name, split, count, *spreads, never=never, accuracy=right)
 
 
 def _variety(answers: Tensor) -> float:

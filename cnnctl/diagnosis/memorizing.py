@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from cnnctl.diagnosis.facts import Trial
-from cnnctl.diagnosis.stepping import run_of
+from cnnctl.diagnosis.stepping import Weights, run_of
 from cnnctl.diagnosis.yardstick import constant_loss
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.experiment import Experiment
@@ -27,9 +27,12 @@ LEARNED = 0.5
 have to be right."""
 
 
-def try_to_memorize(setup: Setup) -> Trial:
-    """Train on a few samples until all are right: no augmentation, penalties or dropout."""
-    run = run_of(_without_regularization(setup), None)
+def try_to_memorize(setup: Setup, weights: Weights | None) -> Trial:
+    """Train on a few samples until all are right, without augmentation, penalties and dropout.
+
+    Frozen layers learn, too. `weights` are those to start from, if they are not random.
+    """
+    run = run_of(_without_regularization(setup), weights)
     batches = setup.batches.train
     inputs, targets = batches.source.take(batches.order(0)[:SAMPLES])
     constant = _constant(run, targets)
@@ -59,6 +62,7 @@ def _without_regularization(setup: Setup) -> Setup:
     experiment = setup.experiment
     updates = {
         "regularization": Regularization(),
+        "model": experiment.model.model_copy(update={"freeze": [], "unfreeze_at": None}),
         "loss": _plain(experiment.loss),
         "optimizer": _undecayed(experiment),
     }

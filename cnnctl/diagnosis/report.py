@@ -36,7 +36,10 @@ def render(place: str, facts: Facts, findings: Findings) -> RenderableType:
 def _what(facts: Facts) -> str:
     if not facts.is_trained:
         return "before training"
-    return "its weights" if facts.history is None else f"{len(facts.history):,} epochs"
+    if facts.history is None:
+        return "its weights"
+    count = len(facts.history)
+    return f"{count:,} epoch{'s' if count > 1 else ''}"
 
 
 def _layers(facts: Facts) -> Iterator[RenderableType]:

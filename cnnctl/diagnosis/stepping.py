@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import cycle, islice
 from math import inf
 from statistics import median
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +35,11 @@ FEWEST = 3
 COMPARED, SETTLING = 8, 32
 """Batches whose losses are compared in training and evaluation mode, and those before them that
 bring the running statistics of norms up to date."""
+COMPARED_SAMPLES = 1024
+"""Samples of the compared batches, at most."""
 
 Weights = Mapping[str, Tensor]
+Item = TypeVar("Item")
 
 
 def take_steps(setup: Setup, weights: Weights | None, *, count: int = STEPS) -> StepsTaken:
@@ -50,8 +54,8 @@ def take_steps(setup: Setup, weights: Weights | None, *, count: int = STEPS) -> 
     rows: list[list[LayerStatistics]] = []
     norms: list[float] = []
     losses: list[TaskLoss] = []
-    error, end = "", time.perf_counter() + SECONDS
-    for group in islice(groups, count):
+    error = ""
+    for group in in_time(islice(groups, count)):
         before = copy_of_weights(run.network)
         try:
             losses = losses or first_losses(setup, step, group)
@@ -66,13 +70,20 @@ def take_steps(setup: Setup, weights: Weights | None, *, count: int = STEPS) -> 
         found = layer_statistics(run.network, before=before)
         rows.append([_scaled(row, factor) for row in found])
         norms.append(factor * _norm(run.network))
-        if len(rows) >= FEWEST and time.perf_counter() > end:
-            break
     medians = [_medians(list(layer)) for layer in zip(*rows, strict=True)]
     layers = placed(medians, run.network, plan=run.plan, tasks=run.tasks)
     return StepsTaken(
         len(rows), layers, norms, losses, modes or _modes_after(run, setup, error), error
     )
+
+
+def in_time(items: Iterable[Item]) -> Iterator[Item]:
+    """These items until time is over, but at least a few."""
+    end = time.perf_counter() + SECONDS
+    for number, item in enumerate(items):
+        if number >= FEWEST and time.perf_counter() > end:
+            return
+        yield item
 
 
 def run_of(setup: Setup, weights: Weights | None) -> Run:
@@ -99,10 +110,11 @@ def compare_modes(run: Run, setup: Setup, *, settled: bool = False) -> Modes:
     """
     network, batches = run.network, setup.batches.train
     kept = deepcopy(network.state_dict())
-    rows = torch.split(batches.order(0), batches.batch_size)[:COMPARED]
+    most = max(1, min(COMPARED, COMPARED_SAMPLES // batches.batch_size))
+    rows = torch.split(batches.order(0), batches.batch_size)[:most]
     if settled and any(leaf.layer.mixes_samples for leaf in run.plan.leaves()):
         settling = islice(cycle(rows), SETTLING)
-        for inputs, _ in batches.source.take_each(settling):
+        for inputs, _ in in_time(batches.source.take_each(settling)):
             network(inputs)
     network.eval()
     evaluation = _mean_loss(run, batches.source.take_each(rows))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from math import inf, log
 from typing import Any
 
 import pytest
 
+from cnnctl.diagnosis import memorizing
 from cnnctl.diagnosis.checks import CHECKS
 from cnnctl.diagnosis.facts import Answers, Facts, Yardstick
 from cnnctl.diagnosis.history import History
-from cnnctl.run_files import EpochMetrics
+from cnnctl.run_files import EpochMetrics, LayerRecord
 from cnnctl.verification.finding import Finding, Verdict
 from tests.diagnosis.trainings import experiment_of, findings, trained, untrained, warnings_of
 
@@ -59,6 +60,13 @@ BEFORE: dict[str, dict[str, Any]] = {
 """A check, and an experiment with the fault that it is for."""
 
 
+@pytest.fixture
+def short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial of a few samples by heart that is over soon."""
+    monkeypatch.setattr(memorizing, "STEPS", 10)
+
+
+@pytest.mark.usefixtures("short_trial")
 @pytest.mark.parametrize("name", BEFORE)
 def test_a_fault_is_seen_before_training(name: str) -> None:
     found = findings(untrained(BEFORE[name]))[name]
@@ -70,6 +78,7 @@ def test_a_sound_experiment_has_no_warning_before_training() -> None:
     assert not warnings_of(untrained(plain(LAYERS)))
 
 
+@pytest.mark.usefixtures("short_trial")
 @pytest.mark.parametrize("lr", [1.0, 10.0])
 def test_a_rate_that_is_too_high_is_seen(lr: float) -> None:
     found = warnings_of(untrained(plain(LAYERS, optimizer={"name": "sgd", "lr": lr})))
@@ -82,6 +91,7 @@ def test_small_weights_of_a_shallow_network_are_no_fault() -> None:
     assert not warnings_of(untrained(plain(LAYERS, init=small, optimizer=momentum)))
 
 
+@pytest.mark.usefixtures("short_trial")
 def test_half_of_the_units_may_be_dead_in_a_network_that_works() -> None:
     facts = untrained(BEFORE["dead units"])
     assert facts.look is not None
@@ -176,6 +186,29 @@ def test_the_same_answer_for_everything_is_seen() -> None:
     assert with_answers(spread=0.85, target_spread=0.9)["the same answer"].verdict is Verdict.FINE
 
 
+def recorded(gradients: list[float]) -> Finding:
+    records = [
+        LayerRecord(step, 1, {"conv1": {"gradient": gradient}})
+        for step, gradient in enumerate(gradients, 1)
+    ]
+    facts = Facts(experiment_of(plain(LAYERS)), Yardstick(log(10)), is_trained=True)
+    return findings(replace(facts, records=records))["recorded steps"]
+
+
+def test_a_gradient_that_jumps_or_is_not_finite_is_seen_in_the_records() -> None:
+    jump = recorded([0.1] * 20 + [2.0] + [0.1] * 20)
+    assert jump.verdict is Verdict.WARNING
+    assert jump.figure == "the gradient of conv1 jumps to 20 times its median"
+    broken = recorded([0.1, inf])
+    assert broken.figure == "the gradient of conv1 is not finite at step 2"
+    assert recorded([0.1] * 40).verdict is Verdict.FINE
+
+
+def test_what_a_run_did_not_record_is_said() -> None:
+    facts = Facts(experiment_of(plain(LAYERS)), Yardstick(log(10)), is_trained=True)
+    assert findings(facts)["recorded steps"].verdict is Verdict.UNKNOWN
+
+
 def test_batch_norm_with_tiny_batches_is_seen() -> None:
     facts = Facts(experiment_of(plain(LAYERS)), Yardstick(log(10)), is_trained=True)
     normed = replace(facts, mixing=["batch_norm1"], batch_samples=2)
@@ -213,5 +246,5 @@ def test_a_network_with_dead_units_gives_the_same_answer() -> None:
 
 
 def test_every_check_has_a_planted_fault() -> None:
-    others = {"batch statistics", "the same answer", "classes never predicted"}
+    others = {"recorded steps", "batch statistics", "the same answer", "classes never predicted"}
     assert {check.name for check in CHECKS} == BEFORE.keys() | AFTER.keys() | others

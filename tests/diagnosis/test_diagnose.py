@@ -50,6 +50,16 @@ def test_a_checkpoint_alone_says_what_is_missing(run: Path, tmp_path: Path) -> N
     assert "not checked: learns nothing" in done.output
 
 
+def test_what_a_run_recorded_is_judged(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny.parent)
+    assert invoke("train", tiny, "train.watch=2", "train.epochs=1").exit_code == 0
+    found = json.loads(invoke("diagnose", "runs/tiny", "--json").stdout)["checks"]
+    assert {"recorded steps": "6 steps recorded"}.items() <= {
+        each["check"]: each["found"] for each in found
+    }.items()
+    assert "train with train.watch=true" not in str(found)
+
+
 def test_advice_on_the_file_comes_first(tiny: Path) -> None:
     first = invoke("diagnose", tiny, "optimizer.lr=3").output.splitlines()[0]
     assert "advice: optimizer.lr: 3 is outside the usual range of sgd" in first

@@ -16,6 +16,7 @@ from cnnctl.diagnosis.checks.learning import LearnsNothing
 from cnnctl.diagnosis.checks.memorizing import Memorizing
 from cnnctl.diagnosis.checks.modes import ModesAgree
 from cnnctl.diagnosis.checks.overfitting import Overfitting, StandsStill
+from cnnctl.diagnosis.checks.recorded import RecordedSteps
 from cnnctl.diagnosis.checks.unfinished import Unfinished
 from cnnctl.diagnosis.checks.update import Update
 from cnnctl.diagnosis.facts import Facts
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     DeadUnits(),
     Saturation(),
     Exploding(),
+    RecordedSteps(),
     Vanishing(),
     Update(),
     ModesAgree(),

@@ -49,10 +49,13 @@ class NeverPredicted(Check):
     def find(self, facts: Facts) -> Finding:
         if not facts.answers:
             return unknown(facts.why_not("answers"))
+        classifying = [(each.task, each.never) for each in facts.answers if each.never is not None]
+        if not classifying:
+            return fine("no classes, but values")
         found = [
-            f"{task.task}: {name}" if task.task else name
-            for task in facts.answers
-            for name, samples in task.never
+            f"{task}: {name}" if task else name
+            for task, never in classifying
+            for name, samples in never
             if samples >= FEWEST
         ]
         split = facts.answers[0].split

@@ -37,7 +37,8 @@ class DeadUnits(Check):
         figure = f"{shares[worst]:.0%} of {worst}"
         if shares[worst] <= MOST or facts.yardstick.level(facts.look.loss) <= LEARNING:
             return fine(f"at most {figure}", {"layers": shares})
-        hint = "try a lower optimizer.lr, leaky_relu, or batch_norm before it"
+        cause = "a lower optimizer.lr" if facts.is_trained else "another seed or model.init"
+        hint = f"try {cause}, leaky_relu, or batch_norm before it"
         named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)
         return warning(f"units are dead: {figure}", hint, {"layers": shares}, named=named)
 

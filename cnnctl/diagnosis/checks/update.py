@@ -33,8 +33,13 @@ class Update(Check):
             for layer in facts.steps.layers
             if layer.is_matrix and (update := relative_update(layer))
         }
+        if not found and any(layer.figures.gradient == 0 for layer in facts.steps.layers):
+            hint = "look for layers that are dead, or weights that start at zero (model.init)"
+            return warning("all gradients are zero: a step changes no weights", hint, {})
+        if facts.experiment.optimizer.needs_full_batch:
+            return fine("a step of this optimizer is many", {"layers": found})
         if not found:
-            return unknown("no weights changed")
+            return unknown("no layer has weights that learn")
         middle = median(found.values())
         figure = f"10^{middle:.1f} in a step"
         level = facts.yardstick.level(facts.look.loss)
