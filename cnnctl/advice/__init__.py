@@ -5,14 +5,22 @@ A new check is a class in the file of its subject, and its entry in CHECKS.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from cnnctl.advice.check import Check
-from cnnctl.advice.depth import VanishingGradients
+from cnnctl.advice.depth import BlockedGradients, DeepWithoutHelp, GrowingSums, VanishingGradients
 from cnnctl.advice.facts import Facts
+from cnnctl.advice.field import SmallField
 from cnnctl.advice.layers import (
     ActivationTwice,
     BiasBeforeNorm,
+    DenseOnLargeImage,
     DropoutBeforeNorm,
+    HeavyDropout,
     NoActivationBetween,
+    SoftmaxBetween,
+    StrideBeyondKernel,
 )
 from cnnctl.advice.optimization import (
     BatchesOfAFullBatchMethod,
@@ -26,15 +34,19 @@ from cnnctl.advice.outputs import (
     BoundedOutput,
     DropoutAtOutput,
     LabelsThatExcludeEachOther,
+    ManyQuestions,
     NoLogSoftmaxBeforeNLL,
     NoSigmoidBeforeBCE,
     RectifiedOutput,
 )
-from cnnctl.advice.regularization import EndlessPatience
-from cnnctl.advice.samples import BalancedTwice, FlippedCharacters
-from cnnctl.advice.weights import UnfitWeights
+from cnnctl.advice.regularization import DrowningPenalty, EndlessPatience, NothingAgainstOverfitting
+from cnnctl.advice.samples import BalancedTwice, FlippedCharacters, TurnedCharacters
+from cnnctl.advice.schedules import EarlyEnd, IdleSchedule, NoUsefulRate
+from cnnctl.advice.weights import EqualWeights, LargeWeights, UnfitWeights
+from cnnctl.config.source import locate
 from cnnctl.errors import Fault
-from cnnctl.experiment import Experiment
+from cnnctl.experiment import Experiment, Loaded
+from cnnctl.model import zoo
 from cnnctl.model.network import NetworkPlan
 
 CHECKS: tuple[Check, ...] = (
@@ -42,23 +54,40 @@ CHECKS: tuple[Check, ...] = (
     NoLogSoftmaxBeforeNLL(),
     NoSigmoidBeforeBCE(),
     LabelsThatExcludeEachOther(),
+    ManyQuestions(),
     RectifiedOutput(),
     BoundedOutput(),
     DropoutAtOutput(),
     UnfitWeights(),
+    EqualWeights(),
+    LargeWeights(),
     BiasBeforeNorm(),
     DropoutBeforeNorm(),
     NoActivationBetween(),
     ActivationTwice(),
+    SoftmaxBetween(),
+    HeavyDropout(),
+    StrideBeyondKernel(),
+    DenseOnLargeImage(),
+    SmallField(),
     VanishingGradients(),
+    DeepWithoutHelp(),
+    GrowingSums(),
+    BlockedGradients(),
+    NoUsefulRate(),
+    IdleSchedule(),
+    EarlyEnd(),
     UnusualRate(),
     RescaledL2(),
     BatchesOfAFullBatchMethod(),
     FewSteps(),
     NoisyStatistics(),
     EndlessPatience(),
+    DrowningPenalty(),
+    NothingAgainstOverfitting(),
     BalancedTwice(),
     FlippedCharacters(),
+    TurnedCharacters(),
 )
 """All checks, in the order in which their advice is given."""
 
@@ -67,3 +96,12 @@ def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     """All advice on an experiment, with paths in the experiment."""
     facts = Facts(experiment, plan)
     return [advice for check in CHECKS for advice in check.find(facts)]
+
+
+def advice_on(loaded: Loaded) -> Iterator[Fault]:
+    """The advice on a file, at its places; without that on layers of the zoo, which are published
+    as they are."""
+    for advice in advise(loaded.experiment, loaded.plan):
+        place = locate(loaded.source, advice)
+        if not zoo.is_written_there(place):
+            yield replace(advice, place=str(place))

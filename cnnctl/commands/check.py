@@ -149,12 +149,10 @@ def _try_on_data(
 
 
 def _advise(result: _Result, loaded: Loaded, *, is_shown: bool) -> None:
-    from cnnctl.advice import advise
-    from cnnctl.config.source import locate
+    from cnnctl.advice import advice_on
 
-    for advice in advise(loaded.experiment, loaded.plan):
-        place = locate(loaded.source, advice)
-        result.advice.append(replace(advice, place=f"{place}: advice"))
+    for advice in advice_on(loaded):
+        result.advice.append(replace(advice, place=f"{advice.place}: advice"))
         if is_shown:
             say(str(result.advice[-1]))
 
