@@ -41,8 +41,8 @@ class VanishingGradients(Check):
         count = fewest_between(graph, lambda leaf: leaf.name in hidden, resets=_is_norm)
         if count >= DEEP_SIGMOIDS:
             first = next(leaf for leaf in facts.plan.leaves() if leaf.name in hidden)
-            message = f"gradients vanish through {count} sigmoids: on MNIST, 8 reached 62 % "
-            message += "where 3 reached 95"
+            message = f"gradients vanish through {count} sigmoids: on MNIST, 8 reached 62% "
+            message += "where 3 reached 95%"
             yield Fault(message=message, hint="use relu, or add batch_norm", path=first.path)
 
 
@@ -58,7 +58,7 @@ class DeepWithoutHelp(Check):
         if count >= DEEP:
             first = next(planned for planned, _ in facts.weighted())
             message = f"{count} layers without norm or shortcut hardly learn: "
-            message += "on MNIST, 30 reached 23 % where 2 reached 96"
+            message += "on MNIST, 30 reached 23% where 2 reached 96%"
             hint = "add batch_norm after each, or residual blocks"
             yield Fault(message=message, hint=hint, path=first.path)
 
@@ -83,7 +83,7 @@ class GrowingSums(Check):
             nodes = facts.plan.graph.nodes
             sums = [node for node in nodes if _is_sum(node)]
             message = f"without norm, values grow {largest**0.5:,.0f}-fold through {len(sums)} "
-            message += "residual blocks: on MNIST, 8 made SGD diverge, and 24 kept Adam at 67 %"
+            message += "residual blocks: on MNIST, 8 made SGD diverge, and 24 kept Adam at 67%"
             hint = "add a norm to each block, or init: zeros to its last layer"
             yield Fault(message=message, hint=hint, path=sums[0].blocks[-1].path)
 

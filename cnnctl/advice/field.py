@@ -38,5 +38,5 @@ class SmallField(Check):
         ]
         if not is_dense and min(shares) < LITTLE:
             message, _, hint = note.partition("; ")
-            message += ": on MNIST, 5 of 28 reached 70 % instead of 96"
+            message += ": on MNIST, 5 of 28 reached 70% instead of 96%"
             yield Fault(message=message, hint=hint, path=leaves[last.name].path)

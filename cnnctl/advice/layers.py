@@ -87,7 +87,7 @@ class SoftmaxBetween(Check):
                 continue
             if behind := graph.next_weighted(number):
                 message = f"{node.planned.name} makes all inputs of {behind[0].name} add up to 1: "
-                message += "on MNIST, 37 % instead of 96"
+                message += "on MNIST, 37% instead of 96%"
                 yield Fault(message=message, hint="use relu instead", path=node.planned.path)
 
 
@@ -110,7 +110,7 @@ class HeavyDropout(Check):
             dropped = planned.layer.dropped
             if dropped >= HEAVY_DROPOUT:
                 message = f"{planned.name} zeroes {dropped:.0%} of its input in training: "
-                message += "on MNIST, two such layers of 100 units reached 11 % instead of 96"
+                message += "on MNIST, two such layers of 100 units reached 11% instead of 96%"
                 path = (*planned.path, "p")
                 yield Fault(message=message, hint="use 0.2 to 0.5", path=path)
 
@@ -134,7 +134,7 @@ class StrideBeyondKernel(Check):
                     continue
                 message = f"{planned.name} moves by {span.advance} pixels, but its windows cover "
                 message += f"{span.size}: pixels between them are never seen; on MNIST, windows of "
-                message += "2 that move by 6 cost 13 % of accuracy"
+                message += "2 that move by 6 cost 13% of accuracy"
                 hint = f"use a stride <= {span.size}, or a larger kernel_size"
                 yield Fault(message=message, hint=hint, path=(*planned.path, "stride"))
                 break

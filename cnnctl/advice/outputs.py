@@ -80,7 +80,7 @@ class ManyQuestions(Check):
                     f"{task.loss.kind} is the mean of {classes} questions, one for each class, "
                 )
                 message += f"which makes gradients up to {classes} times smaller: on MNIST, SGD "
-                message += "reached 91 % instead of 96"
+                message += "reached 91% instead of 96%"
                 hint = "use cross_entropy, without the activation at the output"
                 yield Fault(message=message, hint=hint, path=task.path)
 

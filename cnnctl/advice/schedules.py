@@ -40,6 +40,8 @@ class NoUsefulRate(Check):
         experiment, optimizer = facts.experiment, facts.experiment.optimizer
         if not optimizer.follows_gradients or experiment.model.weights is not None:
             return
+        if optimizer.lr < optimizer.usual_lr[0]:
+            return  # which is said of every optimizer
         momentum = getattr(optimizer, "momentum", 0.0)
         way = fmean(_rates(facts)) * facts.steps / (1 - momentum)
         if way >= SHORT_WAY:
@@ -48,7 +50,7 @@ class NoUsefulRate(Check):
         rate = f"{optimizer.kind} at {optimizer.lr:g}"
         what = rate if is_given else f"without an optimizer, {rate}"
         message = f"{what} for {facts.steps:,} steps hardly moves the weights: on digits, the "
-        message += "default reached 19 % in 10 epochs, and 0.1 reached 93"
+        message += "default reached 19% in 10 epochs, and 0.1 reached 93%"
         hint = "use optimizer: {name: adam}, or a higher lr"
         yield Fault(message=message, hint=hint, path=("optimizer", "lr"))
 
@@ -88,6 +90,6 @@ class EarlyEnd(Check):
             message += (
                 f"{last} of {epochs} epochs, and nothing is learned in the others: on digits, "
             )
-            message += "halving it every epoch for 50 cost 10 % of accuracy"
+            message += "halving it every epoch for 50 cost 10% of accuracy"
             hint = f"use a slower decay, or train.epochs={last}"
             yield Fault(message=message, hint=hint, path=("scheduler",))
