@@ -42,6 +42,15 @@ class Fault:
     at_key: bool = False
     """Whether the fault is the key at `path` itself, not its value."""
 
+    def to_json(self) -> dict[str, str]:
+        """The fault as plain data."""
+        return {
+            "place": self.place,
+            "option": dotted(self.path),
+            "message": self.message,
+            "hint": self.hint,
+        }
+
     def __str__(self) -> str:
         head = ": ".join(part for part in (self.place, dotted(self.path), self.message) if part)
         return "\n    ".join(visible(line) for line in (head, self.hint) if line)

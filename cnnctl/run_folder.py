@@ -16,6 +16,7 @@ from cnnctl.config.writing import dump
 from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
 from cnnctl.run_files import EpochMetrics, read_metrics, read_watch
+from cnnctl.snapshots import SNAPSHOTS, snapshot_name, snapshots_of
 from cnnctl.storage import (
     append,
     contents,
@@ -85,6 +86,20 @@ class RunFolder:
         """Replace the best checkpoint."""
         save(checkpoint, self.own("checkpoints", "best.safetensors"))
         self._is_empty = False
+
+    def save_snapshot(self, checkpoint: Checkpoint, *, epoch: int) -> None:
+        """Keep the weights after so many epochs."""
+        path = self.own(SNAPSHOTS, snapshot_name(epoch))
+        with storing(path):
+            path.parent.mkdir(exist_ok=True)
+        save(checkpoint, path)
+
+    def keep_snapshots(self, *, through_epoch: int) -> None:
+        """Drop the snapshots of epochs that a resumed run will repeat."""
+        for epoch, path in snapshots_of(self.path).items():
+            if epoch > through_epoch:
+                with storing(path):
+                    path.unlink()
 
     def write_config(self, experiment: dict[str, Any]) -> None:
         """Write the experiment with all automatic choices filled in."""
@@ -193,7 +208,7 @@ def reopen(path: Path) -> RunFolder:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:  # which is an OSError, too
             raise _in_use(path) from None
-        for folder in (path, inside(path, "checkpoints")):
+        for folder in (path, inside(path, "checkpoints"), inside(path, SNAPSHOTS)):
             if is_folder(folder):
                 remove_temporary_files(folder)
     return RunFolder(path, lock)

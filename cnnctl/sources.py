@@ -19,7 +19,7 @@ from cnnctl.errors import (
     config_fault,
     did_you_mean,
 )
-from cnnctl.experiment import Experiment, Loaded, check, complete, load
+from cnnctl.experiment import Experiment, Loaded, check, complete, load_network
 from cnnctl.model import zoo
 from cnnctl.model.zoo import Network
 from cnnctl.plugins import load_plugins
@@ -81,7 +81,7 @@ def open_experiment(
     if is_published(source):
         name = find_network(str(source)).kind
         return complete(zoo.experiment_of(name), name, overrides, data_root=data_root)
-    return load(source, overrides, data_root=data_root)
+    return load_network(source, overrides, data_root=data_root)
 
 
 def refuse_overrides(overrides: Sequence[str]) -> None:

@@ -22,6 +22,8 @@ from cnnctl.data.samples import Shape, Split, by_position
 from cnnctl.device import pick_device
 from cnnctl.errors import FaultError, config_fault, data_fault
 from cnnctl.experiment import Experiment, Loaded, Task, starting_weights
+from cnnctl.model.matching import fit_weights
+from cnnctl.model.network import build
 from cnnctl.sources import is_checkpoint, open_experiment, refuse_overrides
 from cnnctl.trained import TrainedNetwork, open_trained
 from cnnctl.training.setup import Setup, set_up
@@ -236,12 +238,13 @@ def initial_subject(loaded: Loaded, *, data_root: Path | None = None) -> Subject
     weights = starting_weights(loaded)
     setup = set_up(loaded, data_root=data_root)
     with setup.memory_faults():
-        run = setup.assemble()
+        network = build(loaded.plan, seed=setup.experiment.seed)
         if weights is not None:
-            run.take_weights(weights)
-    network = run.network.eval()
-    tasks = tuple(run.answers)
-    trained = TrainedNetwork(setup.experiment, run.plan, tasks, network, setup.device, 0)
+            fit_weights(network, weights)
+        layout = getattr(torch, setup.experiment.train.memory_format)
+        network = network.to(setup.device).to(memory_format=layout).eval()
+    tasks = tuple(task for task in loaded.tasks if not task.is_auxiliary)
+    trained = TrainedNetwork(setup.experiment, loaded.plan, tasks, network, setup.device, 0)
     return Subject(trained, is_trained=False, data_root=data_root, setup=setup)
 
 

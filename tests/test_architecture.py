@@ -24,7 +24,7 @@ ORDER = [
     {"shipped"},
     {"config", "layout", "sealing", "target"},
     {"metrics"},
-    {"model", "data", "optim", "plugins", "device", "run_files"},
+    {"model", "data", "optim", "plugins", "device", "run_files", "snapshots"},
     {"experiment"},
     {"checkpoint"},
     {"run_folder"},

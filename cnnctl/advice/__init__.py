@@ -5,7 +5,6 @@ A new check is a class in the file of its subject, and its entry in CHECKS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from cnnctl.advice.check import Check
@@ -98,10 +97,15 @@ def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     return [advice for check in CHECKS for advice in check.find(facts)]
 
 
-def advice_on(loaded: Loaded) -> Iterator[Fault]:
-    """The advice on a file, at its places; without that on layers of the zoo, which are published
-    as they are."""
-    for advice in advise(loaded.experiment, loaded.plan):
-        place = locate(loaded.source, advice)
-        if not zoo.is_written_there(place):
-            yield replace(advice, place=str(place))
+def placed_advice(loaded: Loaded) -> list[Fault]:
+    """The advice on an experiment, with its places in the file.
+
+    Without that on layers of the zoo, which are published as they are.
+    """
+    every = advise(loaded.experiment, loaded.plan)
+    placed = [(advice, locate(loaded.source, advice)) for advice in every]
+    return [
+        replace(advice, place=f"{place}: advice")
+        for advice, place in placed
+        if not zoo.is_written_there(place)
+    ]

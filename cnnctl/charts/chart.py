@@ -31,6 +31,7 @@ class Mark:
     """A named line across the chart, at an x or a y."""
 
     name: str
+    """Its entry in the legend; empty for none."""
     x: float | None = None
     y: float | None = None
 

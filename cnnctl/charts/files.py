@@ -98,7 +98,7 @@ def encode(figure: Figure, suffix: str) -> bytes:
     """The content of a .png or .svg file; equal figures give equal bytes."""
     content, form = BytesIO(), suffix.removeprefix(".")
     nothing = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-    figure.savefig(content, format=form, metadata=nothing)
+    figure.savefig(content, format=form, metadata=nothing, bbox_inches="tight", pad_inches=0.1)
     return content.getvalue()
 
 

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from rich.console import Console, ConsoleOptions
 from rich.style import Style
 from rich.text import Text
 
+from cnnctl.charts.axes import LINES, Frame, TextAxes, frame_of, has_colours, packed
 from cnnctl.charts.canvas import Canvas, DotCanvas, SignCanvas
-from cnnctl.charts.chart import Chart, Point, colour_of
-from cnnctl.charts.scale import Scale, labels
+from cnnctl.charts.chart import Chart, colour_of
+from cnnctl.charts.scale import Scale
 from cnnctl.escaping import visible
 
-WIDEST, NARROWEST = 100, 16
-"""Columns of a chart at most, and of its drawing at least."""
 SIGNS = "*o+x#@%&"
 """The characters of the series where there are no colours."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """The characters around a drawing."""
-
-    side: str
-    tick: str
-    corner: str
-    base: str
-    foot: str
-    upright: str
-    level: str
-    sample: str
-    point: str
-
-
-_LINES = _Frame("│", "┤", "└", "─", "┬", "┊", "┈", "━", "•")
-_ASCII = _Frame("|", "+", "+", "-", "+", ":", ".", "-", "o")
 
 
 class TerminalChart:
@@ -64,31 +43,20 @@ class TerminalChart:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         """The lines."""
-        frame = _ASCII if options.ascii_only else _LINES
-        has_colours = console.color_system is not None
-        ticks = self.y.ticks(most=max(3, self.rows // 3))
-        names = dict(zip(map(self._row, ticks), labels(ticks), strict=True))
-        margin = max(map(len, names.values()), default=0)
-        columns = max(NARROWEST, min(options.max_width, WIDEST) - margin - 2)
-        canvas = self._canvas(columns, frame, has_colours=has_colours)
-        yield Text(visible(self._heading()), style=Style(bold=True))
-        for row in range(self.rows):
-            side = frame.tick if row in names else frame.side
-            yield Text(f"{names.get(row, ''):>{margin}} {side}").append_text(canvas.row(row))
-        yield from self._foot(columns, margin, frame)
-        width = margin + 2 + columns
-        yield from self._legend(width, frame, has_colours=has_colours, is_dotted=canvas.across > 1)
+        frame, is_coloured = frame_of(options), has_colours(console)
+        axes = TextAxes(self.x, self.y, self.chart.x, self.rows, frame, self.chart.has_whole_x)
+        columns = axes.columns(options.max_width)
+        canvas = self._canvas(columns, frame, is_coloured=is_coloured)
+        heading = ", ".join(filter(None, (self.chart.title, self.chart.y)))
+        yield Text(visible(heading), style=Style(bold=True))
+        yield from axes.around([canvas.row(row) for row in range(self.rows)], columns)
+        entries = self._legend(frame, is_coloured=is_coloured, is_dotted=canvas.across > 1)
+        yield from packed(list(entries), width=axes.margin + 2 + columns)
 
-    def _heading(self) -> str:
-        return ", ".join(filter(None, (self.chart.title, self.chart.y)))
-
-    def _row(self, y: float) -> int:
-        return min(max(round((1 - self.y.place(y)) * (self.rows - 1)), 0), self.rows - 1)
-
-    def _canvas(self, columns: int, frame: _Frame, *, has_colours: bool) -> Canvas:
+    def _canvas(self, columns: int, frame: Frame, *, is_coloured: bool) -> Canvas:
         """The drawing inside the axes."""
-        is_clear = has_colours or len(self.chart.series) == 1
-        kind = DotCanvas if is_clear and frame is _LINES else SignCanvas
+        is_clear = is_coloured or len(self.chart.series) == 1
+        kind = DotCanvas if is_clear and frame is LINES else SignCanvas
         canvas: Canvas = kind(columns, self.rows)
         for mark in self.chart.marks:
             if mark.x is not None:
@@ -96,62 +64,27 @@ class TerminalChart:
             if mark.y is not None:
                 canvas.level(self.y.place(mark.y), frame.level)
         for position, series in enumerate(self.chart.series):
-            look = SIGNS[position % len(SIGNS)], self._style(position, has_colours=has_colours)
+            look = SIGNS[position % len(SIGNS)], self._style(position, is_coloured=is_coloured)
             for part in self.chart.parts(series):
-                places = [self._place(point) for point in part]
+                places = [(self.x.place(x), self.y.place(y)) for x, y in part]
                 if series.style == "points":
                     canvas.points(places, *look)
                 else:
                     canvas.line(places, *look, is_dashed=series.style == "dashed")
         return canvas
 
-    def _style(self, position: int, *, has_colours: bool) -> Style:
-        return Style(color=colour_of(self.chart, position)) if has_colours else Style()
+    def _style(self, position: int, *, is_coloured: bool) -> Style:
+        return Style(color=colour_of(self.chart, position)) if is_coloured else Style()
 
-    def _place(self, point: Point) -> tuple[float, float]:
-        return self.x.place(point[0]), self.y.place(point[1])
-
-    def _foot(self, columns: int, margin: int, frame: _Frame) -> Iterator[Text]:
-        """The x axis, its numbers, and its label."""
-        ticks = self.x.ticks(most=max(3, columns // 10))
-        if self.chart.has_whole_x:
-            ticks = [tick for tick in ticks if tick.is_integer()]
-        base, numbers = [frame.base] * columns, ""
-        for at, name in zip(ticks, labels(ticks), strict=True):
-            column = round(self.x.place(at) * (columns - 1))
-            base[column] = frame.foot
-            start = min(max(0, column - len(name) // 2), columns - len(name))
-            if start > len(numbers) or not numbers:
-                numbers = f"{numbers:<{start}}{name}"
-        yield Text(f"{'':>{margin}} {frame.corner}{''.join(base)}")
-        label = visible(self.chart.x)
-        if len(numbers) + len(label) + 2 <= columns:
-            numbers = f"{numbers:<{columns - len(label)}}{label}"
-            label = ""
-        yield Text(f"{'':>{margin}}  {numbers}".rstrip())
-        if label:
-            yield Text(f"{'':>{margin}}  {label:>{columns}}")
-
-    def _legend(
-        self, columns: int, frame: _Frame, *, has_colours: bool, is_dotted: bool
-    ) -> Iterator[Text]:
-        """The series and the marks, as many in a line as fit."""
-        line = Text()
-        for entry in self._entries(frame, has_colours=has_colours, is_dotted=is_dotted):
-            if line and line.cell_len + 3 + entry.cell_len > columns:
-                yield line
-                line = Text()
-            line.append("   " if line else "").append_text(entry)
-        yield line
-
-    def _entries(self, frame: _Frame, *, has_colours: bool, is_dotted: bool) -> Iterator[Text]:
+    def _legend(self, frame: Frame, *, is_coloured: bool, is_dotted: bool) -> Iterator[Text]:
+        """The series and the marks."""
         for position, series in enumerate(self.chart.series):
-            sign = frame.sample if is_dotted else SIGNS[position % len(SIGNS)]
+            sign = frame.line if is_dotted else SIGNS[position % len(SIGNS)]
             gap = " " if is_dotted and series.style == "dashed" else sign
             is_point = is_dotted and series.style == "points"
             sample = frame.point if is_point else f"{sign}{gap}{sign}"
-            style = self._style(position, has_colours=has_colours)
+            style = self._style(position, is_coloured=is_coloured)
             yield Text.assemble((sample, style), f" {visible(series.name)}")
-        for mark in self.chart.marks:
+        for mark in filter(lambda mark: mark.name, self.chart.marks):
             sample = frame.upright if mark.y is None else frame.level * 3
             yield Text.assemble((sample, Style(dim=True)), f" {visible(mark.name)}")

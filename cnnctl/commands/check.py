@@ -83,16 +83,11 @@ class _Result:
         every = [fault for error in self.errors for fault in error.every]
         return {
             "file": str(self.file),
-            "errors": [_plain(_for_check(fault)) for fault in every],
-            "advice": [_plain(advice) for advice in self.advice],
+            "errors": [_for_check(fault).to_json() for fault in every],
+            "advice": [advice.to_json() for advice in self.advice],
             "data": self.findings,
             "schedule": self.schedule,
         }
-
-
-def _plain(fault: Fault) -> dict[str, str]:
-    path = ".".join(map(str, fault.path))
-    return {"place": fault.place, "option": path, "message": fault.message, "hint": fault.hint}
 
 
 def _for_check(fault: Fault) -> Fault:
@@ -149,12 +144,12 @@ def _try_on_data(
 
 
 def _advise(result: _Result, loaded: Loaded, *, is_shown: bool) -> None:
-    from cnnctl.advice import advice_on
+    from cnnctl.advice import placed_advice
 
-    for advice in advice_on(loaded):
-        result.advice.append(replace(advice, place=f"{advice.place}: advice"))
-        if is_shown:
-            say(str(result.advice[-1]))
+    result.advice += placed_advice(loaded)
+    if is_shown:
+        for advice in result.advice:
+            say(str(advice))
 
 
 def _schedule(result: _Result, loaded: Loaded, *, is_shown: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json
+from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
 
 
 @command("diagnose")
@@ -41,13 +41,19 @@ def diagnose(
 ) -> None:
     """Find out why a network learns badly: from its run, or before training."""
     from cnnctl import diagnosis
+    from cnnctl.advice import placed_advice
 
     case = diagnosis.open_case(
         source, overrides or (), device=device, plugins=plugin or (), data_root=data
     )
+    advice = [] if case.is_trained else placed_advice(case.loaded)
+    if not as_json:
+        for each in advice:
+            say(str(each))
     facts = diagnosis.gather(case)
     findings = diagnosis.judged(facts)
     if as_json:
-        print_json({"source": str(source), **diagnosis.to_json(facts, findings)})
+        plain = {"source": str(source), "advice": [each.to_json() for each in advice]}
+        print_json(plain | diagnosis.to_json(facts, findings))
     else:
         display(diagnosis.render(str(source), facts, findings))

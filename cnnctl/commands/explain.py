@@ -97,6 +97,22 @@ def explain(
         int | None,
         typer.Option(help="Channel of the layer, counted from 0.", min=0, show_default=False),
     ] = None,
+    attack: Annotated[
+        str | None,
+        typer.Option(
+            help="Attack of adversarial: fgsm or pgd (default: fgsm).", show_default=False
+        ),
+    ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(
+            help="Strength of the attack, in pixels from 0 to 1 (default: the smallest that flips "
+            "the class).",
+            min=0,
+            max=1000,
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -146,6 +162,8 @@ def explain(
         head=head,
         layer=layer,
         unit=unit,
+        attack=attack,
+        epsilon=epsilon,
     )
     subject = open_subject(source, overrides, device=device, plugins=plugin or (), data_root=data)
     with memory_faults(subject.trained.device):

@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import AsJson, command, display, print_json, say
+from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
+from cnnctl.commands.eval import SplitOption
+from cnnctl.errors import config_fault
+from cnnctl.storage import is_there
 
 if TYPE_CHECKING:
     from cnnctl.charts import Chart
+    from cnnctl.plotting.landscape import Landscape
+    from cnnctl.plotting.learned import View, Wish
 
 
 @command("plot")
 def plot(
     sources: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            help="Run folders.",
+            help="Run folders; with --learned, a run, a checkpoint or an experiment file, and "
+            "options to override.",
             metavar="SOURCE...",
             show_default=False,
-            autocompletion=completion.run,
+            autocompletion=completion.source,
         ),
     ],
     metric: Annotated[
@@ -31,10 +37,55 @@ def plot(
         typer.Option(
             help="Comma-separated metrics (default: loss, the monitored one, and lr).",
             metavar="NAMES",
-            show_default=False,
         ),
     ] = "",
     log: Annotated[bool, typer.Option("--log", help="Draw values on a logarithmic axis.")] = False,
+    learned: Annotated[
+        bool,
+        typer.Option(
+            "--learned",
+            help="Draw what the network computes, and samples: decision regions, a curve or a "
+            "surface. The options below imply it.",
+        ),
+    ] = False,
+    layer: Annotated[
+        str,
+        typer.Option(
+            help="Draw in the space of this layer's outputs: its two, or principal components.",
+            metavar="NAME",
+        ),
+    ] = "",
+    features: Annotated[
+        str,
+        typer.Option(
+            help="Two features to draw, by name or number; others are at their medians.",
+            metavar="A,B",
+        ),
+    ] = "",
+    plane: Annotated[
+        str,
+        typer.Option(help="Draw the plane through three samples.", metavar="N,N,N"),
+    ] = "",
+    head: Annotated[str, typer.Option(help="Head to draw.", metavar="NAME")] = "",
+    answer: Annotated[
+        str, typer.Option(help="Class, label or value to draw as a surface.", metavar="NAME")
+    ] = "",
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Part of the samples' range to draw beyond them (default: 0.15, a curve 0.5).",
+            min=0,
+            max=1000,
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        SplitOption | None,
+        typer.Option(
+            help="Split to show samples of (default: test; without one, validation, then train).",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -45,6 +96,12 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
+    ] = "auto",
+    data: DataFolder = None,
+    plugin: Plugins = None,
     watch: Annotated[
         bool,
         typer.Option(
@@ -53,16 +110,21 @@ def plot(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plot the metrics of runs by epoch."""
+    """Plot the metrics of runs by epoch, or what a network has learned."""
     from cnnctl.charts import check_output
 
     if output is not None:
         check_output(output)
-    names = [name.strip() for name in metric.split(",") if name.strip()]
-    plotted = _layers(sources, names) if watch else _curves(sources, names, has_log_y=log)
+    if learned or layer or features or plane or head or answer:
+        wish = _wish(layer, features, plane, head, answer, margin, split)
+        view = _view(sources, wish, device=device, plugins=plugin or (), data=data)
+        _show_landscape(view, output, as_json=as_json)
+        return
+    names, runs = _words(metric), [Path(source) for source in sources]
+    plotted = _layers(runs, names) if watch else _curves(runs, names, has_log_y=log)
     if as_json:
         print_json(plotted.facts)
-    _show(plotted.charts, output, is_printed=not as_json)
+    _show_charts(plotted.charts, output, is_printed=not as_json)
 
 
 class _Plotted(NamedTuple):
@@ -86,7 +148,59 @@ def _layers(sources: Sequence[Path], figures: Sequence[str]) -> _Plotted:
     return _Plotted([run.to_json() for run in runs], charts)
 
 
-def _show(charts: Sequence[Chart], output: Path | None, *, is_printed: bool) -> None:
+def _wish(
+    layer: str,
+    features: str,
+    plane: str,
+    head: str,
+    answer: str,
+    margin: float | None,
+    split: SplitOption | None,
+) -> Wish:
+    from cnnctl.plotting.learned import Wish
+
+    return Wish(
+        split=split.value if split else None,
+        layer=layer,
+        features=_words(features),
+        plane=_positions(plane),
+        head=head,
+        output=answer,
+        margin=margin,
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _positions(text: str) -> list[int]:
+    words = _words(text)
+    if text and not (len(words) == 3 and all(word.isdecimal() for word in words)):
+        message = f"--plane takes the numbers of three samples, not {text}"
+        raise config_fault(message, hint="such as --plane 3,17,40")
+    return [int(word) for word in words]
+
+
+def _view(
+    words: Sequence[str], wish: Wish, *, device: str, plugins: Sequence[Path], data: Path | None
+) -> View:
+    """What to draw of the one network among these words; the others are overrides."""
+    from cnnctl.plotting.learned import view_of
+    from cnnctl.subject import open_subject
+
+    named = [word for word in words if "=" not in word or is_there(Path(word))]
+    if len(named) != 1:
+        message = f"--learned draws one network, not {len(named)}"
+        raise config_fault(message, hint="give one run, checkpoint or experiment file")
+    overrides = [word for word in words if word not in named]
+    subject = open_subject(
+        Path(named[0]), overrides, device=device, plugins=plugins, data_root=data
+    )
+    return view_of(subject, wish)
+
+
+def _show_charts(charts: Sequence[Chart], output: Path | None, *, is_printed: bool) -> None:
     """Draw to a file, or else to the terminal."""
     from cnnctl.charts import TerminalChart, write
 
@@ -99,3 +213,26 @@ def _show(charts: Sequence[Chart], output: Path | None, *, is_printed: bool) -> 
             if number:
                 say("")
             display(TerminalChart(chart))
+
+
+COARSE = 80
+"""Points in each direction for a terminal, and as JSON."""
+
+
+def _show_landscape(view: View, output: Path | None, *, as_json: bool) -> None:
+    from cnnctl.charts import TerminalChart
+    from cnnctl.plotting.lines import chart_of
+    from cnnctl.plotting.picture import write
+    from cnnctl.plotting.text import LandscapeText
+
+    landscape: Landscape = view.landscape(resolution=None if output else COARSE)
+    if output is not None:
+        write(landscape, output)
+    if as_json:
+        print_json(landscape.to_json())
+    elif output is not None:
+        say("\n".join([str(output), *landscape.remarks]))
+    elif landscape.is_line:
+        display(TerminalChart(chart_of(landscape)))
+    else:
+        display(LandscapeText(landscape))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -21,6 +21,7 @@ from cnnctl.config.wording import exact, times
 from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.conformity import conformed
+from cnnctl.data.features import Feature
 from cnnctl.data.normalization import Normalize, normalization_of
 from cnnctl.data.samples import DatasetInfo, Samples, Split
 from cnnctl.errors import FaultError, config_fault, data_fault, under
@@ -77,6 +78,14 @@ class DataSet(Choice, family="datasets"):
     def input_names(self) -> Mapping[str, int]:
         """The names of columns or channels in their order, each with its number of features."""
         return {}
+
+    def features(self) -> Sequence[Feature]:
+        """The features of a vector, with names; nothing if they have none."""
+        return [
+            Feature(name if width == 1 else f"{name}[{number}]")
+            for name, width in self.input_names().items()
+            for number in range(width)
+        ]
 
     def as_text(self, features: Tensor) -> list[str]:
         """A stored vector (F,) as text, one for each of `input_names`."""

@@ -36,6 +36,8 @@ class Layer:
     """Whether it multiplies by a matrix or a kernel, unlike a norm."""
     is_output: bool
     """Whether no weights come after it."""
+    fan_in: int = 0
+    """Inputs that each of its outputs adds up; 0 without a matrix."""
 
     @property
     def name(self) -> str:

@@ -7,8 +7,8 @@ from cnnctl.diagnosis.history import History
 from cnnctl.metrics.wording import show_loss
 
 EPOCHS, STEPS = 3, 300
-"""Epochs and steps after which a network has begun to learn: 40 trainings that went well had left
-the loss of a constant answer after one epoch and 30 steps."""
+"""Epochs and steps after which a network has begun to learn: of 40 trainings that went well, the
+slowest were 5 % below the loss of a constant answer after 126 steps."""
 NOTHING = 0.98
 """Share of the loss of a constant answer above which nothing is learned."""
 FALL = 0.005

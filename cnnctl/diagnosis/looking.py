@@ -20,6 +20,7 @@ from cnnctl.training.layer_statistics import (
     layer_statistics,
     layers_of,
     observed_outputs,
+    own_weights,
 )
 from cnnctl.training.step import Batch
 
@@ -74,14 +75,15 @@ def placed(
     """Rows of statistics, with the place of each layer in the network."""
     modules, ends = layers_of(network), set(_ends(tasks))
     return [
-        Layer(
-            row,
-            is_matrix=any(p.ndim > 1 for p in modules[row.layer].parameters(recurse=False)),
-            is_output=row.layer in ends,
-        )
+        Layer(row, is_matrix=fan > 0, is_output=row.layer in ends, fan_in=fan)
         for row in rows
-        if row.layer in modules
+        for fan in [_fan_in(modules[row.layer])]
     ]
+
+
+def _fan_in(module: nn.Module) -> int:
+    matrices = (weight for weight in own_weights(module) if weight.ndim > 1)
+    return next((weight[0].numel() for weight in matrices), 0)
 
 
 def _ends(tasks: Sequence[Task]) -> Iterator[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnnctl.diagnosis.facts import Trial
 from cnnctl.diagnosis.stepping import run_of
@@ -18,21 +17,19 @@ from cnnctl.optim.regularizers import Regularization
 from cnnctl.training.run import Run
 from cnnctl.training.setup import Setup
 from cnnctl.training.step import make_step
+from cnnctl.verification.dropout import without_dropout
 
 SAMPLES, STEPS = 32, 300
 SECONDS = 60.0
 """Time after which the trial is given up."""
-LEARNED = 0.05
-"""Loss of values, from 1 for their mean to 0, below which they count as learned."""
-
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+LEARNED = 0.5
+"""Loss of values, from 1 for their mean to 0, below which they count as learned; of classes, all
+have to be right."""
 
 
 def try_to_memorize(setup: Setup) -> Trial:
     """Train on a few samples until all are right: no augmentation, penalties or dropout."""
     run = run_of(_without_regularization(setup), None)
-    for module in _dropouts(run):
-        module.eval()
     batches = setup.batches.train
     inputs, targets = batches.source.take(batches.order(0)[:SAMPLES])
     constant = _constant(run, targets)
@@ -41,7 +38,8 @@ def try_to_memorize(setup: Setup) -> Trial:
     is_learned, end = False, time.perf_counter() + SECONDS
     while not is_learned and taken < STEPS and time.perf_counter() < end:
         try:
-            step([(inputs, targets)])
+            with without_dropout(run.network, run.plan):
+                step([(inputs, targets)])
         except FaultError as fault:
             if fault.exit_code is not ExitCode.DIVERGED:
                 raise
@@ -78,12 +76,6 @@ def _undecayed(experiment: Experiment) -> object:
     optimizer = experiment.optimizer
     has_decay = "weight_decay" in type(optimizer).model_fields
     return optimizer.model_copy(update={"weight_decay": 0.0}) if has_decay else optimizer
-
-
-def _dropouts(run: Run) -> Iterator[nn.Module]:
-    own = (leaf.name for leaf in run.plan.leaves() if leaf.layer.role == "dropout")
-    yield from (run.network.get_submodule(name) for name in own)
-    yield from (module for module in run.network.modules() if isinstance(module, DROPOUTS))
 
 
 def _constant(run: Run, targets: Tensor) -> float:

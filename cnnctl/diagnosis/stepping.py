@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from itertools import islice
+from itertools import cycle, islice
 from math import inf
 from statistics import median
 
@@ -31,8 +31,9 @@ STEPS = 30
 SECONDS = 20.0
 """Time after which no further step is taken."""
 FEWEST = 3
-COMPARED = 8
-"""Batches whose losses are compared in training and evaluation mode."""
+COMPARED, SETTLING = 8, 32
+"""Batches whose losses are compared in training and evaluation mode, and those before them that
+bring the running statistics of norms up to date."""
 
 Weights = Mapping[str, Tensor]
 
@@ -53,8 +54,8 @@ def take_steps(setup: Setup, weights: Weights | None, *, count: int = STEPS) -> 
     for group in islice(groups, count):
         before = copy_of_weights(run.network)
         try:
+            losses = losses or first_losses(setup, step, group)
             step(group)
-            losses = losses or first_losses(setup, run, group)
             step.guard.raise_if_diverged(run.counters.step)
         except FaultError as fault:
             if fault.exit_code is not ExitCode.DIVERGED:
@@ -99,8 +100,9 @@ def compare_modes(run: Run, setup: Setup, *, settled: bool = False) -> Modes:
     network, batches = run.network, setup.batches.train
     kept = deepcopy(network.state_dict())
     rows = torch.split(batches.order(0), batches.batch_size)[:COMPARED]
-    if settled:
-        for inputs, _ in batches.source.take_each(rows):
+    if settled and any(leaf.layer.mixes_samples for leaf in run.plan.leaves()):
+        settling = islice(cycle(rows), SETTLING)
+        for inputs, _ in batches.source.take_each(settling):
             network(inputs)
     network.eval()
     evaluation = _mean_loss(run, batches.source.take_each(rows))
@@ -139,7 +141,7 @@ def _norm(network: nn.Module) -> float:
 
 
 def _medians(rows: Sequence[LayerStatistics]) -> LayerStatistics:
-    """The median over the later half of the steps, in which small weights have grown."""
+    """The medians over the steps; of updates over the later half, when small weights have grown."""
     later = rows[len(rows) // 2 :]
     gradients = [row.gradient for row in rows if row.gradient is not None]
     updates = [row.update for row in later if row.update is not None]

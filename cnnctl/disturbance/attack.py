@@ -79,7 +79,11 @@ def pgd(
 
 
 def flip_distances(
-    is_flipped: Callable[[Tensor], Tensor], *, samples: int, at_most: float = 1.0, halvings: int = 8
+    is_flipped: Callable[[Tensor], Tensor],
+    *,
+    samples: int,
+    at_most: float = 1.0,
+    halvings: int = 12,
 ) -> Tensor:
     """The smallest epsilon of each sample that changes its class, (N,); inf if none does.
 

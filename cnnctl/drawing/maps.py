@@ -21,6 +21,8 @@ DIVERGING: Palette = ("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")
 """From the most negative over 0 to the most positive: ColorBrewer's RdBu, reversed."""
 BAR, LETTERS = 8, 16
 """Heights of a scale and of the numbers below it, in pixels."""
+LEAST_FOR_ZERO = 90
+"""Width from which on there is room for a third number below a scale."""
 VEIL = 0.75
 """How much of a picture the strongest colour of a map over it hides."""
 
@@ -102,6 +104,6 @@ def with_scale(picture: Image.Image, scale: Scale) -> Image.Image:
     pen.text((0, top + BAR + 1), first, fill=INK, font=FONT)
     end = picture.width - FONT.getlength(last)
     pen.text((end, top + BAR + 1), last, fill=INK, font=FONT)
-    if scale.is_signed:
+    if scale.is_signed and picture.width >= LEAST_FOR_ZERO:
         pen.text((picture.width / 2 - 3, top + BAR + 1), "0", fill=INK, font=FONT)
     return canvas

@@ -93,10 +93,8 @@ class Sheet:
         return MARGIN + LINE * (lines + titles) + sum(above)
 
     def _height(self, row: int) -> int:
-        """The height of the pictures of a row and their captions."""
-        pictures = self.rows[row].pictures
-        highest = max(picture.size[1] for picture in pictures)
-        return highest + LINE * max(len(picture.captions) for picture in pictures)
+        """The height of the pictures of a row with their captions."""
+        return max(each.size[1] + LINE * len(each.captions) for each in self.rows[row].pictures)
 
     def texts(self) -> Iterator[tuple[tuple[int, int], str, int]]:
         """Every text with its upper left corner and its width."""
@@ -109,9 +107,9 @@ class Sheet:
             yield (MARGIN, self._top(number) - LINE), row.title, self.width
             for column, picture in enumerate(row.pictures):
                 x, y = self.corner(number, column)
-                top = y + max(each.size[1] for each in row.pictures)
                 for below, caption in enumerate(picture.captions):
-                    yield (x, top + LINE * below), caption, self._widths[column]
+                    top = y + picture.size[1] + LINE * below
+                    yield (x, top), caption, self._widths[column]
 
 
 def draw(sheet: Sheet, *, foot: Image.Image | None = None) -> bytes:

@@ -1,8 +1,8 @@
 """One YAML file, checked as a whole: the experiment."""
 
-from cnnctl.experiment.consistency import check
+from cnnctl.experiment.consistency import check, require_weights
 from cnnctl.experiment.loaded import Loaded, placed, starting_weights
-from cnnctl.experiment.loading import complete, load
+from cnnctl.experiment.loading import complete, load, load_network
 from cnnctl.experiment.measuring import fitted
 from cnnctl.experiment.monitoring import learned_kinds, measures
 from cnnctl.experiment.spec import Experiment, Train
@@ -29,8 +29,10 @@ __all__ = [
     "fitted",
     "learned_kinds",
     "load",
+    "load_network",
     "measures",
     "placed",
+    "require_weights",
     "starting_weights",
     "task_weights",
     "tasks_of",

@@ -47,7 +47,6 @@ def check(
     for rule in RULES:
         faults += rule(experiment, description)
     if plan is not None:
-        faults += _nothing_to_learn(plan)
         faults += _unfit_names(experiment, plan)
         faults += _unfit_losses(experiment, description, plan)
         faults += _batches_of_one(experiment, description, plan)
@@ -84,11 +83,18 @@ def _unknown_targets(experiment: Experiment, description: DatasetInfo) -> list[F
     ]
 
 
-def _nothing_to_learn(plan: NetworkPlan) -> list[Fault]:
-    if any(True for _ in network.meta_network(plan).parameters()):
-        return []
-    message, hint = "no layer has weights, so there is nothing to train", "add - linear: classes"
-    return [Fault(message=message, hint=hint, path=("model", "layers"))]
+def require_weights(plan: NetworkPlan) -> None:
+    """Refuse to train a network without weights, which can only be looked at.
+
+    Raises:
+        FaultError: it has none.
+    """
+    if not any(True for _ in network.meta_network(plan).parameters()):
+        message, hint = (
+            "no layer has weights, so there is nothing to train",
+            "add - linear: classes",
+        )
+        raise config_fault(message, hint=hint, path=("model", "layers"))
 
 
 def _unfit_names(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:

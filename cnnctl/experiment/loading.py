@@ -21,7 +21,7 @@ from cnnctl.errors import (
     gathered,
     under,
 )
-from cnnctl.experiment.consistency import check
+from cnnctl.experiment.consistency import check, require_weights
 from cnnctl.experiment.loaded import Loaded, placed
 from cnnctl.experiment.measuring import with_own_losses
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
@@ -34,13 +34,23 @@ from cnnctl.storage import current_folder, is_file
 
 
 def load(source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None) -> Loaded:
-    """Read an experiment from a file, or by the name of a shipped one, and check it.
+    """Read an experiment to train from a file, or by the name of a shipped one, and check it.
 
     See `complete`.
 
     Raises:
         FaultError: all faults, each with its place.
     """
+    loaded = load_network(source, overrides, data_root=data_root)
+    with loaded.places():
+        require_weights(loaded.plan)
+    return loaded
+
+
+def load_network(
+    source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None
+) -> Loaded:
+    """The same for an experiment to look at, whose network may have no weights."""
     text = _text(source)
     root = parse_source(text, source)
     return replace(complete(root, source.stem, overrides, data_root=data_root), text=text)

@@ -87,6 +87,9 @@ class Train(Spec):
     """CPU threads; `auto` uses PyTorch's default."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
+    snapshots: PositiveInt | None = None
+    """Epochs between snapshots of the weights, which `cnnctl plot --frames` draws; the initial and
+    the last weights are kept, too."""
     watch: PositiveInt | bool = False
     """Steps between records of the gradients, weights, updates and activations of every layer; true
     takes an interval that costs less than 5 % of the speed."""

@@ -32,6 +32,8 @@ class Asked:
     head: str | None = None
     layer: str | None = None
     unit: int | None = None
+    attack: str | None = None
+    epsilon: float | None = None
 
 
 def explained(subject: Subject, asked: Asked) -> Explanation:
@@ -50,6 +52,8 @@ def explained(subject: Subject, asked: Asked) -> Explanation:
         target=output_named(task, asked.target),
         layer=asked.layer,
         unit=asked.unit,
+        attack=asked.attack,
+        epsilon=asked.epsilon,
     )
     return method.explain(request)
 
@@ -79,6 +83,7 @@ def _default(subject: Subject) -> str:
 def _check_options(method: Method, asked: Asked) -> None:
     """Raise a fault for options that the method does not take."""
     given: dict[str, object] = {"target": asked.target, "layer": asked.layer, "unit": asked.unit}
+    given |= {"attack": asked.attack, "epsilon": asked.epsilon}
     if not method.needs_samples:
         given |= {"samples": asked.samples, "worst": asked.worst, "split": asked.split}
         given["INPUT"] = asked.files or None

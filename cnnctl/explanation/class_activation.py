@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -44,7 +43,7 @@ class ClassActivation(Attribution):
             return request
         number = request.explained[0]
         stages = spatial_outputs(request.subject, request.output(number))
-        return replace(request, layer=stages[-1].name)
+        return request.looking_at(stages[-1].name)
 
     def attribute(self, request: Request, inputs: Tensor, number: int) -> Attributed:
         assert request.layer is not None  # `settled` chooses one

@@ -34,6 +34,8 @@ class Panel:
     """In its original units: (C, H, W) pixels from 0 to 1, (C, L) or (F,); on the CPU."""
     heat: HeatMap | None = None
     captions: tuple[str, ...] = ()
+    has_scale: bool = True
+    """Whether the scale of a map is drawn below it; one is enough for maps that share it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +66,12 @@ class Explanation:
     """Names of classes or labels that may be in texts, which fonts may lack."""
     features: Sequence[str] = ()
     """What the numbers of a map (F,) belong to."""
+    facts: Sequence[tuple[str, Mapping[str, Fact]]] = ()
+    """Named facts, where they are not those of the rows."""
     arrays: Mapping[str, Tensor] = field(default_factory=dict)
     """Numbers for the .npz file, by name; (N, …), a row for each row."""
+
+    @property
+    def known(self) -> Sequence[tuple[str, Mapping[str, Fact]]]:
+        """All facts, each with its name."""
+        return self.facts or [(row.name, row.facts) for row in self.rows if row.facts]

@@ -15,6 +15,7 @@ from cnnctl.explanation.request import Request, Score
 from cnnctl.subject import Subject
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Linear)
 MOST_NAMED = 12
 """Layers that a hint names."""
 
@@ -86,12 +87,13 @@ def layer_named(subject: Subject, name: str) -> nn.Module:
     known: dict[str, nn.Module] = dict(network.named_modules())
     del known[""]
     if name not in known:
-        hint = did_you_mean(closest(name, known)) or _some_of(list(dict(network.named_children())))
+        hint = did_you_mean(closest(name, known)) or some_of(list(dict(network.named_children())))
         raise config_fault(f"--layer: no layer is named {name!r}", hint=hint)
     return known[name]
 
 
-def _some_of(names: list[str]) -> str:
+def some_of(names: list[str]) -> str:
+    """The first of these layers as a hint."""
     rest = len(names) - MOST_NAMED
     return f"layers: {', '.join(names[:MOST_NAMED])}{f' and {rest} more' if rest > 0 else ''}"
 
@@ -121,6 +123,12 @@ def _decides(output: Output, result: Tensor) -> bool:
     return gradient is not None
 
 
+def weighted_layers(subject: Subject) -> dict[str, nn.Conv1d | nn.Conv2d | nn.Linear]:
+    """The convolutions and dense layers, by name, in the order in which they are defined."""
+    named = subject.trained.network.named_modules()
+    return {name: part for name, part in named if isinstance(part, WEIGHTED)}
+
+
 def has_convolutions(subject: Subject) -> bool:
     """Whether the network has a convolution."""
     return any(isinstance(part, CONVOLUTIONS) for part in subject.trained.network.modules())
@@ -141,4 +149,15 @@ def spatial_layer(request: Request, output: Tensor) -> None:
     if not is_spatial(request.subject, output):
         names = [each.name for each in spatial_outputs(request.subject)]
         message = f"--layer: {request.layer} has no places, only {tuple(output.shape[1:])}"
-        raise config_fault(message, hint=_some_of(names))
+        raise config_fault(message, hint=some_of(names))
+
+
+def last_hidden(subject: Subject) -> str:
+    """The layer whose output the last layer with weights takes; empty if there is none."""
+    inputs = torch.zeros(1, *subject.shape, device=subject.trained.device)
+    network = subject.trained.network
+    weighted = set(weighted_layers(subject))
+    with torch.no_grad():
+        _, found = outputs_of(network, network, inputs)
+    last = max((at for at, each in enumerate(found) if weighted & set(each.names)), default=0)
+    return found[last - 1].name if last else ""

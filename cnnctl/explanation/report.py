@@ -14,15 +14,15 @@ from cnnctl.explanation.explanation import Explanation, Fact
 
 
 def as_table(explanation: Explanation) -> Table:
-    """A line for each row, a column for each fact."""
-    keys = list(dict.fromkeys(key for row in explanation.rows for key in row.facts))
-    first = explanation.rows[0].facts
+    """A line for each sample, layer or class, a column for each fact."""
+    keys = list(dict.fromkeys(key for _, facts in explanation.known for key in facts))
+    first = explanation.known[0][1]
     columns = (
         Column(key, justify="left" if isinstance(first.get(key), str) else "right") for key in keys
     )
     table = Table("", *columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for row in explanation.rows:
-        table.add_row(row.name, *(_shown(row.facts.get(key)) for key in keys))
+    for name, facts in explanation.known:
+        table.add_row(name, *(_shown(facts.get(key)) for key in keys))
     return table
 
 
@@ -34,7 +34,7 @@ def _shown(fact: Fact) -> str:
 
 def to_json(explanation: Explanation) -> Mapping[str, Any]:
     """The facts as plain data."""
-    rows = [{"name": row.name, **row.facts} for row in explanation.rows]
+    rows = [{"name": name, **facts} for name, facts in explanation.known]
     return {"method": explanation.method, "notes": [*explanation.notes], "rows": rows}
 
 
@@ -45,7 +45,7 @@ def as_npz(explanation: Explanation) -> bytes:
         name: values.detach().cpu().numpy() for name, values in explanation.arrays.items()
     }
     texts: dict[str, Any] = {
-        "names": np.array([row.name for row in explanation.rows]),
+        "names": np.array([name for name, _ in explanation.known]),
         "classes": np.array(explanation.names, dtype=np.str_),
         "method": np.array(explanation.method),
     }

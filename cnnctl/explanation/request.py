@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -29,6 +29,10 @@ class Request:
     """Number of the class, label or value to explain; by default what is predicted."""
     layer: str | None = None
     unit: int | None = None
+    attack: str | None = None
+    """The attack that makes adversarial samples."""
+    epsilon: float | None = None
+    """Its strength: the largest change of any value."""
 
     @property
     def network(self) -> nn.Module:
@@ -41,13 +45,15 @@ class Request:
         assert self.chosen is not None  # the command chooses some for methods that need them
         return self.chosen
 
+    def looking_at(self, layer: str) -> Request:
+        """The same request, for this layer."""
+        return replace(self, layer=layer)
+
     @cached_property
     def shares(self) -> Tensor:
         """The probability of each class or label, or the values in their units; (N, outputs)."""
         with torch.no_grad():
-            return torch.cat(
-                [self._shares_of(each) for each in torch.split(self.samples.inputs, 1)]
-            )
+            return torch.cat([self.shares_of(each) for each in torch.split(self.samples.inputs, 1)])
 
     @cached_property
     def predicted(self) -> tuple[int, ...]:
@@ -71,17 +77,17 @@ class Request:
         Where one output stands for two classes, that of the first class is its negative.
         """
 
-        def score(inputs: Tensor) -> Tensor:
-            own = self._own_outputs(inputs)
-            if own.shape[1] == 1 and self.task.target.kind == "class":
-                return own[:, 0] if number else -own[:, 0]
-            return own[:, number]
+        return lambda inputs: self.outputs(inputs)[:, number]
 
-        return score
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """All of these outputs, (N, classes, labels or values)."""
+        own = self._own_outputs(inputs)
+        is_one_for_two = own.shape[1] == 1 and self.task.target.kind == "class"
+        return torch.cat([-own, own], dim=1) if is_one_for_two else own
 
     def share(self, number: int) -> Score:
         """The probability of a class or label, or the value in its unit."""
-        return lambda inputs: self._shares_of(inputs)[:, number]
+        return lambda inputs: self.shares_of(inputs)[:, number]
 
     def name_of(self, number: int) -> str:
         """The name of a class, label or value."""
@@ -95,7 +101,8 @@ class Request:
         outputs: Tensor = self.network(inputs).float()
         return outputs if self.task.outputs is None else outputs[:, self.task.outputs]
 
-    def _shares_of(self, inputs: Tensor) -> Tensor:
+    def shares_of(self, inputs: Tensor) -> Tensor:
+        """The probability of each class or label, or the values in their units; (N, outputs)."""
         own = self._own_outputs(inputs)
         if self.task.target.kind == "values":
             return self.subject.trained.in_own_units(self.task, own.cpu()).to(own.device)

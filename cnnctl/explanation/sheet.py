@@ -27,7 +27,7 @@ from cnnctl.drawing.maps import heat as heat_image
 from cnnctl.drawing.naming import Naming
 from cnnctl.explanation.explanation import Explanation, HeatMap, Panel, Row
 
-SIDE, SIDE_OF_MANY = 160, 80
+SIDE, SIDE_OF_MANY = 160, 96
 """Pixels, up to which pictures and their maps are enlarged by whole factors."""
 
 
@@ -78,7 +78,8 @@ class _Painter:
             return named_bars(names, heat.values.tolist(), is_signed=heat.is_signed)
         scale = Scale(heat.limit, self._palette(heat))
         if sample is None:
-            return with_scale(self._alone(heat, scale), scale)
+            alone = self._alone(heat, scale)
+            return with_scale(alone, scale) if panel.has_scale else alone
         if self.explanation.ndim == 2:
             return shaded(self.samples(sample), heat.values, scale)
         return self._image(overlaid(sample, heat.values, scale))

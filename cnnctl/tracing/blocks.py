@@ -21,6 +21,11 @@ class UpdateBlock:
     """In order; a single one without its symbol: `W - 0.5 dW`."""
     weights: list[WeightFacts]
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it has the formula of the new weight alone."""
+        return len(self.formulas) == 1 and " = " not in self.formulas[0]
+
 
 def update_blocks(step: StepFacts) -> list[UpdateBlock]:
     """The updated weights of a step, those with the same formulas together."""
@@ -32,10 +37,9 @@ def update_blocks(step: StepFacts) -> list[UpdateBlock]:
             grouped.setdefault(key, []).append(weight)
     blocks = list[UpdateBlock]()
     for key, weights in grouped.items():
-        if len(key) == 1:
+        formulas = [f"{symbol} = {formula}" for symbol, formula in key]
+        if len(key) == 1 and key[0][0] == "W":
             formulas = [key[0][1]]
-        else:
-            formulas = [f"{symbol} = {formula}" for symbol, formula in key]
         title = step.optimizer
         if len(grouped) > 1:
             title = f"{title} ({_named(weights)})"

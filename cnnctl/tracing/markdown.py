@@ -116,11 +116,10 @@ class _Page:
             yield f"Clipping: {clipping.formula}, of {self.style.number(clipping.before)}{factor}"
             yield ""
         for block in update_blocks(step):
-            for formula in block.formulas if len(block.formulas) > 1 else ():
-                symbol, _, right = formula.partition(" = ")
+            for formula in block.formulas:
+                whole = f"W = {formula}" if block.is_short else formula
+                symbol, _, right = whole.partition(" = ")
                 yield rf"$$ {latex(symbol)} \leftarrow {latex(right)} $$"
-            if len(block.formulas) == 1:
-                yield rf"$$ W \leftarrow {latex(block.formulas[0])} $$"
             yield ""
             yield from self.table(("weight", "", "value"), self.changes(block.weights))
 

@@ -41,6 +41,8 @@ class Recorder:
     plan: NetworkPlan
     view: Viewer
     is_on: bool = True
+    is_looking: bool = False
+    """Whether derivatives are being taken for details, not for the backward pass."""
     calls: dict[str, list[Call]] = field(default_factory=dict)
     """Of each leaf layer; several of a foreign one."""
     joins: dict[int, Call] = field(default_factory=dict)
@@ -86,9 +88,10 @@ class Recorder:
         calls = self.calls.setdefault(owner, [])
         again = sum(call.module is module for call in calls)
         name = f"{name} ({again + 1})" if again else name
-        about, found = described(module, layer), details(module, given[0], output)
-        calls.append(_call(name, module, about, given[0], output, found))
-        self.view(name, module, given[0], output)
+        with self._looking():
+            found = details(module, given[0], output)
+            self.view(name, module, given[0], output)
+        calls.append(self._call(name, module, described(module, layer), given[0], output, found))
 
     def _note_join(
         self, number: int, is_before: bool, module: nn.Module, given: Any, output: Tensor
@@ -96,27 +99,35 @@ class Recorder:
         if self.is_on and number not in self.joins:
             joined = given[0] if is_before else output
             about = Described("x", "", Layer.letters)
-            self.joins[number] = _call("", module, about, joined, joined, [])
+            self.joins[number] = self._call("", module, about, joined, joined, [])
 
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        self.is_looking = True
+        try:
+            yield
+        finally:
+            self.is_looking = False
 
-def _call(
-    name: str,
-    module: nn.Module,
-    about: Described,
-    input: Tensor,
-    output: Tensor,
-    found: list[Detail],
-) -> Call:
-    kept = input.detach()[0].clone(), output.detach()[0].clone()
-    call = Call(name, module, about, *kept, found)
-    if output.requires_grad:
-        output.register_hook(partial(_keep_gradient, call))  # type: ignore[no-untyped-call]
-    return call
+    def _call(
+        self,
+        name: str,
+        module: nn.Module,
+        about: Described,
+        input: Tensor,
+        output: Tensor,
+        found: list[Detail],
+    ) -> Call:
+        kept = input.detach()[0].clone(), output.detach()[0].clone()
+        call = Call(name, module, about, *kept, found)
+        if output.requires_grad:
+            output.register_hook(partial(self._keep, call))  # type: ignore[no-untyped-call]
+        return call
 
-
-def _keep_gradient(call: Call, gradient: Tensor) -> None:
-    if call.gradient is None:  # lbfgs goes back several times
-        call.gradient = gradient.detach()[0].clone()
+    def _keep(self, call: Call, gradient: Tensor) -> None:
+        """Keep a gradient; the first one, since lbfgs goes back several times."""
+        if call.gradient is None and not self.is_looking:
+            call.gradient = gradient.detach()[0].clone()
 
 
 def parts(

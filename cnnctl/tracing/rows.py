@@ -19,17 +19,18 @@ _SIGNS = {"add": " + ", "multiply": " ⊙ ", "concatenate": ", ", "mean": " + "}
 def forward_rows(recorder: Recorder, input: Tensor, tasks: Sequence[Task]) -> list[Row]:
     """The input, then what each layer gave and measured, and what was joined."""
     rows = [Row("input", "x", "", input, role="input")]
-    ends = output_layers(recorder, tasks)
-    for number, node in enumerate(recorder.plan.graph.nodes):
-        for call in _calls_of(recorder, number, node):
-            rows += _with_details(call, node, recorder.plan.graph, is_end=call.name in ends)
+    graph, ends = recorder.plan.graph, _ends(recorder.plan.graph, tasks)
+    for number, node in enumerate(graph.nodes):
+        calls = _calls_of(recorder, number, node)
+        for call in calls:
+            is_end = number in ends and call is calls[-1]
+            rows += _with_details(call, node, graph, is_end=is_end)
     return rows
 
 
-def output_layers(recorder: Recorder, tasks: Sequence[Task]) -> set[str]:
-    """The layers whose outputs are called y: the last ones, unless they give logits."""
-    last = {task.layers[-1].name for task in tasks if task.loss.outputs != "logits"}
-    return {calls[-1].name for owner, calls in recorder.calls.items() if owner in last}
+def _ends(graph: Graph, tasks: Sequence[Task]) -> set[int]:
+    """The nodes whose outputs are called y: the last ones, unless they give logits."""
+    return {graph.ends[task.layers[-1].name] for task in tasks if task.loss.outputs != "logits"}
 
 
 def _calls_of(recorder: Recorder, number: int, node: Node) -> list[Call]:
@@ -41,10 +42,10 @@ def _calls_of(recorder: Recorder, number: int, node: Node) -> list[Call]:
 def _with_details(call: Call, node: Node, graph: Graph, *, is_end: bool) -> Iterator[Row]:
     for detail in call.details:
         yield Row(call.name, detail.symbol, detail.formula, detail.value, role=detail.role)
-    if not node.planned:
-        yield Row(_join_name(node), "x", _join_formula(node, graph), call.output, role="join")
-        return
     symbol = "y" if is_end else call.about.symbol
+    if not node.planned:
+        yield Row(_join_name(node), symbol, _join_formula(node, graph), call.output, role="join")
+        return
     yield Row(call.name, symbol, call.about.formula, call.output)
 
 
@@ -68,13 +69,16 @@ def _source_name(node: Node) -> str:
 
 def backward_rows(recorder: Recorder, input: Tensor | None, tasks: Sequence[Task]) -> list[Row]:
     """The gradient of the loss at every output, from the last layer to the input."""
-    graph, rows, ends = recorder.plan.graph, list[Row](), output_layers(recorder, tasks)
+    graph, rows = recorder.plan.graph, list[Row]()
+    ends = _ends(graph, tasks)
     for number, node in reversed(list(enumerate(graph.nodes))):
-        for call in reversed(_calls_of(recorder, number, node)):
+        calls = _calls_of(recorder, number, node)
+        for call in reversed(calls):
             if call.gradient is None:
                 continue
             name = call.name if node.planned else _join_name(node)
-            symbol = f"d{'y' if call.name in ends else call.about.symbol}"
+            is_end = number in ends and call is calls[-1]
+            symbol = "dy" if is_end else f"d{call.about.symbol}"
             symbol = DELTA if call.about.symbol == "z" else symbol
             rows.append(Row(name, symbol, "", call.gradient))
     if input is not None:

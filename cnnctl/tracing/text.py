@@ -136,11 +136,9 @@ class _Page:
             yield from self.block(block, step)
 
     def block(self, block: UpdateBlock, step: StepFacts) -> Iterator[str]:
-        [*before, last] = block.formulas or [""]
         head = f"update, {block.title}"
-        yield f"{head}: {last}" if last and not before else head
-        if before:
-            yield from (f"  {formula}" for formula in block.formulas)
+        yield f"{head}: {block.formulas[0]}" if block.is_short else head
+        yield from (f"  {formula}" for formula in block.formulas if not block.is_short)
         if step.evaluations > 1:
             yield f"  the loss was computed {step.evaluations} times"
         for weight in in_order(block.weights):

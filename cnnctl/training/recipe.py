@@ -16,7 +16,7 @@ from cnnctl.training.compile_trial import try_compile
 from cnnctl.training.environment import describe_environment
 from cnnctl.training.observers import Observer
 from cnnctl.training.progress import EpochLines, LiveBar, print_header
-from cnnctl.training.recording import ConfigFile, FolderStore, MetricsFile, TensorBoard
+from cnnctl.training.recording import ConfigFile, FolderStore, MetricsFile, Snapshots, TensorBoard
 from cnnctl.training.setup import Setup, set_up
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import TrainingStart
@@ -111,9 +111,11 @@ def observing(
     training: Training, folder: RunFolder, console: Console, follow: Sequence[Follow] = ()
 ) -> Iterator[None]:
     """The observers of a training, closed when it ends for any reason."""
-    epochs, batches = training.run.experiment.train.epochs, len(training.batches.train)
+    settings, batches = training.run.experiment.train, len(training.batches.train)
+    epochs = settings.epochs
     observers: list[Observer] = [
-        *watching(training.run.experiment.train.watch, folder, console),
+        *watching(settings.watch, folder, console),
+        *([Snapshots(folder, interval=settings.snapshots)] if settings.snapshots else []),
         ConfigFile(folder),
         MetricsFile(folder, console),
         TensorBoard(folder),

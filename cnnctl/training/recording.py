@@ -47,6 +47,33 @@ class ConfigFile(Observer):
         self.folder.write_config(run.experiment.plain())
 
 
+class Snapshots(Observer):
+    """The weights of every few epochs, the initial and the last ones."""
+
+    run: Run
+
+    def __init__(self, folder: RunFolder, *, interval: int) -> None:
+        self.folder, self.interval = folder, interval
+
+    def resumed(self, counters: Counters) -> None:
+        """Drop those of repeated epochs."""
+        self.folder.keep_snapshots(through_epoch=counters.epoch)
+
+    def epoch_began(self, run: Run) -> None:
+        """Keep the initial weights."""
+        self.run = run
+        if not run.counters.step:
+            self._save()
+
+    def epoch_ended(self, row: EpochMetrics) -> None:
+        """Keep the weights, if it is time."""
+        if row["epoch"] % self.interval == 0 or self.run.is_finished:
+            self._save()
+
+    def _save(self) -> None:
+        self.folder.save_snapshot(capture_best(self.run), epoch=self.run.counters.epoch)
+
+
 class MetricsFile(Observer):
     """One line per epoch in metrics.jsonl, from which everything can be plotted."""
 

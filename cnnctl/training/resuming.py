@@ -15,6 +15,7 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("name",),
     ("train", "epochs"),
     ("train", "checkpoint_every"),
+    ("train", "snapshots"),
     ("train", "watch"),
     ("train", "device"),
     ("train", "threads"),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from cnnctl.experiment import Experiment, Task, Thresholds
+from cnnctl.experiment import Experiment, Task, Thresholds, require_weights
 from cnnctl.metrics import METRICS, Accuracy, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
@@ -169,7 +169,12 @@ def assemble(
     device: torch.device,
     steps_per_epoch: int,
 ) -> Run:
-    """Build network, averages, optimizer and schedule, in their initial state."""
+    """Build network, averages, optimizer and schedule, in their initial state.
+
+    Raises:
+        FaultError: the network has no weights.
+    """
+    require_weights(plan)
     train, regularization = experiment.train, experiment.regularization
     network: nn.Module = networks.build(plan, seed=experiment.seed).to(device)
     if train.memory_format == "channels_last":

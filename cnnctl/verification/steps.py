@@ -21,6 +21,7 @@ from cnnctl.training.setup import Setup
 from cnnctl.training.state import capture_best, capture_last
 from cnnctl.training.step import Batch, Step, make_step
 from cnnctl.training.training import grouped
+from cnnctl.verification.dropout import without_dropout
 from cnnctl.verification.facts import Duration, Steps, TaskLoss
 
 WARM_UP = 2
@@ -49,8 +50,8 @@ def try_steps(setup: Setup) -> Steps:
     first = next(groups)
     losses = list[TaskLoss]()
     try:
+        losses = first_losses(setup, step, first)
         step(first)
-        losses = first_losses(setup, run, first)
         step.guard.raise_if_diverged(1)
         seconds = _seconds_per_batch(step, groups, fallback=first)
     except FaultError as error:
@@ -70,10 +71,18 @@ def duration_of(setup: Setup, steps: Steps) -> Duration:
     return Duration(epoch, epochs * epoch + test * steps.sample, epochs)
 
 
-def first_losses(setup: Setup, run: Run, batches: list[Batch]) -> list[TaskLoss]:
-    """The mean loss of each task over these batches, of which the run has counted one step."""
+def first_losses(setup: Setup, step: Step, batches: list[Batch]) -> list[TaskLoss]:
+    """The mean loss of each task over these batches before a step, in training without dropout.
+
+    Raises:
+        FaultError: the loss is not finite.
+    """
+    run = step.run
+    with without_dropout(run.network, run.plan):
+        step.differentiate(batches, run.tally)
     count = len(run.tasks)
     sums = run.tally.sums.tolist()
+    run.tally.clear()
     means = [sums[at] / sums[count + at] if sums[count + at] else 0.0 for at in range(count)]
     targets = torch.cat([targets for _, targets in batches])
     return [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnctl.advice import advice_on
+from cnnctl.advice import placed_advice
 from cnnctl.experiment import complete, load
 from cnnctl.model import zoo
 
@@ -19,13 +19,13 @@ NAMES = [
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_a_shipped_experiment_gets_no_advice(config: Path) -> None:
-    assert list(advice_on(load(config))) == []
+    assert placed_advice(load(config)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_published_network_gets_no_advice(name: str) -> None:
     used = zoo.experiment_of(name)
-    found = [advice.message for advice in advice_on(complete(used, name, ("optimizer=adam",)))]
+    found = [advice.message for advice in placed_advice(complete(used, name, ("optimizer=adam",)))]
     # VGG's convolutions have biases before batch norm, as published
     assert [message for message in found if "cancels the bias" not in message] == []
 
@@ -34,4 +34,4 @@ def test_layers_of_the_zoo_are_not_advised_upon_where_they_are_used(tmp_path: Pa
     file = tmp_path / "vgg.yaml"
     data = "data: {name: fake, shape: [3, 64, 64], classes: 10}"
     file.write_text(f"{data}\nmodel: {{zoo: vgg11_bn}}\noptimizer: adam\n", encoding="utf-8")
-    assert list(advice_on(load(file))) == []
+    assert placed_advice(load(file)) == []

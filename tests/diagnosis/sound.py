@@ -39,7 +39,7 @@ def norms(kind: str) -> Any:
 
 
 def zoo(name: str, **options: Any) -> Plain:
-    return {"model": {"zoo": {"name": name, **options}}}
+    return {"model": {"zoo": name, **options}}
 
 
 def by(optimizer: str, lr: float, scheduler: str = "constant", **more: Any) -> Plain:

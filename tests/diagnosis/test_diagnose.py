@@ -26,7 +26,7 @@ def test_every_check_says_what_it_is_from() -> None:
 def test_before_training_a_sound_experiment_has_nothing_found(tiny: Path) -> None:
     done = invoke("diagnose", tiny)
     assert done.exit_code == 0, done.output
-    assert "10 checks: nothing found" in done.output
+    assert "9 checks: nothing found" in done.output
     assert "the checks of a training need its run folder" in done.output
     assert not (tiny.parent / "runs").exists()
 
@@ -48,6 +48,13 @@ def test_a_checkpoint_alone_says_what_is_missing(run: Path, tmp_path: Path) -> N
     assert done.exit_code == 0, done.output
     assert "the checkpoint is not in a run folder" in done.output
     assert "not checked: learns nothing" in done.output
+
+
+def test_advice_on_the_file_comes_first(tiny: Path) -> None:
+    first = invoke("diagnose", tiny, "optimizer.lr=3").output.splitlines()[0]
+    assert "advice: optimizer.lr: 3 is outside the usual range of sgd" in first
+    plain = json.loads(invoke("diagnose", tiny, "optimizer.lr=3", "--json").stdout)
+    assert [each["option"] for each in plain["advice"]] == ["optimizer.lr"]
 
 
 def test_overrides_change_what_is_diagnosed(tiny: Path) -> None:

@@ -9,7 +9,7 @@ from cnnctl.diagnosis.checks import judged
 from cnnctl.diagnosis.facts import Facts
 from cnnctl.diagnosis.gathering import after_training, before_training, samples_of
 from cnnctl.diagnosis.history import History
-from cnnctl.experiment import complete
+from cnnctl.experiment import Experiment, Loaded, complete
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.observers import Observer
 from cnnctl.training.setup import Setup, set_up
@@ -30,14 +30,27 @@ class Rows(Observer):
 CPU = {"device": "cpu", "precision": "fp32", "compile": False}
 
 
-def setup_of(plain: dict[str, Any]) -> Setup:
+def loaded_from(plain: dict[str, Any]) -> Loaded:
     train = {**CPU, **plain.get("train", {})}
-    return set_up(complete(from_plain({**plain, "train": train}, Place("test")), "test"))
+    return complete(from_plain({**plain, "train": train}, Place("test")), "test")
+
+
+def experiment_of(plain: dict[str, Any]) -> Experiment:
+    return loaded_from(plain).experiment
+
+
+def setup_of(plain: dict[str, Any]) -> Setup:
+    return set_up(loaded_from(plain))
 
 
 def trained(plain: dict[str, Any]) -> tuple[Facts, list[EpochMetrics]]:
-    """The facts of a run of this experiment, with the weights that it keeps."""
-    setup, rows = setup_of(plain), Rows()
+    """The facts of a run of this experiment, and its epochs."""
+    return facts_and_rows(setup_of(plain))
+
+
+def facts_and_rows(setup: Setup) -> tuple[Facts, list[EpochMetrics]]:
+    """The facts of a run with the weights that it keeps, and its epochs."""
+    rows = Rows()
     training = Training.of(setup, observers=[rows])
     training.begin()
     training.fit()

@@ -119,6 +119,6 @@ def test_the_distance_at_which_the_class_flips_is_found_by_bisection() -> None:
         return epsilon >= thresholds
 
     found = flip_distances(is_flipped, samples=5, at_most=1.0)
-    assert found[:4].tolist() == pytest.approx([0.0003, 0.1, 0.4321, 1.0], rel=0.005, abs=2e-5)
+    assert found[:4].tolist() == pytest.approx([0.0003, 0.1, 0.4321, 1.0], rel=0.004)
     assert found[4] == torch.inf
-    assert asked == 9 + 8
+    assert asked == 9 + 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from cnnctl.data.dataset import StoredSplit
+from cnnctl.data.features import Feature
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.parts import Known, StoredPart
 from cnnctl.data.paths import DataPath
@@ -42,6 +43,10 @@ class TableSet(TargetedSet, kind="table"):
 
     def whole(self) -> DatasetInfo:
         return self.describe_with((width_of(self.columns),))
+
+    def features(self) -> Sequence[Feature]:
+        named = (column.features(name) for name, column in self.columns.items())
+        return [feature for features in named for feature in features]
 
     def surveyed(self, root: Path, *, seed: int) -> Self:
         if self.samples is not None:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from cnnctl.config.bounds import PositiveFloat
 from cnnctl.config.choice import Choice
+from cnnctl.data.features import Feature
 from cnnctl.data.tables.cells import DATE, NUMBER, Cells, Numbers, days_of, number_of
 from cnnctl.errors import config_fault
 
@@ -29,6 +30,10 @@ class Column(Choice, family="column_kinds"):
     @abstractmethod
     def width(self) -> int:
         """The number of features."""
+
+    def features(self, name: str) -> list[Feature]:
+        """The features of a column of this name."""
+        return [Feature(f"{name}[{number}]") for number in range(self.width)]
 
     @abstractmethod
     def learned(self, train: Cells) -> Self:
@@ -56,6 +61,10 @@ class Measured(Column):
     """Standard deviation of the training split, of dates in days (default: measured)."""
     missing: bool | None = None
     """Whether a feature marks missing cells (default: if the training split has some)."""
+
+    def standard(self, name: str) -> Feature:
+        """The feature that is the number itself."""
+        return Feature(name, self.mean or 0.0, self.std or 1.0)
 
     @abstractmethod
     def numbers(self, cells: Cells) -> Numbers:
@@ -92,6 +101,10 @@ class Number(Measured, kind="number"):
     def width(self) -> int:
         return 1 + bool(self.missing)
 
+    def features(self, name: str) -> list[Feature]:
+        missing = [Feature(f"{name} is missing")] if self.missing else []
+        return [self.standard(name), *missing]
+
     def numbers(self, cells: Cells) -> Numbers:
         return cells.parsed(number_of, NUMBER)
 
@@ -112,6 +125,12 @@ class Date(Measured, kind="date"):
     @property
     def width(self) -> int:
         return 5 + bool(self.missing)
+
+    def features(self, name: str) -> list[Feature]:
+        parts = ("sine of month", "cosine of month", "sine of weekday", "cosine of weekday")
+        circles = [Feature(f"{name}, {part}") for part in parts]
+        missing = [Feature(f"{name} is missing")] if self.missing else []
+        return [self.standard(f"{name}, days since 1970"), *circles, *missing]
 
     def numbers(self, cells: Cells) -> Numbers:
         return cells.parsed(days_of, DATE)
@@ -146,6 +165,9 @@ class Category(Column, kind="category"):
     @property
     def width(self) -> int:
         return len(self.values) + 1
+
+    def features(self, name: str) -> list[Feature]:
+        return [Feature(f"{name} = {value}") for value in (*self.values, "other")]
 
     def learned(self, train: Cells) -> Self:
         if self.values:

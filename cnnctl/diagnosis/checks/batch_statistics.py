@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cnnctl.diagnosis.checks.check import Check, fine, warning
+from typing import ClassVar
+
+from cnnctl.diagnosis.checks.check import Check, When, fine, warning
 from cnnctl.diagnosis.facts import Facts
 from cnnctl.verification.finding import Finding
 
@@ -14,6 +16,7 @@ class BatchStatistics(Check):
 
     name = "batch statistics"
     threshold = f"batch norm on batches of fewer than {FEWEST} samples"
+    when: ClassVar[When] = "after training"  # before, it is advice on the experiment
     source = "Wu and He 2018, group normalization, figure 1"
 
     def find(self, facts: Facts) -> Finding:

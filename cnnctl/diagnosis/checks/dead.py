@@ -8,14 +8,20 @@ from cnnctl.training.layer_statistics import SATURATED
 from cnnctl.verification.finding import Finding
 
 MOST = 0.5
+LEARNING = 0.1
+"""Share of the loss of a constant answer below which a network works, with half of its units dead
+(52 % in one that had all digits right) or saturated (70 % in one that separates two spirals)."""
 
 
 class DeadUnits(Check):
     """A rectifier that is zero for every sample has no gradient, and stays so."""
 
     name = "dead units"
-    threshold = f"> {MOST:.0%} of the units of a layer are zero for all of 512 samples"
-    source = "TheDeepChecker (Ben Braiek and Khomh 2022)"
+    threshold = (
+        f"> {MOST:.0%} of the units of a layer are zero for all of 512 samples, while the loss is "
+        f"above {LEARNING:.0%} of a constant answer's"
+    )
+    source = "TheDeepChecker (Ben Braiek and Khomh 2022); that it has to matter is ours"
 
     def find(self, facts: Facts) -> Finding:
         if facts.look is None:
@@ -29,7 +35,7 @@ class DeadUnits(Check):
             return fine("no layer with rectifiers")
         worst = max(shares, key=lambda name: shares[name])
         figure = f"{shares[worst]:.0%} of {worst}"
-        if shares[worst] <= MOST:
+        if shares[worst] <= MOST or facts.yardstick.level(facts.look.loss) <= LEARNING:
             return fine(f"at most {figure}", {"layers": shares})
         hint = "try a lower optimizer.lr, leaky_relu, or batch_norm before it"
         named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)
@@ -41,9 +47,10 @@ class Saturation(Check):
 
     name = "saturated units"
     threshold = (
-        f"> {MOST:.0%} of the units of a layer have a mean |tanh| or |2 sigmoid - 1| > {SATURATED}"
+        f"> {MOST:.0%} of the units of a layer have a mean |tanh| or |2 sigmoid - 1| > "
+        f"{SATURATED}, while the loss is above {LEARNING:.0%} of a constant answer's"
     )
-    source = "TheDeepChecker (Ben Braiek and Khomh 2022)"
+    source = "TheDeepChecker (Ben Braiek and Khomh 2022); that it has to matter is ours"
 
     def find(self, facts: Facts) -> Finding:
         if facts.look is None:
@@ -57,7 +64,7 @@ class Saturation(Check):
             return fine("no hidden layer of tanh or sigmoid")
         worst = max(shares, key=lambda name: shares[name])
         figure = f"{shares[worst]:.0%} of {worst}"
-        if shares[worst] <= MOST:
+        if shares[worst] <= MOST or facts.yardstick.level(facts.look.loss) <= LEARNING:
             return fine(f"at most {figure}", {"layers": shares})
         hint = "normalize the inputs, start with smaller weights (model.init), or use relu"
         named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)

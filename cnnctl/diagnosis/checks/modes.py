@@ -10,8 +10,9 @@ from cnnctl.metrics.wording import show_loss
 from cnnctl.verification.finding import Finding
 
 DIFFERENCE = 0.5
-MATTERS = 0.2
-"""Share of the loss of a constant answer below which a difference is small in any case."""
+MATTERS, MATTERS_OF_DROPOUT = 0.2, 0.5
+"""Share of the loss of a constant answer below which a difference is small in any case: of a higher
+loss in evaluation and in training."""
 
 
 class ModesAgree(Check):
@@ -21,7 +22,7 @@ class ModesAgree(Check):
     name = "training against evaluation mode"
     threshold = (
         f"the losses differ by more than {DIFFERENCE:.0%}, and by {MATTERS:.0%} of a constant "
-        "answer's"
+        f"answer's, or {MATTERS_OF_DROPOUT:.0%} if it is higher in training"
     )
     source = "TheDeepChecker (Ben Braiek and Khomh 2022); that it has to matter is ours"
 
@@ -34,7 +35,8 @@ class ModesAgree(Check):
             f"loss {show_loss(training)} in training mode, {show_loss(evaluation)} in evaluation"
         )
         gap, smaller = abs(training - evaluation), min(training, evaluation)
-        if gap <= DIFFERENCE * smaller or gap <= MATTERS * facts.yardstick.constant:
+        least = MATTERS if evaluation > training else MATTERS_OF_DROPOUT
+        if gap <= DIFFERENCE * smaller or gap <= least * facts.yardstick.constant:
             return fine(figure, numbers)
         hint = (
             "use larger batches or group_norm instead of batch_norm, whose running statistics do "

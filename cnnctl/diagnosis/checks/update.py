@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from math import log10
+from math import log10, sqrt
 from statistics import median
 
 from cnnctl.diagnosis.checks.check import Check, fine, unknown, warning
-from cnnctl.diagnosis.facts import Facts
+from cnnctl.diagnosis.facts import Facts, Layer
 from cnnctl.verification.finding import Finding
 
 HIGHEST, LOWEST = -1.0, -4.0
 LEARNING = 0.5
 """Share of the loss of a constant answer above which there is still much to learn."""
+
+
+SMALL = 0.1
+"""Of the usual size of a weight, 1 / sqrt(fan_in): smaller ones are still growing."""
 
 
 class Update(Check):
@@ -25,9 +29,9 @@ class Update(Check):
         if facts.steps is None or facts.look is None:
             return unknown(facts.why_not("steps"))
         found = {
-            layer.name: log10(layer.figures.update)
+            layer.name: log10(update)
             for layer in facts.steps.layers
-            if layer.is_matrix and layer.figures.update
+            if layer.is_matrix and (update := relative_update(layer))
         }
         if not found:
             return unknown("no weights changed")
@@ -41,3 +45,9 @@ class Update(Check):
             return warning(figure, "try a lower optimizer.lr", {"log10": middle, "layers": found})
         figure = f"a step changes the weights by only {figure.removesuffix(' in a step')} of them"
         return warning(figure, "try a higher optimizer.lr", {"log10": middle, "layers": found})
+
+
+def relative_update(layer: Layer) -> float:
+    """The update against the weights, or against SMALL ones if they are smaller."""
+    update, weight = layer.figures.update or 0.0, layer.figures.weight or 0.0
+    return update * min(1.0, weight * sqrt(layer.fan_in) / SMALL)
