@@ -8,13 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cnnctl.advice.check import Check
-from cnnctl.advice.depth import VanishingGradients
+from cnnctl.advice.depth import BlockedGradients, DeepWithoutHelp, GrowingSums, VanishingGradients
 from cnnctl.advice.facts import Facts
+from cnnctl.advice.field import SmallField
 from cnnctl.advice.layers import (
     ActivationTwice,
     BiasBeforeNorm,
+    DenseOnLargeImage,
     DropoutBeforeNorm,
+    HeavyDropout,
     NoActivationBetween,
+    SoftmaxBetween,
+    StrideBeyondKernel,
 )
 from cnnctl.advice.optimization import (
     BatchesOfAFullBatchMethod,
@@ -28,16 +33,19 @@ from cnnctl.advice.outputs import (
     BoundedOutput,
     DropoutAtOutput,
     LabelsThatExcludeEachOther,
+    ManyQuestions,
     NoLogSoftmaxBeforeNLL,
     NoSigmoidBeforeBCE,
     RectifiedOutput,
 )
-from cnnctl.advice.regularization import EndlessPatience
-from cnnctl.advice.samples import BalancedTwice, FlippedCharacters
-from cnnctl.advice.weights import UnfitWeights
+from cnnctl.advice.regularization import DrowningPenalty, EndlessPatience, NothingAgainstOverfitting
+from cnnctl.advice.samples import BalancedTwice, FlippedCharacters, TurnedCharacters
+from cnnctl.advice.schedules import EarlyEnd, IdleSchedule, NoUsefulRate
+from cnnctl.advice.weights import EqualWeights, LargeWeights, UnfitWeights
 from cnnctl.config.source import locate
 from cnnctl.errors import Fault
 from cnnctl.experiment import Experiment, Loaded
+from cnnctl.model import zoo
 from cnnctl.model.network import NetworkPlan
 
 CHECKS: tuple[Check, ...] = (
@@ -45,36 +53,59 @@ CHECKS: tuple[Check, ...] = (
     NoLogSoftmaxBeforeNLL(),
     NoSigmoidBeforeBCE(),
     LabelsThatExcludeEachOther(),
+    ManyQuestions(),
     RectifiedOutput(),
     BoundedOutput(),
     DropoutAtOutput(),
     UnfitWeights(),
+    EqualWeights(),
+    LargeWeights(),
     BiasBeforeNorm(),
     DropoutBeforeNorm(),
     NoActivationBetween(),
     ActivationTwice(),
+    SoftmaxBetween(),
+    HeavyDropout(),
+    StrideBeyondKernel(),
+    DenseOnLargeImage(),
+    SmallField(),
     VanishingGradients(),
+    DeepWithoutHelp(),
+    GrowingSums(),
+    BlockedGradients(),
+    NoUsefulRate(),
+    IdleSchedule(),
+    EarlyEnd(),
     UnusualRate(),
     RescaledL2(),
     BatchesOfAFullBatchMethod(),
     FewSteps(),
     NoisyStatistics(),
     EndlessPatience(),
+    DrowningPenalty(),
+    NothingAgainstOverfitting(),
     BalancedTwice(),
     FlippedCharacters(),
+    TurnedCharacters(),
 )
 """All checks, in the order in which their advice is given."""
-
-
-def placed_advice(loaded: Loaded) -> list[Fault]:
-    """All advice on an experiment, with its places in the file."""
-    return [
-        replace(advice, place=f"{locate(loaded.source, advice)}: advice")
-        for advice in advise(loaded.experiment, loaded.plan)
-    ]
 
 
 def advise(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     """All advice on an experiment, with paths in the experiment."""
     facts = Facts(experiment, plan)
     return [advice for check in CHECKS for advice in check.find(facts)]
+
+
+def placed_advice(loaded: Loaded) -> list[Fault]:
+    """The advice on an experiment, with its places in the file.
+
+    Without that on layers of the zoo, which are published as they are.
+    """
+    every = advise(loaded.experiment, loaded.plan)
+    placed = [(advice, locate(loaded.source, advice)) for advice in every]
+    return [
+        replace(advice, place=f"{place}: advice")
+        for advice, place in placed
+        if not zoo.is_written_there(place)
+    ]

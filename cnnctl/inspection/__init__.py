@@ -6,7 +6,7 @@ from cnnctl.inspection.comparison import (
     render_comparison,
 )
 from cnnctl.inspection.facts import Row, Summary
-from cnnctl.inspection.field_advice import advice_on_field
+from cnnctl.inspection.field_advice import advice_on_field, last_convolution
 from cnnctl.inspection.graph import draw
 from cnnctl.inspection.memory import TrainingMemory, device_memory, training_memory
 from cnnctl.inspection.rows import gather
@@ -24,6 +24,7 @@ __all__ = [
     "device_memory",
     "draw",
     "gather",
+    "last_convolution",
     "render",
     "render_comparison",
     "to_json",

@@ -6,7 +6,7 @@ execution order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cnnctl.model.block import Block, Blocks, PlannedLayer
@@ -55,6 +55,19 @@ class Graph:
                 if node.planned:
                     yield node.planned
 
+    def next_weighted(self, number: int) -> list[PlannedLayer]:
+        """The nearest layers with weights that take the tensor of a node, past all others."""
+        reached, found = {number}, list[PlannedLayer]()
+        for later in range(number + 1, len(self.nodes)):
+            node = self.nodes[later]
+            if reached.isdisjoint(node.sources):
+                continue
+            if node.planned and isinstance(node.planned.layer, WeightedLayer):
+                found.append(node.planned)
+            else:
+                reached.add(later)
+        return found
+
     def neighbours(self) -> Iterator[tuple[PlannedLayer, PlannedLayer]]:
         """Pairs of layers in the same scope, of which the second takes the first's output."""
         for node in self.nodes[1:]:
@@ -77,18 +90,20 @@ def _sets_shape(planned: PlannedLayer) -> bool:
     return isinstance(planned.layer, WeightedLayer) or planned.output != planned.input
 
 
-def fewest_between_norms(graph: Graph, activation: Activation) -> int:
-    """The number of such activations that every gradient has to pass without a norm between.
+def fewest_between(
+    graph: Graph, counts: Callable[[PlannedLayer], bool], *, resets: Callable[[PlannedLayer], bool]
+) -> int:
+    """The number of layers that count which every gradient has to pass, with no reset between.
 
     The path with the fewest counts, since gradients can take a shortcut.
     """
     passed: list[tuple[int, int]] = []
     for node in graph.nodes:
-        # the most without a norm between them, and the number since the last norm
+        # the most without a reset between them, and the number since the last one
         most, run = min((passed[source] for source in node.sources), default=(0, 0))
-        if node.planned and node.planned.layer.is_norm:
+        if node.planned and resets(node.planned):
             run = 0
-        elif node.planned and node.planned.layer.acts_as == activation:
+        elif node.planned and counts(node.planned):
             most, run = max(most, run + 1), run + 1
         passed.append((most, run))
     return passed[graph.output][0]

@@ -1,19 +1,17 @@
-"""Initializers: one class per kind, named as in torch.nn.init."""
+"""Random initializers: one class per kind, named as in torch.nn.init."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from math import hypot, prod, sqrt
 from typing import Annotated, Literal, Self
 
-import torch
-from pydantic import AfterValidator, Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 from torch import Generator, Tensor
 from torch.nn import init
 
-from cnnctl.config.bounds import Float32
 from cnnctl.config.choice import Choice, refusal
-from cnnctl.config.wording import exact, times
+from cnnctl.config.wording import exact
 from cnnctl.errors import config_fault
 
 Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
@@ -21,7 +19,6 @@ Activation = Literal["linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
 Gain = Literal["auto", "linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu"]
 RECTIFIERS = ("relu", "leaky_relu")
 Fan = Literal["fan_in", "fan_out"]
-Nested = Sequence["Nested | float"]
 
 
 class Initializer(Choice, family="initializers"):
@@ -38,6 +35,15 @@ class Initializer(Choice, family="initializers"):
         """A better kind for weights before this activation; empty if this one suits."""
         return ""
 
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        """The root mean square of a weight of this shape, as expected; None if it is unknown."""
+        return None
+
+    @property
+    def starts_equal(self) -> bool:
+        """Whether all numbers start with the same value."""
+        return False
+
 
 class FanInitializer(Initializer):
     """An initializer that needs fan_in and fan_out, which a bias does not have."""
@@ -46,6 +52,15 @@ class FanInitializer(Initializer):
         if len(shape) < 2:
             message = f"{self.kind} cannot initialise a bias"
             raise config_fault(message, hint="use zeros, constant, normal or uniform")
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """fan_in and fan_out of a weight, as in torch."""
+    return prod(shape[1:]), shape[0] * prod(shape[2:])
+
+
+def _xavier(shape: tuple[int, ...], gain: float) -> float:
+    return gain * sqrt(2 / sum(fans(shape)))
 
 
 class Default(FanInitializer, kind="default"):
@@ -58,6 +73,11 @@ class Default(FanInitializer, kind="default"):
             init.kaiming_normal_(weight, nonlinearity="linear", generator=generator)
         else:
             init.xavier_uniform_(weight, generator=generator)
+
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        if activation in RECTIFIERS:
+            return sqrt(2 / fans(shape)[0])
+        return sqrt(1 / fans(shape)[0]) if activation == "selu" else _xavier(shape, 1)
 
 
 def _gain(chosen: Gain, activation: Activation) -> Activation:
@@ -77,6 +97,11 @@ class Kaiming(FanInitializer):
     def better_before(self, activation: Activation) -> str:
         is_unfit = self.nonlinearity in RECTIFIERS and activation in ("tanh", "sigmoid")
         return self.kind.replace("kaiming", "xavier") if is_unfit else ""
+
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        fan = fans(shape)[self.mode == "fan_out"]
+        gain = init.calculate_gain(_gain(self.nonlinearity, activation), self.a)
+        return float(gain) / sqrt(fan)
 
 
 class KaimingNormal(Kaiming, kind="kaiming_normal"):
@@ -105,6 +130,9 @@ class Xavier(FanInitializer):
         is_unfit = self.gain == 1 and activation in RECTIFIERS
         return self.kind.replace("xavier", "kaiming") if is_unfit else ""
 
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        return _xavier(shape, abs(self.gain))
+
 
 class XavierNormal(Xavier, kind="xavier_normal"):
     """Normal with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
@@ -130,6 +158,13 @@ class Normal(Initializer, kind="normal"):
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.normal_(weight, self.mean, self.std, generator=generator)
+
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        return hypot(self.mean, self.std)
+
+    @property
+    def starts_equal(self) -> bool:
+        return self.std == 0
 
 
 class TruncNormal(Initializer, kind="trunc_normal"):
@@ -158,6 +193,9 @@ class TruncNormal(Initializer, kind="trunc_normal"):
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.trunc_normal_(weight, self.mean, self.std, self.a, self.b, generator=generator)
 
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        return min(hypot(self.mean, self.std), max(abs(self.a), abs(self.b)))
+
 
 class Uniform(Initializer, kind="uniform"):
     """Uniform between a and b."""
@@ -176,6 +214,13 @@ class Uniform(Initializer, kind="uniform"):
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.uniform_(weight, self.a, self.b, generator=generator)
 
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        return sqrt((self.a**2 + self.a * self.b + self.b**2) / 3)
+
+    @property
+    def starts_equal(self) -> bool:
+        return self.a == self.b
+
 
 class Orthogonal(FanInitializer, kind="orthogonal"):
     """Orthogonal rows (Saxe et al. 2013)."""
@@ -186,92 +231,5 @@ class Orthogonal(FanInitializer, kind="orthogonal"):
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
         init.orthogonal_(weight, gain=self.gain, generator=generator)
 
-
-class Dirac(Initializer, kind="dirac"):
-    """Pass the input channels through a convolution unchanged."""
-
-    groups: Annotated[int, Field(gt=0)] = 1
-    """Groups of output channels that each pass the input through."""
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        if len(shape) < 3:
-            what = f"a weight of {times(shape)}" if len(shape) > 1 else "a bias"
-            message = f"dirac initialises convolution kernels, not {what}"
-            raise config_fault(
-                message, hint="use another initializer for this layer, such as orthogonal"
-            )
-        if shape[0] % self.groups:
-            message = f"{self.groups} does not divide the {shape[0]} output channels"
-            raise config_fault(message, hint=f"use a divisor of {shape[0]}", path=("groups",))
-
-    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        init.dirac_(weight, groups=self.groups)
-
-
-class Constant(Initializer, kind="constant"):
-    """A constant value."""
-
-    val: FiniteFloat
-    """The value."""
-
-    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        init.constant_(weight, self.val)
-
-
-class Zeros(Initializer, kind="zeros"):
-    """All zeros."""
-
-    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        init.zeros_(weight)
-
-
-class Ones(Initializer, kind="ones"):
-    """All ones."""
-
-    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        init.ones_(weight)
-
-
-def _shape(values: Nested) -> tuple[int, ...]:
-    """The shape of nested lists; a refusal if those of one level differ in length."""
-    shapes = sorted({_shape(item) if isinstance(item, list) else () for item in values})
-    if len(shapes) > 1:
-        message = f"lists side by side have {times(shapes[0])} and {times(shapes[-1])} numbers"
-        raise refusal(message, hint="make them the same length")
-    return (len(values), *shapes[0])
-
-
-def _is_even(values: Nested) -> Nested:
-    _shape(values)
-    return values
-
-
-Vector = Annotated[list[Float32], Field(min_length=1)]
-Rows = Annotated[list[Vector], Field(min_length=1)]
-Signals = Annotated[list[Rows], Field(min_length=1)]
-Images = Annotated[list[Signals], Field(min_length=1)]
-
-
-class Values(Initializer, kind="values"):
-    """Numbers written out, such as those of an example in a textbook."""
-
-    values: Annotated[Vector | Rows | Signals | Images, AfterValidator(_is_even)]
-    """Nested lists of the tensor's shape: of a linear weight, a row for each output."""
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        given = _shape(self.values)
-        if given != shape:
-            what = "weight" if len(shape) > 1 else "bias"
-            message = f"{times(given)} numbers do not fit a {what} of {times(shape)}"
-            raise config_fault(message, hint=f"write {_listed(shape)}", path=("values",))
-
-    def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        with torch.no_grad():
-            weight.copy_(torch.tensor(self.values))
-
-
-def _listed(shape: tuple[int, ...]) -> str:
-    """`2 lists of 3 lists of 5 numbers`."""
-    nouns = ["list"] * (len(shape) - 1) + ["number"]
-    counted = zip(shape, nouns, strict=True)
-    return " of ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counted)
+    def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
+        return abs(self.gain) / sqrt(max(shape[0], prod(shape[1:])))

@@ -102,6 +102,16 @@ class Layer(Choice, family="layers", item=True):
     name: Name | None = None
     """Name in the state dict, the summary and messages (default: kind and number)."""
 
+    @property
+    def dropped(self) -> float:
+        """The share of values that it zeroes in training."""
+        return 0.0
+
+    @property
+    def starting_scale(self) -> float:
+        """The factor on the scale of values when training starts, apart from random weights."""
+        return 1.0
+
     @abstractmethod
     def build(self, input: Shape) -> nn.Module:
         """Build the module for an input of this shape, without the batch.

@@ -21,12 +21,13 @@ from cnnctl.config.choice import Spec
 from cnnctl.errors import ConfigPath, Fault, FaultError, below, config_fault, under
 from cnnctl.model import blocks as _blocks  # declares the kinds of blocks
 from cnnctl.model.block import Block, Blocks, PlannedLayer, Scope, chain, plan_layers
+from cnnctl.model.fixed_initializers import Zeros
 from cnnctl.model.forms import with_short_forms
 from cnnctl.model.freezing import Freeze
 from cnnctl.model.graph import Graph, following_activation, graph_of
 from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.inference import rehearsing
-from cnnctl.model.initializers import Activation, Default, Initializer, Zeros
+from cnnctl.model.initializers import Activation, Default, Initializer
 from cnnctl.model.layer import Layer, Name, Shape, WeightedLayer
 from cnnctl.model.modules import Auxiliary, WithAuxiliary
 
@@ -145,7 +146,7 @@ def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:
         torch.default_generator.manual_seed(seed)
         network = _assemble(plan)
     generator = torch.Generator().manual_seed(seed)
-    for start in _starts(network, plan):
+    for start in starts(network, plan):
         start.initializer.fill(start.tensor, activation=start.activation, generator=generator)
     return network
 
@@ -185,8 +186,13 @@ def _assemble(plan: NetworkPlan) -> nn.Sequential:
 
 
 @dataclass(frozen=True, slots=True)
-class _Start:
+class Start:
     """A weight or a bias, and its initializer."""
+
+    planned: PlannedLayer
+    """Its layer."""
+    name: str
+    """Its name in the layer."""
 
     tensor: Tensor
     initializer: Initializer
@@ -195,14 +201,14 @@ class _Start:
     """Where the initializer is chosen."""
 
 
-def _starts(network: nn.Module, plan: NetworkPlan) -> Iterator[_Start]:
+def starts(network: nn.Module, plan: NetworkPlan) -> Iterator[Start]:
     """Every tensor that an initializer fills, in the order of drawing."""
     for planned, behind in plan.graph.with_followers():
         if isinstance(planned.layer, WeightedLayer):
             activation = following_activation(behind)
             for name, tensor in network.get_submodule(planned.name).named_parameters():
                 initializer, path = _chosen(planned.layer, name, planned.path, plan.init)
-                yield _Start(tensor, initializer, activation, path)
+                yield Start(planned, name, tensor, initializer, activation, path)
 
 
 def _chosen(
@@ -219,7 +225,7 @@ def _chosen(
 def _check_starts(plan: NetworkPlan) -> None:
     """Raise faults for initializers that do not fit their tensors, one per path."""
     faults: dict[ConfigPath, Fault] = {}
-    for start in _starts(meta_network(plan), plan):
+    for start in starts(meta_network(plan), plan):
         try:
             start.initializer.check(tuple(start.tensor.shape))
         except FaultError as error:

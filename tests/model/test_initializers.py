@@ -65,6 +65,20 @@ def test_the_default_follows_the_activation(activation: Activation, variance: fl
     assert start("default", activation=activation).var().item() == pytest.approx(variance, rel=0.02)
 
 
+FIXED: dict[str, Any] = {"constant": {"val": -0.3}, "values": {"values": [[1.0, -2.0], [0.5, 0.0]]}}
+
+
+@pytest.mark.parametrize("activation", ["relu", "selu", "tanh"])
+@pytest.mark.parametrize("kind", sorted(Initializer.kinds))
+def test_the_root_mean_square_is_the_one_expected(kind: str, activation: Activation) -> None:
+    item: dict[str, Any] = {"name": kind, **FIXED.get(kind, {})}
+    shape: tuple[int, ...] = (2, 2) if kind == "values" else (64, 48, 3, 3)
+    expected = Initializer.read(item).rms(shape, activation=activation)
+    weight = start(item, activation=activation, shape=shape)
+    assert weight.square().mean().sqrt().item() == pytest.approx(expected, rel=0.13)
+    assert Initializer.read(item).starts_equal == bool((weight == weight.flatten()[0]).all())
+
+
 def test_values_stay_within_their_limits() -> None:
     item = {"name": "trunc_normal", "mean": 1, "std": 2, "a": -1, "b": 1.5}
     assert -1 <= start(item).min() < start(item).max() <= 1.5

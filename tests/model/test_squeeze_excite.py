@@ -98,6 +98,7 @@ def test_it_is_drawn_as_a_product() -> None:
 def test_many_of_them_get_no_advice() -> None:
     conv = {"conv": {"out_channels": 8, "padding": 1, "bias": False}}
     layers = [*[conv, "batch_norm", {"squeeze_excite": 4}] * 5, "flatten", {"linear": "classes"}]
-    experiment = Experiment.model_validate({"model": {"layers": layers}, "loss": "cross_entropy"})
+    sections = {"loss": "cross_entropy", "optimizer": "adam"}
+    experiment = Experiment.model_validate({"model": {"layers": layers}, **sections})
     plan, _ = check(experiment)
     assert advise(experiment, plan) == []

@@ -170,6 +170,10 @@ class Rotation(InputAugmentation, kind="rotation", short="degrees"):
     degrees: Degrees
     """Largest angle in either direction, in degrees."""
 
+    @property
+    def turns(self) -> float:
+        return self.degrees
+
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
@@ -193,6 +197,10 @@ class Affine(InputAugmentation, kind="affine", short="degrees"):
     """Smallest and largest scale factor."""
     shear: Shear = 0.0
     """Largest angle of shear along x, in degrees, in either direction."""
+
+    @property
+    def turns(self) -> float:
+        return self.degrees
 
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)

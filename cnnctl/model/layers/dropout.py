@@ -21,6 +21,13 @@ class Dropping(ShapeKeeper, WithoutProducts):
     is_linear = True
     saves = Saved()
 
+    p: float
+    """Probability that a value is zeroed."""
+
+    @property
+    def dropped(self) -> float:
+        return self.p
+
 
 class DroppingValues(Dropping):
     """Dropout that saves a mask as large as its input."""

@@ -51,6 +51,10 @@ class LayerScale(ShapeKeeper, WithoutProducts, kind="layer_scale", short="init_v
     init_value: FiniteFloat = 1e-6
     """Initial value of the factors."""
 
+    @property
+    def starting_scale(self) -> float:
+        return self.init_value
+
     def build(self, input: Shape) -> nn.Module:
         return LayerScaleModule(input[0], self.init_value)
 

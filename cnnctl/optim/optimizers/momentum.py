@@ -19,6 +19,7 @@ class SGD(Optimizer, kind="sgd"):
     """Stochastic gradient descent, optionally with momentum (Polyak 1964)."""
 
     usual_lr = (1e-3, 1.0)
+    follows_gradients = True
 
     lr: PositiveFloat = 1e-3
     """Learning rate."""

@@ -31,6 +31,8 @@ class Optimizer(Choice, family="optimizers"):
     """Whether its steps divide the gradient of an l2 penalty by the gradient's magnitude."""
     decouples_decay: ClassVar[bool] = False
     """Whether its weight decay shrinks the weights directly, apart from the gradient."""
+    follows_gradients: ClassVar[bool] = False
+    """Whether its steps are as small as the gradients, times the rate."""
     needs_full_batch: ClassVar[bool] = False
     """Whether it compares gradients from step to step."""
     takes_channels_last: ClassVar[bool] = True  # whether weights may be channels_last

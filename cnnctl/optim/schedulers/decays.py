@@ -21,6 +21,8 @@ from cnnctl.optim.schedulers.scheduler import Interval, Position, Scheduler, War
 class Constant(Scheduler, kind="constant"):
     """Constant learning rate."""
 
+    varies = False
+
     def rate(self, position: Position, *, lr: float) -> float:
         return lr
 

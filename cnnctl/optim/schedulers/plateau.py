@@ -60,6 +60,11 @@ class Plateau(Scheduler, kind="plateau"):
         return Accuracy.kind if self.mode == "max" else MeanLoss.kind
 
     @property
+    def waits(self) -> int | None:
+        # one epoch sets the best metric, and more than `patience` are no better
+        return self.patience + 2
+
+    @property
     def direction(self) -> Literal["min", "max"]:
         """What improves the metric: that it is minimised or maximised."""
         return "max" if watched(self.watches).more_is_better else "min"

@@ -63,6 +63,9 @@ class Scheduler(Choice, family="schedulers"):
     lowest: ClassVar[str] = ""
     """The option that is the lowest learning rate, if the kind has one."""
 
+    varies: ClassVar[bool] = True
+    """Whether the rate after the warm-up is meant to change."""
+
     warmup: Annotated[Warmup, alone("epochs", PositiveInt | Warmup)] | None = None
     """Linear warm-up; a single number sets its epochs."""
 
@@ -70,6 +73,11 @@ class Scheduler(Choice, family="schedulers"):
     def watches(self) -> str:
         """The metric that the schedule depends on, if any."""
         return MeanLoss.kind
+
+    @property
+    def waits(self) -> int | None:
+        """Epochs before the first change, if that depends on progress; None if on the position."""
+        return None
 
     @abstractmethod
     def rate(self, position: Position, *, lr: float) -> float:
