@@ -239,3 +239,48 @@ def test_samples_are_spread_over_the_tensor() -> None:
 def test_a_histogram_of_equal_values_has_one_full_bin() -> None:
     shown = histogram(torch.full((5,), 2.0).numpy())
     assert (shown.min, shown.max, max(shown.bucket)) == (2, 2, 5)
+
+
+def final_bits(setup: Setup, folder: Path) -> list[Tensor]:
+    training = start(setup, run_folder.create(folder, "run"))
+    training.begin()
+    training.fit()
+    close(training)
+    return list(training.run.network.state_dict().values())
+
+
+AUXILIARY = {
+    "data": {"name": "fake", "shape": [3, 8, 8], "samples": 60, "batch_size": 20},
+    "model": {
+        "layers": [
+            {"conv": {"out_channels": 4, "kernel_size": 3}},
+            "batch_norm",
+            "relu",
+            {"auxiliary": {"layers": ["flatten", {"linear": "classes"}]}},
+            {"dropout": 0.3},
+            "flatten",
+            {"linear": "classes"},
+        ]
+    },
+    "optimizer": {"name": "lbfgs", "lr": 0.1, "max_iter": 3},
+}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_auxiliary_classifiers_lbfgs_and_bf16_keep_their_bits(
+    precision: str, tmp_path: Path
+) -> None:
+    options = {"epochs": 1, "precision": precision}
+    pairs = [setup_of({**AUXILIARY, "train": {**options, "watch": each}}) for each in (False, 1)]
+    one, other = (final_bits(setup, tmp_path) for setup in pairs)
+    assert all(map(torch.equal, one, other))
+    records = read_watch(tmp_path / "run-2").records
+    assert {"conv1", "relu1", "auxiliary1.linear1", "linear1"} <= records[0].layers.keys()
+
+
+@pytest.mark.long
+def test_a_compiled_run_keeps_its_bits(tmp_path: Path) -> None:
+    pairs = [everything(watch=watch, compile=True) for watch in (False, 4)]
+    one, other = (final_bits(setup, tmp_path) for setup in pairs)
+    assert all(map(torch.equal, one, other))
+    assert len(read_watch(tmp_path / "run-2").records) > 3
