@@ -51,9 +51,9 @@ class Killer(Observer):
 
 
 def everything(**train: Any) -> Setup:
-    """Two epochs of 18 steps of an experiment that draws at random and has running statistics."""
+    """Two epochs of 9 steps of an experiment that draws at random and has running statistics."""
     plain = yaml.safe_load(EVERYTHING)
-    plain["data"] |= {"validation": 0.2, "batch_size": 32}
+    plain["data"] |= {"validation": 0.6, "batch_size": 32}
     plain["train"] |= {"epochs": 2, "checkpoint_every": 5, **train}
     return setup_of(plain)
 
@@ -83,10 +83,10 @@ def test_a_watched_run_has_the_weights_of_one_that_is_not(tmp_path: Path) -> Non
     assert all(map(torch.equal, *finals))
     assert not (tmp_path / "run" / "watch.jsonl").exists()
     steps = [record.step for record in read_watch(tmp_path / "run-2").records]
-    assert steps == [1, *range(3, 37, 3)]
+    assert steps == [1, *range(3, 19, 3)]
 
 
-@pytest.mark.parametrize("after", [7, 12, 24])
+@pytest.mark.parametrize("after", [7, 12])
 def test_a_killed_run_resumes_to_the_records_of_one_left_alone(after: int, tmp_path: Path) -> None:
     setup = everything(watch=2)
     alone = start(setup, run_folder.create(tmp_path, "alone"))
