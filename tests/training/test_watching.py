@@ -236,6 +236,13 @@ def test_samples_are_spread_over_the_tensor() -> None:
     assert spaced(torch.tensor([[1.0, 2.0]])).tolist() == [1.0, 2.0]
 
 
+def test_samples_are_those_of_before_an_activation_in_place() -> None:
+    output = torch.tensor([[-1.0, 2.0]])
+    values = spaced(output)
+    output.relu_()
+    assert values.tolist() == [-1.0, 2.0]
+
+
 def test_a_histogram_of_equal_values_has_one_full_bin() -> None:
     shown = histogram(torch.full((5,), 2.0).numpy())
     assert (shown.min, shown.max, max(shown.bucket)) == (2, 2, 5)
