@@ -53,8 +53,8 @@ class Killer(Observer):
 def everything(**train: Any) -> Setup:
     """Two epochs of 9 steps of an experiment that draws at random and has running statistics."""
     plain = yaml.safe_load(EVERYTHING)
-    plain["data"] |= {"validation": 0.6, "batch_size": 32}
-    plain["train"] |= {"epochs": 2, "checkpoint_every": 5, **train}
+    plain["data"] |= {"validation": 0.6, "size": 8}
+    plain["train"] |= {"epochs": 2, "checkpoint_every": 5, "threads": 1, **train}
     return setup_of(plain)
 
 
@@ -277,7 +277,7 @@ AUXILIARY = {
 def test_auxiliary_classifiers_lbfgs_and_bf16_keep_their_bits(
     precision: str, tmp_path: Path
 ) -> None:
-    options = {"epochs": 1, "precision": precision}
+    options = {"epochs": 1, "precision": precision, "threads": 1}
     pairs = [setup_of({**AUXILIARY, "train": {**options, "watch": each}}) for each in (False, 1)]
     one, other = (final_bits(setup, tmp_path) for setup in pairs)
     assert all(map(torch.equal, one, other))
