@@ -18,7 +18,7 @@ from cnnctl.training.run import Counters
 from cnnctl.training.watching import WatchedStep, WatchRecorder
 
 WAITING = 100
-"""Records that are written at once, since a write waits for the disk."""
+"""Records that are written at once."""
 BINS = 30
 """Bins of a histogram, as many as TensorBoard shows."""
 
