@@ -5,8 +5,8 @@
 Two runs of the same experiment train in one process, a step of each in turn, one of which records
 every step. From the medians of their steps, by the clock and by the processor, follow what a record
 costs, in steps, and so what `watch: true` costs at the interval that it chooses: between records,
-a watched step is a plain one. On a busy machine, `--threads 1` is less noisy. Data of noise stand
-in for pictures; the work is the same.
+a watched step is a plain one. The processor also counts threads that wait for others; on a busy
+machine, `--threads 1` is less noisy. Data of noise stand in for pictures; the work is the same.
 """
 
 from __future__ import annotations
