@@ -19,6 +19,7 @@ from cnnctl.run_files import EpochMetrics, read_metrics, read_watch
 from cnnctl.snapshots import SNAPSHOTS, snapshot_name, snapshots_of
 from cnnctl.storage import (
     append,
+    append_unsynced,
     contents,
     inside,
     is_file,
@@ -132,8 +133,8 @@ class RunFolder:
         return metrics.damaged
 
     def append_watch(self, lines: Iterable[bytes]) -> None:
-        """Add lines about the layers."""
-        append(self.own("watch.jsonl"), b"".join(lines))
+        """Add lines about the layers; without a sync, as they must not slow down small networks."""
+        append_unsynced(self.own("watch.jsonl"), b"".join(lines))
 
     def keep_watch(self, *, through_step: int) -> int:
         """Drop the lines of steps that a resumed run will repeat, and damaged ones.

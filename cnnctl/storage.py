@@ -122,12 +122,28 @@ def append(path: Path, content: bytes) -> None:
     Raises:
         FaultError: the disk is full, the path is a link or a pipe, …
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_WAIT
-    with storing(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
-        _regular_size(file.fileno())
+    with _appending(path) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def append_unsynced(path: Path, content: bytes) -> None:
+    """The same without the sync, which takes milliseconds: a power failure can lose it.
+
+    Raises:
+        FaultError: as `append`.
+    """
+    with _appending(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _appending(path: Path) -> Iterator[BinaryIO]:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_WAIT
+    with storing(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+        _regular_size(file.fileno())
+        yield file
 
 
 def read_regular(path: Path | str, *, limit: int) -> bytes:

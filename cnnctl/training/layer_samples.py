@@ -45,7 +45,8 @@ class LayerSamples:
 def spaced(tensor: Tensor) -> Tensor:
     """Evenly spaced values of a tensor, at most VALUES of ROWS rows; (V,) float32.
 
-    A stride over the whole of one in channels_last would copy it.
+    A stride over the whole of one in channels_last would copy it. The values are copies: a view
+    would keep all of the tensor, and activations in place would change it.
     """
     rows = tensor[:: -(-len(tensor) // ROWS)].flatten()
-    return rows[:: -(-len(rows) // VALUES)].float()
+    return rows[:: -(-len(rows) // VALUES)].to(torch.float32, copy=True)

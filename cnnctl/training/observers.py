@@ -34,7 +34,7 @@ class Observer:
         """Called after an epoch, with its metrics as in metrics.jsonl."""
 
     def saving(self) -> None:
-        """Called before the state is saved: what was recorded must not be lost after that."""
+        """Called before the state is saved, from which a killed run resumes: write what waits."""
 
     def remarks(self, run: Run) -> Sequence[str]:
         """Called when the training has ended: lines about it for its user, and for its record."""

@@ -17,8 +17,8 @@ from cnnctl.training.recording import report_damaged
 from cnnctl.training.run import Counters
 from cnnctl.training.watching import WatchedStep, WatchRecorder
 
-WAITING = 10
-"""Records that are written at once, since a write waits for the disk."""
+WAITING = 100
+"""Records that are written at once."""
 BINS = 30
 """Bins of a histogram, as many as TensorBoard shows."""
 
@@ -26,8 +26,8 @@ BINS = 30
 class WatchFile(WatchRecorder):
     """The records as watch.jsonl.
 
-    It grows to a limit that every reader accepts; later records are left out. Lines wait until ten
-    are there, or the state is saved: those after the last save would be dropped on resuming.
+    It grows to a limit that every reader accepts; later records are left out. Lines wait for others
+    or for the state to be saved: resuming would drop those after the last save anyway.
     """
 
     def __init__(self, folder: RunFolder, console: Console) -> None:

@@ -126,6 +126,18 @@ def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None
 
 
 @pytest.mark.long
+def test_a_killed_run_that_is_watched_resumes_to_the_same_records(everything: Path) -> None:
+    watched = EVERYTHING.replace("train: {", "train: {watch: 2, ")
+    assert_kills_change_nothing(everything, watched, kills=2)
+    records = (
+        everything.parent / parent / "everything" / "watch.jsonl" for parent in ("runs", "others")
+    )
+    one, other = (path.read_bytes() for path in records)
+    assert one.count(b"\n") > 10
+    assert one == other
+
+
+@pytest.mark.long
 def test_a_killed_run_on_a_plateau_resumes_to_the_same_bits(everything: Path) -> None:
     cosine = "{name: cosine, warmup: 1}"
     plateau = (
