@@ -119,7 +119,7 @@ def draw(axes: Axes, chart: Chart) -> None:
         if mark.y is not None:
             axes.axhline(mark.y, label=plain(mark.name), **look)
     if chart.has_whole_x and not chart.has_log_x:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.margins(x=0.02)
     axes.set_title(plain(chart.title), loc="left")
     axes.set_xlabel(plain(chart.x))

@@ -42,9 +42,14 @@ def along(axes: Sequence[int], names: Sequence[str], points: Tensor) -> Plane:
     origin = points.median(dim=0).values.index_fill(0, chosen, 0.0)
     directions = torch.zeros(len(axes), points.shape[1])
     directions[torch.arange(len(axes)), chosen] = 1.0
-    others = points.shape[1] - len(axes)
-    remark = f"{others:,} other coordinates at their medians" if others else ""
+    remark = _others(points.shape[1] - len(axes))
     return Plane(origin, directions, tuple(names[axis] for axis in axes), remark)
+
+
+def _others(count: int) -> str:
+    if count == 1:
+        return "the other coordinate at its median"
+    return f"{count:,} other coordinates at their medians" if count else ""
 
 
 def through(points: Tensor, called: Sequence[str]) -> Plane:
@@ -81,7 +86,7 @@ def principal(points: Tensor) -> Plane:
     names = tuple(
         f"principal component {number + 1} ({float(shares[number]):.0%})" for number in range(2)
     )
-    remark = "the plane in which the samples vary most"
+    remark = "the samples are projected onto the plane in which they vary most"
     return Plane(mean.float(), directions[:2].float(), names, remark)
 
 

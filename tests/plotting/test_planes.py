@@ -22,7 +22,7 @@ def test_along_axes_other_coordinates_are_medians() -> None:
     assert plane.names == ("c", "a")
     assert plane.places(points).tolist() == [[5.0, 1.0], [6.0, 2.0], [9.0, 3.0]]
     assert plane.points(torch.tensor([[7.0, 8.0]])).tolist() == [[8.0, 20.0, 7.0]]
-    assert plane.remark == "1 other coordinates at their medians"
+    assert plane.remark == "the other coordinate at its median"
 
 
 def test_a_plane_through_three_points_keeps_their_distances() -> None:
