@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -41,6 +42,13 @@ model:
 optimizer: {name: sgd, lr: 0.1}
 train: {epochs: 2}
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_earlier_is_searched_for_cycles() -> None:
+    """Imported modules and collected tests: searching them takes half a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def command(*arguments: str | Path) -> list[str]:
