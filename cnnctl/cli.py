@@ -13,8 +13,8 @@ from cnnctl import commands
 from cnnctl.commands import app
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.escaping import OutputError, guard
+from cnnctl.paths import is_folder
 from cnnctl.shipped import is_shipped
-from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML
 
 READER_LEFT = 141

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cnnctl.errors import FaultError
+from cnnctl.paths import is_file, is_folder
 from cnnctl.shipped import CONFIGS, describe, experiments, is_shipped
-from cnnctl.storage import contents, is_file, is_folder
+from cnnctl.storage import contents
 from cnnctl.vocabulary import YAML, families, options_beside, options_of, sections
 
 Candidates = Iterable[str | tuple[str, str]]

@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from cnnctl.errors import ExitCode, Fault, closest, did_you_mean
+from cnnctl.paths import is_folder
 from cnnctl.shipped import is_shipped
-from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML, families, options, paths_of
 
 _UsageError: Any = typer.BadParameter.__mro__[1]

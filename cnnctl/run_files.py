@@ -12,7 +12,8 @@ from typing import Any
 
 from cnnctl.config.parsing import parse
 from cnnctl.errors import FaultError, storage_fault
-from cnnctl.storage import inside, read_regular, reading_cure
+from cnnctl.paths import inside
+from cnnctl.storage import read_regular, reading_cure
 
 EpochMetrics = dict[str, Any]
 

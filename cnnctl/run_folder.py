@@ -15,16 +15,13 @@ from cnnctl.checkpoint import Checkpoint, save
 from cnnctl.config.writing import dump
 from cnnctl.errors import ExitCode, Fault, FaultError, checkpoint_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
+from cnnctl.paths import inside, is_file, is_folder, is_there
 from cnnctl.run_files import EpochMetrics, read_metrics, read_watch
 from cnnctl.snapshots import SNAPSHOTS, snapshot_name, snapshots_of
 from cnnctl.storage import (
     append,
     append_unsynced,
     contents,
-    inside,
-    is_file,
-    is_folder,
-    is_there,
     reading_cure,
     remove_temporary_files,
     storing,

@@ -9,7 +9,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from cnnctl.storage import contents, is_folder, is_there
+from cnnctl.paths import is_folder, is_there
+from cnnctl.storage import contents
 
 _PACKAGE = Path(__file__).parent
 CONFIGS = "configs"

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from cnnctl.errors import checkpoint_fault
-from cnnctl.storage import contents, inside, reading_cure
+from cnnctl.paths import inside
+from cnnctl.storage import contents, reading_cure
 
 SNAPSHOTS = "snapshots"
 """The name of their folder."""

@@ -22,10 +22,10 @@ from cnnctl.errors import (
 from cnnctl.experiment import Experiment, Loaded, check, complete, load_network
 from cnnctl.model import zoo
 from cnnctl.model.zoo import Network
+from cnnctl.paths import is_folder
 from cnnctl.plugins import load_plugins
 from cnnctl.run_folder import find_checkpoint
 from cnnctl.shipped import experiments, is_name, is_shipped
-from cnnctl.storage import is_folder
 from cnnctl.vocabulary import YAML
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")

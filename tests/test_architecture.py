@@ -20,6 +20,7 @@ ROOT = Path(cnnctl.__file__).parent
 ORDER = [
     {"escaping", "interruption"},
     {"errors", "console", "vocabulary"},
+    {"paths"},
     {"storage"},
     {"shipped"},
     {"config", "layout", "sealing", "target"},

@@ -19,7 +19,8 @@ from cnnctl.commands import split_words
 from cnnctl.config.source import read_file
 from cnnctl.config.writing import dump
 from cnnctl.errors import FaultError
-from cnnctl.storage import contents, from_anywhere, is_file, is_folder, is_there
+from cnnctl.paths import from_anywhere, is_file, is_folder, is_there
+from cnnctl.storage import contents
 from tests.conftest import TINY, Cli, command, environment, invoke
 
 LONG = "x" * 300

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cnnctl.errors import ExitCode, FaultError
-from cnnctl.storage import append, inside, read_regular, storing, write_atomically
+from cnnctl.paths import inside
+from cnnctl.storage import append, read_regular, storing, write_atomically
 
 
 def test_a_file_is_replaced_by_a_whole_one(tmp_path: Path) -> None:

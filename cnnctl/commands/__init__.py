@@ -17,9 +17,9 @@ import typer
 from cnnctl import __version__
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import to_json, visible_lines
+from cnnctl.paths import current_folder, is_file, is_there
 from cnnctl.program import Program
 from cnnctl.shipped import is_shipped
-from cnnctl.storage import current_folder, is_file, is_there
 from cnnctl.vocabulary import YAML
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from cnnctl import completion
 from cnnctl.commands import AsJson, command, display, print_json, say
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import visible
-from cnnctl.storage import is_folder
+from cnnctl.paths import is_folder
 
 if TYPE_CHECKING:
     from cnnctl.experiment import Loaded

@@ -13,7 +13,7 @@ import typer
 from cnnctl import completion
 from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
 from cnnctl.errors import Fault, FaultError
-from cnnctl.storage import is_folder, is_there
+from cnnctl.paths import is_folder, is_there
 
 if TYPE_CHECKING:
     from cnnctl.disturbance.sweeps import Sweep

@@ -11,7 +11,7 @@ import typer
 from cnnctl import completion
 from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
 from cnnctl.errors import Fault, FaultError
-from cnnctl.storage import is_there
+from cnnctl.paths import is_there
 
 _FILES = Path(__file__).parents[1] / "explanation" / "methods"
 METHODS = tuple(sorted(file.stem.replace("_", "-") for file in _FILES.glob("[a-z]*.py")))

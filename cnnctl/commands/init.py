@@ -13,8 +13,9 @@ import typer
 from cnnctl import completion
 from cnnctl.commands import command, display, say
 from cnnctl.errors import Fault, FaultError, closest, did_you_mean
+from cnnctl.paths import is_file, is_folder, is_there
 from cnnctl.shipped import experiments, is_shipped, text_of
-from cnnctl.storage import contents, is_file, is_folder, is_there, write_atomically
+from cnnctl.storage import contents, write_atomically
 
 
 @command("init")

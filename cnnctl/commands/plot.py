@@ -12,7 +12,7 @@ from cnnctl import completion
 from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
 from cnnctl.commands.eval import SplitOption
 from cnnctl.errors import config_fault
-from cnnctl.storage import is_there
+from cnnctl.paths import is_there
 
 if TYPE_CHECKING:
     from cnnctl.charts import Chart

@@ -41,7 +41,8 @@ def list_runs(
 ) -> None:
     """List runs with their state, results and differing settings."""
     from cnnctl.errors import FaultError
-    from cnnctl.storage import contents, is_file
+    from cnnctl.paths import is_file
+    from cnnctl.storage import contents
 
     facts: list[Facts] = []
     for run in sorted(contents(folder), key=lambda path: _natural(path.name)):

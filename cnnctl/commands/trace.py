@@ -11,7 +11,7 @@ import typer
 from cnnctl import completion
 from cnnctl.commands import DataFolder, Plugins, command, say
 from cnnctl.errors import Fault, FaultError
-from cnnctl.storage import is_there
+from cnnctl.paths import is_there
 
 if TYPE_CHECKING:
     from cnnctl.subject import Chosen, Subject

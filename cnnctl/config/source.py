@@ -9,7 +9,8 @@ from pathlib import Path as FilePath
 from cnnctl.config.nodes import Node, Place, from_plain, homeward, locate
 from cnnctl.config.parsing import parse
 from cnnctl.errors import Fault, FaultError, closest, did_you_mean
-from cnnctl.storage import identity, is_folder, read_file_or_pipe
+from cnnctl.paths import identity, is_folder
+from cnnctl.storage import read_file_or_pipe
 
 __all__ = ["Node", "Place", "from_plain", "homeward", "locate", "parse", "read_file", "read_source"]
 

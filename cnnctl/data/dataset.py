@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 
 from cnnctl.config.bounds import PositiveInt
 from cnnctl.config.choice import Choice
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from cnnctl.data.tables.reading import Table
 
 StoredSplit = Literal["train", "test"]
-Side = Annotated[int, Field(gt=0, le=4096)]
-Size = Side | Annotated[tuple[Side, Side], Field(strict=False)]
-"""A side in pixels, or height and width."""
 BatchSize = PositiveInt | Literal["all"]
 MAX_NUMBERS = 10**11
 """Limit on the numbers in all training samples together, which are kept in memory."""
@@ -229,40 +225,6 @@ class DataSet(Choice, family="datasets"):
         return f"{self.kind}, {split} split,"
 
 
-class ImageSet(DataSet):
-    """A dataset of images, (C, H, W) uint8."""
-
-    size: Size | None = None
-    """Resize images to this side, or [height, width], when loading; null keeps their size."""
-
-    @abstractmethod
-    def original(self) -> DatasetInfo:
-        """The description of the published dataset; see `whole`."""
-
-    @abstractmethod
-    def read_original(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
-        """Read one split as it was published; see `load`."""
-
-    def whole(self) -> DatasetInfo:
-        original = self.original()
-        return replace(original, shape=(original.shape[0], *self._size(original.shape[1:])))
-
-    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
-        samples = self.read_original(split, root=root, download=download)
-        if self.size is None:
-            return samples
-        samples = conformed(samples, self.original(), what=self._called(split))
-        resize = partial(resized, size=self._size(tuple(samples.inputs.shape[2:])))
-        inputs = samples.inputs
-        changed = resize(inputs) if isinstance(inputs, Tensor) else inputs.changed(resize)
-        return replace(samples, inputs=changed)
-
-    def _size(self, native: tuple[int, ...]) -> tuple[int, ...]:
-        if self.size is None:
-            return native
-        return (self.size, self.size) if isinstance(self.size, int) else self.size
-
-
 class RegressionSet(DataSet):
     """A dataset of vectors with values to predict, (F,) and (T,) float32."""
 
@@ -307,10 +269,3 @@ def check_names(whole: DatasetInfo) -> None:
             )
             hint = f"name each of its {NOUNS[kind]} in the DatasetInfo, or correct its outputs"
             raise config_fault(message, hint=hint)
-
-
-def resized(images: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Resize by antialiased bilinear interpolation; (N, C, H, W) uint8 in and out."""
-    if tuple(images.shape[2:]) == tuple(size):
-        return images
-    return functional.interpolate(images, size, mode="bilinear", antialias=True)

@@ -17,11 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from cnnctl.data.dataset import DataSet, ImageSet, StoredSplit
+from cnnctl.data.dataset import DataSet, StoredSplit
+from cnnctl.data.image_set import ImageSet
 from cnnctl.data.samples import Samples
 from cnnctl.errors import FaultError, data_fault, storage_fault
 from cnnctl.interruption import forget, unbroken, undo_at_signal
-from cnnctl.storage import from_anywhere, is_file, reading_cure, storing
+from cnnctl.paths import from_anywhere, is_file
+from cnnctl.storage import reading_cure, storing
 
 NOTE = ".md5"
 """Suffix of the MD5 file next to a downloaded file."""

@@ -19,7 +19,8 @@ from typing import IO
 from cnnctl.config.wording import show
 from cnnctl.data.file_tree import MOST_INFLATED, Entry, FileTree, is_clutter
 from cnnctl.errors import data_fault
-from cnnctl.storage import is_file, is_folder, read_regular
+from cnnctl.paths import is_file, is_folder
+from cnnctl.storage import read_regular
 
 MAX_FILES = 10_000_000
 MAX_DEPTH = 64

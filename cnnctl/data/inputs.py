@@ -31,7 +31,8 @@ from cnnctl.data.rows import Rows
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError, closest, data_fault, did_you_mean
-from cnnctl.storage import is_folder, read_regular, reading_cure
+from cnnctl.paths import is_folder
+from cnnctl.storage import read_regular, reading_cure
 
 STDIN = "-"
 MAX_NAMES = 2**28

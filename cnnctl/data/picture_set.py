@@ -19,10 +19,11 @@ from torch import Tensor
 from cnnctl.config.choice import refusal
 from cnnctl.data.broken_pictures import faults_of_broken
 from cnnctl.data.copies import copies_among, kept_together
-from cnnctl.data.dataset import Size, StoredSplit
+from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
 from cnnctl.data.file_tree import FileTree
 from cnnctl.data.files import forget_tree, remembered_tree
+from cnnctl.data.image_set import Size
 from cnnctl.data.parts import Known, parts_of
 from cnnctl.data.paths import DataPath
 from cnnctl.data.pictures.cache import DecodedPictures, decoded_pictures

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from cnnctl.errors import FaultError, data_fault
-from cnnctl.storage import is_file, read_regular, reading_cure
+from cnnctl.paths import is_file
+from cnnctl.storage import read_regular, reading_cure
 
 Unit = Literal["line", "row"]
 """What the place of something in a file counts, from 1."""

@@ -15,10 +15,10 @@ from cnnctl.diagnosis.memorizing import try_to_memorize
 from cnnctl.diagnosis.stepping import Weights, run_of, take_steps
 from cnnctl.diagnosis.yardstick import yardstick_of
 from cnnctl.experiment import Loaded, starting_weights
+from cnnctl.paths import is_folder
 from cnnctl.run_files import read_metrics, read_watch
 from cnnctl.run_folder import folder_of
 from cnnctl.sources import is_checkpoint, open_checkpoint, open_experiment, refuse_overrides
-from cnnctl.storage import is_folder
 from cnnctl.subject import on_device
 from cnnctl.training.run import Run
 from cnnctl.training.setup import Setup, SplitBatches, set_up

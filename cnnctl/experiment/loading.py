@@ -28,9 +28,9 @@ from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
 from cnnctl.model.weights import DEFAULT
+from cnnctl.paths import current_folder, is_file
 from cnnctl.plugins import load_plugins
 from cnnctl.shipped import experiments, is_name, is_shipped, text_of
-from cnnctl.storage import current_folder, is_file
 
 
 def load(source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None) -> Loaded:

@@ -13,7 +13,7 @@ from cnnctl.errors import checkpoint_fault, config_fault
 from cnnctl.model.layers.torchvision_models import Torchvision
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors, read_weights
-from cnnctl.storage import is_file
+from cnnctl.paths import is_file
 
 DEFAULT = "DEFAULT"
 """torchvision's name for the default weights of a network."""

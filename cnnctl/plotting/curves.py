@@ -11,9 +11,9 @@ from typing import Any
 from cnnctl.charts import Chart, Mark, Series
 from cnnctl.errors import checkpoint_fault, config_fault, nearest
 from cnnctl.metrics.naming import label_of, parted, show_metric
+from cnnctl.paths import is_file, is_folder
 from cnnctl.run_files import EpochMetrics, read_config, read_metrics
 from cnnctl.run_folder import folder_of
-from cnnctl.storage import is_file, is_folder
 
 RATE = "lr"
 SPLITS = {"train": "training", "val": "validation"}

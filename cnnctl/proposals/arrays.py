@@ -10,6 +10,7 @@ from cnnctl.config.wording import times
 from cnnctl.data.arrays.naming import INPUTS, TARGETS, shared_name
 from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, has_arrays, open_arrays
 from cnnctl.data.sources.arrays import ArraySet
+from cnnctl.paths import is_folder
 from cnnctl.proposals.array_choice import (
     Chosen,
     chosen_inputs,
@@ -31,7 +32,6 @@ from cnnctl.proposals.sample_facts import gather
 from cnnctl.proposals.sample_report import SHOWN, render
 from cnnctl.proposals.settings import path_setting
 from cnnctl.proposals.targets import possible_names
-from cnnctl.storage import is_folder
 
 
 class Arrays(Proposer):

@@ -18,9 +18,10 @@ from cnnctl.data.records import SPLIT_WORDS
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
 from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.errors import FaultError, data_fault
+from cnnctl.paths import is_file, is_folder
 from cnnctl.proposals.picture_targets import possible_targets
 from cnnctl.proposals.special_columns import split_columns, words_of
-from cnnctl.storage import contents, is_file, is_folder
+from cnnctl.storage import contents
 
 SAMPLED = 200
 """Rows that show which column names pictures, and in which folder, chosen at random."""

@@ -12,6 +12,7 @@ from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.data.sources.image_table import ImageTable
 from cnnctl.data.tables.files import TABLE_SUFFIXES, is_archive
 from cnnctl.errors import FaultError
+from cnnctl.paths import is_folder
 from cnnctl.proposals.document import Setting, counted
 from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_report import SHOWN, render
@@ -21,7 +22,6 @@ from cnnctl.proposals.picture_table_search import find_table, names_no_picture, 
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes, targets_named_by_option
 from cnnctl.proposals.settings import path_setting
 from cnnctl.proposals.targets import written
-from cnnctl.storage import is_folder
 
 
 class PictureTables(Proposer):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from cnnctl.data.files import ARCHIVE_SUFFIXES
 from cnnctl.errors import Fault, FaultError
+from cnnctl.paths import is_folder
 from cnnctl.proposals.document import Setting
 from cnnctl.proposals.picture_config import propose
 from cnnctl.proposals.picture_facts import gather
 from cnnctl.proposals.picture_report import render
 from cnnctl.proposals.proposer import Proposal, Proposer, Wishes
 from cnnctl.proposals.settings import path_setting
-from cnnctl.storage import is_folder
 
 
 class Pictures(Proposer):

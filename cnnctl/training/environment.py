@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from cnnctl import __version__
-from cnnctl.storage import current_folder
+from cnnctl.paths import current_folder
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pydantic", "safetensors")
 

@@ -18,11 +18,11 @@ from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_
 from cnnctl.layout import Part
 from cnnctl.model.network import meta_network
 from cnnctl.model.weights_file import Tensors
+from cnnctl.paths import is_file, is_folder
 from cnnctl.plugins import load_plugins
 from cnnctl.run_files import OVERRIDES
 from cnnctl.run_folder import RunFolder
 from cnnctl.sources import read_experiment
-from cnnctl.storage import is_file, is_folder
 from cnnctl.training.resuming import inexact_because, reconcile
 
 

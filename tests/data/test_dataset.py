@@ -7,7 +7,8 @@ from torchvision.transforms.v2 import functional as transforms
 
 from cnnctl.config.choice import Choice
 from cnnctl.data import sources
-from cnnctl.data.dataset import DataSet, ImageSet, check_names, resized
+from cnnctl.data.dataset import DataSet, check_names
+from cnnctl.data.image_set import ImageSet, resized
 from cnnctl.data.samples import DatasetInfo, Samples
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.target import Target

@@ -17,7 +17,8 @@ from cnnctl.data.arrays.stored import Array, StoredArray, check_size, reading_ar
 from cnnctl.data.files import ARCHIVE_SUFFIXES, Folder, open_tree
 from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.errors import FaultError, data_fault
-from cnnctl.storage import contents, is_file, is_folder
+from cnnctl.paths import is_file, is_folder
+from cnnctl.storage import contents
 
 ARRAY_SUFFIXES = (".npz", ".npy")
 

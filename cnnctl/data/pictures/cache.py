@@ -36,8 +36,9 @@ from cnnctl.data.pictures.worker import Decoded, PictureForm
 from cnnctl.data.residence import machine_memory
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.interruption import forget, undo_at_signal
+from cnnctl.paths import from_anywhere
 from cnnctl.sealing import MAX_BYTES, is_whole, metadata_of, seal
-from cnnctl.storage import from_anywhere, read_regular, write_atomically
+from cnnctl.storage import read_regular, write_atomically
 
 FORMAT = 1
 PIXELS, INDEX = ".pixels", ".index"

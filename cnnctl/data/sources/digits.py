@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from cnnctl.data.dataset import ImageSet, StoredSplit
+from cnnctl.data.dataset import StoredSplit
+from cnnctl.data.image_set import ImageSet
 from cnnctl.data.samples import DatasetInfo, Samples, Target
 from cnnctl.data.splits import stratified_split
 

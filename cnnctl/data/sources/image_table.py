@@ -35,7 +35,7 @@ from cnnctl.data.tables.reading import Table, read_table
 from cnnctl.data.tables.targets import ColumnName, Strata
 from cnnctl.data.targeted_set import TargetedSet
 from cnnctl.errors import Fault, config_fault, data_fault, data_faults, gathered
-from cnnctl.storage import is_file, is_folder
+from cnnctl.paths import is_file, is_folder
 from cnnctl.target import Target
 
 CURE = "check data.images, or data.path if it is the table's folder"

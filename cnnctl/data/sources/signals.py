@@ -33,7 +33,7 @@ from cnnctl.data.tables.columns import Number
 from cnnctl.data.tables.inference import kind_of
 from cnnctl.data.tables.reading import MAX_COLUMNS, Table, read_table
 from cnnctl.errors import ConfigPath, config_fault, data_fault, nearest
-from cnnctl.storage import is_folder
+from cnnctl.paths import is_folder
 
 Name = Annotated[str, Field(min_length=1)]
 Length = Annotated[int, Field(ge=2, le=10_000_000)]

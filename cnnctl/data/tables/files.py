@@ -11,7 +11,7 @@ from cnnctl.data.pictures.decoding import is_picture
 from cnnctl.data.tables import parquet
 from cnnctl.data.texts import read_content
 from cnnctl.errors import FaultError, data_fault
-from cnnctl.storage import is_file
+from cnnctl.paths import is_file
 
 MAX_BYTES = 2**30
 TAB_SUFFIXES = (".tsv", ".tab")
