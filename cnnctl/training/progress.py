@@ -240,7 +240,8 @@ def print_result(
     lines += result.remarks
     if result.is_finished:
         lines.append(f"checkpoint: {folder.best}")
-        lines.append(f"next: {shlex.join(['cnnctl', 'eval', str(folder.path), *more])}")
+        command = "diagnose" if result.remarks else "eval"
+        lines.append(f"next: {shlex.join(['cnnctl', command, str(folder.path), *more])}")
     else:
         lines.append(f"stopped after {_position(run)}; saved {folder.last}")
         command = shlex.join(["cnnctl", "train", "--resume", str(folder.path), *more])

@@ -47,7 +47,7 @@ def test_a_checkpoint_alone_says_what_is_missing(run: Path, tmp_path: Path) -> N
     done = invoke("diagnose", alone)
     assert done.exit_code == 0, done.output
     assert "the checkpoint is not in a run folder" in done.output
-    assert "not checked: learns nothing" in done.output
+    assert "not checked: recorded steps, diverging, swinging, learns nothing" in done.output
 
 
 def test_what_a_run_recorded_is_judged(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -152,10 +153,11 @@ def concluded(
     *,
     test: dict[str, float] | None,
     data: Path | None,
+    remarks: Sequence[str] = (),
 ) -> str:
     console = Screen(file=StringIO(), width=40, _environ={})
     home = run_folder.create(folder, "größe 1")
-    print_result(console, TrainingResult(run, test), home, data=data)
+    print_result(console, TrainingResult(run, test, remarks), home, data=data)
     return written(console)
 
 
@@ -181,6 +183,17 @@ def test_a_finished_run_without_a_test_split_says_all_but_a_test_result(tmp_path
         "best epoch 4: validation accuracy 93.75%",
         f"checkpoint: {folder}/checkpoints/best.safetensors",
         f"next: cnnctl eval '{folder}'",
+    ]
+
+
+def test_a_run_that_went_wrong_is_to_be_diagnosed_next(tmp_path: Path) -> None:
+    run = moons(train={"epochs": 5})
+    run.counters.best, run.counters.epoch = 0.5, 5
+    text = concluded(run, tmp_path, test=None, data=None, remarks=["warning: units are dead"])
+    assert text.splitlines()[1:] == [
+        "warning: units are dead",
+        f"checkpoint: {tmp_path}/größe 1/checkpoints/best.safetensors",
+        f"next: cnnctl diagnose '{tmp_path}/größe 1'",
     ]
 
 

@@ -52,6 +52,8 @@ class NeverPredicted(Check):
         classifying = [(each.task, each.never) for each in facts.answers if each.never is not None]
         if not classifying:
             return fine("no classes, but values")
+        if all(_ratio(each) < SAME for each in facts.answers):
+            return fine("the answer is the same for all samples")
         found = [
             f"{task}: {name}" if task else name
             for task, never in classifying
