@@ -9,12 +9,13 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnctl import __version__
+from cnnctl import __version__, completion
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import to_json, visible_lines
 from cnnctl.paths import current_folder, is_file, is_there
@@ -36,6 +37,28 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+class SplitOption(StrEnum):
+    """The splits of a dataset."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+    TRAIN = "train"
+
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        help="Experiment file, run folder, checkpoint, or name of a network or experiment.",
+        metavar="SOURCE",
+        show_default=False,
+        autocompletion=completion.source,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
+]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python plugin that the checkpoint needs. Its code is run."),

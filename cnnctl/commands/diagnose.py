@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
+from cnnctl.commands import (
+    AsJson,
+    DataFolder,
+    Device,
+    Plugins,
+    Source,
+    SplitOption,
+    command,
+    display,
+    print_json,
+    say,
+)
 from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
@@ -18,25 +28,9 @@ if TYPE_CHECKING:
     from cnnctl.diagnosis.wrong_labels import Answers
 
 
-class DiagnosedSplit(StrEnum):
-    """A split to find wrong labels in."""
-
-    TEST = "test"
-    VALIDATION = "validation"
-    TRAIN = "train"
-
-
 @command("diagnose")
 def diagnose(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="Run folder, checkpoint, or experiment file or name.",
-            metavar="SOURCE",
-            show_default=False,
-            autocompletion=completion.source,
-        ),
-    ],
+    source: Source,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
@@ -51,7 +45,7 @@ def diagnose(
         typer.Option("--labels", help="Find labels that are likely wrong, and nothing else."),
     ] = False,
     split: Annotated[
-        DiagnosedSplit | None,
+        SplitOption | None,
         typer.Option(
             help="With --labels, the split (default: test; without one, validation, then train).",
             show_default=False,
@@ -77,10 +71,7 @@ def diagnose(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[
-        str,
-        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
-    ] = "auto",
+    device: Device = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
     as_json: AsJson = False,
@@ -116,7 +107,7 @@ def diagnose(
 
 
 def _check_options(
-    labels: bool, split: DiagnosedSplit | None, folds: int | None, output: Path | None
+    labels: bool, split: SplitOption | None, folds: int | None, output: Path | None
 ) -> None:
     """Raise a FaultError for options that do not go together."""
     given = [n for n, v in {"--split": split, "--folds": folds, "-o": output}.items() if v]
@@ -125,7 +116,7 @@ def _check_options(
     if output is not None and output.suffix.lower() != ".png":
         message = f"cannot draw to {output.name}: unknown format"
         raise FaultError(Fault(message=message, hint="use a file name ending in .png"))
-    if folds and split not in (None, DiagnosedSplit.TRAIN):
+    if folds and split not in (None, SplitOption.TRAIN):
         message = f"--folds is for the training split, not for {split}"
         raise FaultError(Fault(message=message, hint="leave out one of the two"))
 

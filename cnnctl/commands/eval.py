@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
+from cnnctl.commands import (
+    AsJson,
+    DataFolder,
+    Device,
+    Plugins,
+    SplitOption,
+    command,
+    display,
+    print_json,
+    say,
+)
 from cnnctl.errors import Fault, FaultError
 from cnnctl.paths import is_folder, is_there
 
@@ -20,14 +29,6 @@ if TYPE_CHECKING:
     from cnnctl.evaluation.evaluate import Measurable
 
 ONE_AT_A_TIME = "evaluate one at a time, or compare them with --disturb shift=0..4"
-
-
-class SplitOption(StrEnum):
-    """The splits of a dataset."""
-
-    TEST = "test"
-    VALIDATION = "validation"
-    TRAIN = "train"
 
 
 @command("eval")
@@ -88,10 +89,7 @@ def evaluate(
         int | None,
         typer.Option(help="Batch size (default: 8 to 256, smaller for larger networks).", min=1),
     ] = None,
-    device: Annotated[
-        str,
-        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
-    ] = "auto",
+    device: Device = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
     as_json: AsJson = False,

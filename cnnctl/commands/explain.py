@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnctl import completion
-from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
+from cnnctl.commands import (
+    AsJson,
+    DataFolder,
+    Device,
+    Plugins,
+    Source,
+    SplitOption,
+    command,
+    display,
+    print_json,
+    say,
+)
 from cnnctl.errors import Fault, FaultError
 from cnnctl.paths import is_there
 
@@ -22,25 +31,9 @@ def _complete_method(incomplete: str) -> list[str]:
     return [name for name in METHODS if name.startswith(incomplete)]
 
 
-class ExplainedSplit(StrEnum):
-    """A split to explain samples of."""
-
-    TEST = "test"
-    VALIDATION = "validation"
-    TRAIN = "train"
-
-
 @command("explain")
 def explain(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="Run folder, checkpoint, experiment file or name.",
-            metavar="SOURCE",
-            show_default=False,
-            autocompletion=completion.source,
-        ),
-    ],
+    source: Source,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -71,7 +64,7 @@ def explain(
         typer.Option(help="Explain the most confident mistakes on the split.", min=1, max=100),
     ] = None,
     split: Annotated[
-        ExplainedSplit | None,
+        SplitOption | None,
         typer.Option(
             help="Split to take samples of (default: test; without one, validation, then train).",
             show_default=False,
@@ -131,10 +124,7 @@ def explain(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[
-        str,
-        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
-    ] = "auto",
+    device: Device = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
     as_json: AsJson = False,

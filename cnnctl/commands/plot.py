@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import AsJson, DataFolder, Plugins, command, display, print_json, say
-from cnnctl.commands.eval import SplitOption
+from cnnctl.commands import (
+    AsJson,
+    DataFolder,
+    Device,
+    Plugins,
+    SplitOption,
+    command,
+    display,
+    print_json,
+    say,
+)
 from cnnctl.errors import config_fault
 from cnnctl.paths import is_there
 
@@ -104,10 +113,7 @@ def plot(
             "train.snapshots), by default NAME-frames.html.",
         ),
     ] = False,
-    device: Annotated[
-        str,
-        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
-    ] = "auto",
+    device: Device = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
     watch: Annotated[

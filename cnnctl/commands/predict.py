@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import Plugins, command, display, say
+from cnnctl.commands import Device, Plugins, command, display, say
 from cnnctl.errors import SHOWN, ExitCode, Fault, FaultError
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def predict(
             "--output", "-o", help="Write to this file instead: .csv or .jsonl.", metavar="FILE"
         ),
     ] = None,
-    device: Annotated[
-        str,
-        typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),
-    ] = "auto",
+    device: Device = "auto",
     plugin: Plugins = None,
 ) -> None:
     """Predict the classes, labels or values of new inputs."""

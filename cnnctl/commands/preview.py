@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import DataFolder, command, say, split_words
+from cnnctl.commands import DataFolder, SplitOption, command, say, split_words
 from cnnctl.errors import Fault, FaultError
 from cnnctl.shipped import is_shipped
-
-
-class PreviewSplit(StrEnum):
-    """A split to draw samples of."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 @command("preview")
@@ -44,7 +35,7 @@ def preview(
         ),
     ] = None,
     samples: Annotated[int, typer.Option(help="Samples to draw.", min=1, max=100)] = 8,
-    split: Annotated[PreviewSplit, typer.Option(help="Split to draw.")] = PreviewSplit.TRAIN,
+    split: Annotated[SplitOption, typer.Option(help="Split to draw.")] = SplitOption.TRAIN,
     data: DataFolder = None,
 ) -> None:
     """Draw samples before and after augmentation, and the learning rate schedule."""

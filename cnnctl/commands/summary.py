@@ -15,6 +15,7 @@ from cnnctl.commands import (
     AsJson,
     DataFolder,
     Plugins,
+    Source,
     command,
     display,
     print_json,
@@ -47,15 +48,7 @@ def _complete_columns(incomplete: str) -> completion.Candidates:
 
 @command("summary")
 def summary(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="Experiment file, run folder, checkpoint, or name of a network or experiment.",
-            metavar="SOURCE",
-            show_default=False,
-            autocompletion=completion.source,
-        ),
-    ],
+    source: Source,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(

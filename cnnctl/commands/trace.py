@@ -9,20 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import DataFolder, Plugins, command, say
+from cnnctl.commands import DataFolder, Plugins, Source, SplitOption, command, say
 from cnnctl.errors import Fault, FaultError
 from cnnctl.paths import is_there
 
 if TYPE_CHECKING:
     from cnnctl.subject import Chosen, Subject
-
-
-class Split(StrEnum):
-    """A split of the data."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 class Mode(StrEnum):
@@ -34,15 +26,7 @@ class Mode(StrEnum):
 
 @command("trace")
 def trace(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="Experiment file, run folder, checkpoint, or name of a network or experiment.",
-            metavar="SOURCE",
-            show_default=False,
-            autocompletion=completion.source,
-        ),
-    ],
+    source: Source,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -56,7 +40,8 @@ def trace(
         int, typer.Option(help="Position of the sample in the split, from 0.", min=0)
     ] = 0,
     split: Annotated[
-        Split | None, typer.Option(help="Split of the sample (default: train).", show_default=False)
+        SplitOption | None,
+        typer.Option(help="Split of the sample (default: train).", show_default=False),
     ] = None,
     numbers: Annotated[
         str | None,
@@ -169,7 +154,7 @@ def _sorted_out(
 def _chosen(
     subject: Subject,
     sample: int,
-    split: Split | None,
+    split: SplitOption | None,
     numbers: str | None,
     file: str | None,
     target: str | None,
