@@ -182,7 +182,7 @@ class Subject:
             FaultError: a word is no finite number, or there are too few or too many.
         """
         words = text.replace(",", " ").split()
-        values = [_number(word) for word in words]
+        values = [finite_number(word, option="--input", example="1,2.5,-3e-1") for word in words]
         if len(values) != prod(self.shape):
             expected = f"{prod(self.shape):,} for {shape_of_sample(self.shape)}"
             message = f"--input has {len(values):,} numbers, not {expected}"
@@ -192,14 +192,19 @@ class Subject:
         return Chosen(("input",), inputs.to(self.trained.device), None)
 
 
-def _number(word: str) -> float:
+def finite_number(word: str, *, option: str, example: str) -> float:
+    """A number written on the command line.
+
+    Raises:
+        FaultError: it is none, or not finite; the hint is to write the option as in the example.
+    """
     try:
         value = float(word)
     except ValueError:
         value = float("nan")
     if not abs(value) < float("inf"):
-        message = f"--input: {word!r} is not a finite number"
-        raise config_fault(message, hint='write --input "1,2.5,-3e-1"')
+        message = f"{option}: {word!r} is not a finite number"
+        raise config_fault(message, hint=f'write {option} "{example}"')
     return value
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from cnnctl.data.preparation import SplitName
 from cnnctl.errors import config_fault, nearest
 from cnnctl.experiment import Task
-from cnnctl.subject import Chosen, Subject
+from cnnctl.subject import Chosen, Subject, finite_number
 
 DEFAULT_SPLIT: SplitName = "train"
 
@@ -65,7 +65,8 @@ def _target(subject: Subject, task: Task, words: Sequence[str]) -> Tensor:
     """One target, (1,) of a class or (1, numbers)."""
     if task.target.kind == "class" and len(words) == 1:
         return torch.tensor([_class(task, words[0])])
-    values = torch.tensor([[_number(word) for word in words]])
+    numbers = [finite_number(word, option="--target", example="0.8,0.2") for word in words]
+    values = torch.tensor([numbers])
     if values.shape[1] != task.target.outputs:
         raise _wrong_count(len(words), task.target.outputs)
     return subject.trained.preprocessing.targets(values, name=task.target.name)
@@ -79,17 +80,6 @@ def _class(task: Task, word: str) -> int:
         return int(word)
     message = f"--target: {word!r} is not a class"
     raise config_fault(message, hint=nearest(word, names[:20]))
-
-
-def _number(word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) < float("inf"):
-        message = f"--target: {word!r} is not a finite number"
-        raise config_fault(message, hint='write --target "0.8,0.2"')
-    return value
 
 
 def _wrong_count(given: int, needed: int) -> Exception:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cnnctl.diagnosis.checks.check import Check, fine, unknown, warning
 from cnnctl.diagnosis.facts import Facts
 from cnnctl.training.layer_statistics import SATURATED
@@ -33,14 +35,10 @@ class DeadUnits(Check):
         }
         if not shares:
             return fine("no layer with rectifiers")
-        worst = max(shares, key=lambda name: shares[name])
-        figure = f"{shares[worst]:.0%} of {worst}"
-        if shares[worst] <= MOST or facts.yardstick.level(facts.look.loss) <= LEARNING:
-            return fine(f"at most {figure}", {"layers": shares})
         cause = "a lower optimizer.lr" if facts.is_trained else "another seed or model.init"
         hint = f"try {cause}, leaky_relu, or batch_norm before it"
-        named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)
-        return warning(f"units are dead: {figure}", hint, {"layers": shares}, named=named)
+        level = facts.yardstick.level(facts.look.loss)
+        return _found(shares, level, what="units are dead", hint=hint)
 
 
 class Saturation(Check):
@@ -63,10 +61,16 @@ class Saturation(Check):
         }
         if not shares:
             return fine("no hidden layer of tanh or sigmoid")
-        worst = max(shares, key=lambda name: shares[name])
-        figure = f"{shares[worst]:.0%} of {worst}"
-        if shares[worst] <= MOST or facts.yardstick.level(facts.look.loss) <= LEARNING:
-            return fine(f"at most {figure}", {"layers": shares})
         hint = "normalize the inputs, start with smaller weights (model.init), or use relu"
-        named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)
-        return warning(f"units are saturated: {figure}", hint, {"layers": shares}, named=named)
+        level = facts.yardstick.level(facts.look.loss)
+        return _found(shares, level, what="units are saturated", hint=hint)
+
+
+def _found(shares: Mapping[str, float], level: float, *, what: str, hint: str) -> Finding:
+    """The finding for these shares of units by layer, at this level of the loss."""
+    worst = max(shares, key=lambda name: shares[name])
+    figure = f"{shares[worst]:.0%} of {worst}"
+    if shares[worst] <= MOST or level <= LEARNING:
+        return fine(f"at most {figure}", {"layers": shares})
+    named = tuple(f"{name} {share:.0%}" for name, share in shares.items() if share > MOST)
+    return warning(f"{what}: {figure}", hint, {"layers": shares}, named=named)
