@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from cnnctl.diagnosis.checks import judged
+from cnnctl.diagnosis.checks.learning import LearnsNothing
 from cnnctl.diagnosis.facts import Facts
 from cnnctl.diagnosis.gathering import known, samples_of, with_answers, with_history, with_look
 from cnnctl.diagnosis.history import History
 from cnnctl.diagnosis.hopeless import why_hopeless
 from cnnctl.diagnosis.looking import SAMPLES
+from cnnctl.diagnosis.stepping import last_step
 from cnnctl.diagnosis.yardstick import yardstick_of
 from cnnctl.run_files import EpochMetrics, read_metrics
 from cnnctl.run_folder import RunFolder
@@ -67,9 +70,12 @@ class Commentator(Observer):
         """The most important warnings about a run that is finished."""
         if not run.is_finished or not self.rows:
             return [f"warning: {self.said}"] if self.said else []
+        facts = self.facts(run)
+        if LearnsNothing().find(facts).verdict is Verdict.WARNING:  # otherwise they may be noise
+            facts = replace(facts, steps=last_step(run, batch_samples=facts.batch_samples))
         found = [
             f"{finding.figure}; {finding.hint}"
-            for finding in judged(self.facts(run)).values()
+            for finding in judged(facts).values()
             if finding.verdict is Verdict.WARNING
         ]
         return [f"warning: {line}" for line in found[:MOST]]

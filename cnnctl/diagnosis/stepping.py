@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import cycle, islice
-from math import inf
+from math import inf, nan
 from statistics import median
 from typing import TypeVar
 
@@ -75,6 +75,14 @@ def take_steps(setup: Setup, weights: Weights | None, *, count: int = STEPS) -> 
     return StepsTaken(
         len(rows), layers, norms, losses, modes or _modes_after(run, setup, error), error
     )
+
+
+def last_step(run: Run, *, batch_samples: int) -> StepsTaken:
+    """What the last step of a training has left in its network: the gradients."""
+    factor = _mean_factor(run, run.experiment.train.accumulate * batch_samples)
+    rows = [_scaled(row, factor) for row in layer_statistics(run.network)]
+    layers = placed(rows, run.network, plan=run.plan, tasks=run.tasks)
+    return StepsTaken(1, layers, norms=[], losses=[], modes=Modes(nan, nan))
 
 
 def in_time(items: Iterable[Item]) -> Iterator[Item]:

@@ -62,6 +62,19 @@ def test_a_hopeless_training_says_so_once_and_at_its_end_in_three_lines(dead: Pa
     assert remarks_of(dead.parent) == warned
 
 
+def test_gradients_that_vanish_are_named_before_what_comes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hidden = ", ".join(["{linear: 8}, sigmoid"] * 9)
+    layers = f"model.layers=[{hidden}, {{linear: classes}}]"
+    (tmp_path / "deep.yaml").write_text(DEAD, encoding="utf-8")
+    lines = invoke("train", "deep.yaml", layers, "train.epochs=4").output.splitlines()
+    warned = [line.split(":")[1] for line in lines if line.startswith("warning: ")]
+    assert warned[:2] == [" gradients vanish", " nothing is learned"]
+    assert lines[-1] == "next: cnnctl diagnose runs/deep"
+
+
 def test_a_resumed_run_knows_its_earlier_epochs(dead: Path) -> None:
     assert "worth it" not in invoke("train", dead, "train.epochs=4").output
     resumed = invoke("train", "--resume", "runs/dead", "train.epochs=7").output

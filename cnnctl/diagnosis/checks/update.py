@@ -33,7 +33,8 @@ class Update(Check):
             for layer in facts.steps.layers
             if layer.is_matrix and (update := relative_update(layer))
         }
-        if not found and any(layer.figures.gradient == 0 for layer in facts.steps.layers):
+        gradients = [layer.figures.gradient for layer in facts.steps.layers if layer.is_matrix]
+        if not found and any(each == 0 for each in gradients) and not any(gradients):
             hint = "look for layers that are dead, or weights that start at zero (model.init)"
             return warning("all gradients are zero: a step changes no weights", hint, {})
         if facts.experiment.optimizer.needs_full_batch:
