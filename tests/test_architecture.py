@@ -20,7 +20,7 @@ ROOT = Path(cnnctl.__file__).parent
 ORDER = [
     {"escaping", "interruption"},
     {"errors", "console", "vocabulary"},
-    {"paths"},
+    {"paths", "extras"},
     {"storage"},
     {"shipped"},
     {"config", "layout", "sealing", "target"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cnnctl.charts.chart import Chart, Series, colour_of
 from cnnctl.errors import config_fault
 from cnnctl.escaping import visible
+from cnnctl.extras import require
 from cnnctl.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ def check_output(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         message = f"cannot draw to {path.name}: unknown format"
         raise config_fault(message, hint=f"use a file name ending in {' or '.join(SUFFIXES)}")
-    if find_spec("matplotlib") is None:
-        hint = "install it with: pip install 'cnnctl[plot]'"
-        raise config_fault("pictures need the matplotlib package", hint=hint)
+    require("matplotlib", what="pictures need")
 
 
 def write(charts: Sequence[Chart], path: Path) -> None:

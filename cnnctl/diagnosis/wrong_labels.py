@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from cnnctl.data.preparation import SplitName
 from cnnctl.data.samples import Split, by_position
 from cnnctl.errors import config_fault
 from cnnctl.experiment import Task
+from cnnctl.extras import require
 from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.subject import Subject
 
@@ -116,9 +116,7 @@ def answers_of(subject: Subject, name: SplitName | None) -> Answers:
 
 def check_package() -> None:
     """Raise a FaultError if cleanlab is not installed."""
-    if find_spec("cleanlab") is None:
-        hint = "install it with: pip install 'cnnctl[labels]'"
-        raise config_fault("wrong labels need the cleanlab package", hint=hint)
+    require("cleanlab", what="wrong labels need")
 
 
 def wrong_labels(answers: Answers) -> list[WrongLabels]:

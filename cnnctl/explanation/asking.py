@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from cnnctl.data.preparation import SplitName
 from cnnctl.errors import config_fault, either, nearest
@@ -13,9 +12,9 @@ from cnnctl.explanation.explanation import Explanation
 from cnnctl.explanation.method import Method
 from cnnctl.explanation.methods import METHODS
 from cnnctl.explanation.request import Request, output_named, task_named
+from cnnctl.extras import require
 from cnnctl.subject import Chosen, Subject
 
-EXTRAS = {"captum": "explain"}
 """The extra of cnnctl that installs a package."""
 
 
@@ -67,10 +66,8 @@ def _method(subject: Subject, asked: Asked) -> Method:
     if reason := method.misfit(subject):
         fitting = [each.name for each in METHODS.values() if not each.misfit(subject)]
         raise config_fault(f"{name} {reason}", hint=f"use --method {either(fitting)}")
-    if method.package and find_spec(method.package) is None:
-        install = f"pip install 'cnnctl[{EXTRAS[method.package]}]'"
-        hint = f"install it with: {install}, or use --method saliency"
-        raise config_fault(f"{name} needs the {method.package} package", hint=hint)
+    if method.package:
+        require(method.package, what=f"{name} needs", otherwise="use --method saliency")
     _check_options(method, asked)
     return method
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cnnctl.errors import config_fault
+from cnnctl.extras import require
 from cnnctl.inspection.drawing import Box, Drawing, Frame, drawing_of
 from cnnctl.model.network import NetworkPlan
 from cnnctl.storage import write_atomically
@@ -110,10 +111,8 @@ def _quoted(text: str) -> str:
 
 def _picture(dot: str, form: str) -> bytes:
     """Render DOT with Graphviz."""
-    try:
-        from pygraphviz import AGraph
-    except ImportError:
-        hint = "pip install 'cnnctl[graph]', or draw to a .mmd or .dot file"
-        raise config_fault("pictures need the pygraphviz package", hint=hint) from None
+    require("pygraphviz", what="pictures need", otherwise="draw to a .mmd or .dot file")
+    from pygraphviz import AGraph
+
     picture: bytes = AGraph(string=dot).draw(format=form, prog="dot")
     return picture

@@ -1,11 +1,11 @@
-from importlib.util import find_spec as find
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 
-from cnnctl.charts import Chart, Mark, Series, check_output, files, write
+from cnnctl.charts import Chart, Mark, Series, check_output, write
 from cnnctl.errors import FaultError
 
 CHART = Chart(
@@ -55,8 +55,6 @@ def test_an_unknown_suffix_is_a_fault() -> None:
 
 
 def test_without_matplotlib_the_fault_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        files, "find_spec", lambda name: None if name == "matplotlib" else find(name)
-    )
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(FaultError, match=r"pip install 'cnnctl\[plot\]'"):
         check_output(Path("a.png"))

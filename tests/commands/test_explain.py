@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_what_cannot_be_explained_is_said(
 def test_without_captum_the_command_that_installs_it_is_named(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnctl.explanation.asking.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "captum", None)
     done = invoke("explain", tiny)
     assert done.exit_code == 2
     assert "integrated-gradients needs the captum package" in done.stderr

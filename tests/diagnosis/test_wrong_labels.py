@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,6 @@ def test_what_cannot_be_judged_is_refused(tiny: Path, words: list[str], message:
 
 
 def test_a_missing_package_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnctl.diagnosis.wrong_labels.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
     done = invoke("diagnose", tiny, "--labels")
     assert "pip install 'cnnctl[labels]'" in done.stderr

@@ -6,7 +6,6 @@ A process of its own reads it (see `parquet_reader`), since polars may crash on 
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from subprocess import Popen
 from typing import Any
 
@@ -15,6 +14,7 @@ from cnnctl.data.child import child, end_of
 from cnnctl.data.tables.footer import uncompressed_bytes
 from cnnctl.data.texts import nul_fault
 from cnnctl.errors import FaultError, config_fault, data_fault
+from cnnctl.extras import require
 
 SUFFIXES = (".parquet", ".pq")
 READER = "cnnctl.data.tables.parquet_reader"
@@ -31,9 +31,7 @@ def read_cells(content: bytes, place: str) -> tuple[list[str], list[list[str]]]:
         FaultError: polars is not installed, or the file is damaged, too large, or has cells that
             are neither numbers, texts, booleans nor dates.
     """
-    if find_spec("polars") is None:
-        hint = "install it with: pip install 'cnnctl[tables]', or save the table as CSV"
-        raise config_fault("Parquet files need the polars package", hint=hint)
+    require("polars", what="Parquet files need", otherwise="save the table as CSV")
     _check_unpacked(content, place)
     with child(READER, str(MAX_MEMORY)) as process:
         _check_started(process)
