@@ -37,6 +37,7 @@ ORDER = [
     {"subject"},
     {"preview", "verification", "disturbance", "tracing", "plotting"},
     {"diagnosis", "explanation"},
+    {"sklearn"},
     {"program", "completion"},
     {"commands"},
     {"cli"},
