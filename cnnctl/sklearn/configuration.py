@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,17 +34,57 @@ model:
     - linear: 100
     - relu
     - linear: classes
-optimizer: {name: adam, lr: 0.003}
-train: {epochs: 100}
+optimizer: {name: adamw, lr: 0.01, weight_decay: 0.1}
+scheduler: cosine
+train: {epochs: 50}
 """
 """A small MLP on standardised inputs."""
+_GIVEN = Path("config")
+"""What faults call a configuration that is not in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration that has been read."""
+
+    root: Node
+    name: str
+    """Its name if it sets none."""
+
+    @property
+    def has_seed(self) -> bool:
+        """Whether it names a seed."""
+        return self.root.child("seed") is not None
+
+
+def read(config: Config | None) -> Configuration:
+    """Read a configuration; None is a small MLP.
+
+    Raises:
+        FaultError: it is not one, or does not exist.
+    """
+    if config is None:
+        return Configuration(parse_source(DEFAULT, _GIVEN), "sklearn")
+    if isinstance(config, Mapping):
+        return Configuration(from_plain(plain(config), Place(str(_GIVEN))), "sklearn")
+    if isinstance(config, str) and _is_text(config):
+        return Configuration(parse_source(config, _GIVEN), "sklearn")
+    if not isinstance(config, str | PathLike):
+        message = f"config is of type {type(config).__name__}"
+        raise config_fault(message, hint="give YAML text, a mapping, a path or a name")
+    path = Path(config)
+    if is_shipped(path):
+        return Configuration(parse_source(text_of(str(path)), path), path.stem)
+    if is_published(path):
+        return Configuration(zoo.experiment_of(find_network(str(path)).kind), path.stem)
+    return Configuration(parse_source(read_text(path, names=experiments()), path), path.stem)
 
 
 def experiment_on(
     samples: Samples,
     data: Memory,
     *,
-    config: Config | None,
+    configuration: Configuration,
     overrides: Sequence[str],
     seed: int | None,
 ) -> Loaded:
@@ -56,42 +96,15 @@ def experiment_on(
     Raises:
         FaultError: all faults of the configuration and the overrides, each with its place.
     """
-    root, name = _root(config)
-    root = _with_loss(root, LOSSES[data.task])
+    root = _with_loss(configuration.root, LOSSES[data.task])
     root = command_line.apply(root, overrides)
-    root = _on(root, data, seed)
-    loaded = complete(root, name)
+    loaded = complete(_on(root, data, seed), configuration.name)
     with loaded.places():
         require_weights(loaded.plan)
     described = loaded.experiment.data
     assert isinstance(described, Memory)
     held = loaded.experiment.model_copy(update={"data": described.holding(samples)})
     return replace(loaded, experiment=held)
-
-
-def seed_of(config: Config | None) -> int | None:
-    """The seed that a configuration names, as it is written; None if it names none."""
-    seed = _root(config)[0].child("seed")
-    return seed.value if seed is not None and type(seed.value) is int else None
-
-
-def _root(config: Config | None) -> tuple[Node, str]:
-    """The nodes of a configuration, and its name if it sets none."""
-    if config is None:
-        return parse_source(DEFAULT, Path("config")), "sklearn"
-    if isinstance(config, Mapping):
-        return from_plain(plain(config), Place("config")), "sklearn"
-    if isinstance(config, str) and _is_text(config):
-        return parse_source(config, Path("config")), "sklearn"
-    if not isinstance(config, str | PathLike):
-        message = f"config is of type {type(config).__name__}"
-        raise config_fault(message, hint="give YAML text, a mapping, a path or a name")
-    path = Path(config)
-    if is_shipped(path):
-        return parse_source(text_of(str(path)), path), path.stem
-    if is_published(path):
-        return zoo.experiment_of(find_network(str(path)).kind), path.stem
-    return parse_source(read_text(path, names=experiments()), path), path.stem
 
 
 def _is_text(config: str) -> bool:
@@ -103,7 +116,7 @@ def _with_loss(root: Node, loss: str) -> Node:
     """The same with this loss, unless it names one."""
     if root.child("loss") is not None or not isinstance(root.value, dict):
         return root
-    place = Place("config")
+    place = Place(str(_GIVEN))
     named = Node({"name": Node(loss, place)}, place, place)
     return replace(root, value={**root.value, "loss": named})
 
@@ -124,7 +137,7 @@ def _on(root: Node, data: Memory, seed: int | None) -> Node:
     """The same on other data; options that do not depend on their source are kept."""
     if not isinstance(root.value, dict):
         return root
-    section = root.child("data") or Node({}, Place("config"))
+    section = root.child("data") or Node({}, Place(str(_GIVEN)))
     kept = {
         key: node
         for key, node in entries(section).items()

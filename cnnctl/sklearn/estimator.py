@@ -17,7 +17,7 @@ from torch import Tensor
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.memory import Memory
 from cnnctl.sklearn.arrays import dtype_of, stored, white_of
-from cnnctl.sklearn.configuration import Config, experiment_on, seed_of
+from cnnctl.sklearn.configuration import Config, experiment_on, read
 from cnnctl.sklearn.fitted import FittedNetwork
 from cnnctl.sklearn.fitting import trained_in_memory
 from cnnctl.sklearn.parameters import check_names, is_option, overrides_of
@@ -115,7 +115,7 @@ class Network(BaseEstimator):
         Raises:
             FaultError: faults of the parameters; or training fails.
         """
-        white = white_of(inputs)
+        configuration, white = read(self.config), white_of(inputs)
         form = Memory(
             shape=[*inputs.shape[1:]],
             samples=len(inputs),
@@ -126,9 +126,9 @@ class Network(BaseEstimator):
         loaded = experiment_on(
             Samples(stored(inputs, white=white), targets),
             form,
-            config=self.config,
+            configuration=configuration,
             overrides=self._overrides(),
-            seed=self._seed(),
+            seed=self._seed(has_own=configuration.has_seed),
         )
         checkpoint, self.history_ = trained_in_memory(loaded, verbose=self.verbose)
         self.n_iter_ = len(self.history_)
@@ -139,13 +139,12 @@ class Network(BaseEstimator):
         device = [f"train.device={self.device}"] if self.device is not None else []
         return [*overrides_of(self.get_params()), *device]
 
-    def _seed(self) -> int | None:
-        """The seed of the experiment; None for that of the configuration."""
+    def _seed(self, *, has_own: bool) -> int | None:
+        """The seed to set; None for that of the configuration, if it has its own."""
         state = self.random_state
-        if state is None and seed_of(self.config) is not None:
+        if state is None and has_own:
             return None
         if isinstance(state, int | np.integer) and not isinstance(state, bool):
-            check_random_state(int(state))  # raises ValueError for what NumPy refuses
             return int(state)
         return int(check_random_state(state).randint(SEEDS))
 

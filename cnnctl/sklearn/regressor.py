@@ -33,8 +33,8 @@ class Regressor(RegressorMixin, Network):
         return self
 
     def predict(self, X: Any) -> Array:
-        """The values of each sample, (N,) or (N, T) float32."""
-        values = self._numbers(X)
+        """The values of each sample, (N,) or (N, T) float64."""
+        values = self._numbers(X).astype(np.float64)
         return values[:, 0] if self._is_single else values
 
     def __sklearn_tags__(self) -> Any:
