@@ -35,7 +35,7 @@ ORDER = [
     {"evaluation"},
     {"training"},
     {"subject"},
-    {"preview", "verification", "disturbance", "tracing", "plotting"},
+    {"preview", "verification", "disturbance", "tracing", "plotting", "export"},
     {"diagnosis", "explanation"},
     {"sklearn"},
     {"program", "completion"},
