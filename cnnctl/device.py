@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -106,25 +106,26 @@ def use_precision(precision: str, device: torch.device) -> None:
 
 
 @contextmanager
-def process_settings_kept() -> Iterator[None]:
-    """Restore what training and prediction set for the whole process: random state included.
+def settings_restored() -> Iterator[None]:
+    """Restore what training and prediction set for the whole process: random states included.
 
     What C libraries were told stays: to keep freed memory, and what they read when they start.
     """
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    is_deterministic = torch.are_deterministic_algorithms_enabled()
+    only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = torch.backends.cudnn
     flags = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    is_strict = torch.are_deterministic_algorithms_enabled()
-    only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
-    try:
-        has_started: Callable[[], bool] = torch.cuda.is_initialized
-        with torch.random.fork_rng(range(torch.cuda.device_count() if has_started() else 0)):
+    gpus = range(len(torch.cuda.default_generators))  # none before CUDA is initialised
+    with torch.random.fork_rng(devices=gpus):
+        try:
             yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
-        torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision(precision)
-        torch.use_deterministic_algorithms(is_strict, warn_only=only_warns)
+        finally:
+            cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
+            torch.use_deterministic_algorithms(is_deterministic, warn_only=only_warns)
+            torch.set_float32_matmul_precision(precision)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:

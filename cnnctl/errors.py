@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     STORAGE = 6
     DIVERGED = 7
     OUT_OF_MEMORY = 8
+    DIFFERENT = 9
     INTERRUPTED = 130
     TERMINATED = 143
 

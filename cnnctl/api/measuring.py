@@ -15,7 +15,7 @@ from cnnctl.api.showing import Shown
 from cnnctl.api.sources import Trained, checkpoint_of
 from cnnctl.data.download import used_folder
 from cnnctl.data.preparation import SplitName
-from cnnctl.device import process_settings_kept, use_precision
+from cnnctl.device import settings_restored, use_precision
 from cnnctl.evaluation import evaluate as evaluation
 from cnnctl.evaluation.evaluate import Measurable, Result
 from cnnctl.evaluation.report import render
@@ -80,7 +80,7 @@ def evaluate(
         0.9861111111111112
     """
     root = None if data_root is None else Path(data_root)
-    with process_settings_kept():
+    with settings_restored():
         if isinstance(source, Network):
             measurable = _of_network(source, split, batch_size, root)
             return _facts(measurable, None)

@@ -15,7 +15,7 @@ from cnnctl.data.given import FORMS, named_or_given_inputs
 from cnnctl.data.inputs import Input
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Shape, Target
-from cnnctl.device import memory_faults, process_settings_kept, use_precision
+from cnnctl.device import memory_faults, settings_restored, use_precision
 from cnnctl.errors import Fault, FaultError, config_fault, data_fault, data_faults
 from cnnctl.experiment import Experiment, Task
 from cnnctl.model.modules import WithAuxiliary
@@ -155,7 +155,7 @@ class Network(WithAuxiliary):
         unread = Unread(hint="give fewer at a time")
         found = named_or_given_inputs(inputs, self._facts.experiment.data)
         trained = trained_network(self)
-        with process_settings_kept(), _modes_kept(self), memory_faults(trained.device):
+        with settings_restored(), _modes_kept(self), memory_faults(trained.device):
             use_precision(trained.experiment.train.precision, trained.device)
             answered = list(unread.noting(answer_all(trained, found)))
         unread.report()

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnctl.api.network import Facts, Network, Prediction
 from cnnctl.api.sources import Config, Options, Trained, checkpoint_of, config_of, words_of
-from cnnctl.device import memory_faults, pick_device, process_settings_kept
+from cnnctl.device import memory_faults, pick_device, settings_restored
 from cnnctl.errors import config_fault
 from cnnctl.experiment import starting_weights
 from cnnctl.model import network as networks
@@ -36,7 +36,7 @@ def load(
         >>> network = cnnctl.load("runs/lenet")
         >>> network.predict("seven.png", top_k=3)
     """
-    with process_settings_kept():
+    with settings_restored():
         trained = open_trained(
             checkpoint_of(source), device=device, plugins=[Path(each) for each in plugins]
         )

@@ -19,7 +19,7 @@ from cnnctl.api.sources import Config, Options, config_of, words_of
 from cnnctl.console import Screen
 from cnnctl.data.download import used_folder
 from cnnctl.data.preparation import SplitName
-from cnnctl.device import process_settings_kept
+from cnnctl.device import settings_restored
 from cnnctl.diagnosis.commentary import Commentator
 from cnnctl.errors import config_fault
 from cnnctl.run_files import EpochMetrics, read_metrics, read_result
@@ -124,7 +124,7 @@ def train(
     """
     root = None if data_root is None else Path(data_root)
     words = words_of(options, overrides, {} if device is None else {"train.device": device})
-    with process_settings_kept():
+    with settings_restored():
         start = _start(source, words, resume, Path(runs), plugins, root)
         stops = _interrupts()
         console = Screen(quiet=not progress)

@@ -11,6 +11,7 @@ import typer
 
 from cnnctl import completion
 from cnnctl.commands import (
+    AnySplit,
     AsJson,
     DataFolder,
     Device,
@@ -42,13 +43,7 @@ def evaluate(
             autocompletion=completion.run,
         ),
     ],
-    split: Annotated[
-        SplitOption | None,
-        typer.Option(
-            help="Split to evaluate on (default: test; without one, validation, then train).",
-            show_default=False,
-        ),
-    ] = None,
+    split: AnySplit = None,
     disturb: Annotated[
         list[str] | None,
         typer.Option(

@@ -99,6 +99,7 @@ class LayerScale(nn.Module):
 
     def __init__(self, channels: int, init_value: float) -> None:
         super().__init__()
+        self.channels = channels
         self.init_value = init_value
         self.weight = nn.Parameter(torch.empty(channels))
         self.reset_parameters()

@@ -111,6 +111,16 @@ def _read(input: Input) -> Tensor | FaultError:
 
 def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
     """The answers for samples as the dataset stores them, (N, …): of each task for each."""
+    tasks = trained.tasks
+    numbers = [_as_short(each) for each in numbers_of(trained, stored)]
+    return [
+        tuple(Answer(task, own) for task, own in zip(tasks, each, strict=True))
+        for each in zip(*numbers, strict=True)
+    ]
+
+
+def numbers_of(trained: TrainedNetwork, stored: Tensor) -> list[Tensor]:
+    """The numbers of an `Answer`, (N, outputs) float32 for each task, for (N, …) stored samples."""
     samples = Samples(stored, torch.zeros(len(stored)))
     store = DeviceStore(samples, preprocessing=trained.preprocessing, device=trained.device)
     batches = Batches(store, batch_size=block_size(trained.plan, trained.device))
@@ -118,20 +128,19 @@ def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
     outputs, _ = collect_outputs(
         trained.network, batches.in_order(filled=True), precision=precision
     )
-    numbers = [_numbers(trained, task, outputs) for task in trained.tasks]
-    tasks = trained.tasks
-    return [
-        tuple(Answer(task, own) for task, own in zip(tasks, each, strict=True))
-        for each in zip(*numbers, strict=True)
-    ]
+    return [_numbers(trained, task, outputs) for task in trained.tasks]
 
 
-def _numbers(trained: TrainedNetwork, task: Task, outputs: Tensor) -> list[tuple[float, ...]]:
-    """The numbers of an `Answer` to this task for every sample, as short as float32 allows."""
+def _numbers(trained: TrainedNetwork, task: Task, outputs: Tensor) -> Tensor:
     own = outputs if task.outputs is None else outputs[:, task.outputs]
     is_value = task.target.kind == "values"
     found = trained.in_own_units(task, own) if is_value else task.probabilities(own)
-    return [tuple(map(_shortest, row)) for row in found.float().cpu().numpy()]
+    return found.float().cpu()
+
+
+def _as_short(numbers: Tensor) -> list[tuple[float, ...]]:
+    """The numbers of every sample, as short as float32 allows."""
+    return [tuple(map(_shortest, row)) for row in numbers.numpy()]
 
 
 def _shortest(number: np.float32) -> float:
