@@ -113,8 +113,8 @@ class OnlyOnData(nn.Module):
 
 
 def test_a_module_that_needs_data_is_run_on_zeros() -> None:
-    state = torch.get_rng_state()
-    found = gathered(OnlyOnData(), (4,))
+    module, state = OnlyOnData(), torch.get_rng_state()
+    found = gathered(module, (4,))
     assert torch.equal(torch.get_rng_state(), state)
     assert (found.parameters, found.multiply_adds) == (10, 8)
 
