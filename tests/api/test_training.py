@@ -8,6 +8,7 @@ import signal
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -136,6 +137,22 @@ def test_the_process_is_left_as_it_was(runs: Path) -> None:
     assert (cudnn.deterministic, cudnn.benchmark) == flags
     assert torch.get_float32_matmul_precision() == "highest"
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_the_caller_chose_for_tensors_changes_nothing(runs: Path, run: Run) -> None:
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        with torch.inference_mode():
+            other = train(TINY, name="strange", runs=runs, progress=False)
+            answers = other.load(device="cpu").predict(np.zeros((8, 8), np.uint8))
+        assert torch.empty(1).device.type == "meta"
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert rows_of(other.folder) == rows_of(run.folder)
+    assert answers == run.load(device="cpu").predict(np.zeros((8, 8), np.uint8))
 
 
 def test_faults_are_raised_and_leave_no_folder(tmp_path: Path) -> None:
