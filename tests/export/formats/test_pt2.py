@@ -26,6 +26,7 @@ from tests.export.test_original import MNIST, VALUES
 NAMES = ("outputs", "input", "preprocessing", "experiment")
 
 
+@pytest.mark.long
 def test_pixels_go_in_and_named_probabilities_come_out(tmp_path: Path) -> None:
     original = opened(tmp_path, HEADS)
     found = checked(original, "pt2", tmp_path)
