@@ -88,7 +88,7 @@ def build(
         return _of(network, Facts(loaded.experiment, loaded.plan, tasks, 0)).to(where)
 
 
-def _of(modules: nn.Module, facts: _Facts) -> Network:
+def _of(modules: nn.Module, facts: Facts) -> Network:
     assert isinstance(modules, nn.Sequential)  # as all networks of experiments are
     return Network(modules, facts)
 
