@@ -107,7 +107,10 @@ def use_precision(precision: str, device: torch.device) -> None:
 
 @contextmanager
 def settings_restored() -> Iterator[None]:
-    """Restore threads, precision, determinism and random states of torch afterwards."""
+    """Restore what training and prediction set for the whole process: random states included.
+
+    What C libraries were told stays: to keep freed memory, and what they read when they start.
+    """
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     is_deterministic = torch.are_deterministic_algorithms_enabled()
     only_warns = torch.is_deterministic_algorithms_warn_only_enabled()

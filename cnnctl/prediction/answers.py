@@ -60,6 +60,15 @@ class Answered:
     answers: tuple[Answer, ...] = ()
     fault: FaultError | None = None
 
+    def to_json(self, *, top: int | None = None) -> dict[str, Any]:
+        """The same as plain data: with heads, an object of each in `heads`."""
+        facts: dict[str, Any] = {"input": self.name}
+        if self.fault is not None:
+            return facts | {"error": self.fault.faults[0].message}
+        if self.answers[0].task.name:
+            return facts | {"heads": {own.task.name: own.to_json(top=top) for own in self.answers}}
+        return facts | self.answers[0].to_json(top=top)
+
 
 def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Answered]:
     """Answer for every input, in their order; only one block of them is in memory.
