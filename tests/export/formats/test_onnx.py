@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ from tests.examples import BLOCKS, INPUTS, LEAVES, example
 from tests.export.running import checked, opened
 
 ONNX = FORMATS["onnx"]
+ROOT = Path(__file__).parents[3]
 PLAIN, INT8 = Wishes(), Wishes(quantize="int8")
 VALUES = """\
 data: {name: diabetes, batch_size: 64}
@@ -74,7 +78,7 @@ def test_pixels_go_in_and_named_probabilities_come_out(tmp_path: Path) -> None:
     original = opened(tmp_path, CNN)
     assert checked(original, "onnx", tmp_path).is_within
     content = (tmp_path / "x.onnx").read_bytes()
-    assert str(Path(__file__).parents[3]).encode() not in content  # no paths of this machine
+    assert str(ROOT).encode() not in content  # no paths of this machine
     session = session_of(tmp_path / "x.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8), dtype=np.uint8)
     [found] = session.run(["probabilities"], {"pixels": pixels})
@@ -158,6 +162,41 @@ def test_every_layer_is_the_same(kind: str, tmp_path: Path) -> None:
                 np.testing.assert_allclose(found, module(inputs).numpy(), atol=1e-5)
         agreed += 1
     assert agreed
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("document", "text", "name", "before"),
+    [
+        (
+            "README.md",
+            CNN,
+            "lenet.onnx",
+            "import numpy as np; pixels = np.zeros((2, 1, 8, 8), 'u1')",
+        ),
+        ("docs/onnx.md", TABLE, "pets.onnx", ""),
+    ],
+)
+def test_the_examples_of_the_documents_run(
+    document: str, text: str, name: str, before: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pets.csv").write_text(ROWS)
+    (tmp_path / "x.yaml").write_text(text)
+    original = open_original(tmp_path / "x.yaml")
+    export(original, tmp_path / name, ONNX, PLAIN, run=fresh.run)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)
+    [example] = [block for block in blocks if "onnxruntime" in block]
+    lines = [before, example, "print(probabilities.shape)"]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        env=os.environ | {"ORT_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    classes = {"lenet.onnx": "(2, 10)", "pets.onnx": "(1, 2)"}
+    assert done.stdout.splitlines()[-1] == classes[name]
 
 
 @pytest.mark.long
