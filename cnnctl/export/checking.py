@@ -27,6 +27,11 @@ def compared(
     batches = batches_of(original, raw=raw)
     expected = {name: answers(original, batch, raw=raw) for name, batch in batches.items()}
     difference = largest_difference(expected, run(format, file, batches))
+    return checked(difference, original, wishes, batches)
+
+
+def checked(difference: float, original: Original, wishes: Wishes, batches: Batches) -> Checked:
+    """The result of a comparison on these batches."""
     real = sum(len(batch) for name, batch in batches.items() if name.startswith("real"))
     kinds = f"{RANDOM} random{f' and {real} real' if real else ''} inputs"
     sizes = sorted({len(batch) for batch in batches.values()})

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from cnnctl.export.format import Format
 from cnnctl.export.formats.pt2 import Pt2
 from cnnctl.export.formats.safetensors import Safetensors
+from cnnctl.export.formats.source import Source
 
-_ALL: tuple[Format, ...] = (Pt2(), Safetensors())
+_ALL: tuple[Format, ...] = (Pt2(), Safetensors(), Source())
 
 FORMATS: Mapping[str, Format] = {each.name: each for each in _ALL}
 """Formats by name."""
