@@ -17,6 +17,8 @@ PARTS = ("data", "model", "optim", "experiment")
 """Modules that declare families and kinds."""
 YAML = (".yaml", ".yml")
 """Suffixes of a configuration."""
+FORMATS = "formats"
+"""What `cnnctl list` calls the formats of `cnnctl export`."""
 ROOT = "cnnctl.experiment.spec", "Experiment"
 
 Reference = tuple[str, str]

@@ -69,6 +69,14 @@ DataFolder = Annotated[
         "--data", help="Dataset directory (default: $CNNCTL_DATA or data/).", metavar="DIR"
     ),
 ]
+AnySplit = Annotated[
+    SplitOption | None,
+    typer.Option(
+        "--split",
+        help="Split to use (default: test; without one, validation, then train).",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

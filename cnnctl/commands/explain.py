@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnctl.commands import (
+    AnySplit,
     AsJson,
     DataFolder,
     Device,
     Plugins,
     Source,
-    SplitOption,
     command,
     display,
     print_json,
@@ -63,13 +64,7 @@ def explain(
         int | None,
         typer.Option(help="Explain the most confident mistakes on the split.", min=1, max=100),
     ] = None,
-    split: Annotated[
-        SplitOption | None,
-        typer.Option(
-            help="Split to take samples of (default: test; without one, validation, then train).",
-            show_default=False,
-        ),
-    ] = None,
+    split: AnySplit = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -140,8 +135,7 @@ def explain(
 
     _check_suffix(output, ".png")
     _check_suffix(npz, ".npz")
-    overrides = [word for word in words or () if "=" in word and not is_there(Path(word))]
-    files = [word for word in words or () if word not in overrides]
+    overrides, files = _divided(words or ())
     asked = Asked(
         method=method,
         files=tuple(files),
@@ -172,6 +166,12 @@ def explain(
     display(as_table(explanation))
     if naming.legend:
         say(f"class names that the sheet's font lacks: {naming.described()}")
+
+
+def _divided(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The overrides and the files; a file may have a `=` in its name."""
+    overrides = [word for word in words if "=" in word and not is_there(Path(word))]
+    return overrides, [word for word in words if word not in overrides]
 
 
 def _check_suffix(path: Path | None, suffix: str) -> None:

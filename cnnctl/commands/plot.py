@@ -10,6 +10,7 @@ import typer
 
 from cnnctl import completion
 from cnnctl.commands import (
+    AnySplit,
     AsJson,
     DataFolder,
     Device,
@@ -88,13 +89,7 @@ def plot(
             show_default=False,
         ),
     ] = None,
-    split: Annotated[
-        SplitOption | None,
-        typer.Option(
-            help="Split to show samples of (default: test; without one, validation, then train).",
-            show_default=False,
-        ),
-    ] = None,
+    split: AnySplit = None,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -109,12 +109,10 @@ def gather(source: Path, found: PictureTable, *, target: str | None) -> TableOfP
     counts = counted_names(records, names)
     if task == "classification":
         check_classes(counts, place=found.path, cure=CURE)
-    used = {*taken, *choice.columns}
-    unused = [name for name in table.columns if name not in used]
+    unused = [name for name in table.columns if name not in {*taken, *choice.columns}]
     left_out = [*tree.left_out, *_unnamed(found, own, [e.name for e in tree.entries], records)]
     facts = looked_at(source, data, tree, records, counts, task, left_out)
-    heads = heads_of(known.target_columns, table, samples=len(records))
-    facts = replace(facts, heads=heads)
+    facts = replace(facts, heads=heads_of(known.target_columns, table, samples=len(records)))
     is_one_hot = len(main.all_columns) > 1 and all(len(own) == 1 for own in names)
     about = _about(known.target_columns, table)
     return TableOfPictures(found, choice, split, group, unused, is_one_hot, own, about, facts)

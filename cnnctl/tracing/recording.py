@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch.autograd.graph import register_multi_grad_hook
 
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import NetworkPlan
@@ -121,7 +122,7 @@ class Recorder:
         kept = input.detach()[0].clone(), output.detach()[0].clone()
         call = Call(name, module, about, *kept, found)
         if output.requires_grad:
-            output.register_hook(partial(self._keep, call))  # type: ignore[no-untyped-call]
+            register_multi_grad_hook([output], partial(self._keep, call), mode="any")
         return call
 
     def _keep(self, call: Call, gradient: Tensor) -> None:

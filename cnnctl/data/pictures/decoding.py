@@ -60,6 +60,18 @@ def decode(content: bytes, *, mode: Mode, size: tuple[int, int], resize: Resize)
         return _decoded(image, mode, size, resize)
 
 
+def decode_image(
+    image: Image.Image, *, mode: Mode, size: tuple[int, int], resize: Resize
+) -> Pixels:
+    """The pixels of a picture that Pillow has opened or made; see `decode`.
+
+    Raises:
+        BrokenPictureError: it is too large, has no pixels, or cannot be decoded.
+    """
+    _check_size(*image.size)
+    return _decoded(image, mode, size, resize)
+
+
 def _decoded(image: Image.Image, mode: Mode, size: tuple[int, int], resize: Resize) -> Pixels:
     try:
         return _pixels(resized(converted(upright(image), mode), size, resize))
