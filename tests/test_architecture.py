@@ -33,6 +33,7 @@ ORDER = [
     {"advice", "trained", "proposals"},
     {"prediction"},
     {"evaluation"},
+    {"distillation"},
     {"training"},
     {"subject"},
     {"preview", "verification", "disturbance", "tracing", "plotting", "export"},
