@@ -37,6 +37,7 @@ ORDER = [
     {"subject"},
     {"preview", "verification", "disturbance", "tracing", "plotting", "export"},
     {"diagnosis", "explanation"},
+    {"serving"},
     {"api"},
     {"sklearn"},
     {"program", "completion"},
