@@ -19,7 +19,7 @@ from cnnctl.serving.access import LOCAL_NAMES, Guarded
 from cnnctl.serving.limits import Limited
 from cnnctl.serving.metrics import Measured
 from cnnctl.serving.pages import add_pages
-from cnnctl.serving.replies import on_bug, on_http_error, error_reply
+from cnnctl.serving.replies import error_reply, on_bug, on_http_error
 from cnnctl.serving.routes import router_of
 from cnnctl.serving.service import Service
 
