@@ -6,28 +6,24 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from cnnctl import __version__
 from cnnctl.serving.access import LOCAL_NAMES, Guarded
 from cnnctl.serving.limits import Limited
 from cnnctl.serving.metrics import Measured
-from cnnctl.serving.pages import add_pages
-from cnnctl.serving.replies import error_reply, on_bug, on_http_error
-from cnnctl.serving.routes import router_of
+from cnnctl.serving.pages import page_routes
+from cnnctl.serving.replies import on_bug, on_http_error, on_left
+from cnnctl.serving.routes import Endpoints
 from cnnctl.serving.service import Service
 
 PATHS = frozenset(
     ("/", "/predict", "/explain", "/models", "/health", "/metrics", "/docs", "/openapi.json")
 )
 """What is counted by path."""
-ABOUT = "Answers of neural networks that were trained with cnnctl."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +48,15 @@ def application(
 
     log: is told every request in a line.
     """
-    app = FastAPI(
-        title="cnnctl serve",
-        version=__version__,
-        description=ABOUT,
-        docs_url=None,
-        redoc_url=None,
+    app = Starlette(
+        routes=[*Endpoints(service).routes(), *page_routes()],
         lifespan=_lifespan(service),
         exception_handlers={
             HTTPException: on_http_error,
-            RequestValidationError: _on_invalid,
+            ClientDisconnect: on_left,
             Exception: on_bug,
         },
     )
-    app.include_router(router_of(service))
-    add_pages(app)
     guarded: ASGIApp = Guarded(
         app, token=access.token, hosts=LOCAL_NAMES if access.is_local else None
     )
@@ -79,18 +69,11 @@ def application(
     return Measured(limited, service.metrics, PATHS, log)
 
 
-def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def running(_app: FastAPI) -> AsyncIterator[None]:
+    async def running(_app: Starlette) -> AsyncIterator[None]:
         service.start()
         yield
         service.stop()
 
     return running
-
-
-async def _on_invalid(_request: Request, error: Exception) -> Response:
-    """The answer to a parameter that is not valid."""
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    return error_reply(422, f"{first['loc'][-1]}: {first['msg']}")

@@ -7,26 +7,42 @@ are cells of a table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from torch import Tensor
 
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.given import given_inputs
-from cnnctl.data.inputs import Input, picture_form_of
+from cnnctl.data.inputs import picture_form_of
 from cnnctl.data.pictures.reading import decoded_picture
 from cnnctl.serving.limits import CLOSE, Limits
 from cnnctl.serving.multipart import files_of
 
+SMALL_BYTES, SMALL_PIXELS = 2**13, 2**14
+"""Of a picture that is decoded faster than another thread is woken."""
 MULTIPART, JSON = "multipart/form-data", "application/json"
 RAW = ("image/", "application/octet-stream")
 TAKEN = f"send {MULTIPART}, image/* or {JSON}"
 
 
-async def inputs_in(request: Request, data: DataSet, limits: Limits) -> tuple[list[Input], bool]:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A sample of a request."""
+
+    name: str
+    """Of its file, or its position."""
+    read: Callable[[], Tensor]
+    """The sample as the dataset stores it; raises a FaultError if it cannot be read."""
+    quick: Callable[[], Tensor] | None = None
+    """The same if it does not take long; raises a FaultError also where `read` must be tried."""
+
+
+async def inputs_in(request: Request, data: DataSet, limits: Limits) -> tuple[list[Given], bool]:
     """The inputs in a request, in their order, and whether it may have several.
 
     Of what does not fit the network, `read` raises the fault.
@@ -69,31 +85,29 @@ async def _content(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _picture(name: str, content: bytes, data: DataSet, limits: Limits) -> Input:
-    def read() -> Any:
+def _picture(name: str, content: bytes, data: DataSet, limits: Limits) -> Given:
+    def decoded(most_pixels: int) -> Tensor:
         form = picture_form_of(data)
-        return decoded_picture(content, form, place=name, most_pixels=limits.pixels)
+        return decoded_picture(content, form, place=name, most_pixels=most_pixels)
 
-    return Input(name, read)
+    few = min(SMALL_PIXELS, limits.pixels)
+    quick = partial(decoded, few) if len(content) <= SMALL_BYTES else None
+    return Given(name, partial(decoded, limits.pixels), quick)
 
 
-def _in_json(content: bytes, data: DataSet) -> tuple[list[Input], bool]:
+def _in_json(content: bytes, data: DataSet) -> tuple[list[Given], bool]:
     """The samples in JSON: a row is an object, all else is numbers, one sample or several."""
     given = parsed(content)
-    is_many = isinstance(given, list)
     rows = given if isinstance(given, list) else [given]
-    if not all(isinstance(row, Mapping) for row in rows):
-        found = list(given_inputs(given, data))
-        is_many = len(found) != 1
+    if all(isinstance(row, Mapping) for row in rows):  # each with its own fault, if it has one
+        read = [each.read for row in rows for each in given_inputs(row, data)]
+        is_many = isinstance(given, list)
     else:
-        found = list(_rows(rows, data))
-    return [Input(f"[{at}]", each.read) for at, each in enumerate(found)], is_many
-
-
-def _rows(rows: list[Any], data: DataSet) -> Iterator[Input]:
-    """Each row with its own fault, if it has one."""
-    for row in rows:
-        yield from given_inputs(row, data)
+        read = [each.read for each in given_inputs(given, data)]
+        is_many = len(read) != 1
+    is_small = len(content) <= SMALL_BYTES
+    found = [Given(f"[{at}]", each, each if is_small else None) for at, each in enumerate(read)]
+    return found, is_many
 
 
 def parsed(content: bytes) -> Any:

@@ -8,13 +8,20 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from cnnctl.serving.limits import Limits
+from cnnctl.serving.limits import LINGERING, Limits
 
-_DETAIL = json.dumps({"detail": "too many connections; try again"}).encode()
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
-    b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_DETAIL), _DETAIL)
-)
+TICKS = 3
+"""Looks at a connection within the time that a request has."""
+
+
+def _reply(status: str, detail: str) -> bytes:
+    body = json.dumps({"detail": detail}).encode()
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    return f"{head}retry-after: 1\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+FULL = _reply("503 Service Unavailable", "too many connections; try again")
+LATE = _reply("408 Request Timeout", "the request did not arrive in time")
 
 
 def connection_of(limits: Limits) -> type[asyncio.Protocol]:
@@ -30,12 +37,18 @@ def connection_of(limits: Limits) -> type[asyncio.Protocol]:
 
 
 class _Connection(asyncio.Protocol):
-    """uvicorn's protocol, which would wait forever for the headers of a request."""
+    """uvicorn's protocol, which would wait forever for requests, and for answers to be taken.
+
+    It is looked at a few times within the time that a request has, which costs less than a timer
+    for each.
+    """
 
     def __init__(self, inner: Any, limits: Limits) -> None:
         self._inner, self._limits = inner, limits
         self._is_open = False
         self._seen: object = self
+        """What the connection waited for when it was looked at last; itself for nothing."""
+        self._looks = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -50,17 +63,29 @@ class _Connection(asyncio.Protocol):
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._limits.header_seconds, self._look)
+        self._timer = loop.call_later(self._limits.seconds / TICKS, self._look)
 
     def _look(self) -> None:
-        """Leave a connection on which no request has begun since it was looked at last."""
-        cycle = self._inner.cycle
-        is_idle = cycle is None or cycle.response_complete
-        if is_idle and self._seen is cycle:
-            self._transport.abort()
+        """Leave a connection that has waited for the same all the time."""
+        awaited = self._awaited()
+        self._looks = self._looks + 1 if awaited is self._seen is not self else 0
+        self._seen = awaited
+        if self._looks < TICKS - 1:
+            self._look_later()
             return
-        self._seen = cycle if is_idle else self
-        self._look_later()
+        cycle = self._inner.cycle
+        if cycle is not None and not cycle.response_started:
+            self._transport.write(LATE)
+        self._transport.close()
+        self._timer = asyncio.get_running_loop().call_later(LINGERING, self._transport.abort)
+
+    def _awaited(self) -> object:
+        """The request whose headers, body or reader is waited for; itself if it is ours to act."""
+        cycle = self._inner.cycle
+        is_between = cycle is None or cycle.response_complete
+        if is_between or cycle.more_body or self._inner.flow.write_paused:
+            return cycle
+        return self
 
     def data_received(self, data: bytes) -> None:
         if self._is_open:

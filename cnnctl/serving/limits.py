@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from time import monotonic
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,9 +35,7 @@ class Limits:
     pixels: int = 25_000_000
     """Pixels of a picture."""
     seconds: float = 30.0
-    """In which a request has to arrive, and its answer to be taken."""
-    header_seconds: float = 10.0
-    """In which the headers of a request have to arrive."""
+    """In which a request has to arrive, and within which its answer is taken."""
     connections: int = 256
     """Connections at the same time."""
     waiting: int = 2000
@@ -82,7 +79,7 @@ class _Share:
 
 
 class Limited:
-    """Middleware: bodies end within a limit of bytes and of time, answers are taken in time."""
+    """Middleware: bodies end within a limit of bytes, one by one and together."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app, self._limits = app, limits
@@ -95,8 +92,8 @@ class Limited:
             return
         announced = _announced(scope)
         with self._budget.taking() as share:
-            body = _Body(receive, share, self._limits, is_there=announced != 0)
-            answer = _Reply(send, body, self._limits.seconds)
+            body = _Body(receive, share, self._limits.body, is_there=announced != 0)
+            answer = _Reply(send, body)
             try:
                 body.check(announced or 0)
             except HTTPException as error:
@@ -116,24 +113,20 @@ def _announced(scope: Scope) -> int | None:
 class _Body:
     """The body of a request, as far as it has arrived."""
 
-    def __init__(self, receive: Receive, share: _Share, limits: Limits, *, is_there: bool) -> None:
-        self._receive, self._share, self._limits = receive, share, limits
-        self._read, self._deadline = 0, monotonic() + limits.seconds
+    def __init__(self, receive: Receive, share: _Share, limit: int, *, is_there: bool) -> None:
+        self._receive, self._share, self._limit = receive, share, limit
+        self._read = 0
         self.is_complete = not is_there
 
     def check(self, size: int) -> None:
         """Raise an HTTPException for a body of this size."""
-        if size > self._limits.body:
-            detail = f"the request is larger than the limit of {self._limits.body:,} bytes"
+        if size > self._limit:
+            detail = f"the request is larger than the limit of {self._limit:,} bytes"
             raise HTTPException(413, detail, headers=CLOSE)
 
     async def receive(self) -> Message:
-        """The next part; raises an HTTPException where it is too much, or too late."""
-        try:
-            message = await asyncio.wait_for(self._receive(), self._deadline - monotonic())
-        except TimeoutError:
-            detail = f"the request did not arrive within {self._limits.seconds:g} seconds"
-            raise HTTPException(408, detail, headers=CLOSE) from None
+        """The next part; raises an HTTPException where it is too much."""
+        message = await self._receive()
         if message["type"] != "http.request":
             self.is_complete = True
             return message
@@ -155,23 +148,20 @@ class _Body:
 class _Reply:
     """The way of an answer; the connection ends with it if the request has not been read."""
 
-    def __init__(self, send: Send, body: _Body, seconds: float) -> None:
-        self._send, self._body, self._seconds = send, body, seconds
+    def __init__(self, send: Send, body: _Body) -> None:
+        self._send, self._body = send, body
 
     async def send(self, message: Message) -> None:
-        """Pass a part on; a client that does not take it in time is left."""
-        if message["type"] == "http.response.start" and not self._body.is_complete:
+        """Pass a part on."""
+        if self._body.is_complete:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
             others = [pair for pair in message["headers"] if pair[0] != b"connection"]
-            message = {**message, "headers": [*others, (b"connection", b"close")]}
-        is_last = message["type"] == "http.response.body" and not message.get("more_body")
-        async with asyncio.timeout(self._seconds):
-            if not is_last or self._body.is_complete:
-                await self._send(message)
-                return
+            await self._send({**message, "headers": [*others, (b"connection", b"close")]})
+        else:
             await self._send({**message, "more_body": True})
-        try:
-            async with asyncio.timeout(LINGERING):
-                await self._body.drop()
-        except TimeoutError:
-            pass
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            if not message.get("more_body", False):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGERING):
+                        await self._body.drop()
+                await self._send({"type": "http.response.body", "body": b""})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
+
+from cnnctl.serving import describing
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -19,8 +21,8 @@ TYPES = {
 PAGE = "index.html"
 
 
-def add_pages(app: FastAPI) -> None:
-    """Add the page at `/` and its files below `/static/`, all of which are read at the start."""
+def page_routes() -> list[Route]:
+    """The page at `/`, its files below `/static/`, all read at the start, and `/docs`."""
     folder = Path(__file__).parent / "static"
     files = {
         file.name: (file.read_bytes(), TYPES[file.suffix])
@@ -39,5 +41,7 @@ def add_pages(app: FastAPI) -> None:
         content, media_type = files[name]
         return Response(content, media_type=media_type)
 
-    app.add_route("/", page, include_in_schema=False)
-    app.add_route("/static/{name}", static, include_in_schema=False)
+    async def docs(_request: Request) -> Response:
+        return Response(describing.page(), media_type=TYPES[".html"])
+
+    return [Route("/", page), Route("/docs", docs), Route("/static/{name}", static)]

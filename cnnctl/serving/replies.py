@@ -33,6 +33,11 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
     return _of(error)
 
 
+async def on_left(_request: Request, _error: Exception) -> Response:
+    """What nobody reads: the client left before its request had arrived."""
+    return error_reply(400, "the request ends early")
+
+
 async def on_bug(_request: Request, _error: Exception) -> Response:
     """The answer to an error of ours, whose traceback is for the log."""
     return error_reply(500, "internal error")

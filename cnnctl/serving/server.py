@@ -89,7 +89,7 @@ def serve(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=round(limits.header_seconds),
+        timeout_keep_alive=round(limits.seconds),
         timeout_graceful_shutdown=GRACE,
     )
     server = _Server(config)

@@ -11,10 +11,10 @@ from functools import partial
 
 from torch import Tensor
 
-from cnnctl.data.inputs import Input
 from cnnctl.errors import FaultError
 from cnnctl.prediction.answers import Answer
 from cnnctl.serving.batching import Lane, Worker
+from cnnctl.serving.bodies import Given
 from cnnctl.serving.explaining import Drawn, HeatMapOf, heat_maps
 from cnnctl.serving.limits import Limits
 from cnnctl.serving.metrics import Metrics
@@ -79,16 +79,27 @@ class Service:
         self._worker.stop()
         self._decoders.shutdown()
 
-    async def read(self, inputs: Sequence[Input]) -> list[Tensor | FaultError]:
-        """The samples, or why they cannot be read, in a few threads."""
+    async def read(self, inputs: Sequence[Given]) -> list[Tensor | FaultError]:
+        """The samples, or why they cannot be read: small ones at once, others in a few threads."""
+        quick = _read_quickly(inputs[0]) if len(inputs) == 1 else None
+        if quick is not None:
+            return [quick]
         loop = asyncio.get_running_loop()
         return await asyncio.gather(
             *(loop.run_in_executor(self._decoders, _read, each) for each in inputs)
         )
 
 
-def _read(input: Input) -> Tensor | FaultError:
+def _read_quickly(given: Given) -> Tensor | None:
+    """The sample if it takes no time; None if it has to be read."""
     try:
-        return input.read()
+        return given.quick() if given.quick else None
+    except FaultError:
+        return None
+
+
+def _read(given: Given) -> Tensor | FaultError:
+    try:
+        return given.read()
     except FaultError as error:
         return error
