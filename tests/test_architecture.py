@@ -38,6 +38,7 @@ ORDER = [
     {"subject"},
     {"preview", "verification", "disturbance", "tracing", "plotting", "export"},
     {"diagnosis", "explanation"},
+    {"serving"},
     {"api"},
     {"sklearn"},
     {"program", "completion"},
