@@ -76,6 +76,8 @@ class Group:
     end: str
     is_broken: bool = False
     """Whether it is always broken."""
+    is_collection: bool = False
+    """Whether it is a tuple, a list or a dictionary, and not the arguments of a call."""
     is_loop: bool = False
     """Whether its items are the parts of one comprehension, without commas."""
 
@@ -144,14 +146,21 @@ def lines_of(document: Document, *, before: str, after: str = "", indent: int = 
     inner = indent + len(INDENT)
     first, last = " " * indent + before + document.start, " " * indent + document.end + after
     joined = flat(replace(document, start="", end=""))
-    if inner + len(joined) <= WIDTH and not has_break(document):
+    can_join = not document.is_collection and not has_break(document)
+    if can_join and inner + len(joined) <= WIDTH:
         return [first, " " * inner + joined, last]
-    comma = "" if document.is_loop else ","
+    comma = "" if document.is_loop or _is_hugged(document.items) else ","
     items = (
         lines_of(item.document, before=item.prefix, after=comma, indent=inner)
         for item in document.items
     )
     return [first, *(line for lines in items for line in lines), last]
+
+
+def _is_hugged(items: Sequence[Item]) -> bool:
+    """Whether brackets hold nothing but other brackets, after which no comma is written."""
+    lone = items[0].document if len(items) == 1 and not items[0].prefix else None
+    return isinstance(lone, Group) and lone.start in ("{", "[", "(")
 
 
 def has_break(document: Document) -> bool:

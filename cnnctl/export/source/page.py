@@ -34,7 +34,7 @@ def definitions_of(network: NetworkClass) -> list[str]:
             found.append(_source_of(kind))
     if "DenseBlock(" in text:
         found.append(DENSE)
-    if re.search(r"\bnamed\(", text):
+    if re.search(r"\b(named|numbered)\(", text):
         found.append(NAMED)
     if re.search(r"\bnumbered\(", text):
         is_prefixed = re.search(r'^ *"\w+",?$|\), "\w+"\)', text, flags=re.MULTILINE)
