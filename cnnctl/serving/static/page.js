@@ -47,12 +47,14 @@ class Page {
   async ask() {
     this.isStale = true;
     if (this.asking || !this.selected) return;
+    part("outputs").ariaBusy = "true";
     while (this.isStale) {
       this.isStale = false;
       this.asking = this.#askOnce();
       await this.asking;
     }
     this.asking = null;
+    part("outputs").ariaBusy = "false";
   }
 
   async #askOnce() {
@@ -64,9 +66,7 @@ class Page {
       return this.#refuse(error.message);
     }
     if (input === null) return this.#empty(group);
-    part("outputs").ariaBusy = "true";
     const said = await Promise.all(group.cards.map(card => this.#answer(card, input)));
-    part("outputs").ariaBusy = "false";
     if (group !== this.selected.group) return undefined;
     const faults = new Set(said.map(each => each.fault).filter(Boolean));
     this.#say(said.map(each => each.words).filter(Boolean).join(". "), [...faults].join("\n"));
