@@ -67,7 +67,7 @@ class Page {
     }
     if (input === null) return this.#empty(group);
     const said = await Promise.all(group.cards.map(card => this.#answer(card, input)));
-    if (group !== this.selected.group) return undefined;
+    if (this.isStale) return undefined; // who listens hears the last answer only
     const faults = new Set(said.map(each => each.fault).filter(Boolean));
     this.#say(said.map(each => each.words).filter(Boolean).join(". "), [...faults].join("\n"));
     return undefined;
