@@ -16,7 +16,7 @@ from cnnctl.errors import FaultError
 from cnnctl.paths import is_file, is_folder
 from cnnctl.shipped import CONFIGS, describe, experiments, is_shipped
 from cnnctl.storage import contents
-from cnnctl.vocabulary import YAML, families, options_beside, options_of, sections
+from cnnctl.vocabulary import FORMATS, YAML, families, options_beside, options_of, sections
 
 Candidates = Iterable[str | tuple[str, str]]
 """Words, optionally with a line of help."""
@@ -26,13 +26,15 @@ _WORD = re.compile(r"(?:\.{1,2}/)*[\w/+@%,][\w./+@%,=-]*")
 
 
 def family(incomplete: str) -> Candidates:
-    """Families, sections and the shipped experiments, for `list`."""
-    return _beginning([*families(), *sections(), CONFIGS], incomplete)
+    """Families, sections, the shipped experiments and the formats of `export`, for `list`."""
+    return _beginning([*families(), *sections(), CONFIGS, FORMATS], incomplete)
 
 
 def kind(ctx: Any, incomplete: str) -> Candidates:
     """The kinds of the typed family, with their descriptions."""
     family = ctx.params.get("family") or ""
+    if family == FORMATS:
+        return export_format(incomplete)
     return _shipped(incomplete) if family == CONFIGS else _kinds(family, incomplete)
 
 
@@ -85,6 +87,12 @@ def disturbance(incomplete: str) -> Candidates:
     """The disturbances; each is a file, since importing them would import torch."""
     files = contents(Path(__file__).parent / "disturbance" / "kinds")
     return _beginning([f"{path.stem}=0.." for path in files if _is_kind(path)], incomplete)
+
+
+def export_format(incomplete: str) -> Candidates:
+    """The formats of `export`; each is a file, since importing them would import torch."""
+    files = contents(Path(__file__).parent / "export" / "formats")
+    return _beginning([path.stem for path in files if _is_kind(path)], incomplete)
 
 
 def _is_kind(path: Path) -> bool:

@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     STORAGE = 6
     DIVERGED = 7
     OUT_OF_MEMORY = 8
+    DIFFERENT = 9
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -72,6 +73,14 @@ class FaultError(Exception):
         self.faults = faults
         self.exit_code = exit_code
         self.every = tuple(every) or faults
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """How a copy or another process gets it: with all that it was made from."""
+        return _restored, (self.faults, self.exit_code, self.every)
+
+
+def _restored(faults: Sequence[Fault], exit_code: ExitCode, every: Sequence[Fault]) -> "FaultError":
+    return FaultError(*faults, exit_code=exit_code, every=every)
 
 
 def config_fault(message: str, *, hint: str = "", path: ConfigPath = ()) -> FaultError:

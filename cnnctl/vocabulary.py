@@ -13,10 +13,12 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-PARTS = ("data", "model", "optim")
+PARTS = ("data", "model", "optim", "experiment")
 """Modules that declare families and kinds."""
 YAML = (".yaml", ".yml")
 """Suffixes of a configuration."""
+FORMATS = "formats"
+"""What `cnnctl list` calls the formats of `cnnctl export`."""
 ROOT = "cnnctl.experiment.spec", "Experiment"
 
 Reference = tuple[str, str]

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import cnnctl.cli
 from cnnctl.commands import app
 from cnnctl.commands.summary import COLUMNS
+from cnnctl.export.formats import FORMATS
 from cnnctl.inspection import columns
 from cnnctl.shipped import experiments
 from cnnctl.vocabulary import families, sections
@@ -104,8 +105,10 @@ def test_a_process_offers_the_same() -> None:
 
 
 def test_list_is_offered_families_sections_and_kinds() -> None:
-    assert set(offered("list", "")) == {*families(), *sections(), "configs"}
+    assert set(offered("list", "")) == {*families(), *sections(), "configs", "formats"}
     assert set(offered("list", "configs", "")) == set(experiments())
+    assert set(offered("list", "formats", "")) == set(FORMATS)
+    assert set(offered("export", "lenet", "x", "--format", "")) == set(FORMATS)
     assert offered("list", "opt") == ["optimizers"]
     assert set(offered("list", "losses", "")) == set(families()["losses"])
     assert offered("list", "optimizers", "adam") == ["adam", "adamw", "adamax"]

@@ -17,6 +17,7 @@ from cnnctl.errors import Fault, FaultError, nearest
 from cnnctl.model.zoo.costs import costs_of
 from cnnctl.model.zoo.network import Network
 from cnnctl.shipped import CONFIGS, describe, experiments
+from cnnctl.vocabulary import FORMATS
 
 Facts = dict[str, Any]
 _WORDS = {int: "integer", float: "number", bool: "true | false", str: "string", type(None): "null"}
@@ -33,7 +34,7 @@ def find(family: str, kind: str = "") -> type[Spec]:
         return sections()[family]
     if chosen is None:
         hint = _families_with(kind or family) or nearest(
-            family, [*Choice.families, *sections(), CONFIGS]
+            family, [*Choice.families, *sections(), CONFIGS, FORMATS]
         )
         raise FaultError(Fault(message=f"no family or section is named {family}", hint=hint))
     if not kind:

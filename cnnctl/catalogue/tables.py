@@ -26,7 +26,8 @@ _HINT = """
 cnnctl list FAMILY         kinds of a family
 cnnctl list FAMILY KIND    options of a kind
 cnnctl list SECTION        options of a section
-cnnctl list configs        shipped experiments"""
+cnnctl list configs        shipped experiments
+cnnctl list formats        formats of cnnctl export"""
 
 
 def render_all() -> RenderableType:

@@ -9,6 +9,7 @@ import typer
 from cnnctl import completion
 from cnnctl.commands import AsJson, command, display, print_json
 from cnnctl.shipped import CONFIGS, experiments
+from cnnctl.vocabulary import FORMATS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,8 +20,9 @@ def list_kinds(
     family: Annotated[
         str,
         typer.Argument(
-            help="Family, such as layers or optimizers; section, such as train; or configs, the "
-            "shipped experiments. Lists families and sections if omitted.",
+            help="Family, such as layers or optimizers; section, such as train; configs, the "
+            "shipped experiments; or formats, those of export. Lists families and sections if "
+            "omitted.",
             show_default=False,
             autocompletion=completion.family,
         ),
@@ -38,6 +40,8 @@ def list_kinds(
     """List the available layers, optimizers, datasets, experiments and more."""
     if family == CONFIGS:
         facts, table = _shipped(kind)
+    elif family == FORMATS:
+        facts, table = _formats(kind)
     else:
         facts, table = _one(family, kind) if family else _all()
     if as_json:
@@ -59,6 +63,12 @@ def _shipped(name: str) -> tuple[Any, RenderableType]:
     if name:
         return describe_experiment(name), tables.render_experiment(name)
     return [*map(describe_experiment, experiments())], tables.render_experiments()
+
+
+def _formats(name: str) -> tuple[Any, RenderableType]:
+    from cnnctl.export.catalogue import describe_formats, render_formats
+
+    return describe_formats(name), render_formats(name)
 
 
 def _one(family: str, kind: str) -> tuple[Any, RenderableType]:

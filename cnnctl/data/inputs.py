@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 
 from cnnctl.config.wording import shape_of_sample
+from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.arrays.naming import inputs_in
-from cnnctl.data.arrays.reading import (
-    ARRAY_SUFFIXES,
-    has_arrays,
-    open_arrays,
-)
+from cnnctl.data.arrays.reading import ARRAY_SUFFIXES, has_arrays, open_arrays
+from cnnctl.data.arrays.stored import StoredArray
 from cnnctl.data.conformity import conformed_inputs
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.file_tree import FileTree
@@ -57,9 +55,14 @@ def find_inputs(words: Sequence[str], data: DataSet, *, stdin: BinaryIO) -> Iter
         names = _names_from(stdin) if word == STDIN else _matches(word)
         for name in names:
             try:
-                yield from _inputs_of(name, data)
+                yield from inputs_at(name, data)
             except FaultError as error:
-                yield Input(name, partial(_raise, error))
+                yield unreadable(name, error)
+
+
+def unreadable(name: str, error: FaultError) -> Input:
+    """An input that cannot be read: `read` raises this fault."""
+    return Input(name, partial(_raise, error))
 
 
 def _raise(error: FaultError) -> NoReturn:
@@ -80,12 +83,17 @@ def _matches(word: str) -> list[str]:
     return sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207  (takes any root)
 
 
-def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
+def inputs_at(name: str, data: DataSet) -> Iterator[Input]:
+    """The inputs in a file, a folder or an archive.
+
+    Raises:
+        FaultError: it holds none, or cannot be opened.
+    """
     path, lower = Path(name), name.lower()
     if has_arrays(path):
         yield from _rows_of(path, data)
     elif lower.endswith(TABLE_SUFFIXES) or (is_archive(path) and not data.picture_form()):
-        yield from _lines_of(read_table(path), data)
+        yield from inputs_in_table(read_table(path), data)
     elif is_folder(path) or lower.endswith(ARCHIVE_SUFFIXES):
         yield from _below(open_tree(path), data)
     elif lower.endswith(ARRAY_SUFFIXES):
@@ -95,7 +103,7 @@ def _inputs_of(name: str, data: DataSet) -> Iterator[Input]:
 
 
 def _below(tree: FileTree, data: DataSet) -> Iterator[Input]:
-    form = _form(data)
+    form = picture_form_of(data)
     pictures = [entry for entry in tree.entries if is_picture(entry.name)]
     if not pictures:
         message = f"has no pictures among {len(tree.entries):,} files"
@@ -105,7 +113,7 @@ def _below(tree: FileTree, data: DataSet) -> Iterator[Input]:
 
 
 def _read_picture(path: Path, data: DataSet) -> Tensor:
-    form, place = _form(data), str(path)
+    form, place = picture_form_of(data), str(path)
     try:
         content = read_regular(path, limit=MAX_BYTES)
     except OSError as error:
@@ -121,7 +129,7 @@ def _similar(path: Path) -> str:
     return did_you_mean(close) or "check the path"
 
 
-def _form(data: DataSet) -> PictureForm:
+def picture_form_of(data: DataSet) -> PictureForm:
     """The form of the pictures of a dataset.
 
     Raises:
@@ -135,14 +143,14 @@ def _form(data: DataSet) -> PictureForm:
     return form
 
 
-def _lines_of(table: Table, data: DataSet) -> Iterator[Input]:
+def inputs_in_table(table: Table, data: DataSet) -> Iterator[Input]:
     """The samples in a table, each named by its line, or as the table names it."""
     for name, read in data.readers(table):
         yield Input(name, read)
 
 
 def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:
-    """The samples in an array, (N, …), or the single one that it is."""
+    """The samples in the array that a file has, or in that of inputs."""
     form, arrays = data.array_form(), open_arrays(path)
     chosen = inputs_in(arrays, form.name)
     if len(chosen) != 1:
@@ -150,7 +158,17 @@ def _rows_of(path: Path, data: DataSet) -> Iterator[Input]:
         message = f"has no single array of inputs: {held} may be it"
         raise data_fault(message, hint="save one array, with numpy.save", place=str(path))
     [array] = chosen
-    place = array.place if len(arrays) == 1 else f"{path}: {array.name}"
+    yield from inputs_in_array(
+        array, form, place=array.place if len(arrays) == 1 else f"{path}: {array.name}"
+    )
+
+
+def inputs_in_array(array: StoredArray, form: ArrayForm, *, place: str) -> Iterator[Input]:
+    """The samples in an array, (N, …), or the single one that it is.
+
+    Raises:
+        FaultError: they are of another shape, or no numbers.
+    """
     if (single := form.single(array)) is not None:
         yield Input(place, partial(_read_sample, single, 0, place))
         return

@@ -99,6 +99,7 @@ class LayerScale(nn.Module):
 
     def __init__(self, channels: int, init_value: float) -> None:
         super().__init__()
+        self.channels = channels
         self.init_value = init_value
         self.weight = nn.Parameter(torch.empty(channels))
         self.reset_parameters()
@@ -194,7 +195,7 @@ class WithAuxiliary(nn.Sequential):
         if not self.training:
             return output
         aside = [part.take() for part in self.modules() if isinstance(part, Auxiliary)]
-        return torch.cat([output, *aside], dim=1)
+        return torch.cat([output, *aside], dim=1) if aside else output
 
 
 class Dense(nn.Sequential):

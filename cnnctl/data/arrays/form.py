@@ -106,6 +106,10 @@ class ArrayForm:
         _check_numbers(array)
         return MappedRows(array.read()[None], lambda taken: self._converted(taken, array))
 
+    def fits(self, array: StoredArray) -> bool:
+        """Whether an array is a sample of this form, or several (N, …), by its shape."""
+        return any(self._axes(sides) is not None for sides in (array.shape, array.shape[1:]))
+
     def check(self, array: StoredArray) -> None:
         """Raise a FaultError unless an array holds samples of this form; it is not read."""
         _check_numbers(array)

@@ -1,0 +1,171 @@
+"""The class of the whole network, from its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from cnnctl.errors import config_fault
+from cnnctl.export.source.classes import Definition, assignment, define, signature, statements
+from cnnctl.export.source.constructors import dictionary
+from cnnctl.export.source.expressions import Name
+from cnnctl.export.source.forward import Forward
+from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, children, nodes_of
+from cnnctl.model.heads import HEADS
+from cnnctl.model.network import NetworkPlan, meta_network
+
+_WIDTHS = ("out_features", "out_channels", "num_classes", "channels", "features")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkClass:
+    """A network as classes."""
+
+    name: str
+    definitions: tuple[Definition, ...]
+    """The classes of its blocks."""
+    lines: tuple[str, ...]
+    """The source of its own class."""
+    modules: Mapping[str, type[nn.Module]]
+    """The classes of its layers, by their names."""
+
+
+def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0) -> NetworkClass:
+    """Write a network as a class, with classes for its blocks.
+
+    Args:
+        about: the docstring.
+        classes: if the last layer has an output for each class, their number.
+
+    Raises:
+        FaultError: it contains a layer that has no source.
+    """
+    network = meta_network(plan)
+    trunk = [planned for planned in plan.layers if planned.name != HEADS]
+    heads = [planned for planned in plan.layers if planned.name == HEADS]
+    parts = nodes_of(trunk, network)
+    taken = {name, "DenseBlock"}
+    top: list[Node] = [*parts, *_head_ways(nodes_of(heads, network))]
+    _refuse_inner_asides(top)
+    asides = [part.name for part in parts if isinstance(part, Flow) and part.is_aside]
+    everything, definitions = define([_opened(part) for part in top], taken)
+    body, ways = list(everything[: len(parts)]), everything[len(parts) :]
+    if classes and not ways:
+        trunk_parts = Chain("", tuple(part for part in body if part.name not in asides))
+        sized = {part.name: part for part in children(_sized(trunk_parts, classes))}
+        body = [sized.get(part.name) or _sized(part, classes) for part in body]
+    modules = {
+        type(module).__name__: type(module)
+        for module in (network.get_submodule(leaf.name) for leaf in plan.leaves())
+    }
+    lines = _class(name, about, body, asides, ways, classes=classes)
+    return NetworkClass(name, tuple(definitions), tuple(lines), modules)
+
+
+def _head_ways(heads: Sequence[Node]) -> list[Node]:
+    return [way.chain for head in heads if isinstance(head, Flow) for way in head.ways]
+
+
+def _opened(part: Node) -> Node:
+    """An auxiliary classifier as the chain of its layers."""
+    if isinstance(part, Flow) and part.is_aside:
+        return Chain(part.name, part.ways[0].parts, is_sequence=True)
+    return part
+
+
+def _refuse_inner_asides(top: Sequence[Node]) -> None:
+    waiting = [inner for part in top for inner in children(part)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Flow) and node.is_aside:
+            message = f"{node.planned.name} is an auxiliary classifier within another block"
+            hint = "move it to the network's own list of layers"
+            raise config_fault(message, hint=hint, path=node.planned.path)
+        waiting += children(node)
+
+
+def _sized(part: Node, classes: int) -> Node:
+    """A part, with the width of its last layer as a parameter if there is one for each class."""
+    if isinstance(part, Chain):
+        for at in reversed(range(len(part.parts))):
+            sized = _sized(part.parts[at], classes)
+            if sized is not part.parts[at] or _sets_width(part.parts[at]):
+                return replace(part, parts=(*part.parts[:at], sized, *part.parts[at + 1 :]))
+    if not isinstance(part, Leaf):
+        return part
+    widths = [each for each in part.call.arguments if each.name in _WIDTHS]
+    if not widths or widths[-1].value != classes:
+        return part
+    is_last = (each is widths[-1] for each in part.call.arguments)
+    values = zip(is_last, part.call.values, strict=True)
+    call = part.call.filled([Name("num_classes") if last else value for last, value in values])
+    return replace(part, call=call, write=None)
+
+
+def _sets_width(part: Node) -> bool:
+    return not isinstance(part, Leaf) or any(a.name in _WIDTHS for a in part.call.arguments)
+
+
+def _class(
+    name: str,
+    about: str,
+    parts: Sequence[Node],
+    asides: Sequence[str],
+    heads: Sequence[Node],
+    *,
+    classes: int,
+) -> list[str]:
+    made = [line for part in parts for line in statements(part)]
+    if heads:
+        ways = [Way(each.name, each.parts, ()) for each in heads if isinstance(each, Chain)]
+        made += assignment(HEADS, dictionary(ways))
+    is_sized = any("num_classes" in line for line in made)
+    writer = Forward(with_shapes=True)
+    result = _body(parts, asides, writer)
+    writer.lines += _results(result, asides, has_heads=bool(heads))
+    return [
+        f"class {name}(nn.Module):",
+        *([f'    """{about}"""', ""] if about else []),
+        *signature(f", num_classes: int = {classes}" if is_sized else ""),
+        *made,
+        "",
+        f"    def forward(self, x: Tensor) -> {_returned(asides, bool(heads))}:",
+        *(f"        {line}" for line in writer.lines),
+    ]
+
+
+def _body(parts: Sequence[Node], asides: Sequence[str], writer: Forward) -> str:
+    run: list[Node] = []
+    for part in parts:
+        if part.name in asides:
+            writer.end(run)
+            run = []
+            writer.lines.append(f"{part.name} = self.{part.name}(x) if self.training else None")
+        else:
+            run.append(part)
+    return writer.chain(run, "x", "x")
+
+
+def _returned(asides: Sequence[str], has_heads: bool) -> str:
+    if has_heads:
+        return "dict[str, Tensor]"
+    return "Tensor | tuple[Tensor, ...]" if asides else "Tensor"
+
+
+def _results(result: str, asides: Sequence[str], *, has_heads: bool) -> list[str]:
+    if not has_heads and not asides:
+        return [f"return {result}"]
+    first = [] if result == "x" else [f"x = {result}"]
+    if not has_heads:
+        return [*first, f"return (x, {', '.join(asides)}) if self.training else x"]
+    outputs = "{name: head(x) for name, head in self.heads.items()}"
+    if not asides:
+        return [*first, f"return {outputs}"]
+    more = ", ".join(f'"{name}": {name}' for name in asides)
+    return [
+        *first,
+        f"outputs = {outputs}",
+        f"return outputs | {{{more}}} if self.training else outputs",
+    ]

@@ -1,0 +1,69 @@
+"""A page of Python: imports, definitions and classes, in the order in which they are used."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+
+from cnnctl.export.source.definitions import DENSE, NAMED, NUMBERED, NUMBERED_PLAINLY
+from cnnctl.export.source.network import NetworkClass
+
+_IMPORTS = {
+    "from collections import OrderedDict": r"\bOrderedDict\b",
+    "from collections.abc import Iterable": r"\bIterable\b",
+    "from collections.abc import Sequence": r"\bSequence\b",
+    "import torch": r"\btorch\.",
+    "import torch.nn.functional as F": r"\bF\.",
+    "from torch import Tensor, nn": r"",
+    "from torchvision import models": r"\bmodels\.",
+    "from torchvision.ops import StochasticDepth": r"\bStochasticDepth\b",
+}
+_STANDARD = ("from collections",)
+
+
+def definitions_of(network: NetworkClass) -> list[str]:
+    """The source of each helper and class, without the imports."""
+    own = ["\n".join(each.lines()) + "\n" for each in network.definitions]
+    own.append("\n".join(network.lines) + "\n")
+    text = "\n".join(own)
+    found: list[str] = []
+    for name, kind in network.modules.items():
+        is_own = kind.__module__.partition(".")[0] not in ("torch", "torchvision")
+        if is_own and re.search(rf"\b{name}\(", text):
+            found.append(_source_of(kind))
+    if "DenseBlock(" in text:
+        found.append(DENSE)
+    if re.search(r"\b(named|numbered)\(", text):
+        found.append(NAMED)
+    if re.search(r"\bnumbered\(", text):
+        is_prefixed = re.search(r'^ *"\w+",?$|\), "\w+"\)', text, flags=re.MULTILINE)
+        found.append(NUMBERED if is_prefixed else NUMBERED_PLAINLY)
+    return [*found, *own]
+
+
+def _source_of(kind: type) -> str:
+    """The source of a module's class in this package, as it reads in a file of its own."""
+    text = inspect.getsource(kind).replace("functional.", "F.")
+    return re.sub(r"  # type: ignore\[.*?\]", "", text)
+
+
+def imports_of(text: str) -> list[str]:
+    """The imports that a text needs, sorted as ruff sorts them."""
+    needed = [line for line, use in _IMPORTS.items() if not use or re.search(use, text)]
+    standard = [line for line in needed if line.startswith(_STANDARD)]
+    return [*standard, *([""] if standard else []), *(n for n in needed if n not in standard)]
+
+
+def page_of(about: str, parts: Sequence[str]) -> str:
+    """A whole file: docstring, imports, and the parts with two empty lines between them."""
+    parts = list(filter(None, parts))
+    constants = [part for part in parts if _is_constant(part)]
+    body = "\n\n".join(part for part in parts if part not in constants)
+    first = ["".join(constants)] if constants else []
+    head = "\n".join((f'"""{about}"""', "", *imports_of(body))) + "\n"
+    return head + ("\n" if first else "\n\n") + "\n\n".join([*first, body])
+
+
+def _is_constant(part: str) -> bool:
+    return not part.startswith(("class ", "def "))
