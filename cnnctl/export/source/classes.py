@@ -16,11 +16,32 @@ from cnnctl.export.source.forward import (
     lone_way,
     needs_module,
 )
+from cnnctl.export.source.naming import block_class_name, free_name
 from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, children, key
 from cnnctl.export.source.parameters import Unified, unify
 from cnnctl.model.blocks.chains import Group
+from cnnctl.model.modules import Join
 
 FEWEST_USES = 2
+_FULLER = {
+    "Residual": "ResidualBlock",
+    "Basic": "BasicBlock",
+    "Plain": "PlainBlock",
+    "Branches": "ParallelBlock",
+}
+"""Names for classes of which only the first part is the name of the block."""
+_JOINED: Mapping[Join, str] = {
+    "concatenate": "concatenated",
+    "add": "added",
+    "multiply": "multiplied",
+    "mean": "averaged",
+}
+_WORDS = {
+    "conv": "convolution",
+    "conv_transpose": "transposed convolution",
+    "residual": "residual block",
+    "branches": "parallel branches",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,7 @@ class Definition:
             f'    """{self.about}"""',
             "",
             *signature(declared),
+            *(f"        {name} = {text}" for name, text in self.unified.local.items()),
             *made,
             "",
             "    def forward(self, x: Tensor) -> Tensor:",
@@ -115,7 +137,7 @@ class _Round:
         inner = [
             self.visit(
                 part,
-                is_in_class=makes_class and isinstance(node, Chain),
+                is_in_class=makes_class and isinstance(node, Chain) and not _is_gate(part, node),
                 is_top=False,
             )
             for part in children(node)
@@ -138,6 +160,14 @@ class _Round:
             return False
         has_flow = any(isinstance(part, Flow) and not part.is_dense for part in node.parts)
         return has_flow or (is_often and len(node.parts) > 1)
+
+
+def _is_gate(part: Node, chain: Chain) -> bool:
+    """Whether a part of a chain with others is a flow with one way, which has a name."""
+    if not isinstance(part, Flow) or len(chain.parts) <= FEWEST_USES:
+        return False
+    lone = lone_way(part)
+    return lone is not None and bool(part.ways[lone].name)
 
 
 def _is_uniform(chain: Chain) -> bool:
@@ -236,9 +266,9 @@ def _all_replaced(parts: Sequence[Node], calls: Mapping[int, Leaf]) -> tuple[Nod
 
 def _class_name(node: Node, taken: set[str]) -> str:
     stem = node.name.rstrip("0123456789") or node.name
-    name = "".join(word[:1].upper() + word[1:] for word in stem.split("_"))
-    if isinstance(node, Flow) and name in ("Residual", "Branches", "Basic", "Bottleneck", "Plain"):
-        name = {"Branches": "Parallel"}.get(name, f"{name}Block")
+    name = free_name(block_class_name(stem))
+    if isinstance(node, Flow):
+        name = _FULLER.get(name, name)
     options = [name, f"{name}Block", *(f"{name}{n}" for n in range(2, 1000))]
     chosen = next(option for option in options if option not in taken)
     taken.add(chosen)
@@ -246,9 +276,13 @@ def _class_name(node: Node, taken: set[str]) -> str:
 
 
 def _about(node: Node) -> str:
+    parts = children(node)
+    if isinstance(node, Chain) and len(parts) == 1:
+        return _about(parts[0])
     if isinstance(node, Flow):
-        return (type(node.planned.layer).__doc__ or "").strip().partition("\n")[0]
-    words = [_word(part) for part in children(node)]
+        about = (type(node.planned.layer).__doc__ or "").strip().partition("\n")[0]
+        return about.replace("joined", _JOINED[node.joining])
+    words = [_word(part) for part in parts] or ["nothing"]
     text = ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else words[0]
     return text[:1].upper() + text[1:] + "."
 
@@ -256,5 +290,7 @@ def _about(node: Node) -> str:
 def _word(node: Node) -> str:
     if isinstance(node, Leaf) and not node.call.function.startswith("nn."):
         return node.name.rstrip("0123456789").replace("_", " ")
+    if isinstance(node, Leaf) and node.layer.role == "activations":
+        return node.call.function.removeprefix("nn.")
     kind = node.layer.kind if isinstance(node, Leaf) else node.name.rstrip("0123456789")
-    return kind.replace("_", " ")
+    return _WORDS.get(kind, kind.replace("_", " "))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
 
 from cnnctl.export.source.expressions import Document, Group, Item, Name, Text, written
@@ -15,9 +15,13 @@ from cnnctl.export.source.nodes import (
     key,
     with_values,
 )
+from cnnctl.export.source.ramps import ramp_of
 
 FEWEST = 3
 """The smallest number of equal modules that are written as a loop."""
+
+Column = tuple[object, ...]
+"""The values of one argument in modules that are alike."""
 
 
 def document_of(node: Node) -> Document:
@@ -35,16 +39,19 @@ def chain_document(parts: Sequence[Node]) -> Document:
         return Text("nn.Sequential()")
     prefix = _prefix(parts)
     is_repeat = prefix == ""
-    if prefix is not None and (is_repeat or len(parts) >= FEWEST):
+    if prefix is not None and len(parts) >= (2 if is_repeat else FEWEST):
         loop = _loop(parts)
         if loop:
             return _numbered("numbered", loop, prefix)
     if is_repeat:
-        items = tuple(Item("", document_of(part)) for part in parts)
-        inner = Group("[", items, "]")
-        return Group("numbered(", (Item("", inner),), ")")
+        return _listed("numbered", parts)
     items = tuple(Item(f"{part.name}=", document_of(part)) for part in parts)
     return Group("named(", items, ")")
+
+
+def _listed(function: str, parts: Sequence[Node]) -> Document:
+    items = tuple(Item("", document_of(part)) for part in parts)
+    return Group(f"{function}(", (Item("", Group("[", items, "]", is_collection=True)),), ")")
 
 
 def _numbered(function: str, loop: Group, prefix: str) -> Document:
@@ -66,38 +73,45 @@ def _loop(parts: Sequence[Node]) -> Group | None:
     """Parts with one key as a comprehension over what differs between them; None for others."""
     if len({repr(key(part)) for part in parts}) > 1:
         return None
+    names = [argument.name for _, argument in arguments_in(parts[0])]
     rows = [[argument.value for _, argument in arguments_in(part)] for part in parts]
     columns = list(zip(*rows, strict=True))
-    names = [argument.name for _, argument in arguments_in(parts[0])]
-    variables: dict[tuple[object, ...], str] = {}
-    for name, column in zip(names, columns, strict=True):
-        if len(set(map(repr, column))) > 1 and column not in variables:
-            variables[column] = _free(name, variables.values())
-    values = (Name(variables[column]) if column in variables else column[0] for column in columns)
+    varying = {
+        column: name
+        for name, column in zip(names, columns, strict=True)
+        if len(set(map(repr, column))) > 1
+    }
+    variables, clause = _clause(varying, times=len(parts))
+    values = [variables.get(column, column[0]) for column in columns]
     element = document_of(with_values(parts[0], iter(values)))
-    clause = f"for {_targets(list(variables.values()))} in {_rows(list(variables), len(parts))}"
-    return Group("(", (Item("", element), Item("", Text(clause))), ")", is_loop=True)
+    return Group("(", (Item("", element), clause), ")", is_loop=True)
 
 
-def _free(name: str, taken: object) -> str:
-    assert hasattr(taken, "__iter__")
-    known = set(taken)
-    options = (name if n == 1 else f"{name}{n}" for n in count(1))
-    return next(option for option in options if option not in known)
+def _clause(varying: Mapping[Column, str], *, times: int) -> tuple[dict[Column, object], Item]:
+    """The expression for each column of values that differ, and the clause with its variables."""
+    if len(varying) == 1:
+        (column,) = varying
+        ramp = ramp_of(column)
+        if ramp:
+            return {column: ramp.text}, Item("for n in ", Text(ramp.numbers))
+    variables: dict[Column, object] = {}
+    for column, name in varying.items():
+        taken = [each.text for each in variables.values() if isinstance(each, Name)]
+        options = (name if n == 1 else f"{name}{n}" for n in count(1))
+        variables[column] = Name(next(option for option in options if option not in taken))
+    targets = ", ".join(map(written, variables.values())) or "_"
+    return variables, Item(f"for {targets} in ", _rows(list(variables), times))
 
 
-def _targets(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "_"
-
-
-def _rows(columns: Sequence[tuple[object, ...]], times: int) -> str:
+def _rows(columns: Sequence[Column], times: int) -> Document:
     """What a loop runs over: values, a range of them, or rows of several."""
     if not columns:
-        return f"range({times})"
-    if len(columns) == 1:
-        return _range(columns[0]) or written(columns[0])
-    rows = tuple(zip(*columns, strict=True))
-    return written(rows)
+        return Text(f"range({times})")
+    if len(columns) == 1 and _range(columns[0]):
+        return Text(_range(columns[0]))
+    rows = columns[0] if len(columns) == 1 else tuple(zip(*columns, strict=True))
+    items = tuple(Item("", Text(written(row))) for row in rows)
+    return Group("(", items, ")", is_collection=True)
 
 
 def _range(values: tuple[object, ...]) -> str:
@@ -116,13 +130,12 @@ def _flow(flow: Flow) -> Document:
         loop = _loop([way.chain for way in flow.ways])
         if loop:
             return _numbered("DenseBlock", loop, "")
-        inner = Group("[", tuple(Item("", chain_document(w.parts)) for w in flow.ways), "]")
-        return Group("DenseBlock(", (Item("", inner),), ")")
+        return _listed("DenseBlock", [way.chain for way in flow.ways])
     return dictionary(flow.ways)
 
 
 def dictionary(ways: Sequence[Way]) -> Document:
     """The expression that makes a dictionary of chains, by the names of ways."""
     items = tuple(Item(f'"{way.name}": ', chain_document(way.parts)) for way in ways)
-    inner = Group("{", items, "}")
+    inner = Group("{", items, "}", is_collection=True)
     return Group("nn.ModuleDict(", (Item("", inner),), ")")

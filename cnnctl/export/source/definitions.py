@@ -11,15 +11,13 @@ def named(**layers: nn.Module) -> nn.Sequential:
 NUMBERED = '''\
 def numbered(layers: Iterable[nn.Module], prefix: str = "") -> nn.Sequential:
     """A sequence of layers that are named 1, 2, and so on, after the prefix."""
-    pairs = ((f"{prefix}{n}", layer) for n, layer in enumerate(layers, start=1))
-    return nn.Sequential(OrderedDict(pairs))
+    return named(**{f"{prefix}{n}": layer for n, layer in enumerate(layers, start=1)})
 '''
 
 NUMBERED_PLAINLY = '''\
 def numbered(layers: Iterable[nn.Module]) -> nn.Sequential:
     """A sequence of layers that are named 1, 2, and so on."""
-    pairs = ((str(n), layer) for n, layer in enumerate(layers, start=1))
-    return nn.Sequential(OrderedDict(pairs))
+    return named(**{str(n): layer for n, layer in enumerate(layers, start=1)})
 '''
 
 DENSE = '''\

@@ -76,6 +76,8 @@ class Group:
     end: str
     is_broken: bool = False
     """Whether it is always broken."""
+    is_collection: bool = False
+    """Whether it is a tuple, a list or a dictionary, and not the arguments of a call."""
     is_loop: bool = False
     """Whether its items are the parts of one comprehension, without commas."""
 
@@ -116,10 +118,21 @@ def written(value: object) -> str:
     if isinstance(value, Name):
         return value.text
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return _quoted(value)
     if isinstance(value, tuple):
         return "(" + ", ".join(map(written, value)) + (",)" if len(value) == 1 else ")")
     return repr(value)
+
+
+def _quoted(text: str) -> str:
+    """A string in the quotes that ruff prefers; all that cannot be printed is escaped."""
+    quote = "'" if '"' in text and "'" not in text else '"'
+    escapes = {"\\": "\\\\", quote: f"\\{quote}"}
+    characters = (
+        escapes.get(each, each) if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+    return quote + "".join(characters) + quote
 
 
 def flat(document: Document) -> str:
@@ -144,14 +157,21 @@ def lines_of(document: Document, *, before: str, after: str = "", indent: int = 
     inner = indent + len(INDENT)
     first, last = " " * indent + before + document.start, " " * indent + document.end + after
     joined = flat(replace(document, start="", end=""))
-    if inner + len(joined) <= WIDTH and not has_break(document):
+    can_join = not document.is_collection and not has_break(document)
+    if can_join and inner + len(joined) <= WIDTH:
         return [first, " " * inner + joined, last]
-    comma = "" if document.is_loop else ","
+    comma = "" if document.is_loop or _is_hugged(document.items) else ","
     items = (
         lines_of(item.document, before=item.prefix, after=comma, indent=inner)
         for item in document.items
     )
     return [first, *(line for lines in items for line in lines), last]
+
+
+def _is_hugged(items: Sequence[Item]) -> bool:
+    """Whether brackets hold nothing but other brackets, after which no comma is written."""
+    lone = items[0].document if len(items) == 1 and not items[0].prefix else None
+    return isinstance(lone, Group) and lone.start in ("{", "[", "(")
 
 
 def has_break(document: Document) -> bool:

@@ -72,6 +72,8 @@ class _Line:
     def must_end_before(self, part: Node) -> bool:
         if self.is_plain:
             return False
+        if is_repeat(part) and self.shape == shape_after(part):
+            return False
         if is_heavy(part):
             return self.has_heavy or self.is_sum
         return self.has_heavy and self.starts_light
@@ -96,6 +98,11 @@ def shape_after(node: Node) -> Shape | None:
     if isinstance(node, Flow):
         return node.planned.output
     return shape_after(node.parts[-1]) if node.parts else None
+
+
+def is_repeat(node: Node) -> bool:
+    """Whether a node only repeats, and so may continue a line."""
+    return isinstance(node, Chain) and bool(node.parts) and node.parts[0].name == "1"
 
 
 def is_heavy(node: Node) -> bool:
@@ -126,6 +133,7 @@ def joined(texts: Sequence[str], joining: str) -> str:
         return texts[0]
     if joining == "concatenate":
         return f"torch.cat([{', '.join(texts)}], dim=1)"
+    texts = sorted(texts, key=lambda text: not text.isidentifier())  # x + self.layer(x)
     if joining == "multiply":
         return " * ".join(texts)
     total = " + ".join(texts)
@@ -194,8 +202,9 @@ def _way(way: Way, start: str, writer: Forward, *, is_module: bool) -> str:
         return start
     if not way.name:
         text = writer.chain(way.parts, start, "out")
-        if text != "out":
-            writer.lines.append(f"out = {text}")
+        if text == "out" or not writer.lines:
+            return text
+        writer.lines.append(f"out = {text}")
         return "out"
     if is_module or needs_module(way):
         return f"self.{way.name}({start})"

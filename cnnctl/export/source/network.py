@@ -9,10 +9,10 @@ from torch import nn
 
 from cnnctl.errors import config_fault
 from cnnctl.export.source.classes import Definition, assignment, define, signature, statements
-from cnnctl.export.source.constructors import chain_document, dictionary
+from cnnctl.export.source.constructors import dictionary
 from cnnctl.export.source.expressions import Name
 from cnnctl.export.source.forward import Forward
-from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, nodes_of
+from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, children, nodes_of
 from cnnctl.model.heads import HEADS
 from cnnctl.model.network import NetworkPlan, meta_network
 
@@ -49,16 +49,18 @@ def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0)
     taken = {name, "DenseBlock"}
     top: list[Node] = [*parts, *_head_ways(nodes_of(heads, network))]
     _refuse_inner_asides(top)
+    asides = [part.name for part in parts if isinstance(part, Flow) and part.is_aside]
     everything, definitions = define([_opened(part) for part in top], taken)
     body, ways = list(everything[: len(parts)]), everything[len(parts) :]
-    closed = [_closed(part, flow) for part, flow in zip(body, parts, strict=True)]
     if classes and not ways:
-        closed = _with_classes(closed, classes)
+        trunk_parts = Chain("", tuple(part for part in body if part.name not in asides))
+        sized = {part.name: part for part in children(_sized(trunk_parts, classes))}
+        body = [sized.get(part.name) or _sized(part, classes) for part in body]
     modules = {
         type(module).__name__: type(module)
         for module in (network.get_submodule(leaf.name) for leaf in plan.leaves())
     }
-    lines = _class(name, about, closed, ways, classes=classes)
+    lines = _class(name, about, body, asides, ways, classes=classes)
     return NetworkClass(name, tuple(definitions), tuple(lines), modules)
 
 
@@ -69,19 +71,11 @@ def _head_ways(heads: Sequence[Node]) -> list[Node]:
 def _opened(part: Node) -> Node:
     """An auxiliary classifier as the chain of its layers."""
     if isinstance(part, Flow) and part.is_aside:
-        return replace(part.ways[0].chain, name=part.name)
-    return part
-
-
-def _closed(part: Node, original: Node) -> Node:
-    if isinstance(original, Flow) and original.is_aside and isinstance(part, Chain):
-        return replace(original, ways=(replace(original.ways[0], parts=part.parts),))
+        return Chain(part.name, part.ways[0].parts, is_sequence=True)
     return part
 
 
 def _refuse_inner_asides(top: Sequence[Node]) -> None:
-    from cnnctl.export.source.nodes import children
-
     waiting = [inner for part in top for inner in children(part)]
     while waiting:
         node = waiting.pop()
@@ -92,41 +86,48 @@ def _refuse_inner_asides(top: Sequence[Node]) -> None:
         waiting += children(node)
 
 
-def _with_classes(parts: list[Node], classes: int) -> list[Node]:
-    """The parts, with the width of the last layer as a parameter."""
-    for at in reversed(range(len(parts))):
-        part = parts[at]
-        if not isinstance(part, Leaf):
-            return parts
-        widths = [a for a in part.call.arguments if a.name in _WIDTHS and a.value == classes]
-        if widths:
-            values = [
-                Name("num_classes") if argument is widths[-1] else argument.value
-                for argument in part.call.arguments
-            ]
-            parts[at] = replace(part, call=part.call.filled(values), write=None)
-            return parts
-        if not part.write and part.layer.role in ("convolution", "linear", ""):
-            return parts
-    return parts
+def _sized(part: Node, classes: int) -> Node:
+    """A part, with the width of its last layer as a parameter if there is one for each class."""
+    if isinstance(part, Chain):
+        for at in reversed(range(len(part.parts))):
+            sized = _sized(part.parts[at], classes)
+            if sized is not part.parts[at] or _sets_width(part.parts[at]):
+                return replace(part, parts=(*part.parts[:at], sized, *part.parts[at + 1 :]))
+    if not isinstance(part, Leaf):
+        return part
+    widths = [each for each in part.call.arguments if each.name in _WIDTHS]
+    if not widths or widths[-1].value != classes:
+        return part
+    is_last = (each is widths[-1] for each in part.call.arguments)
+    values = zip(is_last, part.call.values, strict=True)
+    call = part.call.filled([Name("num_classes") if last else value for last, value in values])
+    return replace(part, call=call, write=None)
+
+
+def _sets_width(part: Node) -> bool:
+    return not isinstance(part, Leaf) or any(a.name in _WIDTHS for a in part.call.arguments)
 
 
 def _class(
-    name: str, about: str, parts: Sequence[Node], heads: Sequence[Node], *, classes: int
+    name: str,
+    about: str,
+    parts: Sequence[Node],
+    asides: Sequence[str],
+    heads: Sequence[Node],
+    *,
+    classes: int,
 ) -> list[str]:
-    made = [line for part in parts for line in _made(part)]
+    made = [line for part in parts for line in statements(part)]
     if heads:
         ways = [Way(each.name, each.parts, ()) for each in heads if isinstance(each, Chain)]
         made += assignment(HEADS, dictionary(ways))
     is_sized = any("num_classes" in line for line in made)
-    asides = [part.name for part in parts if isinstance(part, Flow) and part.is_aside]
     writer = Forward(with_shapes=True)
-    result = _body(parts, writer)
+    result = _body(parts, asides, writer)
     writer.lines += _results(result, asides, has_heads=bool(heads))
     return [
         f"class {name}(nn.Module):",
-        f'    """{about}"""',
-        "",
+        *([f'    """{about}"""', ""] if about else []),
         *signature(f", num_classes: int = {classes}" if is_sized else ""),
         *made,
         "",
@@ -135,16 +136,10 @@ def _class(
     ]
 
 
-def _made(part: Node) -> list[str]:
-    if isinstance(part, Flow) and part.is_aside:
-        return assignment(part.name, chain_document(part.ways[0].parts))
-    return list(statements(part))
-
-
-def _body(parts: Sequence[Node], writer: Forward) -> str:
+def _body(parts: Sequence[Node], asides: Sequence[str], writer: Forward) -> str:
     run: list[Node] = []
     for part in parts:
-        if isinstance(part, Flow) and part.is_aside:
+        if part.name in asides:
             writer.end(run)
             run = []
             writer.lines.append(f"{part.name} = self.{part.name}(x) if self.training else None")

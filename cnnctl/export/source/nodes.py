@@ -162,7 +162,8 @@ def arguments_in(node: Node) -> Iterator[tuple[str, Argument]]:
     if isinstance(node, Leaf):
         yield from (("", argument) for argument in node.call.arguments)
     for name, part in _named(node):
-        path = ".".join(filter(None, (name, part.name)))
+        own = "" if isinstance(part, Flow) else part.name
+        path = ".".join(filter(None, (name, own)))
         for inner, argument in arguments_in(part):
             yield ".".join(filter(None, (path, inner))), argument
 

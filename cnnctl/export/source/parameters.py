@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,9 @@ _CHANNELS = (
     *("in_channels", "out_channels", "in_features", "out_features"),
     *("num_features", "num_channels", "normalized_shape", "channels", "hidden_channels"),
 )
+MOST_REPEATED = 3
+_LARGEST_PART = 8
+"""A width is written as a part of another up to this divisor."""
 _ABSENT = object()
 """The value of an argument in a block that lacks its module."""
 
@@ -61,6 +65,8 @@ class Unified:
     node: Node
     conditions: dict[str, str]
     """For a way that only some blocks have, when they do."""
+    local: dict[str, str]
+    """Widths that are computed from parameters first, by the names of their variables."""
 
 
 @dataclass(slots=True)
@@ -71,7 +77,8 @@ class _Slot:
 
     @property
     def counts_channels(self) -> bool:
-        return self.argument.name in _CHANNELS
+        name = self.argument.name
+        return name in _CHANNELS or name.endswith(("_channels", "_features"))
 
     @property
     def is_partial(self) -> bool:
@@ -95,14 +102,17 @@ def unify(blocks: Sequence[Node]) -> Unified:
         tuple(_shape(block, -1)[0] for block in blocks),
         "channels" if len(_shape(blocks[0], 0)) > 1 else "features",
     )
-    for slot in slots:
-        if not slot.is_partial and not slot.is_constant:
-            naming.take(slot, slots)
+    naming.take_all(slots)
     conditions: dict[str, str] = {}
     for way, present in _partial_ways(blocks):
         conditions[way] = naming.condition(way, present)
     expressions = [naming.expression(slot) for slot in slots]
-    return Unified(naming.ordered(), with_values(whole, iter(expressions)), conditions)
+    local = naming.locals_of(expressions)
+    named = {text: Name(name) for name, text in local.items()}
+    shorter = (
+        named.get(each.text, each) if isinstance(each, Name) else each for each in expressions
+    )
+    return Unified(naming.ordered(), with_values(whole, shorter), conditions, local)
 
 
 def _whole(blocks: Sequence[Node]) -> Node:
@@ -161,16 +171,64 @@ class _Naming:
     """Those of the output."""
     noun: str
     parameters: list[Parameter] = field(default_factory=list)
+    widths: set[Values] = field(default_factory=set)
+    """The values of all arguments that count channels."""
 
-    def take(self, slot: _Slot, slots: Sequence[_Slot]) -> None:
-        """Add a parameter for an argument, unless another one gives it."""
-        if self._known(slot) is None:
-            alike = [each for each in slots if each.values == slot.values]
-            counts = any(each.counts_channels for each in alike)
-            name = self._channels(alike) if counts else self._option(alike)
-            default = ... if counts else _default(alike)
-            parameter = Parameter(name, slot.values, default=default, counts_channels=counts)
-            self.parameters.append(parameter)
+    def take_all(self, slots: Sequence[_Slot]) -> None:
+        """Add a parameter for each argument that varies, unless others give it.
+
+        Those for the channels of input and output come first, and even if only the other varies.
+        """
+        self.widths = {slot.values for slot in slots if slot.counts_channels}
+        varying = [slot for slot in slots if not slot.is_partial and not slot.is_constant]
+        if any(slot.counts_channels for slot in varying):
+            for ends in (self.before, self.after):
+                alike = [slot for slot in slots if slot.counts_channels and slot.values == ends]
+                if alike and not self._has(ends):
+                    self._add(self._end(ends), alike)
+        hidden = self._hidden(varying)
+        for slot in varying:
+            if self._known(slot) is None:
+                alike = [each for each in slots if each.values == slot.values]
+                self._add(hidden.get(slot.values) or self._option(alike), alike)
+
+    def _has(self, values: Values) -> bool:
+        return any(parameter.values == values for parameter in self.parameters)
+
+    def _add(self, name: str, alike: Sequence[_Slot]) -> None:
+        counts = any(each.counts_channels for each in alike)
+        default = ... if counts else _default(alike)
+        values = alike[0].values
+        self.parameters.append(Parameter(name, values, default=default, counts_channels=counts))
+
+    def _end(self, values: Values) -> str:
+        """The name for the channels of the input or the output."""
+        if self.before == self.after:
+            return self.noun
+        return f"in_{self.noun}" if values == self.before else f"out_{self.noun}"
+
+    def _hidden(self, varying: Sequence[_Slot]) -> dict[Values, str]:
+        """Names for all other channels: by the layers that have them, if there are several."""
+        firsts: dict[Values, _Slot] = {}
+        for slot in varying:
+            is_known = self._known(slot) or any(_is_multiple(slot.values, of) for of in firsts)
+            if slot.counts_channels and not is_known:
+                firsts[slot.values] = slot
+        if len(firsts) == 1:
+            return dict.fromkeys(firsts, f"hidden_{self.noun}")
+        options = {values: self._names(slot) for values, slot in firsts.items()}
+        taken = Counter(name for names in options.values() for name in set(names))
+        return {
+            values: next((name for name in names if taken[name] == 1), names[-1])
+            for values, names in options.items()
+        }
+
+    def _names(self, slot: _Slot) -> list[str]:
+        """Possible names for the channels of a layer, the best one first."""
+        name, parts = slot.argument.name, slot.path.split(".")
+        own = [] if name in _CHANNELS else [name]
+        paths = (parts[0], parts[-1], _stem(slot.path))
+        return [*own, *(f"{path}_{self.noun}" for path in paths), f"{_stem(slot.path)}_{name}"]
 
     def expression(self, slot: _Slot) -> object:
         """What to write for an argument."""
@@ -179,7 +237,8 @@ class _Naming:
             if known is None or (slot.is_constant and not self._is_namesake(slot, known)):
                 return next(value for value in slot.values if value is not _ABSENT)
             return known
-        return slot.values[0] if slot.is_constant else self._known(slot)
+        is_end = slot.counts_channels and self._has(slot.values)
+        return slot.values[0] if slot.is_constant and not is_end else self._known(slot)
 
     def condition(self, way: str, present: tuple[bool, ...]) -> str:
         """When a block has a way that others lack."""
@@ -203,6 +262,14 @@ class _Naming:
         self.parameters.append(Parameter(name, present, default=False))
         return name
 
+    def locals_of(self, expressions: Sequence[object]) -> dict[str, str]:
+        """A variable for the product that is needed most often, if that is too often to repeat."""
+        texts = Counter(each.text for each in expressions if isinstance(each, Name))
+        computed = [text for text in texts if " " in text and texts[text] >= MOST_REPEATED]
+        name = f"hidden_{self.noun}"
+        is_free = all(parameter.name != name for parameter in self.parameters)
+        return {name: computed[0]} if len(computed) == 1 and is_free else {}
+
     def ordered(self) -> tuple[Parameter, ...]:
         """The parameters, as they are declared."""
         first = (f"in_{self.noun}", self.noun, f"out_{self.noun}")
@@ -222,21 +289,13 @@ class _Naming:
             if _agree(slot.values, parameter.values):
                 return Name(parameter.name)
         for parameter in options:
-            factor = _factor(slot, parameter)
+            factor = _factor(slot, parameter, counts_channels=slot.values in self.widths)
             if factor:
                 return Name(factor)
         return None
 
     def _is_namesake(self, slot: _Slot, known: Name) -> bool:
         return slot.counts_channels or slot.argument.name == known.text
-
-    def _channels(self, alike: Sequence[_Slot]) -> str:
-        values = alike[0].values
-        if values == self.before:
-            return self.noun if values == self.after else f"in_{self.noun}"
-        if values == self.after:
-            return f"out_{self.noun}"
-        return self._free(f"hidden_{self.noun}", f"{_stem(alike[0].path)}_{self.noun}")
 
     def _option(self, alike: Sequence[_Slot]) -> str:
         slot = alike[0]
@@ -262,12 +321,20 @@ def _default(alike: Sequence[_Slot]) -> object:
     return default if is_used else ...
 
 
+def _is_multiple(values: Values, others: Values) -> bool:
+    """Whether all are the same multiple of others, or equal."""
+    pairs = list(zip(values, others, strict=True))
+    numbers = [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int) and b]
+    factors = {divmod(one, other) for one, other in numbers}
+    return len(numbers) == len(pairs) and len(factors) == 1 and not next(iter(factors))[1]
+
+
 def _agree(values: Values, others: Values) -> bool:
     pairs = zip(values, others, strict=True)
     return all(one is _ABSENT or same(one, other) for one, other in pairs)
 
 
-def _factor(slot: _Slot, parameter: Parameter) -> str:
+def _factor(slot: _Slot, parameter: Parameter, *, counts_channels: bool) -> str:
     """An argument as a multiple of a parameter; padding as half of a kernel."""
     pairs = list(zip(slot.values, parameter.values, strict=True))
     numbers = [
@@ -280,8 +347,11 @@ def _factor(slot: _Slot, parameter: Parameter) -> str:
     is_border = slot.argument.name == "padding" and parameter.name == "kernel_size"
     if is_border and all(one == other // 2 for one, other in numbers):
         return f"{parameter.name} // 2"
-    if not (slot.counts_channels and parameter.counts_channels):
+    if not (counts_channels and parameter.counts_channels):
         return ""
     factor = numbers[0][0] // numbers[0][1]
-    is_multiple = factor > 1 and all(one == factor * other for one, other in numbers)
-    return f"{factor} * {parameter.name}" if is_multiple else ""
+    if factor > 1 and all(one == factor * other for one, other in numbers):
+        return f"{factor} * {parameter.name}"
+    factor = numbers[0][1] // max(1, numbers[0][0])
+    is_part = 1 < factor <= _LARGEST_PART and all(one * factor == other for one, other in numbers)
+    return f"{parameter.name} // {factor}" if is_part else ""
