@@ -135,6 +135,7 @@ def test_a_three_drawn_with_the_mouse_is_read(page: Page) -> None:
     draw(page)
     wait_for_status(page, "lenet: 3, ")
     assert page.inner_text(".answer .is-chosen .name") == "3"
+    assert page.locator(".paper-colour").input_value() == "black"
     assert len(page.query_selector_all(".answer .bars li")) == 10
     page.get_by_role("button", name="Clear").click()
     page.wait_for_selector("text=No input yet.")
