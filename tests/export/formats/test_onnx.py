@@ -16,13 +16,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import Tensor, nn
 
 from cnnctl.errors import FaultError
 from cnnctl.export import fresh
 from cnnctl.export.exporting import Exported, export
 from cnnctl.export.format import Wishes
 from cnnctl.export.formats import FORMATS
-from cnnctl.export.onnx.graph import bytes_of, graph_of
+from cnnctl.export.onnx.graph import UnsupportedError, bytes_of, graph_of
 from cnnctl.export.onnx.quiet import onnx_runtime
 from cnnctl.export.original import Original, open_original
 from cnnctl.model import network
@@ -103,6 +104,11 @@ def test_cells_go_in_where_a_table_was_learned(tmp_path: Path) -> None:
     assert checked(original, "onnx", tmp_path).is_within
     content = (tmp_path / "x.onnx").read_bytes()
     assert str(ROOT).encode() not in content  # no paths of the exporter
+    onnx.checker.check_model(tmp_path / "x.onnx", full_check=True)
+    operations = {
+        (each.domain, each.version) for each in onnx.load(tmp_path / "x.onnx").opset_import
+    }
+    assert operations == {("", 20), ("ai.onnx.ml", 3)}
     session = session_of(tmp_path / "x.onnx")
     weights = np.array([3, np.nan, 30])
     born = np.array([18262, np.nan, 18383.5])  # Wednesday, 1 January 2020; Friday, 1 May, at noon
@@ -277,6 +283,30 @@ def test_int8_needs_data_that_was_not_trained_on(tmp_path: Path) -> None:
     trained_on = open_original(Path("textbook-3-4-2"))
     with pytest.raises(FaultError, match="measured on the test split, but there is none"):
         ONNX.contents(trained_on, INT8, tmp_path / "x.onnx")
+
+
+@pytest.mark.long
+def test_a_table_is_quantized_behind_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "pets.csv").write_text(ROWS)
+    (tmp_path / "x.yaml").write_text(TABLE)
+    original = open_original(tmp_path / "x.yaml")
+    wishes = Wishes(quantize="int8", tolerance=100)
+    found = export(original, tmp_path / "x.onnx", ONNX, wishes, run=fresh.run)
+    assert found.to_json()["largest_difference"] < 0.5  # random rows exceed the ranges of real ones
+    model = onnx.load(tmp_path / "x.onnx")
+    assert [each.name for each in model.graph.input] == ["weight", "born", "colour"]
+    assert {each.domain for each in model.opset_import} == {"", "ai.onnx.ml"}
+
+
+@pytest.mark.long
+def test_an_operation_that_onnx_lacks_is_named() -> None:
+    class Values(nn.Module):
+        def forward(self, matrices: Tensor) -> Tensor:
+            values: Tensor = torch.linalg.svdvals(matrices)
+            return values
+
+    with pytest.raises(UnsupportedError, match=r"^ONNX has no aten\._linalg_svd$"):
+        graph_of(Values(), torch.randn(2, 3, 3))
 
 
 @pytest.mark.long
