@@ -21,7 +21,7 @@ from cnnctl.evaluation.evaluate import Measurable, Result
 from cnnctl.evaluation.report import render
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Shown):
     """The facts of `cnnctl eval --json`; `print` and notebooks show a table."""
 
@@ -37,7 +37,7 @@ class Evaluation(Shown):
     """Each metric by name: a number, a table, or None if it is undefined; none with heads."""
     heads: Mapping[str, Mapping[str, Any]]
     """The metrics of each head by its name, loss included; none without heads."""
-    _result: Result = field(repr=False, compare=False)
+    _result: Result = field(compare=False)
 
     def __getitem__(self, metric: str) -> Any:
         """A metric of a network without heads: `found["accuracy"]`."""

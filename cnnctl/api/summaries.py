@@ -24,7 +24,7 @@ from cnnctl.inspection.tables import Report
 from cnnctl.sources import open_experiment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary(Shown):
     """The layers of a network and their sums; `print` and notebooks show a table."""
 

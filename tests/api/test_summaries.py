@@ -26,6 +26,7 @@ def test_a_notebook_and_a_terminal_show_a_table() -> None:
     html = found._repr_html_()
     assert html.startswith("<pre")
     assert "linear1" in html
+    assert repr(found) == str(found)
     lines = [line.split()[:3] for line in str(found).splitlines()]
     assert ["linear1", "16", "1,040"] in lines
     assert "| linear1 | 16 | 1,040 |" in found.to_markdown()
