@@ -33,10 +33,12 @@ ORDER = [
     {"advice", "trained", "proposals"},
     {"prediction"},
     {"evaluation"},
+    {"distillation"},
     {"training"},
     {"subject"},
     {"preview", "verification", "disturbance", "tracing", "plotting", "export"},
     {"diagnosis", "explanation"},
+    {"serving"},
     {"api"},
     {"sklearn"},
     {"program", "completion"},
@@ -160,8 +162,9 @@ RUNS_CODE = {
 }
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 IMPORTS_BY_NAME = {"import_module", "importlib.import_module", "spec_from_file_location"}
-MAY_IMPORT_BY_NAME = {"cnnctl.plugins", "cnnctl.cli"}
-"""The files that a user names on purpose; the commands, which are our own modules."""
+MAY_IMPORT_BY_NAME = {"cnnctl.plugins", "cnnctl.cli", "cnnctl.export.formats.source"}
+"""The files that a user names on purpose; the commands, which are our own modules; and the source
+that has just been written, in a fresh process."""
 MAY_CALL = {
     "cnnctl.model.weights_file": {"torch.load"},
     "cnnctl.export.formats.pth": {"torch.load", "torch.save"},

@@ -16,6 +16,7 @@ from cnnctl.export.source.forward import (
     lone_way,
     needs_module,
 )
+from cnnctl.export.source.naming import block_class_name, free_name
 from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, children, key
 from cnnctl.export.source.parameters import Unified, unify
 from cnnctl.model.blocks.chains import Group
@@ -265,7 +266,7 @@ def _all_replaced(parts: Sequence[Node], calls: Mapping[int, Leaf]) -> tuple[Nod
 
 def _class_name(node: Node, taken: set[str]) -> str:
     stem = node.name.rstrip("0123456789") or node.name
-    name = "".join(word[:1].upper() + word[1:] for word in stem.split("_"))
+    name = free_name(block_class_name(stem))
     if isinstance(node, Flow):
         name = _FULLER.get(name, name)
     options = [name, f"{name}Block", *(f"{name}{n}" for n in range(2, 1000))]

@@ -118,10 +118,21 @@ def written(value: object) -> str:
     if isinstance(value, Name):
         return value.text
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return _quoted(value)
     if isinstance(value, tuple):
         return "(" + ", ".join(map(written, value)) + (",)" if len(value) == 1 else ")")
     return repr(value)
+
+
+def _quoted(text: str) -> str:
+    """A string in the quotes that ruff prefers; all that cannot be printed is escaped."""
+    quote = "'" if '"' in text and "'" not in text else '"'
+    escapes = {"\\": "\\\\", quote: f"\\{quote}"}
+    characters = (
+        escapes.get(each, each) if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+    return quote + "".join(characters) + quote
 
 
 def flat(document: Document) -> str:

@@ -127,8 +127,7 @@ def _class(
     writer.lines += _results(result, asides, has_heads=bool(heads))
     return [
         f"class {name}(nn.Module):",
-        f'    """{about}"""',
-        "",
+        *([f'    """{about}"""', ""] if about else []),
         *signature(f", num_classes: int = {classes}" if is_sized else ""),
         *made,
         "",

@@ -57,5 +57,13 @@ def imports_of(text: str) -> list[str]:
 
 def page_of(about: str, parts: Sequence[str]) -> str:
     """A whole file: docstring, imports, and the parts with two empty lines between them."""
-    body = "\n\n".join(parts)
-    return "\n".join((f'"""{about}"""', "", *imports_of(body), "", "", body))
+    parts = list(filter(None, parts))
+    constants = [part for part in parts if _is_constant(part)]
+    body = "\n\n".join(part for part in parts if part not in constants)
+    first = ["".join(constants)] if constants else []
+    head = "\n".join((f'"""{about}"""', "", *imports_of(body))) + "\n"
+    return head + ("\n" if first else "\n\n") + "\n\n".join([*first, body])
+
+
+def _is_constant(part: str) -> bool:
+    return not part.startswith(("class ", "def "))

@@ -20,8 +20,6 @@ from torch import Tensor, nn
 
 
 class LeNet5(nn.Module):
-    """The network."""
-
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 6, 5)
