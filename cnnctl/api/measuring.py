@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from cnnctl.api.network import Network, trained_network
 from cnnctl.api.showing import Shown
-from cnnctl.api.sources import Trained, checkpoint_of
+from cnnctl.api.sources import Trained, check_positive, checkpoint_of
 from cnnctl.data.download import used_folder
 from cnnctl.data.preparation import SplitName
 from cnnctl.device import settings_restored, use_precision
@@ -79,6 +79,7 @@ def evaluate(
         >>> cnnctl.evaluate("runs/lenet")["accuracy"]
         0.9861111111111112
     """
+    check_positive("batch_size", batch_size)
     root = None if data_root is None else Path(data_root)
     with settings_restored():
         if isinstance(source, Network):

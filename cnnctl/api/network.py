@@ -11,6 +11,7 @@ from typing import Any, Self, TypedDict, cast
 import torch
 from torch import Tensor, nn
 
+from cnnctl.api.sources import check_positive
 from cnnctl.data.given import FORMS, named_or_given_inputs
 from cnnctl.data.inputs import Input
 from cnnctl.data.preprocessing import Preprocessing
@@ -149,6 +150,7 @@ class Network(WithAuxiliary):
         Raises:
             FaultError: one cannot be read or does not fit; memory runs out.
         """
+        check_positive("top_k", top_k)
         unread = Unread(hint="give fewer at a time")
         found = named_or_given_inputs(inputs, self._facts.experiment.data)
         trained = trained_network(self)
@@ -172,10 +174,9 @@ class Network(WithAuxiliary):
         """What it is, above its layers."""
         weights = sum(each.numel() for each in self.parameters())
         answers = ", ".join(_described(name, each) for name, each in self.targets.items())
-        epochs = "unknown" if self.epoch is None else f"{self.epoch:,}"
         return (
             f"{self._facts.experiment.name}: {tuple(self.input_shape)} -> {answers}\n"
-            f"{weights:,} parameters, {epochs} epochs"
+            f"{weights:,} parameters, {_trained_for(self.epoch)}"
         )
 
 
@@ -184,6 +185,12 @@ def trained_network(network: Network) -> TrainedNetwork:
     facts = network._facts
     device, epoch = network.device, facts.epoch
     return TrainedNetwork(facts.experiment, facts.plan, facts.tasks, network, device, epoch)
+
+
+def _trained_for(epochs: int | None) -> str:
+    if epochs is None:
+        return "trained"
+    return f"trained for {epochs:,} epoch{'s' * (epochs != 1)}" if epochs else "untrained"
 
 
 def _output_names(target: Target) -> list[str]:

@@ -15,7 +15,7 @@ from torch import nn
 from cnnctl import inspection
 from cnnctl.api.network import Network
 from cnnctl.api.showing import Shown
-from cnnctl.api.sources import Config, Options, Trained, source_of, words_of
+from cnnctl.api.sources import Config, Options, Trained, check_positive, source_of, words_of
 from cnnctl.errors import config_fault
 from cnnctl.inspection import Row
 from cnnctl.inspection.foreign import COLUMNS, gather_module
@@ -100,6 +100,8 @@ def summary(
     Example:
         >>> print(cnnctl.summary(torchvision.models.resnet18(), (3, 224, 224)))
     """
+    check_positive("batch_size", batch_size)
+    check_positive("depth", depth)
     if isinstance(source, nn.Module):
         shapes = _shapes(source, input_shape)
         facts = gather_module(source, shapes, dtype=dtype, batch_size=batch_size or 1)
