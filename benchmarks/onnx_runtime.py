@@ -4,9 +4,9 @@
 
 Each source, which must not be of a table, is exported as `cnnctl export` does it (`--raw` where its
 data is not there), with `--int8` also quantized, which needs its data. The same inputs, whole
-preprocessing and probabilities go through eager PyTorch and the sessions in turn, one call each, so that a noisy
-machine is noisy for all; the figures are medians, and ratios of them. Above 1.00, PyTorch is
-slower. The exit code is 1 if ONNX Runtime in float32 is slower for any network.
+preprocessing and probabilities go through eager PyTorch and the sessions in turn, one call each, so
+that a noisy machine is noisy for all; the figures are medians, and ratios of them. Above 1.00,
+PyTorch is slower. The exit code is 1 if ONNX Runtime in float32 is slower for any network.
 
 One thread is the default: idle threads of one library wait in loops that slow the other one down.
 """
