@@ -20,7 +20,7 @@ from cnnctl.device import memory_faults, settings_restored, use_precision
 from cnnctl.errors import Fault, FaultError, data_fault, data_faults
 from cnnctl.experiment import Experiment, Task
 from cnnctl.model.modules import WithAuxiliary
-from cnnctl.model.network import NetworkPlan
+from cnnctl.model.network import NetworkPlan, meta_network
 from cnnctl.prediction.answers import answer_all
 from cnnctl.prediction.unread import Unread
 from cnnctl.trained import TrainedNetwork
@@ -185,6 +185,18 @@ def trained_network(network: Network) -> TrainedNetwork:
     facts = network._facts
     device, epoch = network.device, facts.epoch
     return TrainedNetwork(facts.experiment, facts.plan, facts.tasks, network, device, epoch)
+
+
+def plan_of(network: Network) -> NetworkPlan | None:
+    """The plan of a network; None if it has had other layers since it was built."""
+    plan = network._facts.plan
+    return plan if _form_of(network) == _form_of(meta_network(plan)) else None
+
+
+def _form_of(network: nn.Module) -> list[object]:
+    tensors = ((name, tuple(each.shape)) for name, each in network.state_dict().items())
+    below = (pair for pair in network.named_modules() if pair[0])
+    return [*tensors, *((name, type(module)) for name, module in below)]
 
 
 def _trained_for(epochs: int | None) -> str:

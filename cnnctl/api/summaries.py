@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from torch import nn
 
 from cnnctl import inspection
-from cnnctl.api.network import Network
+from cnnctl.api.network import Network, plan_of
 from cnnctl.api.showing import Shown
 from cnnctl.api.sources import Config, Options, Trained, check_positive, source_of, words_of
 from cnnctl.errors import config_fault
@@ -102,6 +102,9 @@ def summary(
     """
     check_positive("batch_size", batch_size)
     check_positive("depth", depth)
+    if isinstance(source, Network) and input_shape is None and (plan := plan_of(source)):
+        facts = inspection.gather(plan, batch_size=batch_size or 1)
+        return Summary(Report(facts), depth, columns)
     if isinstance(source, nn.Module):
         shapes = _shapes(source, input_shape)
         facts = gather_module(source, shapes, dtype=dtype, batch_size=batch_size or 1)
