@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 
 from cnnctl.export.source.constructors import chain_document, dictionary, document_of
-from cnnctl.export.source.expressions import Call, Document, lines_of
+from cnnctl.export.source.expressions import WIDTH, Call, Document, lines_of, written
 from cnnctl.export.source.forward import (
     Forward,
     chain_forward,
@@ -17,9 +19,10 @@ from cnnctl.export.source.forward import (
     needs_module,
 )
 from cnnctl.export.source.naming import block_class_name, free_name
-from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, children, key
-from cnnctl.export.source.parameters import Unified, unify
+from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, children, ends_of, key
+from cnnctl.export.source.unification import Unified, unify
 from cnnctl.model.blocks.chains import Group
+from cnnctl.model.layer import Layer
 from cnnctl.model.modules import Join
 
 FEWEST_USES = 2
@@ -99,6 +102,9 @@ def statements(part: Node) -> Iterator[str]:
 
 def assignment(name: str, document: Document, *, indent: int = 8) -> list[str]:
     """A statement that sets an attribute of the module."""
+    if iskeyword(name):
+        before = f"self.add_module({written(name)}, "
+        return lines_of(document, before=before, after=")", indent=indent)
     return lines_of(document, before=f"self.{name} = ", indent=indent)
 
 
@@ -153,8 +159,11 @@ class _Round:
         if isinstance(node, Flow):
             if node.is_dense or node.is_aside:
                 return False
-            if lone_way(node) is None and not is_parallel(node):
+            lone = lone_way(node)
+            if lone is None and not is_parallel(node):
                 return True
+            if lone is not None and node.ways[lone].name:
+                return not is_in_class
             return not is_in_class and (is_often or not is_top)
         if not node.is_sequence or _is_uniform(node):
             return False
@@ -235,19 +244,14 @@ def _optional_key(node: Node) -> str:
 
 
 def _called(node: Node, call: Call) -> Leaf:
-    if isinstance(node, Flow):
-        return Leaf(node.name, call, node.planned.input, node.planned.output, node.planned.layer)
-    first, last = _end(node, 0), _end(node, -1)
-    return Leaf(node.name, call, first.input, last.output, Group(layers=[last.layer]))
+    return Leaf(node.name, call, *ends_of(node), _layer_of(node))
 
 
-def _end(node: Node, end: int) -> Leaf:
+def _layer_of(node: Node) -> Layer:
+    """The layer of a node; of a chain, its last."""
     if isinstance(node, Chain):
-        return _end(node.parts[end], end)
-    if isinstance(node, Flow):
-        planned = node.planned
-        return Leaf(node.name, Call(""), planned.input, planned.output, planned.layer)
-    return node
+        return Group(layers=[_layer_of(node.parts[-1])])
+    return node.planned.layer if isinstance(node, Flow) else node.layer
 
 
 def _replaced(node: Node, calls: Mapping[int, Leaf]) -> Node:
@@ -281,7 +285,9 @@ def _about(node: Node) -> str:
         return _about(parts[0])
     if isinstance(node, Flow):
         about = (type(node.planned.layer).__doc__ or "").strip().partition("\n")[0]
-        return about.replace("joined", _JOINED[node.joining])
+        about = about.replace("joined", _JOINED[node.joining])
+        is_long = len(about) + len('    """"""') > WIDTH
+        return re.sub(r" \([^()]*\)\.$", ".", about) if is_long else about
     words = [_word(part) for part in parts] or ["nothing"]
     text = ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else words[0]
     return text[:1].upper() + text[1:] + "."

@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnctl.errors import config_fault
 from cnnctl.export.source.expressions import Argument, Call
-from cnnctl.export.source.spelling import FUNCTIONS, call_of
+from cnnctl.export.source.spelling import FUNCTIONS, call_of, call_to
 from cnnctl.model.block import Block, PlannedLayer
 from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.modules import Join
@@ -100,8 +100,9 @@ def _node(planned: PlannedLayer, network: nn.Module) -> Node:
 
 
 def _leaf(planned: PlannedLayer, module: nn.Module) -> Leaf:
+    made = planned.layer.constructor()
     try:
-        call = call_of(module)
+        call = call_to(*made) if made else call_of(module)
     except AttributeError as error:
         message = f"{planned.name}: its module does not keep its arguments: {error}"
         hint = "set an attribute for each argument of its __init__, with the same name"
@@ -148,6 +149,15 @@ def _merged(ways: Sequence[Way], gives: tuple[int, ...]) -> tuple[list[Way], tup
             found.append(Way(first, parts, takes))
         numbers[number] = len(found)
     return found, tuple(dict.fromkeys(numbers[each] for each in gives))
+
+
+def ends_of(node: Node) -> tuple[Shape, Shape]:
+    """The input and the output shape of a node that is no empty chain."""
+    if isinstance(node, Chain):
+        return ends_of(node.parts[0])[0], ends_of(node.parts[-1])[1]
+    if isinstance(node, Flow):
+        return node.planned.input, node.planned.output
+    return node.input, node.output
 
 
 def children(node: Node) -> tuple[Node, ...]:
