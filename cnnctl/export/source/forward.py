@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from cnnctl.export.source.expressions import WIDTH, attribute
+from cnnctl.export.source.expressions import WIDTH, attribute, written
 from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, ends_of
 from cnnctl.model.layer import Shape
 
@@ -111,6 +111,8 @@ def is_heavy(node: Node) -> bool:
 
 def applied(node: Node, text: str, *, is_sum: bool = False) -> str:
     """A node applied to the text of its input."""
+    if isinstance(node, Leaf) and node.is_lifted:
+        return f"self.{written(node.call.values[0])}({text})"
     if isinstance(node, Leaf) and node.write:
         return node.write(f"({text})" if is_sum and not _is_call(node, text) else text)
     if isinstance(node, Flow) and not node.is_dense:

@@ -9,7 +9,8 @@ from keyword import iskeyword
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.export.source.classes import Definition, assignment, define, signature, statements
+from cnnctl.export.source.blocks import define
+from cnnctl.export.source.classes import Definition, assignment, signature, statements
 from cnnctl.export.source.constructors import dictionary
 from cnnctl.export.source.expressions import Name, attribute
 from cnnctl.export.source.forward import Forward, is_repeat
@@ -129,7 +130,7 @@ def _class(
     return [
         f"class {name}(nn.Module):",
         *([f'    """{about}"""', ""] if about else []),
-        *signature(f", num_classes: int = {classes}" if is_sized else ""),
+        *signature([f"num_classes: int = {classes}"] if is_sized else []),
         *made,
         "",
         f"    def forward(self, x: Tensor) -> {_returned(asides, bool(heads))}:",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cnnctl.export.source.expressions import Argument, written
+from cnnctl.export.source.expressions import Argument, Name, written
 
 CHANNELS = (
     *("in_channels", "out_channels", "in_features", "out_features"),
@@ -49,6 +49,8 @@ def annotation(values: Values) -> str:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, Name):
+        return "Callable[[Tensor], Tensor]"
     if isinstance(value, tuple):
         return f"tuple[{', '.join(_kind(each) for each in value)}]"
     return type(value).__name__ if value is not None else "None"

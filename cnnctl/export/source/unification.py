@@ -13,6 +13,8 @@ from cnnctl.export.source.nodes import (
     Node,
     arguments_in,
     ends_of,
+    function_of,
+    lifted,
     with_values,
 )
 from cnnctl.export.source.parameters import ABSENT, Parameter, Slot
@@ -32,7 +34,8 @@ class Unified:
 
 
 def unify(blocks: Sequence[Node]) -> Unified:
-    """Make one node of blocks with the same key."""
+    """Make one node of blocks of the same class."""
+    blocks = _lifted(blocks)
     whole = _whole(blocks)
     columns = zip(*(_aligned(block, whole) for block in blocks), strict=True)
     slots = [
@@ -56,6 +59,37 @@ def unify(blocks: Sequence[Node]) -> Unified:
         named.get(each.text, each) if isinstance(each, Name) else each for each in expressions
     )
     return Unified(signature.ordered(), with_values(whole, shorter), conditions, local)
+
+
+def _lifted(blocks: Sequence[Node]) -> list[Node]:
+    """Blocks with those activations as arguments in which they differ."""
+    bodies = [_body(block) for block in blocks]
+    differing = {
+        at
+        for at, parts in enumerate(zip(*bodies, strict=True))
+        if len({function_of(part) for part in parts}) > 1
+    }
+    changed = (
+        tuple(lifted(part) if at in differing else part for at, part in enumerate(body))
+        for body in bodies
+    )
+    return [_with_body(block, body) for block, body in zip(blocks, changed, strict=True)]
+
+
+def _body(node: Node) -> tuple[Node, ...]:
+    """The parts between which `forward` of a class passes tensors on."""
+    if isinstance(node, Chain):
+        return node.parts
+    ways = node.ways if isinstance(node, Flow) else ()
+    return next((way.parts for way in ways if not way.name), ())
+
+
+def _with_body(node: Node, body: tuple[Node, ...]) -> Node:
+    if isinstance(node, Chain):
+        return replace(node, parts=body)
+    assert isinstance(node, Flow)
+    ways = (way if way.name else replace(way, parts=body) for way in node.ways)
+    return replace(node, ways=tuple(ways))
 
 
 def _whole(blocks: Sequence[Node]) -> Node:
