@@ -60,6 +60,15 @@ class Answered:
     answers: tuple[Answer, ...] = ()
     fault: FaultError | None = None
 
+    def to_json(self, *, top: int | None = None) -> dict[str, Any]:
+        """The same as plain data: with heads, an object of each in `heads`."""
+        facts: dict[str, Any] = {"input": self.name}
+        if self.fault is not None:
+            return facts | {"error": self.fault.faults[0].message}
+        if self.answers[0].task.name:
+            return facts | {"heads": {own.task.name: own.to_json(top=top) for own in self.answers}}
+        return facts | self.answers[0].to_json(top=top)
+
 
 def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Answered]:
     """Answer for every input, in their order; only one block of them is in memory.
@@ -80,7 +89,7 @@ def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Ans
 
 
 def _answers_by_dtype(
-    trained: TrainedNetwork, read: Sequence[Tensor | FaultError]
+    trained: TrainedNetwork, read: Sequence[Tensor | FaultError], *, size: int | None = None
 ) -> dict[torch.dtype, Iterator[tuple[Answer, ...]]]:
     """The answers for the samples that could be read, those of one dtype in their order.
 
@@ -90,7 +99,18 @@ def _answers_by_dtype(
     for each in read:
         if isinstance(each, Tensor):
             stacks.setdefault(each.dtype, []).append(each)
-    return {dtype: iter(answer(trained, torch.stack(samples))) for dtype, samples in stacks.items()}
+    return {
+        dtype: iter(answer(trained, torch.stack(samples), size=size))
+        for dtype, samples in stacks.items()
+    }
+
+
+def answer_each(
+    trained: TrainedNetwork, samples: Sequence[Tensor], *, size: int | None = None
+) -> list[tuple[Answer, ...]]:
+    """The answers for stored samples (…), whatever their dtypes, in their order; see `answer`."""
+    answers = _answers_by_dtype(trained, samples, size=size)
+    return [next(answers[each.dtype]) for each in samples]
 
 
 def _read(input: Input) -> Tensor | FaultError:
@@ -100,29 +120,43 @@ def _read(input: Input) -> Tensor | FaultError:
         return error
 
 
-def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
-    """The answers for samples as the dataset stores them, (N, …): of each task for each."""
-    samples = Samples(stored, torch.zeros(len(stored)))
-    store = DeviceStore(samples, preprocessing=trained.preprocessing, device=trained.device)
-    batches = Batches(store, batch_size=block_size(trained.plan, trained.device))
-    precision = trained.experiment.train.precision
-    outputs, _ = collect_outputs(
-        trained.network, batches.in_order(filled=True), precision=precision
-    )
-    numbers = [_numbers(trained, task, outputs) for task in trained.tasks]
+def answer(
+    trained: TrainedNetwork, stored: Tensor, *, size: int | None = None
+) -> list[tuple[Answer, ...]]:
+    """The answers for samples as the dataset stores them, (N, …): of each task for each.
+
+    size: of the blocks they are computed in, one of `sizes_alike` (default: `block_size`).
+    """
     tasks = trained.tasks
+    numbers = [_as_short(each) for each in numbers_of(trained, stored, size=size)]
     return [
         tuple(Answer(task, own) for task, own in zip(tasks, each, strict=True))
         for each in zip(*numbers, strict=True)
     ]
 
 
-def _numbers(trained: TrainedNetwork, task: Task, outputs: Tensor) -> list[tuple[float, ...]]:
-    """The numbers of an `Answer` to this task for every sample, as short as float32 allows."""
+def numbers_of(trained: TrainedNetwork, stored: Tensor, *, size: int | None = None) -> list[Tensor]:
+    """The numbers of an `Answer`, (N, outputs) float32 for each task, for (N, …) stored samples."""
+    samples = Samples(stored, torch.zeros(len(stored)))
+    store = DeviceStore(samples, preprocessing=trained.preprocessing, device=trained.device)
+    batches = Batches(store, batch_size=size or block_size(trained.plan, trained.device))
+    precision = trained.experiment.train.precision
+    outputs, _ = collect_outputs(
+        trained.network, batches.in_order(filled=True), precision=precision
+    )
+    return [_numbers(trained, task, outputs) for task in trained.tasks]
+
+
+def _numbers(trained: TrainedNetwork, task: Task, outputs: Tensor) -> Tensor:
     own = outputs if task.outputs is None else outputs[:, task.outputs]
     is_value = task.target.kind == "values"
     found = trained.in_own_units(task, own) if is_value else task.probabilities(own)
-    return [tuple(map(_shortest, row)) for row in found.float().cpu().numpy()]
+    return found.float().cpu()
+
+
+def _as_short(numbers: Tensor) -> list[tuple[float, ...]]:
+    """The numbers of every sample, as short as float32 allows."""
+    return [tuple(map(_shortest, row)) for row in numbers.numpy()]
 
 
 def _shortest(number: np.float32) -> float:
