@@ -31,11 +31,17 @@ def about(node: Node) -> str:
     if isinstance(node, Flow):
         text = (type(node.planned.layer).__doc__ or "").strip().partition("\n")[0]
         text = text.replace("joined", _JOINED[node.joining])
-        is_long = len(text) + len('    """"""') > WIDTH
-        return re.sub(r" \([^()]*\)\.$", ".", text) if is_long else text
+        return text if _fits(text) else re.sub(r" \([^()]*\)\.$", ".", text)
     words = [_word(part) for part in parts] or ["nothing"]
     text = ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else words[0]
-    return text[:1].upper() + text[1:] + "."
+    if not _fits(text):
+        text = f"{len(words)} layers, from {words[0]} to {words[-1]}"
+    return f"{text[:1].upper()}{text[1:]}." if _fits(text) else f"{len(words)} layers."
+
+
+def _fits(text: str) -> bool:
+    """Whether a docstring of a class fits on a line, with a full stop."""
+    return len(f'    """{text}."""') <= WIDTH
 
 
 def _word(node: Node) -> str:
