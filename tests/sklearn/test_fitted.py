@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
 from cnnctl.data.samples import Samples
 from cnnctl.errors import FaultError
@@ -65,6 +66,24 @@ def test_the_same_random_state_gives_the_same_bits() -> None:
     assert np.array_equal(first.predict_proba(inputs), second.predict_proba(inputs))
     other = fitted(random_state=8)
     assert not np.array_equal(first.predict_proba(inputs), other.predict_proba(inputs))
+
+
+def test_a_failed_training_leaves_nothing_that_predicts() -> None:
+    inputs, species = iris()
+    classifier = Classifier(MLP, optimizer={"name": "sgd", "lr": 1e30})
+    with pytest.raises(FaultError, match="the loss is not finite"):
+        classifier.fit(inputs, species)
+    with pytest.raises(NotFittedError):
+        classifier.predict(inputs)
+
+
+def test_a_saved_network_teaches_another(tmp_path: Path) -> None:
+    inputs, _ = iris()
+    teacher = tmp_path / "teacher.safetensors"
+    fitted(train__epochs=30, optimizer={"name": "adam", "lr": 0.05}).save(teacher)
+    student = fitted(distill={"teacher": str(teacher), "weight": 1.0}, optimizer="adam")
+    assert "train_agreement" in student.history_[0]
+    assert np.isfinite(student.predict_proba(inputs)).all()
 
 
 def test_the_best_epoch_is_kept() -> None:
