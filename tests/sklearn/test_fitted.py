@@ -1,10 +1,12 @@
 import io
+import json
 import pickle
 import random
 from pathlib import Path
 
 import joblib
 import numpy as np
+import polars
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
@@ -14,6 +16,7 @@ from cnnctl.errors import FaultError
 from cnnctl.prediction.answers import answer
 from cnnctl.sklearn import Classifier
 from cnnctl.trained import open_trained
+from tests.conftest import invoke
 from tests.sklearn.examples import CNN, MLP, fitted, iris, line, pictures, regressor
 
 
@@ -51,6 +54,17 @@ def test_a_saved_network_answers_alike_elsewhere(tmp_path: Path) -> None:
     numbers = np.array([each.numbers for [each] in answers], dtype=np.float32)
     assert np.array_equal(numbers, classifier.predict_proba(inputs))
     assert [each.ranked[0][0] for [each] in answers] == classifier.predict(inputs).tolist()
+
+
+def test_the_predict_command_takes_rows_of_named_features(tmp_path: Path) -> None:
+    inputs, species = iris()
+    frame = polars.DataFrame(inputs, schema=["a", "b", "c", "d"])
+    classifier = Classifier(MLP, random_state=0).fit(frame, species)
+    classifier.save(tmp_path / "iris.safetensors")
+    frame.select("d", "c", "b", "a").head(3).write_csv(tmp_path / "x.csv")
+    done = invoke("predict", tmp_path / "iris.safetensors", tmp_path / "x.csv", "--jsonl")
+    said = [json.loads(line)["class"] for line in done.stdout.splitlines()]
+    assert said == classifier.predict(frame.head(3)).tolist()
 
 
 def test_the_samples_of_a_saved_network_are_not_stored(tmp_path: Path) -> None:
