@@ -1,3 +1,63 @@
-"""Train MLPs and CNNs described in YAML, with PyTorch."""
+"""Train MLPs and CNNs described in YAML, with PyTorch; docs/python.md shows how in Python.
+
+```python
+import cnnctl
+
+run = cnnctl.train("lenet", train={"epochs": 3})
+network = run.load()
+network.predict("seven.png", top_k=3)
+```
+"""
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # as importing typing takes longer than all else here
+if TYPE_CHECKING:
+    from cnnctl.api import (
+        Evaluation,
+        Network,
+        Prediction,
+        Run,
+        Summary,
+        build,
+        evaluate,
+        load,
+        predict,
+        summary,
+        train,
+    )
+    from cnnctl.errors import Fault, FaultError
+
+__all__ = [
+    "Evaluation",
+    "Fault",
+    "FaultError",
+    "Network",
+    "Prediction",
+    "Run",
+    "Summary",
+    "__version__",
+    "build",
+    "evaluate",
+    "load",
+    "predict",
+    "summary",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is used, and only then torch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in ("Fault", "FaultError"):
+        from cnnctl import errors
+
+        return getattr(errors, name)
+    from cnnctl import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -82,32 +82,40 @@ def load(path: Path) -> Checkpoint:
     except OSError as error:
         reason, hint = f"cannot be read: {error.strerror}", reading_cure(error)
         raise checkpoint_fault(reason, hint=hint, place=str(path)) from None
+    return decode(content, place=str(path))
+
+
+def decode(content: bytes, *, place: str) -> Checkpoint:
+    """The checkpoint that the content of a file is; `place` is what faults call it.
+
+    Raises:
+        FaultError: as `load`.
+    """
     try:
-        return _parse(content, path)
+        return _parse(content, place)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _damaged(content, path) from None
+        raise _damaged(content, place) from None
 
 
-def _parse(content: bytes, path: Path) -> Checkpoint:
+def _parse(content: bytes, place: str) -> Checkpoint:
     metadata = metadata_of(content)
     if _DOCUMENT_KEY not in metadata:
         message = "is a safetensors file, but not a cnnctl checkpoint"
         hint = "use a file in checkpoints/ of a run folder"
-        raise checkpoint_fault(message, hint=hint, place=str(path))
+        raise checkpoint_fault(message, hint=hint, place=place)
     document = json.loads(metadata[_DOCUMENT_KEY])
     if not isinstance(document, dict) or type(document["format"]) is not int:
-        raise _damaged(content, path)
+        raise _damaged(content, place)
     if document["format"] > FORMAT:
         message = f"has format {document['format']}; this cnnctl reads up to {FORMAT}"
-        raise checkpoint_fault(message, hint="update cnnctl", place=str(path))
+        raise checkpoint_fault(message, hint="update cnnctl", place=place)
     if not is_whole(content):
         message = "is damaged: its content does not match its hash"
-        raise checkpoint_fault(message, hint=_ELSEWHERE, place=str(path))
+        raise checkpoint_fault(message, hint=_ELSEWHERE, place=place)
     if sum(1 for _ in levels(document)) > MAX_DEPTH:
         hint = "use a checkpoint that cnnctl wrote"
-        raise checkpoint_fault(
-            f"is nested more than {MAX_DEPTH} levels deep", hint=hint, place=str(path)
-        )
+        message = f"is nested more than {MAX_DEPTH} levels deep"
+        raise checkpoint_fault(message, hint=hint, place=place)
     return Checkpoint(safetensors.torch.load(content), document)
 
 
@@ -124,15 +132,15 @@ def levels(data: Any) -> Iterator[list[Any]]:
 _ELSEWHERE = "use another checkpoint of the run, or copy the file again"
 
 
-def _damaged(content: bytes, path: Path) -> FaultError:
+def _damaged(content: bytes, place: str) -> FaultError:
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
         message = "is a pickle, which could run code when loaded"
         hint = "cnnctl reads only its own safetensors files"
-        return checkpoint_fault(message, hint=hint, place=str(path))
+        return checkpoint_fault(message, hint=hint, place=place)
     if not content:
-        return checkpoint_fault("is empty", hint=_ELSEWHERE, place=str(path))
+        return checkpoint_fault("is empty", hint=_ELSEWHERE, place=place)
     message = "is cut short, damaged, or not a checkpoint"
-    return checkpoint_fault(message, hint=_ELSEWHERE, place=str(path))
+    return checkpoint_fault(message, hint=_ELSEWHERE, place=place)
 
 
 def load_weights(network: nn.Module, tensors: Tensors) -> None:

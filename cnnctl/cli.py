@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pkgutil
 import sys
 from importlib import import_module
@@ -14,6 +13,7 @@ from cnnctl.commands import app
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.escaping import OutputError, guard
 from cnnctl.paths import is_folder
+from cnnctl.process import set_library_options
 from cnnctl.shipped import is_shipped
 from cnnctl.vocabulary import YAML
 
@@ -27,13 +27,7 @@ for module in pkgutil.iter_modules(commands.__path__):
 
 def main() -> None:
     """Run the command that was typed."""
-    # How often an idle OpenMP thread polls for work before it sleeps; read when torch is imported.
-    # GNU's default, ten times as often, trains five times slower next to other busy programs.
-    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
-    # else a product's last bits depend on where its rows lie in memory; it takes no longer
-    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-    # huge pages for large tensors, where available; read when the first tensor is allocated
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    set_library_options()
     guard()
     try:
         try:

@@ -105,6 +105,29 @@ def use_precision(precision: str, device: torch.device) -> None:
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
+@contextmanager
+def settings_restored() -> Iterator[None]:
+    """Restore what training and prediction set for the whole process: random states included.
+
+    What C libraries were told stays: to keep freed memory, and what they read when they start.
+    """
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    is_deterministic = torch.are_deterministic_algorithms_enabled()
+    only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    cudnn = torch.backends.cudnn
+    flags = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32
+    gpus = range(len(torch.cuda.default_generators))  # none before CUDA is initialised
+    with torch.random.fork_rng(devices=gpus):
+        try:
+            yield
+        finally:
+            cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
+            torch.use_deterministic_algorithms(is_deterministic, warn_only=only_warns)
+            torch.set_float32_matmul_precision(precision)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+
+
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """A context in which forward passes compute in bf16, if that is the precision."""
     if precision == "bf16":

@@ -74,6 +74,14 @@ class FaultError(Exception):
         self.exit_code = exit_code
         self.every = tuple(every) or faults
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How a copy or another process gets it: with all that it was made from."""
+        return _restored, (self.faults, self.exit_code, self.every)
+
+
+def _restored(faults: Sequence[Fault], exit_code: ExitCode, every: Sequence[Fault]) -> "FaultError":
+    return FaultError(*faults, exit_code=exit_code, every=every)
+
 
 def config_fault(message: str, *, hint: str = "", path: ConfigPath = ()) -> FaultError:
     """A fault in a configuration, at this path."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnctl import checkpoint as checkpoints
 from cnnctl.checkpoint import Checkpoint
-from cnnctl.config.source import Node, Place, from_plain
+from cnnctl.config.source import Node, Place, Text, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.config.wording import show
 from cnnctl.errors import (
@@ -61,13 +61,13 @@ def find_network(name: str) -> type[Network]:
 
 
 def open_experiment(
-    source: Path,
+    source: Path | Text,
     overrides: Sequence[str] = (),
     plugins: Sequence[Path] = (),
     *,
     data_root: Path | None = None,
 ) -> Loaded:
-    """The checked experiment of a YAML file, a name, a run folder or a checkpoint.
+    """The checked experiment of a YAML file or text, a name, a run folder or a checkpoint.
 
     A name is that of a zoo network or a shipped experiment. Datasets that survey their files read
     `data_root`, by default the configured dataset directory.
@@ -75,6 +75,8 @@ def open_experiment(
     Raises:
         FaultError: the faults of the file or the checkpoint.
     """
+    if isinstance(source, Text):
+        return load_network(source, overrides, data_root=data_root)
     if is_checkpoint(source):
         refuse_overrides(overrides)
         return open_checkpoint(source, plugins)[0]

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnnctl.checkpoint import check_weights, load_weights
+from cnnctl.checkpoint import Checkpoint, check_weights, load_weights
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.device import memory_faults, pick_device, use_precision
-from cnnctl.experiment import Experiment, Task
+from cnnctl.experiment import Experiment, Loaded, Task
 from cnnctl.model.network import NetworkPlan, empty_network, meta_network
 from cnnctl.sources import open_checkpoint
 
@@ -54,7 +54,15 @@ def open_trained(
         FaultError: it does not exist, is damaged or unsupported (exit code 4); its weights do not
             fit its network; the device is unavailable, or out of memory.
     """
-    loaded, checkpoint = open_checkpoint(source, plugins)
+    return ready(*open_checkpoint(source, plugins), device=device)
+
+
+def ready(loaded: Loaded, checkpoint: Checkpoint, *, device: str) -> TrainedNetwork:
+    """The trained network of a checkpoint and its experiment.
+
+    Raises:
+        FaultError: its weights do not fit its network; the device is unavailable, or out of memory.
+    """
     where = pick_device(device)
     use_precision(loaded.experiment.train.precision, where)
     check_weights(meta_network(loaded.plan), checkpoint.weights)  # before memory is taken

@@ -132,22 +132,20 @@ class _Opening:
 
     def open(self, source: Path) -> tuple[Path, Measurable]:
         """The checkpoint of a run, and its network with the split to measure it on."""
-        from cnnctl.data.download import used_folder
-        from cnnctl.evaluation.evaluate import open_split
-        from cnnctl.run_folder import find_checkpoint
-        from cnnctl.trained import open_trained
+        from cnnctl.evaluation.evaluate import open_checkpoint
 
-        path = find_checkpoint(source)
-        trained = open_trained(path, device=self.device, plugins=self.plugins)
-        if is_folder(source) and path.name == "last.safetensors":
-            say(f"{source}: best.safetensors is missing; evaluating last.safetensors", err=True)
-        return path, open_split(
-            trained,
+        path, opened = open_checkpoint(
+            source,
             split=self.split.value if self.split else None,
             batch_size=self.batch_size,
-            data_root=used_folder(trained.experiment.data, self.data),
+            device=self.device,
+            data_root=self.data,
+            plugins=self.plugins,
             limit=self.limit,
         )
+        if is_folder(source) and path.name == "last.safetensors":
+            say(f"{source}: best.safetensors is missing; evaluating last.safetensors", err=True)
+        return path, opened
 
     def headline(self, path: Path, opened: Measurable) -> str:
         """The checkpoint and the split."""

@@ -11,7 +11,7 @@ import typer
 
 from cnnctl import completion
 from cnnctl.commands import Device, Plugins, command, display, say
-from cnnctl.errors import SHOWN, ExitCode, Fault, FaultError
+from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
     from cnnctl.prediction.answers import Answered
@@ -63,6 +63,7 @@ def predict(
     from cnnctl.data.inputs import find_inputs
     from cnnctl.device import memory_faults
     from cnnctl.prediction.answers import answer_all
+    from cnnctl.prediction.unread import Unread
     from cnnctl.prediction.writing import as_csv, as_json_lines, as_table
     from cnnctl.run_folder import find_checkpoint
     from cnnctl.storage import replacing
@@ -71,10 +72,10 @@ def predict(
     suffix = _format(output, csv=csv, jsonl=jsonl)
     trained = open_trained(find_checkpoint(source), device=device, plugins=plugin or ())
     found = find_inputs(inputs, trained.experiment.data, stdin=sys.stdin.buffer)
-    unread = Unread()
+    unread = Unread(hint="see `error` in --jsonl")
     is_shown_at_once = bool(suffix) and output is None and sys.stdout.isatty()
     with memory_faults(trained.device), _counting(shown=not is_shown_at_once) as advance:
-        answered = unread.noting(answer_all(trained, found), advance)
+        answered = unread.noting(_told(answer_all(trained, found), advance))
         if not suffix:
             table = as_table(answered, trained.tasks, top=top_k)
             if table.row_count:
@@ -96,6 +97,13 @@ def predict(
     unread.report()
 
 
+def _told(answered: Iterable[Answered], advance: Callable[[], object]) -> Iterator[Answered]:
+    """Pass everything on, and tell of each."""
+    for each in answered:
+        advance()
+        yield each
+
+
 @contextmanager
 def _counting(*, shown: bool) -> Iterator[Callable[[], object]]:
     """Show how many inputs have been answered, on a terminal."""
@@ -115,34 +123,6 @@ def _counting(*, shown: bool) -> Iterator[Callable[[], object]]:
     with progress:
         task = progress.add_task("answering", total=None)
         yield lambda: progress.advance(task)
-
-
-class Unread:
-    """The inputs that could not be read, to be named at the end."""
-
-    def __init__(self) -> None:
-        self.answered = 0
-        self.faults: list[Fault] = []
-
-    def noting(
-        self, answered: Iterable[Answered], advance: Callable[[], object]
-    ) -> Iterator[Answered]:
-        """Pass everything on, count it, and note what has no answer."""
-        for each in answered:
-            advance()
-            if each.fault is None:
-                self.answered += 1
-            else:
-                self.faults += each.fault.faults
-            yield each
-
-    def report(self) -> None:
-        """Raise a FaultError if there was one."""
-        if self.faults:
-            rest = len(self.faults) - SHOWN
-            more = f"and {rest:,} more inputs could not be read"
-            last = [Fault(message=more, hint="see `error` in --jsonl")] if rest > 0 else []
-            raise FaultError(*self.faults[:SHOWN], *last, exit_code=ExitCode.DATA)
 
 
 def _format(output: Path | None, *, csv: bool, jsonl: bool) -> str:

@@ -39,11 +39,10 @@ def train(
     plugin: Plugins = None,
 ) -> None:
     """Train an experiment, or resume a run."""
+    from cnnctl.api.training import run_to_its_end
     from cnnctl.console import Screen
     from cnnctl.data.download import used_folder
-    from cnnctl.diagnosis.commentary import Commentator
     from cnnctl.training.progress import print_result
-    from cnnctl.training.recipe import train as run_recipe
     from cnnctl.training.starting import begin_run, resume_run
 
     named, overrides = split_words(arguments or [], for_two="train one at a time")
@@ -57,14 +56,9 @@ def train(
     else:
         message, hint = "no config file given", "try cnnctl train lenet"
         raise FaultError(Fault(message=message, hint=hint))
-    data = used_folder(start.loaded.experiment.data, data)
     console = Screen()
-    try:
-        result, stopped_by = run_recipe(
-            start, data_root=data, console=console, follow=[Commentator.of]
-        )
-    finally:
-        start.folder.close()
+    result, stopped_by = run_to_its_end(start, data_root=data, console=console)
+    data = used_folder(start.loaded.experiment.data, data)
     print_result(console, result, start.folder, data=data)
     if stopped_by is not None:
         raise typer.Exit(128 + stopped_by)

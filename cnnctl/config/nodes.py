@@ -107,6 +107,15 @@ def locate(root: Node, fault: Fault) -> Place:
     return node.key_place if fault.at_key and not rest and node.key_place else node.place
 
 
+def without_lines(node: Node, origin: str) -> Node:
+    """The same node, with places in this text that name no line."""
+    if node.place.origin == origin:
+        node.place = node.key_place = Place(origin)
+    for child in node.children():
+        without_lines(child, origin)
+    return node
+
+
 def from_plain(data: Any, place: Place) -> Node:
     """Nodes for data that was not read from YAML, all with the same location."""
     node = Node(data, place, place)

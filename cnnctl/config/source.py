@@ -4,17 +4,49 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from cnnctl.config.nodes import Node, Place, from_plain, homeward, locate
+from cnnctl.config.nodes import Node, Place, from_plain, homeward, locate, without_lines
 from cnnctl.config.parsing import parse
 from cnnctl.errors import Fault, FaultError, closest, did_you_mean
 from cnnctl.paths import identity, is_folder
 from cnnctl.storage import read_file_or_pipe
 
-__all__ = ["Node", "Place", "from_plain", "homeward", "locate", "parse", "read_file", "read_source"]
+__all__ = [
+    "Node",
+    "Place",
+    "Text",
+    "from_plain",
+    "homeward",
+    "locate",
+    "parse",
+    "parse_source",
+    "read_file",
+    "read_source",
+]
 
 MAX_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The text of an experiment without a file; its paths start in the current folder."""
+
+    content: str
+    origin: str = "<string>"
+    """What messages call it."""
+    has_lines: bool = True
+    """Whether messages name lines and columns, as of text that somebody wrote."""
+
+    def parsed(self) -> Node:
+        """Its nodes, merged over those of its `base:` files.
+
+        Raises:
+            FaultError: as `read_source`.
+        """
+        root = parse_source(self.content, FilePath(self.origin))
+        return root if self.has_lines else without_lines(root, self.origin)
 
 
 def read_file(path: FilePath, *, layer: int = 0) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from cnnctl.data.download import used_folder
 from cnnctl.data.loader import Batch, Batches, DeviceStore, evaluation_batches
 from cnnctl.data.preparation import SplitName, read_split, splits_of
 from cnnctl.data.samples import Split
@@ -21,7 +22,8 @@ from cnnctl.evaluation.scores import mean_loss, predictions
 from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
 from cnnctl.prediction.outputs import block_size, collect_outputs
-from cnnctl.trained import TrainedNetwork
+from cnnctl.run_folder import find_checkpoint
+from cnnctl.trained import TrainedNetwork, open_trained
 
 Result = Measured | Heads
 
@@ -66,6 +68,29 @@ class Measurable:
         with memory_faults(self.trained.device, batch_size=f"--batch-size={self.batch_size}"):
             blocks = self.blocks() if blocks is None else blocks
             return Evaluation(self.split, _measure(self.trained, blocks))
+
+
+def open_checkpoint(
+    source: Path,
+    *,
+    split: SplitName | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+    data_root: Path | None = None,
+    plugins: Sequence[Path] = (),
+    limit: int | None = None,
+) -> tuple[Path, Measurable]:
+    """The checkpoint of a run, or this one, and its network with a split to measure it on.
+
+    Raises:
+        FaultError: those of `open_trained` and `open_split`.
+    """
+    path = find_checkpoint(source)
+    trained = open_trained(path, device=device, plugins=plugins)
+    root = used_folder(trained.experiment.data, data_root)
+    return path, open_split(
+        trained, split=split, batch_size=batch_size, data_root=root, limit=limit
+    )
 
 
 def open_split(

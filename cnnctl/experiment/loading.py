@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnctl.config import overrides as command_line
-from cnnctl.config.source import Node, parse_source, read_text
+from cnnctl.config.source import Node, Text, parse_source, read_text
 from cnnctl.config.validation import validate
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.dataset import data_root as default_root
@@ -32,8 +32,13 @@ from cnnctl.paths import current_folder, is_file
 from cnnctl.plugins import load_plugins
 from cnnctl.shipped import experiments, is_name, is_shipped, text_of
 
+UNNAMED = ""
+"""The name of an experiment without a file, which is no name of a folder."""
 
-def load(source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None) -> Loaded:
+
+def load(
+    source: Path | Text, overrides: Sequence[str] = (), *, data_root: Path | None = None
+) -> Loaded:
     """Read an experiment to train from a file, or by the name of a shipped one, and check it.
 
     See `complete`.
@@ -48,9 +53,12 @@ def load(source: Path, overrides: Sequence[str] = (), *, data_root: Path | None 
 
 
 def load_network(
-    source: Path, overrides: Sequence[str] = (), *, data_root: Path | None = None
+    source: Path | Text, overrides: Sequence[str] = (), *, data_root: Path | None = None
 ) -> Loaded:
     """The same for an experiment to look at, whose network may have no weights."""
+    if isinstance(source, Text):
+        found = complete(source.parsed(), UNNAMED, overrides, data_root=data_root)
+        return replace(found, text=source.content)
     text = _text(source)
     root = parse_source(text, source)
     return replace(complete(root, source.stem, overrides, data_root=data_root), text=text)

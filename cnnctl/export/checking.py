@@ -12,6 +12,7 @@ from cnnctl.export.original import Original
 
 TOLERANCE = 1e-4
 """The largest difference of float32 outputs."""
+INFINITE = float("inf")
 RANDOM = 8
 """Random inputs; with the first in a batch of its own, the others in a second one."""
 
@@ -33,7 +34,9 @@ def compared(
 def checked(difference: float, original: Original, wishes: Wishes, batches: Batches) -> Checked:
     """The result of a comparison on these batches."""
     real = sum(len(batch) for name, batch in batches.items() if name.startswith("real"))
-    kinds = f"{RANDOM} random{f' and {real} real' if real else ''} inputs"
+    kinds = f"{RANDOM} random inputs"
+    if real:
+        kinds += f" and {real} samples of {original.experiment.data.kind}"
     sizes = sorted({len(batch) for batch in batches.values()})
     return Checked(
         difference,
@@ -100,24 +103,26 @@ def largest_difference(expected: Results, found: Results) -> float:
     Relative to the largest number of an output if that is above 1, such as a price.
     """
     if expected.keys() != found.keys():
-        return float("inf")
+        return INFINITE
     return max(_of_batch(expected[name], found[name]) for name in expected)
 
 
 def _of_batch(expected: Batches, found: Batches) -> float:
     if expected.keys() != found.keys():
-        return float("inf")
+        return INFINITE
     return max(difference(expected[name], found[name]) for name in expected)
 
 
 def difference(expected: Tensor, found: Tensor) -> float:
     """The largest difference of two tensors; infinite for other shapes."""
     if expected.shape != found.shape:
-        return float("inf")
+        return INFINITE
     if not expected.numel():
         return 0.0
     wanted, given = expected.double(), found.double()
     is_same = (wanted == given) | (wanted.isnan() & given.isnan())
-    apart = torch.where(is_same, 0.0, (wanted - given).abs()).nan_to_num(nan=float("inf"))
+    apart = torch.where(is_same, 0.0, (wanted - given).abs()).nan_to_num(
+        nan=INFINITE, posinf=INFINITE
+    )
     scale = wanted[wanted.isfinite()].abs().amax().clamp_min(1) if wanted.isfinite().any() else 1
     return float((apart / scale).amax())

@@ -44,7 +44,7 @@ class Checked:
     """0 if they are the same; not a number if one of them is not."""
     tolerance: float
     inputs: str
-    """What both were run on, such as `8 random and 8 real inputs, in batches of 1 and 7`."""
+    """What both were run on, such as `8 random inputs, in batches of 1 and 7`."""
     measure: str = "largest difference"
     """What `difference` is."""
     figures: Mapping[str, Any] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from cnnctl.inspection.cost import Cost, Part
 from cnnctl.model.inference import rehearsing
 from cnnctl.model.layer import Saved, Shape
 
-_FLOPS = 4
+FLOPS = 4
 """FLOPs that the counter reports for one multiply-add of each of two samples."""
 _WITHOUT_PRODUCTS = (
     "_adaptive", "_log_softmax", "_native_batch_norm", "_prelu", "_safe_softmax", "_softmax",
@@ -52,7 +52,7 @@ def measure_module(module: nn.Module, input: Shape, *, needs_gradient: bool) -> 
         needs_gradient: whether an earlier layer learns.
     """
     samples = torch.empty(2, *input, device="meta").requires_grad_(needs_gradient) * 1
-    meter, saved = _Meter(), _Savings()
+    meter, saved = Meter(), _Savings()
     with ExitStack() as hooks, meter.unknown, meter.counter, saved.hooks:
         for name, part in _leaves(rehearsing(module)):
             before = part.register_forward_pre_hook(meter.before, with_kwargs=True)
@@ -106,7 +106,7 @@ def _is_accounted_for(operator: OpOverload[Any, Any]) -> bool:
     return bool(harmless & set(operator.tags)) or name.startswith(_WITHOUT_PRODUCTS)
 
 
-class _Meter:
+class Meter:
     """Reads both counters before and after every part."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class _Meter:
         """A hook that adds the cost of this call to the cost of the part."""
 
         def note(module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
-            taken, given = _tensor((*args, *kwargs.values())), _tensor(output)
+            taken, given = first_tensor((*args, *kwargs.values())), first_tensor(output)
             cost = self.cost(self.started[module], taken, given)
             if module in self.parts:
                 cost = _sum(self.parts[module].cost, cost)
@@ -140,7 +140,7 @@ class _Meter:
         """The cost since a reading."""
         flops, unknown = (now - then for now, then in zip(self.reading(), start, strict=True))
         size = 0 if _storage(output) == _storage(input) else output.nbytes // 2
-        return Cost(flops // _FLOPS, size, unknown == 0, str(output.dtype).removeprefix("torch."))
+        return Cost(flops // FLOPS, size, unknown == 0, str(output.dtype).removeprefix("torch."))
 
 
 def _sum(first: Cost, second: Cost) -> Cost:
@@ -152,7 +152,7 @@ def _sum(first: Cost, second: Cost) -> Cost:
     )
 
 
-def _tensor(value: Any) -> Tensor:
+def first_tensor(value: Any) -> Tensor:
     """The first tensor in the inputs or outputs of a module."""
     found = value if isinstance(value, Sequence) else [value]
     return next((item for item in found if isinstance(item, Tensor)), torch.empty(0, device="meta"))

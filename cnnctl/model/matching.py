@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import filterfalse, zip_longest
 
@@ -29,6 +29,8 @@ class Matched:
     """Tensors by their names in the network."""
     left_out: tuple[str, ...]
     """The network's tensors that stay initialised: a classifier for other classes."""
+    names: Mapping[str, str]
+    """What each tensor in `tensors` is called in the weights, by its name in the network."""
 
 
 def fit_weights(network: nn.Module, tensors: Tensors) -> tuple[str, ...]:
@@ -76,21 +78,22 @@ def names_of_twin(name: str) -> list[str]:
 
     heads = {"init_weights": False} if name in WITH_AUXILIARY_HEADS else {}
     with torch.device("meta"):
-        return list(_children_first(models.get_model(name, weights=None, **heads)))
+        return list(names_in_order(models.get_model(name, weights=None, **heads)))
 
 
 def compared_names(names: Iterable[str]) -> set[str]:
     """Those by which a network is recognised: not of auxiliary heads, and no counters."""
-    return _uncounted(filterfalse(_is_auxiliary, names))
+    return _uncounted(filterfalse(is_auxiliary, names))
 
 
-def _children_first(module: nn.Module, prefix: str = "") -> Iterator[str]:
-    """The names of a module's tensors, its own after those of its children.
+def names_in_order(module: nn.Module, prefix: str = "") -> Iterator[str]:
+    """The names of a module's tensors, as `match_weights` takes those of torchvision's networks.
 
-    Thus the layer scale of a ConvNeXt block comes where it is used, after the block's layers.
+    Its own come after those of its children, so the layer scale of a ConvNeXt block comes where it
+    is used, after the block's layers.
     """
     for name, child in module.named_children():
-        yield from _children_first(child, f"{prefix}{name}.")
+        yield from names_in_order(child, f"{prefix}{name}.")
     yield from (f"{prefix}{name}" for name in module.state_dict() if "." not in name)
 
 
@@ -99,7 +102,7 @@ def _match(network: nn.Module, tensors: Tensors) -> Matched:
     theirs = _without_auxiliary_heads(tensors, part.state_dict())
     mine = _without_auxiliary_heads(_as_torchvision_orders(part), theirs)
     pairs = list(_pairs(mine, theirs))
-    replaced = {*classifier(part), *filter(_is_auxiliary, mine)}
+    replaced = {*classifier(part), *filter(is_auxiliary, mine)}
     _check(pairs, mine, theirs, replaced)
     found = {
         a: theirs[b].reshape(mine[a].shape) if mine[a].shape != theirs[b].shape else theirs[b]
@@ -108,7 +111,8 @@ def _match(network: nn.Module, tensors: Tensors) -> Matched:
     }
     named = {f"{prefix}{name}": tensor for name, tensor in found.items()}
     missing = (name for name in network.state_dict() if name not in named)
-    return Matched(named, tuple(name for name in missing if not name.endswith(_COUNTER)))
+    left_out = tuple(name for name in missing if not name.endswith(_COUNTER))
+    return Matched(named, left_out, {f"{prefix}{a}": b for a, b in pairs if a in found})
 
 
 def _receiver(network: nn.Module, tensors: Tensors) -> tuple[str, nn.Module]:
@@ -137,9 +141,9 @@ def _uncounted(names: Iterable[str]) -> set[str]:
 
 def _without_auxiliary_heads(tensors: Tensors, others: Collection[str]) -> Tensors:
     """Omit the heads that are used in training only, unless both sides have them."""
-    if any(map(_is_auxiliary, others)):
+    if any(map(is_auxiliary, others)):
         return tensors
-    return {name: tensor for name, tensor in tensors.items() if not _is_auxiliary(name)}
+    return {name: tensor for name, tensor in tensors.items() if not is_auxiliary(name)}
 
 
 def _as_torchvision_orders(network: nn.Module) -> Tensors:
@@ -148,13 +152,14 @@ def _as_torchvision_orders(network: nn.Module) -> Tensors:
     In cnnctl, they come where they are run.
     """
     tensors = network.state_dict()
-    last = [name for name in classifier(network) if not _is_auxiliary(name)]
-    aside = [name for name in tensors if _is_auxiliary(name)]
+    last = [name for name in classifier(network) if not is_auxiliary(name)]
+    aside = [name for name in tensors if is_auxiliary(name)]
     rest = (name for name in tensors if name not in {*last, *aside})
     return {name: tensors[name] for name in (*rest, *aside, *last)}
 
 
-def _is_auxiliary(name: str) -> bool:
+def is_auxiliary(name: str) -> bool:
+    """Whether a tensor is part of a head that is used in training only."""
     return name.lower().startswith("aux")
 
 

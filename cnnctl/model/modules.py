@@ -195,7 +195,7 @@ class WithAuxiliary(nn.Sequential):
         if not self.training:
             return output
         aside = [part.take() for part in self.modules() if isinstance(part, Auxiliary)]
-        return torch.cat([output, *aside], dim=1)
+        return torch.cat([output, *aside], dim=1) if aside else output
 
 
 class Dense(nn.Sequential):

@@ -60,6 +60,15 @@ class Answered:
     answers: tuple[Answer, ...] = ()
     fault: FaultError | None = None
 
+    def to_json(self, *, top: int | None = None) -> dict[str, Any]:
+        """The same as plain data: with heads, an object of each in `heads`."""
+        facts: dict[str, Any] = {"input": self.name}
+        if self.fault is not None:
+            return facts | {"error": self.fault.faults[0].message}
+        if self.answers[0].task.name:
+            return facts | {"heads": {own.task.name: own.to_json(top=top) for own in self.answers}}
+        return facts | self.answers[0].to_json(top=top)
+
 
 def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Answered]:
     """Answer for every input, in their order; only one block of them is in memory.
@@ -102,6 +111,16 @@ def _read(input: Input) -> Tensor | FaultError:
 
 def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
     """The answers for samples as the dataset stores them, (N, …): of each task for each."""
+    tasks = trained.tasks
+    numbers = [_as_short(each) for each in numbers_of(trained, stored)]
+    return [
+        tuple(Answer(task, own) for task, own in zip(tasks, each, strict=True))
+        for each in zip(*numbers, strict=True)
+    ]
+
+
+def numbers_of(trained: TrainedNetwork, stored: Tensor) -> list[Tensor]:
+    """The numbers of an `Answer`, (N, outputs) float32 for each task, for (N, …) stored samples."""
     samples = Samples(stored, torch.zeros(len(stored)))
     store = DeviceStore(samples, preprocessing=trained.preprocessing, device=trained.device)
     batches = Batches(store, batch_size=block_size(trained.plan, trained.device))
@@ -109,20 +128,19 @@ def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
     outputs, _ = collect_outputs(
         trained.network, batches.in_order(filled=True), precision=precision
     )
-    numbers = [_numbers(trained, task, outputs) for task in trained.tasks]
-    tasks = trained.tasks
-    return [
-        tuple(Answer(task, own) for task, own in zip(tasks, each, strict=True))
-        for each in zip(*numbers, strict=True)
-    ]
+    return [_numbers(trained, task, outputs) for task in trained.tasks]
 
 
-def _numbers(trained: TrainedNetwork, task: Task, outputs: Tensor) -> list[tuple[float, ...]]:
-    """The numbers of an `Answer` to this task for every sample, as short as float32 allows."""
+def _numbers(trained: TrainedNetwork, task: Task, outputs: Tensor) -> Tensor:
     own = outputs if task.outputs is None else outputs[:, task.outputs]
     is_value = task.target.kind == "values"
     found = trained.in_own_units(task, own) if is_value else task.probabilities(own)
-    return [tuple(map(_shortest, row)) for row in found.float().cpu().numpy()]
+    return found.float().cpu()
+
+
+def _as_short(numbers: Tensor) -> list[tuple[float, ...]]:
+    """The numbers of every sample, as short as float32 allows."""
+    return [tuple(map(_shortest, row)) for row in numbers.numpy()]
 
 
 def _shortest(number: np.float32) -> float:

@@ -22,14 +22,7 @@ CLASSES_SHOWN = 1
 def as_json_lines(answered: Iterable[Answered], *, top: int | None) -> Iterator[str]:
     """An object for each input; with heads, an object of each in `heads`."""
     for each in answered:
-        facts: dict[str, object] = {"input": each.name}
-        if each.fault is not None:
-            facts["error"] = each.fault.faults[0].message
-        elif each.answers[0].task.name:
-            facts["heads"] = {own.task.name: own.to_json(top=top) for own in each.answers}
-        else:
-            facts |= each.answers[0].to_json(top=top)
-        yield json.dumps(facts)
+        yield json.dumps(each.to_json(top=top))
 
 
 def as_csv(

@@ -226,10 +226,22 @@ def print_result(
 
     data: the dataset directory, if given on the command line.
     """
-    run = result.run
-    more = [word for plugin in run.experiment.plugins for word in ("--plugin", plugin)]
+    print_outcome(console, result, folder)
+    plugins = result.run.experiment.plugins
+    more = [word for plugin in plugins for word in ("--plugin", plugin)]
     more += ["--data", str(data)] if data else []
-    lines = []
+    if result.is_finished:
+        command = "diagnose" if result.remarks else "eval"
+        line = f"next: {shlex.join(['cnnctl', command, str(folder.path), *more])}"
+    else:
+        command = shlex.join(["cnnctl", "train", "--resume", str(folder.path), *more])
+        line = f"resume with: {command}"
+    console.print(line, soft_wrap=True, markup=False)
+
+
+def print_outcome(console: Console, result: TrainingResult, folder: RunFolder) -> None:
+    """Print how training ended, and where the result is."""
+    run, lines = result.run, list[str]()
     if run.counters.stopped_early:
         lines.append(f"stopped early after epoch {run.counters.epoch}")
     if run.counters.best is not None:
@@ -240,12 +252,8 @@ def print_result(
     lines += result.remarks
     if result.is_finished:
         lines.append(f"checkpoint: {folder.best}")
-        command = "diagnose" if result.remarks else "eval"
-        lines.append(f"next: {shlex.join(['cnnctl', command, str(folder.path), *more])}")
     else:
         lines.append(f"stopped after {_position(run)}; saved {folder.last}")
-        command = shlex.join(["cnnctl", "train", "--resume", str(folder.path), *more])
-        lines.append(f"resume with: {command}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 

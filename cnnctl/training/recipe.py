@@ -34,10 +34,12 @@ def train(
     data_root: Path | None,
     console: Console,
     follow: Sequence[Follow] = (),
+    stops: StopSignals | None = None,
 ) -> tuple[TrainingResult, signal.Signals | None]:
     """Train an experiment to its end, or resume from a checkpoint.
 
     follow: makers of further observers, which come after those that record the training.
+    stops: the signals that stop the training; by default, those of a command.
 
     Returns the result, and the signal that stopped the training early, if any.
 
@@ -45,7 +47,7 @@ def train(
         FaultError: bad data, a loss that is not finite, a full disk, out of memory.
     """
     setup, folder = set_up(start.loaded, data_root=data_root), start.folder
-    with setup.memory_faults(), StopSignals() as signals:
+    with setup.memory_faults(), stops or StopSignals() as signals:
         if setup.experiment.train.compile == "measure":
             setup = decide_on_compiling(setup, console)
         training = Training.of(setup, store=FolderStore(folder), stop=signals.were_received)

@@ -1,8 +1,9 @@
-"""SIGINT and SIGTERM during training: the first requests a stop, the second exits at once."""
+"""Signals during training: the first requests a stop, the second does not wait for it."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -10,17 +11,27 @@ from cnnctl import interruption
 
 
 class StopSignals:
-    """A context that records the first signal in `received`, and exits the process at the second.
+    """A context that records the first signal in `received`.
 
     Training checks it between steps, so a step and its checkpoint are never interrupted.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        numbers: Sequence[signal.Signals] = interruption.NUMBERS,
+        *,
+        at_second: Callable[[int], object] = interruption.leave,
+    ) -> None:
+        """Note these signals; `at_second` is called with the number of a second one.
+
+        Only the main thread of a program can handle signals: elsewhere, give none.
+        """
+        self.numbers, self.at_second = numbers, at_second
         self.received: signal.Signals | None = None
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        for number in interruption.NUMBERS:
+        for number in self.numbers:
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -39,5 +50,5 @@ class StopSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
-            interruption.leave(number)
+            self.at_second(number)
         self.received = signal.Signals(number)

@@ -11,7 +11,7 @@ from cnnctl import checkpoint as checkpoints
 from cnnctl import run_folder as folders
 from cnnctl.checkpoint import Checkpoint
 from cnnctl.config.overrides import apply
-from cnnctl.config.source import Place, from_plain
+from cnnctl.config.source import Place, Text, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.errors import checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
@@ -40,7 +40,7 @@ class TrainingStart:
 
 
 def begin_run(
-    config: Path, overrides: Sequence[str], *, runs: Path, data_root: Path | None = None
+    config: Path | Text, overrides: Sequence[str], *, runs: Path, data_root: Path | None = None
 ) -> TrainingStart:
     """Check an experiment and create its run folder.
 
@@ -66,7 +66,7 @@ def _source_text(loaded: Loaded, overrides: Sequence[str]) -> str:
 
 
 def resume_run(
-    config: Path | None,
+    config: Path | Text | None,
     overrides: Sequence[str],
     resume: str,
     *,

@@ -38,6 +38,7 @@ def shortest(kind: str) -> dict[str, Any]:
             "size": 8,
             **surveyed,
         },
+        "memory": {"shape": [3], "classes": ["cat", "dog"], "samples": 10},
         "signals": {
             "path": "nowhere.csv",
             "series": "id",

@@ -163,7 +163,7 @@ def test_a_folder_that_is_not_there_is_named(original: Original, tmp_path: Path)
         ("x.nosuch", "", ["cannot export to x.nosuch: unknown format", ".pt2", "--format"]),
         ("x", "", ["cannot export to x: unknown format"]),
         ("x.pts", "", ["TorchScript is deprecated by PyTorch", "use x.pt2"]),
-        ("x.pt2", "pt3", ["--format: no format is named 'pt3'", "did you mean pt2?"]),
+        ("x.pt2", "safetensor", ["no format is named 'safetensor'", "did you mean safetensors?"]),
     ],
 )
 def test_an_unknown_format_says_what_there_is(name: str, option: str, said: list[str]) -> None:

@@ -18,6 +18,8 @@ from cnnctl.experiment import Experiment, Task, tasks_of
 from cnnctl.export.checking import TOLERANCE, largest_difference
 from cnnctl.export.format import Batches, Checked, Format, Results, Run, Wishes
 from cnnctl.export.original import CPU, Original
+from cnnctl.export.source import network_source
+from cnnctl.export.source.naming import network_class_name
 from cnnctl.export.training_source.script import training_source
 from cnnctl.training.run import assemble
 from cnnctl.training.settings import resolve_auto
@@ -57,23 +59,20 @@ class Trainable:
         return cls(experiment, tasks, splits)
 
 
-def training_script(original: Original, *, network: str, name: str) -> str:
+def training_script(original: Original) -> str:
     """The script that trains a network from its start.
-
-    Args:
-        network: the source of the network, a module with its class.
-        name: that class.
 
     Raises:
         FaultError: the data cannot be read, or an option cannot be written.
     """
-    trainable = Trainable.of(original)
+    trainable, plan = Trainable.of(original), original.trained.plan
+    name = network_class_name(original.experiment.name)
     return training_source(
         trainable.experiment,
-        original.trained.plan,
+        plan,
         trainable.tasks,
         trainable.splits,
-        network=network,
+        network=network_source(plan, name=name),
         name=name,
         data_root=str(original.data_root or data_root()),
     )
@@ -102,8 +101,7 @@ class TrainingScript(Format):
         found = run(self, file, given)
         apart = largest_difference(expected, {**found, COUNT: expected[COUNT]})
         limit = TOLERANCE if wishes.tolerance is None else wishes.tolerance
-        measure = "largest difference of loss, rates and gradients"
-        return Checked(apart, limit, f"a step on {count} training samples", measure)
+        return Checked(apart, limit, f"a step on {count} training samples")
 
     @staticmethod
     def run(file: str, batches: Batches) -> Results:
@@ -159,7 +157,7 @@ def first_step(trainable: Trainable, original: Original) -> dict[str, dict[str, 
     run.network.load_state_dict(original.network.state_dict())
     for module in run.network.modules():
         if isinstance(getattr(module, "p", None), float):
-            module.p = 0.0
+            vars(module)["p"] = 0.0  # of dropout
     heads = tuple(task.name for task in tasks if task.name and not task.is_auxiliary)
     store = DeviceStore.of(experiment.data, splits.train.samples, device=CPU, targets=heads)
     size = experiment.data.batch_size

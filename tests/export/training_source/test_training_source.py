@@ -7,7 +7,6 @@ import torch
 
 from cnnctl.errors import FaultError
 from cnnctl.export.format import Wishes
-from cnnctl.export.source import network_source
 from cnnctl.export.training_source.whole import TrainingScript, training_script
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
@@ -194,8 +193,7 @@ def test_a_script_builds_the_same_splits(kind: str, tmp_path: Path) -> None:
 def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
     original = opened(tmp_path, MOONS)
     file = tmp_path / "script.py"
-    network = network_source(original.trained.plan, name="Network")
-    source = training_script(original, network=network, name="Network")
+    source = training_script(original)
     file.write_text(source, encoding="utf-8")
     assert TrainingScript().check(original, Wishes(), file, here).is_within
     file.write_text(source.replace("lr=0.001", "lr=0.002"), encoding="utf-8")

@@ -1,0 +1,81 @@
+"""Arrays that are given in Python, as `cnnctl.sklearn` trains on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import Field, PrivateAttr
+
+from cnnctl.config.bounds import NonNegativeInt, PositiveFloat, PositiveInt
+from cnnctl.data.arrays.form import ArrayForm
+from cnnctl.data.dataset import RegressionSet, StoredSplit
+from cnnctl.data.sample_targets import Task
+from cnnctl.data.samples import DatasetInfo, Samples
+from cnnctl.errors import config_fault, data_fault
+
+if TYPE_CHECKING:
+    from cnnctl.data.pictures.worker import PictureForm
+
+
+class Memory(RegressionSet, kind="memory"):
+    """Arrays given in Python, such as those that cnnctl.sklearn is fitted to; no file names any.
+
+    Their form is part of the experiment; the arrays themselves are not. There is no test split.
+    """
+
+    has_files: ClassVar[bool] = False
+
+    shape: Annotated[list[PositiveInt], Field(max_length=3)] = Field(default=[])
+    """Shape of a sample: features, [channels, length] or [channels, height, width]."""
+    task: Task = "classification"
+    """Predict a class, labels (any number at once) or values."""
+    classes: Annotated[list[str], Field(max_length=100_000)] = Field(default=[])
+    """Names of the classes or labels, in order."""
+    outputs: PositiveInt = 1
+    """Number of values to predict."""
+    samples: NonNegativeInt = 0
+    """Number of samples, including validation."""
+    names: list[str] = Field(default=[])
+    """Names of the features, in order, where they have names."""
+    white: PositiveFloat | None = None
+    """Number for a white pixel: 255 for bytes, 1 for numbers from 0 to 1; null for numbers that are
+    no pixels."""
+    _samples: Samples | None = PrivateAttr(default=None)
+
+    def holding(self, samples: Samples) -> Self:
+        """This dataset with its samples."""
+        held = self.model_copy()
+        held._samples = samples
+        return held
+
+    def whole(self) -> DatasetInfo:
+        if not self.shape:
+            message = "memory is for arrays given in Python, which a file cannot name"
+            raise config_fault(message, hint="use arrays, or fit cnnctl.sklearn.Classifier to them")
+        is_multilabel = self.task == "multilabel"
+        outputs = len(self.classes) or self.outputs
+        shape, names = tuple(self.shape), tuple(self.classes)
+        return DatasetInfo(
+            shape, names, outputs, self.samples, has_test=False, is_multilabel=is_multilabel
+        )
+
+    def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
+        if self._samples is None:
+            message = "the samples were given in Python and are not stored"
+            raise data_fault(message, hint="score the estimator in Python, or predict new inputs")
+        return self._samples
+
+    def input_names(self) -> Mapping[str, int]:
+        return dict.fromkeys(self.names, 1)
+
+    @property
+    def has_pixels(self) -> bool:
+        return super().has_pixels and self.white is not None
+
+    def picture_form(self) -> PictureForm | None:
+        return super().picture_form() if self.white is not None else None
+
+    def array_form(self) -> ArrayForm:
+        return ArrayForm(self.whole().shape, white=self.white)

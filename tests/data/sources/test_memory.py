@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+import torch
+
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.preparation import prepare
+from cnnctl.data.samples import Samples
+from cnnctl.data.sources.memory import Memory
+from cnnctl.errors import FaultError
+
+
+def test_statistics_are_those_of_the_training_split_alone() -> None:
+    inputs = torch.from_numpy(np.random.RandomState(0).normal(5, 3, (40, 2))).float()
+    form = Memory(shape=[2], task="regression", samples=40, validation=0.25)
+    prepared = prepare(form.holding(Samples(inputs, inputs[:, :1])), seed=0)
+    train, validation = prepared.splits.train, prepared.splits.validation
+    assert (len(train), len(validation), len(prepared.splits.test)) == (30, 10, 0)
+    normalize = prepared.data.normalize
+    assert normalize is not None and normalize != "auto"
+    expected = inputs[train.positions].double()
+    np.testing.assert_allclose(normalize.mean, expected.mean(dim=0))
+    np.testing.assert_allclose(normalize.std, expected.std(dim=0, correction=0))
+
+
+def test_samples_are_no_part_of_what_is_written() -> None:
+    form = Memory(shape=[2], classes=["a", "b"], samples=4)
+    held = form.holding(Samples(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])))
+    assert held.written() == form.written()
+    assert DataSet.read(held.written()) == form
+
+
+def test_a_file_cannot_name_it() -> None:
+    with pytest.raises(FaultError, match=r"for arrays given in Python.*\n    use arrays"):
+        DataSet.read("memory").describe()
+
+
+def test_pixels_are_those_that_have_a_white() -> None:
+    assert Memory(shape=[1, 8, 8], white=255.0).has_pixels
+    assert Memory(shape=[1, 8, 8], white=255.0).picture_form() is not None
+    assert not Memory(shape=[1, 8, 8]).has_pixels
+    assert Memory(shape=[1, 8, 8]).picture_form() is None
+    assert not Memory(shape=[64], white=255.0).has_pixels
