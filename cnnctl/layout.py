@@ -17,6 +17,7 @@ class Part(StrEnum):
     OPTIMIZER = "optimizer"
     RANDOM = "random"
     TALLY = "tally"
+    REGRESSORS = "regressors"
 
 
 RANDOM_CPU, RANDOM_CUDA = f"{Part.RANDOM}.cpu", f"{Part.RANDOM}.cuda"

@@ -20,6 +20,7 @@ from cnnctl.data.normalization import Levels
 from cnnctl.data.preparation import SplitName, read_split, splits_of
 from cnnctl.data.samples import Shape, Split, by_position
 from cnnctl.device import pick_device
+from cnnctl.distillation.plan import without_teachers
 from cnnctl.errors import FaultError, config_fault, data_fault
 from cnnctl.experiment import Experiment, Loaded, Task, starting_weights
 from cnnctl.model.matching import fit_weights
@@ -241,7 +242,7 @@ def initial_subject(loaded: Loaded, *, data_root: Path | None = None) -> Subject
         FaultError: bad data or weights, the device is unavailable, or out of memory.
     """
     weights = starting_weights(loaded)
-    setup = set_up(loaded, data_root=data_root)
+    setup = set_up(without_teachers(loaded), data_root=data_root)
     with setup.memory_faults():
         network = build(loaded.plan, seed=setup.experiment.seed)
         if weights is not None:
@@ -249,7 +250,8 @@ def initial_subject(loaded: Loaded, *, data_root: Path | None = None) -> Subject
         layout = getattr(torch, setup.experiment.train.memory_format)
         network = network.to(setup.device).to(memory_format=layout).eval()
     tasks = tuple(task for task in loaded.tasks if not task.is_auxiliary)
-    trained = TrainedNetwork(setup.experiment, loaded.plan, tasks, network, setup.device, 0)
+    experiment = setup.experiment.model_copy(update={"distill": loaded.experiment.distill})
+    trained = TrainedNetwork(experiment, loaded.plan, tasks, network, setup.device, 0)
     return Subject(trained, is_trained=False, data_root=data_root, setup=setup)
 
 

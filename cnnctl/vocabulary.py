@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-PARTS = ("data", "model", "optim")
+PARTS = ("data", "model", "optim", "experiment")
 """Modules that declare families and kinds."""
 YAML = (".yaml", ".yml")
 """Suffixes of a configuration."""

@@ -16,7 +16,7 @@ from cnnctl.data.inputs import Input
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Shape, Target
 from cnnctl.device import memory_faults, settings_restored, use_precision
-from cnnctl.errors import Fault, FaultError, config_fault, data_fault, data_faults
+from cnnctl.errors import Fault, FaultError, data_fault, data_faults
 from cnnctl.experiment import Experiment, Task
 from cnnctl.model.modules import WithAuxiliary
 from cnnctl.model.network import NetworkPlan
@@ -81,15 +81,12 @@ class Network(WithAuxiliary):
     def class_names(self) -> tuple[str, ...]:
         """The names of classes or labels, in the order of the outputs; none for values.
 
-        Raises:
-            FaultError: there are several heads, each with its own in `targets`.
+        With several heads, they begin with the name of their head: `size.small`; a single value
+        has that name alone.
         """
-        own = [*self.targets.values()]
-        if len(own) > 1:
-            names = ", ".join(self.targets)
-            message = f"the network has several heads: {names}"
-            raise config_fault(message, hint=f"use .targets[{next(iter(self.targets))!r}]")
-        return own[0].class_names
+        if len(self.targets) == 1:
+            return next(iter(self.targets.values())).class_names
+        return tuple(name for target in self.targets.values() for name in _output_names(target))
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -187,6 +184,12 @@ def trained_network(network: Network) -> TrainedNetwork:
     facts = network._facts
     device, epoch = network.device, facts.epoch
     return TrainedNetwork(facts.experiment, facts.plan, facts.tasks, network, device, epoch)
+
+
+def _output_names(target: Target) -> list[str]:
+    if target.kind == "values" and target.outputs == 1:
+        return [target.name]
+    return [f"{target.name}.{own}" for own in target.class_names or range(target.outputs)]
 
 
 def _described(name: str, target: Target) -> str:

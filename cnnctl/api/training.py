@@ -90,7 +90,7 @@ def train(
     source: Config | None = None,
     *,
     overrides: Options | None = None,
-    resume: str | os.PathLike[str] | Run | bool = False,
+    resume: str | os.PathLike[str] | Run | bool | None = None,
     runs: str | os.PathLike[str] = "runs",
     data_root: str | os.PathLike[str] | None = None,
     device: str | None = None,
@@ -138,13 +138,13 @@ def train(
 def _start(
     source: Config | None,
     words: Sequence[str],
-    resume: str | os.PathLike[str] | Run | bool,
+    resume: str | os.PathLike[str] | Run | bool | None,
     runs: Path,
     plugins: Sequence[str | os.PathLike[str]],
     root: Path | None,
 ) -> TrainingStart:
     config = None if source is None else config_of(source)
-    if resume is not False:
+    if resume:
         path = resume.folder if isinstance(resume, Run) else resume
         return resume_run(
             config,
@@ -162,7 +162,8 @@ def _start(
 def _interrupts() -> StopSignals:
     """What stops a training that is called: Ctrl-C, where this is the main thread."""
     is_main = threading.current_thread() is threading.main_thread()
-    return StopSignals([signal.SIGINT] if is_main else [], at_second=_interrupt)
+    can_handle = is_main and signal.getsignal(signal.SIGINT) is not None
+    return StopSignals([signal.SIGINT] if can_handle else [], at_second=_interrupt)
 
 
 def _interrupt(number: int) -> NoReturn:

@@ -99,6 +99,7 @@ def _checked(
     path: Path, data_root: Path | None, *, with_data: bool, with_schedule: bool, is_shown: bool
 ) -> _Result:
     """Check a file, and show the report and the advice."""
+    from cnnctl.distillation.plan import with_hashes, would_download_teachers
     from cnnctl.experiment import load, starting_weights
     from cnnctl.model.weights import DEFAULT
 
@@ -109,6 +110,8 @@ def _checked(
         loaded = load(path, data_root=data_root)
         if loaded.experiment.model.weights != DEFAULT:  # which would have to be downloaded
             starting_weights(loaded)
+        if not would_download_teachers(loaded.experiment):
+            loaded = with_hashes(loaded)
         if with_data:
             _try_on_data(result, loaded, data_root, is_shown=is_shown)
     except FaultError as error:

@@ -151,11 +151,12 @@ def _cross_validated(
     from cnnctl.diagnosis import open_case
     from cnnctl.diagnosis.folds import cross_validated
     from cnnctl.diagnosis.wrong_labels import check_package
+    from cnnctl.distillation.plan import without_teachers
     from cnnctl.training.setup import set_up
 
     check_package()
     case = open_case(source, overrides, device=device, plugins=plugins, data_root=data)
-    setup = set_up(case.loaded, data_root=case.data_root)
+    setup = set_up(without_teachers(case.loaded), data_root=case.data_root)
     with advancing(folds * setup.experiment.train.epochs, "training") as advance:
         return cross_validated(setup, folds, advance=advance)
 

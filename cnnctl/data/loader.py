@@ -170,13 +170,17 @@ class Batches:
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, starting at step `start`, shuffled and augmented."""
         generator = Generator(self.source.device)
-        parts = torch.split(self.order(number), self.batch_size)[start : len(self)]
+        parts = self.rows(number, start=start)
         for step, batch in enumerate(self.source.take_each(parts), start):
             if self.augment:
                 generator.manual_seed(combined_seed("augment", self.seed, number, step))
                 yield self._augmented(*batch, generator)
             else:
                 yield batch
+
+    def rows(self, number: int, *, start: int = 0) -> Sequence[Tensor]:
+        """Positions in `source` of the samples of each of these batches, (B,)."""
+        return torch.split(self.order(number), self.batch_size)[start : len(self)]
 
     def in_order(self, *, batch_size: int | None = None, filled: bool = False) -> Iterator[Batch]:
         """All samples in their own order and not augmented, in batches of this size.

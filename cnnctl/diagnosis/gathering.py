@@ -14,6 +14,7 @@ from cnnctl.diagnosis.looking import ANSWERED, SAMPLES, answers_of, look_at
 from cnnctl.diagnosis.memorizing import try_to_memorize
 from cnnctl.diagnosis.stepping import Weights, run_of, take_steps
 from cnnctl.diagnosis.yardstick import yardstick_of
+from cnnctl.distillation.plan import without_teachers
 from cnnctl.experiment import Loaded, starting_weights
 from cnnctl.paths import is_folder
 from cnnctl.run_files import read_metrics, read_watch
@@ -75,7 +76,7 @@ def gather(case: Case) -> Facts:
         FaultError: bad data, weights that do not fit, out of memory, or the device is unavailable.
     """
     weights = case.weights if case.is_trained else starting_weights(case.loaded)
-    setup = set_up(case.loaded, data_root=case.data_root)
+    setup = set_up(without_teachers(case.loaded), data_root=case.data_root)
     with setup.memory_faults():
         if weights is None or not case.is_trained:
             return before_training(setup, weights)

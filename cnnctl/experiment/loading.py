@@ -9,26 +9,15 @@ from pathlib import Path
 from cnnctl.config import overrides as command_line
 from cnnctl.config.source import Node, Text, parse_source, read_text
 from cnnctl.config.validation import validate
-from cnnctl.data.dataset import DataSet
 from cnnctl.data.dataset import data_root as default_root
-from cnnctl.data.paths import path_options
-from cnnctl.errors import (
-    Fault,
-    FaultError,
-    closest,
-    config_fault,
-    did_you_mean,
-    gathered,
-    under,
-)
+from cnnctl.errors import Fault, FaultError, gathered, under
 from cnnctl.experiment.consistency import check, require_weights
 from cnnctl.experiment.loaded import Loaded, placed
 from cnnctl.experiment.measuring import with_own_losses
+from cnnctl.experiment.placing import absolute, place_paths
 from cnnctl.experiment.spec import Experiment, is_fit_for_a_folder
 from cnnctl.model import zoo
 from cnnctl.model.expansion import expand
-from cnnctl.model.weights import DEFAULT
-from cnnctl.paths import current_folder, is_file
 from cnnctl.plugins import load_plugins
 from cnnctl.shipped import experiments, is_name, is_shipped, text_of
 
@@ -93,8 +82,7 @@ def complete(
         templates = _template_names(source)
         source = _expanded(source)
     with placed(source):
-        _place_data(source)
-        _place_weights(source)
+        place_paths(source)
         experiment = _surveyed(_read(source, templates, data_root), data_root)
         if "name" not in experiment.model_fields_set and is_fit_for_a_folder(name):
             experiment = experiment.model_copy(update={"name": name})
@@ -129,45 +117,8 @@ def _plugin_files(source: Node) -> list[Path]:
     if not all(isinstance(item.value, str) for item in items):
         return []  # which validation rejects
     for item in items:
-        item.value = _absolute(item)
+        item.value = absolute(item)
     return [Path(str(item.value)) for item in items]
-
-
-def _absolute(node: Node) -> str:
-    """An absolute path; the paths in a file are relative to its folder."""
-    is_typed = node.layer == command_line.COMMAND_LINE
-    folder = Path() if is_typed else Path(node.place.origin).parent
-    return str(current_folder() / folder / str(node.value))
-
-
-def _place_data(source: Node) -> None:
-    """Make the paths among the options of a dataset hold from everywhere."""
-    data = source.child("data")
-    name = data.child("name") if data else None
-    kind = DataSet.kinds.get(str(name.value)) if name else None
-    for option in path_options(kind) if kind else ():
-        node = data
-        for step in option:
-            node = node.child(step) if node else None
-        if node and isinstance(node.value, str) and node.value:
-            node.value = _absolute(node)
-
-
-def _place_weights(source: Node) -> None:
-    """Make the path of a weights file absolute.
-
-    Raises:
-        FaultError: the file does not exist.
-    """
-    model = source.child("model")
-    node = model.child("weights") if model else None
-    if node and isinstance(node.value, str) and node.value not in (DEFAULT, "none"):
-        written, node.value = node.value, _absolute(node)
-        if not is_file(Path(node.value)):
-            message = f"no such file: {written}"
-            close = did_you_mean(closest(written, (DEFAULT, "none")))
-            hint = close or "give a weights file, or leave it out"
-            raise config_fault(message, hint=hint, path=("model", "weights"))
 
 
 def _surveyed(experiment: Experiment, data_root: Path | None) -> Experiment:

@@ -14,6 +14,7 @@ from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the datasets
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.sources.digits import Digits
+from cnnctl.experiment.distill import Distillation
 from cnnctl.metrics import Monitor
 from cnnctl.model.heads import Head
 from cnnctl.model.layer import Name
@@ -137,6 +138,8 @@ class Experiment(Spec):
     """Learning rate schedule."""
     regularization: Regularization = Regularization()
     """Regularization against overfitting."""
+    distill: Distillation | None = None
+    """Distillation from trained networks."""
     train: Train = Train()
     """Training length, precision and device."""
 

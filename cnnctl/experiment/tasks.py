@@ -58,9 +58,11 @@ class Task:
 
     def of(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Its outputs (N, outputs) and targets, in the form that its loss takes."""
-        if self.outputs is not None:
-            outputs = outputs[:, self.outputs]
-        return outputs, self.own_targets(targets)
+        return self.of_outputs(outputs), self.own_targets(targets)
+
+    def of_outputs(self, outputs: Tensor) -> Tensor:
+        """Its outputs, (N, outputs); those of all tasks in."""
+        return outputs if self.outputs is None else outputs[:, self.outputs]
 
     def own_targets(self, targets: Tensor) -> Tensor:
         """Its targets, in the form that its loss takes."""

@@ -1,5 +1,6 @@
 """The table of metrics, which all evaluation uses."""
 
+from cnnctl.metrics.agreement import Agreement
 from cnnctl.metrics.metric import (
     METRICS,
     Metric,
@@ -24,6 +25,7 @@ from cnnctl.metrics import classes, labels, scores, values  # isort: skip  (they
 __all__ = [
     "METRICS",
     "Accuracy",
+    "Agreement",
     "AveragePrecision",
     "Counted",
     "MeanLoss",

@@ -153,6 +153,19 @@ def parameter_groups(
     return [found[key] for key in sorted(found)]
 
 
+def merged(groups: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Parameter groups with further ones, which join the first group of the same settings."""
+    found = [{**group, "params": [*group["params"]]} for group in groups]
+    for each in more:
+        same = (group for group in found if {**group, "params": each["params"]} == each)
+        group = next(same, None)
+        if group is None:
+            found.append(each)
+        else:
+            group["params"] += each["params"]
+    return found
+
+
 def penalty(parameters: Sequence[Tensor], *, l1: float, l2: float) -> Tensor:
     """l1 * sum(|w|) + l2 / 2 * sum(w^2), as one number with a gradient."""
     # one vector: one operation for all parameters costs less than one for each

@@ -16,6 +16,7 @@ from cnnctl.data.preparation import SplitName
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Shape
 from cnnctl.device import pick_device
+from cnnctl.distillation.plan import without_teachers
 from cnnctl.drawing.naming import Naming
 from cnnctl.errors import FaultError, data_fault
 from cnnctl.experiment import Loaded
@@ -69,7 +70,7 @@ def gather(
         FaultError: bad data, or the split is empty.
     """
     available = _on_available_device(loaded)
-    setup = set_up(available, data_root=data_root)
+    setup = set_up(without_teachers(available), data_root=data_root)
     with setup.memory_faults():
         return _gathered(setup, samples, split, is_other_device=available is not loaded)
 

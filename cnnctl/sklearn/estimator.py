@@ -14,10 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from cnnctl.api.sources import Config
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.memory import Memory
 from cnnctl.sklearn.arrays import dtype_of, stored, white_of
-from cnnctl.sklearn.configuration import Config, experiment_on, read
+from cnnctl.sklearn.configuration import experiment_on, read
 from cnnctl.sklearn.fitted import FittedNetwork
 from cnnctl.sklearn.fitting import trained_in_memory
 from cnnctl.sklearn.parameters import check_names, is_option, overrides_of

@@ -167,6 +167,8 @@ def _notes(
             f"the weights and the rate are those after epoch {subject.trained.epoch or 0}; the "
             "optimizer starts without a state"
         )
+    if sample.targets is not None and subject.experiment.distill is not None:
+        yield "the loss is that of the target alone: teachers (distill) are left out"
     foreign = {owner for owner, _, layer, _ in named if layer is None}
     for owner in sorted(foreign):
         yield f"what {owner} computes between its modules, such as additions, has no row"

@@ -17,6 +17,7 @@ from cnnctl.tracing.recording import Recorder
 from cnnctl.tracing.rows import backward_rows, forward_rows
 from cnnctl.tracing.units import UnitView
 from cnnctl.tracing.updates import Snapshot, Working, penalties
+from cnnctl.training.compilation import Answers
 from cnnctl.training.run import Run
 from cnnctl.training.step import Batch, Step, make_step
 
@@ -33,9 +34,11 @@ class Watcher:
     """Of the loss, without penalties and clipping."""
     calls: int = 0
 
-    def propagate(self, inputs: Tensor, targets: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+    def propagate(
+        self, inputs: Tensor, targets: Tensor, answers: Answers, factors: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """What the step calls; see `training.compilation.Propagate`."""
-        outputs, losses = self.step.propagate(inputs, targets, factors)
+        outputs, losses = self.step.propagate(inputs, targets, answers, factors)
         self.calls += 1
         if self.calls == 1:
             self.outputs, self.losses = outputs.detach().clone(), losses.detach().reshape(-1)

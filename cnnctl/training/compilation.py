@@ -13,10 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-Forward = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(inputs, targets) -> (outputs, losses of the tasks)."""
-Propagate = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(inputs, targets, factors of the losses) -> (outputs, losses); adds to the gradients."""
+Answers = tuple[Tensor, ...]
+"""What teachers answer to a batch; empty without distillation."""
+Forward = Callable[[Tensor, Tensor, Answers], tuple[Tensor, Tensor]]
+"""(inputs, targets, answers) -> (outputs, losses)."""
+Propagate = Callable[[Tensor, Tensor, Answers, Tensor], tuple[Tensor, Tensor]]
+"""(inputs, targets, answers, factors of the losses) -> (outputs, losses); adds to the gradients."""
 Failed = Callable[[str], None]
 """Called with the reason if compiling fails."""
 
@@ -25,10 +27,10 @@ CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def propagate(
-    forward: Forward, inputs: Tensor, targets: Tensor, factors: Tensor
+    forward: Forward, inputs: Tensor, targets: Tensor, answers: Answers, factors: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Run the forward and the backward pass; see `Propagate`."""
-    outputs, losses = forward(inputs, targets)
+    outputs, losses = forward(inputs, targets, answers)
     losses.backward(factors)  # type: ignore[no-untyped-call]
     return outputs, losses.detach()
 
@@ -49,17 +51,19 @@ class Compiled:
         self.fast: Forward | None = torch.compile(forward, dynamic=False, mode=mode)
         self.failed = failed
 
-    def __call__(self, inputs: Tensor, targets: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, inputs: Tensor, targets: Tensor, answers: Answers, factors: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Run both passes."""
         from torch._dynamo.exc import TorchDynamoException  # slow to import
 
         if self.fast is not None:
             try:
-                return propagate(self.fast, inputs, targets, factors)
+                return propagate(self.fast, inputs, targets, answers, factors)
             except (TorchDynamoException, OSError) as error:
                 self.fast = None
                 self.failed(str(error).strip().partition("\n")[0])
-        return propagate(self.plain, inputs, targets, factors)
+        return propagate(self.plain, inputs, targets, answers, factors)
 
 
 def use_cache_folder() -> None:

@@ -205,6 +205,7 @@ def print_header(console: Console, run: Run, splits: Splits, start: TrainingStar
         f"{run.experiment.name}: {parameters:,} parameters, "
         f"{describe_device(run.device)}, {train.precision}, {train.memory_format}{compiled}",
         f"{run.experiment.data.kind}: {counts}",
+        *(run.distilling.teaching.plan.describe(run.experiment) if run.distilling else ()),
         f"run folder: {start.folder.path}",
     ]
     if start.checkpoint is not None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import nn, optim
 
+from cnnctl.distillation.distilling import Distilling
+from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Task, Thresholds, require_weights
-from cnnctl.metrics import METRICS, Accuracy, Watched, watched
+from cnnctl.metrics import METRICS, Accuracy, MeanLoss, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors
-from cnnctl.optim.regularizers import Average, EarlyStopper, Ema, parameter_groups
+from cnnctl.optim.regularizers import Average, EarlyStopper, Ema, merged, parameter_groups
 from cnnctl.optim.schedulers import Schedule
+from cnnctl.training.tally import RunningSums
 
 
 @dataclass(slots=True)
@@ -45,58 +49,6 @@ class Counters:
 
 
 @dataclass(slots=True)
-class RunningSums:
-    """Sums over the current epoch, which stay on the device until it ends."""
-
-    sums: Tensor
-    """float64: the sum of the losses of each task, and the denominators of their means; then the
-    number of correct predictions of each task with classes, and of samples."""
-    weights: tuple[float, ...]
-    """Weight of each task's loss in the total loss."""
-    parts: tuple[Tensor, ...]
-    """Views of the sums: losses, normalizers, correct predictions, samples; `sums[0] += …` would
-    look up, add and copy back at every step."""
-
-    @classmethod
-    def on(cls, device: torch.device, *, weights: Sequence[float], classifying: int) -> RunningSums:
-        """Empty sums for tasks with these weights; `classifying` is how many have classes."""
-        tasks = len(weights)
-        sums = torch.zeros(2 * tasks + classifying + 1, dtype=torch.float64, device=device)
-        many = (sums[:tasks], sums[tasks : 2 * tasks], *sums[2 * tasks :])
-        return cls(sums, tuple(weights), many if tasks > 1 else sums.unbind())
-
-    def add(
-        self, losses: Tensor, normalizers: Tensor | int, right: Iterable[Tensor], samples: int
-    ) -> None:
-        """Add a batch: the sum and denominator of the losses of each task, and the numbers of
-        correct predictions and of samples."""
-        counted: list[Tensor | int] = [losses, normalizers, *right, samples]
-        for part, more in zip(self.parts, counted, strict=True):
-            part.add_(more)
-
-    @property
-    def samples(self) -> int:
-        """Number of samples; waits for the device."""
-        return int(self.sums[-1])
-
-    def read(self) -> tuple[float, list[float]]:
-        """Mean loss, and accuracy of each task; waits for the device."""
-        *sums, samples = self.sums.tolist()
-        tasks = len(self.weights)
-        parts = zip(self.weights, sums[:tasks], sums[tasks : 2 * tasks], strict=True)
-        loss = sum(weight * _ratio(total, size) for weight, total, size in parts)
-        return loss, [_ratio(right, samples) for right in sums[2 * tasks :]]
-
-    def clear(self) -> None:
-        """Reset the sums."""
-        self.sums.zero_()
-
-
-def _ratio(total: float, size: float) -> float:
-    return total / size if size else float("nan")
-
-
-@dataclass(slots=True)
 class Run:
     """Everything that changes during training."""
 
@@ -114,6 +66,8 @@ class Run:
     counters: Counters = field(default_factory=Counters)
     thresholds: Thresholds = field(default_factory=dict)
     """Measured on the validation split at the end of the last epoch."""
+    distilling: Distilling | None = None
+    """What is learned from teachers, if anything."""
 
     @property
     def answers(self) -> list[Task]:
@@ -145,6 +99,14 @@ class Run:
         """The network to evaluate and keep: the averaged one, if any."""
         return self.network if self.average is None else self.average.network
 
+    def distilled(self) -> dict[str, float]:
+        """What distillation added to the loss of this epoch, and how far the network agreed with
+        its teachers; empty without any."""
+        if self.distilling is None:
+            return {}
+        agreed = self.distilling.agreements(self.tally.agreed(), self.tally.samples)
+        return {f"distillation_{MeanLoss.kind}": self.tally.distilled_loss()} | agreed
+
     def begin_epoch(self) -> None:
         """Put the network in training mode for the current epoch, except for frozen parts."""
         self.freezing.begin_epoch(self.counters.epoch + 1)
@@ -168,6 +130,7 @@ def assemble(
     tasks: tuple[Task, ...],
     device: torch.device,
     steps_per_epoch: int,
+    teaching: Teaching | None = None,
 ) -> Run:
     """Build network, averages, optimizer and schedule, in their initial state.
 
@@ -180,7 +143,9 @@ def assemble(
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
     freezing = _freeze(network, experiment)
-    optimizer = _optimizer(network, experiment, late=freezing.names)
+    average = _average(network, regularization.ema)
+    distilling = _distilling(teaching, network, experiment, device)
+    optimizer = _optimizer(network, experiment, late=freezing.names, distilling=distilling)
     freezing.begin_epoch(1)
     classifying = [t for t in tasks if t.target.kind in Accuracy.measures and not t.is_auxiliary]
     return Run(
@@ -194,12 +159,33 @@ def assemble(
         schedule=Schedule(
             experiment.scheduler, optimizer, steps_per_epoch=steps_per_epoch, epochs=train.epochs
         ),
-        average=_average(network, regularization.ema),
+        average=average,
         patience=_early_stopper(experiment),
         tally=RunningSums.on(
-            device, weights=[task.weight for task in tasks], classifying=len(classifying)
+            device,
+            weights=[task.weight for task in tasks],
+            classifying=len(classifying),
+            distilled=distilling.weights if distilling else (),
+            agreeing=distilling.counters if distilling else 0,
         ),
+        distilling=distilling,
     )
+
+
+def loss_weights(tasks: Sequence[Task], distilling: Distilling | None) -> list[float]:
+    """The weight of each loss in the total loss: those of the tasks, then of what is distilled."""
+    own = [task.weight for task in tasks]
+    if distilling is None:
+        return own
+    return [*((1 - distilling.share) * weight for weight in own), *distilling.weights]
+
+
+def _distilling(
+    teaching: Teaching | None, network: nn.Module, experiment: Experiment, device: torch.device
+) -> Distilling | None:
+    if teaching is None:
+        return None
+    return Distilling.of(teaching, network, seed=experiment.seed, device=device)
 
 
 def _freeze(network: nn.Module, experiment: Experiment) -> Freezing:
@@ -212,16 +198,21 @@ def _freeze(network: nn.Module, experiment: Experiment) -> Freezing:
 
 
 def _optimizer(
-    network: nn.Module, experiment: Experiment, *, late: Collection[str]
+    network: nn.Module,
+    experiment: Experiment,
+    *,
+    late: Collection[str],
+    distilling: Distilling | None,
 ) -> optim.Optimizer:
     regularization = experiment.regularization
-    groups = parameter_groups(
-        network,
+    in_groups = partial(
+        parameter_groups,
         weight_decay=regularization.weight_decay,
         penalize=regularization.penalize,
-        groups=experiment.optimizer.groups,
-        late=late,
     )
+    groups = in_groups(network, groups=experiment.optimizer.groups, late=late)
+    if distilling is not None:
+        groups = merged(groups, in_groups(distilling.regressors))
     return experiment.optimizer.build(groups, fused=True)
 
 

@@ -15,6 +15,8 @@ from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, trainin
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.samples import Splits
 from cnnctl.device import keep_freed_memory, memory_faults, use_precision, use_threads
+from cnnctl.distillation.plan import plan_distillation
+from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
 from cnnctl.training.run import Run, assemble
@@ -42,6 +44,8 @@ class Setup:
     device: torch.device
     splits: Splits
     batches: SplitBatches
+    teaching: Teaching | None = None
+    """The teachers, on the device, if there are any."""
 
     def assemble(self) -> Run:
         """A new run, with its network initialised from the experiment's seed."""
@@ -51,6 +55,7 @@ class Setup:
             tasks=self.loaded.tasks,
             device=self.device,
             steps_per_epoch=ceil(len(self.batches.train) / self.experiment.train.accumulate),
+            teaching=self.teaching,
         )
 
     def with_compile(self, compile: bool) -> Setup:
@@ -63,10 +68,10 @@ class Setup:
 
 
 def set_up(loaded: Loaded, *, data_root: Path | None = None) -> Setup:
-    """Make the automatic choices, set up the process, and prepare the data.
+    """Make the automatic choices, set up the process, and prepare the data and the teachers.
 
     Raises:
-        FaultError: the device is unavailable, bad data, out of memory.
+        FaultError: the device is unavailable, bad data, a teacher that does not fit, out of memory.
     """
     with loaded.places("train", "device"):
         experiment = resolve_auto(loaded.experiment, loaded.plan, loaded.description)
@@ -81,7 +86,14 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None) -> Setup:
         loaded = replace(loaded, experiment=experiment)
         heads = tuple(task.name for task in loaded.tasks if task.name and not task.is_auxiliary)
         batches = split_batches(experiment, data, device, targets=heads)
-    return Setup(loaded, experiment, device, data.splits, batches)
+        with loaded.places():
+            teachers = plan_distillation(loaded)
+        if teachers is None:
+            return Setup(loaded, experiment, device, data.splits, batches)
+        experiment = experiment.model_copy(update={"distill": teachers.settings})
+        loaded = replace(loaded, experiment=experiment)
+        teaching = Teaching.of(teachers, experiment, device)
+    return Setup(loaded, experiment, device, data.splits, batches, teaching)
 
 
 def _memory_faults(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:

@@ -13,6 +13,7 @@ from cnnctl.checkpoint import Checkpoint
 from cnnctl.config.overrides import apply
 from cnnctl.config.source import Place, Text, from_plain
 from cnnctl.config.validation import validate
+from cnnctl.distillation.plan import are_the_same, with_hashes
 from cnnctl.errors import checkpoint_fault
 from cnnctl.experiment import Experiment, Loaded, check, load, placed, starting_weights
 from cnnctl.layout import Part
@@ -48,7 +49,7 @@ def begin_run(
         FaultError: faults of the experiment or its initial weights, or the folder cannot be
             created.
     """
-    loaded = load(config, overrides, data_root=data_root)
+    loaded = with_hashes(load(config, overrides, data_root=data_root))
     weights = starting_weights(loaded)
     folder = folders.create(runs, loaded.experiment.name)
     try:
@@ -83,7 +84,7 @@ def resume_run(
         FaultError: there is no such run, it is in use, its checkpoint is damaged, or the
             experiment has changed.
     """
-    asked = load(config, overrides, data_root=data_root) if config else None
+    asked = with_hashes(load(config, overrides, data_root=data_root)) if config else None
     path = _last_checkpoint(resume, asked, runs)
     home = folders.folder_of(path)
     if home is None:
@@ -124,7 +125,7 @@ def _continue(
     before = read_experiment(checkpoint, place=str(path), known=asked)
     checkpoints.check_weights(meta_network(before.plan), checkpoint.under(Part.MODEL))
     wanted = asked.experiment if asked else _overridden(before, overrides)
-    experiment = reconcile(wanted, before.experiment, place=str(path))
+    experiment = reconcile(wanted, _with_moved(before.experiment, wanted), place=str(path))
     inexact = inexact_because(experiment, before.experiment, checkpoint)
     return TrainingStart(replace(before, experiment=experiment), folder, checkpoint, inexact)
 
@@ -134,5 +135,14 @@ def _overridden(before: Loaded, overrides: Sequence[str]) -> Experiment:
     node = apply(from_plain(before.experiment.plain(), Place("the run's config.yaml")), overrides)
     with placed(node):
         experiment = validate(Experiment, node)
-        check(experiment, known=before)
-    return experiment
+        plan, description = check(experiment, known=before)
+    return with_hashes(Loaded(experiment, node, plan, description)).experiment
+
+
+def _with_moved(before: Experiment, wanted: Experiment) -> Experiment:
+    """The experiment with its teachers where they are wanted now, if they are the same."""
+    if not are_the_same(before.distill, wanted.distill):
+        return before
+    assert before.distill is not None and wanted.distill is not None
+    moved = before.distill.model_copy(update={"teacher": wanted.distill.teacher})
+    return before.model_copy(update={"distill": moved})

@@ -30,6 +30,8 @@ def capture_last(run: Run) -> Checkpoint:
     tensors = named(Part.MODEL, run.network.state_dict())
     if run.average is not None:
         tensors |= named(Part.AVERAGE, run.average.network.state_dict())
+    if run.distilling is not None:
+        tensors |= named(Part.REGRESSORS, run.distilling.regressors.state_dict())
     moved, skeleton = pack(run.optimizer.state_dict(), prefix=Part.OPTIMIZER)
     tensors |= moved | _random_state(run.device) | {Part.TALLY: run.tally.sums}
     document = _describe(run, run.experiment) | {
@@ -77,6 +79,8 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     load_weights(run.network, checkpoint.under(Part.MODEL))
     if run.average is not None:
         load_weights(run.average.network, checkpoint.under(Part.AVERAGE))
+    if run.distilling is not None:
+        load_weights(run.distilling.regressors, checkpoint.under(Part.REGRESSORS))
     _restore_optimizer(run.optimizer, optimizer)
     run.schedule.load_state_dict(document["schedule"])
     if run.patience is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, repeat
+from itertools import chain, repeat, zip_longest
 from typing import Literal, cast
 from warnings import warn
 
@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl.device import autocast
+from cnnctl.distillation.distilling import Distilling, parameters_of
 from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
-from cnnctl.training.compilation import Compiled, Failed, Propagate, propagate
+from cnnctl.training.compilation import Answers, Compiled, Failed, Propagate, propagate
 from cnnctl.training.divergence import FiniteGuard
-from cnnctl.training.run import Run, RunningSums
+from cnnctl.training.run import Run, loss_weights
+from cnnctl.training.tally import RunningSums
 
 Batch = tuple[Tensor, Tensor]
 
@@ -32,7 +34,7 @@ class Step:
     normalizer: Normalizer
     """Targets of a batch -> the denominators of its mean losses."""
     weights: Tensor
-    """Weight of each task's loss in the total loss; shaped as the losses."""
+    """Weight of each loss in the total loss; shaped as the losses."""
     classifying: Sequence[Task]
     """The tasks whose correct predictions are counted."""
     guard: FiniteGuard
@@ -43,8 +45,10 @@ class Step:
     is_mean: bool
     """Whether the step minimises the mean loss of its batches, not the sum."""
 
-    def __call__(self, batches: Sequence[Batch]) -> None:
+    def __call__(self, batches: Sequence[Batch], rows: Sequence[Tensor] = ()) -> None:
         """Update the weights to reduce the loss of all these batches together.
+
+        rows: the positions of their samples in the store, if they are known.
 
         Raises:
             FaultError: the loss is not finite; the weights are unchanged.
@@ -52,14 +56,31 @@ class Step:
         run = self.run
         run.schedule.apply(run.counters.step)
         tallies = chain([run.tally], repeat(None))  # lbfgs evaluates many times what counts once
-        run.optimizer.step(lambda: cast(float, self.differentiate(batches, next(tallies))))
+        answers = self.answers(batches, rows)
+        run.optimizer.step(lambda: cast(float, self.differentiate(batches, next(tallies), answers)))
         if run.average is not None:
             run.average.update(step=run.counters.step)
         run.counters.step += 1
         run.counters.batch += len(batches)
 
-    def differentiate(self, batches: Sequence[Batch], tally: RunningSums | None) -> Tensor:
-        """Compute the gradients of the loss of all batches, including penalties."""
+    def answers(self, batches: Sequence[Batch], rows: Sequence[Tensor] = ()) -> list[Answers]:
+        """What the teachers answer to each batch; nothing without distillation."""
+        distilling = self.run.distilling
+        if distilling is None:
+            return [()] * len(batches)
+        pairs = zip_longest(batches, rows)
+        return [distilling.answers(inputs, known) for (inputs, _), known in pairs]
+
+    def differentiate(
+        self,
+        batches: Sequence[Batch],
+        tally: RunningSums | None,
+        answers: Sequence[Answers] | None = None,
+    ) -> Tensor:
+        """Compute the gradients of the loss of all batches, including penalties.
+
+        answers: those of the teachers to each batch; by default, they are asked.
+        """
         for parameter in self.trainable:
             parameter.grad = None  # faster than zero_grad, which does more bookkeeping
         sizes = [self.normalizer(targets) for _, targets in batches]
@@ -67,12 +88,13 @@ class Step:
         # the sum divided by all targets of the step is the mean of one large batch
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
         losses: list[Tensor] = []
-        for (inputs, targets), size in zip(batches, sizes, strict=True):
-            outputs, loss = self.propagate(inputs, targets, factors)
+        answers = self.answers(batches) if answers is None else answers
+        for (inputs, targets), size, told in zip(batches, sizes, answers, strict=True):
+            outputs, loss = self.propagate(inputs, targets, told, factors)
             losses.append(torch.inner(loss, factors))
             if tally is not None:
                 total = loss * size if self.averages else loss
-                tally.add(total, size, self.count_right(outputs, targets), len(targets))
+                tally.add(total, size, self.counts(outputs, targets, told), len(targets))
         return self.finish(losses)
 
     def finish(self, losses: list[Tensor]) -> Tensor:
@@ -95,6 +117,13 @@ class Step:
         """Number of correct predictions of each task; see `Task.is_right`."""
         return [task.is_right(*task.of(outputs, targets)).sum() for task in self.classifying]
 
+    def counts(self, outputs: Tensor, targets: Tensor, answers: Answers) -> list[Tensor]:
+        """What the tally counts of a batch: correct predictions, then the sums of the agreement."""
+        right, distilling = self.count_right(outputs, targets), self.run.distilling
+        if distilling is None or not distilling.counters:
+            return right
+        return [*right, distilling.agreement_sums(outputs, answers)]
+
 
 def make_step(run: Run, *, failed: Failed = warn) -> Step:
     """Make the training step of an experiment.
@@ -106,8 +135,8 @@ def make_step(run: Run, *, failed: Failed = warn) -> Step:
     return Step(
         run=run,
         propagate=make_propagate(run, reduction="mean" if averages else "sum", failed=failed),
-        normalizer=build_normalizer(run.tasks, device=run.device),
-        weights=task_weights(run.tasks, device=run.device),
+        normalizer=_normalizer(run),
+        weights=_weights(run),
         classifying=run.classifying,
         guard=FiniteGuard(run.optimizer, run.device),
         trainable=_trainable(run),
@@ -117,13 +146,38 @@ def make_step(run: Run, *, failed: Failed = warn) -> Step:
     )
 
 
+def _weights(run: Run) -> Tensor:
+    if run.distilling is None:
+        return task_weights(run.tasks, device=run.device)
+    return torch.tensor(loss_weights(run.tasks, run.distilling), device=run.device)
+
+
+def _normalizer(run: Run) -> Normalizer:
+    """Denominators of the losses of the tasks, then of what is distilled."""
+    own = build_normalizer(run.tasks, device=run.device)
+    if run.distilling is None:
+        return own
+    of_one = torch.tensor(run.distilling.sizes, device=run.device)
+
+    def of_each(targets: Tensor) -> Tensor:
+        size = own(targets)
+        sizes = size if isinstance(size, Tensor) else of_one.new_full((), size)
+        return torch.cat([sizes.reshape(-1).to(of_one), of_one * len(targets)])
+
+    return of_each
+
+
 def _trainable(run: Run) -> list[nn.Parameter]:
-    return [parameter for parameter in run.network.parameters() if parameter.requires_grad]
+    learned = chain(run.network.parameters(), parameters_of(run.distilling))
+    return [parameter for parameter in learned if parameter.requires_grad]
 
 
 def _penalized(run: Run) -> list[nn.Parameter]:
     settings = run.experiment.regularization
-    return penalized(run.network, settings.penalize) if settings.l1 or settings.l2 else []
+    if not settings.l1 and not settings.l2:
+        return []
+    learned = [run.network, *([run.distilling.regressors] if run.distilling else [])]
+    return [each for part in learned for each in penalized(part, settings.penalize)]
 
 
 def make_propagate(
@@ -132,14 +186,32 @@ def make_propagate(
     """Forward and backward pass of network and loss, compiled if the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
     loss_of = build_loss(run.tasks, reduction=reduction).to(run.device)
+    losses_of = _with_distilled(loss_of, run.distilling, reduction=reduction)
 
-    def forward(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(inputs: Tensor, targets: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
         with autocast(precision, inputs.device):
             outputs = network(inputs)
         outputs = outputs.float()  # bf16 would round away small differences of the loss
-        return outputs, loss_of(outputs, targets)
+        return outputs, losses_of(outputs, targets, answers)
 
     mode = run.experiment.train.compile
     if not mode:
         return partial(propagate, forward)
     return Compiled(forward, mode=mode if isinstance(mode, str) else None, failed=failed)
+
+
+def _with_distilled(
+    loss_of: nn.Module, distilling: Distilling | None, *, reduction: Literal["mean", "sum"]
+) -> Callable[[Tensor, Tensor, Answers], Tensor]:
+    """The losses of the tasks, and behind them those of what is distilled."""
+    if distilling is None:
+        return lambda outputs, targets, _: loss_of(outputs, targets)
+    sizes = distilling.sizes
+
+    def losses_of(outputs: Tensor, targets: Tensor, answers: Answers) -> Tensor:
+        sums = distilling.losses(outputs, answers)
+        if reduction == "mean":
+            sums = [each / (size * len(targets)) for each, size in zip(sums, sizes, strict=True)]
+        return torch.cat([loss_of(outputs, targets).reshape(-1), torch.stack(sums)])
+
+    return losses_of

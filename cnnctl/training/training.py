@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ from cnnctl.training.setup import Setup, SplitBatches
 from cnnctl.training.state import restore, restore_random
 from cnnctl.training.step import Batch, Step, make_step
 from cnnctl.training.stores import CheckpointStore
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class Training:
     def __post_init__(self) -> None:
         self.step = make_step(self.run, failed=self.go_on_uncompiled)
 
+    def ask_teachers(self) -> None:
+        """Compute the answers of teachers to all samples now, if nothing changes them later."""
+        if self.run.distilling is not None:
+            self.run.distilling.remember(self.batches.train)
+
     @classmethod
     def of(
         cls,
@@ -135,6 +142,8 @@ class Training:
         Raises:
             FaultError: the loss is not finite, or something could not be written.
         """
+        if not self.run.is_finished:
+            self.ask_teachers()
         if self.resumed_from is not None:
             for observer in self.observers:
                 observer.resumed(self.run.counters)
@@ -154,11 +163,13 @@ class Training:
         self.step = self.step.for_epoch()
         for observer in self.observers:
             observer.epoch_began(run)
-        batches = self.batches.train.epoch(run.counters.epoch, start=run.counters.batch)
-        for group in grouped(batches, settings.accumulate):
+        epoch, start = run.counters.epoch, run.counters.batch
+        batches = grouped(self.batches.train.epoch(epoch, start=start), settings.accumulate)
+        rows = grouped(self.batches.train.rows(epoch, start=start), settings.accumulate)
+        for group, own_rows in zip(batches, rows, strict=True):
             for observer in self.observers:
                 observer.step_began(run, group)
-            self.step(group)
+            self.step(group, own_rows)
             for observer in self.observers:
                 observer.stepped(run)
             if run.counters.batch < len(self.batches.train):
@@ -204,12 +215,13 @@ class Training:
         seconds = time.perf_counter() - self.started
         samples = run.tally.samples - self.samples_before
         loss, shares = run.tally.read()
+        distilled = run.distilled()
         for observer in self.observers:
             observer.steps_ended(run)
         row: EpochMetrics = {"epoch": run.counters.epoch + 1, "step": run.counters.step}
         row |= {"lr": run.optimizer.param_groups[0]["lr"], "train_loss": loss}
         right = by_head(Accuracy.kind, run.classifying, shares)
-        row |= {f"train_{name}": share for name, share in right.items()}
+        row |= {f"train_{name}": share for name, share in (right | distilled).items()}
         if self.batches.validation is not None:
             outputs, targets = answers_to(run, self.batches.validation)
             found = scores_of(run, run.answers, outputs, targets)
@@ -280,8 +292,8 @@ def scores_of(
     return found
 
 
-def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Lists of `size` batches; the last one may be shorter."""
-    iterator = iter(batches)
+def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of `size` items; the last one may be shorter."""
+    iterator = iter(items)
     while group := list(islice(iterator, size)):
         yield group

@@ -120,6 +120,8 @@ def _verify_names(run: Run, tensors: Tensors) -> None:
     if missing := needed - tensors.keys():
         raise misfit(f"{min(missing)}: is missing")
     parts = {Part.MODEL, Part.OPTIMIZER, *([Part.AVERAGE] if run.average else [])}
+    if run.distilling is not None:
+        parts.add(Part.REGRESSORS)
     known = needed | {RANDOM_CUDA}
     for name in sorted(tensors.keys() - known):
         if part_of(name) not in parts:

@@ -80,10 +80,8 @@ def first_losses(setup: Setup, step: Step, batches: list[Batch]) -> list[TaskLos
     run = step.run
     with without_dropout(run.network, run.plan):
         step.differentiate(batches, run.tally)
-    count = len(run.tasks)
-    sums = run.tally.sums.tolist()
+    means = run.tally.means()[: len(run.tasks)]
     run.tally.clear()
-    means = [sums[at] / sums[count + at] if sums[count + at] else 0.0 for at in range(count)]
     targets = torch.cat([targets for _, targets in batches])
     return [
         TaskLoss(

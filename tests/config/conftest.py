@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from cnnctl.config.choice import Choice, Spec
 from cnnctl.data.sources.inline import Inline
+from cnnctl.experiment.distill import TorchvisionTeacher
 from cnnctl.model.block import Block
 from cnnctl.model.layers.torchvision_models import Torchvision
 
@@ -35,6 +36,7 @@ SAMPLES: dict[type[Spec], Plain] = {
         ]
     ),
     Torchvision: st.just({"model": "resnet18"}),
+    TorchvisionTeacher: st.just({"model": "resnet18", "weights": "there.pth", "size": 96}),
 }
 """Where options depend on each other so much that drawn ones would hardly ever fit."""
 

@@ -67,6 +67,10 @@ def holding(kind: type[Choice], written: Any) -> dict[str, Any]:
     elif kind.family == "target_kinds":
         table = {"name": "table", "path": "measured.csv"}
         plain["data"] = {**table, "targets": {"y": written}}
+    elif kind.family == "teachers":
+        plain["distill"] = {"teacher": [written]}
+    elif kind.family == "transfers":
+        plain["distill"] = {"teacher": "runs/a", "layers": [written]}
     else:
         plain[SECTIONS[kind.family]] = written
     return plain

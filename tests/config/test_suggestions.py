@@ -66,6 +66,10 @@ def placed(family: type[Choice], written: Any) -> Any:
     if family.family == "target_kinds":
         table = {"name": "table", "path": "x.csv", "targets": {"y": written}}
         return {**model_with(), "data": table}
+    if family.family == "teachers":
+        return {**model_with(), "distill": {"teacher": [written]}}
+    if family.family == "transfers":
+        return {**model_with(), "distill": {"teacher": "runs/a", "layers": [written]}}
     return {**model_with(), SECTIONS[family.family]: written}
 
 

@@ -86,7 +86,9 @@ class Failing:
 
     calls = 0
 
-    def __call__(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, inputs: Tensor, targets: Tensor, answers: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor]:
         self.calls += 1
         if self.calls > 1:
             raise PermissionError("the cache cannot be written")
@@ -97,12 +99,12 @@ def test_compiling_can_fail_at_any_call(monkeypatch: pytest.MonkeyPatch) -> None
     fast = Failing()
     monkeypatch.setattr("torch.compile", lambda forward, **options: fast)
     reasons: list[str] = []
-    plain = lambda inputs, targets: (inputs, (2 * inputs * targets).sum())  # noqa: E731
+    plain = lambda inputs, targets, _: (inputs, (2 * inputs * targets).sum())  # noqa: E731
     step = Compiled(plain, mode=None, failed=reasons.append)
     targets, factor = torch.tensor([1.0, 3.0]), torch.tensor(1.0)
     for times in (1, 2, 2):
         inputs = torch.ones(2, requires_grad=True)
-        step(inputs, targets, factor)
+        step(inputs, targets, (), factor)
         assert inputs.grad is not None
         assert torch.equal(inputs.grad, times * targets)
     assert fast.calls == 2

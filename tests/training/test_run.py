@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from cnnctl.training.run import Run, RunningSums, stopping_metric
+from cnnctl.training.run import Run, stopping_metric
+from cnnctl.training.tally import RunningSums
 from tests.training.conftest import run_of
 
 LAYERS = [{"linear": 5}, "tanh", {"linear": "classes"}]

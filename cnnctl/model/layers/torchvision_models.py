@@ -37,10 +37,14 @@ def _with_every_model(schema: dict[str, Any]) -> None:
     schema["enum"] = model_names()
 
 
+ModelName = Annotated[str, AfterValidator(_check_model), Field(json_schema_extra=_with_every_model)]
+"""The name of a network of torchvision.models."""
+
+
 class Torchvision(Layer, kind="torchvision", short="model"):
     """A torchvision classification network, for images of 3 channels."""
 
-    model: Annotated[str, AfterValidator(_check_model), Field(json_schema_extra=_with_every_model)]
+    model: ModelName
     """Name in torchvision.models, such as resnet18."""
     outputs: Width = "classes"
     """Number of outputs; the last layer is replaced to fit."""
