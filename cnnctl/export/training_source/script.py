@@ -12,7 +12,7 @@ from cnnctl.data.samples import Splits
 from cnnctl.experiment import Experiment, Task
 from cnnctl.export.training_source.freezing import evaluating_lines
 from cnnctl.export.training_source.initializing import building_source
-from cnnctl.export.training_source.layout import WIDTH, assembled
+from cnnctl.export.training_source.layout import WIDTH, assembled, literal
 from cnnctl.export.training_source.loop import (
     epoch_source,
     evaluation_source,
@@ -135,7 +135,8 @@ def _settings(recipe: Recipe, data_root: str) -> str:
     if recipe.schedule.warmup:
         lines.append(f"WARMUP = {recipe.schedule.warmup}")
     if experiment.data.has_files:
-        lines.append(f'DATA = Path("{data_root}")')
+        where = getattr(experiment.data, "path", data_root)
+        lines.append(f"DATA = Path({literal(str(where))})")
     lines.append('WEIGHTS = Path(__file__).with_suffix(".pth")')
     lines.append('DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")')
     return "\n".join(lines)
@@ -215,7 +216,10 @@ def _epochs(recipe: Recipe) -> Iterator[str]:
     shown = "epoch {epoch}: loss {train_loss:.4f}"
     if recipe.validates:
         lines.append(_evaluated(recipe, "validation"))
-        shown += f", {_shown([recipe.experiment.train.monitor])}"
+        monitor = recipe.experiment.train.monitor
+        if monitor == "loss":
+            shown = shown.replace(" loss", " training loss") + ", validation"
+        shown += f"{',' if monitor != 'loss' else ''} {_shown([monitor])}"
     lines.append(f'print(f"{shown}")')
     if schedule.interval == "epoch":
         lines += _adapted(recipe)
