@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cnnctl import __version__
 from cnnctl.data.samples import Splits
+from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment, Task
 from cnnctl.export.training_source.initializing import building_source
 from cnnctl.export.training_source.layout import assembled
@@ -65,6 +66,9 @@ def training_source(
     Raises:
         FaultError: an option cannot be written; paths are those of the experiment.
     """
+    if experiment.distill is not None:
+        message = "a training script cannot ask a teacher"
+        raise config_fault(message, hint="leave out --training", path=("distill",))
     recipe = Recipe.of(experiment, tasks, splits)
     module = meta_network(plan)
     freezing = freezing_of(module, experiment.model.freeze, unfreeze_at=None)
