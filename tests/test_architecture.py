@@ -162,6 +162,18 @@ RUNS_CODE = {
 }
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 IMPORTS_BY_NAME = {"import_module", "importlib.import_module", "spec_from_file_location"}
+MAY_IMPORT_BY_NAME = {
+    "cnnctl.plugins",
+    "cnnctl.cli",
+    "cnnctl.export.formats.source",
+    "cnnctl.export.training_source.whole",
+}
+"""The files that a user names on purpose; the commands, which are our own modules; and the source
+that has just been written, in a fresh process."""
+MAY_CALL = {
+    "cnnctl.model.weights_file": {"torch.load"},
+    "cnnctl.export.formats.pth": {"torch.load", "torch.save"},
+}
 """With weights_only, where torch reads tensors and nothing else."""
 MAY_UNPICKLE = {"cnnctl.data.sources.cifar"}
 """CIFAR is published as pickles: checked by their hash, read by a reader of arrays alone."""

@@ -1,4 +1,4 @@
-"""The examples of docs/python.md and the README; `# ->` is what an expression gives."""
+"""The examples of docs/ and the README in Python; `# ->` is what an expression gives."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT = ROOT / "docs" / "python.md"
 VALUE = re.compile(r"^(\S.*?)\s+# -> (.*)$", re.MULTILINE)
 
 
@@ -27,18 +26,20 @@ def folder_with_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_be
 
 
 @pytest.mark.long
-def test_every_example_gives_what_it_says() -> None:
+@pytest.mark.parametrize(("document", "least"), [("python.md", 25), ("sklearn.md", 12)])
+def test_every_example_gives_what_it_says(document: str, least: int) -> None:
     names, told = dict[str, Any](), 0
-    for block in blocks(DOCUMENT.read_text(encoding="utf-8")):
+    for block in blocks((ROOT / "docs" / document).read_text(encoding="utf-8")):
         code = VALUE.sub(lambda found: f"assert repr(({found[1]})) == {found[2]!r}", block)
-        exec(compile(code, str(DOCUMENT), "exec"), names)
+        exec(compile(code, document, "exec"), names)
         told += len(VALUE.findall(block))
-    assert told > 25
+    assert told > least
 
 
 @pytest.mark.long
-def test_the_example_of_the_readme_runs() -> None:
+@pytest.mark.parametrize("title", ["Python", "scikit-learn"])
+def test_the_example_of_the_readme_runs(title: str) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition("\n## Python\n")[2].partition("\n## ")[0]
+    section = text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     [block] = blocks(section)
     exec(compile(block, "README.md", "exec"), {})

@@ -9,6 +9,7 @@ import typer
 
 from cnnctl import completion
 from cnnctl.commands import Device, Plugins, command, say
+from cnnctl.errors import config_fault
 from cnnctl.extras import require
 
 PACKAGES = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
@@ -76,6 +77,7 @@ def serve(
     """Serve predictions over HTTP, with a page to try them on."""
     for package in PACKAGES:
         require(package, what="cnnctl serve needs")
+    check_token(token)
     from cnnctl.serving.access import is_loopback
     from cnnctl.serving.app import Access, application
     from cnnctl.serving.limits import Limits
@@ -101,6 +103,17 @@ def serve(
     if stopped_by is not None:
         say("stopped", err=True)
         raise typer.Exit(128 + stopped_by)
+
+
+def check_token(token: str | None) -> None:
+    """Check that a header can carry a token, whatever its encoding.
+
+    Raises:
+        FaultError: it has spaces, or characters beyond ASCII.
+    """
+    if token and not all("!" <= letter <= "~" for letter in token):
+        hint = "use letters, digits and signs of ASCII, without spaces"
+        raise config_fault("--token has characters that a request cannot bear", hint=hint)
 
 
 EXPOSED = (

@@ -159,7 +159,7 @@ def first_step(trainable: Trainable, original: Original) -> dict[str, dict[str, 
     run.network.load_state_dict(original.network.state_dict())
     for module in run.network.modules():
         if isinstance(getattr(module, "p", None), float):
-            module.p = 0.0
+            vars(module)["p"] = 0.0
     heads = tuple(task.name for task in tasks if task.name and not task.is_auxiliary)
     store = DeviceStore.of(experiment.data, splits.train.samples, device=CPU, targets=heads)
     size = experiment.data.batch_size
