@@ -2,12 +2,12 @@
 
     python benchmarks/serving.py [--models lenet resnet20] [--requests 1000] [--clients 32]
 
-Both serve the same trained network on this machine, in turn in every round. Clients send one
-picture each as a multipart upload, over connections that stay open, from a process of their own.
-The plain app is what the documentation of FastAPI and torchvision suggests: an endpoint that opens
-the picture, transforms it and calls the network for it, as `def` and as `async def`. Rates are
-medians over the rounds; `processor` is the time that the server spent on a request. Every answer of
-`cnnctl serve` is compared with that of `cnnctl predict --jsonl`.
+Needs `pip install fastapi`. Both serve the same trained network on this machine, in turn in every
+round. Clients send one picture each as a multipart upload, over connections that stay open, from a
+process of their own. The plain app is what the documentation of FastAPI and torchvision suggests:
+an endpoint that opens the picture, transforms it and calls the network for it, as `def` and as
+`async def`. Rates are medians over the rounds; `processor` is the time that the server spent on a
+request. Every answer of `cnnctl serve` is compared with that of `cnnctl predict --jsonl`.
 """
 
 from __future__ import annotations

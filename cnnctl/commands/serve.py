@@ -12,7 +12,7 @@ from cnnctl.commands import Device, Plugins, command, say
 from cnnctl.errors import config_fault
 from cnnctl.extras import require
 
-PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+PACKAGES = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 TOKEN = "CNNCTL_TOKEN"
 
 
@@ -67,6 +67,9 @@ def serve(
     max_pixels: Annotated[
         int, typer.Option(help="Million pixels of a picture.", min=1, max=80)
     ] = 25,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds in which a request has to arrive.", min=1, max=3600)
+    ] = 30.0,
     access_log: Annotated[bool, typer.Option("--access-log", help="Print every request.")] = False,
     device: Device = "auto",
     plugin: Plugins = None,
@@ -83,7 +86,7 @@ def serve(
     from cnnctl.serving.server import serve as serve_app
     from cnnctl.serving.service import Service
 
-    limits = Limits(body=max_upload * 2**20, pixels=max_pixels * 10**6)
+    limits = Limits(body=max_upload * 2**20, pixels=max_pixels * 10**6, seconds=timeout)
     with bound(host, port) as listening:
         models = open_models(sources, device=device, plugins=plugin or ())
         service = Service(models, limits, batch_wait / 1000, max_batch)
