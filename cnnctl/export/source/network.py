@@ -14,7 +14,7 @@ from cnnctl.export.source.classes import Definition, assignment, signature, stat
 from cnnctl.export.source.constructors import dictionary
 from cnnctl.export.source.expressions import Name, attribute
 from cnnctl.export.source.forward import Forward, is_repeat
-from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, children, nodes_of
+from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, children, nodes_of
 from cnnctl.model.heads import HEADS
 from cnnctl.model.network import NetworkPlan, meta_network
 
@@ -55,8 +55,9 @@ def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0)
     everything, definitions = define([_opened(part) for part in top], taken)
     body, ways = list(everything[: len(parts)]), everything[len(parts) :]
     if classes and not ways:
-        trunk_parts = Chain("", tuple(part for part in body if part.name not in asides))
-        sized = {part.name: part for part in children(_sized(trunk_parts, classes))}
+        own = tuple(part for part in body if part.name not in asides)
+        whole = Chain("", own, plan.input, plan.output)
+        sized = {part.name: part for part in children(_sized(whole, classes))}
         body = [sized.get(part.name) or _sized(part, classes) for part in body]
     modules = {
         type(module).__name__: type(module)
@@ -73,7 +74,7 @@ def _head_ways(heads: Sequence[Node]) -> list[Node]:
 def _opened(part: Node) -> Node:
     """An auxiliary classifier as the chain of its layers."""
     if isinstance(part, Flow) and part.is_aside:
-        return Chain(part.name, part.ways[0].parts, is_sequence=True)
+        return replace(part.ways[0].chain, name=part.name, is_sequence=True)
     return part
 
 
@@ -121,12 +122,14 @@ def _class(
 ) -> list[str]:
     made = [line for part in parts for line in statements(part)]
     if heads:
-        ways = [Way(each.name, each.parts, ()) for each in heads if isinstance(each, Chain)]
-        made += assignment(HEADS, dictionary(ways))
+        made += assignment(HEADS, dictionary([each for each in heads if isinstance(each, Chain)]))
     is_sized = any("num_classes" in line for line in made)
     writer = Forward(with_shapes=True)
     result = _body(parts, asides, writer)
-    writer.lines += _results(result, asides, has_heads=bool(heads))
+    if heads or asides:
+        lines = [*writer.lines, *_results(result, asides, has_heads=bool(heads))]
+    else:
+        lines = writer.returned(result)
     return [
         f"class {name}(nn.Module):",
         *([f'    """{about}"""', ""] if about else []),
@@ -134,7 +137,7 @@ def _class(
         *made,
         "",
         f"    def forward(self, x: Tensor) -> {_returned(asides, bool(heads))}:",
-        *(f"        {line}" for line in writer.lines),
+        *(f"        {line}" for line in lines),
     ]
 
 
@@ -163,8 +166,6 @@ def _returned(asides: Sequence[str], has_heads: bool) -> str:
 
 
 def _results(result: str, asides: Sequence[str], *, has_heads: bool) -> list[str]:
-    if not has_heads and not asides:
-        return [f"return {result}"]
     first = [] if result == "x" else [f"x = {result}"]
     if not has_heads:
         outputs = ", ".join(("x", *map(_variable, asides)))
