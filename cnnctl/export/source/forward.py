@@ -35,7 +35,7 @@ class Forward:
                 self._end(line, variable)
                 line = _Line(variable, variable)
             following = line.text_with(part)
-            if not line.is_plain and len(following) + _MARGIN + len(variable) + 3 > WIDTH:
+            if not line.is_plain and len(following) + _MARGIN + len("return ") > WIDTH:
                 self._end(line, variable)
                 line = _Line(variable, variable)
                 following = line.text_with(part)
@@ -224,7 +224,7 @@ def flow_forward(flow: Flow, writer: Forward, *, optional: Collection[str] = ())
 def _result(texts: Sequence[str], joining: Join, writer: Forward) -> str:
     """Several tensors as one, each in a variable if they do not fit on a line together."""
     whole = joined(texts, joining)
-    if len(f"return F.relu({whole})") + _MARGIN <= WIDTH or len(texts) == 1:
+    if len(f"return self.activation({whole})") + _MARGIN <= WIDTH or len(texts) == 1:
         return whole
     named = [writer.variable(f"out{n}", text) for n, text in enumerate(texts, start=1)]
     return joined(named, joining)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 
-from torch import nn
-
 from cnnctl.errors import config_fault
 from cnnctl.export.source.blocks import define
 from cnnctl.export.source.classes import Definition, assignment, signature, statements
 from cnnctl.export.source.constructors import dictionary
+from cnnctl.export.source.definitions import OwnModule, own_modules
 from cnnctl.export.source.expressions import Name, attribute
 from cnnctl.export.source.forward import Forward, is_repeat
 from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, children, nodes_of
@@ -30,8 +29,8 @@ class NetworkClass:
     """The classes of its blocks."""
     lines: tuple[str, ...]
     """The source of its own class."""
-    modules: Mapping[str, type[nn.Module]]
-    """The classes of its layers, by their names."""
+    modules: Mapping[str, OwnModule]
+    """The layers whose classes PyTorch lacks, by the names of these."""
 
 
 def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0) -> NetworkClass:
@@ -48,7 +47,8 @@ def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0)
     trunk = [planned for planned in plan.layers if planned.name != HEADS]
     heads = [planned for planned in plan.layers if planned.name == HEADS]
     parts = nodes_of(trunk, network)
-    taken = {name, "DenseBlock"}
+    modules = own_modules(plan.leaves(), network)
+    taken = {name, "DenseBlock", *modules}
     top: list[Node] = [*parts, *_head_ways(nodes_of(heads, network))]
     _refuse_inner_asides(top)
     asides = [part.name for part in parts if isinstance(part, Flow) and part.is_aside]
@@ -59,10 +59,6 @@ def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0)
         whole = Chain("", own, plan.input, plan.output)
         sized = {part.name: part for part in children(_sized(whole, classes))}
         body = [sized.get(part.name) or _sized(part, classes) for part in body]
-    modules = {
-        type(module).__name__: type(module)
-        for module in (network.get_submodule(leaf.name) for leaf in plan.leaves())
-    }
     lines = _class(name, about, body, asides, ways, classes=classes)
     return NetworkClass(name, tuple(definitions), tuple(lines), modules)
 
@@ -83,7 +79,8 @@ def _refuse_inner_asides(top: Sequence[Node]) -> None:
     while waiting:
         node = waiting.pop()
         if isinstance(node, Flow) and node.is_aside:
-            message = f"{node.planned.name} is an auxiliary classifier within another block"
+            reason = "an auxiliary classifier within another block"
+            message = f".py cannot hold {node.planned.name}, {reason}"
             hint = "move it to the network's own list of layers"
             raise config_fault(message, hint=hint, path=node.planned.path)
         waiting += children(node)

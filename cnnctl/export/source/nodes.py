@@ -111,7 +111,7 @@ def _leaf(planned: PlannedLayer, module: nn.Module) -> Leaf:
     try:
         call = call_to(*made) if made else call_of(module)
     except AttributeError as error:
-        message = f"{planned.name}: its module does not keep its arguments: {error}"
+        message = f".py cannot hold {planned.name} ({planned.layer.kind}): {error}"
         hint = "set an attribute for each argument of its __init__, with the same name"
         raise config_fault(message, hint=hint, path=planned.path) from None
     function = FUNCTIONS.get(type(module))
