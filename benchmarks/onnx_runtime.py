@@ -2,11 +2,11 @@
 
     python benchmarks/onnx_runtime.py [SOURCE ...] [--data FOLDER] [--batch 1] [--int8]
 
-Each source, which must not be of a table, is exported as `cnnctl export` does it (`--raw` where its
-data is not there), with `--int8` also quantized, which needs its data. The same inputs, whole
-preprocessing and probabilities go through eager PyTorch and the sessions in turn, one call each, so that a noisy
-machine is noisy for all; the figures are medians, and ratios of them. Above 1.00, PyTorch is
-slower. The exit code is 1 if ONNX Runtime in float32 is slower for any network.
+Each source, which must not be of a table, is exported as `cnnctl export` does it, with `--raw`
+where its data is not there; with `--int8` also quantized, which needs its data. The same inputs
+go through eager PyTorch and the sessions in turn, one call each, preprocessing and probabilities
+included, so that a noisy machine is noisy for all. The figures are medians, and the ratios those
+of eager PyTorch to each. The exit code is 1 if ONNX Runtime in float32 is slower for any network.
 
 One thread is the default: idle threads of one library wait in loops that slow the other one down.
 """

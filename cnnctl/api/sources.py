@@ -78,6 +78,12 @@ def source_of(source: Config | Trained) -> Path | Text:
     return config_of(source)
 
 
+def check_positive(name: str, number: int | None) -> None:
+    """Raise a FaultError for a number that is given, but not at least 1."""
+    if number is not None and number < 1:
+        raise config_fault(f"{name} is {number}", hint="give 1 or more, or leave it out")
+
+
 def words_of(*options: Options | None) -> list[str]:
     """Options as overrides on a command line: `train.epochs=3`.
 

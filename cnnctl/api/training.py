@@ -127,7 +127,7 @@ def train(
     with settings_restored():
         start = _start(source, words, resume, Path(runs), plugins, root)
         stops = _interrupts()
-        console = Screen(quiet=not progress)
+        console = _console(progress)
         result, _ = run_to_its_end(start, data_root=root, console=console, stops=stops)
     print_outcome(console, result, start.folder)
     if stops.received is not None:
@@ -157,6 +157,14 @@ def _start(
     if config is None:
         raise config_fault("no experiment given", hint='try cnnctl.train("lenet")')
     return begin_run(config, words, runs=runs, data_root=root)
+
+
+def _console(is_shown: bool) -> Console:
+    """The console for progress; in a notebook, a stream of lines, not an output for each."""
+    console = Screen(quiet=not is_shown)
+    if console.is_jupyter:
+        return Screen(quiet=not is_shown, force_jupyter=False, force_terminal=False)
+    return console
 
 
 def _interrupts() -> StopSignals:

@@ -9,9 +9,10 @@ import typer
 
 from cnnctl import completion
 from cnnctl.commands import Device, Plugins, command, say
+from cnnctl.errors import config_fault
 from cnnctl.extras import require
 
-PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+PACKAGES = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 TOKEN = "CNNCTL_TOKEN"
 
 
@@ -66,6 +67,9 @@ def serve(
     max_pixels: Annotated[
         int, typer.Option(help="Million pixels of a picture.", min=1, max=80)
     ] = 25,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds in which a request has to arrive.", min=1, max=3600)
+    ] = 30.0,
     access_log: Annotated[bool, typer.Option("--access-log", help="Print every request.")] = False,
     device: Device = "auto",
     plugin: Plugins = None,
@@ -73,6 +77,7 @@ def serve(
     """Serve predictions over HTTP, with a page to try them on."""
     for package in PACKAGES:
         require(package, what="cnnctl serve needs")
+    check_token(token)
     from cnnctl.serving.access import is_loopback
     from cnnctl.serving.app import Access, application
     from cnnctl.serving.limits import Limits
@@ -81,7 +86,7 @@ def serve(
     from cnnctl.serving.server import serve as serve_app
     from cnnctl.serving.service import Service
 
-    limits = Limits(body=max_upload * 2**20, pixels=max_pixels * 10**6)
+    limits = Limits(body=max_upload * 2**20, pixels=max_pixels * 10**6, seconds=timeout)
     with bound(host, port) as listening:
         models = open_models(sources, device=device, plugins=plugin or ())
         service = Service(models, limits, batch_wait / 1000, max_batch)
@@ -98,6 +103,17 @@ def serve(
     if stopped_by is not None:
         say("stopped", err=True)
         raise typer.Exit(128 + stopped_by)
+
+
+def check_token(token: str | None) -> None:
+    """Check that a header can carry a token, whatever its encoding.
+
+    Raises:
+        FaultError: it has spaces, or characters beyond ASCII.
+    """
+    if token and not all("!" <= letter <= "~" for letter in token):
+        hint = "use letters, digits and signs of ASCII, without spaces"
+        raise config_fault("--token has characters that a request cannot bear", hint=hint)
 
 
 EXPOSED = (

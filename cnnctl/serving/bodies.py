@@ -6,16 +6,20 @@ are cells of a table.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, NoReturn
 
+from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from torch import Tensor
 
+from cnnctl.data.arrays.given import nested_numbers
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.given import given_inputs
 from cnnctl.data.inputs import picture_form_of
@@ -57,7 +61,11 @@ async def inputs_in(request: Request, data: DataSet, limits: Limits) -> tuple[li
         found = [_picture(part.name, part.content, data, limits) for part in parts]
         is_many = len(found) != 1
     elif kind == JSON:
-        found, is_many = _in_json(await _content(request, limits.json), data)
+        content = await _content(request, limits.json)
+        if len(content) > SMALL_BYTES:
+            found, is_many = await asyncio.to_thread(_in_json, content, data, limits.samples)
+        else:
+            found, is_many = _in_json(content, data, limits.samples)
     elif kind.startswith(RAW):
         content = await _content(request, limits.body)
         found, is_many = [_picture("body", content, data, limits)], False
@@ -71,7 +79,7 @@ def _check_count(count: int, limits: Limits) -> None:
     if not count:
         raise HTTPException(422, f"the request has no inputs: {TAKEN}")
     if count > limits.samples:
-        raise HTTPException(413, f"{count:,} inputs, more than the limit of {limits.samples:,}")
+        raise HTTPException(413, f"more inputs than the limit of {limits.samples:,}")
 
 
 async def _content(request: Request, limit: int) -> bytes:
@@ -95,19 +103,37 @@ def _picture(name: str, content: bytes, data: DataSet, limits: Limits) -> Given:
     return Given(name, partial(decoded, limits.pixels), quick)
 
 
-def _in_json(content: bytes, data: DataSet) -> tuple[list[Given], bool]:
-    """The samples in JSON: a row is an object, all else is numbers, one sample or several."""
+def _in_json(content: bytes, data: DataSet, most: int) -> tuple[list[Given], bool]:
+    """The samples in JSON: a row is an object, all else is numbers, one sample or several.
+
+    Of more than `most`, only one more is looked at.
+    """
     given = parsed(content)
-    rows = given if isinstance(given, list) else [given]
-    if all(isinstance(row, Mapping) for row in rows):  # each with its own fault, if it has one
+    rows = given[: most + 1] if isinstance(given, list) else [given]
+    if rows and all(isinstance(row, Mapping) for row in rows):
         read = [each.read for row in rows for each in given_inputs(row, data)]
         is_many = isinstance(given, list)
     else:
-        read = [each.read for each in given_inputs(given, data)]
+        inputs = given_inputs(_numbers(given), data)
+        read = [each.read for each in islice(inputs, most + 1)]
         is_many = len(read) != 1
     is_small = len(content) <= SMALL_BYTES
     found = [Given(f"[{at}]", each, each if is_small else None) for at, each in enumerate(read)]
     return found, is_many
+
+
+def _numbers(given: Any) -> NDArray[Any]:
+    """Lists of numbers as an array.
+
+    Raises:
+        HTTPException: they hold something else, or lists of several lengths.
+    """
+    array = nested_numbers(given) if isinstance(given, list) and given else None
+    if array is None:
+        raise HTTPException(
+            422, "expected a row (an object), a list of rows, or an array of numbers"
+        )
+    return array
 
 
 def parsed(content: bytes) -> Any:

@@ -10,6 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cnnctl.data.dataset import DataSet
@@ -127,7 +128,8 @@ def _input(subject: Subject) -> dict[str, Any]:
     if form is not None:
         height, width = form.size
         sides = {"width": width, "height": height, "channels": shape[0]}
-        return {"kind": "picture", **sides, "mode": form.mode, "resize": form.resize}
+        forms = {"mode": form.mode, "resize": form.resize}
+        return {"kind": "picture", **sides, **forms, "paper": _paper(subject)}
     if isinstance(data, TableSet):
         columns = [_column(name, each) for name, each in data.columns.items() if each.width]
         return {"kind": "table", "columns": columns}
@@ -137,6 +139,12 @@ def _input(subject: Subject) -> dict[str, Any]:
     if len(shape) == 2:
         return {"kind": "signal", "channels": shape[0], "length": shape[1], "names": names}
     return {"kind": "array", "shape": list(shape)}
+
+
+def _paper(subject: Subject) -> str:
+    """The colour to draw on, black where the pictures that it was trained on are rather dark."""
+    mean = torch.zeros(1, *subject.shape, device=subject.trained.device)
+    return "black" if subject.in_units(mean).mean() < 0.5 else "white"
 
 
 def _column(name: str, column: Column) -> dict[str, Any]:

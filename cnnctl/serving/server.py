@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -92,6 +93,7 @@ def serve(
         timeout_keep_alive=round(limits.seconds),
         timeout_graceful_shutdown=GRACE,
     )
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs what we answer
     server = _Server(config)
     with StopSignals() as signals:
         asyncio.run(_run(server, listening, signals, ready))

@@ -11,11 +11,12 @@ from cnnctl.config.source import Node, Place, Text, entries, from_plain, parse_s
 from cnnctl.data.dataset import RegressionSet
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.memory import Memory
+from cnnctl.errors import config_fault
 from cnnctl.experiment import Loaded, complete, require_weights
 from cnnctl.experiment.loading import UNNAMED
 from cnnctl.model import zoo
 from cnnctl.shipped import experiments, is_shipped, text_of
-from cnnctl.sources import find_network, is_published
+from cnnctl.sources import find_network, is_checkpoint, is_published
 
 LOSSES = {"classification": "cross_entropy", "multilabel": "bce_with_logits", "regression": "mse"}
 """The loss where a configuration names none."""
@@ -62,6 +63,9 @@ def read(config: Config | None) -> Configuration:
     source = DEFAULT if config is None else source_of(config)
     if isinstance(source, Text):
         return Configuration(source.parsed(), UNNAMED)
+    if is_checkpoint(source):
+        message = f"{source} is a run folder or a checkpoint"
+        raise config_fault(message, hint="give the config.yaml of the run")
     if is_shipped(source):
         return Configuration(parse_source(text_of(str(source)), source), source.stem)
     if is_published(source):

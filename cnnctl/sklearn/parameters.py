@@ -14,7 +14,10 @@ from cnnctl.config.wording import show
 from cnnctl.errors import Fault, FaultError, either, nearest
 from cnnctl.vocabulary import paths_of
 
-SECTIONS = ("data", "model", "loss", "optimizer", "scheduler", "regularization", "train")
+SECTIONS = (
+    *("data", "model", "loss", "distill"),
+    *("optimizer", "scheduler", "regularization", "train"),
+)
 """Sections of an experiment that are parameters."""
 SEPARATOR = "__"
 

@@ -82,6 +82,8 @@ def test_what_cannot_be_read_is_named(network: Network, tmp_path: Path) -> None:
             use([*paths, None, PIXELS[0]])
         assert [fault.message for fault in caught.value.faults][1:] == ["NoneType is no sample"]
         assert caught.value.exit_code == 3
+    with pytest.raises(FaultError, match="top_k is 0"):
+        network.predict(PIXELS, top_k=0)
     with pytest.raises(FaultError, match="no inputs given"):
         network.preprocess([])
     with pytest.raises(FaultError, match=r"an array of the shape \(64,\)"):
@@ -137,7 +139,7 @@ def test_it_says_what_it_is(network: Network) -> None:
     assert network.class_names == tuple("0123456789")
     assert network.config["train"]["epochs"] == 2
     shown = repr(network)
-    assert "tiny: (1, 8, 8) -> digit: 10 classes\n  1,210 parameters, 2 epochs" in shown
+    assert "tiny: (1, 8, 8) -> digit: 10 classes\n  1,210 parameters, trained for 2 epochs" in shown
     assert "(linear2): Linear(in_features=16, out_features=10" in shown
 
 

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from cnnctl import Evaluation, FaultError, Run, evaluate, train
+from cnnctl.api import training
 from cnnctl.training.training import Training
 from tests.conftest import TINY, invoke, rows_of
 
@@ -80,6 +81,14 @@ def test_progress_is_printed_unless_it_is_not_wanted(
     for part in ("shown: 1,210 parameters", "epoch 1/1", "test: loss"):
         assert part in shown
     assert "next:" not in shown
+
+
+def test_a_notebook_gets_lines_of_one_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    console = training._console(True)
+    assert not console.is_jupyter
+    assert not console.is_terminal
+    assert training._console(False).quiet
 
 
 def interrupt_next(monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:

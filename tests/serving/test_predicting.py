@@ -85,8 +85,10 @@ def test_a_picture_that_cannot_be_read_is_refused_and_says_why(
         ({"content": b"", "headers": PNG}, 422, "is empty"),
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 422, "no JSON"),
         ({"json": [1, 2]}, 422, "an array of the shape (2,)"),
-        ({"json": "/etc/passwd"}, 422, "a text is no sample"),
-        ({"json": []}, 422, "has no inputs"),
+        ({"json": "/etc/passwd"}, 422, "expected a row"),
+        ({"json": []}, 422, "expected a row"),
+        ({"json": [[1, 2], [3]]}, 422, "or an array of numbers"),
+        ({"json": [{"x": 1}] * 9}, 413, "more inputs than the limit of 8"),
         ({"data": {"a": "b"}, "files": {"c": ("d", b"")}}, 422, "the part 'a' is no file"),
         ({"json": {"x": 1}}, 422, "the network takes pictures, not rows"),
         ({"params": {"model": "no"}, "content": b""}, 404, "no model is named 'no'"),
@@ -97,7 +99,7 @@ def test_a_picture_that_cannot_be_read_is_refused_and_says_why(
 def test_what_is_wrong_with_a_request_is_said(
     serve: Serve, digits: ServedModel, request_of: dict[str, object], status: int, said: str
 ) -> None:
-    client = serve(digits, limits=Limits(pixels=1000))
+    client = serve(digits, limits=Limits(pixels=1000, samples=8))
     answer = client.post("/predict", **request_of)
     assert answer.status_code == status
     assert said in answer.json()["detail"]

@@ -56,6 +56,15 @@ def test_a_number_means_the_same_in_every_dtype() -> None:
     np.testing.assert_allclose(as_floats, classifier.predict_proba(images[:50]), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_read_only_arrays_are_taken_without_a_warning() -> None:
+    inputs, species = iris()
+    inputs = inputs.astype(np.float32)
+    inputs.setflags(write=False)
+    classifier = Classifier(MLP, train__epochs=1).fit(inputs, species)
+    assert len(classifier.predict(inputs)) == 150
+
+
 def test_signals_are_told_apart() -> None:
     random = np.random.RandomState(0)
     classes = np.arange(80) % 2

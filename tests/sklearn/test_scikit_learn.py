@@ -24,7 +24,7 @@ def test_a_grid_search_sets_options_of_a_network_in_yaml() -> None:
     inputs, species = iris()
     grid = {"optimizer__lr": [1e-6, 0.05], "model__layers__0__linear": [4, 16]}
     config = MLP + "optimizer: {name: adam}\n"
-    search = GridSearchCV(Classifier(config, random_state=0, train__epochs=10), grid, cv=2)
+    search = GridSearchCV(Classifier(config, random_state=0, train__epochs=6), grid, cv=2)
     search.fit(inputs, species)
     assert search.best_params_["optimizer__lr"] == 0.05
     assert search.best_score_ > 0.8

@@ -78,5 +78,6 @@ def judged(comparison: Comparison, ran: Checked, *, most: float | None) -> Check
         f"{ran.inputs}, and measured on {measured}",
         measure="loss in percentage points",
         figures=figures,
-        notes=(*comparison.lines(), *ran.notes),
+        results=tuple(comparison.lines()),
+        notes=ran.notes,
     )

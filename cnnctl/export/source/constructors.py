@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
+from keyword import iskeyword
 
 from cnnctl.export.source.expressions import Document, Group, Item, Name, Text, written
 from cnnctl.export.source.nodes import (
@@ -45,6 +46,10 @@ def chain_document(parts: Sequence[Node]) -> Document:
             return _numbered("numbered", loop, prefix)
     if is_repeat:
         return _listed("numbered", parts)
+    if any(iskeyword(part.name) for part in parts):
+        items = tuple(Item(f'"{part.name}": ', document_of(part)) for part in parts)
+        names = Group("{", items, "}", is_collection=True)
+        return Group("named(", (Item("**", names),), ")")
     items = tuple(Item(f"{part.name}=", document_of(part)) for part in parts)
     return Group("named(", items, ")")
 

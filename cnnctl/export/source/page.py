@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Sequence
@@ -10,15 +11,17 @@ from cnnctl.export.source.definitions import DENSE, NAMED, NUMBERED, NUMBERED_PL
 from cnnctl.export.source.network import NetworkClass
 
 _IMPORTS = {
-    "from collections import OrderedDict": r"\bOrderedDict\b",
-    "from collections.abc import Iterable": r"\bIterable\b",
-    "from collections.abc import Sequence": r"\bSequence\b",
-    "import torch": r"\btorch\.",
-    "import torch.nn.functional as F": r"\bF\.",
-    "from torch import Tensor, nn": r"",
-    "from torchvision import models": r"\bmodels\.",
-    "from torchvision.ops import StochasticDepth": r"\bStochasticDepth\b",
+    "from collections import OrderedDict": "OrderedDict",
+    "from collections.abc import Callable": "Callable",
+    "from collections.abc import Iterable": "Iterable",
+    "from collections.abc import Sequence": "Sequence",
+    "import torch": "torch",
+    "import torch.nn.functional as F": "F",
+    "from torch import Tensor, nn": "nn",
+    "from torchvision import models": "models",
+    "from torchvision.ops import StochasticDepth": "StochasticDepth",
 }
+"""Imports, in ruff's order, and the names that need them."""
 _STANDARD = ("from collections",)
 
 
@@ -50,7 +53,8 @@ def _source_of(kind: type) -> str:
 
 def imports_of(text: str) -> list[str]:
     """The imports that a text needs, sorted as ruff sorts them."""
-    needed = [line for line, use in _IMPORTS.items() if not use or re.search(use, text)]
+    used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    needed = [line for line, name in _IMPORTS.items() if name in used]
     standard = [line for line in needed if line.startswith(_STANDARD)]
     return [*standard, *([""] if standard else []), *(n for n in needed if n not in standard)]
 

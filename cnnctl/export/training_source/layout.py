@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 import sys
 from collections import defaultdict
@@ -43,6 +44,12 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{literal(k)}: {literal(v)}' for k, v in value.items())}}}"
     return repr(value)
+
+
+def variable(name: str) -> str:
+    """A name as that of a variable."""
+    plain = re.sub(r"[^0-9A-Za-z]", "_", name)
+    return f"_{plain}" if keyword.iskeyword(plain) or not plain.isidentifier() else plain
 
 
 def assembled(parts: Iterable[str]) -> str:

@@ -61,7 +61,7 @@ def test_unknown_statistics_are_refused_but_for_raw(tmp_path: Path) -> None:
         export(original, tmp_path / "x.pt2", FORMATS["pt2"], Wishes(), run=here)
     text = str(caught.value)
     assert text.startswith("cannot be exported to .pt2: the statistics of its preprocessing are")
-    assert text.endswith("use --raw or .safetensors")
+    assert text.endswith("use --raw, .safetensors or .py")
     assert not (tmp_path / "x.pt2").exists()
 
 
