@@ -260,6 +260,39 @@ def test_pictures_are_read_and_cut_alike(tmp_path: Path) -> None:
     is_checked(tmp_path, f"{{data: {table}, loss: mse, {model.replace('classes', '1')}}}")
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((3, 6, 5), "uint8"),
+        ((6, 5, 3), "float32"),
+        ((6, 5), "uint16"),
+        ((4,), "float32"),
+        ((2, 9), "int16"),
+    ],
+)
+def test_arrays_are_read_and_cut_alike(shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    numbers = random.integers(256, size=(40, *shape)).astype(dtype)
+    inputs = numbers / np.float32(255) if dtype == "float32" else numbers
+    np.savez(tmp_path / "a.npz", x=inputs, y=np.arange(40) % 3)
+    data = "{name: arrays, path: a.npz, batch_size: 8}"
+    text = f"{{data: {data}, model: {{layers: [flatten, linear: classes]}}}}"
+    is_checked(tmp_path, text)
+    if len(shape) == 2 and dtype == "int16":
+        is_checked(tmp_path, text.replace("arrays", "signals, length: 12"))
+
+
+def test_series_of_a_long_table_are_read_and_cut_alike(tmp_path: Path) -> None:
+    rows = [
+        f"s{n},{step},{n * 0.1 + step},{n % 5 - step},{'ab'[n % 2]}"
+        for n in range(30)
+        for step in range(4 + n % 3)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["id,t,u,v,label", *rows]), encoding="utf-8")
+    data = "{name: signals, path: t.csv, series: id, time: t, batch_size: 8}"
+    is_checked(tmp_path, f"{{data: {data}, model: {{layers: [flatten, linear: classes]}}}}")
+
+
 def is_checked(folder: Path, text: str) -> None:
     (folder / "x.yaml").write_text(text, encoding="utf-8")
     original, file = open_original(folder / "x.yaml"), folder / "script.py"
