@@ -69,6 +69,11 @@ class Teacher:
         return self.plan.input
 
     @property
+    def parameters(self) -> int:
+        """The number of its parameters."""
+        return sum(parameter.numel() for parameter in meta_network(self.plan).parameters())
+
+    @property
     def is_by_chance(self) -> bool:
         """Whether it is hardly better than guessing."""
         if self.accuracy is None or len(self.tasks) != 1 or self.tasks[0].target.kind != "class":

@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from cnnctl.checkpoint import Checkpoint, load
 from cnnctl.distillation.memory import Remembered
+from cnnctl.errors import FaultError
+from cnnctl.export.training_source.script import training_source
 from cnnctl.training.setup import Setup
 from cnnctl.training.state import capture_best, capture_last
 from cnnctl.training.step import make_step
@@ -156,6 +158,7 @@ def test_regressors_are_trained(taught: str) -> None:
         assert not torch.equal(one, other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", ["lbfgs", {"name": "adam", "lr": 0.01}])
 def test_other_optimizers_distil(taught: str, optimizer: Any) -> None:
     run = trained(distilled(taught, optimizer=optimizer)).run
@@ -201,7 +204,7 @@ def test_train_shows_and_records_the_agreement(student: Path, quick_cli: Cli) ->
     assert 0 <= row["train_agreement"] <= 1
     assert f"agreement {row['train_agreement']:.2%}" in done.stdout
     assert row["train_distillation_loss"] > 0
-    assert "teacher.safetensors: 38 numbers" in done.stdout
+    assert "teacher.safetensors: 38 parameters" in done.stdout
     (student.parent / "teacher.safetensors").unlink()
     for command in ("eval", "summary"):
         assert quick_cli(command, student.parent / "runs" / "student").returncode == 0
@@ -251,6 +254,22 @@ def test_who_only_looks_needs_no_teacher(student: Path, quick_cli: Cli) -> None:
     assert "teachers (distill) are left out" in done.stdout
 
 
+def test_a_training_script_has_no_teacher(taught: str) -> None:
+    setting = setup(distilled(taught))
+    loaded = setting.loaded
+    with pytest.raises(FaultError, match="cannot ask a teacher"):
+        training_source(
+            setting.experiment, loaded.plan, loaded.tasks, setting.splits, network="", name="Net"
+        )
+
+
+@pytest.mark.long
+def test_diagnose_says_that_it_asks_no_teacher(student: Path, quick_cli: Cli) -> None:
+    done = quick_cli("diagnose", student)
+    assert "before training, without its teachers" in done.stdout, done.stderr
+
+
+@pytest.mark.long
 def test_the_best_of_a_run_is_its_teacher(student: Path, quick_cli: Cli) -> None:
     assert quick_cli("train", student).returncode == 0
     run = student.parent / "runs" / "student"
