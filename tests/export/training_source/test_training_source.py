@@ -3,17 +3,25 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 
 from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.samples import Samples
+from cnnctl.data.sources.cifar import Cifar10
+from cnnctl.data.sources.mnist import Emnist, Mnist
+from cnnctl.data.sources.svhn import Svhn
 from cnnctl.errors import FaultError
 from cnnctl.export import fresh
 from cnnctl.export.format import Wishes
 from cnnctl.export.original import open_original
+from cnnctl.export.training_source.reading import Needs, reading_source
 from cnnctl.export.training_source.whole import TrainingScript, training_script
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
@@ -21,6 +29,7 @@ from cnnctl.optim.schedulers import Scheduler
 from cnnctl.shipped import experiments, text_of
 from tests.export.running import here, opened
 from tests.export.training_source.scripts import (
+    Namespace,
     executed,
     largest_difference,
     setup_of,
@@ -298,6 +307,37 @@ def is_checked(folder: Path, text: str) -> None:
     original, file = open_original(folder / "x.yaml"), folder / "script.py"
     file.write_text(training_script(original), encoding="utf-8")
     assert TrainingScript().check(original, Wishes(), file, here).is_within
+
+
+PIXELS = torch.arange(6 * 32 * 32).remainder(251).to(torch.uint8).view(2, 3, 32, 32)
+LETTERS = PIXELS[:, 0].transpose(1, 2), torch.tensor([1, 2])
+STORED = [
+    (Cifar10(), "CIFAR10", PIXELS.permute(0, 2, 3, 1).numpy(), [0, 1]),
+    (Svhn(), "SVHN", PIXELS.numpy(), np.array([0, 1])),
+    (Mnist(size=32), "MNIST", PIXELS[:, 0], torch.tensor([0, 1])),
+    (
+        Emnist(split="letters", size=32),
+        "EMNIST",
+        PIXELS[:, 0].transpose(1, 2),
+        torch.tensor([1, 2]),
+    ),
+]
+"""What torchvision's datasets hold of these pixels, of classes 0 and 1."""
+
+
+@pytest.mark.parametrize(("data", "name", "pixels", "classes"), STORED)
+def test_published_data_is_read_as_torchvision_stores_it(
+    data: DataSet, name: str, pixels: object, classes: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = SimpleNamespace(data=pixels, targets=classes, labels=classes)
+    kind = type(name, (), {"__new__": lambda cls, root, **options: stored})
+    monkeypatch.setattr(torchvision.datasets, name, kind)
+    needs = Needs(("target",), (1, 1), Samples(torch.zeros(0), torch.zeros(0)))
+    names: Namespace = {"DATA": Path("data")}
+    exec(reading_source(data, needs), names)
+    images, targets = names["read_split"](train=True)
+    assert torch.equal(images, PIXELS[:, : images.shape[1]])
+    assert targets.tolist() == [0, 1]
 
 
 def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
