@@ -188,7 +188,13 @@ EMBEDDED = {
 }
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+OFTEN = ("digits", "spirals", "diabetes", "waveform")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in OFTEN else pytest.mark.long) for kind in EMBEDDED],
+)
 def test_a_script_builds_the_same_splits(kind: str, tmp_path: Path) -> None:
     loss = "mse" if kind == "diabetes" else "cross_entropy"
     text = (
@@ -273,9 +279,9 @@ def test_pictures_are_read_and_cut_alike(tmp_path: Path) -> None:
     ("shape", "dtype"),
     [
         ((3, 6, 5), "uint8"),
-        ((6, 5, 3), "float32"),
-        ((6, 5), "uint16"),
-        ((4,), "float32"),
+        pytest.param((6, 5, 3), "float32", marks=pytest.mark.long),
+        pytest.param((6, 5), "uint16", marks=pytest.mark.long),
+        pytest.param((4,), "float32", marks=pytest.mark.long),
         ((2, 9), "int16"),
     ],
 )
