@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as importing typing takes longer than all else here
 if TYPE_CHECKING:
+    from cnnctl import sklearn
     from cnnctl.api import (
         Evaluation,
         Network,
@@ -41,6 +42,7 @@ __all__ = [
     "evaluate",
     "load",
     "predict",
+    "sklearn",
     "summary",
     "train",
 ]
@@ -54,6 +56,10 @@ def __getattr__(name: str) -> object:
         from cnnctl import errors
 
         return getattr(errors, name)
+    if name == "sklearn":
+        import cnnctl.sklearn as estimators
+
+        return estimators
     from cnnctl import api
 
     return getattr(api, name)

@@ -109,6 +109,7 @@ def use_precision(precision: str, device: torch.device) -> None:
 def settings_restored() -> Iterator[None]:
     """Restore what training and prediction set for the whole process: random states included.
 
+    Inside, gradients are recorded, and tensors are float32 on the CPU, whatever the caller chose.
     What C libraries were told stays: to keep freed memory, and what they read when they start.
     """
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
@@ -117,7 +118,7 @@ def settings_restored() -> Iterator[None]:
     cudnn = torch.backends.cudnn
     flags = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32
     gpus = range(len(torch.cuda.default_generators))  # none before CUDA is initialised
-    with torch.random.fork_rng(devices=gpus):
+    with torch.random.fork_rng(devices=gpus), _usual_tensors():
         try:
             yield
         finally:
@@ -126,6 +127,23 @@ def settings_restored() -> Iterator[None]:
             torch.set_float32_matmul_precision(precision)
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
+
+
+@contextmanager
+def _usual_tensors() -> Iterator[None]:
+    """Make tensors as torch does by default."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    torch.set_default_dtype(torch.float32)
+    if device.type != "cpu":
+        torch.set_default_device(None)
+    was_set = torch.get_default_device() != device  # and not by `with torch.device(…)`
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if was_set:
+            torch.set_default_device(device)
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:

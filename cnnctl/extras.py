@@ -15,7 +15,7 @@ EXTRAS = {
     "onnx": "export",
     "onnxscript": "export",
     "onnxruntime": "export",
-    "fastapi": "serve",
+    "starlette": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",
     "prometheus_client": "serve",

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from cnnctl.api.network import Network, trained_network
 from cnnctl.api.showing import Shown
-from cnnctl.api.sources import Trained, checkpoint_of
+from cnnctl.api.sources import Trained, check_positive, checkpoint_of
 from cnnctl.data.download import used_folder
 from cnnctl.data.preparation import SplitName
 from cnnctl.device import settings_restored, use_precision
@@ -21,7 +21,7 @@ from cnnctl.evaluation.evaluate import Measurable, Result
 from cnnctl.evaluation.report import render
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Shown):
     """The facts of `cnnctl eval --json`; `print` and notebooks show a table."""
 
@@ -37,7 +37,7 @@ class Evaluation(Shown):
     """Each metric by name: a number, a table, or None if it is undefined; none with heads."""
     heads: Mapping[str, Mapping[str, Any]]
     """The metrics of each head by its name, loss included; none without heads."""
-    _result: Result = field(repr=False, compare=False)
+    _result: Result = field(compare=False)
 
     def __getitem__(self, metric: str) -> Any:
         """A metric of a network without heads: `found["accuracy"]`."""
@@ -79,6 +79,7 @@ def evaluate(
         >>> cnnctl.evaluate("runs/lenet")["accuracy"]
         0.9861111111111112
     """
+    check_positive("batch_size", batch_size)
     root = None if data_root is None else Path(data_root)
     with settings_restored():
         if isinstance(source, Network):

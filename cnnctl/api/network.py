@@ -11,15 +11,16 @@ from typing import Any, Self, TypedDict, cast
 import torch
 from torch import Tensor, nn
 
+from cnnctl.api.sources import check_positive
 from cnnctl.data.given import FORMS, named_or_given_inputs
 from cnnctl.data.inputs import Input
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Shape, Target
 from cnnctl.device import memory_faults, settings_restored, use_precision
-from cnnctl.errors import Fault, FaultError, config_fault, data_fault, data_faults
+from cnnctl.errors import Fault, FaultError, data_fault, data_faults
 from cnnctl.experiment import Experiment, Task
 from cnnctl.model.modules import WithAuxiliary
-from cnnctl.model.network import NetworkPlan
+from cnnctl.model.network import NetworkPlan, meta_network
 from cnnctl.prediction.answers import answer_all
 from cnnctl.prediction.unread import Unread
 from cnnctl.trained import TrainedNetwork
@@ -81,15 +82,12 @@ class Network(WithAuxiliary):
     def class_names(self) -> tuple[str, ...]:
         """The names of classes or labels, in the order of the outputs; none for values.
 
-        Raises:
-            FaultError: there are several heads, each with its own in `targets`.
+        With several heads, they begin with the name of their head: `size.small`; a single value
+        has that name alone.
         """
-        own = [*self.targets.values()]
-        if len(own) > 1:
-            names = ", ".join(self.targets)
-            message = f"the network has several heads: {names}"
-            raise config_fault(message, hint=f"use .targets[{next(iter(self.targets))!r}]")
-        return own[0].class_names
+        if len(self.targets) == 1:
+            return next(iter(self.targets.values())).class_names
+        return tuple(name for target in self.targets.values() for name in _output_names(target))
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -152,6 +150,7 @@ class Network(WithAuxiliary):
         Raises:
             FaultError: one cannot be read or does not fit; memory runs out.
         """
+        check_positive("top_k", top_k)
         unread = Unread(hint="give fewer at a time")
         found = named_or_given_inputs(inputs, self._facts.experiment.data)
         trained = trained_network(self)
@@ -175,10 +174,9 @@ class Network(WithAuxiliary):
         """What it is, above its layers."""
         weights = sum(each.numel() for each in self.parameters())
         answers = ", ".join(_described(name, each) for name, each in self.targets.items())
-        epochs = "unknown" if self.epoch is None else f"{self.epoch:,}"
         return (
             f"{self._facts.experiment.name}: {tuple(self.input_shape)} -> {answers}\n"
-            f"{weights:,} parameters, {epochs} epochs"
+            f"{weights:,} parameters, {_trained_for(self.epoch)}"
         )
 
 
@@ -187,6 +185,30 @@ def trained_network(network: Network) -> TrainedNetwork:
     facts = network._facts
     device, epoch = network.device, facts.epoch
     return TrainedNetwork(facts.experiment, facts.plan, facts.tasks, network, device, epoch)
+
+
+def plan_of(network: Network) -> NetworkPlan | None:
+    """The plan of a network; None if it has had other layers since it was built."""
+    plan = network._facts.plan
+    return plan if _form_of(network) == _form_of(meta_network(plan)) else None
+
+
+def _form_of(network: nn.Module) -> list[object]:
+    tensors = ((name, tuple(each.shape)) for name, each in network.state_dict().items())
+    below = (pair for pair in network.named_modules() if pair[0])
+    return [*tensors, *((name, type(module)) for name, module in below)]
+
+
+def _trained_for(epochs: int | None) -> str:
+    if epochs is None:
+        return "trained"
+    return f"trained for {epochs:,} epoch{'s' * (epochs != 1)}" if epochs else "untrained"
+
+
+def _output_names(target: Target) -> list[str]:
+    if target.kind == "values" and target.outputs == 1:
+        return [target.name]
+    return [f"{target.name}.{own}" for own in target.class_names or range(target.outputs)]
 
 
 def _described(name: str, target: Target) -> str:

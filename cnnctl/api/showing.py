@@ -25,6 +25,9 @@ class Shown(ABC):
         text = _recorded(self).export_text()
         return "\n".join(line.rstrip() for line in text.splitlines())
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
         """The same for notebooks."""
         return _recorded(self).export_html(inline_styles=True, code_format=FORMAT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,7 @@ Config = str | os.PathLike[str] | Mapping[str, Any]
 """YAML text, the path of a YAML file, the name of an experiment or a network, or a mapping."""
 
 
+@runtime_checkable
 class HasFolder(Protocol):
     """A run."""
 
@@ -41,6 +42,9 @@ def config_of(source: Config) -> Path | Text:
     Raises:
         FaultError: a mapping has values that YAML has not.
     """
+    if not isinstance(source, str | os.PathLike | Mapping):
+        message = f"{type(source).__name__} is no source"
+        raise config_fault(message, hint="give a path, a name, YAML text or a mapping")
     if isinstance(source, Mapping):
         return Text(dump(_plain(source, "")), origin="<mapping>", has_lines=False)
     if isinstance(source, str) and ("\n" in source or ": " in source):
@@ -69,12 +73,15 @@ def source_of(source: Config | Trained) -> Path | Text:
     Raises:
         FaultError: as for `config_of`.
     """
-    if isinstance(source, str | os.PathLike | Mapping):
-        return config_of(source)
-    if isinstance(getattr(source, "folder", None), Path):
+    if isinstance(source, HasFolder):
         return source.folder
-    message = f"{type(source).__name__} is no source"
-    raise config_fault(message, hint="give a path, a name, YAML text, a mapping or a run")
+    return config_of(source)
+
+
+def check_positive(name: str, number: int | None) -> None:
+    """Raise a FaultError for a number that is given, but not at least 1."""
+    if number is not None and number < 1:
+        raise config_fault(f"{name} is {number}", hint="give 1 or more, or leave it out")
 
 
 def words_of(*options: Options | None) -> list[str]:

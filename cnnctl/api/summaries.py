@@ -13,9 +13,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from torch import nn
 
 from cnnctl import inspection
-from cnnctl.api.network import Network
+from cnnctl.api.network import Network, plan_of
 from cnnctl.api.showing import Shown
-from cnnctl.api.sources import Config, Options, Trained, source_of, words_of
+from cnnctl.api.sources import Config, Options, Trained, check_positive, source_of, words_of
 from cnnctl.errors import config_fault
 from cnnctl.inspection import Row
 from cnnctl.inspection.foreign import COLUMNS, gather_module
@@ -24,7 +24,7 @@ from cnnctl.inspection.tables import Report
 from cnnctl.sources import open_experiment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary(Shown):
     """The layers of a network and their sums; `print` and notebooks show a table."""
 
@@ -100,6 +100,11 @@ def summary(
     Example:
         >>> print(cnnctl.summary(torchvision.models.resnet18(), (3, 224, 224)))
     """
+    check_positive("batch_size", batch_size)
+    check_positive("depth", depth)
+    if isinstance(source, Network) and input_shape is None and (plan := plan_of(source)):
+        facts = inspection.gather(plan, batch_size=batch_size or 1)
+        return Summary(Report(facts), depth, columns)
     if isinstance(source, nn.Module):
         shapes = _shapes(source, input_shape)
         facts = gather_module(source, shapes, dtype=dtype, batch_size=batch_size or 1)

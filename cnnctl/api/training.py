@@ -90,7 +90,7 @@ def train(
     source: Config | None = None,
     *,
     overrides: Options | None = None,
-    resume: str | os.PathLike[str] | Run | bool = False,
+    resume: str | os.PathLike[str] | Run | bool | None = None,
     runs: str | os.PathLike[str] = "runs",
     data_root: str | os.PathLike[str] | None = None,
     device: str | None = None,
@@ -127,7 +127,7 @@ def train(
     with settings_restored():
         start = _start(source, words, resume, Path(runs), plugins, root)
         stops = _interrupts()
-        console = Screen(quiet=not progress)
+        console = _console(progress)
         result, _ = run_to_its_end(start, data_root=root, console=console, stops=stops)
     print_outcome(console, result, start.folder)
     if stops.received is not None:
@@ -138,13 +138,13 @@ def train(
 def _start(
     source: Config | None,
     words: Sequence[str],
-    resume: str | os.PathLike[str] | Run | bool,
+    resume: str | os.PathLike[str] | Run | bool | None,
     runs: Path,
     plugins: Sequence[str | os.PathLike[str]],
     root: Path | None,
 ) -> TrainingStart:
     config = None if source is None else config_of(source)
-    if resume is not False:
+    if resume:
         path = resume.folder if isinstance(resume, Run) else resume
         return resume_run(
             config,
@@ -159,10 +159,19 @@ def _start(
     return begin_run(config, words, runs=runs, data_root=root)
 
 
+def _console(is_shown: bool) -> Console:
+    """The console for progress; in a notebook, a stream of lines, not an output for each."""
+    console = Screen(quiet=not is_shown)
+    if console.is_jupyter:
+        return Screen(quiet=not is_shown, force_jupyter=False, force_terminal=False)
+    return console
+
+
 def _interrupts() -> StopSignals:
     """What stops a training that is called: Ctrl-C, where this is the main thread."""
     is_main = threading.current_thread() is threading.main_thread()
-    return StopSignals([signal.SIGINT] if is_main else [], at_second=_interrupt)
+    can_handle = is_main and signal.getsignal(signal.SIGINT) is not None
+    return StopSignals([signal.SIGINT] if can_handle else [], at_second=_interrupt)
 
 
 def _interrupt(number: int) -> NoReturn:

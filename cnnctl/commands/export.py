@@ -104,12 +104,13 @@ def export(
 
 
 def _lines(exported: Exported) -> list[str]:
-    """The files, the check and the notes."""
+    """The files, the check, its results and the notes."""
     checked = exported.checked
     found = f"{checked.difference:.2g}" if checked.difference else "0"
     lines = [
         *map(str, exported.files),
         f"checked in a process without cnnctl on {checked.inputs}: {checked.measure} {found}",
+        *checked.results,
         *(f"note: {note}" for note in checked.notes),
     ]
     if not exported.is_trained:

@@ -41,6 +41,8 @@ class DataSet(Choice, family="datasets"):
 
     has_files: ClassVar[bool] = True
     """Whether it is read from the dataset directory."""
+    is_invented: ClassVar[bool] = False
+    """Whether its samples are random, so that their statistics mean nothing."""
     shows_characters: ClassVar[bool] = False
     """Whether its images are letters or digits, which change their meaning if mirrored."""
 

@@ -28,6 +28,11 @@ def compared(
     batches = batches_of(original, raw=raw)
     expected = {name: answers(original, batch, raw=raw) for name, batch in batches.items()}
     difference = largest_difference(expected, run(format, file, batches))
+    return checked(difference, original, wishes, batches)
+
+
+def checked(difference: float, original: Original, wishes: Wishes, batches: Batches) -> Checked:
+    """The result of a comparison on these batches."""
     real = sum(len(batch) for name, batch in batches.items() if name.startswith("real"))
     kinds = f"{RANDOM} random inputs"
     if real:

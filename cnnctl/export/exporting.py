@@ -117,5 +117,6 @@ def _different(checked: Checked, format: Format) -> FaultError:
         f"the {format.suffix} file differs from the network: {checked.measure} "
         f"{checked.difference:.2g}, more than {checked.tolerance:.2g} ({checked.inputs})"
     )
+    message = "; ".join([message, *checked.results])
     hint = "nothing was written; allow more with --tolerance, or use another format"
     return FaultError(Fault(message=message, hint=hint), exit_code=ExitCode.DIFFERENT)

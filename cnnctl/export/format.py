@@ -49,6 +49,8 @@ class Checked:
     """What `difference` is."""
     figures: Mapping[str, Any] = field(default_factory=dict)
     """Further figures of the check, for JSON."""
+    results: tuple[str, ...] = ()
+    """What else was measured, in words; the same as in `figures`."""
     notes: tuple[str, ...] = ()
     """Sentences to print, such as that no real inputs could be read."""
 

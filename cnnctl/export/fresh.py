@@ -6,15 +6,15 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from textwrap import dedent, indent
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.export.format import Batches, Format, Results
 from cnnctl.interruption import forget, undo_at_signal
+from cnnctl.storage import storing
 
 _PROGRAM = """\
 from __future__ import annotations
@@ -40,14 +40,21 @@ save_file({{
 def run(format: Format, file: Path, batches: Batches) -> Results:
     """Run an exported file on batches of inputs, in a Python that has never seen this program.
 
+    Inputs and outputs are files in its folder, which `placing` removes if a signal comes.
+
     Raises:
-        FaultError: it does not run, or the disk for temporary files is full.
+        FaultError: it does not run, or the disk is full.
     """
-    with TemporaryDirectory(prefix="cnnctl-") as folder:
-        inputs, outputs = Path(folder, "inputs"), Path(folder, "outputs")
-        save_file({name: batch.contiguous() for name, batch in batches.items()}, inputs)
+    inputs, outputs = file.with_name(".inputs"), file.with_name(".outputs")
+    content = save({name: batch.contiguous() for name, batch in batches.items()})
+    try:
+        with storing(file.parent, option="FILE"):
+            inputs.write_bytes(content)
         _run(format, str(file), str(inputs), str(outputs))
-        return _by_batch(load_file(outputs))
+        return _by_batch(load(outputs.read_bytes()))
+    finally:
+        inputs.unlink(missing_ok=True)
+        outputs.unlink(missing_ok=True)
 
 
 def program_of(format: Format) -> str:
@@ -82,7 +89,7 @@ def broken(format: Format, complaints: str) -> FaultError:
     lines = [line for line in complaints.splitlines() if line.strip()]
     reason = lines[-1] if lines else "the process was killed"
     message = f"the {format.suffix} file does not run without cnnctl: {reason}"
-    hint = "nothing was written; export to another format, see `cnnctl list export`"
+    hint = "nothing was written; export to another format, see `cnnctl list formats`"
     return FaultError(Fault(message=message, hint=hint), exit_code=ExitCode.DIFFERENT)
 
 

@@ -47,7 +47,9 @@ def gather_module(
         FaultError: it cannot be copied, or cannot take such inputs.
     """
     module = getattr(module, "_orig_mod", module)  # of a compiled one
-    visits = _recorded(module, inputs, dtype)
+    device = next((each.device for each in module.parameters()), torch.device("cpu"))
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        visits = _recorded(module, inputs, dtype, device)
     rows = _Rows(visits, batch_size).below("", visits.module, depth=0)
     return Summary(tuple(inputs[0]), batch_size, tuple(rows))
 
@@ -232,7 +234,9 @@ class _Rows:
         )
 
 
-def _recorded(module: nn.Module, inputs: Sequence[Shape], dtype: torch.dtype) -> _Visits:
+def _recorded(
+    module: nn.Module, inputs: Sequence[Shape], dtype: torch.dtype, device: torch.device
+) -> _Visits:
     """The calls of a copy: of one without data or, where that fails, of one with data.
 
     Raises:
@@ -241,11 +245,9 @@ def _recorded(module: nn.Module, inputs: Sequence[Shape], dtype: torch.dtype) ->
     try:
         return _run(_prepared(_without_data(module)), inputs, dtype, torch.device("meta"))
     except Exception:  # whatever a foreign module raises where a tensor has no data
-        device = next((each.device for each in module.parameters()), torch.device("cpu"))
+        pass
     try:
-        has_gpu = device.type == "cuda"
-        with torch.random.fork_rng([device] if has_gpu else []):
-            return _run(_prepared(copy.deepcopy(module)), inputs, dtype, device)
+        return _run(_prepared(copy.deepcopy(module)), inputs, dtype, device)
     except Exception as error:
         shapes = ", ".join(f"(N, {', '.join(map(str, shape))})" for shape in inputs)
         reason = (str(error).splitlines() or [type(error).__name__])[0]

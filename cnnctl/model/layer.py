@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from torch import nn
@@ -120,6 +120,13 @@ class Layer(Choice, family="layers", item=True):
             FaultError: the layer does not fit this shape; paths are relative to the layer.
         """
 
+    def constructor(self) -> tuple[str, Mapping[str, Any]] | None:
+        """The function that makes its module, and its arguments, as source code writes them.
+
+        None if the class of the module and its attributes say it.
+        """
+        return None
+
     def infer(self, input: Shape) -> Shape | None:
         """The output shape, if it is known without running the module."""
         return None
@@ -176,6 +183,13 @@ def _filled(value: object, classes: int) -> object:
 
 class ShapeKeeper(Layer):
     """A layer whose output has the shape of its input."""
+
+    def constructor(self) -> tuple[str, Mapping[str, Any]] | None:
+        """The function that makes its module, and its arguments, as source code writes them.
+
+        None if the class of the module and its attributes say it.
+        """
+        return None
 
     def infer(self, input: Shape) -> Shape | None:
         return input

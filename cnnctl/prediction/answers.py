@@ -89,7 +89,7 @@ def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Ans
 
 
 def _answers_by_dtype(
-    trained: TrainedNetwork, read: Sequence[Tensor | FaultError]
+    trained: TrainedNetwork, read: Sequence[Tensor | FaultError], *, size: int | None = None
 ) -> dict[torch.dtype, Iterator[tuple[Answer, ...]]]:
     """The answers for the samples that could be read, those of one dtype in their order.
 
@@ -99,7 +99,18 @@ def _answers_by_dtype(
     for each in read:
         if isinstance(each, Tensor):
             stacks.setdefault(each.dtype, []).append(each)
-    return {dtype: iter(answer(trained, torch.stack(samples))) for dtype, samples in stacks.items()}
+    return {
+        dtype: iter(answer(trained, torch.stack(samples), size=size))
+        for dtype, samples in stacks.items()
+    }
+
+
+def answer_each(
+    trained: TrainedNetwork, samples: Sequence[Tensor], *, size: int | None = None
+) -> list[tuple[Answer, ...]]:
+    """The answers for stored samples (…), whatever their dtypes, in their order; see `answer`."""
+    answers = _answers_by_dtype(trained, samples, size=size)
+    return [next(answers[each.dtype]) for each in samples]
 
 
 def _read(input: Input) -> Tensor | FaultError:
@@ -109,21 +120,26 @@ def _read(input: Input) -> Tensor | FaultError:
         return error
 
 
-def answer(trained: TrainedNetwork, stored: Tensor) -> list[tuple[Answer, ...]]:
-    """The answers for samples as the dataset stores them, (N, …): of each task for each."""
+def answer(
+    trained: TrainedNetwork, stored: Tensor, *, size: int | None = None
+) -> list[tuple[Answer, ...]]:
+    """The answers for samples as the dataset stores them, (N, …): of each task for each.
+
+    size: of the blocks they are computed in, one of `sizes_alike` (default: `block_size`).
+    """
     tasks = trained.tasks
-    numbers = [_as_short(each) for each in numbers_of(trained, stored)]
+    numbers = [_as_short(each) for each in numbers_of(trained, stored, size=size)]
     return [
         tuple(Answer(task, own) for task, own in zip(tasks, each, strict=True))
         for each in zip(*numbers, strict=True)
     ]
 
 
-def numbers_of(trained: TrainedNetwork, stored: Tensor) -> list[Tensor]:
+def numbers_of(trained: TrainedNetwork, stored: Tensor, *, size: int | None = None) -> list[Tensor]:
     """The numbers of an `Answer`, (N, outputs) float32 for each task, for (N, …) stored samples."""
     samples = Samples(stored, torch.zeros(len(stored)))
     store = DeviceStore(samples, preprocessing=trained.preprocessing, device=trained.device)
-    batches = Batches(store, batch_size=block_size(trained.plan, trained.device))
+    batches = Batches(store, batch_size=size or block_size(trained.plan, trained.device))
     precision = trained.experiment.train.precision
     outputs, _ = collect_outputs(
         trained.network, batches.in_order(filled=True), precision=precision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import prod
+from math import ceil, prod
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from cnnctl.model.network import NetworkPlan
 MOST_NUMBERS = 2**28
 """Limit on the bytes that one layer reads and writes at a time: a gigabyte."""
 SMALLEST, LARGEST = 8, 256
+COMPARED = 64
+"""Outputs, at least, by which two sizes of blocks are compared."""
 TOGETHER = {"cpu": 2**23, "cuda": 2**27}
 """Numbers that the layers compute for a block, which keeps the device busy."""
 
@@ -29,6 +31,29 @@ def block_size(plan: NetworkPlan, device: torch.device) -> int:
     wanted = max(1, TOGETHER.get(device.type, TOGETHER["cpu"]) // sum(numbers))
     size = min(LARGEST, max(SMALLEST, 1 << (wanted.bit_length() - 1)))
     return max(1, min(size, MOST_NUMBERS // max(numbers)))
+
+
+def sizes_alike(
+    network: nn.Module, plan: NetworkPlan, device: torch.device, *, precision: str
+) -> tuple[int, ...]:
+    """Sizes up to `block_size` that give a sample the same bits as a block of it; rising.
+
+    They are tried with noise. The order in which kernels add up depends on sizes alone, so that
+    another order would change some of the outputs, and be seen.
+    """
+    block, shape = block_size(plan, device), plan.input
+    generator = torch.Generator().manual_seed(0)
+    trials = ceil(COMPARED / (block * prod(plan.output)))
+    noise = torch.randn(trials * block, *shape, generator=generator).to(device)
+    wanted = _in_blocks(network, noise, block, precision)
+    smaller = [2**power for power in range(block.bit_length()) if 2**power < block]
+    alike = (n for n in smaller if torch.equal(_in_blocks(network, noise, n, precision), wanted))
+    return (*alike, block)
+
+
+def _in_blocks(network: nn.Module, inputs: Tensor, size: int, precision: str) -> Tensor:
+    batches = ((part, part) for part in torch.split(inputs, size) if len(part) == size)
+    return collect_outputs(network, batches, precision=precision)[0]
 
 
 @torch.no_grad()

@@ -32,6 +32,7 @@ def white_of(inputs: NDArray[Any]) -> float | None:
 
 def stored(inputs: NDArray[Any], *, white: float | None) -> Tensor:
     """Inputs (N, …) in the form of a dataset with this white, in which a number means the same."""
-    if white == WHITE:
-        return torch.from_numpy(inputs if inputs.dtype == np.uint8 else inputs / np.float32(WHITE))
-    return torch.from_numpy(inputs.astype(np.float32, copy=False))
+    if white == WHITE and inputs.dtype != np.uint8:
+        return torch.from_numpy(inputs / np.float32(WHITE))
+    dtype = np.uint8 if white == WHITE else np.float32
+    return torch.from_numpy(np.require(inputs, dtype, "W"))  # torch warns of read-only memory

@@ -10,11 +10,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from cnnctl.sklearn.estimator import Array, Network
+from cnnctl.sklearn.estimator import Array, Estimator
 
 
-class Classifier(ClassifierMixin, Network):
-    """A classifier whose network and training are described in YAML; see `Network`.
+class Classifier(ClassifierMixin, Estimator):
+    """A classifier whose network and training are described in YAML; see `Estimator`.
 
     Targets are classes (N,), or labels of 0 and 1, (N, L), of which a sample has any number.
     Sample weights are not supported; `loss__class_weights="balanced"` weights classes.

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
-from pathlib import Path
-from typing import Any
 
+from cnnctl.api.sources import Config, source_of
 from cnnctl.config import overrides as command_line
-from cnnctl.config.source import Node, Place, entries, from_plain, parse_source, read_text
+from cnnctl.config.source import Node, Place, Text, entries, from_plain, parse_source, read_text
 from cnnctl.data.dataset import RegressionSet
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.memory import Memory
 from cnnctl.errors import config_fault
 from cnnctl.experiment import Loaded, complete, require_weights
+from cnnctl.experiment.loading import UNNAMED
 from cnnctl.model import zoo
 from cnnctl.shipped import experiments, is_shipped, text_of
-from cnnctl.sklearn.parameters import plain
-from cnnctl.sources import find_network, is_published
+from cnnctl.sources import find_network, is_checkpoint, is_published
 
-Config = str | PathLike[str] | Mapping[str, Any]
-"""YAML text, a mapping, the path of a YAML file, or the name of an experiment or a network."""
 LOSSES = {"classification": "cross_entropy", "multilabel": "bce_with_logits", "regression": "mse"}
 """The loss where a configuration names none."""
 KEPT = frozenset(RegressionSet.model_fields)
 """Options of data that do not depend on where samples come from."""
-DEFAULT = """\
+DEFAULT = Text(
+    """\
 data: {batch_size: 64, validation: 0}
 model:
   layers:
@@ -37,10 +34,10 @@ model:
 optimizer: {name: adamw, lr: 0.01, weight_decay: 0.1}
 scheduler: cosine
 train: {epochs: 50}
-"""
+""",
+    origin="<default>",
+)
 """A small MLP on standardised inputs."""
-_GIVEN = Path("config")
-"""What faults call a configuration that is not in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +60,17 @@ def read(config: Config | None) -> Configuration:
     Raises:
         FaultError: it is not one, or does not exist.
     """
-    if config is None:
-        return Configuration(parse_source(DEFAULT, _GIVEN), "sklearn")
-    if isinstance(config, Mapping):
-        return Configuration(from_plain(plain(config), Place(str(_GIVEN))), "sklearn")
-    if isinstance(config, str) and _is_text(config):
-        return Configuration(parse_source(config, _GIVEN), "sklearn")
-    if not isinstance(config, str | PathLike):
-        message = f"config is of type {type(config).__name__}"
-        raise config_fault(message, hint="give YAML text, a mapping, a path or a name")
-    path = Path(config)
-    if is_shipped(path):
-        return Configuration(parse_source(text_of(str(path)), path), path.stem)
-    if is_published(path):
-        return Configuration(zoo.experiment_of(find_network(str(path)).kind), path.stem)
-    return Configuration(parse_source(read_text(path, names=experiments()), path), path.stem)
+    source = DEFAULT if config is None else source_of(config)
+    if isinstance(source, Text):
+        return Configuration(source.parsed(), UNNAMED)
+    if is_checkpoint(source):
+        message = f"{source} is a run folder or a checkpoint"
+        raise config_fault(message, hint="give the config.yaml of the run")
+    if is_shipped(source):
+        return Configuration(parse_source(text_of(str(source)), source), source.stem)
+    if is_published(source):
+        return Configuration(zoo.experiment_of(find_network(str(source)).kind), source.stem)
+    return Configuration(parse_source(read_text(source, names=experiments()), source), source.stem)
 
 
 def experiment_on(
@@ -107,16 +100,11 @@ def experiment_on(
     return replace(loaded, experiment=held)
 
 
-def _is_text(config: str) -> bool:
-    """Whether a string is YAML, not a path or a name."""
-    return "\n" in config or ": " in config
-
-
 def _with_loss(root: Node, loss: str) -> Node:
     """The same with this loss, unless it names one."""
     if root.child("loss") is not None or not isinstance(root.value, dict):
         return root
-    place = Place(str(_GIVEN))
+    place = Place("<arrays>")
     named = Node({"name": Node(loss, place)}, place, place)
     return replace(root, value={**root.value, "loss": named})
 
@@ -137,7 +125,7 @@ def _on(root: Node, data: Memory, seed: int | None) -> Node:
     """The same on other data; options that do not depend on their source are kept."""
     if not isinstance(root.value, dict):
         return root
-    section = root.child("data") or Node({}, Place(str(_GIVEN)))
+    section = root.child("data") or Node({}, Place("<arrays>"))
     kept = {
         key: node
         for key, node in entries(section).items()

@@ -14,10 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from cnnctl.api.sources import Config
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.memory import Memory
 from cnnctl.sklearn.arrays import dtype_of, stored, white_of
-from cnnctl.sklearn.configuration import Config, experiment_on, read
+from cnnctl.sklearn.configuration import experiment_on, read
 from cnnctl.sklearn.fitted import FittedNetwork
 from cnnctl.sklearn.fitting import trained_in_memory
 from cnnctl.sklearn.parameters import check_names, is_option, overrides_of
@@ -27,15 +28,15 @@ Array = NDArray[Any]
 SEEDS = 2**31 - 1
 
 
-class Network(BaseEstimator):
+class Estimator(BaseEstimator):
     """The base of estimators whose network and training are an experiment.
 
     Args:
         config: YAML as text or as a mapping, the path of a YAML file, or the name of a shipped
             experiment or of a zoo network; None for a small MLP. Its data are replaced by those
             that are fitted; options such as `batch_size`, `validation` and `augment` are kept.
-        data, model, loss, optimizer, scheduler, regularization, train: sections that replace those
-            of `config`, as they would be written in YAML.
+        data, model, loss, distill, optimizer, scheduler, regularization, train: sections of an
+            experiment, as in YAML, over those of `config`; see `cnnctl.train`.
         random_state: seed of weights, sample order, augmentation and validation split; None for the
             seed of `config`, or a random one if it names none.
         device: `cpu`, `cuda`, …; None for that of `config`, by default a GPU if there is one.
@@ -50,6 +51,7 @@ class Network(BaseEstimator):
         data: Any = None,
         model: Any = None,
         loss: Any = None,
+        distill: Any = None,
         optimizer: Any = None,
         scheduler: Any = None,
         regularization: Any = None,
@@ -63,6 +65,7 @@ class Network(BaseEstimator):
         self.data = data
         self.model = model
         self.loss = loss
+        self.distill = distill
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.regularization = regularization
@@ -102,6 +105,10 @@ class Network(BaseEstimator):
         """
         check_is_fitted(self)
         write_atomically(Path(path), self._fitted.content)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether training came to its end."""
+        return hasattr(self, "_fitted")
 
     @property
     def network_(self) -> torch.nn.Module:

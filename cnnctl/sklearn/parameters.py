@@ -7,17 +7,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
-import numpy as np
-
+from cnnctl.api.sources import words_of
 from cnnctl.config.wording import show
-from cnnctl.config.writing import inline
 from cnnctl.errors import Fault, FaultError, either, nearest
 from cnnctl.vocabulary import paths_of
 
-SECTIONS = ("data", "model", "loss", "optimizer", "scheduler", "regularization", "train")
+SECTIONS = (
+    *("data", "model", "loss", "distill"),
+    *("optimizer", "scheduler", "regularization", "train"),
+)
 """Sections of an experiment that are parameters."""
 SEPARATOR = "__"
 
@@ -31,14 +31,15 @@ def is_option(name: str) -> bool:
 def overrides_of(parameters: Mapping[str, Any]) -> list[str]:
     """The overrides that sections and options amount to, whole sections first.
 
-    A section that is None is left to the configuration.
+    A section that is None is left to the configuration; see `words_of` for others.
+
+    Raises:
+        FaultError: a value that YAML has not.
     """
-    sections = [name for name in SECTIONS if parameters.get(name) is not None]
-    options = sorted(filter(is_option, parameters), key=lambda name: name.count(SEPARATOR))
-    return [
-        f"{name.replace(SEPARATOR, '.')}={inline(plain(parameters[name]))}"
-        for name in (*sections, *options)
-    ]
+    sections = {name: parameters[name] for name in SECTIONS if parameters.get(name) is not None}
+    names = sorted(filter(is_option, parameters), key=lambda name: name.count(SEPARATOR))
+    options = {name.replace(SEPARATOR, "."): parameters[name] for name in names}
+    return words_of(sections, options)
 
 
 def check_names(names: Iterable[str], known: Sequence[str]) -> None:
@@ -53,14 +54,3 @@ def _unknown(name: str, known: Sequence[str]) -> Fault:
     options = [path.replace(".", SEPARATOR) for path in paths_of(name)]
     hint = f"write {either(options)}" if options else nearest(name, known)
     return Fault(message=f"no parameter is named {show(name)}", hint=hint)
-
-
-def plain(value: Any) -> Any:
-    """The same without NumPy's types, tuples and paths, as a parsed file has it."""
-    if isinstance(value, np.generic | np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return str(value) if isinstance(value, PurePath) else value

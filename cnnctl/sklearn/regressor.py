@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 
-from cnnctl.sklearn.estimator import Array, Network
+from cnnctl.sklearn.estimator import Array, Estimator
 
 
-class Regressor(RegressorMixin, Network):
-    """A regressor whose network and training are described in YAML; see `Network`.
+class Regressor(RegressorMixin, Estimator):
+    """A regressor whose network and training are described in YAML; see `Estimator`.
 
     Targets are values (N,) or (N, T). They are normalised for training; predictions are in their
     own units. Sample weights are not supported.

@@ -82,6 +82,8 @@ def test_what_cannot_be_read_is_named(network: Network, tmp_path: Path) -> None:
             use([*paths, None, PIXELS[0]])
         assert [fault.message for fault in caught.value.faults][1:] == ["NoneType is no sample"]
         assert caught.value.exit_code == 3
+    with pytest.raises(FaultError, match="top_k is 0"):
+        network.predict(PIXELS, top_k=0)
     with pytest.raises(FaultError, match="no inputs given"):
         network.preprocess([])
     with pytest.raises(FaultError, match=r"an array of the shape \(64,\)"):
@@ -137,7 +139,7 @@ def test_it_says_what_it_is(network: Network) -> None:
     assert network.class_names == tuple("0123456789")
     assert network.config["train"]["epochs"] == 2
     shown = repr(network)
-    assert "tiny: (1, 8, 8) -> digit: 10 classes\n  1,210 parameters, 2 epochs" in shown
+    assert "tiny: (1, 8, 8) -> digit: 10 classes\n  1,210 parameters, trained for 2 epochs" in shown
     assert "(linear2): Linear(in_features=16, out_features=10" in shown
 
 
@@ -180,9 +182,7 @@ def test_every_head_answers(runs: Path, tmp_path: Path, as_before: None) -> None
     assert set(found[0]["heads"]) == {"kind", "size"}
     assert network.targets["kind"].class_names == ("a", "b")
     assert network.targets["size"].kind == "values"
-    with pytest.raises(FaultError, match="several heads: kind, size") as caught:
-        _ = network.class_names
-    assert caught.value.faults[0].hint == "use .targets['kind']"
+    assert network.class_names == ("kind.a", "kind.b", "size")
     by_head = network.by_head(network(network.preprocess(row)))
     assert {name: tuple(each.shape) for name, each in by_head.items()} == {
         "kind": (1, 2),
@@ -193,6 +193,45 @@ def test_every_head_answers(runs: Path, tmp_path: Path, as_before: None) -> None
     measured = run.evaluate(device="cpu")
     assert (measured.metrics, set(measured.heads)) == ({}, {"kind", "size"})
     assert measured.to_json()["heads"].keys() == measured.heads.keys()
+
+
+INLINE = """\
+data:
+  name: inline
+  inputs: [[0, 0], [0, 1], [1, 0], [1, 1], [0, 0.5], [0.5, 1]]
+  targets: [[0, 0], [0, 1], [1, 0], [1, 1], [0, 0], [0, 1]]
+model: {layers: [linear: 2]}
+train: {epochs: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "keys"),
+    [
+        ("values", {"loss": "mse"}, {"input", "values"}),
+        (
+            "labels",
+            {"loss": "bce_with_logits", "data": {"classes": ["left", "right"]}},
+            {"input", "labels", "probabilities"},
+        ),
+    ],
+)
+def test_labels_and_values_are_answered(
+    kind: str,
+    options: dict[str, Any],
+    keys: set[str],
+    runs: Path,
+    tmp_path: Path,
+    as_before: None,
+) -> None:
+    run = train(INLINE, name=kind, runs=runs, progress=False, **options)
+    network, rows = run.load(device="cpu"), [[0, 0], [1, 1], [1, 0]]
+    np.save(tmp_path / "x.npy", np.array(rows, np.float32))
+    found = network.predict(rows)
+    assert nameless(found) == nameless(typed(run.folder, tmp_path / "x.npy"))
+    assert set(found[0]) == keys
+    assert network.class_names == (("left", "right") if kind == "labels" else ())
+    assert nameless(network.predict(rows[1])) == nameless(found[1:2])
 
 
 def test_an_untrained_network_has_no_measured_normalisation() -> None:

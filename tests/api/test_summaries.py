@@ -26,6 +26,7 @@ def test_a_notebook_and_a_terminal_show_a_table() -> None:
     html = found._repr_html_()
     assert html.startswith("<pre")
     assert "linear1" in html
+    assert repr(found) == str(found)
     lines = [line.split()[:3] for line in str(found).splitlines()]
     assert ["linear1", "16", "1,040"] in lines
     assert "| linear1 | 16 | 1,040 |" in found.to_markdown()
@@ -39,7 +40,10 @@ def test_a_module_is_summarised_for_an_input_shape(network: Network) -> None:
     text = str(found)
     assert "0 (Conv2d)" in text
     assert "field" not in text
-    assert summary(network).parameters == 1210
+    assert [row.kind for row in summary(network).layers] == ["flatten", "linear", "relu", "linear"]
+    assert summary(network, (1, 8, 8)).layers[1].kind == "Linear"
+    network.linear2 = nn.Linear(16, 3)
+    assert summary(network).parameters == 1040 + 51
     with pytest.raises(FaultError, match="the input shape of a module is not known") as caught:
         summary(module)
     assert "summary(module, (3, 224, 224))" in caught.value.faults[0].hint

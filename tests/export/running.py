@@ -7,6 +7,7 @@ from pathlib import Path
 from cnnctl.export.format import Batches, Checked, Format, Results, Wishes
 from cnnctl.export.formats import FORMATS
 from cnnctl.export.original import Original, open_original
+from tests.examples import published
 
 
 def here(format: Format, file: Path, batches: Batches) -> Results:
@@ -18,6 +19,19 @@ def opened(folder: Path, text: str, *overrides: str) -> Original:
     """The network of an experiment that is written to a file in this folder."""
     (folder / "x.yaml").write_text(text, encoding="utf-8")
     return open_original(folder / "x.yaml", overrides, data_root=folder)
+
+
+SIDE = 64
+LARGER = dict.fromkeys(("alexnet", "zf5", "squeezenet1_0", "squeezenet1_1"), 96)
+"""Sides of pictures, smaller ones of which leave nothing to look at."""
+
+
+def reduced(name: str) -> list[str]:
+    """Overrides for a network of the zoo that has small pictures, and few of them."""
+    *channels, height, width = published(name).plan.input
+    side = LARGER.get(name, SIDE)
+    shape = [*channels, min(height, side), min(width, side)]
+    return [f"data.shape={shape}", "data.samples=40", "data.batch_size=8"]
 
 
 def checked(original: Original, name: str, folder: Path, wishes: Wishes | None = None) -> Checked:

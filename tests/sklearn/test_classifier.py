@@ -11,7 +11,7 @@ from tests.sklearn.examples import CNN, MLP, fitted, iris, pictures
 def test_the_default_network_tells_iris_apart() -> None:
     inputs, species = iris()
     classifier = Classifier(random_state=0, train__epochs=30).fit(inputs[::2], species[::2])
-    assert classifier.score(inputs[1::2], species[1::2]) > 0.9
+    assert classifier.score(inputs[1::2], species[1::2]) > 0.85
     assert classifier.n_features_in_ == 4
     assert classifier.n_iter_ == len(classifier.history_) == 30
 
@@ -54,6 +54,15 @@ def test_a_number_means_the_same_in_every_dtype() -> None:
     classifier = Classifier(CNN, random_state=0, train__epochs=1).fit(images[:100], digits[:100])
     as_floats = classifier.predict_proba(images[:50].astype(np.float64))
     np.testing.assert_allclose(as_floats, classifier.predict_proba(images[:50]), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_read_only_arrays_are_taken_without_a_warning() -> None:
+    inputs, species = iris()
+    inputs = inputs.astype(np.float32)
+    inputs.setflags(write=False)
+    classifier = Classifier(MLP, train__epochs=1).fit(inputs, species)
+    assert len(classifier.predict(inputs)) == 150
 
 
 def test_signals_are_told_apart() -> None:
@@ -113,5 +122,5 @@ def test_pictures_of_another_size_are_refused() -> None:
 
 def test_a_network_that_does_not_fit_the_data_is_a_fault_with_its_place() -> None:
     inputs, species = iris()
-    with pytest.raises(FaultError, match=r"config:8:.*conv needs an image or a signal"):
+    with pytest.raises(FaultError, match=r"<string>:8:.*conv needs an image or a signal"):
         Classifier(CNN.replace("data:", "\n\n\n\ndata:")).fit(inputs, species)

@@ -1,18 +1,22 @@
 import io
+import json
 import pickle
 import random
 from pathlib import Path
 
 import joblib
 import numpy as np
+import polars
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
 from cnnctl.data.samples import Samples
 from cnnctl.errors import FaultError
 from cnnctl.prediction.answers import answer
 from cnnctl.sklearn import Classifier
 from cnnctl.trained import open_trained
+from tests.conftest import invoke
 from tests.sklearn.examples import CNN, MLP, fitted, iris, line, pictures, regressor
 
 
@@ -52,6 +56,17 @@ def test_a_saved_network_answers_alike_elsewhere(tmp_path: Path) -> None:
     assert [each.ranked[0][0] for [each] in answers] == classifier.predict(inputs).tolist()
 
 
+def test_the_predict_command_takes_rows_of_named_features(tmp_path: Path) -> None:
+    inputs, species = iris()
+    frame = polars.DataFrame(inputs, schema=["a", "b", "c", "d"])
+    classifier = Classifier(MLP, random_state=0).fit(frame, species)
+    classifier.save(tmp_path / "iris.safetensors")
+    frame.select("d", "c", "b", "a").head(3).write_csv(tmp_path / "x.csv")
+    done = invoke("predict", tmp_path / "iris.safetensors", tmp_path / "x.csv", "--jsonl")
+    said = [json.loads(line)["class"] for line in done.stdout.splitlines()]
+    assert said == classifier.predict(frame.head(3)).tolist()
+
+
 def test_the_samples_of_a_saved_network_are_not_stored(tmp_path: Path) -> None:
     fitted().save(tmp_path / "iris.safetensors")
     data = open_trained(tmp_path / "iris.safetensors", device="cpu").experiment.data
@@ -65,6 +80,24 @@ def test_the_same_random_state_gives_the_same_bits() -> None:
     assert np.array_equal(first.predict_proba(inputs), second.predict_proba(inputs))
     other = fitted(random_state=8)
     assert not np.array_equal(first.predict_proba(inputs), other.predict_proba(inputs))
+
+
+def test_a_failed_training_leaves_nothing_that_predicts() -> None:
+    inputs, species = iris()
+    classifier = Classifier(MLP, optimizer={"name": "sgd", "lr": 1e30})
+    with pytest.raises(FaultError, match="the loss is not finite"):
+        classifier.fit(inputs, species)
+    with pytest.raises(NotFittedError):
+        classifier.predict(inputs)
+
+
+def test_a_saved_network_teaches_another(tmp_path: Path) -> None:
+    inputs, _ = iris()
+    teacher = tmp_path / "teacher.safetensors"
+    fitted(train__epochs=30, optimizer={"name": "adam", "lr": 0.05}).save(teacher)
+    student = fitted(distill={"teacher": str(teacher), "weight": 1.0}, optimizer="adam")
+    assert "train_agreement" in student.history_[0]
+    assert np.isfinite(student.predict_proba(inputs)).all()
 
 
 def test_the_best_epoch_is_kept() -> None:

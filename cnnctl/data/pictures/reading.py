@@ -13,6 +13,7 @@ from torch import Tensor
 from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoding import (
     MAX_BYTES,
+    MAX_PIXELS,
     BrokenPictureError,
     Pixels,
     decode,
@@ -32,8 +33,12 @@ def read_picture(tree: FileTree, entry: Entry, form: PictureForm) -> Tensor:
     return decoded_picture(content, form, place=tree.place(entry.name))
 
 
-def decoded_picture(content: bytes, form: PictureForm, *, place: str) -> Tensor:
+def decoded_picture(
+    content: bytes, form: PictureForm, *, place: str, most_pixels: int = MAX_PIXELS
+) -> Tensor:
     """The picture in a file of this content, (C, H, W) uint8.
+
+    most_pixels: of the picture as it is in the file.
 
     Raises:
         FaultError: it is broken.
@@ -41,7 +46,15 @@ def decoded_picture(content: bytes, form: PictureForm, *, place: str) -> Tensor:
     with _naming(place):
         if len(content) > MAX_BYTES:
             raise BrokenPictureError(f"has {len(content):,} bytes, more than {MAX_BYTES:,}")
-        return _tensor(decode(content, mode=form.mode, size=form.size, resize=form.resize))
+        return _tensor(
+            decode(
+                content,
+                mode=form.mode,
+                size=form.size,
+                resize=form.resize,
+                most_pixels=most_pixels,
+            )
+        )
 
 
 def image_pixels(image: Image.Image, form: PictureForm, *, place: str) -> Tensor:

@@ -20,6 +20,7 @@ class Fake(DataSet, kind="fake"):
     """Random images, signals or vectors, as torchvision's FakeData has them."""
 
     has_files: ClassVar[bool] = False
+    is_invented: ClassVar[bool] = True
 
     shape: Annotated[list[Dimension], Field(min_length=1, max_length=3)] = [3, 224, 224]
     """Shape of a sample: [C, H, W] for images, [C, L] for signals, [F] for vectors."""

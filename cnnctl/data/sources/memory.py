@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
+import numpy as np
+import torch
 from pydantic import Field, PrivateAttr
+from torch import Tensor
 
 from cnnctl.config.bounds import NonNegativeInt, PositiveFloat, PositiveInt
 from cnnctl.data.arrays.form import ArrayForm
 from cnnctl.data.dataset import RegressionSet, StoredSplit
 from cnnctl.data.sample_targets import Task
 from cnnctl.data.samples import DatasetInfo, Samples
-from cnnctl.errors import config_fault, data_fault
+from cnnctl.data.tables.cells import NUMBER, Cells, Numbers, number_of
+from cnnctl.errors import Fault, config_fault, data_fault, data_faults, gathered
 
 if TYPE_CHECKING:
     from cnnctl.data.pictures.worker import PictureForm
+    from cnnctl.data.tables.reading import Table
 
 
 class Memory(RegressionSet, kind="memory"):
@@ -70,6 +75,20 @@ class Memory(RegressionSet, kind="memory"):
     def input_names(self) -> Mapping[str, int]:
         return dict.fromkeys(self.names, 1)
 
+    def inputs_hint(self) -> str:
+        return "give a table with the columns of training" if self.names else super().inputs_hint()
+
+    def encoded(self, table: Table) -> Tensor:
+        if not self.names:
+            return super().encoded(table)
+        columns, faults = list[Numbers](), list[Fault]()
+        for name in self.names:
+            with gathered(faults):
+                columns.append(_numbers(table.cells(name)))
+        if faults:
+            raise data_faults(faults)
+        return torch.from_numpy(np.stack(columns, axis=1)).float()
+
     @property
     def has_pixels(self) -> bool:
         return super().has_pixels and self.white is not None
@@ -79,3 +98,16 @@ class Memory(RegressionSet, kind="memory"):
 
     def array_form(self) -> ArrayForm:
         return ArrayForm(self.whole().shape, white=self.white)
+
+
+def _numbers(cells: Cells) -> Numbers:
+    """The numbers of a column, (N,).
+
+    Raises:
+        FaultError: a cell is none, or missing.
+    """
+    numbers = cells.parsed(number_of, NUMBER)
+    missing = np.flatnonzero(np.isnan(numbers)).tolist()
+    if missing:
+        raise cells.faults(missing, lambda _: "a number is missing", lambda _: "fill it in")
+    return numbers

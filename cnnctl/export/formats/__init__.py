@@ -9,8 +9,9 @@ from cnnctl.export.formats.onnx import Onnx
 from cnnctl.export.formats.pt2 import Pt2
 from cnnctl.export.formats.pth import Pth
 from cnnctl.export.formats.safetensors import Safetensors
+from cnnctl.export.formats.source import Source
 
-_ALL: tuple[Format, ...] = (Onnx(), Pt2(), Pth(), Safetensors())
+_ALL: tuple[Format, ...] = (Onnx(), Pt2(), Pth(), Safetensors(), Source())
 
 FORMATS: Mapping[str, Format] = {each.name: each for each in _ALL}
 """Formats by name."""

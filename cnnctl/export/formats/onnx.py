@@ -13,7 +13,7 @@ from cnnctl.export.format import Batches, Checked, Format, Results, Run, Wishes
 from cnnctl.export.layers import cannot_hold
 from cnnctl.export.onnx.checking import compared_rows, judged
 from cnnctl.export.onnx.columns import column_facts, column_inputs, unknown_columns
-from cnnctl.export.onnx.comparison import calibration, compare
+from cnnctl.export.onnx.comparison import calibration, compare, measured_split
 from cnnctl.export.onnx.graph import UnsupportedError, add_facts, bytes_of, graph_of, name_ends
 from cnnctl.export.onnx.quantization import quantized
 from cnnctl.export.onnx.tables import behind_columns
@@ -51,6 +51,8 @@ class Onnx(Format):
         return f"input and output would both be named {min(clashing)}" if clashing else ""
 
     def contents(self, original: Original, wishes: Wishes, file: Path) -> Mapping[str, bytes]:
+        if wishes.quantize:
+            measured_split(original)  # before any work
         model = self._graph(original, wishes)
         facts = facts_of(original, raw=wishes.raw)
         data = original.experiment.data
@@ -81,10 +83,12 @@ class Onnx(Format):
     @staticmethod
     def run(file: str, batches: Batches) -> Results:
         """Run the graph; of several inputs, each has a batch NAME/NUMBER, texts as bytes."""
+        import os
+
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it is sent from the import on
         import onnxruntime
         import torch
 
-        onnxruntime.disable_telemetry_events()
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         inputs = session.get_inputs()
         names = [output.name for output in session.get_outputs()]

@@ -64,7 +64,7 @@ def _in_two(table: Table) -> tuple[Table, Table]:
 def judged(comparison: Comparison, ran: Checked, *, most: float | None) -> Checked:
     """Judge an integer graph by its loss of quality; `ran` is how far its answers are away."""
     before, after = comparison.before, comparison.after
-    of_split = f"{comparison.samples:,} samples of the {comparison.split} split"
+    measured = f"{comparison.samples:,} samples of the {comparison.split} split"
     figures = {
         "largest_difference": ran.difference,
         "split": comparison.split,
@@ -75,8 +75,9 @@ def judged(comparison: Comparison, ran: Checked, *, most: float | None) -> Check
     return Checked(
         comparison.points_lost,
         POINTS if most is None else most,
-        of_split,
+        f"{ran.inputs}, and measured on {measured}",
         measure="loss in percentage points",
         figures=figures,
-        notes=(*comparison.lines(), *ran.notes),
+        results=tuple(comparison.lines()),
+        notes=ran.notes,
     )

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from cnnctl.data.preparation import SplitName, splits_of
 from cnnctl.data.samples import Split
-from cnnctl.errors import FaultError, data_fault
+from cnnctl.errors import data_fault
 from cnnctl.experiment import Task
-from cnnctl.export.onnx.quiet import quiet
+from cnnctl.export.onnx.quiet import onnx_runtime, quiet
 from cnnctl.export.original import Original
 from cnnctl.metrics import METRICS, Accuracy, AveragePrecision, Number, Predictions
 from cnnctl.target import TargetKind
@@ -93,13 +93,29 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f} times slower" if ratio > 1 else f"{1 / ratio:.1f} times faster"
 
 
+def measured_split(original: Original) -> SplitName:
+    """The split that int8 is measured on: test, or else validation.
+
+    Raises:
+        FaultError: there is neither, or the data cannot be read.
+    """
+    if original.samples is None:
+        message = f"int8 needs the data to calibrate and to measure: {original.unread}"
+        raise data_fault(message, hint="give the data with --data, or omit --quantize")
+    name = splits_of(original.experiment.data)[0]
+    if name == "train":
+        message = "int8 is measured on the test split, but there is none"
+        raise data_fault(message, hint="hold samples out for testing, or omit --quantize")
+    return name
+
+
 def calibration(original: Original, *, raw: bool) -> Iterator[Tensor]:
     """Blocks of training samples as a graph takes them, drawn with the seed of the experiment.
 
     Raises:
         FaultError: the data cannot be read.
     """
-    split = _readable(original, "train")
+    split = original.split("train")
     generator = torch.Generator().manual_seed(original.experiment.seed)
     drawn = torch.randperm(len(split), generator=generator)[:CALIBRATION]
     return _blocks(original, split, split.positions[drawn.sort().values], raw=raw)
@@ -109,13 +125,10 @@ def compare(original: Original, before: bytes, after: bytes, *, raw: bool) -> Co
     """Measure graphs that take stored samples, or preprocessed ones if `raw`.
 
     Raises:
-        FaultError: the data cannot be read, or all of it was trained on.
+        FaultError: there is no split to measure on, or the data cannot be read.
     """
-    name = splits_of(original.experiment.data)[0]
-    if name == "train":
-        message = "int8 is measured on the test split, but there is none"
-        raise data_fault(message, hint="keep a part for testing or validation, or omit --quantize")
-    split = _readable(original, name)
+    name = measured_split(original)
+    split = original.split(name)
     sessions = [_session(content) for content in (before, after)]
     seconds = side_by_side(sessions, original.random(1, raw=raw))
     sides = [
@@ -126,16 +139,6 @@ def compare(original: Original, before: bytes, after: bytes, *, raw: bool) -> Co
     return Comparison(name, len(split), metrics, *sides)
 
 
-def _readable(original: Original, name: SplitName) -> Split:
-    try:
-        return original.split(name)
-    except FaultError as error:
-        fault = error.faults[0]
-        message = f"int8 needs the {name} split: {fault.message}"
-        hint = "give the data with --data, or omit --quantize"
-        raise data_fault(message, hint=hint, place=fault.place) from None
-
-
 def _blocks(original: Original, split: Split, positions: Tensor, *, raw: bool) -> Iterator[Tensor]:
     for part in torch.split(positions, BLOCK):
         stored = split.samples.rows.take(part)
@@ -144,8 +147,7 @@ def _blocks(original: Original, split: Split, positions: Tensor, *, raw: bool) -
 
 def _session(content: bytes) -> Any:
     """A graph, ready to run on one thread: threads of two would wait for each other."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     with quiet():

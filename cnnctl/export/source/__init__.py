@@ -19,5 +19,5 @@ def network_source(plan: NetworkPlan, *, name: str, about: str = "", classes: in
     Raises:
         FaultError: it contains a layer that has no source.
     """
-    network = network_class(plan, name=name, about="The network.", classes=classes)
+    network = network_class(plan, name=name, about="", classes=classes)
     return page_of(about or name, definitions_of(network))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
+from keyword import iskeyword
 
 from cnnctl.export.source.expressions import Document, Group, Item, Name, Text, written
 from cnnctl.export.source.nodes import (
@@ -39,16 +40,23 @@ def chain_document(parts: Sequence[Node]) -> Document:
         return Text("nn.Sequential()")
     prefix = _prefix(parts)
     is_repeat = prefix == ""
-    if prefix is not None and (is_repeat or len(parts) >= FEWEST):
+    if prefix is not None and len(parts) >= (2 if is_repeat else FEWEST):
         loop = _loop(parts)
         if loop:
             return _numbered("numbered", loop, prefix)
     if is_repeat:
-        items = tuple(Item("", document_of(part)) for part in parts)
-        inner = Group("[", items, "]", is_collection=True)
-        return Group("numbered(", (Item("", inner),), ")")
+        return _listed("numbered", parts)
+    if any(iskeyword(part.name) for part in parts):
+        items = tuple(Item(f'"{part.name}": ', document_of(part)) for part in parts)
+        names = Group("{", items, "}", is_collection=True)
+        return Group("named(", (Item("**", names),), ")")
     items = tuple(Item(f"{part.name}=", document_of(part)) for part in parts)
     return Group("named(", items, ")")
+
+
+def _listed(function: str, parts: Sequence[Node]) -> Document:
+    items = tuple(Item("", document_of(part)) for part in parts)
+    return Group(f"{function}(", (Item("", Group("[", items, "]", is_collection=True)),), ")")
 
 
 def _numbered(function: str, loop: Group, prefix: str) -> Document:
@@ -127,13 +135,7 @@ def _flow(flow: Flow) -> Document:
         loop = _loop([way.chain for way in flow.ways])
         if loop:
             return _numbered("DenseBlock", loop, "")
-        inner = Group(
-            "[",
-            tuple(Item("", chain_document(w.parts)) for w in flow.ways),
-            "]",
-            is_collection=True,
-        )
-        return Group("DenseBlock(", (Item("", inner),), ")")
+        return _listed("DenseBlock", [way.chain for way in flow.ways])
     return dictionary(flow.ways)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 
 WIDTH = 88
 """Characters of a line, as ruff's and black's default."""
@@ -26,6 +27,8 @@ class Argument:
     default: object = field(default=..., kw_only=True)
     """Left out if it has this value; none (...) for one that is required."""
     is_positional: bool = field(default=False, kw_only=True)
+    is_named: bool = field(default=False, kw_only=True)
+    """Whether it is always given by name."""
 
     @property
     def is_default(self) -> bool:
@@ -101,16 +104,16 @@ def same(value: object, other: object) -> bool:
 def arguments_of(call: Call) -> list[str]:
     """The arguments of a call as text, without those that have their defaults."""
     given = [each for each in call.arguments if not each.is_default]
-    is_lone = len(given) == 1 and given[0] is call.arguments[0] and _is_plain(given[0].value)
+    is_lone = len(given) == 1 and given[0] is call.arguments[0] and _is_plain(given[0])
     return [
         ("" if each.is_positional or is_lone else f"{each.name}=") + written(each.value)
         for each in given
     ]
 
 
-def _is_plain(value: object) -> bool:
-    """Whether a value says what it is without a name."""
-    return not isinstance(value, bool | str | Name)
+def _is_plain(argument: Argument) -> bool:
+    """Whether an argument says what it is without its name."""
+    return not argument.is_named and not isinstance(argument.value, bool | str | Name)
 
 
 def written(value: object) -> str:
@@ -118,10 +121,26 @@ def written(value: object) -> str:
     if isinstance(value, Name):
         return value.text
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return _quoted(value)
     if isinstance(value, tuple):
         return "(" + ", ".join(map(written, value)) + (",)" if len(value) == 1 else ")")
     return repr(value)
+
+
+def attribute(name: str) -> str:
+    """A submodule of `self`, also if its name is a word of Python's."""
+    return f"self.get_submodule({written(name)})" if iskeyword(name) else f"self.{name}"
+
+
+def _quoted(text: str) -> str:
+    """A string in the quotes that ruff prefers; all that cannot be printed is escaped."""
+    quote = "'" if '"' in text and "'" not in text else '"'
+    escapes = {"\\": "\\\\", quote: f"\\{quote}"}
+    characters = (
+        escapes.get(each, each) if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+    return quote + "".join(characters) + quote
 
 
 def flat(document: Document) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from cnnctl.export.source.expressions import WIDTH
-from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way
+from cnnctl.export.source.expressions import WIDTH, attribute, written
+from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, ends_of
 from cnnctl.model.layer import Shape
 
 _MARGIN = 8
@@ -88,16 +88,13 @@ class _Line:
             self.starts_light = True
         self.is_sum = isinstance(part, Flow) and part.joining != "concatenate"
         self.text = text
-        self.shape = part.output if isinstance(part, Leaf) else shape_after(part) or self.shape
+        self.shape = shape_after(part) or self.shape
 
 
 def shape_after(node: Node) -> Shape | None:
     """The output shape of a node; None for an empty chain."""
-    if isinstance(node, Leaf):
-        return node.output
-    if isinstance(node, Flow):
-        return node.planned.output
-    return shape_after(node.parts[-1]) if node.parts else None
+    is_empty = isinstance(node, Chain) and not node.parts
+    return None if is_empty else ends_of(node)[1]
 
 
 def is_repeat(node: Node) -> bool:
@@ -114,11 +111,13 @@ def is_heavy(node: Node) -> bool:
 
 def applied(node: Node, text: str, *, is_sum: bool = False) -> str:
     """A node applied to the text of its input."""
+    if isinstance(node, Leaf) and node.is_lifted:
+        return f"self.{written(node.call.values[0])}({text})"
     if isinstance(node, Leaf) and node.write:
         return node.write(f"({text})" if is_sum and not _is_call(node, text) else text)
     if isinstance(node, Flow) and not node.is_dense:
         return in_place(node, text)
-    return f"self.{node.name}({text})"
+    return f"{attribute(node.name)}({text})"
 
 
 def _is_call(node: Leaf, text: str) -> bool:
@@ -162,16 +161,17 @@ def in_place(flow: Flow, text: str) -> str:
     """A flow as an expression within the class around it."""
     lone = lone_way(flow)
     if lone is None:
-        branches = f"[branch({text}) for branch in self.{flow.name}.values()]"
+        module = attribute(flow.name)
+        branches = f"[branch({text}) for branch in {module}.values()]"
         if flow.joining == "concatenate":
             return f"torch.cat({branches}, dim=1)"
-        return joined([f'self.{flow.name}["{w.name}"]({text})' for w in flow.ways], flow.joining)
+        return joined([f'{module}["{way.name}"]({text})' for way in flow.ways], flow.joining)
     values = {0: text}
     for number, way in enumerate(flow.ways, start=1):
         start = joined([values[n] for n in way.takes], flow.joining)
         if number - 1 == lone:
-            place = f'{flow.name}["{way.name}"]' if way.name else flow.name
-            values[number] = f"self.{place}({start})"
+            key = f'["{way.name}"]' if way.name else ""
+            values[number] = f"{attribute(flow.name)}{key}({start})"
         else:
             values[number] = written_out(way, start)
     return joined([values[n] for n in flow.gives], flow.joining)
@@ -207,7 +207,7 @@ def _way(way: Way, start: str, writer: Forward, *, is_module: bool) -> str:
         writer.lines.append(f"out = {text}")
         return "out"
     if is_module or needs_module(way):
-        return f"self.{way.name}({start})"
+        return f"{attribute(way.name)}({start})"
     return written_out(way, start)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.export.source.classes import Definition, assignment, define, signature, statements
+from cnnctl.export.source.blocks import define
+from cnnctl.export.source.classes import Definition, assignment, signature, statements
 from cnnctl.export.source.constructors import dictionary
-from cnnctl.export.source.expressions import Name
-from cnnctl.export.source.forward import Forward
+from cnnctl.export.source.expressions import Name, attribute
+from cnnctl.export.source.forward import Forward, is_repeat
 from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, children, nodes_of
 from cnnctl.model.heads import HEADS
 from cnnctl.model.network import NetworkPlan, meta_network
@@ -88,7 +90,7 @@ def _refuse_inner_asides(top: Sequence[Node]) -> None:
 
 def _sized(part: Node, classes: int) -> Node:
     """A part, with the width of its last layer as a parameter if there is one for each class."""
-    if isinstance(part, Chain):
+    if isinstance(part, Chain) and not is_repeat(part):
         for at in reversed(range(len(part.parts))):
             sized = _sized(part.parts[at], classes)
             if sized is not part.parts[at] or _sets_width(part.parts[at]):
@@ -127,9 +129,8 @@ def _class(
     writer.lines += _results(result, asides, has_heads=bool(heads))
     return [
         f"class {name}(nn.Module):",
-        f'    """{about}"""',
-        "",
-        *signature(f", num_classes: int = {classes}" if is_sized else ""),
+        *([f'    """{about}"""', ""] if about else []),
+        *signature([f"num_classes: int = {classes}"] if is_sized else []),
         *made,
         "",
         f"    def forward(self, x: Tensor) -> {_returned(asides, bool(heads))}:",
@@ -143,10 +144,16 @@ def _body(parts: Sequence[Node], asides: Sequence[str], writer: Forward) -> str:
         if part.name in asides:
             writer.end(run)
             run = []
-            writer.lines.append(f"{part.name} = self.{part.name}(x) if self.training else None")
+            call = f"{attribute(part.name)}(x) if self.training else None"
+            writer.lines.append(f"{_variable(part.name)} = {call}")
         else:
             run.append(part)
     return writer.chain(run, "x", "x")
+
+
+def _variable(name: str) -> str:
+    """A variable for the output of an auxiliary classifier of this name."""
+    return f"{name}_" if iskeyword(name) or name in ("x", "self", "torch", "nn", "F") else name
 
 
 def _returned(asides: Sequence[str], has_heads: bool) -> str:
@@ -160,11 +167,12 @@ def _results(result: str, asides: Sequence[str], *, has_heads: bool) -> list[str
         return [f"return {result}"]
     first = [] if result == "x" else [f"x = {result}"]
     if not has_heads:
-        return [*first, f"return (x, {', '.join(asides)}) if self.training else x"]
+        outputs = ", ".join(("x", *map(_variable, asides)))
+        return [*first, f"return ({outputs}) if self.training else x"]
     outputs = "{name: head(x) for name, head in self.heads.items()}"
     if not asides:
         return [*first, f"return {outputs}"]
-    more = ", ".join(f'"{name}": {name}' for name in asides)
+    more = ", ".join(f'"{name}": {_variable(name)}' for name in asides)
     return [
         *first,
         f"outputs = {outputs}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,8 +10,8 @@ from functools import partial
 from torch import nn
 
 from cnnctl.errors import config_fault
-from cnnctl.export.source.expressions import Argument, Call
-from cnnctl.export.source.spelling import FUNCTIONS, call_of
+from cnnctl.export.source.expressions import Argument, Call, Name
+from cnnctl.export.source.spelling import FUNCTIONS, call_of, call_to
 from cnnctl.model.block import Block, PlannedLayer
 from cnnctl.model.layer import Layer, Shape
 from cnnctl.model.modules import Join
@@ -27,6 +28,8 @@ class Leaf:
     layer: Layer
     write: Callable[[str], str] | None = None
     """What `forward` can say in its place, from the text of its input; then it needs no module."""
+    is_lifted: bool = False
+    """Whether it is a function that the class around it takes as an argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,9 @@ def _node(planned: PlannedLayer, network: nn.Module) -> Node:
 
 
 def _leaf(planned: PlannedLayer, module: nn.Module) -> Leaf:
+    made = planned.layer.constructor()
     try:
-        call = call_of(module)
+        call = call_to(*made) if made else call_of(module)
     except AttributeError as error:
         message = f"{planned.name}: its module does not keep its arguments: {error}"
         hint = "set an attribute for each argument of its __init__, with the same name"
@@ -150,6 +154,15 @@ def _merged(ways: Sequence[Way], gives: tuple[int, ...]) -> tuple[list[Way], tup
     return found, tuple(dict.fromkeys(numbers[each] for each in gives))
 
 
+def ends_of(node: Node) -> tuple[Shape, Shape]:
+    """The input and the output shape of a node that is no empty chain."""
+    if isinstance(node, Chain):
+        return ends_of(node.parts[0])[0], ends_of(node.parts[-1])[1]
+    if isinstance(node, Flow):
+        return node.planned.input, node.planned.output
+    return node.input, node.output
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes in a node."""
     if isinstance(node, Chain):
@@ -191,7 +204,7 @@ def with_values(node: Node, values: Iterator[object]) -> Node:
 
 
 def key(node: Node) -> object:
-    """What nodes of the same class have in common: all but their own name and their numbers."""
+    """What equal nodes have in common: all but their own name and their numbers."""
     if isinstance(node, Leaf):
         return node.call.function, tuple(each.name for each in node.call.arguments)
     if isinstance(node, Chain):
@@ -199,3 +212,40 @@ def key(node: Node) -> object:
     ways = zip(node.ways, node.is_optional, strict=True)
     parts = ((way.name, way.takes, None if optional else key(way.chain)) for way, optional in ways)
     return tuple(parts), node.gives, node.joining, node.is_aside
+
+
+def class_key(node: Node) -> str:
+    """What nodes of the same class have in common: names but for numbers, and all but activations.
+
+    A class takes the activations between its own parts as parameters.
+    """
+    opened: Node = node
+    if isinstance(node, Chain):
+        opened = replace(node, parts=_without_activations(node.parts))
+    elif isinstance(node, Flow):
+        ways = (
+            way if way.name else replace(way, parts=_without_activations(way.parts))
+            for way in node.ways
+        )
+        opened = replace(node, ways=tuple(ways))
+    return repr((node.name.rstrip("0123456789"), key(opened)))
+
+
+def _without_activations(parts: Sequence[Node]) -> tuple[Node, ...]:
+    return tuple(lifted(part) if function_of(part) else part for part in parts)
+
+
+def function_of(node: Node) -> str:
+    """The function of an activation without options: `F.relu`; empty for other nodes."""
+    is_activation = isinstance(node, Leaf) and node.layer.role == "activations"
+    if not is_activation or not isinstance(node, Leaf) or not node.write:
+        return ""
+    found = re.fullmatch(r"([\w.]+)\(x\)", node.write("x"))
+    return found[1] if found else ""
+
+
+def lifted(node: Node) -> Node:
+    """An activation as a function that is an argument of the class around it."""
+    assert isinstance(node, Leaf)
+    call = Call("", (Argument("activation", Name(function_of(node))),))
+    return replace(node, name="activation", call=call, write=None, is_lifted=True)

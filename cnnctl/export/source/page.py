@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Sequence
@@ -10,15 +11,17 @@ from cnnctl.export.source.definitions import DENSE, NAMED, NUMBERED, NUMBERED_PL
 from cnnctl.export.source.network import NetworkClass
 
 _IMPORTS = {
-    "from collections import OrderedDict": r"\bOrderedDict\b",
-    "from collections.abc import Iterable": r"\bIterable\b",
-    "from collections.abc import Sequence": r"\bSequence\b",
-    "import torch": r"\btorch\.",
-    "import torch.nn.functional as F": r"\bF\.",
-    "from torch import Tensor, nn": r"",
-    "from torchvision import models": r"\bmodels\.",
-    "from torchvision.ops import StochasticDepth": r"\bStochasticDepth\b",
+    "from collections import OrderedDict": "OrderedDict",
+    "from collections.abc import Callable": "Callable",
+    "from collections.abc import Iterable": "Iterable",
+    "from collections.abc import Sequence": "Sequence",
+    "import torch": "torch",
+    "import torch.nn.functional as F": "F",
+    "from torch import Tensor, nn": "nn",
+    "from torchvision import models": "models",
+    "from torchvision.ops import StochasticDepth": "StochasticDepth",
 }
+"""Imports, in ruff's order, and the names that need them."""
 _STANDARD = ("from collections",)
 
 
@@ -50,12 +53,21 @@ def _source_of(kind: type) -> str:
 
 def imports_of(text: str) -> list[str]:
     """The imports that a text needs, sorted as ruff sorts them."""
-    needed = [line for line, use in _IMPORTS.items() if not use or re.search(use, text)]
+    used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    needed = [line for line, name in _IMPORTS.items() if name in used]
     standard = [line for line in needed if line.startswith(_STANDARD)]
     return [*standard, *([""] if standard else []), *(n for n in needed if n not in standard)]
 
 
 def page_of(about: str, parts: Sequence[str]) -> str:
     """A whole file: docstring, imports, and the parts with two empty lines between them."""
-    body = "\n\n".join(parts)
-    return "\n".join((f'"""{about}"""', "", *imports_of(body), "", "", body))
+    parts = list(filter(None, parts))
+    constants = [part for part in parts if _is_constant(part)]
+    body = "\n\n".join(part for part in parts if part not in constants)
+    first = ["".join(constants)] if constants else []
+    head = "\n".join((f'"""{about}"""', "", *imports_of(body))) + "\n"
+    return head + ("\n" if first else "\n\n") + "\n\n".join([*first, body])
+
+
+def _is_constant(part: str) -> bool:
+    return not part.startswith(("class ", "def "))

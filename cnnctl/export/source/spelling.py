@@ -41,6 +41,12 @@ def call_of(module: nn.Module) -> Call:
     return Call(prefix + kind.__name__, arguments)
 
 
+def call_to(function: str, arguments: Mapping[str, object]) -> Call:
+    """A call of a function with arguments that are all given by name."""
+    given = (Argument(name, value, is_named=True) for name, value in arguments.items())
+    return Call(function, tuple(given))
+
+
 def _argument(module: nn.Module, parameter: inspect.Parameter) -> Argument:
     name = parameter.name
     is_required = parameter.default is parameter.empty

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 from torch import nn
 from torch.nn import init
 
 from cnnctl.errors import config_fault
+from cnnctl.export.training_source.freezing import freezing_lines
 from cnnctl.export.training_source.layout import call, literal
 from cnnctl.export.training_source.optimizers import differing
 from cnnctl.model.fixed_initializers import Values
@@ -18,7 +20,7 @@ FEW = 6
 """Weights that get a line each."""
 
 
-def building_source(plan: NetworkPlan, name: str) -> str:
+def building_source(plan: NetworkPlan, name: str, *, frozen: Collection[str]) -> str:
     """`build_network()`: the class of this name with its initial weights.
 
     Raises:
@@ -34,6 +36,7 @@ def building_source(plan: NetworkPlan, name: str) -> str:
         if calls[_path(start)] != usual.get(start.name):
             own[calls[_path(start)]].append(_path(start))
     lines += [line for made, paths in own.items() for line in _exceptions(made, paths)]
+    lines += freezing_lines(network, frozen)
     body = "\n".join(f"    {line}" for line in [f"network = {name}()", *lines, "return network"])
     return f'''\
 import torch

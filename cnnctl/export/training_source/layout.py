@@ -7,10 +7,12 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 WIDTH = 88
 """Columns of a line, by default, of ruff and black."""
+_COMPREHENSION = re.compile(r" (?=for |if )")
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _TOKENS = re.compile(r'[rbf]?"(?:\\.|[^"\\])*"|[()\[\]{},]')
 
@@ -119,8 +121,9 @@ def _broken(line: str) -> Iterator[str]:
     if len(indent + inside) <= WIDTH:
         yield indent + inside
     else:
+        comma = "" if _COMPREHENSION.search(_at_the_top(inside)) else ","
         for item in _items(inside):
-            yield from _broken(f"{indent}{item},")
+            yield from _broken(f"{indent}{item}{comma}")
     yield indent[4:] + line[end:]
 
 
@@ -142,11 +145,21 @@ def _bracket(line: str) -> tuple[int, int] | None:
 
 
 def _items(inside: str) -> list[str]:
-    """What is between the commas at the top."""
-    items, depth, last = list[str](), 0, 0
-    for token in _TOKENS.finditer(inside):
-        if token[0] == "," and not depth:
-            items.append(inside[last : token.start()].strip())
-            last = token.end()
+    """What is between the commas at the top, or the parts of a comprehension."""
+    top = _at_the_top(inside)
+    if _COMPREHENSION.search(top):
+        cuts = [0, *(match.start() + 1 for match in _COMPREHENSION.finditer(top)), len(top)]
+    else:
+        cuts = [0, *(at + 1 for at, letter in enumerate(top) if letter == ","), len(top)]
+    return [inside[start:end].strip(" ,") for start, end in pairwise(cuts)]
+
+
+def _at_the_top(code: str) -> str:
+    """The same code, with blanks for all that is in brackets or is text."""
+    top, depth, start = list(code), 0, 0
+    for token in _TOKENS.finditer(code):
+        start = start if depth else token.start()
         depth += (token[0] in BRACKETS) - (token[0] in BRACKETS.values())
-    return [*items, inside[last:].strip()]
+        if not depth and token[0] != ",":
+            top[start : token.end()] = "_" * (token.end() - start)
+    return "".join(top)

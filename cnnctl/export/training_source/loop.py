@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from cnnctl.errors import config_fault
 from cnnctl.export.training_source.losses import answers_of
@@ -24,8 +24,11 @@ def indented(lines: Iterable[str], depth: int = 1) -> str:
     return "\n".join(f"{'    ' * depth}{line}" if line else "" for line in lines)
 
 
-def epoch_source(recipe: Recipe) -> str:
-    """`train_epoch(…)`, which takes a step for every batch."""
+def epoch_source(recipe: Recipe, evaluating: Sequence[str]) -> str:
+    """`train_epoch(…)`, which takes a step for every batch.
+
+    evaluating: lines that put frozen layers in evaluation mode.
+    """
     parameters = ["network: nn.Module", "optimizer: torch.optim.Optimizer"]
     if recipe.schedule.warmup or recipe.schedule.interval == "step":
         parameters.append("scheduler: lr_scheduler.LRScheduler")
@@ -38,6 +41,7 @@ def epoch_source(recipe: Recipe) -> str:
     lines = [
         '"""Take a step for every batch, in random order; returns the mean loss."""',
         "network.train()",
+        *evaluating,
         "total = 0.0",
         *loop,
         "return total / len(inputs)",
@@ -47,9 +51,48 @@ def epoch_source(recipe: Recipe) -> str:
 
 def _batches(recipe: Recipe) -> str:
     order = "torch.randperm(len(inputs), device=DEVICE)"
+    if recipe.experiment.data.sampler == "balanced":
+        order = f"balanced_order({_classes(recipe)})"
     if recipe.experiment.data.drop_last:
         order += "[: len(inputs) // BATCH_SIZE * BATCH_SIZE]"
     return f"{order}.split({'len(inputs)' if recipe.is_full_batch else 'BATCH_SIZE'})"
+
+
+def _classes(recipe: Recipe) -> str:
+    """The class of each training sample, from `targets`, for the first target."""
+    task = recipe.tasks[0]
+    if task.targets is not None:
+        return "targets[:, 0].long()"
+    is_by_number = recipe.loss.targets == "{}" and not task.target.is_soft
+    if is_by_number:
+        return "targets"
+    return "targets[:, 0].long()" if task.output[0] == 1 else "targets.argmax(dim=1)"
+
+
+BALANCED = '''
+import torch
+from torch import Tensor
+
+
+def balanced_order(classes: Tensor) -> Tensor:
+    """As many positions as there are samples, each class equally often, shuffled.
+
+    A class repeats all its samples before one of them comes again.
+    """
+    samples = len(classes)
+    order = torch.randperm(samples, device=DEVICE)
+    by_class = order[torch.argsort(classes[order], stable=True)]
+    counts = torch.bincount(classes)
+    starts, turn = counts.cumsum(0) - counts, torch.arange(samples, device=DEVICE)
+    taken = torch.randperm(len(counts), device=DEVICE)[turn % len(counts)]
+    drawn = by_class[starts[taken] + turn // len(counts) % counts[taken]]
+    return drawn[torch.randperm(samples, device=DEVICE)]
+'''
+
+
+def order_source(recipe: Recipe) -> str:
+    """`balanced_order(classes)`, if an epoch draws classes equally often."""
+    return BALANCED if recipe.experiment.data.sampler == "balanced" else ""
 
 
 def _forward(recipe: Recipe) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,8 +11,8 @@ from torch import nn, optim
 
 from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment
+from cnnctl.export.training_source.freezing import prefixes
 from cnnctl.export.training_source.layout import Code, call, literal
-from cnnctl.model.freezing import Freezing
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.optimizers.momentum import SignedMomentum
 from cnnctl.optim.regularizers import Penalized, parameter_groups, penalized
@@ -44,7 +44,7 @@ OTHERS = "[p for p in network.parameters() if p.ndim <= 1]"
 TRAINABLE = "[p for p in network.parameters() if p.requires_grad]"
 
 
-def optimizer_source(experiment: Experiment, network: nn.Module, freezing: Freezing) -> str:
+def optimizer_source(experiment: Experiment, network: nn.Module) -> str:
     """`build_optimizer(network)`, and the class that it needs if torch has none.
 
     network: that of the experiment, on any device, with what is frozen.
@@ -53,10 +53,9 @@ def optimizer_source(experiment: Experiment, network: nn.Module, freezing: Freez
         FaultError: the optimizer is that of a plugin.
     """
     own, name = _class_of(experiment.optimizer)
-    wanted = experiment.optimizer.arguments()
-    options = differing(own, wanted) | {"lr": wanted["lr"]}
-    options = {name: options[name] for name in ["lr", *options]}
-    groups, before = _groups(experiment, network, freezing.names)
+    groups, before, settings = _groups(experiment, network)
+    wanted = experiment.optimizer.arguments() | settings
+    options = {"lr": wanted["lr"]} | differing(own, wanted)
     lines = [
         *before,
         f"return {call(name, groups, **options)}",
@@ -83,23 +82,20 @@ def differing(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if known[name].default != value}
 
 
-def _groups(
-    experiment: Experiment, network: nn.Module, late: Collection[str]
-) -> tuple[str, list[str]]:
-    """The parameters for the optimizer as code, and the lines before it."""
+def _groups(experiment: Experiment, network: nn.Module) -> tuple[str, list[str], dict[str, Any]]:
+    """The parameters for the optimizer as code, the lines before it, and settings for all."""
     regularization = experiment.regularization
     groups = parameter_groups(
         network,
         weight_decay=regularization.weight_decay,
         penalize=regularization.penalize,
         groups=experiment.optimizer.groups,
-        late=late,
     )
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     parts = [([names[id(each)] for each in group.pop("params")], group) for group in groups]
-    if not any(settings for _, settings in parts):
+    if len(parts) == 1 or not any(settings for _, settings in parts):
         is_whole = all(each.requires_grad for each in network.parameters())
-        return "network.parameters()" if is_whole else TRAINABLE, []
+        return "network.parameters()" if is_whole else TRAINABLE, [], parts[0][1]
     chosen = {"weights": WEIGHTS, "others": OTHERS} if _is_by_dimension(network, parts) else {}
     if chosen:
         before = [f"{name} = {code}" for name, code in chosen.items()]
@@ -111,7 +107,7 @@ def _groups(
         f"    {literal({'params': Code(code), **settings})},"
         for code, (_, settings) in zip(codes, parts, strict=True)
     ]
-    return "groups", [*before, "groups = [", *lines, "]"]
+    return "groups", [*before, "groups = [", *lines, "]"], {}
 
 
 def _is_by_dimension(network: nn.Module, parts: list[tuple[list[str], dict[str, Any]]]) -> bool:
@@ -124,19 +120,10 @@ def _is_by_dimension(network: nn.Module, parts: list[tuple[list[str], dict[str, 
 
 def _named(own: list[str], names: list[str]) -> str:
     """Parameters by name, or by the beginnings of their names if these are fewer."""
-    prefixes, left = list[str](), list(own)
-    while left:
-        steps = left[0].split(".")
-        ways = [".".join(steps[:depth]) + "." for depth in range(1, len(steps))]
-        fitting = (
-            way for way in ways if set(own) >= {name for name in names if name.startswith(way)}
-        )
-        prefix = next(fitting, left[0])
-        prefixes.append(prefix)
-        left = [name for name in left if not name.startswith(prefix)]
     if len(own) <= 2:
         return f"[{', '.join(f'named[{literal(name)}]' for name in own)}]"
-    start = literal(tuple(prefixes) if len(prefixes) > 1 else prefixes[0])
+    found = prefixes(own, names)
+    start = literal(tuple(found) if len(found) > 1 else found[0])
     return f"[p for name, p in named.items() if name.startswith({start})]"
 
 

@@ -6,17 +6,23 @@ from collections.abc import Iterator, Sequence
 
 from cnnctl import __version__
 from cnnctl.data.samples import Splits
-from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment, Task
+from cnnctl.export.training_source.freezing import evaluating_lines
 from cnnctl.export.training_source.initializing import building_source
 from cnnctl.export.training_source.layout import assembled
-from cnnctl.export.training_source.loop import epoch_source, evaluation_source, indented
+from cnnctl.export.training_source.loop import (
+    epoch_source,
+    evaluation_source,
+    indented,
+    order_source,
+)
 from cnnctl.export.training_source.optimizers import optimizer_source, penalty_source
 from cnnctl.export.training_source.recipe import Recipe
+from cnnctl.export.training_source.support import check_support
 from cnnctl.export.training_source.tasks import criteria_source, loss_of_heads_source
 from cnnctl.metrics import watched
 from cnnctl.model.freezing import freezing_of
-from cnnctl.model.network import NetworkPlan, meta_network
+from cnnctl.model.network import NetworkPlan, new_meta_network
 from cnnctl.training.run import stopping_metric
 
 AVERAGE = '''
@@ -66,26 +72,26 @@ def training_source(
     Raises:
         FaultError: an option cannot be written; paths are those of the experiment.
     """
-    if experiment.distill is not None:
-        message = "a training script cannot ask a teacher"
-        raise config_fault(message, hint="leave out --training", path=("distill",))
+    check_support(experiment)
     recipe = Recipe.of(experiment, tasks, splits)
-    module = meta_network(plan)
+    module = new_meta_network(plan)
     freezing = freezing_of(module, experiment.model.freeze, unfreeze_at=None)
+    freezing.begin_epoch(1)
     ema = experiment.regularization.ema
     parts = [
         _settings(recipe, data_root),
         network,
-        building_source(plan, name),
+        building_source(plan, name, frozen=freezing.names),
         _constants(recipe),
         recipe.data.code,
         recipe.mixing[0],
         loss_of_heads_source(tasks),
         penalty_source(experiment, module),
-        optimizer_source(experiment, module, freezing),
+        optimizer_source(experiment, module),
         recipe.schedule.code,
         AVERAGE.replace("{decay}", _decay(ema.decay, warmup=ema.warmup)) if ema else "",
-        epoch_source(recipe),
+        order_source(recipe),
+        epoch_source(recipe, evaluating_lines(module, freezing.names)),
         evaluation_source(recipe),
         _main(recipe),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import torch
@@ -69,15 +70,21 @@ class Torchvision(Layer, kind="torchvision", short="model"):
             with _NumbersOnTheCpu():
                 return self._make()
 
+    def constructor(self) -> tuple[str, Mapping[str, Any]]:
+        return f"models.{self.model}", self._arguments()
+
     def _make(self) -> nn.Module:
         from torchvision import models
 
+        network: nn.Module = models.get_model(self.model, weights=None, **self._arguments())
+        return network
+
+    def _arguments(self) -> dict[str, Any]:
         more: dict[str, Any] = {"num_classes": int(self.outputs)}
         if self.model in WITH_AUXILIARY_HEADS:
             more |= {"aux_logits": False, "init_weights": True}
             more["transform_input"] = self.transform_input
-        network: nn.Module = models.get_model(self.model, weights=None, **more)
-        return network
+        return more
 
 
 class _NumbersOnTheCpu(TorchFunctionMode):

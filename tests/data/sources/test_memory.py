@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from cnnctl.data.dataset import DataSet
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.memory import Memory
+from cnnctl.data.tables.reading import read_table
 from cnnctl.errors import FaultError
 
 
@@ -40,3 +43,29 @@ def test_pixels_are_those_that_have_a_white() -> None:
     assert not Memory(shape=[1, 8, 8]).has_pixels
     assert Memory(shape=[1, 8, 8]).picture_form() is None
     assert not Memory(shape=[64], white=255.0).has_pixels
+
+
+NAMED = Memory(shape=[2], names=["width", "height"], classes=["a", "b"], samples=4)
+
+
+def test_rows_of_tables_are_features_in_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("height,other,width\n1.5,x,2\n3,y,4\n")
+    assert NAMED.encoded(read_table(file)).tolist() == [[2, 1.5], [4, 3]]
+
+
+def test_cells_that_are_no_numbers_are_faults_at_their_lines(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("height,width\n1.5,\nlow,4\n")
+    with pytest.raises(FaultError) as error:
+        NAMED.encoded(read_table(file))
+    said = str(error.value)
+    assert "x.csv:2: column width: a number is missing\n    fill it in" in said
+    assert "x.csv:3: column height: low is not a number" in said
+
+
+def test_vectors_without_names_are_not_in_tables(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("height,width\n1.5,2\n")
+    with pytest.raises(FaultError, match=r"not the rows of a table\n    give an array"):
+        Memory(shape=[2], samples=4).encoded(read_table(file))

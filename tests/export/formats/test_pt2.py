@@ -19,13 +19,14 @@ from cnnctl.model.zoo import Network
 from cnnctl.shipped import experiments
 from tests.conftest import TINY
 from tests.examples import BLOCKS, INPUTS, LEAVES, example
-from tests.export.running import checked, here, opened
+from tests.export.running import checked, here, opened, reduced
 from tests.export.test_checking import HEADS
 from tests.export.test_original import MNIST, VALUES
 
 NAMES = ("outputs", "input", "preprocessing", "experiment")
 
 
+@pytest.mark.long
 def test_pixels_go_in_and_named_probabilities_come_out(tmp_path: Path) -> None:
     original = opened(tmp_path, HEADS)
     found = checked(original, "pt2", tmp_path)
@@ -60,7 +61,7 @@ def test_unknown_statistics_are_refused_but_for_raw(tmp_path: Path) -> None:
         export(original, tmp_path / "x.pt2", FORMATS["pt2"], Wishes(), run=here)
     text = str(caught.value)
     assert text.startswith("cannot be exported to .pt2: the statistics of its preprocessing are")
-    assert text.endswith("use --raw or .safetensors")
+    assert text.endswith("use --raw, .safetensors or .py")
     assert not (tmp_path / "x.pt2").exists()
 
 
@@ -75,7 +76,7 @@ def ends(original: Original, folder: Path, wishes: Wishes) -> None:
 def test_every_layer_is_held(kind: str, tmp_path: Path) -> None:
     for shape in INPUTS:
         layers = json.dumps([example(kind), "flatten", {"linear": "classes"}])
-        data = f"{{name: fake, shape: {[*shape]}, classes: 3, samples: 40}}"
+        data = f"{{name: fake, shape: {[*shape]}, classes: 3, samples: 40, batch_size: 8}}"
         try:
             original = opened(tmp_path, f"data: {data}\nmodel: {{layers: {layers}}}\n")
         except FaultError:
@@ -85,26 +86,10 @@ def test_every_layer_is_held(kind: str, tmp_path: Path) -> None:
     raise AssertionError(f"no input fits {kind}")
 
 
-SMALLER = {
-    **dict.fromkeys(("alexnet", "zf5", "squeezenet1_0", "squeezenet1_1"), 96),
-    "googlenet": 64,
-}
-"""Sides below which these networks have nothing left to look at."""
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(Network.kinds))
 def test_every_network_of_the_zoo_is_held(name: str, tmp_path: Path) -> None:
-    shape = open_shape(name)
-    side = min(shape[-1], SMALLER.get(name, 64))
-    small = [f"data.shape={[*shape[:-2], side, side]}", "data.samples=40"]
-    ends(open_original(Path(name), small), tmp_path, Wishes())
-
-
-def open_shape(name: str) -> tuple[int, ...]:
-    from tests.examples import published
-
-    return published(name).plan.input
+    ends(open_original(Path(name), reduced(name)), tmp_path, Wishes())
 
 
 @pytest.mark.long

@@ -14,13 +14,12 @@ from cnnctl.model.layers.torchvision_models import model_names
 from cnnctl.model.zoo import Network
 from cnnctl.model.zoo.costs import costs_of
 from tests.conftest import TINY
-from tests.export.running import checked, opened
+from tests.export.running import checked, opened, reduced
 from tests.export.test_checking import HEADS
 
-SMALL = ("data.classes=7", "data.samples=20", "data.shape=[3, 64, 64]")
 TWINS = sorted({*Network.kinds} & {*model_names()})
 STRIDES = """\
-data: {name: fake, shape: [3, 64, 64], classes: 7, samples: 20}
+data: {name: fake, shape: [3, 64, 64], classes: 7, samples: 20, batch_size: 8}
 model:
   layers:
     - conv: {out_channels: 64, kernel_size: 11, stride: 2, padding: 2}
@@ -65,7 +64,7 @@ def test_a_network_that_torchvision_lacks_is_refused(
 
 @pytest.mark.long
 def test_torchvision_loads_its_own_names(tmp_path: Path) -> None:
-    original = open_original(Path("resnet18"), SMALL)
+    original = open_original(Path("resnet18"), [*reduced("resnet18"), "data.classes=7"])
     assert checked(original, "pth", tmp_path).is_within
     network = models.resnet18(num_classes=7).eval()
     tensors = torch.load(tmp_path / "x.pth", weights_only=True)
@@ -78,7 +77,7 @@ def test_torchvision_loads_its_own_names(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in TWINS if costs_of(name).parameters < 1e8])
 def test_every_network_that_torchvision_has_is_found(name: str, tmp_path: Path) -> None:
-    original = open_original(Path(name), SMALL)
+    original = open_original(Path(name), [*reduced(name), "data.classes=7"])
     twin = find_twin(original)
     assert not isinstance(twin, str), twin
     assert twin.name == name
@@ -89,6 +88,6 @@ def test_every_network_that_torchvision_has_is_found(name: str, tmp_path: Path) 
 def test_a_layer_of_torchvision_is_its_own_twin(name: str, tmp_path: Path) -> None:
     more = ", transform_input: true" if name == "googlenet" else ""
     layers = f"[{{torchvision: {{model: {name}{more}}}}}]"
-    data = "{name: fake, shape: [3, 64, 64], classes: 7, samples: 20}"
+    data = "{name: fake, shape: [3, 64, 64], classes: 7, samples: 20, batch_size: 8}"
     original = opened(tmp_path, f"data: {data}\nmodel: {{layers: {layers}}}\n")
     assert checked(original, "pth", tmp_path).is_within

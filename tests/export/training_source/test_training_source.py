@@ -3,9 +3,19 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from cnnctl.errors import FaultError
+from cnnctl.export.format import Wishes
+from cnnctl.export.source import network_source
+from cnnctl.export.training_source.whole import TrainingScript, training_script
+from cnnctl.optim.losses import Loss
+from cnnctl.optim.optimizers import Optimizer
+from cnnctl.optim.schedulers import Scheduler
 from cnnctl.shipped import text_of
+from tests.export.running import here, opened
 from tests.export.training_source.scripts import (
+    executed,
     largest_difference,
     setup_of,
     source_of,
@@ -35,23 +45,172 @@ def test_lenet_as_a_script_is_short_and_needs_no_cnnctl(tmp_path: Path) -> None:
     assert sum(map(bool, source.split("\n"))) <= 130
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        "optimizer={name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
-        "optimizer={name: adamw, lr: 0.01}",
-        "regularization={weight_decay: 0.1}",
-        "regularization={l1: 0.01, l2: 0.02, clip_norm: 0.1, clip_value: 0.05}",
-        "regularization={ema: 0.9}",
-        "regularization={early_stopping: 1}",
-        "scheduler={name: one_cycle, warmup: 1}",
-        "scheduler={name: step, step_size: 1, warmup: 2}",
-        "train.accumulate=2",
-        "data.batch_size=all",
-        "data.drop_last=true",
-    ],
-)
+DEFAULT = [
+    "optimizer={name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
+    "regularization={weight_decay: 0.1}",
+    "regularization={l1: 0.01, l2: 0.02, clip_norm: 0.1, clip_value: 0.05}",
+    "regularization={ema: 0.9}",
+    "regularization={early_stopping: 1}",
+    "scheduler={name: one_cycle, warmup: 1}",
+    "scheduler={name: step, step_size: 1, warmup: 2}",
+    "train.accumulate=2",
+    "data.batch_size=all",
+]
+
+
+@pytest.mark.parametrize("override", DEFAULT)
 def test_a_script_trains_to_the_same_weights(
     override: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_same(tmp_path, MOONS, monkeypatch, override)
+
+
+SCHEDULERS = {
+    "step": "{name: step, step_size: 2}",
+    "multi_step": "{name: multi_step, milestones: [1, 3]}",
+    "exponential": "{name: exponential, gamma: 0.5, interval: step}",
+    "cosine": "{name: cosine, T_max: 3, eta_min: 0.01, interval: epoch}",
+    "cosine_restarts": "{name: cosine_restarts, T_0: 1, T_mult: 2}",
+    "linear": "{name: linear, end_factor: 0.5}",
+    "polynomial": "{name: polynomial, power: 2}",
+    "inverse_sqrt": "{name: inverse_sqrt, warmup: 1}",
+    "one_cycle": "{name: one_cycle, three_phase: true}",
+    "cyclic": "{name: cyclic, base_lr: 0.01, step_size_up: 0.5, mode: exp_range, gamma: 0.5}",
+    "plateau": "{name: plateau, patience: 0, factor: 0.5, threshold: 0.5}",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", Scheduler.kinds)
+@pytest.mark.parametrize("warmup", [False, True])
+def test_every_scheduler_is_that_of_torch(
+    kind: str, warmup: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [f"scheduler={SCHEDULERS.get(kind, kind)}"]
+    given += ["scheduler.warmup=1"] if warmup else []
+    is_same(tmp_path, MOONS, monkeypatch, *given, "optimizer={name: sgd, lr: 0.2, momentum: 0.5}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", Optimizer.kinds)
+def test_every_optimizer_is_that_of_torch(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [f"optimizer={kind}"]
+    if kind == "lbfgs":  # whose many evaluations soon differ more
+        given = ["optimizer={name: lbfgs, max_iter: 3}", "data.batch_size=all"]
+    is_same(tmp_path, MOONS, monkeypatch, *given)
+
+
+LOSSES = {
+    "cross_entropy": ("spirals", "classes", "{name: cross_entropy, weight: [1, 3]}"),
+    "focal": ("moons", "classes", "{name: focal, weight: balanced}"),
+    "nll": ("moons", "classes", "nll"),
+    "bce": ("moons", "1", "bce"),
+    "bce_with_logits": ("moons", "1", "{name: bce_with_logits, pos_weight: [2]}"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", Loss.kinds)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_every_loss_is_that_of_torch(
+    kind: str, reduction: str, accumulate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, width, loss = LOSSES.get(kind, ("moons", "classes", kind))
+    last = {"bce": "sigmoid", "nll": "log_softmax"}.get(kind, "identity")
+    given = [
+        f"data.name={data}",
+        f"model.layers=[{{linear: 6}}, tanh, {{linear: {width}}}, {last}]",
+        f"loss={loss}",
+        f"loss.reduction={reduction}",
+        f"train.accumulate={accumulate}",
+        "optimizer={name: sgd, lr: 0.01}",
+    ]
+    is_same(tmp_path, MOONS, monkeypatch, *given)
+
+
+GROUPS = "[{match: linear1, lr: 0.1}, {match: '*.bias', weight_decay: 0.5}]"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "override",
+    [
+        f"optimizer={{name: sgd, lr: 0.01, groups: {GROUPS}}}",
+        "regularization={weight_decay: 0.1, penalize: all}",
+        "regularization={ema: {decay: 0.9, warmup: false}}",
+        "regularization={early_stopping: {patience: 1, monitor: loss, min_delta: 0.1}}",
+        "data.drop_last=true",
+        "data.validation=0",
+        "model.freeze=[linear1]",
+        "train.monitor=macro_f1",
+        "data.normalize=null",
+    ],
+)
+def test_every_option_is_in_the_script(
+    override: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_same(tmp_path, MOONS, monkeypatch, override)
+
+
+def test_heads_train_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = text_of("digit-and-parity")
+    given = ["data.batch_size=256", "train.epochs=1", "model.layers.0.conv.out_channels=2"]
+    is_same(tmp_path, text, monkeypatch, *given, "model.layers.2.conv.out_channels=2")
+
+
+EMBEDDED = {
+    "digits": "{name: digits, size: [12, 10]}",
+    "moons": "moons",
+    "circles": "{name: circles, factor: 0.3}",
+    "spirals": "{name: spirals, arms: 3}",
+    "xor": "xor",
+    "blobs": "blobs",
+    "diabetes": "diabetes",
+    "waveform": "waveform",
+    "fake": "{name: fake, shape: [3, 4, 4], samples: 100}",
+}
+
+
+@pytest.mark.parametrize("kind", EMBEDDED)
+def test_a_script_builds_the_same_splits(kind: str, tmp_path: Path) -> None:
+    loss = "mse" if kind == "diabetes" else "cross_entropy"
+    text = (
+        f"{{data: {EMBEDDED[kind]}, loss: {loss}, model: {{layers: [flatten, linear: classes]}}}}"
+    )
+    setup = setup_of(tmp_path, text)
+    names = executed(source_of(setup), tmp_path / "script.py")
+    for split, (inputs, targets) in names["build_data"]().items():
+        batches = getattr(setup.batches, split)
+        ours = next(batches.in_order(batch_size=len(batches.positions)))
+        has_bytes = inputs.dtype == torch.uint8
+        given = names["normalize"](inputs / 255) if has_bytes else inputs
+        assert torch.allclose(ours[0], given, atol=1e-6)
+        assert torch.allclose(ours[1], targets, atol=1e-6)
+
+
+def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
+    original = opened(tmp_path, MOONS)
+    file = tmp_path / "script.py"
+    network = network_source(original.trained.plan, name="Network")
+    source = training_script(original, network=network, name="Network")
+    file.write_text(source, encoding="utf-8")
+    assert TrainingScript().check(original, Wishes(), file, here).is_within
+    file.write_text(source.replace("lr=0.001", "lr=0.002"), encoding="utf-8")
+    assert not TrainingScript().check(original, Wishes(), file, here).is_within
+
+
+@pytest.mark.parametrize(
+    ("override", "path"),
+    [
+        ("model.unfreeze_at=2", "model.unfreeze_at"),
+        ("data.augment=[{random_erasing: {value: random}}]", "data.augment.0"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(override: str, path: str, tmp_path: Path) -> None:
+    text = "{data: digits, model: {layers: [{conv: 2}, flatten, linear: classes], freeze: [conv1]}}"
+    with pytest.raises(FaultError) as raised:
+        source_of(setup_of(tmp_path, text, override))
+    assert ".".join(map(str, raised.value.faults[0].path)).startswith(path)

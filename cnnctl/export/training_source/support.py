@@ -1,0 +1,37 @@
+"""Options of an experiment that a training script lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnnctl.errors import Fault, FaultError
+from cnnctl.experiment import Experiment
+
+HINT = "leave it out, or leave out --training"
+
+
+def check_support(experiment: Experiment) -> None:
+    """Check that every option that changes the training can be written.
+
+    Raises:
+        FaultError: some cannot.
+    """
+    faults = list(_missing(experiment))
+    if faults:
+        raise FaultError(*faults)
+
+
+def _missing(experiment: Experiment) -> Iterator[Fault]:
+    model = experiment.model
+    if model.weights is not None:
+        message = "a training script starts from random weights, not from published ones"
+        yield Fault(message=message, hint="use model.weights=none", path=("model", "weights"))
+    if experiment.distill is not None:
+        message = "a training script cannot ask a teacher"
+        yield Fault(message=message, hint=HINT, path=("distill",))
+    if model.unfreeze_at is not None:
+        message = "a training script does not unfreeze layers"
+        yield Fault(message=message, hint=HINT, path=("model", "unfreeze_at"))
+    if experiment.scheduler.watches == "accuracy" and not experiment.data.has_validation:
+        message = "a training script has no accuracy of the training split"
+        yield Fault(message=message, hint="use loss", path=("scheduler", "monitor"))
