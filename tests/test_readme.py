@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
+SERVERS = ("tensorboard", "cnnctl serve")
 RUN_BY_CI = ("pip install", "pytest", "ruff check")
 """What `.ci/run` does with the repository itself."""
 
@@ -51,7 +52,7 @@ def test_every_command_does_what_it_says(tmp_path: Path) -> None:
         here = line.split(" && ")[-1] if line.startswith("pip install -e . &&") else line
         if here.startswith(RUN_BY_CI):
             continue
-        if here.startswith("tensorboard"):
+        if here.startswith(SERVERS):
             assert_serves(here, tmp_path, env)
             continue
         done = subprocess.run(
@@ -74,11 +75,11 @@ def write_data(folder: Path) -> None:
 def assert_serves(line: str, folder: Path, env: dict[str, str]) -> None:
     """The command starts a server and says where."""
     process = subprocess.Popen(
-        ["bash", "-c", f"exec {line}"], cwd=folder, env=env, stderr=subprocess.PIPE, text=True
+        ["bash", "-c", f"exec {line} 2>&1"], cwd=folder, env=env, stdout=subprocess.PIPE, text=True
     )
-    assert process.stderr is not None
+    assert process.stdout is not None
     try:
-        assert any("http://localhost" in output for output in process.stderr)
+        assert any(re.search(r"http://(localhost|127\.0\.0\.1):", said) for said in process.stdout)
     finally:
         process.kill()
         process.wait()

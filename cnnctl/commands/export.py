@@ -71,7 +71,8 @@ def export(
     tolerance: Annotated[
         float | None,
         typer.Option(
-            help="Largest difference from the network to accept (default: 1e-4).",
+            help="Largest difference from the network to accept (default: 1e-4); with --quantize, "
+            "percentage points of accuracy to lose (default: 1).",
             min=0,
             show_default=False,
         ),

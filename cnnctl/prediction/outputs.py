@@ -41,18 +41,25 @@ def sizes_alike(
     They are tried with noise. The order in which kernels add up depends on sizes alone, so that
     another order would change some of the outputs, and be seen.
     """
-    block, shape = block_size(plan, device), plan.input
+    block, needed = block_size(plan, device), ceil(COMPARED / prod(plan.output))
     generator = torch.Generator().manual_seed(0)
-    trials = ceil(COMPARED / (block * prod(plan.output)))
-    noise = torch.randn(trials * block, *shape, generator=generator).to(device)
+    noise = torch.randn(_multiple(block, needed), *plan.input, generator=generator).to(device)
     wanted = _in_blocks(network, noise, block, precision)
-    smaller = [2**power for power in range(block.bit_length()) if 2**power < block]
-    alike = (n for n in smaller if torch.equal(_in_blocks(network, noise, n, precision), wanted))
-    return (*alike, block)
+
+    def is_alike(size: int) -> bool:
+        count = _multiple(size, needed)
+        return torch.equal(_in_blocks(network, noise[:count], size, precision), wanted[:count])
+
+    smaller = (2**power for power in range(block.bit_length()) if 2**power < block)
+    return (*filter(is_alike, smaller), block)
+
+
+def _multiple(size: int, least: int) -> int:
+    return size * ceil(least / size)
 
 
 def _in_blocks(network: nn.Module, inputs: Tensor, size: int, precision: str) -> Tensor:
-    batches = ((part, part) for part in torch.split(inputs, size) if len(part) == size)
+    batches = ((part, part) for part in torch.split(inputs, size))
     return collect_outputs(network, batches, precision=precision)[0]
 
 

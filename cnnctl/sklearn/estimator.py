@@ -176,7 +176,8 @@ class Estimator(BaseEstimator):
                 f"X has samples of shape {checked.shape[1:]}, but {type(self).__name__} "
                 f"was fitted to samples of shape {tuple(data.shape)}."
             )
-        numbers: Array = self._fitted.numbers(stored(checked, white=data.white)).numpy()
+        inputs = data.resized(stored(checked, white=data.white))
+        numbers: Array = self._fitted.numbers(inputs).numpy()
         return numbers
 
 

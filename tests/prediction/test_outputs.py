@@ -15,7 +15,7 @@ from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
 from cnnctl.model import network
 from cnnctl.model.network import Model, NetworkPlan
-from cnnctl.prediction.outputs import block_size, collect_outputs
+from cnnctl.prediction.outputs import block_size, collect_outputs, sizes_alike
 
 
 def plan_of(layers: Sequence[Any], *, input: tuple[int, ...]) -> NetworkPlan:
@@ -78,3 +78,33 @@ def test_outputs_computed_in_bf16_are_float32() -> None:
     outputs, _ = collect_outputs(nn.Linear(2, 2), batches, precision="bf16")
     assert outputs.dtype == torch.float32
     assert torch.equal(outputs, outputs.bfloat16().float())
+
+
+class Counting(nn.Module):
+    """A network whose outputs depend on the number of samples, as those of some kernels do."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs[:, :1] + min(len(inputs), self.most)
+
+
+def test_sizes_of_blocks_are_alike_if_a_sample_gets_the_same_bits() -> None:
+    plan = plan_of([{"linear": 1}], input=(4,))
+    block = block_size(plan, CPU)
+    assert block == 256
+    for most, alike in ((0, [2**power for power in range(9)]), (64, [64, 128, 256]), (999, [256])):
+        assert [*sizes_alike(Counting(most), plan, CPU, precision="fp32")] == alike
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_sample_gets_the_same_bits_in_blocks_of_all_sizes_alike(precision: str) -> None:
+    layers = [{"conv": {"out_channels": 9, "kernel_size": 3}}, "tanh", "flatten", {"linear": 7}]
+    plan = plan_of(layers, input=(1, 12, 12))
+    model, samples = network.build(plan, seed=0), torch.randn(32, 1, 12, 12)
+    whole = collect_outputs(model, [(samples, samples)], precision=precision)[0]
+    for size in sizes_alike(model, plan, CPU, precision=precision):
+        parts = [(part, part) for part in torch.split(samples, size)]
+        assert torch.equal(collect_outputs(model, parts, precision=precision)[0], whole)

@@ -115,5 +115,8 @@ def status_of(answer: bytes) -> int:
 
 
 def json_of(answer: bytes) -> Any:
-    """What the body of an answer says."""
-    return json.loads(answer.partition(b"\r\n\r\n")[2])
+    """What the body of the first answer says."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length
+    return json.loads(body[: int(length[1])])

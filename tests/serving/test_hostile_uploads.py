@@ -124,7 +124,7 @@ def test_large_uploads_at_the_same_time_take_bounded_memory(server: Server) -> N
 
 @pytest.mark.long
 def test_names_of_files_are_only_repeated(server: Server) -> None:
-    names = ["../../etc/passwd", "/etc/passwd", "C:\\x", "a" * 10_000, "\u202egnp.exe", "a;b=c"]
+    names = ["../../etc/passwd", "/etc/passwd", "C:\\x", "a" * 1000, "\u202egnp.exe", "a;b=c"]
     answers = json_of(server.ask(multipart(*((name, picture()) for name in names))))["answers"]
     shares = {str(each["probabilities"]) for each in answers}
     assert len(shares) == 1

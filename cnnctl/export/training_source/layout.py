@@ -45,7 +45,7 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
-def assembled(parts: Iterable[str], *, heading: str) -> str:
+def assembled(parts: Iterable[str]) -> str:
     """One module of parts that are modules of their own: their imports are merged and sorted."""
     imports, bodies = list[ast.stmt](), list[str]()
     for part in parts:
@@ -53,10 +53,9 @@ def assembled(parts: Iterable[str], *, heading: str) -> str:
         imports += found
         bodies.append(body.strip("\n"))
     first, *rest = filter(None, bodies)
-    used = {
-        node.id for node in ast.walk(ast.parse("\n".join(bodies))) if isinstance(node, ast.Name)
-    }
-    head = "\n\n".join([f'"""{heading}"""', merged(imports, used=used), first])
+    names = ast.walk(ast.parse("\n".join(bodies)))
+    used = {node.id for node in names if isinstance(node, ast.Name)}
+    head = "\n\n".join([merged(imports, used=used), first])
     return laid_out(re.sub(r"\n{4,}", "\n\n\n", "\n\n\n".join([head, *rest]))) + "\n"
 
 

@@ -23,12 +23,12 @@ def check_support(experiment: Experiment) -> None:
 
 def _missing(experiment: Experiment) -> Iterator[Fault]:
     model = experiment.model
+    if experiment.distill is not None:
+        message = "a training script cannot ask a teacher"
+        yield Fault(message=message, hint="leave out --training", path=("distill",))
     if model.weights is not None:
         message = "a training script starts from random weights, not from published ones"
         yield Fault(message=message, hint="use model.weights=none", path=("model", "weights"))
-    if experiment.distill is not None:
-        message = "a training script cannot ask a teacher"
-        yield Fault(message=message, hint=HINT, path=("distill",))
     if model.unfreeze_at is not None:
         message = "a training script does not unfreeze layers"
         yield Fault(message=message, hint=HINT, path=("model", "unfreeze_at"))

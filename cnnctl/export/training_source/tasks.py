@@ -60,7 +60,7 @@ from torch import Tensor
 
 
 def loss_of(outputs: dict[str, Tensor], targets: Tensor) -> Tensor:
-    """The weighted sum of the losses of the heads, each of which has its own targets."""
+    """The weighted sum of the losses of the heads, each with its own targets."""
 {body}
     return loss
 '''

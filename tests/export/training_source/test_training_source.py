@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from cnnctl.data.augmentations import Augmentation
 from cnnctl.errors import FaultError
 from cnnctl.export.format import Wishes
-from cnnctl.export.source import network_source
+from cnnctl.export.original import open_original
 from cnnctl.export.training_source.whole import TrainingScript, training_script
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
@@ -191,11 +194,81 @@ def test_a_script_builds_the_same_splits(kind: str, tmp_path: Path) -> None:
         assert torch.allclose(ours[1], targets, atol=1e-6)
 
 
+AUGMENTATIONS = {
+    "affine": "{affine: {degrees: 10, translate: [0.1, 0.1], scale: [0.9, 1.1], shear: 5}}",
+    "brightness": "{brightness: 0.3}",
+    "contrast": "{contrast: 0.3}",
+    "saturation": "{saturation: 0.3}",
+    "hue": "{hue: 0.1}",
+    "color_jitter": "{color_jitter: {brightness: 0.2, hue: 0.1}}",
+    "rotation": "{rotation: 10}",
+    "cutout": "{cutout: 4}",
+    "noise": "{noise: 0.1}",
+    "gaussian_blur": "{gaussian_blur: {kernel_size: 3, p: 0.5}}",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", Augmentation.kinds)
+def test_every_augmentation_changes_images_but_not_their_form(kind: str, tmp_path: Path) -> None:
+    data = f"{{name: fake, shape: [3, 16, 16], augment: [{AUGMENTATIONS.get(kind, kind)}]}}"
+    layers = "[global_avg_pool, {linear: classes}]"
+    setup = setup_of(
+        tmp_path, f"{{data: {data}, model: {{layers: {layers}}}, train: {{epochs: 1}}}}"
+    )
+    names = executed(source_of(setup), tmp_path / "script.py")
+    names["main"]()
+    images = names["build_data"]()["train"][0][:64] / 255
+    if "augment" in names:
+        changed = names["augment"](images)
+    else:
+        targets = torch.nn.functional.one_hot(torch.arange(64) % 10).float()
+        changed, mixed = names[kind](images, targets, **{"alpha": 1.0, "p": 1.0})
+        assert torch.allclose(mixed.sum(dim=1), torch.ones(64))
+    assert changed.shape == images.shape
+    assert not torch.equal(changed, images)
+
+
+def test_a_table_is_encoded_and_cut_alike(tmp_path: Path) -> None:
+    rows = [
+        f"{'' if n % 7 == 0 else n * 1.5};{'abc'[n % 3]};2020-0{n % 9 + 1}-1{n % 9};{n % 2}"
+        for n in range(60)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["n;letter;when;kind", *rows]), encoding="utf-8")
+    data = "{name: table, path: t.csv, target: kind, batch_size: 8}"
+    text = f"{{data: {data}, model: {{layers: [linear: classes]}}}}"
+    is_checked(tmp_path, text)
+    is_checked(tmp_path, text.replace("target: kind", "target: kind, group: letter"))
+    is_checked(tmp_path, text.replace("target: kind", "target: kind, time: when"))
+
+
+def test_pictures_are_read_and_cut_alike(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "pictures" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(256, size=(9 + number % 3, 11, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    rows = [f"{'ab'[number % 2]}/{number}.png,{number}" for number in range(40)]
+    (tmp_path / "pictures" / "t.csv").write_text("\n".join(["file,size", *rows]), encoding="utf-8")
+    model = "model: {layers: [{conv: 2}, global_avg_pool, {linear: classes}]}"
+    form = "size: [8, 10], batch_size: 8"
+    is_checked(tmp_path, f"{{data: {{name: image_folder, path: pictures, {form}}}, {model}}}")
+    table = f"{{name: image_table, path: pictures/t.csv, target: size, task: regression, {form}}}"
+    is_checked(tmp_path, f"{{data: {table}, loss: mse, {model.replace('classes', '1')}}}")
+
+
+def is_checked(folder: Path, text: str) -> None:
+    (folder / "x.yaml").write_text(text, encoding="utf-8")
+    original, file = open_original(folder / "x.yaml"), folder / "script.py"
+    file.write_text(training_script(original), encoding="utf-8")
+    assert TrainingScript().check(original, Wishes(), file, here).is_within
+
+
 def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
     original = opened(tmp_path, MOONS)
     file = tmp_path / "script.py"
-    network = network_source(original.trained.plan, name="Network")
-    source = training_script(original, network=network, name="Network")
+    source = training_script(original)
     file.write_text(source, encoding="utf-8")
     assert TrainingScript().check(original, Wishes(), file, here).is_within
     file.write_text(source.replace("lr=0.001", "lr=0.002"), encoding="utf-8")
