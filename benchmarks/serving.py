@@ -75,19 +75,19 @@ def draw(name: str, folder: Path) -> list[Path]:
 @contextmanager
 def served(server: str, run: Path, port: int) -> Iterator[int]:
     """A server in a process of its own, from its first answer on."""
-    own = [sys.executable, "-m", "cnnctl", "serve", run, "--port", str(port)]
-    words = (
-        own
-        if server == SERVERS[0]
-        else [sys.executable, __file__, "--serve", server, run, str(port)]
-    )
-    process = subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL)
+    own = ("-m", "cnnctl", "serve", run, "--port", port)
+    words = map(str, own if server == SERVERS[0] else (PLAIN, run, port, server))
+    env = {**os.environ, "GOMP_SPINCOUNT": "30000"}  # as cnnctl sets it; helps on busy machines
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, *words], stdout=quiet, stderr=quiet, env=env)
     try:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
             except OSError:
+                if process.poll() is not None:
+                    raise RuntimeError(f"{server} ends with {process.returncode}") from None
                 time.sleep(0.1)
         yield process.pid
     finally:
