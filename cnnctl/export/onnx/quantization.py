@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from cnnctl.export.onnx.graph import bytes_of
-from cnnctl.export.onnx.quiet import quiet
+from cnnctl.export.onnx.quiet import onnx_runtime, quiet
 
 WITH_WEIGHTS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
 BETWEEN = frozenset(
@@ -31,6 +31,7 @@ def quantized(model: Any, batches: Iterable[Tensor]) -> Any:
     They give the range of every activation. Weights have a scale for each output channel;
     preprocessing and answers stay in float32.
     """
+    onnx_runtime()  # its first import must be the one without telemetry
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
