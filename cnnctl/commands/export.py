@@ -66,7 +66,7 @@ def export(
         ),
     ] = None,
     training: Annotated[
-        bool, typer.Option("--training", help="Also write a script that trains the network.")
+        bool, typer.Option("--training", help="Write a script that trains the network, too.")
     ] = False,
     tolerance: Annotated[
         float | None,

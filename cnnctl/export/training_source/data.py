@@ -61,8 +61,9 @@ def data_source(experiment: Experiment, splits: Splits, tasks: Sequence[Task]) -
     transform, augmenting = augmenting_source(data)
     constants = [_normalizing(data), transform, held_out.constant if held_out else ""]
     parts = [helper, reading, _building(data, splits, tasks, held_out), augmenting]
-    stored = "{} / 255" if data.has_pixels else "{}"
-    normalized = "normalize({})" if data.has_pixels and data.normalize else "{}"
+    has_bytes = splits.train.samples.rows.dtype == torch.uint8
+    stored = "{} / 255" if has_bytes else "{}"
+    normalized = "normalize({})" if is_of_images(data) and data.normalize else "{}"
     changed = "augment({})" if augmenting else "{}"
     return DataSource(
         "\n".join(filter(None, constants)),
@@ -97,11 +98,16 @@ def _counts(split: Split, target: Target) -> tuple[int, ...]:
     return tuple(counts.tolist())
 
 
+def is_of_images(data: DataSet) -> bool:
+    """Whether samples are (C, H, W), of pixels or of other numbers."""
+    return len(data.whole().shape) == 3
+
+
 def _normalizing(data: DataSet) -> str:
     """Constants, and for images `normalize`."""
     lines = list[str]()
     normalize = data.normalize
-    if isinstance(normalize, Normalize) and data.has_pixels:
+    if isinstance(normalize, Normalize) and is_of_images(data):
         built = call("v2.Normalize", mean=normalize.mean, std=normalize.std)
         lines += ["from torchvision.transforms import v2", "", f"normalize = {built}"]
     elif isinstance(normalize, Normalize):
@@ -149,7 +155,7 @@ def build_data() -> dict[str, tuple[Tensor, Tensor]]:
 
 def _moved(data: DataSet, tasks: Sequence[Task]) -> list[str]:
     """Lines that return all splits in the form that the network and the loss take."""
-    is_normalized = isinstance(data.normalize, Normalize) and not data.has_pixels
+    is_normalized = isinstance(data.normalize, Normalize) and not is_of_images(data)
     x = "((x - MEAN) / STD)" if is_normalized else "x"
     if tasks[0].targets is not None:
         return _in_columns(data, tasks, x)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from cnnctl.data.sources.fake import TEST_SHARE, Fake
 from cnnctl.data.sources.inline import Inline
 from cnnctl.data.sources.planar import Planar
 from cnnctl.data.sources.waveform import Waveform
-from cnnctl.export.training_source.layout import literal
+from cnnctl.export.training_source.layout import literal, variable
 from cnnctl.export.training_source.planar import drawing_of
 from cnnctl.export.training_source.reading import (
     HEADER,
@@ -127,15 +125,9 @@ def _inline_rows(data: Inline, split: StoredSplit, names: Sequence[str]) -> list
     rows: dict[str, object] = {"inputs": data.test_inputs if is_test else data.inputs}
     for name, tensor in known.items():
         rows[f"{name}s"] = written[name] if tensor.is_floating_point() else tensor.tolist()
-    return [f"{_name(name)} = {literal(numbers)}" for name, numbers in rows.items()]
+    return [f"{variable(name)} = {literal(numbers)}" for name, numbers in rows.items()]
 
 
 def _returned(names: Sequence[str]) -> str:
     known = ["inputs", *(f"{name}s" for name in names)]
-    return f"return {', '.join(f'torch.tensor({_name(name)})' for name in known)}"
-
-
-def _name(text: str) -> str:
-    """A name as that of a variable."""
-    plain = re.sub(r"\W", "_", text)
-    return f"{plain}_" if plain[:1].isdigit() or keyword.iskeyword(plain) else plain
+    return f"return {', '.join(f'torch.tensor({variable(name)})' for name in known)}"

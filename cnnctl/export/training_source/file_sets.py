@@ -8,13 +8,18 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from cnnctl.data.arrays.collection import Collection
 from cnnctl.data.file_tree import FileTree
 from cnnctl.data.records import Record
+from cnnctl.data.series.table import SeriesTable
+from cnnctl.data.sources.arrays import ArraySet
 from cnnctl.data.sources.image_folder import ImageFolder
 from cnnctl.data.sources.image_table import ImageTable
+from cnnctl.data.sources.signals import SignalSet
 from cnnctl.data.sources.table import TableSet
 from cnnctl.data.splits import Positions
 from cnnctl.data.tables.reading import read_table
+from cnnctl.export.training_source.arrays import arrays_source, series_source
 from cnnctl.export.training_source.cutting import cut_source
 from cnnctl.export.training_source.pictures import folder_source, picture_table_source
 from cnnctl.export.training_source.reading import (
@@ -35,6 +40,24 @@ def _(data: TableSet, needs: Needs) -> str:
     parts = data.parts(table)
     main = targets[needs.targets[0]].encode(table)
     return samples + _cut_of_all(parts["test"].rows, main, targets[needs.targets[0]].described(""))
+
+
+@reading_source.register(ArraySet)
+@reading_source.register(SignalSet)
+def _(data: ArraySet | SignalSet, needs: Needs) -> str:
+    source = data.source()
+    known = data.read_targets(source)
+    targets = {name: data.target_columns[name] for name in needs.targets}
+    path = Path(data.path)
+    if isinstance(source, SeriesTable):
+        assert isinstance(data, SignalSet)  # only these are in tables
+        code = series_source(path, data, source, targets)
+    else:
+        assert isinstance(source, Collection)
+        code = arrays_source(path, source, data.array_form(), targets)
+    main = targets[needs.targets[0]]
+    tested = data.parts(source, known)["test"].rows
+    return code + _cut_of_all(tested, main.encode(known), main.described(""))
 
 
 def _cut_of_all(test: Positions, main: Tensor, target: Target) -> str:

@@ -111,9 +111,15 @@ def _about(recipe: Recipe, code: str) -> str:
     needed = [each for each in others if each not in sys.stdlib_module_names]
     experiment = recipe.experiment
     best = "the weights of the best epoch" if recipe.validates else "the last weights"
-    about = f"Train {experiment.name} on {experiment.data.kind} and write {best} to a .pth file."
+    what = f"{_plain(experiment.name)} on {experiment.data.kind}"
+    about = f"Train {what} and write {best} to a .pth file."
     by = f"Written by cnnctl {__version__}; needs {', '.join(sorted(needed))}."
     return "\n".join([*wrap(about, WIDTH - 3), "", *wrap(by, WIDTH), ""])
+
+
+def _plain(name: str) -> str:
+    """A name that can stand in a docstring: whoever wrote it cannot end that."""
+    return re.sub(r"[^\w .,+-]", "_", name)
 
 
 def _decay(decay: float, *, warmup: bool) -> str:
