@@ -365,9 +365,12 @@ def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_written_is_refused(override: str, path: str, tmp_path: Path) -> None:
     text = "{data: digits, model: {layers: [{conv: 2}, flatten, linear: classes], freeze: [conv1]}}"
+    original = opened(tmp_path, text, override)
     with pytest.raises(FaultError) as raised:
-        source_of(setup_of(tmp_path, text, override))
-    assert ".".join(map(str, raised.value.faults[0].path)).startswith(path)
+        training_script(original)
+    [fault] = raised.value.faults
+    assert ".".join(map(str, fault.path)).startswith(path)
+    assert override in fault.place
 
 
 @pytest.mark.long
