@@ -9,6 +9,8 @@ from the same initial weights, alone and with its teacher. The figures are accur
 split, and their differences by seed, with the 95 % interval of their mean (Student's t). The exit
 code is 1 if the interval does not lie above 0.
 
+With the defaults: 96.08 % alone, 96.89 % distilled from a teacher of 98.45 %; 0.81 ± 0.48 points.
+
 --tune measures on 6,000 other training samples instead, which no network has seen, with other seeds
 (100, 101, …): settings are chosen there, not on the figures that are reported.
 """

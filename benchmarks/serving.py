@@ -3,11 +3,10 @@
     python benchmarks/serving.py [--models lenet resnet20] [--requests 1000] [--clients 32]
 
 Needs `pip install fastapi`. Both serve the same trained network on this machine, in turn in every
-round. Clients send one picture each as a multipart upload, over connections that stay open, from a
-process of their own. The plain app is what the documentation of FastAPI and torchvision suggests:
-an endpoint that opens the picture, transforms it and calls the network for it, as `def` and as
-`async def`. Rates are medians over the rounds; `processor` is the time that the server spent on a
-request. Every answer of `cnnctl serve` is compared with that of `cnnctl predict --jsonl`.
+round; the plain app is that of plain_service.py. Clients send one picture each as a multipart
+upload, over connections that stay open, from a process of their own. Rates are medians over the
+rounds; `processor` is the time that the server spent on a request. Every answer of `cnnctl serve`
+is compared with that of `cnnctl predict --jsonl`.
 """
 
 from __future__ import annotations
@@ -24,18 +23,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import uvicorn
-from fastapi import FastAPI, UploadFile
 from PIL import Image
-from torchvision.transforms import v2
-
-from cnnctl.trained import open_trained
 
 MODELS: dict[str, dict[str, Any]] = {
     "lenet": {"shape": [1, 28, 28], "suffix": "png", "model": {"layers": [
@@ -47,6 +39,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "resnet18": {"shape": [3, 64, 64], "suffix": "jpg", "model": {"zoo": "resnet18"}},
 }  # fmt: skip
 PICTURES = 50
+PLAIN = Path(__file__).with_name("plain_service.py")
 SERVERS = ("cnnctl serve", "plain def", "plain async def")
 
 
@@ -79,57 +72,22 @@ def draw(name: str, folder: Path) -> list[Path]:
     return paths
 
 
-def serve_plainly(run: Path, port: int, *, is_async: bool) -> None:
-    """Serve a run as the documentation suggests."""
-    trained = open_trained(run / "checkpoints" / "best.safetensors")
-    model, data = trained.network, trained.experiment.data
-    channels, *sides = data.whole().shape
-    normalize = data.normalize
-    classes = data.whole().class_names
-    transform = v2.Compose(
-        [
-            v2.Grayscale(channels) if channels == 1 else v2.RGB(),
-            v2.Resize(sides),
-            v2.ToImage(),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(normalize.mean, normalize.std),
-        ]
-    )
-    app = FastAPI()
-
-    def answer(image: Image.Image) -> dict[str, Any]:
-        with torch.no_grad():
-            probabilities = model(transform(image)[None]).softmax(1)[0]
-        number = int(probabilities.argmax())
-        shares = dict(zip(classes, probabilities.tolist(), strict=True))
-        return {"class": classes[number], "probabilities": shares}
-
-    def predict(file: UploadFile) -> dict[str, Any]:
-        return answer(Image.open(file.file))
-
-    async def predict_async(file: UploadFile) -> dict[str, Any]:
-        return answer(Image.open(BytesIO(await file.read())))
-
-    app.post("/predict")(predict_async if is_async else predict)
-    uvicorn.run(app, port=port, log_level="error")
-
-
 @contextmanager
 def served(server: str, run: Path, port: int) -> Iterator[int]:
     """A server in a process of its own, from its first answer on."""
-    own = [sys.executable, "-m", "cnnctl", "serve", run, "--port", str(port)]
-    words = (
-        own
-        if server == SERVERS[0]
-        else [sys.executable, __file__, "--serve", server, run, str(port)]
-    )
-    process = subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL)
+    own = ("-m", "cnnctl", "serve", run, "--port", port)
+    words = map(str, own if server == SERVERS[0] else (PLAIN, run, port, server))
+    env = {**os.environ, "GOMP_SPINCOUNT": "30000"}  # as cnnctl sets it; helps on busy machines
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, *words], stdout=quiet, stderr=quiet, env=env)
     try:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
             except OSError:
+                if process.poll() is not None:
+                    raise RuntimeError(f"{server} ends with {process.returncode}") from None
                 time.sleep(0.1)
         yield process.pid
     finally:
@@ -274,9 +232,6 @@ def main() -> None:
     if sys.argv[1:2] == ["--ask"]:
         port, count, clients = map(int, sys.argv[2:5])
         asyncio.run(ask(port, [*map(Path, sys.argv[5:])], count, clients))
-        return
-    if sys.argv[1:2] == ["--serve"]:
-        serve_plainly(Path(sys.argv[3]), int(sys.argv[4]), is_async="async" in sys.argv[2])
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=["lenet", "resnet20"], choices=MODELS)

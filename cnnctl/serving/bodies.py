@@ -24,11 +24,15 @@ from cnnctl.data.dataset import DataSet
 from cnnctl.data.given import given_inputs
 from cnnctl.data.inputs import picture_form_of
 from cnnctl.data.pictures.reading import decoded_picture
+from cnnctl.errors import data_fault
 from cnnctl.serving.limits import CLOSE, Limits
 from cnnctl.serving.multipart import files_of
 
 SMALL_BYTES, SMALL_PIXELS = 2**13, 2**14
 """Of a picture that is decoded faster than another thread is woken."""
+JPEG, SCAN = b"\xff\xd8", b"\xff\xda"
+MOST_SCANS = 100
+"""Passes in which a progressive JPEG may come; encoders make about ten."""
 MULTIPART, JSON = "multipart/form-data", "application/json"
 RAW = ("image/", "application/octet-stream")
 TAKEN = f"send {MULTIPART}, image/* or {JSON}"
@@ -96,6 +100,9 @@ async def _content(request: Request, limit: int) -> bytes:
 def _picture(name: str, content: bytes, data: DataSet, limits: Limits) -> Given:
     def decoded(most_pixels: int) -> Tensor:
         form = picture_form_of(data)
+        if content.startswith(JPEG) and content.count(SCAN) > MOST_SCANS:
+            message = f"has more than {MOST_SCANS} scans, each of which takes the time of a picture"
+            raise data_fault(message, hint="save it again", place=name)
         return decoded_picture(content, form, place=name, most_pixels=most_pixels)
 
     few = min(SMALL_PIXELS, limits.pixels)

@@ -12,8 +12,16 @@ from starlette.types import Receive, Scope, Send
 
 
 def as_json(content: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer of plain data; numbers that are not finite, which JSON lacks, raise ValueError."""
-    body = json.dumps(content, allow_nan=False).encode()
+    """An answer of plain data.
+
+    Raises:
+        HTTPException: it has numbers that are not finite, which JSON lacks.
+    """
+    try:
+        body = json.dumps(content, allow_nan=False).encode()
+    except ValueError:
+        detail = "the network gives numbers that are not finite"
+        raise HTTPException(500, detail) from None
     return Response(body, status, headers, media_type="application/json")
 
 

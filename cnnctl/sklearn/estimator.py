@@ -117,7 +117,7 @@ class Estimator(BaseEstimator):
         return self._fitted.trained.network
 
     def _fit_to(self, inputs: Array, targets: Tensor, **described: Any) -> None:
-        """Train on checked inputs (N, …) and encoded targets; `described` tells of the latter.
+        """Train on checked inputs (N, …) and encoded targets, which `described` describes.
 
         Raises:
             FaultError: faults of the parameters; or training fails.
@@ -157,13 +157,7 @@ class Estimator(BaseEstimator):
 
     def _checked(self, inputs: Any, **checks: Any) -> Any:
         """What scikit-learn's checks make of inputs, and of targets if there are any."""
-        return validate_data(
-            self,
-            inputs,
-            dtype=dtype_of(inputs),
-            allow_nd=True,
-            **checks,
-        )
+        return validate_data(self, inputs, dtype=dtype_of(inputs), allow_nd=True, **checks)
 
     def _numbers(self, inputs: Any) -> Array:
         """Probabilities of classes or labels, or values, (N, outputs) float32."""

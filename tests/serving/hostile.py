@@ -79,6 +79,8 @@ def bombs() -> Iterator[Case]:
     yield "PNG of many chunks", post(png(8, 8, chunk(b"tEXt", b"a\0b") * 100_000))
     jpeg = picture(side=64, kind="JPEG")
     at = jpeg.index(b"\xff\xc0") + 5
+    at_scan, end = jpeg.index(b"\xff\xda"), len(jpeg) - 2
+    yield "JPEG of 10,000 scans", post(jpeg[:end] + jpeg[at_scan:end] * 10_000 + jpeg[end:])
     yield "JPEG of 65500 squared", post(jpeg[:at] + b"\xff\xdc\xff\xdc" + jpeg[at + 4 :])
 
 

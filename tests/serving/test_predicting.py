@@ -166,3 +166,11 @@ def test_a_heat_map_is_a_picture(serve: Serve, digits: ServedModel) -> None:
         assert (drawn.format, drawn.size) == ("PNG", (224, 224))
     wrong = client.post("/explain?target=x", content=picture(), headers=PNG)
     assert (wrong.status_code, "no class is named 'x'" in wrong.json()["detail"]) == (422, True)
+
+
+def test_numbers_that_json_lacks_are_an_error_of_the_network(serve: Serve, tmp_path: Path) -> None:
+    broken = model_of(CONVOLUTION, tmp_path)
+    for weight in broken.trained.network.parameters():
+        weight.data.fill_(float("nan"))
+    answer = serve(broken).post("/predict", content=picture(), headers=PNG)
+    assert (answer.status_code, "not finite" in answer.json()["detail"]) == (500, True)
