@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from cnnctl.config.source import Node
 from cnnctl.data.download import used_folder
 from cnnctl.data.normalization import WHITE
 from cnnctl.data.preparation import Prepared, SplitName, prepare, read_split, splits_of
@@ -18,6 +19,7 @@ from cnnctl.data.samples import Shape, Split
 from cnnctl.device import memory_faults, use_precision
 from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment, Loaded, Task, fitted, starting_weights
+from cnnctl.experiment.loaded import placed
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.network import build
 from cnnctl.sources import is_checkpoint, open_experiment, refuse_overrides
@@ -40,6 +42,12 @@ class Original:
     unread: str = ""
     """Why the dataset cannot be read."""
     data_root: Path | None = None
+    text: Node | None = None
+    """The text of the experiment, which faults have places in; None for a checkpoint."""
+
+    def places(self) -> AbstractContextManager[None]:
+        """Add file, line and column to faults raised inside, if the experiment is from a file."""
+        return placed(self.text) if self.text is not None else nullcontext()
 
     @property
     def experiment(self) -> Experiment:
@@ -156,7 +164,7 @@ def _initial(loaded: Loaded, data_root: Path | None) -> Original:
     tasks = tuple(task for task in loaded.tasks if not task.is_auxiliary)
     trained = TrainedNetwork(experiment, loaded.plan, tasks, network, CPU, 0)
     samples = _first(prepared.splits.train) if prepared else None
-    return Original(_in_float32(trained), False, samples, unread, root)
+    return Original(_in_float32(trained), False, samples, unread, root, loaded.source)
 
 
 def _prepared(experiment: Experiment, root: Path | None) -> tuple[Prepared | None, str]:

@@ -238,7 +238,7 @@ def scores_of(recipe: Recipe) -> tuple[str, list[str]]:
 def evaluation_source(recipe: Recipe) -> str:
     """`evaluate(network, inputs, targets)`, which returns `recipe.measured`."""
     given = recipe.data.evaluation.format("x")
-    outputs = f"[network({given}) for x in inputs.split(1000)]"
+    outputs = f"[network({given}) for x in inputs.split(250)]"
     loss = f"criterion(outputs, targets){' / ' + recipe.loss.size if recipe.sums else ''}"
     lines = ["network.eval()"]
     if has_heads(recipe.tasks):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cnnctl.errors import Fault, FaultError
 from cnnctl.experiment import Experiment
+from cnnctl.optim.optimizers.quasi_newton import LBFGS
 
 HINT = "leave it out, or leave out --training"
 
@@ -26,15 +27,15 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
     if experiment.distill is not None:
         message = "a training script does not distil a teacher"
         yield Fault(message=message, hint=HINT, path=("distill",))
-    if experiment.distill is not None:
-        message = "a training script cannot ask a teacher"
-        yield Fault(message=message, hint="leave out --training", path=("distill",))
     if model.weights is not None:
         message = "a training script starts from random weights, not from published ones"
         yield Fault(message=message, hint="use model.weights=none", path=("model", "weights"))
     if model.unfreeze_at is not None:
         message = "a training script does not unfreeze layers"
         yield Fault(message=message, hint=HINT, path=("model", "unfreeze_at"))
+    if isinstance(experiment.optimizer, LBFGS) and experiment.train.accumulate > 1:
+        message = "a training script does not accumulate batches for lbfgs"
+        yield Fault(message=message, hint="use data.batch_size=all", path=("train", "accumulate"))
     if experiment.scheduler.watches == "accuracy" and not experiment.data.has_validation:
         message = "a training script has no accuracy of the training split"
         yield Fault(message=message, hint="use loss", path=("scheduler", "monitor"))

@@ -69,15 +69,16 @@ def training_script(original: Original) -> str:
     """
     trainable, plan = Trainable.of(original), original.trained.plan
     name = network_class_name(original.experiment.name)
-    return training_source(
-        trainable.experiment,
-        plan,
-        trainable.tasks,
-        trainable.splits,
-        network=network_source(plan, name=name),
-        name=name,
-        data_root=str(original.data_root or data_root()),
-    )
+    with original.places():
+        return training_source(
+            trainable.experiment,
+            plan,
+            trainable.tasks,
+            trainable.splits,
+            network=network_source(plan, name=name),
+            name=name,
+            data_root=str(original.data_root or data_root()),
+        )
 
 
 class TrainingScript(Format):

@@ -11,6 +11,7 @@ import torch
 import torchvision
 from PIL import Image
 
+from cnnctl.config.choice import Spec
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.samples import Samples
@@ -18,6 +19,7 @@ from cnnctl.data.sources.cifar import Cifar10
 from cnnctl.data.sources.mnist import Emnist, Mnist
 from cnnctl.data.sources.svhn import Svhn
 from cnnctl.errors import FaultError
+from cnnctl.experiment.spec import Architecture, Experiment, Train
 from cnnctl.export import fresh
 from cnnctl.export.format import Wishes
 from cnnctl.export.original import open_original
@@ -25,6 +27,7 @@ from cnnctl.export.training_source.reading import Needs, reading_source
 from cnnctl.export.training_source.whole import TrainingScript, training_script
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
+from cnnctl.optim.regularizers import Regularization
 from cnnctl.optim.schedulers import Scheduler
 from cnnctl.shipped import experiments, text_of
 from tests.export.running import here, opened
@@ -365,9 +368,77 @@ def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_written_is_refused(override: str, path: str, tmp_path: Path) -> None:
     text = "{data: digits, model: {layers: [{conv: 2}, flatten, linear: classes], freeze: [conv1]}}"
+    original = opened(tmp_path, text, override)
     with pytest.raises(FaultError) as raised:
-        source_of(setup_of(tmp_path, text, override))
-    assert ".".join(map(str, raised.value.faults[0].path)).startswith(path)
+        training_script(original)
+    [fault] = raised.value.faults
+    assert ".".join(map(str, fault.path)).startswith(path)
+    assert override in fault.place
+
+
+@pytest.mark.long
+def test_a_frozen_batch_norm_keeps_its_statistics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = "[{linear: 6}, batch_norm, relu, {linear: classes}]"
+    given = [f"model.layers={layers}", "model.freeze=[linear1, batch_norm1]"]
+    is_same(tmp_path, MOONS, monkeypatch, *given, "optimizer={name: sgd, lr: 0.1}")
+
+
+@pytest.mark.long
+def test_classes_of_a_balanced_epoch_come_equally_often(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, MOONS, "data.sampler=balanced", "train.epochs=1")
+    names = executed(source_of(setup), tmp_path / "script.py")
+    names["main"]()
+    classes = torch.tensor([0] * 50 + [1] * 8 + [2] * 2)
+    drawn = torch.bincount(classes[names["balanced_order"](classes)])
+    assert drawn.tolist() == [20, 20, 20]
+
+
+AUXILIARY = """\
+data: {name: moons, samples: 60, test_samples: 20, batch_size: 16, validation: 0.2}
+model:
+  layers: [{linear: 6}, tanh, {auxiliary: [linear: classes]}, {linear: 4}, relu, {linear: classes}]
+train: {epochs: 2}
+"""
+
+
+@pytest.mark.long
+def test_auxiliary_classifiers_train_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_same(tmp_path, AUXILIARY, monkeypatch, "optimizer={name: sgd, lr: 0.1}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("text", [MOONS, AUXILIARY, text_of("digit-and-parity")])
+def test_a_script_computes_in_bf16(text: str, tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, text, "train.precision=bf16", "train.epochs=1")
+    source = source_of(setup)
+    assert "autocast" in source
+    executed(source, tmp_path / "script.py")["main"]()
+
+
+WRITTEN = {
+    Experiment: {"name", "seed", "data", "model", "loss", "optimizer", "scheduler"}
+    | {"regularization", "train", "distill"},
+    Architecture: {"layers", "heads", "init", "weights", "freeze", "unfreeze_at"},
+    Regularization: {"l1", "l2", "weight_decay", "penalize", "label_smoothing", "clip_norm"}
+    | {"clip_value", "early_stopping", "ema"},
+    Train: {"epochs", "accumulate", "precision", "monitor"},
+}
+"""What a script has, or is refused for."""
+LEFT_OUT = {
+    Experiment: {"plugins"},  # whose kinds are refused
+    Train: {"device", "memory_format", "compile", "deterministic", "threads"}
+    | {"checkpoint_every", "snapshots", "watch"},
+}
+"""What changes neither the steps nor what is kept."""
+
+
+@pytest.mark.parametrize("section", WRITTEN)
+def test_no_option_is_left_out_unnoticed(section: type[Spec]) -> None:
+    assert set(section.model_fields) == WRITTEN[section] | LEFT_OUT.get(section, set())
 
 
 @pytest.mark.long
