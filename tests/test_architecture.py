@@ -163,10 +163,8 @@ RUNS_CODE = {
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 IMPORTS_BY_NAME = {"import_module", "importlib.import_module", "spec_from_file_location"}
 MAY_IMPORT_BY_NAME = {
-    "cnnctl.plugins",
-    "cnnctl.cli",
-    "cnnctl.export.formats.source",
-    "cnnctl.export.training_source.whole",
+    *("cnnctl.plugins", "cnnctl.cli"),
+    *("cnnctl.export.formats.source", "cnnctl.export.training_source.whole"),
 }
 """The files that a user names on purpose; the commands, which are our own modules; and the source
 that has just been written, in a fresh process."""

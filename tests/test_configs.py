@@ -18,8 +18,9 @@ from tests.conftest import Cli
 CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
 EXPECTED = {
-    "digit-and-parity", "keras-cnn-cifar10", "lenet", "lenet-mnist", "mlp-mnist", "mlp-spirals",
-    "regression", "resnet-digits", "tdnn-waveform", "textbook-3-3-2-2", "textbook-3-4-2",
+    "digit-and-parity", "keras-cnn-cifar10", "lenet", "lenet-mnist", "lenet-quarter", "mlp-mnist",
+    "mlp-spirals", "regression", "resnet-digits", "tdnn-waveform", "textbook-3-3-2-2",
+    "textbook-3-4-2",
 }  # fmt: skip
 
 
@@ -48,6 +49,7 @@ def test_each_is_right_and_wise(path: Path) -> None:
     [
         ("lenet", 61_706),
         ("lenet-mnist", 61_706),
+        ("lenet-quarter", 4_157),
         ("mlp-mnist", 784 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10),
         ("textbook-3-4-2", 26),
         ("textbook-3-3-2-2", 26),
@@ -76,6 +78,7 @@ TOLERANCE = 0.005
 MEASURES: dict[str, list[str]] = {
     "digit-and-parity": ["digit accuracy", "parity accuracy"],
     "lenet": ["accuracy"],
+    "lenet-quarter": ["accuracy"],
     "mlp-spirals": ["accuracy"],
     "regression": ["r2"],
     "resnet-digits": ["accuracy"],

@@ -66,12 +66,13 @@ def export(
         ),
     ] = None,
     training: Annotated[
-        bool, typer.Option("--training", help="Also write a script that trains the network.")
+        bool, typer.Option("--training", help="Write a script that trains the network, too.")
     ] = False,
     tolerance: Annotated[
         float | None,
         typer.Option(
-            help="Largest difference from the network to accept (default: 1e-4).",
+            help="Largest difference from the network to accept (default: 1e-4); with --quantize, "
+            "percentage points of accuracy to lose (default: 1).",
             min=0,
             show_default=False,
         ),

@@ -84,7 +84,7 @@ class SampleSet(Targeting):
         source = self.source()
         targets = self.read_targets(source)
         known = self.with_task(targets)
-        parts = known._parts(source, targets)
+        parts = known.parts(source, targets)
         train = parts["train"]
         own = targets.take(train.rows)
         known = known.learned(own)
@@ -104,7 +104,7 @@ class SampleSet(Targeting):
             part = StoredPart(np.arange(len(source)), Known([None] * len(source)))
             self.check_complete(targets)
         else:
-            part = self._parts(source, targets)[split]
+            part = self.parts(source, targets)[split]
         encoded = self.encoded_targets(targets.take(part.rows))
         return Samples(
             self.read_inputs(source, part.rows),
@@ -123,7 +123,8 @@ class SampleSet(Targeting):
         """
         return NamedTargets({name: source.targets(name) for _, name in self.named_targets})
 
-    def _parts(self, source: SampleSource, targets: NamedTargets) -> dict[StoredSplit, StoredPart]:
+    def parts(self, source: SampleSource, targets: NamedTargets) -> dict[StoredSplit, StoredPart]:
+        """The samples of each stored split; validation is a part of train."""
         given, groups, times = source.given(), source.groups(), source.times()
         return self.cut(targets, given, groups=groups, times=times)
 

@@ -79,9 +79,15 @@ def gather(case: Case) -> Facts:
     setup = set_up(without_teachers(case.loaded), data_root=case.data_root)
     with setup.memory_faults():
         if weights is None or not case.is_trained:
-            return before_training(setup, weights)
+            return _as_written(before_training(setup, weights), case)
         facts = after_training(setup, weights, _history(case, setup))
-    return _with_records(facts, case)
+    return _as_written(_with_records(facts, case), case)
+
+
+def _as_written(facts: Facts, case: Case) -> Facts:
+    """The facts of the experiment with its teachers, which were not asked."""
+    distill = case.loaded.experiment.distill
+    return replace(facts, experiment=facts.experiment.model_copy(update={"distill": distill}))
 
 
 def before_training(setup: Setup, weights: Weights | None) -> Facts:

@@ -28,7 +28,8 @@ def render(place: str, facts: Facts, findings: Findings) -> RenderableType:
     rows = [[check.name, found.verdict, found.figure] for check, found in findings.items()]
     styles = [STYLES.get(found.verdict, "") for found in findings.values()]
     lines = (Text(visible(line)) for line in _lines(facts, findings))
-    head = Text(visible(f"{place}: {_what(facts)}"))
+    left_out = ", without its teachers" if facts.experiment.distill else ""
+    head = Text(visible(f"{place}: {_what(facts)}{left_out}"))
     checks = Grid(headings, rows, styles, narrowest=30)
     return Group(head, checks, Text(), *_layers(facts), *lines)
 

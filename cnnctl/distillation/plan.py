@@ -44,7 +44,7 @@ class DistillationPlan:
     def describe(self, experiment: Experiment) -> Iterator[str]:
         """A line on each teacher."""
         for teacher in self.teachers:
-            facts = [f"{sum(weight.numel() for weight in teacher.weights.values()):,} numbers"]
+            facts = [f"{teacher.parameters:,} parameters"]
             if teacher.accuracy is not None:
                 facts.append(f"validation accuracy {teacher.accuracy:.2%}")
             if teacher.is_by_chance:

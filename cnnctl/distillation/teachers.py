@@ -21,7 +21,7 @@ from cnnctl.experiment.distill import TeacherSource, TorchvisionTeacher, Trained
 from cnnctl.layout import Part, named
 from cnnctl.metrics import Accuracy
 from cnnctl.model.layer import Shape
-from cnnctl.model.layers.torchvision_models import Torchvision
+from cnnctl.model.layers.torchvision_models import Torchvision, model_names
 from cnnctl.model.matching import match_weights
 from cnnctl.model.network import (
     Model,
@@ -34,6 +34,7 @@ from cnnctl.model.network import (
 from cnnctl.model.weights import DEFAULT, default_weights, is_cached
 from cnnctl.model.weights_file import read_weights
 from cnnctl.optim.losses.classes import CrossEntropy
+from cnnctl.paths import is_there
 from cnnctl.sources import open_checkpoint
 from cnnctl.target import Target
 
@@ -67,6 +68,11 @@ class Teacher:
     def input(self) -> Shape:
         """The shape of a sample."""
         return self.plan.input
+
+    @property
+    def parameters(self) -> int:
+        """The number of its parameters."""
+        return sum(parameter.numel() for parameter in meta_network(self.plan).parameters())
 
     @property
     def is_by_chance(self) -> bool:
@@ -118,6 +124,12 @@ def would_download(source: TeacherSource) -> bool:
 
 
 def _from_run(source: TrainedTeacher) -> Teacher:
+    if not is_there(Path(source.path)):
+        name = Path(source.path).name
+        known = f"write teacher: {{torchvision: {name}}} for torchvision's network"
+        hint = known if name in model_names() else "check the path, or train the teacher first"
+        message = f"no such run folder or checkpoint: {source.path}"
+        raise checkpoint_fault(message, hint=hint)
     loaded, checkpoint = open_checkpoint(Path(source.path))
     check_weights(meta_network(loaded.plan), checkpoint.weights)
     data: DataSet = loaded.experiment.data

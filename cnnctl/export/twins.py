@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from cnnctl.errors import FaultError
 from cnnctl.export.checking import TOLERANCE, difference
@@ -16,6 +15,7 @@ from cnnctl.model.layers.torchvision_models import (
     WITH_AUXILIARY_HEADS,
     Torchvision,
     model_names,
+    network_of_torchvision,
 )
 from cnnctl.model.matching import is_auxiliary, match_weights, names_in_order
 from cnnctl.model.network import meta_network
@@ -32,7 +32,7 @@ class Twin:
     """A network of torchvision, and its state dict."""
 
     options: Mapping[str, Any]
-    """The arguments of `torchvision.models.get_model` that build it."""
+    """The arguments of `torchvision.models.get_model` that build it, apart from `weights`."""
     tensors: Tensors
     """The weights by torchvision's names, in its order."""
 
@@ -60,15 +60,6 @@ def find_twin(original: Original) -> Twin | str:
     return "torchvision has no network with these layers"
 
 
-def _on_meta(options: Mapping[str, Any]) -> nn.Module:
-    """A network of torchvision, without weights."""
-    from torchvision import models  # slow to import
-
-    with torch.device("meta"):
-        network: nn.Module = models.get_model(**options)
-    return network
-
-
 def _candidates(original: Original) -> Iterator[dict[str, Any]]:
     """What could be built in torchvision with as many weights, for as many classes."""
     plan, outputs = original.trained.plan, original.trained.plan.output[0]
@@ -85,7 +76,7 @@ def _candidates(original: Original) -> Iterator[dict[str, Any]]:
 
 
 def _options(name: str, outputs: int, **more: Any) -> dict[str, Any]:
-    options = {"name": name, "weights": None, "num_classes": outputs}
+    options: dict[str, Any] = {"name": name, "num_classes": outputs}
     if name in WITH_AUXILIARY_HEADS:
         options |= {"aux_logits": False, "init_weights": False, **more}
     return options
@@ -102,7 +93,8 @@ def _has_as_many_weights(name: str, original: Original) -> bool:
 
 def _translated(original: Original, options: Mapping[str, Any]) -> Tensors | None:
     """The weights by the names of a network of torchvision; None if they do not fit it."""
-    theirs = _on_meta(options)
+    with torch.device("meta"):
+        theirs = network_of_torchvision(**options)
     wanted = theirs.state_dict()
     ordered = {name: wanted[name] for name in names_in_order(theirs)}
     try:
@@ -118,7 +110,8 @@ def _translated(original: Original, options: Mapping[str, Any]) -> Tensors | Non
 
 @torch.no_grad()
 def _computes_the_same(twin: Twin, original: Original) -> bool:
-    network = _on_meta(twin.options)
+    with torch.device("meta"):
+        network = network_of_torchvision(**twin.options)
     network.load_state_dict(twin.tensors, assign=True)
     inputs = original.random(1, raw=True)
     try:

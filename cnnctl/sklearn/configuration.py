@@ -20,7 +20,7 @@ from cnnctl.sources import find_network, is_checkpoint, is_published
 
 LOSSES = {"classification": "cross_entropy", "multilabel": "bce_with_logits", "regression": "mse"}
 """The loss where a configuration names none."""
-KEPT = frozenset(RegressionSet.model_fields)
+KEPT = frozenset(RegressionSet.model_fields) | {"size"}
 """Options of data that do not depend on where samples come from."""
 DEFAULT = Text(
     """\

@@ -117,7 +117,7 @@ class Estimator(BaseEstimator):
         return self._fitted.trained.network
 
     def _fit_to(self, inputs: Array, targets: Tensor, **described: Any) -> None:
-        """Train on checked inputs (N, …) and encoded targets; `described` tells of the latter.
+        """Train on checked inputs (N, …) and encoded targets, which `described` describes.
 
         Raises:
             FaultError: faults of the parameters; or training fails.
@@ -157,13 +157,7 @@ class Estimator(BaseEstimator):
 
     def _checked(self, inputs: Any, **checks: Any) -> Any:
         """What scikit-learn's checks make of inputs, and of targets if there are any."""
-        return validate_data(
-            self,
-            inputs,
-            dtype=dtype_of(inputs),
-            allow_nd=True,
-            **checks,
-        )
+        return validate_data(self, inputs, dtype=dtype_of(inputs), allow_nd=True, **checks)
 
     def _numbers(self, inputs: Any) -> Array:
         """Probabilities of classes or labels, or values, (N, outputs) float32."""
@@ -176,7 +170,8 @@ class Estimator(BaseEstimator):
                 f"X has samples of shape {checked.shape[1:]}, but {type(self).__name__} "
                 f"was fitted to samples of shape {tuple(data.shape)}."
             )
-        numbers: Array = self._fitted.numbers(stored(checked, white=data.white)).numpy()
+        inputs = data.resized(stored(checked, white=data.white))
+        numbers: Array = self._fitted.numbers(inputs).numpy()
         return numbers
 
 

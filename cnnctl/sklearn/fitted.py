@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnnctl import checkpoint as checkpoints
 from cnnctl.checkpoint import Checkpoint
-from cnnctl.device import settings_restored, use_precision
+from cnnctl.device import memory_faults, settings_restored, use_precision
 from cnnctl.plugins import load_plugins
 from cnnctl.prediction.answers import numbers_of
 from cnnctl.sources import read_experiment
@@ -45,9 +45,13 @@ class FittedNetwork:
             return ready(loaded, checkpoint, device=self.device)
 
     def numbers(self, stored: Tensor) -> Tensor:
-        """Probabilities of classes or labels, or values in their own units, (N, outputs)."""
+        """Probabilities of classes or labels, or values in their own units, (N, outputs).
+
+        Raises:
+            FaultError: as `trained`; or out of memory.
+        """
         trained = self.trained
-        with settings_restored():
+        with settings_restored(), memory_faults(trained.device):
             use_precision(trained.experiment.train.precision, trained.device)
             return numbers_of(trained, stored)[0]
 

@@ -67,7 +67,8 @@ def placed(family: type[Choice], written: Any) -> Any:
         table = {"name": "table", "path": "x.csv", "targets": {"y": written}}
         return {**model_with(), "data": table}
     if family.family == "teachers":
-        return {**model_with(), "distill": {"teacher": [written]}}
+        teacher = {written: "resnet18"} if isinstance(written, str) else written  # a text is a path
+        return {**model_with(), "distill": {"teacher": [teacher]}}
     if family.family == "transfers":
         return {**model_with(), "distill": {"teacher": "runs/a", "layers": [written]}}
     return {**model_with(), SECTIONS[family.family]: written}

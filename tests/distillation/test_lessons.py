@@ -93,7 +93,9 @@ def test_a_teacher_that_lacks_a_class_is_refused(taught: str) -> None:
 def test_a_missing_teacher_is_a_fault_of_its_option(tmp_path: Path) -> None:
     [fault] = faults({"teacher": str(tmp_path / "none.safetensors")})
     assert fault.startswith("distill.teacher.0: ")
-    assert "none.safetensors: cannot be read" in fault
+    assert "no such run folder or checkpoint: " in fault
+    [fault] = faults({"teacher": str(tmp_path / "resnet18")})
+    assert "write teacher: {torchvision: resnet18}" in fault
 
 
 def test_a_loss_without_logits_is_refused(taught: str) -> None:

@@ -62,6 +62,7 @@ def test_torchvisions_network_answers_as_it_does_there(weights: Path) -> None:
     assert torch.allclose(answer, expected, atol=1e-5)
 
 
+@pytest.mark.long
 def test_its_layers_have_torchvisions_names(weights: Path) -> None:
     layers = [{"attention": {"student": "conv1", "teacher": "stage2"}}]
     distill = {"teacher": of_torchvision(weights), "layers": layers, "weight": 0}
@@ -71,6 +72,7 @@ def test_its_layers_have_torchvisions_names(weights: Path) -> None:
     assert plan.teachers[0].input == (3, 224, 224)
 
 
+@pytest.mark.long
 def test_its_classes_have_to_be_named(weights: Path) -> None:
     teacher_of = {"torchvision": {"model": NETWORK, "weights": str(weights)}}
     with pytest.raises(FaultError) as raised:
@@ -80,6 +82,7 @@ def test_its_classes_have_to_be_named(weights: Path) -> None:
     assert "list the classes" in fault.hint
 
 
+@pytest.mark.long
 def test_grey_pictures_become_coloured(weights: Path) -> None:
     plain = pictures({"teacher": of_torchvision(weights, size=32)})
     plain["data"]["shape"] = [1, 32, 32]

@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from cnnctl.checkpoint import Checkpoint, load
 from cnnctl.distillation.memory import Remembered
+from cnnctl.errors import FaultError
+from cnnctl.export.training_source.script import training_source
 from cnnctl.training.setup import Setup
 from cnnctl.training.state import capture_best, capture_last
 from cnnctl.training.step import make_step
@@ -145,6 +147,12 @@ def test_the_network_that_is_kept_has_nothing_of_the_teacher(taught: str) -> Non
     assert names == {f"model.{name}" for name in run.network.state_dict()}
 
 
+def test_layers_can_be_learned_alone(taught: str) -> None:
+    distill = {"teacher": taught, "weight": 0, "layers": LAYERS}
+    training = trained(distilled(taught, distill=distill))
+    assert training.run.distilled().keys() == {"distillation_loss"}
+
+
 def test_regressors_are_trained(taught: str) -> None:
     setting = setup(distilled(taught))
     before = setting.assemble().distilling
@@ -156,6 +164,7 @@ def test_regressors_are_trained(taught: str) -> None:
         assert not torch.equal(one, other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", ["lbfgs", {"name": "adam", "lr": 0.01}])
 def test_other_optimizers_distil(taught: str, optimizer: Any) -> None:
     run = trained(distilled(taught, optimizer=optimizer)).run
@@ -201,7 +210,7 @@ def test_train_shows_and_records_the_agreement(student: Path, quick_cli: Cli) ->
     assert 0 <= row["train_agreement"] <= 1
     assert f"agreement {row['train_agreement']:.2%}" in done.stdout
     assert row["train_distillation_loss"] > 0
-    assert "teacher.safetensors: 38 numbers" in done.stdout
+    assert "teacher.safetensors: 38 parameters" in done.stdout
     (student.parent / "teacher.safetensors").unlink()
     for command in ("eval", "summary"):
         assert quick_cli(command, student.parent / "runs" / "student").returncode == 0
@@ -214,7 +223,7 @@ def test_another_teacher_is_refused_on_resuming(student: Path, quick_cli: Cli) -
     shutil.move(student.parent / "teacher.safetensors", moved)
     done = quick_cli("train", "--resume", run, "train.epochs=3")
     assert done.returncode == 4
-    assert "teacher.safetensors: cannot be read" in done.stderr
+    assert "no such run folder or checkpoint" in done.stderr
     done = quick_cli("train", "--resume", run, "train.epochs=3", f"distill.teacher={moved}")
     assert done.returncode == 0, done.stderr
     teacher(moved, experiment(seed=8))
@@ -239,7 +248,7 @@ def test_a_missing_teacher_is_found_before_work_starts(
     done = quick_cli(command, student)
     assert done.returncode != 0
     assert f"{student.name}:{line}:" in done.stderr
-    assert "cannot be read" in done.stderr
+    assert "no such run folder or checkpoint" in done.stderr
     assert not (student.parent / "runs").exists()
 
 
@@ -251,6 +260,22 @@ def test_who_only_looks_needs_no_teacher(student: Path, quick_cli: Cli) -> None:
     assert "teachers (distill) are left out" in done.stdout
 
 
+def test_a_training_script_has_no_teacher(taught: str) -> None:
+    setting = setup(distilled(taught))
+    loaded = setting.loaded
+    with pytest.raises(FaultError, match="cannot ask a teacher"):
+        training_source(
+            setting.experiment, loaded.plan, loaded.tasks, setting.splits, network="", name="Net"
+        )
+
+
+@pytest.mark.long
+def test_diagnose_says_that_it_asks_no_teacher(student: Path, quick_cli: Cli) -> None:
+    done = quick_cli("diagnose", student)
+    assert "before training, without its teachers" in done.stdout, done.stderr
+
+
+@pytest.mark.long
 def test_the_best_of_a_run_is_its_teacher(student: Path, quick_cli: Cli) -> None:
     assert quick_cli("train", student).returncode == 0
     run = student.parent / "runs" / "student"

@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
 
+from cnnctl import load
+from cnnctl.data.image_set import resized
 from cnnctl.errors import FaultError
 from cnnctl.sklearn import Classifier
 from tests.sklearn.examples import CNN, MLP, fitted, iris, pictures
@@ -54,6 +59,19 @@ def test_a_number_means_the_same_in_every_dtype() -> None:
     classifier = Classifier(CNN, random_state=0, train__epochs=1).fit(images[:100], digits[:100])
     as_floats = classifier.predict_proba(images[:50].astype(np.float64))
     np.testing.assert_allclose(as_floats, classifier.predict_proba(images[:50]), atol=1e-6)
+
+
+def test_pictures_are_resized_for_a_network_of_another_size(tmp_path: Path) -> None:
+    images, digits = pictures("uint8")
+    classifier = Classifier("lenet", random_state=0, train__epochs=1)
+    classifier.fit(images[:100], digits[:100])
+    assert classifier._fitted.trained.plan.input == (1, 32, 32)
+    found = classifier.predict_proba(images[:10])
+    classifier.save(tmp_path / "digits.safetensors")
+    network = load(tmp_path / "digits.safetensors", device="cpu")
+    large = resized(torch.from_numpy(images[:10]), (32, 32))
+    told = [[each["probabilities"][str(n)] for n in range(10)] for each in network.predict(large)]
+    np.testing.assert_allclose(found, told, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("error")

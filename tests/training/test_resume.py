@@ -138,6 +138,25 @@ def test_a_killed_run_that_is_watched_resumes_to_the_same_records(everything: Pa
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("is_augmented", [True, False])
+def test_a_killed_run_with_a_teacher_resumes_to_the_same_bits(
+    is_augmented: bool, everything: Path, alone: Path
+) -> None:
+    teacher = alone / "checkpoints" / "best.safetensors"
+    layers = (
+        "[{hint: {student: conv1, teacher: conv2}}, "
+        "{attention: {student: conv1, teacher: batch_norm1}}]"
+    )
+    text = EVERYTHING.replace("out_channels: 8", "out_channels: 4")
+    if not is_augmented:
+        text = text.replace("augment: [", "augment: []  # [")
+    distill = f"distill: {{teacher: {teacher}, layers: {layers}}}\n"
+    assert_kills_change_nothing(everything, text + distill, kills=2)
+    rows = rows_of(everything.parent / "runs" / "everything")
+    assert all(0 < row["train_agreement"] < 1 for row in rows)
+
+
+@pytest.mark.long
 def test_a_killed_run_on_a_plateau_resumes_to_the_same_bits(everything: Path) -> None:
     cosine = "{name: cosine, warmup: 1}"
     plateau = (

@@ -101,19 +101,19 @@ class ArrayForm:
 
     def single(self, array: StoredArray) -> Rows | None:
         """The one sample that an array is, (1, *shape); None if it is of several."""
-        if self._axes(array.shape) is None:
+        if self.axes(array.shape) is None:
             return None
         _check_numbers(array)
         return MappedRows(array.read()[None], lambda taken: self._converted(taken, array))
 
     def fits(self, array: StoredArray) -> bool:
         """Whether an array is a sample of this form, or several (N, …), by its shape."""
-        return any(self._axes(sides) is not None for sides in (array.shape, array.shape[1:]))
+        return any(self.axes(sides) is not None for sides in (array.shape, array.shape[1:]))
 
     def check(self, array: StoredArray) -> None:
         """Raise a FaultError unless an array holds samples of this form; it is not read."""
         _check_numbers(array)
-        if not array.shape or self._axes(array.shape[1:]) is None:
+        if not array.shape or self.axes(array.shape[1:]) is None:
             message = f"has the shape {array.shape}, not (N, {', '.join(map(str, self._sides()))})"
             raise array.fault(message, hint="give samples of the same form as in training")
 
@@ -121,7 +121,7 @@ class ArrayForm:
         """The shape of a sample in an array of this layout."""
         return self.shape if self.layout == "channels_first" else (*self.shape[1:], self.shape[0])
 
-    def _axes(self, sides: Shape) -> Shape | None:
+    def axes(self, sides: Shape) -> Shape | None:
         """The axes of a batch in the order of `shape`; None if a sample does not fit.
 
         The axis of channels is -1 where the array has none.
@@ -146,7 +146,7 @@ class ArrayForm:
 
     def _converted(self, taken: Array, array: StoredArray) -> Tensor:
         """A batch of samples as they are in the file, in the form of this dataset."""
-        axes = self._axes(taken.shape[1:])
+        axes = self.axes(taken.shape[1:])
         assert axes is not None  # as `rows` has checked
         taken = taken[:, None] if -1 in axes else taken.transpose(axes)
         numbers = self._numbers(taken, array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
@@ -12,10 +13,12 @@ from pydantic import Field, PrivateAttr
 from torch import Tensor
 
 from cnnctl.config.bounds import NonNegativeInt, PositiveFloat, PositiveInt
-from cnnctl.data.arrays.form import ArrayForm
+from cnnctl.config.wording import shape_of_sample
+from cnnctl.data.arrays.form import IMAGE_DIMENSIONS, ArrayForm
 from cnnctl.data.dataset import RegressionSet, StoredSplit
+from cnnctl.data.image_set import Size, resized
 from cnnctl.data.sample_targets import Task
-from cnnctl.data.samples import DatasetInfo, Samples
+from cnnctl.data.samples import DatasetInfo, Samples, Shape
 from cnnctl.data.tables.cells import NUMBER, Cells, Numbers, number_of
 from cnnctl.errors import Fault, config_fault, data_fault, data_faults, gathered
 
@@ -34,6 +37,8 @@ class Memory(RegressionSet, kind="memory"):
 
     shape: Annotated[list[PositiveInt], Field(max_length=3)] = Field(default=[])
     """Shape of a sample: features, [channels, length] or [channels, height, width]."""
+    size: Size | None = None
+    """Resize pictures to this side, or [height, width]; null keeps their size."""
     task: Task = "classification"
     """Predict a class, labels (any number at once) or values."""
     classes: Annotated[list[str], Field(max_length=100_000)] = Field(default=[])
@@ -60,17 +65,37 @@ class Memory(RegressionSet, kind="memory"):
             message = "memory is for arrays given in Python, which a file cannot name"
             raise config_fault(message, hint="use arrays, or fit cnnctl.sklearn.Classifier to them")
         is_multilabel = self.task == "multilabel"
-        outputs = len(self.classes) or self.outputs
-        shape, names = tuple(self.shape), tuple(self.classes)
+        outputs, names = len(self.classes) or self.outputs, tuple(self.classes)
         return DatasetInfo(
-            shape, names, outputs, self.samples, has_test=False, is_multilabel=is_multilabel
+            self._sized_shape(),
+            names,
+            outputs,
+            self.samples,
+            has_test=False,
+            is_multilabel=is_multilabel,
         )
+
+    def _sized_shape(self) -> Shape:
+        if self.size is None:
+            return tuple(self.shape)
+        if len(self.shape) != IMAGE_DIMENSIONS:
+            message = f"only pictures are resized, not {shape_of_sample(self.shape)}"
+            raise config_fault(message, hint="set data.size to null", path=("size",))
+        size = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return (self.shape[0], *size)
+
+    def resized(self, inputs: Tensor) -> Tensor:
+        """Inputs of `shape`, (N, …), as the network takes them."""
+        shape = self._sized_shape()
+        return resized(inputs, shape[1:]) if self.size is not None else inputs
 
     def read_split(self, split: StoredSplit, *, root: Path, download: bool) -> Samples:
         if self._samples is None:
             message = "the samples were given in Python and are not stored"
             raise data_fault(message, hint="score the estimator in Python, or predict new inputs")
-        return self._samples
+        inputs = self._samples.inputs
+        assert isinstance(inputs, Tensor)  # as `holding` got it
+        return replace(self._samples, inputs=self.resized(inputs))
 
     def input_names(self) -> Mapping[str, int]:
         return dict.fromkeys(self.names, 1)

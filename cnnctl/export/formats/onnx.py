@@ -14,7 +14,7 @@ from cnnctl.export.layers import cannot_hold
 from cnnctl.export.onnx.checking import compared_rows, judged
 from cnnctl.export.onnx.columns import column_facts, column_inputs, unknown_columns
 from cnnctl.export.onnx.comparison import calibration, compare, measured_split
-from cnnctl.export.onnx.graph import UnsupportedError, add_facts, bytes_of, graph_of, name_ends
+from cnnctl.export.onnx.graph import UnsupportedError, bytes_of, graph_of, name_ends, sign
 from cnnctl.export.onnx.quantization import quantized
 from cnnctl.export.onnx.tables import behind_columns
 from cnnctl.export.original import Original
@@ -59,7 +59,7 @@ class Onnx(Format):
         if isinstance(data, TableSet) and not wishes.raw:
             model = behind_columns(model, data.columns)
             facts["input"] = column_facts(data.columns)
-        add_facts(model, facts)
+        sign(model, facts)
         return {file.name: bytes_of(model)}
 
     def _graph(self, original: Original, wishes: Wishes) -> Any:

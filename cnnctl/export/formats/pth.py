@@ -41,8 +41,8 @@ class Pth(Format):
         import torch
         from torchvision import models
 
-        network = models.get_model(**json.loads(Path(f"{file}.json").read_text())).eval()
-        network.load_state_dict(torch.load(file, weights_only=True))
+        network = models.get_model(weights=None, **json.loads(Path(f"{file}.json").read_text()))
+        network.eval().load_state_dict(torch.load(file, weights_only=True))
         with torch.no_grad():
             return {name: {"outputs": network(batch)} for name, batch in batches.items()}
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnnctl import __version__
 from cnnctl.export.onnx.columns import ColumnFeatures
 from cnnctl.export.onnx.pooling import without_adaptive_max_pools
 from cnnctl.export.onnx.quiet import quiet
@@ -100,10 +101,15 @@ def free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def add_facts(model: Any, facts: Mapping[str, str]) -> None:
-    """Add metadata to a graph."""
+def sign(model: Any, facts: Mapping[str, str]) -> None:
+    """Add metadata to a graph, and keep only the sets of operations that it uses."""
     from onnx import helper
 
+    model.producer_name, model.producer_version = "cnnctl", __version__
+    versions = {each.domain: each.version for each in model.opset_import}
+    del model.opset_import[:]
+    for domain in sorted({node.domain for node in model.graph.node}):
+        model.opset_import.append(helper.make_opsetid(domain, versions[domain]))
     helper.set_model_props(model, dict(facts))
 
 

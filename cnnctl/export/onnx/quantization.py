@@ -42,7 +42,7 @@ def quantized(model: Any, batches: Iterable[Tensor]) -> Any:
         quantization.quantize_static(
             fused,
             after,
-            _reader(model.graph.input[0].name, batches),
+            _Reader(model.graph.input[0].name, batches),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             # with signed activations, networks are slower than in float32 on x86
@@ -54,19 +54,17 @@ def quantized(model: Any, batches: Iterable[Tensor]) -> Any:
         return onnx.load(after)
 
 
-def _reader(name: str, batches: Iterable[Tensor]) -> Any:
-    """The batches, as the quantizer asks for them."""
-    from onnxruntime.quantization import CalibrationDataReader
+class _Reader:
+    """Batches, in the form in which the quantizer asks for them."""
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped
-        def __init__(self) -> None:
-            self.batches = iter(batches)
+    def __init__(self, name: str, batches: Iterable[Tensor]) -> None:
+        self.name = name
+        self.batches = iter(batches)
 
-        def get_next(self) -> dict[str, Any] | None:
-            batch = next(self.batches, None)
-            return None if batch is None else {name: batch.numpy()}
-
-    return Reader()
+    def get_next(self) -> dict[str, Any] | None:
+        """The next batch as the input of a graph; None after the last."""
+        batch = next(self.batches, None)
+        return None if batch is None else {self.name: batch.numpy()}
 
 
 def _outer_nodes(graph: Any) -> list[str]:

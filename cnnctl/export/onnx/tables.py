@@ -31,7 +31,7 @@ def behind_columns(model: Any, columns: Mapping[str, Column]) -> Any:
     outputs = [output.name for output in model.graph.output]
     encoding.ir_version = model.ir_version
     joined = compose.merge_models(
-        encoding, model, io_map=[(encoded.name, taken.name)], prefix1="columns/", prefix2="/"
+        encoding, model, io_map=[(encoded.name, taken.name)], prefix1="columns/"
     )
     name_ends(joined, inputs=[each.name for each in inputs], outputs=outputs)
     _take_texts(joined, inputs)

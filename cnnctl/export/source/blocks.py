@@ -86,7 +86,7 @@ def define(parts: Sequence[Node], taken: set[str]) -> tuple[tuple[Node, ...], li
         the parts with each block as a call of its class, and the classes, inner ones first.
     """
     definitions: list[Definition] = []
-    root: Node = Chain("", tuple(parts))
+    root: Node = Chain("", tuple(parts), (), ())
     while True:
         counts = Counter(class_key(node) for node in _all(root) if not isinstance(node, Leaf))
         search = _Round(counts, {})
@@ -176,6 +176,8 @@ def _class_name(node: Node, taken: set[str]) -> str:
 def _full_name(node: Node) -> str:
     """The name of a class; `InvertedResidual` for a residual of an `Inverted` alone."""
     name = free_name(block_class_name(_stem(node)))
+    if isinstance(node, Chain) and len(node.parts) == 1 and isinstance(node.parts[0], Flow):
+        return _FULLER.get(name, name)
     if not isinstance(node, Flow):
         return name
     bodies = [way.parts for way in node.ways if not way.name]

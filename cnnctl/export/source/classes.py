@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from keyword import iskeyword
 
 from cnnctl.export.source.constructors import chain_document, dictionary, document_of
 from cnnctl.export.source.expressions import (
@@ -13,6 +12,7 @@ from cnnctl.export.source.expressions import (
     Group,
     Item,
     Text,
+    is_attribute,
     lines_of,
     written,
 )
@@ -56,8 +56,7 @@ class Definition:
             *made,
             "",
             "    def forward(self, x: Tensor) -> Tensor:",
-            *(f"        {line}" for line in writer.lines),
-            f"        return {result}",
+            *(f"        {line}" for line in writer.returned(result)),
         ]
 
 
@@ -91,9 +90,9 @@ def statements(part: Node) -> Iterator[str]:
 
 def assignment(name: str, document: Document, *, indent: int = 8) -> list[str]:
     """A statement that sets an attribute of the module."""
-    if iskeyword(name):
-        before = f"self.add_module({written(name)}, "
-        return lines_of(document, before=before, after=")", indent=indent)
+    if not is_attribute(name):
+        items = (Item("", Text(written(name))), Item("", document))
+        return lines_of(Group("self.add_module(", items, ")"), before="", indent=indent)
     return lines_of(document, before=f"self.{name} = ", indent=indent)
 
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
-from keyword import iskeyword
 
-from cnnctl.export.source.expressions import Document, Group, Item, Name, Text, written
+from cnnctl.export.source.expressions import (
+    Document,
+    Group,
+    Item,
+    Name,
+    Text,
+    is_attribute,
+    written,
+)
 from cnnctl.export.source.nodes import (
+    Chain,
     Flow,
     Leaf,
     Node,
@@ -46,7 +54,7 @@ def chain_document(parts: Sequence[Node]) -> Document:
             return _numbered("numbered", loop, prefix)
     if is_repeat:
         return _listed("numbered", parts)
-    if any(iskeyword(part.name) for part in parts):
+    if not all(is_attribute(part.name) for part in parts):
         items = tuple(Item(f'"{part.name}": ', document_of(part)) for part in parts)
         names = Group("{", items, "}", is_collection=True)
         return Group("named(", (Item("**", names),), ")")
@@ -139,8 +147,8 @@ def _flow(flow: Flow) -> Document:
     return dictionary(flow.ways)
 
 
-def dictionary(ways: Sequence[Way]) -> Document:
-    """The expression that makes a dictionary of chains, by the names of ways."""
-    items = tuple(Item(f'"{way.name}": ', chain_document(way.parts)) for way in ways)
+def dictionary(chains: Sequence[Chain | Way]) -> Document:
+    """The expression that makes a dictionary of chains, by their names."""
+    items = tuple(Item(f'"{chain.name}": ', chain_document(chain.parts)) for chain in chains)
     inner = Group("{", items, "}", is_collection=True)
     return Group("nn.ModuleDict(", (Item("", inner),), ")")

@@ -128,8 +128,13 @@ def written(value: object) -> str:
 
 
 def attribute(name: str) -> str:
-    """A submodule of `self`, also if its name is a word of Python's."""
-    return f"self.get_submodule({written(name)})" if iskeyword(name) else f"self.{name}"
+    """A submodule of `self`, also if its name is a number, or a word of Python's."""
+    return f"self.{name}" if is_attribute(name) else f"self.get_submodule({written(name)})"
+
+
+def is_attribute(name: str) -> bool:
+    """Whether a name can stand after a dot, and before an equals sign."""
+    return name.isidentifier() and not iskeyword(name)
 
 
 def _quoted(text: str) -> str:

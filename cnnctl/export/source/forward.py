@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from cnnctl.export.source.expressions import WIDTH, attribute, written
 from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, ends_of
 from cnnctl.model.layer import Shape
+from cnnctl.model.modules import Join
 
 _MARGIN = 8
+"""Characters that a statement of a method is indented by."""
+_LONGEST_TERM = 40
+"""Characters of a residual block's layers that are written within its sum."""
 
 
 @dataclass(slots=True)
@@ -29,13 +35,26 @@ class Forward:
                 self._end(line, variable)
                 line = _Line(variable, variable)
             following = line.text_with(part)
-            if not line.is_plain and len(following) + _MARGIN + len(variable) + 3 > WIDTH:
+            if not line.is_plain and len(following) + _MARGIN + len("return ") > WIDTH:
                 self._end(line, variable)
                 line = _Line(variable, variable)
                 following = line.text_with(part)
             line.add(part, following)
         self.told = line.shape or self.told if self.with_shapes else None
         return line.text
+
+    def variable(self, name: str, text: str) -> str:
+        """Give an expression a variable, unless it is one."""
+        if text.isidentifier():
+            return text
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    def returned(self, result: str) -> list[str]:
+        """The statements, and the return of this expression."""
+        if self.lines and self.lines[-1].startswith(f"{result} = "):
+            result = self.lines.pop().partition(" = ")[2].partition("  #")[0]
+        return [*self.lines, f"return {result}"]
 
     def end(self, parts: Sequence[Node]) -> None:
         """Write a chain from `x` to `x`."""
@@ -63,7 +82,6 @@ class _Line:
     shape: Shape | None = None
     starts_light: bool = False
     has_heavy: bool = False
-    is_sum: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -71,30 +89,30 @@ class _Line:
 
     def must_end_before(self, part: Node) -> bool:
         if self.is_plain:
-            return False
-        if is_repeat(part) and self.shape == shape_after(part):
+            return not self.text.isidentifier() and _is_in_place(part)
+        if _is_in_place(part):  # it takes its input more than once
+            return True
+        if is_repeat(part) and self.shape == ends_of(part)[1]:
             return False
         if is_heavy(part):
-            return self.has_heavy or self.is_sum
+            return self.has_heavy or is_compound(self.text)
         return self.has_heavy and self.starts_light
 
     def text_with(self, part: Node) -> str:
-        return applied(part, self.text, is_sum=self.is_sum)
+        return applied(part, self.text)
 
     def add(self, part: Node, text: str) -> None:
         if is_heavy(part):
             self.has_heavy = True
         elif not self.has_heavy and text != self.text:
             self.starts_light = True
-        self.is_sum = isinstance(part, Flow) and part.joining != "concatenate"
         self.text = text
-        self.shape = shape_after(part) or self.shape
+        self.shape = ends_of(part)[1]
 
 
-def shape_after(node: Node) -> Shape | None:
-    """The output shape of a node; None for an empty chain."""
-    is_empty = isinstance(node, Chain) and not node.parts
-    return None if is_empty else ends_of(node)[1]
+def _is_in_place(node: Node) -> bool:
+    """Whether a node is written as an expression of several modules."""
+    return isinstance(node, Flow) and not node.is_dense
 
 
 def is_repeat(node: Node) -> bool:
@@ -109,30 +127,36 @@ def is_heavy(node: Node) -> bool:
     return node.layer.role not in ("normalization", "activations", "dropout")
 
 
-def applied(node: Node, text: str, *, is_sum: bool = False) -> str:
+def is_compound(text: str) -> bool:
+    """Whether an expression is a sum or a product."""
+    return isinstance(ast.parse(text, mode="eval").body, ast.BinOp)
+
+
+def applied(node: Node, text: str) -> str:
     """A node applied to the text of its input."""
     if isinstance(node, Leaf) and node.is_lifted:
         return f"self.{written(node.call.values[0])}({text})"
     if isinstance(node, Leaf) and node.write:
-        return node.write(f"({text})" if is_sum and not _is_call(node, text) else text)
+        return node.write(f"({text})" if is_compound(text) and not _is_call(node) else text)
     if isinstance(node, Flow) and not node.is_dense:
         return in_place(node, text)
     return f"{attribute(node.name)}({text})"
 
 
-def _is_call(node: Leaf, text: str) -> bool:
+def _is_call(node: Leaf) -> bool:
     """Whether the text of the input is in brackets when the node is applied to it."""
     assert node.write is not None
     return node.write("input").startswith(("F.", "torch."))
 
 
-def joined(texts: Sequence[str], joining: str) -> str:
+def joined(texts: Sequence[str], joining: Join) -> str:
     """Several tensors as one."""
     if len(texts) == 1:
         return texts[0]
     if joining == "concatenate":
         return f"torch.cat([{', '.join(texts)}], dim=1)"
-    texts = sorted(texts, key=lambda text: not text.isidentifier())  # x + self.layer(x)
+    if len(texts) == 2:  # x + self.layer(x); the order of more matters to the last bit
+        texts = sorted(texts, key=lambda text: not text.isidentifier())
     if joining == "multiply":
         return " * ".join(texts)
     total = " + ".join(texts)
@@ -147,9 +171,10 @@ def lone_way(flow: Flow) -> int | None:
 
 
 def is_parallel(flow: Flow) -> bool:
-    """Whether all ways are named, take the input, and are joined."""
+    """Whether all ways are named, take the input, and are concatenated."""
     everything = tuple(range(1, len(flow.ways) + 1))
-    return flow.gives == everything and all(w.name and w.takes == (0,) for w in flow.ways)
+    is_joined = flow.joining == "concatenate" and flow.gives == everything
+    return is_joined and all(w.name and w.takes == (0,) for w in flow.ways)
 
 
 def needs_module(way: Way) -> bool:
@@ -161,11 +186,8 @@ def in_place(flow: Flow, text: str) -> str:
     """A flow as an expression within the class around it."""
     lone = lone_way(flow)
     if lone is None:
-        module = attribute(flow.name)
-        branches = f"[branch({text}) for branch in {module}.values()]"
-        if flow.joining == "concatenate":
-            return f"torch.cat({branches}, dim=1)"
-        return joined([f'{module}["{way.name}"]({text})' for way in flow.ways], flow.joining)
+        branches = f"[branch({text}) for branch in {attribute(flow.name)}.values()]"
+        return f"torch.cat({branches}, dim=1)"
     values = {0: text}
     for number, way in enumerate(flow.ways, start=1):
         start = joined([values[n] for n in way.takes], flow.joining)
@@ -191,10 +213,21 @@ def flow_forward(flow: Flow, writer: Forward, *, optional: Collection[str] = ())
         optional: the ways that only some of its objects have.
     """
     values = {0: "x"}
+    uses = Counter([*(n for way in flow.ways for n in way.takes), *flow.gives])
     for number, way in enumerate(flow.ways, start=1):
-        start = joined([values[n] for n in way.takes], flow.joining)
-        values[number] = _way(way, start, writer, is_module=way.name in optional)
-    return joined([values[n] for n in flow.gives], flow.joining)
+        start = _result([values[n] for n in way.takes], flow.joining, writer)
+        text = _way(way, start, writer, is_module=way.name in optional)
+        values[number] = writer.variable(f"out{number}", text) if uses[number] > 1 else text
+    return _result([values[n] for n in flow.gives], flow.joining, writer)
+
+
+def _result(texts: Sequence[str], joining: Join, writer: Forward) -> str:
+    """Several tensors as one, each in a variable if they do not fit on a line together."""
+    whole = joined(texts, joining)
+    if len(f"return self.activation({whole})") + _MARGIN <= WIDTH or len(texts) == 1:
+        return whole
+    named = [writer.variable(f"out{n}", text) for n, text in enumerate(texts, start=1)]
+    return joined(named, joining)
 
 
 def _way(way: Way, start: str, writer: Forward, *, is_module: bool) -> str:
@@ -202,10 +235,8 @@ def _way(way: Way, start: str, writer: Forward, *, is_module: bool) -> str:
         return start
     if not way.name:
         text = writer.chain(way.parts, start, "out")
-        if text == "out" or not writer.lines:
-            return text
-        writer.lines.append(f"out = {text}")
-        return "out"
+        is_short = not writer.lines and len(text) <= _LONGEST_TERM
+        return text if is_short else writer.variable("out", text)
     if is_module or needs_module(way):
         return f"{attribute(way.name)}({start})"
     return written_out(way, start)

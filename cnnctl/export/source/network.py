@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 
-from torch import nn
-
 from cnnctl.errors import config_fault
 from cnnctl.export.source.blocks import define
 from cnnctl.export.source.classes import Definition, assignment, signature, statements
 from cnnctl.export.source.constructors import dictionary
+from cnnctl.export.source.definitions import OwnModule, own_modules
 from cnnctl.export.source.expressions import Name, attribute
 from cnnctl.export.source.forward import Forward, is_repeat
-from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, Way, children, nodes_of
+from cnnctl.export.source.nodes import Chain, Flow, Leaf, Node, children, nodes_of
 from cnnctl.model.heads import HEADS
 from cnnctl.model.network import NetworkPlan, meta_network
 
@@ -30,8 +29,8 @@ class NetworkClass:
     """The classes of its blocks."""
     lines: tuple[str, ...]
     """The source of its own class."""
-    modules: Mapping[str, type[nn.Module]]
-    """The classes of its layers, by their names."""
+    modules: Mapping[str, OwnModule]
+    """The layers whose classes PyTorch lacks, by the names of these."""
 
 
 def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0) -> NetworkClass:
@@ -48,20 +47,18 @@ def network_class(plan: NetworkPlan, *, name: str, about: str, classes: int = 0)
     trunk = [planned for planned in plan.layers if planned.name != HEADS]
     heads = [planned for planned in plan.layers if planned.name == HEADS]
     parts = nodes_of(trunk, network)
-    taken = {name, "DenseBlock"}
+    modules = own_modules(plan.leaves(), network)
+    taken = {name, "DenseBlock", *modules}
     top: list[Node] = [*parts, *_head_ways(nodes_of(heads, network))]
     _refuse_inner_asides(top)
     asides = [part.name for part in parts if isinstance(part, Flow) and part.is_aside]
     everything, definitions = define([_opened(part) for part in top], taken)
     body, ways = list(everything[: len(parts)]), everything[len(parts) :]
     if classes and not ways:
-        trunk_parts = Chain("", tuple(part for part in body if part.name not in asides))
-        sized = {part.name: part for part in children(_sized(trunk_parts, classes))}
+        own = tuple(part for part in body if part.name not in asides)
+        whole = Chain("", own, plan.input, plan.output)
+        sized = {part.name: part for part in children(_sized(whole, classes))}
         body = [sized.get(part.name) or _sized(part, classes) for part in body]
-    modules = {
-        type(module).__name__: type(module)
-        for module in (network.get_submodule(leaf.name) for leaf in plan.leaves())
-    }
     lines = _class(name, about, body, asides, ways, classes=classes)
     return NetworkClass(name, tuple(definitions), tuple(lines), modules)
 
@@ -73,7 +70,7 @@ def _head_ways(heads: Sequence[Node]) -> list[Node]:
 def _opened(part: Node) -> Node:
     """An auxiliary classifier as the chain of its layers."""
     if isinstance(part, Flow) and part.is_aside:
-        return Chain(part.name, part.ways[0].parts, is_sequence=True)
+        return replace(part.ways[0].chain, name=part.name, is_sequence=True)
     return part
 
 
@@ -82,7 +79,8 @@ def _refuse_inner_asides(top: Sequence[Node]) -> None:
     while waiting:
         node = waiting.pop()
         if isinstance(node, Flow) and node.is_aside:
-            message = f"{node.planned.name} is an auxiliary classifier within another block"
+            reason = "an auxiliary classifier within another block"
+            message = f".py cannot hold {node.planned.name}, {reason}"
             hint = "move it to the network's own list of layers"
             raise config_fault(message, hint=hint, path=node.planned.path)
         waiting += children(node)
@@ -121,12 +119,14 @@ def _class(
 ) -> list[str]:
     made = [line for part in parts for line in statements(part)]
     if heads:
-        ways = [Way(each.name, each.parts, ()) for each in heads if isinstance(each, Chain)]
-        made += assignment(HEADS, dictionary(ways))
+        made += assignment(HEADS, dictionary([each for each in heads if isinstance(each, Chain)]))
     is_sized = any("num_classes" in line for line in made)
     writer = Forward(with_shapes=True)
     result = _body(parts, asides, writer)
-    writer.lines += _results(result, asides, has_heads=bool(heads))
+    if heads or asides:
+        lines = [*writer.lines, *_results(result, asides, has_heads=bool(heads))]
+    else:
+        lines = writer.returned(result)
     return [
         f"class {name}(nn.Module):",
         *([f'    """{about}"""', ""] if about else []),
@@ -134,7 +134,7 @@ def _class(
         *made,
         "",
         f"    def forward(self, x: Tensor) -> {_returned(asides, bool(heads))}:",
-        *(f"        {line}" for line in writer.lines),
+        *(f"        {line}" for line in lines),
     ]
 
 
@@ -163,8 +163,6 @@ def _returned(asides: Sequence[str], has_heads: bool) -> str:
 
 
 def _results(result: str, asides: Sequence[str], *, has_heads: bool) -> list[str]:
-    if not has_heads and not asides:
-        return [f"return {result}"]
     first = [] if result == "x" else [f"x = {result}"]
     if not has_heads:
         outputs = ", ".join(("x", *map(_variable, asides)))

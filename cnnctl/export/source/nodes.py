@@ -38,6 +38,8 @@ class Chain:
 
     name: str
     parts: tuple[Node, ...]
+    input: Shape
+    output: Shape
     is_sequence: bool = False
     """Whether the file has it as a layer, and not only as part of another."""
 
@@ -51,11 +53,13 @@ class Way:
     parts: tuple[Node, ...]
     takes: tuple[int, ...]
     """The values that are joined to its input: 0 is the flow's input, n the output of way n."""
+    input: Shape
+    output: Shape
 
     @property
     def chain(self) -> Chain:
         """Its parts as a chain."""
-        return Chain(self.name, self.parts)
+        return Chain(self.name, self.parts, self.input, self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Flow:
     def is_dense(self) -> bool:
         """Whether each way takes the input and all outputs before it, and all are kept."""
         before = [tuple(range(n)) for n in range(1, len(self.ways) + 2)]
-        return len(self.ways) > 1 and [*(way.takes for way in self.ways), self.gives] == before
+        return [*(way.takes for way in self.ways), self.gives] == before
 
     @property
     def is_optional(self) -> tuple[bool, ...]:
@@ -107,7 +111,7 @@ def _leaf(planned: PlannedLayer, module: nn.Module) -> Leaf:
     try:
         call = call_to(*made) if made else call_of(module)
     except AttributeError as error:
-        message = f"{planned.name}: its module does not keep its arguments: {error}"
+        message = f".py cannot hold {planned.name} ({planned.layer.kind}): {error}"
         hint = "set an attribute for each argument of its __init__, with the same name"
         raise config_fault(message, hint=hint, path=planned.path) from None
     function = FUNCTIONS.get(type(module))
@@ -123,6 +127,8 @@ def _flow(planned: PlannedLayer, block: Block, network: nn.Module) -> Node:
             branch.name,
             nodes_of(branch.layers, network),
             tuple(block.taken(index, 0, numbers[:index])),
+            branch.input,
+            branch.output,
         )
         for index, branch in enumerate(planned.branches)
     ]
@@ -130,9 +136,10 @@ def _flow(planned: PlannedLayer, block: Block, network: nn.Module) -> Node:
     ways, gives = _merged(ways, gives)
     is_serial = gives == (len(ways),) and all(way.takes == (n,) for n, way in enumerate(ways))
     if is_serial and len(ways) == 1 and not ways[0].name:
-        return Chain(planned.short_name, ways[0].parts, is_sequence=True)
+        return replace(ways[0].chain, name=planned.short_name, is_sequence=True)
     if is_serial:
-        return Chain(planned.short_name, tuple(way.chain for way in ways))
+        chains = tuple(way.chain for way in ways)
+        return Chain(planned.short_name, chains, planned.input, planned.output)
     return Flow(
         planned.short_name, tuple(ways), gives, block.joining, planned, is_aside=block.is_aside
     )
@@ -145,19 +152,18 @@ def _merged(ways: Sequence[Way], gives: tuple[int, ...]) -> tuple[list[Way], tup
     for number, way in enumerate(ways, start=1):
         takes = tuple(numbers[each] for each in way.takes)
         first, _, rest = way.name.partition(".")
-        parts = (Chain(rest, way.parts),) if rest else way.parts
+        parts = (replace(way.chain, name=rest),) if rest else way.parts
         if first and found and takes == (len(found),) and found[-1].name == first:
-            found[-1] = replace(found[-1], parts=(*found[-1].parts, *parts))
+            together = (*found[-1].parts, *parts)
+            found[-1] = replace(found[-1], parts=together, output=way.output)
         else:
-            found.append(Way(first, parts, takes))
+            found.append(Way(first, parts, takes, way.input, way.output))
         numbers[number] = len(found)
     return found, tuple(dict.fromkeys(numbers[each] for each in gives))
 
 
 def ends_of(node: Node) -> tuple[Shape, Shape]:
-    """The input and the output shape of a node that is no empty chain."""
-    if isinstance(node, Chain):
-        return ends_of(node.parts[0])[0], ends_of(node.parts[-1])[1]
+    """The input and the output shape of a node."""
     if isinstance(node, Flow):
         return node.planned.input, node.planned.output
     return node.input, node.output

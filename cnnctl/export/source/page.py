@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from collections.abc import Sequence
 
@@ -26,15 +25,18 @@ _STANDARD = ("from collections",)
 
 
 def definitions_of(network: NetworkClass) -> list[str]:
-    """The source of each helper and class, without the imports."""
+    """The source of each helper and class, without the imports.
+
+    Raises:
+        FaultError: the module of a plugin cannot be copied.
+    """
     own = ["\n".join(each.lines()) + "\n" for each in network.definitions]
     own.append("\n".join(network.lines) + "\n")
     text = "\n".join(own)
     found: list[str] = []
-    for name, kind in network.modules.items():
-        is_own = kind.__module__.partition(".")[0] not in ("torch", "torchvision")
-        if is_own and re.search(rf"\b{name}\(", text):
-            found.append(_source_of(kind))
+    for name, module in network.modules.items():
+        if re.search(rf"\b{name}\(", text):
+            found.append(module.source())
     if "DenseBlock(" in text:
         found.append(DENSE)
     if re.search(r"\b(named|numbered)\(", text):
@@ -43,12 +45,6 @@ def definitions_of(network: NetworkClass) -> list[str]:
         is_prefixed = re.search(r'^ *"\w+",?$|\), "\w+"\)', text, flags=re.MULTILINE)
         found.append(NUMBERED if is_prefixed else NUMBERED_PLAINLY)
     return [*found, *own]
-
-
-def _source_of(kind: type) -> str:
-    """The source of a module's class in this package, as it reads in a file of its own."""
-    text = inspect.getsource(kind).replace("functional.", "F.")
-    return re.sub(r"  # type: ignore\[.*?\]", "", text)
 
 
 def imports_of(text: str) -> list[str]:

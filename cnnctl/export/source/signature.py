@@ -147,6 +147,11 @@ class Signature:
 
     def _known(self, slot: Slot) -> Name | None:
         """A parameter, or a multiple of one, that has the values of an argument."""
+        if slot.argument.name == "extra" and self._has(self.before) and self._has(self.after):
+            pairs = zip(self.after, self.before, strict=True)
+            extra = tuple(b - a for b, a in pairs if isinstance(a, int) and isinstance(b, int))
+            if self.before != self.after and agree(slot.values, extra):
+                return Name(f"out_{self.noun} - in_{self.noun}")
         options = sorted(self.parameters, key=lambda each: each.name != slot.argument.name)
         if slot.argument.name in ("out_channels", "num_features", "out_features"):
             options.sort(key=lambda each: each.values != self.after)

@@ -37,7 +37,7 @@ def call_of(module: nn.Module) -> Call:
         if parameter.name not in _LEFT_OUT
         and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
     )
-    prefix = "nn." if hasattr(nn, kind.__name__) else ""
+    prefix = "nn." if kind.__module__.startswith("torch.nn.") else ""
     return Call(prefix + kind.__name__, arguments)
 
 

@@ -279,7 +279,7 @@ def mixing_source(data: DataSet) -> tuple[str, list[str]]:
         code.append(kinds[type(each)])
         options = each.model_dump()
         name = type(each).__name__.lower()
-        lines.append(f"inputs, targets = {call(name, 'inputs', 'targets', **options)}")
+        lines.append(f"x, y = {call(name, 'x', 'y', **options)}")
     if not given:
         return "", []
     head = "import torch\nfrom torch import Tensor\n\n"

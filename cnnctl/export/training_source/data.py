@@ -10,43 +10,19 @@ import torch
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.normalization import Normalize
 from cnnctl.data.samples import Split, Splits, Target
-from cnnctl.errors import config_fault
+from cnnctl.errors import below, config_fault
 from cnnctl.experiment import Experiment, Task
+from cnnctl.export.training_source import embedded as _embedded
+from cnnctl.export.training_source import file_sets as _file_sets
+from cnnctl.export.training_source import published as _published
 from cnnctl.export.training_source.augmenting import augmenting_source
-from cnnctl.export.training_source.datasets import Needs, reading_source
+from cnnctl.export.training_source.cutting import BY_CLASS, OF_ALL, Cut, cut_source
 from cnnctl.export.training_source.layout import WIDTH, call, literal
 from cnnctl.export.training_source.losses import targets_form
+from cnnctl.export.training_source.reading import Needs, reading_source
 from cnnctl.target import likeliest
 
-HOLD_OUT_CLASSES = '''
-import numpy as np
-import torch
-from torch import Tensor
-
-
-def hold_out(classes: Tensor, counts: list[int], *, seed: int) -> Tensor:
-    """Which samples are held out, drawn at random: so many of each class."""
-    random = np.random.RandomState(np.random.MT19937(seed))
-    order = torch.from_numpy(random.permutation(len(classes)))
-    drawn = [order[classes[order] == c][:count] for c, count in enumerate(counts)]
-    return torch.isin(torch.arange(len(classes)), torch.cat(drawn))
-
-
-'''
-HOLD_OUT_SAMPLES = '''
-import numpy as np
-import torch
-from torch import Tensor
-
-
-def hold_out(samples: int, count: int, *, seed: int) -> Tensor:
-    """Which samples are held out, drawn at random."""
-    random = np.random.RandomState(np.random.MT19937(seed))
-    drawn = torch.from_numpy(random.permutation(samples)[:count])
-    return torch.isin(torch.arange(samples), drawn)
-
-
-'''
+del _embedded, _published, _file_sets  # they register what they read
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +49,46 @@ def data_source(experiment: Experiment, splits: Splits, tasks: Sequence[Task]) -
     main = data.whole().targets[0]
     names = tuple(dict.fromkeys(task.target.name for task in tasks))
     if names[0] != main.name:
-        message = f"a training script cuts by {main.name}, which is no head"
+        message = f"a training script cuts by {main.name}, which is not the first head"
         raise config_fault(message, hint="make it the first head", path=("model", "heads"))
     is_by_class = main.kind == "class"
     tested = _counts(splits.test, main) if is_by_class else (len(splits.test),)
-    reading = reading_source(data, Needs(names, tested))
-    cuts = "hold_out" in reading or len(splits.validation) > 0
-    helper = (HOLD_OUT_CLASSES if is_by_class else HOLD_OUT_SAMPLES) if cuts else ""
+    with below("data"):
+        reading = reading_source(data, Needs(names, tested, splits.test.samples))
+    held_out = _validation(experiment, splits, main, has_columns=tasks[0].targets is not None)
+    is_drawn = "hold_out(" in reading or (held_out is not None and held_out.is_drawn)
+    helper = (BY_CLASS if is_by_class else OF_ALL) if is_drawn else ""
     transform, augmenting = augmenting_source(data)
-    parts = [helper, reading, _building(experiment, splits, tasks), augmenting]
-    stored = "{} / 255" if data.has_pixels else "{}"
-    normalized = "normalize({})" if data.has_pixels and data.normalize else "{}"
+    constants = [_normalizing(data), transform, held_out.constant if held_out else ""]
+    parts = [helper, reading, _building(data, splits, tasks, held_out), augmenting]
+    has_bytes = splits.train.samples.rows.dtype == torch.uint8
+    stored = "{} / 255" if has_bytes else "{}"
+    normalized = "normalize({})" if is_of_images(data) and data.normalize else "{}"
     changed = "augment({})" if augmenting else "{}"
     return DataSource(
-        "\n".join(filter(None, [_normalizing(data), transform])),
+        "\n".join(filter(None, constants)),
         "\n\n\n".join(filter(None, parts)),
         training=normalized.format(changed.format(stored)),
         evaluation=normalized.format(stored),
+    )
+
+
+def _validation(
+    experiment: Experiment, splits: Splits, main: Target, *, has_columns: bool
+) -> Cut | None:
+    """What is held out of the stored training split for validation."""
+    if not len(splits.validation):
+        return None
+    samples = splits.train.samples
+    is_by_class = main.kind == "class"
+    return cut_source(
+        splits.validation.positions.numpy(),
+        count=len(samples),
+        classes=likeliest(samples.targets).numpy() if is_by_class else None,
+        outputs=main.outputs,
+        seed=(experiment.seed, "SEED"),
+        name="VALIDATION",
+        targets="targets[0]" if has_columns else "targets",
     )
 
 
@@ -99,11 +98,16 @@ def _counts(split: Split, target: Target) -> tuple[int, ...]:
     return tuple(counts.tolist())
 
 
+def is_of_images(data: DataSet) -> bool:
+    """Whether samples are (C, H, W), of pixels or of other numbers."""
+    return len(data.whole().shape) == 3
+
+
 def _normalizing(data: DataSet) -> str:
     """Constants, and for images `normalize`."""
     lines = list[str]()
     normalize = data.normalize
-    if isinstance(normalize, Normalize) and data.has_pixels:
+    if isinstance(normalize, Normalize) and is_of_images(data):
         built = call("v2.Normalize", mean=normalize.mean, std=normalize.std)
         lines += ["from torchvision.transforms import v2", "", f"normalize = {built}"]
     elif isinstance(normalize, Normalize):
@@ -117,29 +121,22 @@ def _normalizing(data: DataSet) -> str:
     return "\n".join(lines)
 
 
-def _building(experiment: Experiment, splits: Splits, tasks: Sequence[Task]) -> str:
+def _building(data: DataSet, splits: Splits, tasks: Sequence[Task], held_out: Cut | None) -> str:
     """`build_data()`."""
-    data = experiment.data
-    main = data.whole().targets[0]
     has_columns = tasks[0].targets is not None
     lines = [
         "inputs, *targets = read_split(train=True)"
         if has_columns
         else "inputs, targets = read_split(train=True)"
     ]
-    first = "targets[0]" if has_columns else "targets"
     part = (
         "(inputs[{0}], *(each[{0}] for each in targets))"
         if has_columns
         else "(inputs[{0}], targets[{0}])"
     )
     kept = {"train": "(inputs, *targets)" if has_columns else "(inputs, targets)"}
-    if len(splits.validation):
-        if main.kind == "class":
-            counted = f"{first}, {literal(list(_counts(splits.validation, main)))}"
-        else:
-            counted = f"len({first}), {len(splits.validation)}"
-        lines.append(f"held_out = hold_out({counted}, seed=SEED)")
+    if held_out is not None:
+        lines.append(f"held_out = {held_out.code}")
         kept = {"train": part.format("~held_out"), "validation": part.format("held_out")}
     if len(splits.test):
         kept["test"] = "read_split(train=False)"
@@ -158,7 +155,7 @@ def build_data() -> dict[str, tuple[Tensor, Tensor]]:
 
 def _moved(data: DataSet, tasks: Sequence[Task]) -> list[str]:
     """Lines that return all splits in the form that the network and the loss take."""
-    is_normalized = isinstance(data.normalize, Normalize) and not data.has_pixels
+    is_normalized = isinstance(data.normalize, Normalize) and not is_of_images(data)
     x = "((x - MEAN) / STD)" if is_normalized else "x"
     if tasks[0].targets is not None:
         return _in_columns(data, tasks, x)

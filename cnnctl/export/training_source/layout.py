@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 import sys
 from collections import defaultdict
@@ -12,6 +13,7 @@ from typing import Any
 
 WIDTH = 88
 """Columns of a line, by default, of ruff and black."""
+_CONSTANTS_APART = re.compile(r"^(\w+ = .*)\n{2,}(?=\w+ = )", flags=re.MULTILINE)
 _COMPREHENSION = re.compile(r" (?=for |if )")
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _TOKENS = re.compile(r'[rbf]?"(?:\\.|[^"\\])*"|[()\[\]{},]')
@@ -45,7 +47,13 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
-def assembled(parts: Iterable[str], *, heading: str) -> str:
+def variable(name: str) -> str:
+    """A name as that of a variable."""
+    plain = re.sub(r"[^0-9A-Za-z]", "_", name)
+    return f"_{plain}" if keyword.iskeyword(plain) or not plain.isidentifier() else plain
+
+
+def assembled(parts: Iterable[str]) -> str:
     """One module of parts that are modules of their own: their imports are merged and sorted."""
     imports, bodies = list[ast.stmt](), list[str]()
     for part in parts:
@@ -53,11 +61,11 @@ def assembled(parts: Iterable[str], *, heading: str) -> str:
         imports += found
         bodies.append(body.strip("\n"))
     first, *rest = filter(None, bodies)
-    used = {
-        node.id for node in ast.walk(ast.parse("\n".join(bodies))) if isinstance(node, ast.Name)
-    }
-    head = "\n\n".join([f'"""{heading}"""', merged(imports, used=used), first])
-    return laid_out(re.sub(r"\n{4,}", "\n\n\n", "\n\n\n".join([head, *rest]))) + "\n"
+    names = ast.walk(ast.parse("\n".join(bodies)))
+    used = {node.id for node in names if isinstance(node, ast.Name)}
+    head = "\n\n".join([merged(imports, used=used), first])
+    text = re.sub(r"\n{4,}", "\n\n\n", "\n\n\n".join([head, *rest]))
+    return laid_out(_CONSTANTS_APART.sub(r"\1\n", text)) + "\n"
 
 
 def _without_imports(code: str) -> tuple[list[ast.stmt], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from cnnctl.errors import config_fault
+from cnnctl.experiment import Task
 from cnnctl.export.training_source.losses import answers_of
 from cnnctl.export.training_source.recipe import Recipe
 from cnnctl.export.training_source.tasks import accuracy_lines, auxiliary_terms, has_heads
@@ -104,16 +105,22 @@ def _forward(recipe: Recipe) -> Iterator[str]:
         yield from mixing
         given, targets = "x", "y"
     outputs, more = auxiliary_terms(recipe.tasks)
-    network = f"{outputs} = network({given})"
     loss_of = "loss_of" if has_heads(recipe.tasks) else "criterion"
     if recipe.precision == "bf16":
         yield "with torch.autocast(DEVICE.type, dtype=torch.bfloat16):"
-        yield f"    {network}"
-        yield f"loss = {loss_of}(outputs.float(), {targets})"
+        yield f"    {outputs} = network({given})"
+        yield f"{outputs} = {_in_float32(recipe.tasks, outputs)}"
     else:
-        yield network
-        yield f"loss = {loss_of}(outputs, {targets})"
+        yield f"{outputs} = network({given})"
+    yield f"loss = {loss_of}(outputs, {targets})"
     yield from (f"loss += {term.replace('targets', targets)}" for term in more)
+
+
+def _in_float32(tasks: Sequence[Task], outputs: str) -> str:
+    """The outputs of a forward pass in bf16, which would round small differences of the loss."""
+    if has_heads(tasks):
+        return "{name: each.float() for name, each in outputs.items()}"
+    return ", ".join(f"{each}.float()" for each in outputs.split(", "))
 
 
 def _soft(recipe: Recipe) -> str:
@@ -236,8 +243,12 @@ def evaluation_source(recipe: Recipe) -> str:
     lines = ["network.eval()"]
     if has_heads(recipe.tasks):
         loss = "loss_of(outputs, targets)"
-        lines.append(f"parts = {outputs}")
-        joined = "torch.cat([part[name] for part in parts])"
+        if recipe.precision == "bf16":
+            lines.append("with torch.autocast(DEVICE.type, dtype=torch.bfloat16):")
+            lines.append(f"    parts = {outputs}")
+        else:
+            lines.append(f"parts = {outputs}")
+        joined = "torch.cat([part[name] for part in parts]).float()"
         lines.append(f"outputs = {{name: {joined} for name in parts[0]}}")
     elif recipe.precision == "bf16":
         lines.append("with torch.autocast(DEVICE.type, dtype=torch.bfloat16):")

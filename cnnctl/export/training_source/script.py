@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from cnnctl import __version__
 from cnnctl.data.samples import Splits
 from cnnctl.experiment import Experiment, Task
 from cnnctl.export.training_source.freezing import evaluating_lines
 from cnnctl.export.training_source.initializing import building_source
-from cnnctl.export.training_source.layout import assembled
+from cnnctl.export.training_source.layout import WIDTH, assembled, literal
 from cnnctl.export.training_source.loop import (
     epoch_source,
     evaluation_source,
@@ -25,6 +28,8 @@ from cnnctl.model.freezing import freezing_of
 from cnnctl.model.network import NetworkPlan, new_meta_network
 from cnnctl.training.run import stopping_metric
 
+PACKAGES = {"sklearn": "scikit-learn"}
+"""Packages that are not called as their modules are."""
 AVERAGE = '''
 from copy import deepcopy
 
@@ -95,8 +100,26 @@ def training_source(
         evaluation_source(recipe),
         _main(recipe),
     ]
-    about = f"Train {experiment.name} in plain PyTorch; written by cnnctl {__version__}."
-    return assembled(filter(None, parts), heading=about)
+    code = assembled(filter(None, parts))
+    return f'"""{_about(recipe, code)}"""\n\n{code}'
+
+
+def _about(recipe: Recipe, code: str) -> str:
+    """The docstring of a script: what it does, and what it needs."""
+    modules = re.findall(r"^(?:from|import) (\w+)", code, flags=re.MULTILINE)
+    others = dict.fromkeys(PACKAGES.get(each, each) for each in modules)
+    needed = [each for each in others if each not in sys.stdlib_module_names]
+    experiment = recipe.experiment
+    best = "the weights of the best epoch" if recipe.validates else "the last weights"
+    what = f"{_plain(experiment.name)} on {experiment.data.kind}"
+    about = f"Train {what} and write {best} to a .pth file."
+    by = f"Written by cnnctl {__version__}; needs {', '.join(sorted(needed))}."
+    return "\n".join([*wrap(about, WIDTH - 3), "", *wrap(by, WIDTH), ""])
+
+
+def _plain(name: str) -> str:
+    """A name that can stand in a docstring: whoever wrote it cannot end that."""
+    return re.sub(r"[^\w .,+-]", "_", name)
 
 
 def _decay(decay: float, *, warmup: bool) -> str:
@@ -118,14 +141,15 @@ def _settings(recipe: Recipe, data_root: str) -> str:
     if recipe.schedule.warmup:
         lines.append(f"WARMUP = {recipe.schedule.warmup}")
     if experiment.data.has_files:
-        lines.append(f'DATA = Path("{data_root}")')
+        where = getattr(experiment.data, "path", data_root)
+        lines.append(f"DATA = Path({literal(str(where))})")
     lines.append('WEIGHTS = Path(__file__).with_suffix(".pth")')
     lines.append('DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")')
     return "\n".join(lines)
 
 
 def _constants(recipe: Recipe) -> str:
-    return f"{recipe.data.constants}\n{criteria_source(recipe.tasks)}"
+    return f"{criteria_source(recipe.tasks)}\n{recipe.data.constants}"
 
 
 def _main(recipe: Recipe) -> str:
@@ -198,7 +222,10 @@ def _epochs(recipe: Recipe) -> Iterator[str]:
     shown = "epoch {epoch}: loss {train_loss:.4f}"
     if recipe.validates:
         lines.append(_evaluated(recipe, "validation"))
-        shown += f", validation {_shown([recipe.experiment.train.monitor])}"
+        monitor = recipe.experiment.train.monitor
+        if monitor == "loss":
+            shown = shown.replace(" loss", " training loss") + ", validation"
+        shown += f"{',' if monitor != 'loss' else ''} {_shown([monitor])}"
     lines.append(f'print(f"{shown}")')
     if schedule.interval == "epoch":
         lines += _adapted(recipe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cnnctl.experiment import Task
+from cnnctl.export.training_source.layout import literal, variable
 from cnnctl.export.training_source.losses import loss_source, right_source
 
 
@@ -39,7 +40,9 @@ def criteria(tasks: Sequence[Task]) -> list[str]:
     """The name of the criterion of each task; tasks that share one have the same."""
     first = loss_source(tasks[0])
     return [
-        "criterion" if loss_source(task).criterion == first.criterion else f"{task.name}_criterion"
+        "criterion"
+        if loss_source(task).criterion == first.criterion
+        else variable(f"{task.name}_criterion")
         for task in tasks
     ]
 
@@ -51,7 +54,7 @@ def loss_of_heads_source(tasks: Sequence[Task]) -> str:
     own = own_tasks(tasks)
     lines = list[str]()
     for task, criterion in zip(own, criteria(own), strict=True):
-        term = f'{criterion}(outputs["{task.name}"], {targets_of(task)})'
+        term = f"{criterion}(outputs[{literal(task.name)}], {targets_of(task)})"
         factor = "" if task.weight == 1 else f"{task.weight!r} * "
         lines.append(f"    loss {'+=' if lines else '='} {factor}{term}")
     body = "\n".join(lines)
@@ -60,7 +63,7 @@ from torch import Tensor
 
 
 def loss_of(outputs: dict[str, Tensor], targets: Tensor) -> Tensor:
-    """The weighted sum of the losses of the heads, each of which has its own targets."""
+    """The weighted sum of the losses of the heads, each with its own targets."""
 {body}
     return loss
 '''
@@ -83,11 +86,13 @@ def targets_of(task: Task) -> str:
 def auxiliary_terms(tasks: Sequence[Task]) -> tuple[str, list[str]]:
     """What a network in training returns, as names, and what its auxiliary classifiers add."""
     aside = [task for task in tasks if task.is_auxiliary]
-    names = [task.name for task in aside]
+    names = [variable(task.name) for task in aside]
     if has_heads(tasks):
-        terms = [f'{t.weight!r} * criterion(outputs["{t.name}"], {targets_of(t)})' for t in aside]
+        terms = [
+            f"{t.weight!r} * criterion(outputs[{literal(t.name)}], {targets_of(t)})" for t in aside
+        ]
         return "outputs", terms
-    terms = [f"{task.weight!r} * criterion({task.name}, targets)" for task in aside]
+    terms = [f"{task.weight!r} * criterion({variable(task.name)}, targets)" for task in aside]
     return ", ".join(["outputs", *names]), terms
 
 
@@ -98,6 +103,12 @@ def accuracy_lines(tasks: Sequence[Task]) -> Iterator[str]:
         yield f"right = {right_source(classifying[0])}"
         return
     rights = ", ".join(
-        right_source(task, f'outputs["{task.name}"]', targets_of(task)) for task in classifying
+        right_source(task, f"outputs[{literal(task.name)}]", targets_of(task))
+        for task in classifying
     )
     yield f"right = torch.stack([{rights}])"
+
+
+def _outputs(task: Task) -> str:
+    """The outputs of a head."""
+    return f"outputs[{literal(task.name)}]"

@@ -12,13 +12,17 @@ from torch import Tensor
 from cnnctl.data.dataset import data_root
 from cnnctl.data.loader import DeviceStore
 from cnnctl.data.preparation import prepare
-from cnnctl.data.samples import Splits
+from cnnctl.data.samples import Split, Splits
 from cnnctl.errors import config_fault
+from cnnctl.evaluation.scores import score
 from cnnctl.experiment import Experiment, Task, tasks_of
 from cnnctl.export.checking import TOLERANCE, largest_difference
 from cnnctl.export.format import Batches, Checked, Format, Results, Run, Wishes
 from cnnctl.export.original import CPU, Original
+from cnnctl.export.source import network_source
+from cnnctl.export.source.naming import network_class_name
 from cnnctl.export.training_source.script import training_source
+from cnnctl.training.run import Run as Assembled
 from cnnctl.training.run import assemble
 from cnnctl.training.settings import resolve_auto
 from cnnctl.training.step import make_step
@@ -57,23 +61,20 @@ class Trainable:
         return cls(experiment, tasks, splits)
 
 
-def training_script(original: Original, *, network: str, name: str) -> str:
+def training_script(original: Original) -> str:
     """The script that trains a network from its start.
-
-    Args:
-        network: the source of the network, a module with its class.
-        name: that class.
 
     Raises:
         FaultError: the data cannot be read, or an option cannot be written.
     """
-    trainable = Trainable.of(original)
+    trainable, plan = Trainable.of(original), original.trained.plan
+    name = network_class_name(original.experiment.name)
     return training_source(
         trainable.experiment,
-        original.trained.plan,
+        plan,
         trainable.tasks,
         trainable.splits,
-        network=network,
+        network=network_source(plan, name=name),
         name=name,
         data_root=str(original.data_root or data_root()),
     )
@@ -102,8 +103,7 @@ class TrainingScript(Format):
         found = run(self, file, given)
         apart = largest_difference(expected, {**found, COUNT: expected[COUNT]})
         limit = TOLERANCE if wishes.tolerance is None else wishes.tolerance
-        measure = "largest difference of loss, rates and gradients"
-        return Checked(apart, limit, f"a step on {count} training samples", measure)
+        return Checked(apart, limit, f"a step on {count} training samples")
 
     @staticmethod
     def run(file: str, batches: Batches) -> Results:
@@ -139,12 +139,17 @@ class TrainingScript(Format):
         if hasattr(script, "Average"):
             given["average"] = script.Average(network)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
+        losses = {}
+        for name, (last_inputs, last_targets) in splits.items():
+            found = script.evaluate(network, last_inputs[-64:], last_targets[-64:])
+            losses[name] = torch.tensor(found[0] if isinstance(found, tuple) else found)
         known = signature(script.train_epoch).parameters
         loss = script.train_epoch(**{name: each for name, each in given.items() if name in known})
         gradients = {n: p.grad for n, p in network.named_parameters() if p.grad is not None}
         return {
             "splits": {name: torch.tensor(len(part[0])) for name, part in splits.items()},
             "gradients": gradients,
+            "losses": losses,
             "step": {"loss": torch.tensor(loss), "rates": torch.tensor(rates)},
         }
 
@@ -159,17 +164,20 @@ def first_step(trainable: Trainable, original: Original) -> dict[str, dict[str, 
     run.network.load_state_dict(original.network.state_dict())
     for module in run.network.modules():
         if isinstance(getattr(module, "p", None), float):
-            vars(module)["p"] = 0.0
+            vars(module)["p"] = 0.0  # of dropout
     heads = tuple(task.name for task in tasks if task.name and not task.is_auxiliary)
     store = DeviceStore.of(experiment.data, splits.train.samples, device=CPU, targets=heads)
     size = experiment.data.batch_size
     count = min(SAMPLES, len(splits.train), SAMPLES if size == "all" else size)
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    there = {name: part for name, part in parts.items() if len(part)}
+    losses = {name: _loss_of_last(run, part, heads) for name, part in there.items()}
     run.begin_epoch()
     make_step(run)([store.take(splits.train.positions[:count])])
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         COUNT: {"samples": torch.tensor(count)},
-        "splits": {name: torch.tensor(len(part)) for name, part in parts.items() if len(part)},
+        "splits": {name: torch.tensor(len(part)) for name, part in there.items()},
+        "losses": losses,
         "gradients": {
             name: parameter.grad
             for name, parameter in run.network.named_parameters()
@@ -180,3 +188,12 @@ def first_step(trainable: Trainable, original: Original) -> dict[str, dict[str, 
             "rates": torch.tensor([float(each["lr"]) for each in run.optimizer.param_groups]),
         },
     }
+
+
+def _loss_of_last(run: Assembled, part: Split, heads: tuple[str, ...]) -> Tensor:
+    """The loss of the last samples of a split, before the step."""
+    store = DeviceStore.of(run.experiment.data, part.samples, device=CPU, targets=heads)
+    inputs, targets = store.take(part.positions[-SAMPLES:])
+    with torch.no_grad():
+        outputs = run.network.eval()(inputs)
+    return torch.tensor(score(run.answers, outputs, targets)["loss"])

@@ -64,20 +64,10 @@ class Torchvision(Layer, kind="torchvision", short="model"):
             message = f"{self.model} needs images of 3 channels, but gets {describe_shape(input)}"
             hint = "use colour images, or put - conv: {out_channels: 3, kernel_size: 1} before it"
             raise config_fault(message, hint=hint)
-        try:
-            return self._make()
-        except NotImplementedError:  # widths are computed with tensors, which have no data here
-            with _NumbersOnTheCpu():
-                return self._make()
+        return network_of_torchvision(self.model, **self._arguments())
 
     def constructor(self) -> tuple[str, Mapping[str, Any]]:
         return f"models.{self.model}", self._arguments()
-
-    def _make(self) -> nn.Module:
-        from torchvision import models
-
-        network: nn.Module = models.get_model(self.model, weights=None, **self._arguments())
-        return network
 
     def _arguments(self) -> dict[str, Any]:
         more: dict[str, Any] = {"num_classes": int(self.outputs)}
@@ -85,6 +75,18 @@ class Torchvision(Layer, kind="torchvision", short="model"):
             more |= {"aux_logits": False, "init_weights": True}
             more["transform_input"] = self.transform_input
         return more
+
+
+def network_of_torchvision(name: str, **options: Any) -> nn.Module:
+    """A network with these options of `torchvision.models.get_model`, also on the meta device."""
+    from torchvision import models  # slow to import
+
+    try:
+        network: nn.Module = models.get_model(name, weights=None, **options)
+    except NotImplementedError:  # widths are computed with tensors, which have no data there
+        with _NumbersOnTheCpu():
+            network = models.get_model(name, weights=None, **options)
+    return network
 
 
 class _NumbersOnTheCpu(TorchFunctionMode):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from cnnctl.data.dataset import DataSet
+from cnnctl.data.image_set import resized
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.memory import Memory
@@ -43,6 +44,19 @@ def test_pixels_are_those_that_have_a_white() -> None:
     assert not Memory(shape=[1, 8, 8]).has_pixels
     assert Memory(shape=[1, 8, 8]).picture_form() is None
     assert not Memory(shape=[64], white=255.0).has_pixels
+
+
+def test_pictures_are_resized_and_nothing_else() -> None:
+    images = torch.arange(128, dtype=torch.uint8).view(2, 1, 8, 8)
+    form = Memory(shape=[1, 8, 8], size=4, classes=["a", "b"], samples=2)
+    held = form.holding(Samples(images, torch.tensor([0, 1])))
+    assert held.whole().shape == (1, 4, 4)
+    loaded = held.load("train", root=Path("nowhere")).inputs
+    assert isinstance(loaded, torch.Tensor)
+    assert torch.equal(loaded, resized(images, (4, 4)))
+    with pytest.raises(FaultError, match="only pictures are resized") as error:
+        Memory(shape=[4], size=4, samples=2).whole()
+    assert error.value.faults[0].path == ("size",)
 
 
 NAMED = Memory(shape=[2], names=["width", "height"], classes=["a", "b"], samples=4)

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from math import cos, pi, sin
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from torch import Tensor, nn
 
 from cnnctl.errors import FaultError
 from cnnctl.export import fresh
-from cnnctl.export.exporting import Exported, export
+from cnnctl.export.exporting import export
 from cnnctl.export.format import Wishes
-from cnnctl.export.formats import FORMATS
-from cnnctl.export.onnx.graph import bytes_of, graph_of
-from cnnctl.export.onnx.quiet import onnx_runtime
-from cnnctl.export.original import Original, open_original
+from cnnctl.export.onnx.graph import UnsupportedError, bytes_of, graph_of
+from cnnctl.export.original import open_original
 from cnnctl.model import network
 from cnnctl.model.network import Model
 from cnnctl.model.zoo.network import Network
 from cnnctl.shipped import experiments
-from tests.conftest import TINY, command, invoke
+from tests.conftest import TINY, command
 from tests.examples import BLOCKS, INPUTS, LEAVES, example
+from tests.export.onnx_files import (
+    ONNX,
+    PLAIN,
+    ROWS,
+    TABLE,
+    exported,
+    metadata,
+    session_of,
+)
 from tests.export.running import checked, opened
 
-ONNX = FORMATS["onnx"]
 ROOT = Path(__file__).parents[3]
-PLAIN, INT8 = Wishes(), Wishes(quantize="int8")
 VALUES = """\
 data: {name: diabetes, batch_size: 64}
 model: {layers: [{linear: 4}, tanh, {linear: 1}]}
@@ -52,37 +55,12 @@ model:
     - flatten
     - linear: classes
 """
-TABLE = """\
-data:
-  name: table
-  path: pets.csv
-  batch_size: all
-  target: animal
-  columns:
-    weight: {name: number, mean: 10, std: 4}
-    born: {name: date, mean: 18000, std: 1000}
-    colour: {name: category, values: [black, white]}
-model: {layers: [{linear: classes}]}
-"""
-ROWS = "weight,born,colour,animal\n" + (
-    "3,2021-05-01,black,cat\n14,2020-02-03,white,dog\n,2019-12-31,grey,cat\n20,,black,dog\n" * 8
-)
 
 
-def session_of(file: Path) -> Any:
-    return onnx_runtime().InferenceSession(file, providers=["CPUExecutionProvider"])
-
-
-def metadata(session: Any) -> dict[str, Any]:
-    texts = session.get_modelmeta().custom_metadata_map
-    return {name: json.loads(text) for name, text in texts.items()}
-
-
+@pytest.mark.long
 def test_pixels_go_in_and_named_probabilities_come_out(tmp_path: Path) -> None:
     original = opened(tmp_path, CNN)
     assert checked(original, "onnx", tmp_path).is_within
-    content = (tmp_path / "x.onnx").read_bytes()
-    assert str(ROOT).encode() not in content  # no paths of this machine
     session = session_of(tmp_path / "x.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8), dtype=np.uint8)
     [found] = session.run(["probabilities"], {"pixels": pixels})
@@ -102,6 +80,13 @@ def test_cells_go_in_where_a_table_was_learned(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(TABLE)
     original = open_original(tmp_path / "x.yaml")
     assert checked(original, "onnx", tmp_path).is_within
+    content = (tmp_path / "x.onnx").read_bytes()
+    assert str(ROOT).encode() not in content  # no paths of the exporter
+    onnx.checker.check_model(tmp_path / "x.onnx", full_check=True)
+    operations = {
+        (each.domain, each.version) for each in onnx.load(tmp_path / "x.onnx").opset_import
+    }
+    assert operations == {("", 20), ("ai.onnx.ml", 3)}
     session = session_of(tmp_path / "x.onnx")
     weights = np.array([3, np.nan, 30])
     born = np.array([18262, np.nan, 18383.5])  # Wednesday, 1 January 2020; Friday, 1 May, at noon
@@ -121,13 +106,6 @@ def test_cells_go_in_where_a_table_was_learned(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
     columns = metadata(session)["input"]["columns"]
     assert columns[2] == {"name": "colour", "kind": "category", "values": ["black", "white"]}
-
-
-def exported(source: str | Path, folder: Path, wishes: Wishes = PLAIN) -> tuple[Original, Exported]:
-    """An export, run in a process that cannot import cnnctl."""
-    original = open_original(Path(source), data_root=folder)
-    assert not ONNX.misfit(original, wishes)
-    return original, export(original, folder / "x.onnx", ONNX, wishes, run=fresh.run)
 
 
 @pytest.mark.long
@@ -241,41 +219,14 @@ def test_values_are_in_their_own_units(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_int8_is_judged_by_the_accuracy_it_loses(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text(TINY)
-    run_of = invoke("train", tmp_path / "x.yaml", "--runs", tmp_path / "runs")
-    assert run_of.exit_code == 0, run_of.output
-    original, found = exported(tmp_path / "runs" / "x", tmp_path, INT8)
-    figures = found.to_json()
-    assert figures["split"] == "test"
-    assert figures["difference"] <= 1
-    lost = figures["before"]["quality"][""] - figures["after"]["quality"][""]
-    assert figures["difference"] == pytest.approx(100 * lost)
-    assert figures["after"]["seconds"] > 0 < figures["before"]["seconds"]
-    split = original.split("test")
-    session = session_of(tmp_path / "x.onnx")
-    pixels = split.samples.rows.take(split.positions).numpy()
-    [shares] = session.run(None, {"pixels": pixels})
-    right = (shares.argmax(1) == split.targets.numpy()).mean()
-    assert right == pytest.approx(figures["after"]["quality"][""], abs=0.011)
-    weights = onnx.load(tmp_path / "x.onnx").graph.initializer
-    is_int8 = [each.data_type == onnx.TensorProto.INT8 and len(each.dims) == 2 for each in weights]
-    assert sum(is_int8) == 2
-    (tmp_path / "x.onnx").unlink()
-    strict = Wishes(quantize="int8", tolerance=-100)
-    with pytest.raises(FaultError, match=r"loss .*, more than -1e.02 .*accuracy .*% in int8"):
-        export(original, tmp_path / "x.onnx", ONNX, strict, run=fresh.run)
-    assert not (tmp_path / "x.onnx").exists()
+def test_an_operation_that_onnx_lacks_is_named() -> None:
+    class Values(nn.Module):
+        def forward(self, matrices: Tensor) -> Tensor:
+            values: Tensor = torch.linalg.svdvals(matrices)
+            return values
 
-
-def test_int8_needs_data_that_was_not_trained_on(tmp_path: Path) -> None:
-    original = opened(tmp_path, TINY)
-    unread = replace(original, samples=None, unread="digits not found")
-    with pytest.raises(FaultError, match=r"int8 needs the data .*: digits not found"):
-        ONNX.contents(unread, INT8, tmp_path / "x.onnx")
-    trained_on = open_original(Path("textbook-3-4-2"))
-    with pytest.raises(FaultError, match="measured on the test split, but there is none"):
-        ONNX.contents(trained_on, INT8, tmp_path / "x.onnx")
+    with pytest.raises(UnsupportedError, match=r"^ONNX has no aten\._linalg_svd$"):
+        graph_of(Values(), torch.randn(2, 3, 3))
 
 
 @pytest.mark.long

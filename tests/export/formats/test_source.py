@@ -89,5 +89,5 @@ def test_strings_are_python_literals(text: str) -> None:
 def test_an_auxiliary_classifier_within_a_block_is_named(tmp_path: Path) -> None:
     inner = "{sequence: {name: a, layers: [{auxiliary: [flatten, {linear: classes}]}, relu]}}"
     text = f"data: {{name: digits}}\nmodel: {{layers: [{inner}, flatten, {{linear: classes}}]}}\n"
-    with pytest.raises(FaultError, match=r"a\.auxiliary1 is an auxiliary classifier within"):
+    with pytest.raises(FaultError, match=r"hold a\.auxiliary1, an auxiliary classifier within"):
         written(tmp_path, text)

@@ -1,20 +1,35 @@
 """Training scripts: what they read as, and that they train as the experiment does."""
 
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+import torchvision
+from PIL import Image
 
+from cnnctl.data.augmentations import Augmentation
+from cnnctl.data.dataset import DataSet
+from cnnctl.data.samples import Samples
+from cnnctl.data.sources.cifar import Cifar10
+from cnnctl.data.sources.mnist import Emnist, Mnist
+from cnnctl.data.sources.svhn import Svhn
 from cnnctl.errors import FaultError
+from cnnctl.export import fresh
 from cnnctl.export.format import Wishes
-from cnnctl.export.source import network_source
+from cnnctl.export.original import open_original
+from cnnctl.export.training_source.reading import Needs, reading_source
 from cnnctl.export.training_source.whole import TrainingScript, training_script
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.schedulers import Scheduler
-from cnnctl.shipped import text_of
+from cnnctl.shipped import experiments, text_of
 from tests.export.running import here, opened
 from tests.export.training_source.scripts import (
+    Namespace,
     executed,
     largest_difference,
     setup_of,
@@ -46,15 +61,10 @@ def test_lenet_as_a_script_is_short_and_needs_no_cnnctl(tmp_path: Path) -> None:
 
 
 DEFAULT = [
-    "optimizer={name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
     "regularization={weight_decay: 0.1}",
-    "regularization={l1: 0.01, l2: 0.02, clip_norm: 0.1, clip_value: 0.05}",
-    "regularization={ema: 0.9}",
-    "regularization={early_stopping: 1}",
+    "regularization={l1: 0.01, l2: 0.02, clip_norm: 0.1, clip_value: 0.05, ema: 0.9}",
     "scheduler={name: one_cycle, warmup: 1}",
-    "scheduler={name: step, step_size: 1, warmup: 2}",
     "train.accumulate=2",
-    "data.batch_size=all",
 ]
 
 
@@ -139,6 +149,10 @@ GROUPS = "[{match: linear1, lr: 0.1}, {match: '*.bias', weight_decay: 0.5}]"
     "override",
     [
         f"optimizer={{name: sgd, lr: 0.01, groups: {GROUPS}}}",
+        "optimizer={name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
+        "scheduler={name: step, step_size: 1, warmup: 2}",
+        "regularization={early_stopping: 1}",
+        "data.batch_size=all",
         "regularization={weight_decay: 0.1, penalize: all}",
         "regularization={ema: {decay: 0.9, warmup: false}}",
         "regularization={early_stopping: {patience: 1, monitor: loss, min_delta: 0.1}}",
@@ -174,7 +188,13 @@ EMBEDDED = {
 }
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
+OFTEN = ("digits", "spirals", "diabetes", "waveform")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in OFTEN else pytest.mark.long) for kind in EMBEDDED],
+)
 def test_a_script_builds_the_same_splits(kind: str, tmp_path: Path) -> None:
     loss = "mse" if kind == "diabetes" else "cross_entropy"
     text = (
@@ -191,11 +211,145 @@ def test_a_script_builds_the_same_splits(kind: str, tmp_path: Path) -> None:
         assert torch.allclose(ours[1], targets, atol=1e-6)
 
 
+AUGMENTATIONS = {
+    "affine": "{affine: {degrees: 10, translate: [0.1, 0.1], scale: [0.9, 1.1], shear: 5}}",
+    "brightness": "{brightness: 0.3}",
+    "contrast": "{contrast: 0.3}",
+    "saturation": "{saturation: 0.3}",
+    "hue": "{hue: 0.1}",
+    "color_jitter": "{color_jitter: {brightness: 0.2, hue: 0.1}}",
+    "rotation": "{rotation: 10}",
+    "cutout": "{cutout: 4}",
+    "noise": "{noise: 0.1}",
+    "gaussian_blur": "{gaussian_blur: {kernel_size: 3, p: 0.5}}",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", Augmentation.kinds)
+def test_every_augmentation_changes_images_but_not_their_form(kind: str, tmp_path: Path) -> None:
+    data = f"{{name: fake, shape: [3, 16, 16], augment: [{AUGMENTATIONS.get(kind, kind)}]}}"
+    layers = "[global_avg_pool, {linear: classes}]"
+    setup = setup_of(
+        tmp_path, f"{{data: {data}, model: {{layers: {layers}}}, train: {{epochs: 1}}}}"
+    )
+    names = executed(source_of(setup), tmp_path / "script.py")
+    names["main"]()
+    images = names["build_data"]()["train"][0][:64] / 255
+    if "augment" in names:
+        changed = names["augment"](images)
+    else:
+        targets = torch.nn.functional.one_hot(torch.arange(64) % 10).float()
+        changed, mixed = names[kind](images, targets, **{"alpha": 1.0, "p": 1.0})
+        assert torch.allclose(mixed.sum(dim=1), torch.ones(64))
+    assert changed.shape == images.shape
+    assert not torch.equal(changed, images)
+
+
+def test_a_table_is_encoded_and_cut_alike(tmp_path: Path) -> None:
+    rows = [
+        f"{'' if n % 7 == 0 else n * 1.5};{'abc'[n % 3]};2020-0{n % 9 + 1}-1{n % 9};{n % 2}"
+        for n in range(60)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["n;letter;when;kind", *rows]), encoding="utf-8")
+    data = "{name: table, path: t.csv, target: kind, batch_size: 8}"
+    text = f"{{data: {data}, model: {{layers: [linear: classes]}}}}"
+    is_checked(tmp_path, text)
+    is_checked(tmp_path, text.replace("target: kind", "target: kind, group: letter"))
+    is_checked(tmp_path, text.replace("target: kind", "target: kind, time: when"))
+
+
+def test_pictures_are_read_and_cut_alike(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "pictures" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(256, size=(9 + number % 3, 11, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    rows = [f"{'ab'[number % 2]}/{number}.png,{number}" for number in range(40)]
+    (tmp_path / "pictures" / "t.csv").write_text("\n".join(["file,size", *rows]), encoding="utf-8")
+    model = "model: {layers: [{conv: 2}, global_avg_pool, {linear: classes}]}"
+    form = "size: [8, 10], batch_size: 8"
+    is_checked(tmp_path, f"{{data: {{name: image_folder, path: pictures, {form}}}, {model}}}")
+    table = f"{{name: image_table, path: pictures/t.csv, target: size, task: regression, {form}}}"
+    is_checked(tmp_path, f"{{data: {table}, loss: mse, {model.replace('classes', '1')}}}")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((3, 6, 5), "uint8"),
+        pytest.param((6, 5, 3), "float32", marks=pytest.mark.long),
+        pytest.param((6, 5), "uint16", marks=pytest.mark.long),
+        pytest.param((4,), "float32", marks=pytest.mark.long),
+        ((2, 9), "int16"),
+    ],
+)
+def test_arrays_are_read_and_cut_alike(shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    numbers = random.integers(256, size=(40, *shape)).astype(dtype)
+    inputs = numbers / np.float32(255) if dtype == "float32" else numbers
+    np.savez(tmp_path / "a.npz", x=inputs, y=np.arange(40) % 3)
+    data = "{name: arrays, path: a.npz, batch_size: 8}"
+    text = f"{{data: {data}, model: {{layers: [flatten, linear: classes]}}}}"
+    is_checked(tmp_path, text)
+    if len(shape) == 2 and dtype == "int16":
+        is_checked(tmp_path, text.replace("arrays", "signals, length: 12"))
+
+
+def test_series_of_a_long_table_are_read_and_cut_alike(tmp_path: Path) -> None:
+    rows = [
+        f"s{n},{step},{n * 0.1 + step},{n % 5 - step},{'ab'[n % 2]}"
+        for n in range(30)
+        for step in range(4 + n % 3)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["id,t,u,v,label", *rows]), encoding="utf-8")
+    data = "{name: signals, path: t.csv, series: id, time: t, batch_size: 8}"
+    is_checked(tmp_path, f"{{data: {data}, model: {{layers: [flatten, linear: classes]}}}}")
+
+
+def is_checked(folder: Path, text: str) -> None:
+    (folder / "x.yaml").write_text(text, encoding="utf-8")
+    original, file = open_original(folder / "x.yaml"), folder / "script.py"
+    file.write_text(training_script(original), encoding="utf-8")
+    assert TrainingScript().check(original, Wishes(), file, here).is_within
+
+
+PIXELS = torch.arange(6 * 32 * 32).remainder(251).to(torch.uint8).view(2, 3, 32, 32)
+LETTERS = PIXELS[:, 0].transpose(1, 2), torch.tensor([1, 2])
+STORED = [
+    (Cifar10(), "CIFAR10", PIXELS.permute(0, 2, 3, 1).numpy(), [0, 1]),
+    (Svhn(), "SVHN", PIXELS.numpy(), np.array([0, 1])),
+    (Mnist(size=32), "MNIST", PIXELS[:, 0], torch.tensor([0, 1])),
+    (
+        Emnist(split="letters", size=32),
+        "EMNIST",
+        PIXELS[:, 0].transpose(1, 2),
+        torch.tensor([1, 2]),
+    ),
+]
+"""What torchvision's datasets hold of these pixels, of classes 0 and 1."""
+
+
+@pytest.mark.parametrize(("data", "name", "pixels", "classes"), STORED)
+def test_published_data_is_read_as_torchvision_stores_it(
+    data: DataSet, name: str, pixels: object, classes: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = SimpleNamespace(data=pixels, targets=classes, labels=classes)
+    kind = type(name, (), {"__new__": lambda cls, root, **options: stored})
+    monkeypatch.setattr(torchvision.datasets, name, kind)
+    needs = Needs(("target",), (1, 1), Samples(torch.zeros(0), torch.zeros(0)))
+    names: Namespace = {"DATA": Path("data")}
+    exec(reading_source(data, needs), names)
+    images, targets = names["read_split"](train=True)
+    assert torch.equal(images, PIXELS[:, : images.shape[1]])
+    assert targets.tolist() == [0, 1]
+
+
 def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
     original = opened(tmp_path, MOONS)
     file = tmp_path / "script.py"
-    network = network_source(original.trained.plan, name="Network")
-    source = training_script(original, network=network, name="Network")
+    source = training_script(original)
     file.write_text(source, encoding="utf-8")
     assert TrainingScript().check(original, Wishes(), file, here).is_within
     file.write_text(source.replace("lr=0.001", "lr=0.002"), encoding="utf-8")
@@ -214,3 +368,29 @@ def test_what_cannot_be_written_is_refused(override: str, path: str, tmp_path: P
     with pytest.raises(FaultError) as raised:
         source_of(setup_of(tmp_path, text, override))
     assert ".".join(map(str, raised.value.faults[0].path)).startswith(path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name", [n for n in experiments() if "mnist" not in n and "cifar" not in n]
+)
+def test_every_shipped_experiment_trains_without_cnnctl(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "script.py"
+    original = open_original(Path(name), ("train.epochs=2",))
+    file.write_text(training_script(original), encoding="utf-8")
+    assert TrainingScript().check(original, Wishes(), file, fresh.run).is_within
+    command = [sys.executable, "-I", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 2: " in done.stdout
+    assert file.with_suffix(".pth").exists()
+
+
+@pytest.mark.long
+def test_lenet_as_a_script_reaches_the_accuracy_of_cnnctl(tmp_path: Path) -> None:
+    file = tmp_path / "script.py"
+    file.write_text(training_script(open_original(Path("lenet"))), encoding="utf-8")
+    command = [sys.executable, "-I", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    accuracy = float(done.stdout.split("accuracy ")[-1])
+    assert accuracy > 0.975  # 98.8 % of 360 samples, less three standard errors
