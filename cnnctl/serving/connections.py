@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cnnctl.serving.limits import LINGERING, Limits
 
@@ -31,9 +31,39 @@ def connection_of(limits: Limits) -> type[asyncio.Protocol]:
         """A connection of the service."""
 
         def __init__(self, **made_of: Any) -> None:
-            super().__init__(AutoHTTPProtocol(**made_of), limits)
+            super().__init__(H11Protocol(**made_of), limits)  # others do not bound headers
 
     return Connection
+
+
+class _Corked:
+    """A transport that sends what is written at once together: headers with their body.
+
+    uvicorn writes them one by one, and each part that is sent wakes the client.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport, self._parts = transport, list[bytes]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send this soon."""
+        if not self._parts:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Close the connection once all has been sent."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
 
 
 class _Connection(asyncio.Protocol):
@@ -58,7 +88,7 @@ class _Connection(asyncio.Protocol):
             transport.close()
             return
         self._is_open = True
-        self._inner.connection_made(transport)
+        self._inner.connection_made(_Corked(transport))
         self._look_later()
 
     def _look_later(self) -> None:
