@@ -151,7 +151,7 @@ def test_overrides_are_the_paths_of_the_file(command: str) -> None:
 def test_experiments_are_offered_before_overrides() -> None:
     assert set(offered("train", "")) == {*experiments(), "mlp.yaml", "runs/"}
     assert offered("train", "ml") == ["mlp-mnist", "mlp-spirals", "mlp.yaml"]
-    assert offered("check", "mlp.yaml", "lenet-") == ["lenet-mnist"]
+    assert offered("check", "mlp.yaml", "lenet-") == ["lenet-mnist", "lenet-quarter"]
     assert offered("train", "configs/") == []  # nothing of ours, so the shell looks for files
     assert offered("train", "train.epo") == ["train.epochs="]
     assert "optimizer." in offered("train", "--resume", "runs/mlp", "")
