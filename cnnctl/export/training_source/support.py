@@ -25,7 +25,7 @@ def check_support(experiment: Experiment) -> None:
 def _missing(experiment: Experiment) -> Iterator[Fault]:
     model = experiment.model
     if experiment.distill is not None:
-        message = "a training script does not distil a teacher"
+        message = "a training script cannot ask a teacher"
         yield Fault(message=message, hint=HINT, path=("distill",))
     if model.weights is not None:
         message = "a training script starts from random weights, not from published ones"
