@@ -13,6 +13,9 @@ from cnnctl.config.source import Text
 from cnnctl.config.wording import show
 from cnnctl.config.writing import dump, inline
 from cnnctl.errors import checkpoint_fault, config_fault
+from cnnctl.model.zoo import Network
+from cnnctl.paths import is_there
+from cnnctl.shipped import is_shipped
 from cnnctl.sources import is_checkpoint
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
@@ -56,15 +59,24 @@ def checkpoint_of(source: Trained) -> Path:
     """The path of a checkpoint or a run folder.
 
     Raises:
-        FaultError: it is a configuration, which has no weights.
+        FaultError: it does not exist, or is a configuration, which has no weights.
     """
     found = source_of(source)
     if isinstance(found, Path) and is_checkpoint(found):
         return found
     place = found.origin if isinstance(found, Text) else str(found)
+    if isinstance(found, Path) and not _is_known(found):
+        raise checkpoint_fault(
+            "does not exist", hint="give a run folder or a checkpoint", place=place
+        )
     hint = "use cnnctl.build for an untrained network, or train it with cnnctl.train"
     message = "is not a run folder or a checkpoint: it has no weights"
     raise checkpoint_fault(message, hint=hint, place=place)
+
+
+def _is_known(source: Path) -> bool:
+    """Whether a path is there, or is a name."""
+    return is_there(source) or is_shipped(source) or str(source) in Network.kinds
 
 
 def source_of(source: Config | Trained) -> Path | Text:

@@ -241,7 +241,7 @@ def test_an_untrained_network_has_no_measured_normalisation() -> None:
 
 @pytest.mark.parametrize(
     ("source", "place"),
-    [("lenet", "lenet"), ("resnet18", "resnet18"), (TINY, "<string>"), ("a.yaml", "a.yaml")],
+    [("lenet", "lenet"), ("resnet18", "resnet18"), (TINY, "<string>")],
 )
 def test_a_configuration_has_no_weights_to_load(source: str, place: str) -> None:
     with pytest.raises(FaultError, match="has no weights") as caught:
@@ -249,6 +249,14 @@ def test_a_configuration_has_no_weights_to_load(source: str, place: str) -> None
     [fault] = caught.value.faults
     assert (fault.place, caught.value.exit_code) == (place, 4)
     assert "use cnnctl.build" in fault.hint
+
+
+def test_what_is_not_there_is_named() -> None:
+    with pytest.raises(
+        FaultError, match="runs/nowhere: does not exist\n    give a run folder"
+    ) as caught:
+        load("runs/nowhere")
+    assert caught.value.exit_code == 4
 
 
 def test_a_checkpoint_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
