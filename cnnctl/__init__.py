@@ -9,7 +9,7 @@ network.predict("seven.png", top_k=3)
 ```
 """
 
-__version__ = "0.1.0"
+from cnnctl.version import __version__
 
 TYPE_CHECKING = False  # as importing typing takes longer than all else here
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cnnctl import checkpoint as checkpoints
-from cnnctl.checkpoint import Checkpoint
+from cnnctl.checkpoint import Checkpoint, levels, load
 from cnnctl.config.source import Node, Place, Text, from_plain
 from cnnctl.config.validation import validate
 from cnnctl.config.wording import show
@@ -104,7 +103,7 @@ def open_checkpoint(source: Path, plugins: Sequence[Path] = ()) -> tuple[Loaded,
         hint = f"run `cnnctl train {source}`, then give its run folder"
         raise checkpoint_fault("is a configuration without weights", hint=hint, place=str(source))
     path = find_checkpoint(source)
-    checkpoint = checkpoints.load(path)
+    checkpoint = load(path)
     load_plugins(plugins)
     return read_experiment(checkpoint, place=str(path)), checkpoint
 
@@ -116,7 +115,7 @@ def read_experiment(checkpoint: Checkpoint, *, place: str, known: Loaded | None 
         FaultError: this cnnctl does not know all of its kinds or options (exit code 4).
     """
     plain = checkpoint.document.get("experiment")
-    if sum(map(len, checkpoints.levels(plain))) > MAX_VALUES:
+    if sum(map(len, levels(plain))) > MAX_VALUES:
         message = f"its experiment has more than {MAX_VALUES} values"
         raise checkpoint_fault(message, hint="use a checkpoint that cnnctl wrote", place=place)
     node = from_plain(plain, Place(place))

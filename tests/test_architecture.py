@@ -18,7 +18,7 @@ ROOT = Path(cnnctl.__file__).parent
 
 # a part imports those in the rows above it, never its own row
 ORDER = [
-    {"escaping", "interruption", "process"},
+    {"escaping", "interruption", "process", "version"},
     {"errors", "console", "vocabulary"},
     {"paths", "extras"},
     {"storage"},
@@ -112,7 +112,8 @@ def test_imports_go_downward_only() -> None:
         "cnnctl.api",
         "cnnctl.errors",
         "cnnctl.sklearn",
-    }  # imported once they are used
+        "cnnctl.version",
+    }  # but for the version, imported once they are used
     pairs = [(module, name) for module in FILES if module != "cnnctl" for name in own(module)]
     assert len(pairs) > len(FILES)
     assert not [f"{pair[0]} imports {pair[1]}" for pair in pairs if not is_downward(*pair)]

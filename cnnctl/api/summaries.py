@@ -12,12 +12,11 @@ import torch
 from rich.console import Console, ConsoleOptions, RenderResult
 from torch import nn
 
-from cnnctl import inspection
 from cnnctl.api.network import Network, plan_of
 from cnnctl.api.showing import Shown
 from cnnctl.api.sources import Config, Options, Trained, check_positive, source_of, words_of
 from cnnctl.errors import config_fault
-from cnnctl.inspection import Row
+from cnnctl.inspection import Row, gather, render, to_json, to_markdown
 from cnnctl.inspection.foreign import COLUMNS, gather_module
 from cnnctl.inspection.report import report_on
 from cnnctl.inspection.tables import Report
@@ -59,14 +58,14 @@ class Summary(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data, as `cnnctl summary --json` prints it."""
-        return inspection.to_json(self.report)
+        return to_json(self.report)
 
     def to_markdown(self) -> str:
         """The table in GitHub's Markdown."""
-        return inspection.to_markdown(self.report, depth=self.depth, columns=self.columns)
+        return to_markdown(self.report, depth=self.depth, columns=self.columns)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield inspection.render(self.report, depth=self.depth, columns=self.columns)
+        yield render(self.report, depth=self.depth, columns=self.columns)
 
 
 def summary(
@@ -103,7 +102,7 @@ def summary(
     check_positive("batch_size", batch_size)
     check_positive("depth", depth)
     if isinstance(source, Network) and input_shape is None and (plan := plan_of(source)):
-        facts = inspection.gather(plan, batch_size=batch_size or 1)
+        facts = gather(plan, batch_size=batch_size or 1)
         return Summary(Report(facts), depth, columns)
     if isinstance(source, nn.Module):
         shapes = _shapes(source, input_shape)

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnctl import __version__, completion
+from cnnctl import completion
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.escaping import to_json, visible_lines
 from cnnctl.paths import current_folder, is_file, is_there
 from cnnctl.program import Program
 from cnnctl.shipped import is_shipped
+from cnnctl.version import __version__
 from cnnctl.vocabulary import YAML
 
 if TYPE_CHECKING:

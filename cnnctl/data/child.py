@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import cnnctl
 from cnnctl.interruption import forget, undo_at_signal
 
 
@@ -27,7 +26,7 @@ def child(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # libraries print every oddity of a file there, and panics
-        env={**os.environ, "PYTHONPATH": str(Path(cnnctl.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     undo_at_signal(process.kill)
     try:

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from cnnctl import __version__
 from cnnctl.export.checking import output_names
 from cnnctl.export.original import Original
+from cnnctl.version import __version__
 
 Facts = dict[str, str]
 """JSON texts by name, for the metadata of a file."""

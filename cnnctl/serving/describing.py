@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from cnnctl import __version__
+from cnnctl.version import __version__
 
 TEMPLATE = "docs.html"
 _PICTURE = {"type": "string", "format": "binary"}

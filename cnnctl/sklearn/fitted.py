@@ -9,8 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnctl import checkpoint as checkpoints
-from cnnctl.checkpoint import Checkpoint
+from cnnctl.checkpoint import Checkpoint, decode, encode
 from cnnctl.device import memory_faults, settings_restored, use_precision
 from cnnctl.plugins import load_plugins
 from cnnctl.prediction.answers import numbers_of
@@ -29,7 +28,7 @@ class FittedNetwork:
     @classmethod
     def of(cls, checkpoint: Checkpoint, *, device: str) -> FittedNetwork:
         """The network of a checkpoint."""
-        return cls(b"".join(checkpoints.encode(checkpoint)), device)
+        return cls(b"".join(encode(checkpoint)), device)
 
     @cached_property
     def trained(self) -> TrainedNetwork:
@@ -38,7 +37,7 @@ class FittedNetwork:
         Raises:
             FaultError: the device is unavailable, or a plugin is missing.
         """
-        checkpoint = checkpoints.decode(self.content, place="estimator")
+        checkpoint = decode(self.content, place="estimator")
         load_plugins(map(Path, checkpoint.document["experiment"]["plugins"]))
         loaded = read_experiment(checkpoint, place="estimator")
         with settings_restored():

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from cnnctl import __version__
 from cnnctl.paths import current_folder
+from cnnctl.version import __version__
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pydantic", "safetensors")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
-from cnnctl import interruption
+from cnnctl.interruption import NUMBERS, leave
 
 
 class StopSignals:
@@ -18,9 +18,9 @@ class StopSignals:
 
     def __init__(
         self,
-        numbers: Sequence[signal.Signals] = interruption.NUMBERS,
+        numbers: Sequence[signal.Signals] = NUMBERS,
         *,
-        at_second: Callable[[int], object] = interruption.leave,
+        at_second: Callable[[int], object] = leave,
     ) -> None:
         """Note these signals; `at_second` is called with the number of a second one.
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnnctl import checkpoint as checkpoints
-from cnnctl import run_folder as folders
-from cnnctl.checkpoint import Checkpoint
+from cnnctl.checkpoint import Checkpoint, check_weights
+from cnnctl.checkpoint import load as load_checkpoint
 from cnnctl.config.overrides import apply
 from cnnctl.config.source import Place, Text, from_plain
 from cnnctl.config.validation import validate
@@ -22,7 +21,7 @@ from cnnctl.model.weights_file import Tensors
 from cnnctl.paths import is_file, is_folder
 from cnnctl.plugins import load_plugins
 from cnnctl.run_files import OVERRIDES
-from cnnctl.run_folder import RunFolder
+from cnnctl.run_folder import RunFolder, create, find_last, folder_of, newest, reopen
 from cnnctl.sources import read_experiment
 from cnnctl.training.resuming import inexact_because, reconcile
 
@@ -51,7 +50,7 @@ def begin_run(
     """
     loaded = with_hashes(load(config, overrides, data_root=data_root))
     weights = starting_weights(loaded)
-    folder = folders.create(runs, loaded.experiment.name)
+    folder = create(runs, loaded.experiment.name)
     try:
         folder.write_source(_source_text(loaded, overrides))
     except BaseException:
@@ -86,12 +85,12 @@ def resume_run(
     """
     asked = with_hashes(load(config, overrides, data_root=data_root)) if config else None
     path = _last_checkpoint(resume, asked, runs)
-    home = folders.folder_of(path)
+    home = folder_of(path)
     if home is None:
         message = "is not in a run folder, so the run cannot be resumed"
         hint = "use checkpoints/last.safetensors in a run folder"
         raise checkpoint_fault(message, hint=hint, place=str(path))
-    folder = folders.reopen(home)
+    folder = reopen(home)
     try:
         folder.own("checkpoints", path.name)
         return _continue(asked, overrides, path, folder, plugins)
@@ -106,11 +105,11 @@ def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
         if not is_file(path) and not is_folder(path):
             message = "no such run folder or checkpoint"
             raise checkpoint_fault(message, hint="check the path", place=resume)
-        return folders.find_last(path) if is_folder(path) else path
+        return find_last(path) if is_folder(path) else path
     if asked is None:
         message, hint = "no run given to resume", "give a config file or a run folder"
         raise checkpoint_fault(message, hint=hint)
-    return folders.find_last(folders.newest(runs, asked.experiment.name))
+    return find_last(newest(runs, asked.experiment.name))
 
 
 def _continue(
@@ -120,10 +119,10 @@ def _continue(
     folder: RunFolder,
     plugins: Sequence[Path],
 ) -> TrainingStart:
-    checkpoint = checkpoints.load(path)
+    checkpoint = load_checkpoint(path)
     load_plugins(plugins)
     before = read_experiment(checkpoint, place=str(path), known=asked)
-    checkpoints.check_weights(meta_network(before.plan), checkpoint.under(Part.MODEL))
+    check_weights(meta_network(before.plan), checkpoint.under(Part.MODEL))
     wanted = asked.experiment if asked else _overridden(before, overrides)
     experiment = reconcile(wanted, _with_moved(before.experiment, wanted), place=str(path))
     inexact = inexact_because(experiment, before.experiment, checkpoint)

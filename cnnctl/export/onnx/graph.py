@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnctl import __version__
 from cnnctl.export.onnx.columns import ColumnFeatures
 from cnnctl.export.onnx.pooling import without_adaptive_max_pools
 from cnnctl.export.onnx.quiet import quiet
+from cnnctl.version import __version__
 
 OPSET = 20
 """ONNX Runtime has it since 1.17, of January 2024; torch.onnx writes it by default."""

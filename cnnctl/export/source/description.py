@@ -7,11 +7,11 @@ from textwrap import fill
 
 from torch import nn
 
-from cnnctl import __version__
 from cnnctl.experiment import Task
 from cnnctl.export.source.expressions import WIDTH, written
 from cnnctl.model.layer import Shape
 from cnnctl.model.modules import Auxiliary
+from cnnctl.version import __version__
 
 _LONGEST_TITLE = 30
 _NOUNS = {1: "vectors", 2: "signals", 3: "images"}

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from cnnctl import __version__
 from cnnctl.data.samples import Splits
 from cnnctl.experiment import Experiment, Task
 from cnnctl.export.training_source.freezing import evaluating_lines
@@ -27,6 +26,7 @@ from cnnctl.metrics import watched
 from cnnctl.model.freezing import freezing_of
 from cnnctl.model.network import NetworkPlan, new_meta_network
 from cnnctl.training.run import stopping_metric
+from cnnctl.version import __version__
 
 PACKAGES = {"sklearn": "scikit-learn"}
 """Packages that are not called as their modules are."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnnctl.data.loader import Batches
 from cnnctl.experiment.loading import load
 from cnnctl.export.source import network_source
-from cnnctl.export.training_source import training_source
+from cnnctl.export.training_source.script import training_source
 from cnnctl.training.setup import Setup, set_up
 from cnnctl.training.training import Training
 
