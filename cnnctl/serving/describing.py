@@ -70,11 +70,6 @@ _REFUSALS = {
 @cache
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
-    model = _parameter("model", "Name of the model (default: the first).", {"type": "string"})
-    number = {"type": "integer", "minimum": 1}
-    top_k = _parameter("top_k", "Classes in the answer (default: all).", number)
-    target = _parameter("target", "Class to explain (default: the predicted).", {"type": "string"})
-    head = _parameter("head", "Head to explain (default: the first).", {"type": "string"})
     return {
         "openapi": "3.1.0",
         "info": {
@@ -83,31 +78,8 @@ def document() -> dict[str, Any]:
             "description": "Answers of neural networks that were trained with cnnctl.",
         },
         "paths": {
-            "/predict": {
-                "post": {
-                    "summary": "Answer for pictures, rows of a table or arrays: one or many.",
-                    "parameters": [model, top_k],
-                    "requestBody": _body(has_rows=True),
-                    "responses": {
-                        "200": _json("An answer for each input, in their order.", "Answers"),
-                        **_refusals(),
-                    },
-                }
-            },
-            "/explain": {
-                "post": {
-                    "summary": "Draw what a network looked at: a heat map over a picture.",
-                    "parameters": [model, target, head],
-                    "requestBody": _body(has_rows=False),
-                    "responses": {
-                        "200": {
-                            "description": "The picture; the header cnnctl-explained is its class.",
-                            "content": {"image/png": {"schema": _PICTURE}},
-                        },
-                        **_refusals(),
-                    },
-                }
-            },
+            "/predict": {"post": _predict()},
+            "/explain": {"post": _explain()},
             "/models": _get("The models, what they take and what they answer.", "Models"),
             "/health": _get("Whether the service answers."),
             "/metrics": _get("Counts and durations in the text format of Prometheus."),
@@ -123,6 +95,40 @@ def document() -> dict[str, Any]:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _predict() -> dict[str, Any]:
+    number = {"type": "integer", "minimum": 1}
+    answers = _json("An answer for each input, in their order.", "Answers")
+    return {
+        "summary": "Answer for pictures, rows of a table or arrays: one or many.",
+        "parameters": [
+            _model(),
+            _parameter("top_k", "Classes in the answer (default: all).", number),
+        ],
+        "requestBody": _body(has_rows=True),
+        "responses": {"200": answers, **_refusals()},
+    }
+
+
+def _explain() -> dict[str, Any]:
+    name = {"type": "string"}
+    target = _parameter("target", "Class to explain (default: the predicted).", name)
+    head = _parameter("head", "Head to explain (default: the first).", name)
+    picture = {
+        "description": "The picture; the header cnnctl-explained is its class.",
+        "content": {"image/png": {"schema": _PICTURE}},
+    }
+    return {
+        "summary": "Draw what a network looked at: a heat map over a picture.",
+        "parameters": [_model(), target, head],
+        "requestBody": _body(has_rows=False),
+        "responses": {"200": picture, **_refusals()},
+    }
+
+
+def _model() -> dict[str, Any]:
+    return _parameter("model", "Name of the model (default: the first).", {"type": "string"})
 
 
 @cache
