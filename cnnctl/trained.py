@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from cnnctl.model.network import NetworkPlan, empty_network, meta_network
 from cnnctl.sources import open_checkpoint
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainedNetwork:
     """A network with the weights of a checkpoint, its experiment and its tasks."""
 
@@ -31,7 +32,7 @@ class TrainedNetwork:
     epoch: int | None
     """Number of completed epochs; None if unknown."""
 
-    @property
+    @cached_property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of its inputs and targets.
 

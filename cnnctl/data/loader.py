@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from hashlib import blake2b
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 
 from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
 from cnnctl.data.dataset import BatchSize, DataSet
+from cnnctl.data.normalization import Levels
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.rows import TensorRows
 from cnnctl.data.samples import Samples, Split
@@ -52,10 +54,15 @@ class DeviceStore:
         self._factor, self._summand = (
             self._flat(p.expand(1, *self.shape)).to(device) for p in parts
         )
-        self.levels = preprocessing.levels(rows.ndim, self.shape[0]).to(device)
-        """The normalised values of black and white pixels, (C, 1, 1) each."""
+        self._preprocessing = preprocessing
         self._rows = rows.changed(self._flat).to(device)
         self._targets = samples.targets.to(device)
+
+    @cached_property
+    def levels(self) -> Levels:
+        """The normalised values of black and white pixels, (C, 1, 1) each, on the device."""
+        batch_ndim = 1 + len(self.shape)
+        return self._preprocessing.levels(batch_ndim, self.shape[0]).to(self.device)
 
     @classmethod
     def of(

@@ -24,6 +24,10 @@ class Preprocessing:
     """Normalisation of inputs."""
     normalize_targets: Mapping[str, Normalize] = field(default_factory=dict)
     """Normalisation of values to predict, by the name of their target."""
+    _known: dict[object, tuple[Tensor, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `factor_and_summand` has computed: a service asks for it with every batch."""
 
     @classmethod
     def of(cls, data: DataSet) -> Preprocessing:
@@ -44,9 +48,12 @@ class Preprocessing:
         self, ndim: int, channels: int, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
         """What `inputs` multiplies by and adds, (C, 1, …) for inputs of these dimensions."""
-        mean, std = self._mean_and_std(ndim, channels)
-        largest = WHITE if dtype == torch.uint8 else 1
-        return 1 / (std * largest), -mean / std
+        asked = ndim, channels, dtype
+        if asked not in self._known:
+            mean, std = self._mean_and_std(ndim, channels)
+            largest = WHITE if dtype == torch.uint8 else 1
+            self._known[asked] = 1 / (std * largest), -mean / std
+        return self._known[asked]
 
     def levels(self, ndim: int, channels: int) -> Levels:
         """Black and white as `inputs` makes them, (C, 1, …) for inputs of these dimensions."""
