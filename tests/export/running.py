@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnctl.export.format import Batches, Checked, Format, Results, Wishes
+from cnnctl.export.format import Batches, Checked, Format, Results, Run, Wishes
 from cnnctl.export.formats import FORMATS
 from cnnctl.export.original import Original, open_original
 from tests.examples import published
@@ -34,11 +34,13 @@ def reduced(name: str) -> list[str]:
     return [f"data.shape={shape}", "data.samples=40", "data.batch_size=8"]
 
 
-def checked(original: Original, name: str, folder: Path, wishes: Wishes | None = None) -> Checked:
-    """The check of a network in this format, run within this process."""
+def checked(
+    original: Original, name: str, folder: Path, wishes: Wishes | None = None, run: Run = here
+) -> Checked:
+    """The check of a network in this format, run within this process unless told otherwise."""
     chosen, wishes = FORMATS[name], wishes or Wishes()
     file = folder / f"x{chosen.suffix}"
     assert not chosen.misfit(original, wishes)
     for each, content in chosen.contents(original, wishes, file).items():
         (folder / each).write_bytes(content)
-    return chosen.check(original, wishes, file, here)
+    return chosen.check(original, wishes, file, run)

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from cnnctl.errors import FaultError
+from cnnctl.export import fresh
 from cnnctl.export.checking import TOLERANCE
 from cnnctl.export.exporting import export
-from cnnctl.export.format import Wishes
+from cnnctl.export.format import Run, Wishes
 from cnnctl.export.formats import FORMATS
 from cnnctl.export.original import Original, open_original
 from cnnctl.model.zoo import Network
@@ -65,8 +66,8 @@ def test_unknown_statistics_are_refused_but_for_raw(tmp_path: Path) -> None:
     assert not (tmp_path / "x.pt2").exists()
 
 
-def ends(original: Original, folder: Path, wishes: Wishes) -> None:
-    found = checked(original, "pt2", folder, wishes)
+def ends(original: Original, folder: Path, wishes: Wishes, run: Run = here) -> None:
+    found = checked(original, "pt2", folder, wishes, run)
     assert found.tolerance == TOLERANCE
     assert found.difference <= TOLERANCE, found
 
@@ -88,12 +89,12 @@ def test_every_layer_is_held(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(Network.kinds))
-def test_every_network_of_the_zoo_is_held(name: str, tmp_path: Path) -> None:
-    ends(open_original(Path(name), reduced(name)), tmp_path, Wishes())
+def test_every_network_of_the_zoo_runs_without_this_program(name: str, tmp_path: Path) -> None:
+    ends(open_original(Path(name), reduced(name)), tmp_path, Wishes(), fresh.run)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(experiments()))
-def test_every_shipped_experiment_is_held(name: str, tmp_path: Path) -> None:
+def test_every_shipped_experiment_runs_without_this_program(name: str, tmp_path: Path) -> None:
     original = open_original(Path(name), data_root=tmp_path)
-    ends(original, tmp_path, Wishes(raw=original.preprocessing is None))
+    ends(original, tmp_path, Wishes(raw=original.preprocessing is None), fresh.run)

@@ -15,6 +15,7 @@ from cnnctl.model.network import plan as plan_network
 from cnnctl.model.zoo import Network
 from cnnctl.shipped import experiments
 from tests.examples import BLOCKS, INPUTS, LEAVES, example, published
+from tests.export.running import reduced
 from tests.export.source.twins import assert_plain, assert_same, source
 
 VARIANTS = (
@@ -70,9 +71,10 @@ def test_a_published_network_computes_the_same_as_source(name: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", [*experiments(), "resnet18", "convnext_tiny", "densenet_bc"])
+@pytest.mark.parametrize("name", [*experiments(), *Network.kinds])
 def test_an_export_runs_without_this_program(name: str, tmp_path: Path) -> None:
-    original, chosen = open_original(Path(name), data_root=tmp_path), FORMATS["source"]
+    smaller = reduced(name) if name in Network.kinds else ()
+    original, chosen = open_original(Path(name), smaller, data_root=tmp_path), FORMATS["source"]
     file = tmp_path / "network.py"
     for each, content in chosen.contents(original, Wishes(), file).items():
         (tmp_path / each).write_bytes(content)
