@@ -9,7 +9,10 @@ network.predict("seven.png", top_k=3)
 ```
 """
 
+from cnnctl.process import set_library_options
 from cnnctl.version import __version__
+
+set_library_options()  # before torch is imported, whichever module does that first
 
 TYPE_CHECKING = False  # as importing typing takes longer than all else here
 if TYPE_CHECKING:

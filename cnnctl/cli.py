@@ -13,7 +13,6 @@ from cnnctl.commands import app
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.escaping import OutputError, guard
 from cnnctl.paths import is_folder
-from cnnctl.process import set_library_options
 from cnnctl.shipped import is_shipped
 from cnnctl.vocabulary import YAML
 
@@ -27,7 +26,6 @@ for module in pkgutil.iter_modules(commands.__path__):
 
 def main() -> None:
     """Run the command that was typed."""
-    set_library_options()
     guard()
     try:
         try:

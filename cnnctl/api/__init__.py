@@ -1,14 +1,10 @@
 """What `import cnnctl` offers; the commands call the same functions."""
 
-from cnnctl.process import set_library_options
-
-set_library_options()
-
-from cnnctl.api.measuring import Evaluation, evaluate  # noqa: E402
-from cnnctl.api.network import Network, Prediction  # noqa: E402
-from cnnctl.api.opening import build, load, predict  # noqa: E402
-from cnnctl.api.summaries import Summary, summary  # noqa: E402
-from cnnctl.api.training import Run, train  # noqa: E402
+from cnnctl.api.measuring import Evaluation, evaluate
+from cnnctl.api.network import Network, Prediction
+from cnnctl.api.opening import build, load, predict
+from cnnctl.api.summaries import Summary, summary
+from cnnctl.api.training import Run, train
 
 __all__ = [
     "Evaluation",

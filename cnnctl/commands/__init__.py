@@ -56,6 +56,15 @@ Source = Annotated[
         autocompletion=completion.source,
     ),
 ]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Options to override, such as model.layers.0.conv.out_channels=8.",
+        metavar="PATH=VALUE",
+        show_default=False,
+        autocompletion=completion.override,
+    ),
+]
 Device = Annotated[
     str,
     typer.Option(help="Device: cpu, cuda, cuda:N or auto.", autocompletion=completion.device),

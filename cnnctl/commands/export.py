@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import AsJson, DataFolder, Plugins, Source, command, print_json, say
+from cnnctl.commands import AsJson, DataFolder, Overrides, Plugins, Source, command, print_json, say
 
 if TYPE_CHECKING:
     from cnnctl.export.exporting import Exported
@@ -32,15 +32,7 @@ def export(
             show_default=False,
         ),
     ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Options to override, such as model.layers.0.conv.out_channels=8.",
-            metavar="PATH=VALUE",
-            show_default=False,
-            autocompletion=completion.override,
-        ),
-    ] = None,
+    overrides: Overrides = None,
     format: Annotated[
         str,
         typer.Option(

@@ -14,6 +14,7 @@ from cnnctl import completion
 from cnnctl.commands import (
     AsJson,
     DataFolder,
+    Overrides,
     Plugins,
     Source,
     command,
@@ -49,15 +50,7 @@ def _complete_columns(incomplete: str) -> completion.Candidates:
 @command("summary")
 def summary(
     source: Source,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Options to override, such as model.layers.0.conv.out_channels=8.",
-            metavar="PATH=VALUE",
-            show_default=False,
-            autocompletion=completion.override,
-        ),
-    ] = None,
+    overrides: Overrides = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Batch size for the memory estimate.", min=1)
     ] = None,
