@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -24,9 +25,9 @@ class TeacherSource(Choice, family="teachers", item=True):
     the same teacher only."""
 
     @property
+    @abstractmethod
     def called(self) -> str:
         """What messages call it."""
-        raise NotImplementedError
 
 
 class TrainedTeacher(TeacherSource, kind="run", short="path"):
