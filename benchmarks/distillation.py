@@ -34,9 +34,10 @@ from cnnctl.checkpoint import save
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.data.loader import Batches
 from cnnctl.experiment import complete
+from cnnctl.training.scoring import evaluate
 from cnnctl.training.setup import set_up
 from cnnctl.training.state import capture_best
-from cnnctl.training.training import Training, evaluate
+from cnnctl.training.training import Training
 
 SAMPLES = 6_000
 WIDTHS = (6, 16, 120, 84)

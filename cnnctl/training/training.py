@@ -10,27 +10,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from math import isfinite
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from cnnctl.checkpoint import Checkpoint, Tensors, load_weights
-from cnnctl.data.loader import Batches
-from cnnctl.evaluation.scores import by_head, score
+from cnnctl.evaluation.scores import by_head
 from cnnctl.evaluation.thresholds import measured_thresholds
 from cnnctl.experiment import Task
 from cnnctl.metrics import Accuracy, watched
-from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.run_files import EpochMetrics
-from cnnctl.training.divergence import diverged
 from cnnctl.training.observers import Observer
 from cnnctl.training.run import Run, stopping_metric
+from cnnctl.training.scoring import answers_to, evaluate, scores_of
 from cnnctl.training.settings import with_compile
 from cnnctl.training.setup import Setup, SplitBatches
 from cnnctl.training.state import restore, restore_random
-from cnnctl.training.step import Batch, Step, make_step
+from cnnctl.training.step import Step, make_step
 from cnnctl.training.stores import CheckpointStore
 
 Item = TypeVar("Item")
@@ -264,32 +260,6 @@ class Training:
             return tasks
         found = measured_thresholds(tasks, *answers_to(self.run, validation))
         return [task.with_thresholds(found) for task in tasks]
-
-
-def evaluate(run: Run, batches: Batches, *, tasks: Sequence[Task]) -> dict[str, float]:
-    """Evaluate the network that a run keeps; see `scores_of`."""
-    return scores_of(run, tasks, *answers_to(run, batches))
-
-
-def answers_to(run: Run, batches: Batches) -> Batch:
-    """The outputs of the network that a run keeps, and the targets, for all samples."""
-    in_order = batches.in_order(batch_size=block_size(run.plan, run.device), filled=True)
-    precision = run.experiment.train.precision
-    return collect_outputs(run.evaluated, in_order, precision=precision)
-
-
-def scores_of(
-    run: Run, tasks: Sequence[Task], outputs: Tensor, targets: Tensor
-) -> dict[str, float]:
-    """Loss, accuracy of classes and labels, and watched metrics.
-
-    Raises:
-        FaultError: the loss is not finite.
-    """
-    found = score(tasks, outputs, targets, watched=run.watched)
-    if not isfinite(found["loss"]):
-        raise diverged("the evaluation loss", run.optimizer, step=run.counters.step)
-    return found
 
 
 def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -22,10 +22,11 @@ from cnnctl.run_folder import RunFolder
 from cnnctl.training.observers import Observer
 from cnnctl.training.recording import FolderStore
 from cnnctl.training.run import Counters, Run
+from cnnctl.training.scoring import evaluate
 from cnnctl.training.setup import Setup, SplitBatches, set_up
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.state import capture_last
-from cnnctl.training.training import Training, evaluate, grouped
+from cnnctl.training.training import Training, grouped
 from tests.conftest import Cli
 from tests.training.conftest import assert_same_state, best, run_of, setup_of
 
