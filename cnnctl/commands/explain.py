@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,10 @@ from cnnctl.commands import (
 )
 from cnnctl.errors import Fault, FaultError
 from cnnctl.paths import is_there
+
+if TYPE_CHECKING:
+    from cnnctl.drawing.naming import Naming
+    from cnnctl.explanation.explanation import Explanation
 
 _FILES = Path(__file__).parents[1] / "explanation" / "methods"
 METHODS = tuple(sorted(file.stem.replace("_", "-") for file in _FILES.glob("[a-z]*.py")))
@@ -128,7 +132,7 @@ def explain(
     from cnnctl.device import memory_faults
     from cnnctl.drawing.naming import Naming
     from cnnctl.explanation.asking import Asked, explained
-    from cnnctl.explanation.report import as_npz, as_table, to_json
+    from cnnctl.explanation.report import as_npz, to_json
     from cnnctl.explanation.sheet import draw
     from cnnctl.storage import write_atomically
     from cnnctl.subject import open_subject
@@ -163,6 +167,13 @@ def explain(
     say("\n".join([str(path), *([str(npz)] if npz else []), *explanation.notes]))
     if not subject.is_trained:
         say("note: these are initial weights; give a run to see what it learnt")
+    _show(explanation, naming)
+
+
+def _show(explanation: Explanation, naming: Naming) -> None:
+    """Print the facts of the samples, and the class names that the sheet abbreviates."""
+    from cnnctl.explanation.report import as_table
+
     display(as_table(explanation))
     if naming.legend:
         say(f"class names that the sheet's font lacks: {naming.described()}")
