@@ -20,8 +20,8 @@ ROOT = Path(cnnctl.__file__).parent
 ORDER = [
     {"escaping", "interruption", "process", "version"},
     {"errors", "console", "vocabulary"},
-    {"paths", "extras"},
-    {"storage"},
+    {"paths", "extras", "contact"},
+    {"storage", "world"},
     {"shipped"},
     {"config", "layout", "sealing", "target"},
     {"metrics"},

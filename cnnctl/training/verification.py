@@ -168,7 +168,8 @@ def _verified_optimizer(run: Run, checkpoint: Checkpoint, state: State) -> dict[
         raise misfit(f"{Part.OPTIMIZER}: a tensor is missing, or the state is malformed") from None
     if unused := named(Part.OPTIMIZER, checkpoint.under(Part.OPTIMIZER)).keys() - used:
         raise misfit(f"{min(unused)}: is not part of this experiment")
+    kinds = [group.optimizer for group in run.groups]
     try:
-        return verified(found, run.optimizer, run.experiment.optimizer, steps=state.counters.step)
+        return verified(found, run.optimizer, kinds, steps=state.counters.step)
     except ValueError as error:
         raise misfit(f"{Part.OPTIMIZER}.{error}") from None
