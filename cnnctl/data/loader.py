@@ -28,7 +28,7 @@ probabilities, (B, L) labels from 0 to 1, or (B, T) values, normalised."""
 RAW = Preprocessing()
 """Pixels from 0 to 1, all else as it is."""
 AHEAD = 2
-"""Batches that are read from mapped rows while another is learned from."""
+"""Batches, at least, that are read from rows outside memory while another is learned from."""
 
 
 class DeviceStore:
@@ -105,15 +105,16 @@ class DeviceStore:
         return self._targets.index_select(0, rows)
 
     def take_each(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
-        """`take` for each of several parts; rows that are mapped are read ahead, in a thread."""
+        """`take` for each of several parts; others than those in memory are read ahead."""
         if isinstance(self._rows, TensorRows):
             yield from map(self.take, parts)
             return
-        with ThreadPoolExecutor(1) as reader:
+        readers = self._rows.readers
+        with ThreadPoolExecutor(readers) as reader:
             waiting = deque[tuple[Tensor, Future[Tensor]]]()
             for rows in parts:
                 waiting.append((rows, reader.submit(self._rows.take, rows)))
-                if len(waiting) > AHEAD:
+                if len(waiting) > max(AHEAD, readers):
                     ready, stored = waiting.popleft()
                     yield self._normalized(ready, stored.result())
             for ready, stored in waiting:

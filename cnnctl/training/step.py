@@ -17,7 +17,15 @@ from cnnctl.distillation.distilling import Distilling, parameters_of
 from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
-from cnnctl.training.compilation import Answers, Compiled, Failed, Propagate, propagate
+from cnnctl.training.compilation import (
+    Answers,
+    Compiled,
+    Failed,
+    Mark,
+    Propagate,
+    propagate,
+    unmarked,
+)
 from cnnctl.training.divergence import FiniteGuard
 from cnnctl.training.reduction import Reduction, running_statistics
 from cnnctl.training.run import Run, loss_weights
@@ -135,17 +143,20 @@ class Step:
         return [*right, distilling.agreement_sums(outputs, answers)]
 
 
-def make_step(run: Run, *, failed: Failed = warn) -> Step:
+def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step:
     """Make the training step of an experiment.
 
     failed: called with the reason if compiling fails; the step continues uncompiled.
+    mark: called as each part of the step begins.
     """
     is_mean = run.tasks[0].loss.reduction == "mean"
     is_whole = run.experiment.train.accumulate == 1 and run.world.size == 1
     averages = is_mean and is_whole
     return Step(
         run=run,
-        propagate=make_propagate(run, reduction="mean" if averages else "sum", failed=failed),
+        propagate=make_propagate(
+            run, reduction="mean" if averages else "sum", failed=failed, mark=mark
+        ),
         normalizer=_normalizer(run),
         weights=_weights(run),
         classifying=run.classifying,
@@ -199,7 +210,11 @@ def _penalized(run: Run) -> list[nn.Parameter]:
 
 
 def make_propagate(
-    run: Run, *, reduction: Literal["mean", "sum"], failed: Failed = warn
+    run: Run,
+    *,
+    reduction: Literal["mean", "sum"],
+    failed: Failed = warn,
+    mark: Mark = unmarked,
 ) -> Propagate:
     """Forward and backward pass of network and loss, compiled if the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
@@ -214,8 +229,9 @@ def make_propagate(
 
     mode = run.experiment.train.compile
     if not mode:
-        return partial(propagate, forward)
-    return Compiled(forward, mode=mode if isinstance(mode, str) else None, failed=failed)
+        return partial(propagate, forward, mark=mark)
+    named = mode if isinstance(mode, str) else None
+    return Compiled(forward, mode=named, failed=failed, mark=mark)
 
 
 def _with_distilled(
