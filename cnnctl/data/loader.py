@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation, Mixing
 from cnnctl.data.dataset import BatchSize, DataSet
 from cnnctl.data.normalization import Levels
 from cnnctl.data.preprocessing import Preprocessing
@@ -183,11 +183,14 @@ class Batches:
         """The batches of an epoch, starting at step `start`, shuffled and augmented."""
         generator = Generator(self.source.device)
         parts = self.rows(number, start=start)
-        for step, batch in enumerate(self.source.take_each(parts), start):
-            if self.augment and len(batch[1]):
+        kept = combined_seed("augment", self.seed)
+        taken = zip(parts, self.source.take_each(parts), strict=True)
+        for step, (rows, batch) in enumerate(taken, start):
+            if self.augment and len(rows):
                 place = (number, step, self.rank) if self.rank else (number, step)
                 generator.manual_seed(combined_seed("augment", self.seed, *place))
-                yield self._augmented(*batch, generator)
+                context = Context(self.source.levels, generator, rows, epoch=number, seed=kept)
+                yield self._augmented(*batch, context)
             else:
                 yield batch
 
@@ -225,15 +228,15 @@ class Batches:
             return torch.randperm(len(self.positions), generator=shuffle)
         return balanced_order(self.balance, generator=shuffle)
 
-    def _augmented(self, inputs: Tensor, targets: Tensor, generator: Generator) -> Batch:
+    def _augmented(self, inputs: Tensor, targets: Tensor, context: Context) -> Batch:
         is_mixed = any(isinstance(each, Mixing) for each in self.augment)
         if is_mixed and not targets.is_floating_point():
             targets = probabilities(targets, classes=self.classes)
         for each in self.augment:
             if isinstance(each, Mixing):
-                inputs, targets = each.mix(inputs, targets, generator=generator)
+                inputs, targets = each.mix(inputs, targets, generator=context.generator)
             elif isinstance(each, InputAugmentation):
-                inputs = each.augment(inputs, levels=self.source.levels, generator=generator)
+                inputs = each.augment(inputs, context)
         return self.source.laid_out(inputs), targets
 
 

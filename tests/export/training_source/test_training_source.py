@@ -364,6 +364,7 @@ def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
     ("override", "path"),
     [
         ("model.unfreeze_at=2", "model.unfreeze_at"),
+        ("data.augment=[{horizontal_flip: {alternating: true}}]", "data.augment.0.alternating"),
         ("data.augment=[{random_erasing: {value: random}}]", "data.augment.0"),
     ],
 )
