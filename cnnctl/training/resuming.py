@@ -19,6 +19,7 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("train", "watch"),
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
 )
 """Options that may change on resuming; all others must be the same."""
@@ -31,6 +32,7 @@ MEASURED = "balanced"
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
 )
 """Options that may change, but make the run not bit-identical."""

@@ -19,6 +19,7 @@ from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.compilation import Answers, Compiled, Failed, Propagate, propagate
 from cnnctl.training.divergence import FiniteGuard
+from cnnctl.training.micro_batches import micro_batches
 from cnnctl.training.run import Run, loss_weights
 from cnnctl.training.tally import RunningSums
 
@@ -44,6 +45,8 @@ class Step:
     """Whether `propagate` returns mean losses, not sums."""
     is_mean: bool
     """Whether the step minimises the mean loss of its batches, not the sum."""
+    micro_batch_size: int | None = None
+    """Samples of a batch that are computed at a time; None for all."""
 
     def __call__(self, batches: Sequence[Batch], rows: Sequence[Tensor] = ()) -> None:
         """Update the weights to reduce the loss of all these batches together.
@@ -83,13 +86,14 @@ class Step:
         """
         for parameter in self.trainable:
             parameter.grad = None  # faster than zero_grad, which does more bookkeeping
-        sizes = [self.normalizer(targets) for _, targets in batches]
+        answers = self.answers(batches) if answers is None else answers
+        parts = list(micro_batches(batches, answers, size=self.micro_batch_size))
+        sizes = [self.normalizer(targets) for _, targets, _ in parts]
         whole = sum(sizes)
         # the sum divided by all targets of the step is the mean of one large batch
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
         losses: list[Tensor] = []
-        answers = self.answers(batches) if answers is None else answers
-        for (inputs, targets), size, told in zip(batches, sizes, answers, strict=True):
+        for (inputs, targets, told), size in zip(parts, sizes, strict=True):
             outputs, loss = self.propagate(inputs, targets, told, factors)
             losses.append(torch.inner(loss, factors))
             if tally is not None:
@@ -130,8 +134,10 @@ def make_step(run: Run, *, failed: Failed = warn) -> Step:
 
     failed: called with the reason if compiling fails; the step continues uncompiled.
     """
+    train = run.experiment.train
+    size = train.micro_batch_size if isinstance(train.micro_batch_size, int) else None
     is_mean = run.tasks[0].loss.reduction == "mean"
-    averages = is_mean and run.experiment.train.accumulate == 1
+    averages = is_mean and train.accumulate == 1 and size is None
     return Step(
         run=run,
         propagate=make_propagate(run, reduction="mean" if averages else "sum", failed=failed),
@@ -143,6 +149,7 @@ def make_step(run: Run, *, failed: Failed = warn) -> Step:
         penalized=_penalized(run),
         averages=averages,
         is_mean=is_mean,
+        micro_batch_size=size,
     )
 
 
