@@ -72,6 +72,10 @@ class Train(Spec):
     """Passes over the training split."""
     accumulate: PositiveInt = 1
     """Batches to accumulate gradients over before each optimizer step."""
+    micro_batch_size: PositiveInt | Literal["auto"] | None = "auto"
+    """Samples of a batch to compute at a time, whose gradients are summed; `auto` splits large
+    batches where that is faster and gives the same result, null never does. Batch norms normalise
+    each part alone (ghost batch normalisation, Hoffer et al. 2017): `auto` does not split those."""
     device: Device = "auto"
     """`cpu`, `cuda` or `cuda:N`; `auto` uses a GPU if there is one."""
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"

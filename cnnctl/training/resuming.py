@@ -19,6 +19,7 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("train", "watch"),
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
     ("data", "workers"),
 )
@@ -32,6 +33,7 @@ MEASURED = "balanced"
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
 )
 """Options that may change, but make the run not bit-identical."""
