@@ -23,6 +23,7 @@ from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, paramet
 from cnnctl.optim.regularizers import Average, EarlyStopper, Ema
 from cnnctl.optim.schedulers import Schedule
 from cnnctl.training.tally import RunningSums
+from cnnctl.world import ALONE, World
 
 
 @dataclass(slots=True)
@@ -71,6 +72,8 @@ class Run:
     """Measured on the validation split at the end of the last epoch."""
     distilling: Distilling | None = None
     """What is learned from teachers, if anything."""
+    world: World = ALONE
+    """The ranks that train together."""
 
     @property
     def answers(self) -> list[Task]:
@@ -114,6 +117,17 @@ class Run:
         """Put the network in training mode for the current epoch, except for frozen parts."""
         self.freezing.begin_epoch(self.counters.epoch + 1)
 
+    def agree_on_weights(self) -> None:
+        """Take the weights and buffers of rank 0, on all ranks."""
+        networks = [self.network, *([self.average.network] if self.average else [])]
+        for tensor in (each for network in networks for each in network.state_dict().values()):
+            self.world.broadcast_(tensor)
+
+    def agree_on_buffers(self) -> None:
+        """Take the buffers of rank 0; of those of batch norm, only counters may differ."""
+        for buffer in self.network.buffers():
+            self.world.broadcast_(buffer)
+
     def take_weights(self, tensors: Tensors) -> tuple[str, ...]:
         """Load these weights; returns the names of tensors that keep their initialisation.
 
@@ -134,6 +148,7 @@ def assemble(
     device: torch.device,
     steps_per_epoch: int,
     teaching: Teaching | None = None,
+    world: World = ALONE,
 ) -> Run:
     """Build network, averages, optimizer and schedule, in their initial state.
 
@@ -178,6 +193,7 @@ def assemble(
             agreeing=distilling.counters if distilling else 0,
         ),
         distilling=distilling,
+        world=world,
     )
 
 

@@ -27,6 +27,7 @@ from cnnctl.training.compilation import (
     unmarked,
 )
 from cnnctl.training.divergence import FiniteGuard
+from cnnctl.training.reduction import Reduction, running_statistics
 from cnnctl.training.run import Run, loss_weights
 from cnnctl.training.tally import RunningSums
 
@@ -48,6 +49,8 @@ class Step:
     guard: FiniteGuard
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
+    reduction: Reduction
+    """Sums over the ranks."""
     averages: bool
     """Whether `propagate` returns mean losses, not sums."""
     is_mean: bool
@@ -92,18 +95,20 @@ class Step:
         for parameter in self.trainable:
             parameter.grad = None  # faster than zero_grad, which does more bookkeeping
         sizes = [self.normalizer(targets) for _, targets in batches]
-        whole = sum(sizes)
+        whole = self.reduction.total(sum(sizes))
         # the sum divided by all targets of the step is the mean of one large batch
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
-        losses: list[Tensor] = []
+        losses, counting = list[Tensor](), self.reduction.counting(tally)
         answers = self.answers(batches) if answers is None else answers
         for (inputs, targets), size, told in zip(batches, sizes, answers, strict=True):
+            if not len(targets):
+                continue  # a batch with fewer samples than ranks
             outputs, loss = self.propagate(inputs, targets, told, factors)
             losses.append(torch.inner(loss, factors))
-            if tally is not None:
+            if counting is not None:
                 total = loss * size if self.averages else loss
-                tally.add(total, size, self.counts(outputs, targets, told), len(targets))
-        return self.finish(losses)
+                counting.add(total, size, self.counts(outputs, targets, told), len(targets))
+        return self.finish(self.reduction(losses, tally))
 
     def finish(self, losses: list[Tensor]) -> Tensor:
         """Add the penalties, check the loss and clip."""
@@ -118,7 +123,12 @@ class Step:
 
     def for_epoch(self) -> Step:
         """The same step for the parameters that train in this epoch; see `Run.begin_epoch`."""
-        return replace(self, trainable=_trainable(self.run), penalized=_penalized(self.run))
+        return replace(
+            self,
+            trainable=_trainable(self.run),
+            penalized=_penalized(self.run),
+            reduction=_reduction(self.run),
+        )
 
     @torch.no_grad()
     def count_right(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
@@ -140,7 +150,8 @@ def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step
     mark: called as each part of the step begins.
     """
     is_mean = run.tasks[0].loss.reduction == "mean"
-    averages = is_mean and run.experiment.train.accumulate == 1
+    is_whole = run.experiment.train.accumulate == 1 and run.world.size == 1
+    averages = is_mean and is_whole
     return Step(
         run=run,
         propagate=make_propagate(
@@ -152,6 +163,7 @@ def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step
         guard=FiniteGuard(run.optimizer, run.device),
         trainable=_trainable(run),
         penalized=_penalized(run),
+        reduction=_reduction(run),
         averages=averages,
         is_mean=is_mean,
     )
@@ -181,6 +193,12 @@ def _normalizer(run: Run) -> Normalizer:
 def _trainable(run: Run) -> list[nn.Parameter]:
     learned = chain(run.network.parameters(), parameters_of(run.distilling))
     return [parameter for parameter in learned if parameter.requires_grad]
+
+
+def _reduction(run: Run) -> Reduction:
+    """The sums over the ranks, for the parameters that train in this epoch."""
+    statistics = list(running_statistics(run.network))
+    return Reduction(run.world, _trainable(run), statistics, run.tally.like())
 
 
 def _penalized(run: Run) -> list[nn.Parameter]:

@@ -122,8 +122,8 @@ def described_bytes(loaded: Loaded) -> int:
     samples = data.whole().train_samples + (counts.test if counts else 0)
     size = samples * prod(shape) * (1 if len(shape) == IMAGE else 4)
     rows = getattr(data, "rows", "memory")  # which datasets of pictures have
-    is_mapped = (residence_of(size) if rows == "auto" else rows) == "mapped"
-    return 0 if is_mapped else size
+    is_kept = (residence_of(size) if rows == "auto" else rows) == "memory"
+    return size if is_kept else 0
 
 
 def kept_bytes(splits: Splits) -> int:
