@@ -32,7 +32,7 @@ class Ranges:
             self._part.__exit__(None, None, None)
         self._name = name
         if name:
-            self._part = record_function(name)
+            self._part = _range(name)
             self._part.__enter__()
 
     def name_layers(self, network: nn.Module) -> None:
@@ -49,12 +49,16 @@ class Ranges:
         self._handles.clear()
 
 
+def _range(name: str) -> Range:
+    return record_function(name)
+
+
 def _named(name: str, module: nn.Module) -> tuple[RemovableHandle, RemovableHandle]:
     waiting = list[tuple[Range, set[Node | None]]]()
 
     def begin(module: nn.Module, inputs: tuple[Any, ...], more: Mapping[str, Any]) -> None:
         given = [each for each in (*inputs, *more.values()) if isinstance(each, Tensor)]
-        waiting.append((record_function(name), {each.grad_fn for each in given}))
+        waiting.append((_range(name), {each.grad_fn for each in given}))
         waiting[-1][0].__enter__()
 
     def end(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -87,7 +91,7 @@ def _between(sources: set[Node | None], output: Tensor) -> Iterator[Node]:
 
 def _name_backward(node: Node, name: str) -> None:
     """Name what an operation of the backward pass does."""
-    running: Range = record_function(name)
+    running = _range(name)
 
     def begin(gradients: Any) -> None:
         running.__enter__()
