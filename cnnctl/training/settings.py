@@ -48,6 +48,7 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
         "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
         "watch": watch,
+        "planned_steps": train.plan,
     }
     scheduler = experiment.scheduler
     if isinstance(scheduler, Plateau):
@@ -117,4 +118,10 @@ def _watch_interval(experiment: Experiment, description: DatasetInfo, device: to
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:
     """The experiment with `train.compile` decided."""
     train = experiment.train.model_copy(update={"compile": compile})
+    return experiment.model_copy(update={"train": train})
+
+
+def without_deadline(experiment: Experiment) -> Experiment:
+    """The experiment without `train.max_minutes`, whose outcome is in `train.planned_steps`."""
+    train = experiment.train.model_copy(update={"max_minutes": None})
     return experiment.model_copy(update={"train": train})

@@ -20,10 +20,11 @@ from cnnctl.evaluation.thresholds import measured_thresholds
 from cnnctl.experiment import Task
 from cnnctl.metrics import Accuracy, watched
 from cnnctl.run_files import EpochMetrics
+from cnnctl.training.deadline import Clock, Deadline
 from cnnctl.training.observers import Observer
 from cnnctl.training.run import Run, stopping_metric
 from cnnctl.training.scoring import answers_to, evaluate, scores_of
-from cnnctl.training.settings import with_compile
+from cnnctl.training.settings import with_compile, without_deadline
 from cnnctl.training.setup import Setup, SplitBatches
 from cnnctl.training.state import restore, restore_random
 from cnnctl.training.step import Step, make_step
@@ -77,7 +78,10 @@ class Training:
     observers: Sequence[Observer] = ()
     stop: Callable[[], bool] = never
     """Whether to stop; called after every step, so a step and its checkpoint stay whole."""
+    clock: Clock = time.perf_counter
+    """What `train.max_minutes` is measured with, in seconds."""
     step: Step = field(init=False)
+    deadline: Deadline = field(init=False)
     resumed_from: Checkpoint | None = field(init=False, default=None)
     started: float = 0.0
     """The time at which the epoch was started or resumed."""
@@ -86,6 +90,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self.step = make_step(self.run, failed=self.go_on_uncompiled)
+        self.deadline = Deadline(self.run, self.batches, clock=self.clock)
 
     def ask_teachers(self) -> None:
         """Compute the answers of teachers to all samples now, if nothing changes them later."""
@@ -114,7 +119,9 @@ class Training:
         """
         torch.manual_seed(self.run.experiment.seed)
         left_out = () if weights is None else self.run.take_weights(weights)
+        began = self.clock()
         self.store.save_last(self.run)  # so that there is something to resume from the start
+        self.deadline.saving = self.clock() - began
         return left_out
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -138,6 +145,7 @@ class Training:
         Raises:
             FaultError: the loss is not finite, or something could not be written.
         """
+        self.deadline.start()
         if not self.run.is_finished:
             self.ask_teachers()
         if self.resumed_from is not None:
@@ -147,15 +155,30 @@ class Training:
         while not self.run.is_finished:
             if self.train_epoch():
                 self.end_epoch()
+            self.settle_plan()
             self.save()
             if self.stop():
                 return
+            if self.deadline.ended_epoch():
+                self.planned()
+
+    def settle_plan(self) -> None:
+        """Once the run is finished, let its recorded plan alone say how many steps it takes."""
+        if self.run.is_finished and self.run.experiment.train.max_minutes is not None:
+            self.run.experiment = without_deadline(self.run.experiment)
+            self.planned()
+
+    def planned(self) -> None:
+        """Tell the observers that the run is planned to take another number of steps."""
+        for observer in self.observers:
+            observer.planned(self.run)
 
     def train_epoch(self) -> bool:
         """Take the remaining steps of this epoch; returns False if stopped before its end."""
         run, settings = self.run, self.run.experiment.train
         self.started, self.samples_before = time.perf_counter(), run.tally.samples
         run.begin_epoch()
+        self.deadline.began_epoch()
         self.step = self.step.for_epoch()
         for observer in self.observers:
             observer.epoch_began(run)
@@ -168,7 +191,11 @@ class Training:
             self.step(group, own_rows)
             for observer in self.observers:
                 observer.stepped(run)
+            if self.deadline.stepped():
+                self.planned()
             if run.counters.batch < len(self.batches.train):
+                if run.is_at_planned_end:
+                    break
                 if self.stop():
                     return False
                 if settings.checkpoint_every and run.counters.step % settings.checkpoint_every == 0:
@@ -180,6 +207,7 @@ class Training:
         self.step.guard.raise_if_diverged(self.run.counters.step)
         for observer in self.observers:
             observer.saving()
+        self.deadline.note()
         self.store.save_last(self.run)
 
     def end_epoch(self) -> None:

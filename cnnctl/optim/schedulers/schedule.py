@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from torch.optim import Optimizer
 
+from cnnctl.optim.schedulers.planning import PlannedSteps, scheduled_step
 from cnnctl.optim.schedulers.plateau import Plateau, Progress
 from cnnctl.optim.schedulers.scheduler import Cycle, Position, Scheduler
 
@@ -19,15 +21,36 @@ class Schedule:
     """
 
     def __init__(
-        self, scheduler: Scheduler, optimizer: Optimizer, *, steps_per_epoch: int, epochs: int
+        self,
+        scheduler: Scheduler,
+        optimizer: Optimizer,
+        *,
+        steps_per_epoch: int,
+        epochs: int,
+        plan: Sequence[PlannedSteps] = (),
     ) -> None:
         self.scheduler = scheduler
         self.optimizer = optimizer
         self.steps_per_epoch = steps_per_epoch
         self.epochs = epochs
+        self.plan = list(plan)
         self.progress = Progress()
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
+
+    @property
+    def all_steps(self) -> int:
+        """Steps of all epochs."""
+        return self.epochs * self.steps_per_epoch
+
+    def total(self, step: int) -> int:
+        """Steps of the whole run, as planned after this many."""
+        totals = [each.total for each in self.plan if each.after <= step]
+        return min(totals[-1], self.all_steps) if totals else self.all_steps
+
+    def planned_epoch(self, step: int) -> int:
+        """The epoch, from 1, of the whole schedule to which this step belongs."""
+        return min(self._position(step).step // self.steps_per_epoch + 1, self.epochs)
 
     def apply(self, step: int) -> None:
         """Set the rates for the next step, after `step` steps of the whole run."""
@@ -51,6 +74,8 @@ class Schedule:
         self.progress = Progress(**state)
 
     def _position(self, step: int) -> Position:
+        if self.plan:
+            step = scheduled_step(step, self.plan, steps=self.all_steps)
         return Position(step, self.steps_per_epoch, self.epochs, self.progress.reductions)
 
     def _set_momentum(self, momentum: float) -> None:
