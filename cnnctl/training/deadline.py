@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import torch
 
 from cnnctl.data.loader import Batches
 from cnnctl.training.run import Run
@@ -61,7 +64,8 @@ class Deadline:
     """Plans the steps of a run so that it ends within `train.max_minutes`.
 
     A plan is made from the pace of the latest steps and the time that the end of an epoch took. It
-    is recorded in the experiment, and those that are recorded for later steps are kept.
+    is recorded in the experiment, and those that are recorded for later steps are kept. All ranks
+    go by the clock of the first.
     """
 
     def __init__(
@@ -70,8 +74,9 @@ class Deadline:
         self.run, self.batches, self.clock = run, batches, clock
         self.budget = 60 * (run.experiment.train.max_minutes or 0.0)
         self.pace = Pace()
-        self.started = self.marked = clock()
-        self.before = run.counters.seconds
+        self.started = self.now = 0.0
+        self.before = 0.0
+        """Seconds that the run took before it was resumed."""
         self.saving = 0.0
         """Seconds that saving the state took."""
         self.ending: float | None = None
@@ -80,37 +85,48 @@ class Deadline:
         self.has_looked = False
 
     @property
-    def is_set(self) -> bool:
-        """Whether time is limited, and no recorded plan is still to come."""
-        plan = self.run.schedule.plan
-        return bool(self.budget) and not (plan and plan[-1].after > self.run.counters.step)
-
-    @property
     def spent(self) -> float:
-        """Seconds that the run has taken, over all resumes."""
-        return self.before + self.clock() - self.started
+        """Seconds that the run had taken when the clock was last read, over all resumes."""
+        return self.before + self.now - self.started
+
+    def read(self) -> float:
+        """Read the clock; returns the seconds since it was last read."""
+        before, self.now = self.now, self.clock()
+        if self.run.world.size > 1:
+            self.now = float(self.run.world.broadcast_(torch.tensor(self.now).double()))
+        return self.now - before
 
     def start(self) -> None:
         """Begin to count, with what the run took before it was resumed."""
-        self.before, self.started = self.run.counters.seconds, self.clock()
-        self.look_at = self.before + FIRST_SHARE * (self.budget - self.before)
+        if self.budget:
+            self.read()
+            self.before, self.started = self.run.counters.seconds, self.now
+            self.look_at = self.before + FIRST_SHARE * (self.budget - self.before)
+
+    @contextmanager
+    def timing_saves(self) -> Iterator[None]:
+        """Note how long it takes to save the state."""
+        if self.budget:
+            self.read()
+        yield
+        if self.budget:
+            self.saving = self.read()
 
     def note(self) -> None:
         """Write the time taken into the counters, before they are saved."""
         if self.budget:
-            self.run.counters.seconds = self.spent
+            self.run.counters.seconds = self.before + self.clock() - self.started
 
     def began_epoch(self) -> None:
         """Start timing steps."""
-        self.marked = self.clock()
+        if self.budget:
+            self.read()
 
     def stepped(self) -> bool:
         """Time a step, and make a new plan if it is time; returns whether the plan has changed."""
         if not self.budget:
             return False
-        now = self.clock()
-        self.pace.add(now - self.marked)
-        self.marked = now
+        self.pace.add(self.read())
         is_known = not self.has_looked and self.pace.steps >= TIMED
         if not (is_known or self.spent >= self.look_at):
             return False
@@ -122,14 +138,14 @@ class Deadline:
         """Time the end of an epoch, and make a new plan; returns whether it has changed."""
         if not self.budget or self.run.is_finished:
             return False
-        self.ending = self.clock() - self.marked
+        self.ending = self.read()
         return self.plan()
 
     def plan(self) -> bool:
         """Plan the steps for which there is time; returns whether their number has changed."""
-        if not self.is_set:
+        step, recorded = self.run.counters.step, self.run.schedule.plan
+        if recorded and recorded[-1].after >= step:  # this is a repetition
             return False
-        step = self.run.counters.step
         total = step + self.fitting_steps()
         remaining = self.budget - self.spent
         self.look_at = self.spent + max(CLOSER * remaining, self.budget / AT_MOST)

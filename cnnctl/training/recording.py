@@ -27,9 +27,9 @@ class FolderStore(CheckpointStore):
         """Replace best.safetensors."""
         self.folder.save_best(capture_best(run))
 
-    def save_last(self, run: Run) -> None:
+    def save_last(self, run: Run, random: Tensors) -> None:
         """Replace last.safetensors."""
-        self.folder.save_last(capture_last(run))
+        self.folder.save_last(capture_last(run, random))
 
     def best_weights(self) -> Tensors:
         """The weights in best.safetensors."""

@@ -21,6 +21,7 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
     ("train", "compile"),
+    ("data", "workers"),
 )
 """Options that may change on resuming; all others must be the same."""
 
@@ -58,9 +59,13 @@ def reconcile(asked: Experiment, before: Experiment, *, place: str) -> Experimen
     ]
     if faults:
         raise FaultError(*faults, exit_code=ExitCode.CHECKPOINT)
-    train = {path[1]: new for path, (new, _) in changes.items() if path[0] == "train"}
-    resolved = before.train.model_copy(update={str(key): value for key, value in train.items()})
-    return before.model_copy(update={"train": resolved})
+    update = {
+        section: getattr(before, section).model_copy(
+            update={str(path[1]): new for path, (new, _) in changes.items() if path[0] == section}
+        )
+        for section in ("train", "data")
+    }
+    return before.model_copy(update=update)
 
 
 def differences(

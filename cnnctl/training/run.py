@@ -20,9 +20,11 @@ from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors
-from cnnctl.optim.regularizers import Average, EarlyStopper, Ema, merged, parameter_groups
+from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
+from cnnctl.optim.regularizers import Average, EarlyStopper, Ema
 from cnnctl.optim.schedulers import PlannedSteps, Schedule
 from cnnctl.training.tally import RunningSums
+from cnnctl.world import ALONE, World
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Run:
     device: torch.device
     network: nn.Module
     freezing: Freezing
+    groups: Sequence[ParameterGroup]
+    """The groups of the optimizer, in its order."""
     optimizer: optim.Optimizer
     schedule: Schedule
     average: Average | None
@@ -71,6 +75,8 @@ class Run:
     """Measured on the validation split at the end of the last epoch."""
     distilling: Distilling | None = None
     """What is learned from teachers, if anything."""
+    world: World = ALONE
+    """The ranks that train together."""
 
     @property
     def answers(self) -> list[Task]:
@@ -139,6 +145,17 @@ class Run:
         first = self.counters.epoch * self.schedule.steps_per_epoch
         self.freezing.begin_epoch(self.schedule.planned_epoch(first))
 
+    def agree_on_weights(self) -> None:
+        """Take the weights and buffers of rank 0, on all ranks."""
+        networks = [self.network, *([self.average.network] if self.average else [])]
+        for tensor in (each for network in networks for each in network.state_dict().values()):
+            self.world.broadcast_(tensor)
+
+    def agree_on_buffers(self) -> None:
+        """Take the buffers of rank 0; of those of batch norm, only counters may differ."""
+        for buffer in self.network.buffers():
+            self.world.broadcast_(buffer)
+
     def take_weights(self, tensors: Tensors) -> tuple[str, ...]:
         """Load these weights; returns the names of tensors that keep their initialisation.
 
@@ -159,6 +176,7 @@ def assemble(
     device: torch.device,
     steps_per_epoch: int,
     teaching: Teaching | None = None,
+    world: World = ALONE,
 ) -> Run:
     """Build network, averages, optimizer and schedule, in their initial state.
 
@@ -173,7 +191,8 @@ def assemble(
     freezing = _freeze(network, experiment)
     average = _average(network, regularization.ema)
     distilling = _distilling(teaching, network, experiment, device)
-    optimizer = _optimizer(network, experiment, late=freezing.names, distilling=distilling)
+    groups = _groups(network, experiment, late=freezing.names, distilling=distilling)
+    optimizer = build_optimizer(groups, fused=True)
     freezing.begin_epoch(1)
     classifying = [t for t in tasks if t.target.kind in Accuracy.measures and not t.is_auxiliary]
     return Run(
@@ -183,12 +202,14 @@ def assemble(
         device=device,
         network=network,
         freezing=freezing,
+        groups=groups,
         optimizer=optimizer,
         schedule=Schedule(
             experiment.scheduler,
             optimizer,
             steps_per_epoch=steps_per_epoch,
             epochs=train.epochs,
+            own=[group.scheduler for group in groups],
             plan=train.plan,
         ),
         average=average,
@@ -201,6 +222,7 @@ def assemble(
             agreeing=distilling.counters if distilling else 0,
         ),
         distilling=distilling,
+        world=world,
     )
 
 
@@ -229,23 +251,24 @@ def _freeze(network: nn.Module, experiment: Experiment) -> Freezing:
     return freezing
 
 
-def _optimizer(
+def _groups(
     network: nn.Module,
     experiment: Experiment,
     *,
     late: Collection[str],
     distilling: Distilling | None,
-) -> optim.Optimizer:
+) -> list[ParameterGroup]:
     regularization = experiment.regularization
     in_groups = partial(
         parameter_groups,
         weight_decay=regularization.weight_decay,
         penalize=regularization.penalize,
     )
-    groups = in_groups(network, groups=experiment.optimizer.groups, late=late)
+    groups = in_groups(network, experiment.optimizer, late=late)
     if distilling is not None:
-        groups = merged(groups, in_groups(distilling.regressors))
-    return experiment.optimizer.build(groups, fused=True)
+        beside = experiment.optimizer.model_copy(update={"groups": []})
+        groups = merged(groups, in_groups(distilling.regressors, beside))
+    return groups
 
 
 def _average(network: nn.Module, ema: Ema | None) -> Average | None:

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
-import torch
-
 from cnnctl.checkpoint import Checkpoint, Tensors, load_weights
 from cnnctl.evaluation.scores import by_head
 from cnnctl.evaluation.thresholds import measured_thresholds
@@ -26,7 +24,7 @@ from cnnctl.training.run import Run, stopping_metric
 from cnnctl.training.scoring import answers_to, evaluate, scores_of
 from cnnctl.training.settings import with_compile, without_deadline
 from cnnctl.training.setup import Setup, SplitBatches
-from cnnctl.training.state import restore, restore_random
+from cnnctl.training.state import random_states, restore, restore_random, seed_rank
 from cnnctl.training.step import Step, make_step
 from cnnctl.training.stores import CheckpointStore
 
@@ -117,11 +115,11 @@ class Training:
         Raises:
             FaultError: the weights do not fit.
         """
-        torch.manual_seed(self.run.experiment.seed)
+        seed_rank(self.run)
         left_out = () if weights is None else self.run.take_weights(weights)
-        began = self.clock()
-        self.store.save_last(self.run)  # so that there is something to resume from the start
-        self.deadline.saving = self.clock() - began
+        self.run.agree_on_weights()
+        with self.deadline.timing_saves():
+            self.keep()  # so that there is something to resume from the start
         return left_out
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -151,13 +149,13 @@ class Training:
         if self.resumed_from is not None:
             for observer in self.observers:
                 observer.resumed(self.run.counters)
-            restore_random(self.resumed_from, self.run.device)
+            restore_random(self.resumed_from, self.run)
         while not self.run.is_finished:
             if self.train_epoch():
                 self.end_epoch()
             self.settle_plan()
             self.save()
-            if self.stop():
+            if self.is_stopped():
                 return
             if self.deadline.ended_epoch():
                 self.planned()
@@ -172,6 +170,10 @@ class Training:
         """Tell the observers that the run is planned to take another number of steps."""
         for observer in self.observers:
             observer.planned(self.run)
+
+    def is_stopped(self) -> bool:
+        """Whether any rank was asked to stop."""
+        return self.run.world.any(self.stop())
 
     def train_epoch(self) -> bool:
         """Take the remaining steps of this epoch; returns False if stopped before its end."""
@@ -196,7 +198,7 @@ class Training:
             if run.counters.batch < len(self.batches.train):
                 if run.is_at_planned_end:
                     break
-                if self.stop():
+                if self.is_stopped():
                     return False
                 if settings.checkpoint_every and run.counters.step % settings.checkpoint_every == 0:
                     self.save()
@@ -208,13 +210,18 @@ class Training:
         for observer in self.observers:
             observer.saving()
         self.deadline.note()
-        self.store.save_last(self.run)
+        self.keep()
+
+    def keep(self) -> None:
+        """Save the state of all ranks; they wait for the one that writes."""
+        self.store.save_last(self.run, random_states(self.run))
+        self.run.world.meet()
 
     def end_epoch(self) -> None:
         """Evaluate, adapt the learning rate, keep the best, and record the epoch."""
         run = self.run
         self.step.guard.raise_if_diverged(run.counters.step)
-        row = self.measure()
+        row: EpochMetrics = run.world.share(self.measure())  # all decide on the same numbers
         run.counters.epoch += 1
         run.counters.batch = 0
         run.tally.clear()
@@ -239,6 +246,7 @@ class Training:
         seconds = time.perf_counter() - self.started
         samples = run.tally.samples - self.samples_before
         loss, shares = run.tally.read()
+        run.agree_on_buffers()
         distilled = run.distilled()
         for observer in self.observers:
             observer.steps_ended(run)
@@ -277,7 +285,10 @@ class Training:
         """
         found = None
         if self.run.is_finished and self.batches.test is not None:
-            load_weights(self.run.evaluated, self.store.best_weights())
+            if self.run.world.is_first:  # which has the store
+                load_weights(self.run.evaluated, self.store.best_weights())
+            self.run.world.meet()
+            self.run.agree_on_weights()
             found = evaluate(self.run, self.batches.test, tasks=self.settled_tasks())
         return TrainingResult(self.run, found)
 

@@ -56,14 +56,19 @@ def from_line(line: bytes) -> list[Answer]:
 
 def serve(root: str, carry_out: Callable[[FileTree, Order], list[Answer]]) -> None:
     """Carry out orders until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who gives orders ends this process
-    gc.freeze()  # what has been imported stays, and need not be searched again
-    gc.set_threshold(UNSEARCHED)
     tree = open_tree(Path(root))
-    for line in sys.stdin:
-        order = [(number, Entry(*entry)) for number, *entry in json.loads(line)]
+    for order in received():
         try:
             answer: Any = carry_out(tree, order)
         except OSError as error:
             answer = {"errno": error.errno, "strerror": error.strerror}
         print(json.dumps(answer), flush=True)
+
+
+def received() -> Iterator[Order]:
+    """The orders that this process is given, until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who gives orders ends this process
+    gc.freeze()  # what has been imported stays, and need not be searched again
+    gc.set_threshold(UNSEARCHED)
+    for line in sys.stdin:
+        yield [(number, Entry(*entry)) for number, *entry in json.loads(line)]

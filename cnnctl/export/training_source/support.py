@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from cnnctl.errors import Fault, FaultError
 from cnnctl.experiment import Experiment
+from cnnctl.optim.optimizers import Optimizer
+from cnnctl.optim.optimizers.orthogonal import Muon
 from cnnctl.optim.optimizers.quasi_newton import LBFGS
 
+PATH = ("optimizer",)
 HINT = "leave it out, or leave out --training"
 
 
@@ -33,6 +36,7 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
     if model.unfreeze_at is not None:
         message = "a training script does not unfreeze layers"
         yield Fault(message=message, hint=HINT, path=("model", "unfreeze_at"))
+    yield from _missing_optimizers(experiment.optimizer)
     if isinstance(experiment.optimizer, LBFGS) and experiment.train.accumulate > 1:
         message = "a training script does not accumulate batches for lbfgs"
         yield Fault(message=message, hint="use data.batch_size=all", path=("train", "accumulate"))
@@ -43,3 +47,14 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
     if experiment.scheduler.watches == "accuracy" and not experiment.data.has_validation:
         message = "a training script has no accuracy of the training split"
         yield Fault(message=message, hint="use loss", path=("scheduler", "monitor"))
+
+
+def _missing_optimizers(optimizer: Optimizer) -> Iterator[Fault]:
+    if isinstance(optimizer, Muon):
+        message = f"a training script does not have {optimizer.kind}"
+        yield Fault(message=message, hint="use one of torch's, or leave out --training", path=PATH)
+    for index, group in enumerate(optimizer.groups):
+        for option in ("optimizer", "scheduler"):
+            if getattr(group, option) is not None:
+                message = f"a training script has one {option} for all weights"
+                yield Fault(message=message, hint=HINT, path=(*PATH, "groups", index, option))
