@@ -12,6 +12,7 @@ import torch
 
 from cnnctl.data.loader import Batches
 from cnnctl.training.run import Run
+from cnnctl.training.settings import without_deadline
 from cnnctl.training.setup import SplitBatches
 
 Clock = Callable[[], float]
@@ -140,6 +141,17 @@ class Deadline:
             return False
         self.ending = self.read()
         return self.plan()
+
+    def settled(self) -> bool:
+        """Once the run is finished, let its recorded plan alone say how many steps it takes.
+
+        Returns whether the experiment has changed.
+        """
+        train = self.run.experiment.train
+        if not self.run.is_finished or train.max_minutes is None:
+            return False
+        self.run.experiment = without_deadline(self.run.experiment)
+        return True
 
     def plan(self) -> bool:
         """Plan the steps for which there is time; returns whether their number has changed."""

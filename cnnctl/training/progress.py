@@ -22,9 +22,9 @@ from cnnctl.run_folder import RunFolder
 from cnnctl.training.bar import OneLine
 from cnnctl.training.observers import Observer
 from cnnctl.training.pace import Pace
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.run import Counters, Run
 from cnnctl.training.starting import TrainingStart
-from cnnctl.training.training import TrainingResult
 
 REFRESH_SECONDS = 0.25
 """Interval at which the bar reads the loss, which waits for a GPU."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cnnctl.checkpoint import Checkpoint, Tensors, load_weights
 from cnnctl.evaluation.scores import by_head
@@ -20,42 +20,16 @@ from cnnctl.metrics import Accuracy, watched
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.deadline import Clock, Deadline
 from cnnctl.training.observers import Observer
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.run import Run, stopping_metric
 from cnnctl.training.scoring import answers_to, evaluate, scores_of
-from cnnctl.training.settings import with_compile, without_deadline
+from cnnctl.training.settings import with_compile
 from cnnctl.training.setup import Setup, SplitBatches
 from cnnctl.training.state import random_states, restore, restore_random, seed_rank
 from cnnctl.training.step import Step, make_step
 from cnnctl.training.stores import CheckpointStore
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """The outcome of training."""
-
-    run: Run
-    test: dict[str, float] | None
-    """Loss and accuracy of the best weights on the test split; empty if the run was
-    stopped, or if there is no test split."""
-    remarks: Sequence[str] = ()
-    """Lines about the training, by those who followed it."""
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether training finished, and was not stopped."""
-        return self.run.is_finished
-
-    def to_json(self) -> dict[str, Any]:
-        """The content of result.json."""
-        state = "finished" if self.is_finished else "stopped"
-        return {
-            "state": state,
-            "stopped_early": self.run.counters.stopped_early,
-            "test": self.test,
-            "remarks": list(self.remarks),
-        }
 
 
 def never() -> bool:
@@ -153,18 +127,13 @@ class Training:
         while not self.run.is_finished:
             if self.train_epoch():
                 self.end_epoch()
-            self.settle_plan()
+            if self.deadline.settled():
+                self.planned()
             self.save()
             if self.is_stopped():
                 return
             if self.deadline.ended_epoch():
                 self.planned()
-
-    def settle_plan(self) -> None:
-        """Once the run is finished, let its recorded plan alone say how many steps it takes."""
-        if self.run.is_finished and self.run.experiment.train.max_minutes is not None:
-            self.run.experiment = without_deadline(self.run.experiment)
-            self.planned()
 
     def planned(self) -> None:
         """Tell the observers that the run is planned to take another number of steps."""
