@@ -14,6 +14,7 @@ from cnnctl.experiment import Experiment
 MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("name",),
     ("train", "epochs"),
+    ("train", "max_minutes"),
     ("train", "checkpoint_every"),
     ("train", "snapshots"),
     ("train", "watch"),

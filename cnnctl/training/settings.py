@@ -58,6 +58,7 @@ def resolve_auto(
         "threads": threads_of_one(local_ranks) if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
         "watch": watch,
+        "planned_steps": train.plan,
     }
     scheduler = experiment.scheduler
     if isinstance(scheduler, Plateau):
@@ -139,4 +140,10 @@ def _watch_interval(experiment: Experiment, description: DatasetInfo, device: to
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:
     """The experiment with `train.compile` decided."""
     train = experiment.train.model_copy(update={"compile": compile})
+    return experiment.model_copy(update={"train": train})
+
+
+def without_deadline(experiment: Experiment) -> Experiment:
+    """The experiment without `train.max_minutes`, whose outcome is in `train.planned_steps`."""
+    train = experiment.train.model_copy(update={"max_minutes": None})
     return experiment.model_copy(update={"train": train})

@@ -429,7 +429,7 @@ WRITTEN = {
     Architecture: {"layers", "heads", "init", "weights", "freeze", "unfreeze_at"},
     Regularization: {"l1", "l2", "weight_decay", "penalize", "label_smoothing", "clip_norm"}
     | {"clip_value", "early_stopping", "ema"},
-    Train: {"epochs", "accumulate", "precision", "monitor"},
+    Train: {"epochs", "accumulate", "precision", "monitor", "max_minutes", "planned_steps"},
 }
 """What a script has, or is refused for."""
 LEFT_OUT = {
