@@ -18,7 +18,8 @@ from tests.conftest import Cli
 CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
 EXPECTED = {
-    "airbench-cifar10", "digit-and-parity", "keras-cnn-cifar10", "lenet", "lenet-mnist", "lenet-quarter", "mlp-mnist",
+    "airbench-cifar10", "digit-and-parity", "keras-cnn-cifar10", "lenet", "lenet-mnist",
+    "lenet-quarter", "mlp-mnist",
     "mlp-spirals", "regression", "resnet-digits", "tdnn-waveform", "textbook-3-3-2-2",
     "textbook-3-4-2",
 }  # fmt: skip

@@ -80,7 +80,7 @@ def _is_alone(start: Start, facts: Facts) -> bool:
 
 
 class LargeWeights(Check):
-    """Weights that start far beyond sqrt(2 / fan_in) (He et al. 2015), with no norm or scale behind.
+    """Weights that start far beyond sqrt(2 / fan_in) (He et al. 2015), with no norm behind.
 
     An initializer of several layers is named once, with the layer that it suits least.
     """
