@@ -95,7 +95,11 @@ class Train(Spec):
     deterministic: bool = True
     """Bit-identical runs on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"
-    """CPU threads; `auto` uses PyTorch's default."""
+    """CPU threads; `auto` uses PyTorch's default, or of several ranks each has its part of the
+    cores."""
+    sync_batch_norm: bool = False
+    """With several ranks, normalise over the batch of all of them; otherwise each normalises over
+    its part, and their running statistics are averaged."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     snapshots: PositiveInt | None = None

@@ -27,6 +27,7 @@ from cnnctl.distillation.plan import plan_distillation
 from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
+from cnnctl.training.parts import check_parts
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto, with_compile
 from cnnctl.world import ALONE, World
@@ -102,6 +103,7 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
             data = prepare(experiment.data, seed=experiment.seed, root=data_root)
         experiment = experiment.model_copy(update={"data": data.data})
         with loaded.places():
+            check_parts(loaded.plan, experiment, len(data.splits.train), world)
             experiment = fitted(experiment, loaded.tasks, data.splits.train)
         loaded = replace(loaded, experiment=experiment)
         heads = tuple(task.name for task in loaded.tasks if task.name and not task.is_auxiliary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, repeat, zip_longest
@@ -17,6 +18,7 @@ from cnnctl.distillation.distilling import Distilling, parameters_of
 from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
+from cnnctl.training.batch_norm import synchronized
 from cnnctl.training.compilation import (
     Answers,
     Compiled,
@@ -226,10 +228,14 @@ def make_propagate(
     """Forward and backward pass of network and loss, compiled if the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
     loss_of = build_loss(run.tasks, reduction=reduction).to(run.device)
+    is_synchronized = run.experiment.train.sync_batch_norm and run.world.size > 1
     losses_of = _with_distilled(loss_of, run.distilling, reduction=reduction)
 
+    def statistics() -> AbstractContextManager[None]:
+        return synchronized(network, run.world) if is_synchronized else nullcontext()
+
     def forward(inputs: Tensor, targets: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-        with autocast(precision, inputs.device):
+        with autocast(precision, inputs.device), statistics():
             outputs = network(inputs)
         outputs = outputs.float()  # bf16 would round away small differences of the loss
         return outputs, losses_of(outputs, targets, answers)
