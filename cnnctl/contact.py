@@ -75,17 +75,27 @@ class Contact:
             FaultError: one failed, or does not respond.
         """
         self.meetings += 1
+        places = [f"meeting/{self.meetings}/{rank}" for rank in range(self.size)]
+        self.mark(places[self.rank])
+        self.wait_for(*places)
+
+    def mark(self, key: str) -> None:
+        """Let all ranks know of something, by its key."""
         with self.finding_who_is_lost():
-            self.store.set(self._place(self.rank), "")
-            places = [self._place(rank) for rank in range(self.size)]
-            pause, longest = POLL_SECONDS
-            while not self.store.check(places):
+            self.store.set(key, "")
+
+    def wait_for(self, *keys: str) -> None:
+        """Wait until all of these are marked.
+
+        Raises:
+            FaultError: a rank failed, or does not respond.
+        """
+        pause, longest = POLL_SECONDS
+        with self.finding_who_is_lost():
+            while not self.store.check(list(keys)):
                 self._raise_if_lost()
                 time.sleep(pause)
                 pause = min(2 * pause, longest)
-
-    def _place(self, rank: int) -> str:
-        return f"meeting/{self.meetings}/{rank}"
 
     def _raise_if_lost(self) -> None:
         if failed := self._failed():
