@@ -27,6 +27,8 @@ Batch = tuple[Tensor, Tensor]
 probabilities, (B, L) labels from 0 to 1, or (B, T) values, normalised."""
 RAW = Preprocessing()
 """Pixels from 0 to 1, all else as it is."""
+SPREAD = 250
+"""Samples of a part of `Batches.spread`."""
 AHEAD = 2
 """Batches, at least, that are read from rows outside memory while another is learned from."""
 
@@ -217,6 +219,12 @@ class Batches:
         padded = (functional.pad(rows, (0, size - len(rows) if filled else 0)) for rows in parts)
         for rows, (inputs, targets) in zip(parts, self.source.take_each(padded), strict=True):
             yield inputs, targets[: len(rows)]
+
+    def spread(self, count: int) -> Iterator[Batch]:
+        """So many samples at most, evenly spread and not augmented, in parts."""
+        count = min(count, len(self.positions))
+        chosen = torch.arange(count, device=self.positions.device) * len(self.positions) // count
+        yield from self.source.take_each(torch.split(self.positions[chosen], SPREAD))
 
     def order(self, number: int) -> Tensor:
         """Positions in `source` of the samples of an epoch, shuffled, (N,)."""
