@@ -28,6 +28,8 @@ from cnnctl.storage import (
     write_atomically,
 )
 
+PROFILE = "profile"
+"""The folder of traces."""
 LOCK_SECONDS = 0.5
 """How long to wait for the lock; `cnnctl runs` holds it for a moment."""
 
@@ -143,6 +145,15 @@ class RunFolder:
         write_atomically(self.own("watch.jsonl"), *kept)
         return watch.damaged
 
+    def write_profile(self, trace: bytes, *, steps: tuple[int, int]) -> Path:
+        """Write a trace of the first to the last of these steps; returns its path."""
+        # TensorBoard's plugin torch-tb-profiler looks for this suffix
+        path = self.own(PROFILE, f"steps-{steps[0]}-{steps[1]}.pt.trace.json.gz")
+        with storing(path):
+            path.parent.mkdir(exist_ok=True)
+        write_atomically(path, trace)
+        return path
+
     def write_result(self, result: dict[str, Any]) -> None:
         """Write how the run ended."""
         content = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
@@ -206,7 +217,12 @@ def reopen(path: Path) -> RunFolder:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:  # which is an OSError, too
             raise _in_use(path) from None
-        for folder in (path, inside(path, "checkpoints"), inside(path, SNAPSHOTS)):
+        for folder in (
+            path,
+            inside(path, "checkpoints"),
+            inside(path, SNAPSHOTS),
+            inside(path, PROFILE),
+        ):
             if is_folder(folder):
                 remove_temporary_files(folder)
     return RunFolder(path, lock)

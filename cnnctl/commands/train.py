@@ -35,6 +35,13 @@ def train(
     runs: Annotated[Path, typer.Option(help="Directory for run folders.", metavar="DIR")] = Path(
         "runs"
     ),
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile",
+            help="Record a few steps as a trace for Perfetto and TensorBoard, in the run folder.",
+        ),
+    ] = False,
     data: DataFolder = None,
     plugin: Plugins = None,
 ) -> None:
@@ -63,7 +70,9 @@ def train(
             message, hint = "no config file given", "try cnnctl train lenet"
             raise FaultError(Fault(message=message, hint=hint))
         console = Screen(quiet=not world.is_first)
-        result, stopped_by = run_to_its_end(start, data_root=data, console=console)
+        result, stopped_by = run_to_its_end(
+            start, data_root=data, console=console, is_profiled=profile
+        )
         data = used_folder(start.loaded.experiment.data, data)
         print_result(console, result, start.folder, data=data)
     if stopped_by is not None:

@@ -18,11 +18,12 @@ from cnnctl.training.environment import describe_environment
 from cnnctl.training.observers import Observer
 from cnnctl.training.progress import EpochLines, LiveBar, print_header
 from cnnctl.training.recording import ConfigFile, FolderStore, MetricsFile, Snapshots, TensorBoard
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.setup import Setup, set_up
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import TrainingStart
 from cnnctl.training.stores import NoStore
-from cnnctl.training.training import Training, TrainingResult
+from cnnctl.training.training import Training
 from cnnctl.training.watch_recording import WatchBoard, WatchFile
 from cnnctl.training.watching import Watch
 from cnnctl.world import ALONE, World

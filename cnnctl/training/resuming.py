@@ -14,11 +14,13 @@ from cnnctl.experiment import Experiment
 MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("name",),
     ("train", "epochs"),
+    ("train", "max_minutes"),
     ("train", "checkpoint_every"),
     ("train", "snapshots"),
     ("train", "watch"),
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
     ("data", "workers"),
 )
@@ -32,6 +34,7 @@ MEASURED = "balanced"
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
 )
 """Options that may change, but make the run not bit-identical."""

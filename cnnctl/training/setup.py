@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +11,7 @@ from math import ceil
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
@@ -65,9 +67,15 @@ class Setup:
             tasks=self.loaded.tasks,
             device=self.device,
             steps_per_epoch=ceil(len(self.batches.train) / self.experiment.train.accumulate),
+            samples=self.samples,
             teaching=self.teaching,
             world=self.world,
         )
+
+    def samples(self, count: int) -> Iterator[Tensor]:
+        """The inputs of so many training samples, evenly spread, in parts (N, …) on the CPU."""
+        for inputs, _ in self.batches.train.spread(count):
+            yield inputs.cpu()
 
     def with_compile(self, compile: bool) -> Setup:
         """The same setup with `train.compile` decided."""

@@ -29,6 +29,7 @@ from cnnctl.training.compilation import (
     unmarked,
 )
 from cnnctl.training.divergence import FiniteGuard
+from cnnctl.training.micro_batches import micro_batches
 from cnnctl.training.reduction import Reduction, running_statistics
 from cnnctl.training.run import Run, loss_weights
 from cnnctl.training.tally import RunningSums
@@ -57,6 +58,8 @@ class Step:
     """Whether `propagate` returns mean losses, not sums."""
     is_mean: bool
     """Whether the step minimises the mean loss of its batches, not the sum."""
+    micro_batch_size: int | None = None
+    """Samples of a batch that are computed at a time; None for all."""
 
     def __call__(self, batches: Sequence[Batch], rows: Sequence[Tensor] = ()) -> None:
         """Update the weights to reduce the loss of all these batches together.
@@ -96,13 +99,14 @@ class Step:
         """
         for parameter in self.trainable:
             parameter.grad = None  # faster than zero_grad, which does more bookkeeping
-        sizes = [self.normalizer(targets) for _, targets in batches]
+        answers = self.answers(batches) if answers is None else answers
+        parts = list(micro_batches(batches, answers, size=self.micro_batch_size))
+        sizes = [self.normalizer(targets) for _, targets, _ in parts]
         whole = self.reduction.total(sum(sizes))
         # the sum divided by all targets of the step is the mean of one large batch
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
         losses, counting = list[Tensor](), self.reduction.counting(tally)
-        answers = self.answers(batches) if answers is None else answers
-        for (inputs, targets), size, told in zip(batches, sizes, answers, strict=True):
+        for (inputs, targets, told), size in zip(parts, sizes, strict=True):
             if not len(targets):
                 continue  # a batch with fewer samples than ranks
             outputs, loss = self.propagate(inputs, targets, told, factors)
@@ -151,8 +155,10 @@ def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step
     failed: called with the reason if compiling fails; the step continues uncompiled.
     mark: called as each part of the step begins.
     """
+    train = run.experiment.train
+    size = train.micro_batch_size if isinstance(train.micro_batch_size, int) else None
     is_mean = run.tasks[0].loss.reduction == "mean"
-    is_whole = run.experiment.train.accumulate == 1 and run.world.size == 1
+    is_whole = train.accumulate == 1 and size is None and run.world.size == 1
     averages = is_mean and is_whole
     return Step(
         run=run,
@@ -168,6 +174,7 @@ def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step
         reduction=_reduction(run),
         averages=averages,
         is_mean=is_mean,
+        micro_batch_size=size,
     )
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from cnnctl.errors import FaultError
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.setup import Setup, set_up
-from cnnctl.training.training import Training, TrainingResult
+from cnnctl.training.training import Training
 from cnnctl.world import ALONE, World
 from tests.ranks import in_threads
 from tests.training.conftest import setup_of
