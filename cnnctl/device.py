@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
+from cnnctl.world import World
 
 MALLOC_OPTIONS = {-3: 2**25, -1: 2**31 - 1, -2: 2**26}
 """Of malloc.h: M_MMAP_THRESHOLD at its largest, and M_TRIM_THRESHOLD and M_TOP_PAD, in bytes."""
@@ -51,6 +52,20 @@ def own_device(name: str, rank: int) -> torch.device:
     device = pick_device(f"cuda:{rank}")
     torch.cuda.set_device(device)
     return device
+
+
+def use_part_of_machine(device: str, world: World) -> str:
+    """The device of this rank for an option `--device`, with its part of the CPU's cores.
+
+    Raises:
+        FaultError: there are fewer GPUs than ranks, or all of them are given the same one.
+    """
+    if world.size == 1:
+        return device
+    torch.set_num_threads(threads_of_one(world.local_size))
+    return str(
+        own_device(pick_device(device).type if device == "auto" else device, world.local_rank)
+    )
 
 
 def threads_of_one(ranks: int) -> int:
