@@ -21,8 +21,9 @@ from cnnctl.model.matching import fit_weights
 from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors
+from cnnctl.optim.averages import Average, average_of
 from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
-from cnnctl.optim.regularizers import Average, EarlyStopper, Ema
+from cnnctl.optim.regularizers import EarlyStopper
 from cnnctl.optim.schedulers import PlannedSteps, Schedule
 from cnnctl.training.tally import RunningSums
 from cnnctl.world import ALONE, World
@@ -194,7 +195,12 @@ def assemble(
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
     freezing = _freeze(network, experiment)
-    average = _average(network, regularization.ema)
+    average = average_of(
+        network,
+        ema=regularization.ema,
+        lookahead=regularization.lookahead,
+        steps=train.epochs * steps_per_epoch,
+    )
     distilling = _distilling(teaching, network, experiment, device)
     groups = _groups(network, experiment, late=freezing.names, distilling=distilling)
     optimizer = build_optimizer(groups, fused=True)
@@ -274,10 +280,6 @@ def _groups(
         beside = experiment.optimizer.model_copy(update={"groups": []})
         groups = merged(groups, in_groups(distilling.regressors, beside))
     return groups
-
-
-def _average(network: nn.Module, ema: Ema | None) -> Average | None:
-    return Average(network, decay=ema.decay, warmup=ema.warmup) if ema else None
 
 
 def _early_stopper(experiment: Experiment) -> EarlyStopper | None:
