@@ -37,7 +37,7 @@ ORDER = [
     {"training"},
     {"subject"},
     {"preview", "verification", "disturbance", "tracing", "plotting", "export"},
-    {"diagnosis", "explanation"},
+    {"diagnosis", "explanation", "benchmarking"},
     {"serving"},
     {"api"},
     {"sklearn"},

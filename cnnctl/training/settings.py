@@ -7,7 +7,7 @@ from math import ceil
 import torch
 
 from cnnctl.data.samples import DatasetInfo
-from cnnctl.device import fastest_precision, pick_device
+from cnnctl.device import fastest_precision, pick_device, threads_of_one
 from cnnctl.experiment import Experiment, learned_kinds, measures
 from cnnctl.metrics import Accuracy, AveragePrecision, MeanLoss
 from cnnctl.model.network import NetworkPlan, meta_network
@@ -29,8 +29,16 @@ RECORDS = 10
 """Records of the layers in an epoch, at most: more would make long files of long epochs."""
 
 
-def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: DatasetInfo) -> Experiment:
+def resolve_auto(
+    experiment: Experiment,
+    plan: NetworkPlan,
+    description: DatasetInfo,
+    *,
+    local_ranks: int = 1,
+) -> Experiment:
     """Fill in every `auto` of `train` for this machine, and the mode of `plateau`.
+
+    local_ranks: the number of ranks on this machine, which share its cores.
 
     The rules depend on the machine and the network, never on timing: the same file gives the same
     settings, and so the same bits, in every run on the same machine. Only `compile: measure`
@@ -47,9 +55,10 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
         "memory_format": _memory_format(experiment, plan),
         "micro_batch_size": _micro_batch_size(experiment, plan, description, device),
         "compile": False if train.compile == "auto" else train.compile,
-        "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
+        "threads": threads_of_one(local_ranks) if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
         "watch": watch,
+        "planned_steps": train.plan,
     }
     scheduler = experiment.scheduler
     if isinstance(scheduler, Plateau):
@@ -131,4 +140,10 @@ def _watch_interval(experiment: Experiment, description: DatasetInfo, device: to
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:
     """The experiment with `train.compile` decided."""
     train = experiment.train.model_copy(update={"compile": compile})
+    return experiment.model_copy(update={"train": train})
+
+
+def without_deadline(experiment: Experiment) -> Experiment:
+    """The experiment without `train.max_minutes`, whose outcome is in `train.planned_steps`."""
+    train = experiment.train.model_copy(update={"max_minutes": None})
     return experiment.model_copy(update={"train": train})

@@ -41,6 +41,10 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
     if isinstance(experiment.optimizer, LBFGS) and experiment.train.accumulate > 1:
         message = "a training script does not accumulate batches for lbfgs"
         yield Fault(message=message, hint="use data.batch_size=all", path=("train", "accumulate"))
+    if experiment.train.max_minutes is not None or experiment.train.plan:
+        message = "a training script takes all epochs, whatever time they need"
+        path = "planned_steps" if experiment.train.plan else "max_minutes"
+        yield Fault(message=message, hint=HINT, path=("train", path))
     if experiment.scheduler.watches == "accuracy" and not experiment.data.has_validation:
         message = "a training script has no accuracy of the training split"
         yield Fault(message=message, hint="use loss", path=("scheduler", "monitor"))
