@@ -80,10 +80,31 @@ def threads_of_one(ranks: int) -> int:
 
 
 def fastest_precision(device: torch.device) -> str:
-    """bf16 if the device is faster with it, tf32 on older GPUs, otherwise fp32."""
+    """bf16 if the device is faster with it, otherwise fp32."""
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
+        return "bf16" if _is_ampere_or_newer() else "fp32"
     return "bf16" if is_faster_with_bf16() else "fp32"
+
+
+def _is_ampere_or_newer() -> bool:
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Check that a device computes in this precision; every CPU has bf16, however slow.
+
+    Raises:
+        FaultError: it does not.
+    """
+    if device.type == "cuda":
+        lacks = precision != "fp32" and not _is_ampere_or_newer()
+    else:
+        lacks = precision == "tf32"
+    if lacks:
+        message = f"{describe_device(device)} does not compute in {precision}"
+        since = "; GPUs have it from Ampere (compute capability 8.0) on"
+        path = ("train", "precision")
+        raise config_fault(message, hint=f"use auto or fp32{since}", path=path)
 
 
 def use_threads(count: int) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from cnnctl.device import (
     autocast,
+    check_precision,
     describe_device,
     keep_freed_memory,
     memory_faults,
@@ -152,3 +153,22 @@ def test_freed_memory_is_kept_where_the_c_library_can(
     keep_freed_memory()
     # M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of malloc.h
     assert set(set_to) == ({-1, -2, -3} if has_settings else set())
+
+
+@pytest.mark.parametrize(
+    ("device", "is_ampere", "lacks"),
+    [("cpu", True, ["tf32"]), ("cuda", True, []), ("cuda", False, ["tf32", "bf16"])],
+)
+def test_a_precision_that_the_device_lacks_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, device: str, is_ampere: bool, lacks: list[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: is_ampere)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "a GPU")
+    refused = []
+    for precision in ("fp32", "tf32", "bf16"):
+        try:
+            check_precision(precision, torch.device(device))
+        except FaultError as error:
+            assert error.faults[0].path == ("train", "precision")
+            refused.append(precision)
+    assert refused == lacks

@@ -17,6 +17,7 @@ from cnnctl.experiment import Experiment, Task, Thresholds, require_weights
 from cnnctl.metrics import METRICS, Accuracy, MeanLoss, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
+from cnnctl.model.in_place import rectify_in_place
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import NetworkPlan
@@ -194,6 +195,7 @@ def assemble(
     network = network.to(device)
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
+    rectify_in_place(network, plan.graph)
     freezing = _freeze(network, experiment)
     average = average_of(
         network,
