@@ -92,6 +92,9 @@ class Train(Spec):
     """Bit-identical runs on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"
     """CPU threads; `auto` uses PyTorch's default."""
+    activation_checkpointing: bool | list[str] = False
+    """Save memory by computing activations again in the backward pass: in each block and stretch of
+    layers, or in the layers and blocks with these names or patterns."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     snapshots: PositiveInt | None = None

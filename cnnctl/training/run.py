@@ -19,6 +19,7 @@ from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.network import NetworkPlan
+from cnnctl.model.recomputation import recompute_
 from cnnctl.model.weights_file import Tensors
 from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
 from cnnctl.optim.regularizers import Average, EarlyStopper, Ema
@@ -191,6 +192,7 @@ def assemble(
     freezing = _freeze(network, experiment)
     average = _average(network, regularization.ema)
     distilling = _distilling(teaching, network, experiment, device)
+    recompute_(network, train.activation_checkpointing)
     groups = _groups(network, experiment, late=freezing.names, distilling=distilling)
     optimizer = build_optimizer(groups, fused=True)
     freezing.begin_epoch(1)

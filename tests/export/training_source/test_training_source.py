@@ -432,7 +432,7 @@ WRITTEN = {
 LEFT_OUT = {
     Experiment: {"plugins"},  # whose kinds are refused
     Train: {"device", "memory_format", "compile", "deterministic", "threads"}
-    | {"checkpoint_every", "snapshots", "watch"},
+    | {"activation_checkpointing", "checkpoint_every", "snapshots", "watch"},
 }
 """What changes neither the steps nor what is kept."""
 
