@@ -78,6 +78,10 @@ class Train(Spec):
     repeats them. `auto` takes all epochs."""
     accumulate: PositiveInt = 1
     """Batches to accumulate gradients over before each optimizer step."""
+    micro_batch_size: PositiveInt | Literal["auto"] | None = "auto"
+    """Samples of a batch to compute at a time, whose gradients are summed; `auto` splits large
+    batches where that is faster and gives the same result, null never does. Batch norms normalise
+    each part alone (ghost batch normalisation, Hoffer et al. 2017): `auto` does not split those."""
     device: Device = "auto"
     """`cpu`, `cuda` or `cuda:N`; `auto` uses a GPU if there is one."""
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
@@ -91,7 +95,11 @@ class Train(Spec):
     deterministic: bool = True
     """Bit-identical runs on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"
-    """CPU threads; `auto` uses PyTorch's default."""
+    """CPU threads; `auto` uses PyTorch's default, or of several ranks each has its part of the
+    cores."""
+    sync_batch_norm: bool = False
+    """With several ranks, normalise over the batch of all of them; otherwise each normalises over
+    its part, and their running statistics are averaged."""
     activation_checkpointing: bool | list[str] = False
     """Save memory by computing activations again in the backward pass: in each block and stretch of
     layers, or in the layers and blocks with these names or patterns."""

@@ -217,9 +217,10 @@ def print_header(console: Console, run: Run, splits: Splits, start: TrainingStar
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items() if len(part))
     counts += "" if len(splits.test) else ", no test split"
     compiled = ", compiled" if train.compile else ""
+    split = f", micro-batches of {train.micro_batch_size:,}" if train.micro_batch_size else ""
     lines = [
         f"{run.experiment.name}: {parameters:,} parameters, "
-        f"{describe_device(run.device)}, {train.precision}, {train.memory_format}{compiled}",
+        f"{describe_device(run.device)}, {train.precision}, {train.memory_format}{compiled}{split}",
         f"{run.experiment.data.kind}: {counts}",
         *(run.distilling.teaching.plan.describe(run.experiment) if run.distilling else ()),
         f"run folder: {start.folder.path}",

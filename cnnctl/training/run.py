@@ -18,6 +18,7 @@ from cnnctl.metrics import METRICS, Accuracy, MeanLoss, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
+from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.recomputation import recompute_
 from cnnctl.model.weights_file import Tensors
@@ -176,17 +177,21 @@ def assemble(
     tasks: tuple[Task, ...],
     device: torch.device,
     steps_per_epoch: int,
+    samples: Samples | None = None,
     teaching: Teaching | None = None,
     world: World = ALONE,
 ) -> Run:
     """Build network, averages, optimizer and schedule, in their initial state.
+
+    samples: for initializers that are measured on training data; see `network.build`.
 
     Raises:
         FaultError: the network has no weights.
     """
     require_weights(plan)
     train, regularization = experiment.train, experiment.regularization
-    network: nn.Module = networks.build(plan, seed=experiment.seed).to(device)
+    network: nn.Module = networks.build(plan, seed=experiment.seed, samples=samples)
+    network = network.to(device)
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
     freezing = _freeze(network, experiment)

@@ -18,6 +18,7 @@ from cnnctl.evaluation.thresholds import measured_thresholds
 from cnnctl.experiment import Task
 from cnnctl.metrics import Accuracy, watched
 from cnnctl.run_files import EpochMetrics
+from cnnctl.training.compilation import Mark
 from cnnctl.training.deadline import Clock, Deadline
 from cnnctl.training.observers import Observer
 from cnnctl.training.result import TrainingResult
@@ -63,6 +64,10 @@ class Training:
     def __post_init__(self) -> None:
         self.step = make_step(self.run, failed=self.go_on_uncompiled)
         self.deadline = Deadline(self.run, self.batches, clock=self.clock)
+
+    def mark_parts(self, mark: Mark) -> None:
+        """Call `mark` from now on as each part of a step begins."""
+        self.step = make_step(self.run, failed=self.go_on_uncompiled, mark=mark)
 
     def ask_teachers(self) -> None:
         """Compute the answers of teachers to all samples now, if nothing changes them later."""
