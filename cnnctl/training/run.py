@@ -21,6 +21,7 @@ from cnnctl.model.in_place import rectify_in_place
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import NetworkPlan
+from cnnctl.model.recomputation import recompute_
 from cnnctl.model.weights_file import Tensors
 from cnnctl.optim.averages import Average, average_of
 from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
@@ -204,6 +205,7 @@ def assemble(
         steps=train.epochs * steps_per_epoch,
     )
     distilling = _distilling(teaching, network, experiment, device)
+    recompute_(network, train.activation_checkpointing)
     groups = _groups(network, experiment, late=freezing.names, distilling=distilling)
     optimizer = build_optimizer(groups, fused=True)
     freezing.begin_epoch(1)
