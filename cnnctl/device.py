@@ -37,6 +37,33 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def own_device(name: str, rank: int) -> torch.device:
+    """The device of one of several ranks of a machine: the GPU of its number, or the CPU.
+
+    Raises:
+        FaultError: there are fewer GPUs than ranks, or all of them are given the same one.
+    """
+    if name == "cpu":
+        return torch.device("cpu")
+    if name != "cuda":
+        message = f"several ranks cannot share {name}"
+        raise config_fault(message, hint="write cuda, of which each rank takes one")
+    device = pick_device(f"cuda:{rank}")
+    torch.cuda.set_device(device)
+    return device
+
+
+def threads_of_one(ranks: int) -> int:
+    """CPU threads for each of so many ranks of this machine: its part of the cores.
+
+    One process gets torch's default. torchrun gives several a single thread each.
+    """
+    if ranks == 1:
+        return torch.get_num_threads()
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, allowed // ranks)
+
+
 def fastest_precision(device: torch.device) -> str:
     """bf16 if the device is faster with it, tf32 on older GPUs, otherwise fp32."""
     if device.type == "cuda":

@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     DIVERGED = 7
     OUT_OF_MEMORY = 8
     DIFFERENT = 9
+    RANK_LOST = 10
     INTERRUPTED = 130
     TERMINATED = 143
 

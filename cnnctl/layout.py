@@ -23,6 +23,11 @@ class Part(StrEnum):
 RANDOM_CPU, RANDOM_CUDA = f"{Part.RANDOM}.cpu", f"{Part.RANDOM}.cuda"
 
 
+def of_rank(name: str, rank: int) -> str:
+    """The name of a tensor of one of several ranks; that of rank 0 has no number."""
+    return f"{name}.{rank}" if rank else name
+
+
 def part_of(name: str) -> str:
     """The first component of a tensor's name; in a cnnctl checkpoint, a `Part`."""
     return name.partition(".")[0]

@@ -17,7 +17,7 @@ from cnnctl.vocabulary import YAML, families, options, paths_of
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """typer's own, or click's in older versions of typer."""
-OVERRIDABLE = ("train", "summary")
+OVERRIDABLE = ("train", "summary", "bench")
 """Commands that take overrides."""
 
 

@@ -99,8 +99,9 @@ def paths_of(option: str) -> list[str]:
 
 
 def _options(
-    owner: Reference, prefix: str, chosen: Mapping[str, str]
+    owner: Reference, prefix: str, chosen: Mapping[str, str], around: tuple[Reference, ...] = ()
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The paths of a section with their words; not those of a family within itself, `around`."""
     for name, (module, annotation) in _fields(owner).items():
         path, is_list = f"{prefix}{name}", _is_list(annotation)
         below = [] if is_list else list(_specs(module, annotation))
@@ -109,8 +110,9 @@ def _options(
         if kinds:
             yield f"{path}.name", kinds
         for reference in below:
-            for member in _members(reference, chosen.get(path)):
-                yield from _options(member, f"{path}.", chosen)
+            if reference not in around:
+                for member in _members(reference, chosen.get(path)):
+                    yield from _options(member, f"{path}.", chosen, (*around, reference))
 
 
 def _kinds_of(reference: Reference) -> Iterable[str]:

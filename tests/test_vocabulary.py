@@ -41,7 +41,9 @@ def test_paths_are_those_of_an_experiment() -> None:
     assert {path: set(kinds) for path, kinds in options().items()} == declared
 
 
-def walked(spec: type[Spec], prefix: str) -> Iterator[tuple[str, set[str]]]:
+def walked(
+    spec: type[Spec], prefix: str, around: tuple[type[Spec], ...] = ()
+) -> Iterator[tuple[str, set[str]]]:
     for name, info in spec.model_fields.items():
         path, annotation = f"{prefix}{name}", info.annotation
         is_list = get_origin(annotation) in (list, Mapping)
@@ -51,12 +53,12 @@ def walked(spec: type[Spec], prefix: str) -> Iterator[tuple[str, set[str]]]:
         yield path, kinds or (set() if is_list else {*words_in(annotation)})
         if kinds:
             yield f"{path}.name", kinds
-        for part in below:
+        for part in set(below) - set(around):  # an optimizer may contain another
             members = [part]
             if part in chosen:
                 members = [part.kinds[kind] for kind in families()[part.family]]
             for member in members:
-                yield from walked(member, f"{path}.")
+                yield from walked(member, f"{path}.", (*around, part))
 
 
 def words_in(annotation: Any) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 from cnnctl.data.file_tree import FileTree
 from cnnctl.data.records import Record
-from cnnctl.errors import Fault, FaultError, data_faults
+from cnnctl.errors import Fault, FaultError, data_fault, data_faults
 
 
 def faults_of_broken(
@@ -32,3 +33,17 @@ def faults_of_broken(
     ]
     message = f"{len(broken):,} of {len(records):,} pictures cannot be decoded"
     return data_faults(faults, last=Fault(message=message, hint=hint, place=place))
+
+
+def note_skipped(names: Sequence[str], *, most: int, place: str) -> None:
+    """Say on stderr how many pictures are skipped.
+
+    Raises:
+        FaultError: they are more than `most`.
+    """
+    if len(names) > most:
+        message = f"{len(names):,} pictures to skip, more than the limit of {most:,}"
+        raise data_fault(message, hint="repair or delete them", place=place)
+    if names:
+        count = "1 picture" if len(names) == 1 else f"{len(names):,} pictures"
+        print(f"note: skipped {count}; data.skipped lists them", file=sys.stderr)

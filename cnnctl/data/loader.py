@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation, Mixing
 from cnnctl.data.dataset import BatchSize, DataSet
 from cnnctl.data.normalization import Levels
 from cnnctl.data.preprocessing import Preprocessing
@@ -27,8 +27,10 @@ Batch = tuple[Tensor, Tensor]
 probabilities, (B, L) labels from 0 to 1, or (B, T) values, normalised."""
 RAW = Preprocessing()
 """Pixels from 0 to 1, all else as it is."""
+SPREAD = 250
+"""Samples of a part of `Batches.spread`."""
 AHEAD = 2
-"""Batches that are read from mapped rows while another is learned from."""
+"""Batches, at least, that are read from rows outside memory while another is learned from."""
 
 
 class DeviceStore:
@@ -105,15 +107,16 @@ class DeviceStore:
         return self._targets.index_select(0, rows)
 
     def take_each(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
-        """`take` for each of several parts; rows that are mapped are read ahead, in a thread."""
+        """`take` for each of several parts; others than those in memory are read ahead."""
         if isinstance(self._rows, TensorRows):
             yield from map(self.take, parts)
             return
-        with ThreadPoolExecutor(1) as reader:
+        readers = self._rows.readers
+        with ThreadPoolExecutor(readers) as reader:
             waiting = deque[tuple[Tensor, Future[Tensor]]]()
             for rows in parts:
                 waiting.append((rows, reader.submit(self._rows.take, rows)))
-                if len(waiting) > AHEAD:
+                if len(waiting) > max(AHEAD, readers):
                     ready, stored = waiting.popleft()
                     yield self._normalized(ready, stored.result())
             for ready, stored in waiting:
@@ -142,7 +145,7 @@ class Batches:
     """A split in batches.
 
     The order of an epoch is a function of (seed, epoch), the same on every device; augmentation is
-    one of (seed, epoch, step). Therefore a run can be resumed exactly after any step.
+    one of (seed, epoch, step, rank). Therefore a run can be resumed exactly after any step.
     """
 
     def __init__(
@@ -156,7 +159,10 @@ class Batches:
         classes: int = 0,
         balance: Tensor | None = None,
         seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
+        """Of every batch, this rank has every `ranks`-th sample; their numbers differ by one."""
         self.source = source
         own = torch.arange(len(source)) if positions is None else positions
         self.positions = own.to(source.device)
@@ -168,6 +174,7 @@ class Batches:
         self.balance = balance
         """The class of each of its samples, (N,), where all classes are to come equally often."""
         self.seed = seed
+        self.rank, self.ranks = rank, ranks
 
     def __len__(self) -> int:
         """Steps per epoch."""
@@ -178,27 +185,46 @@ class Batches:
         """The batches of an epoch, starting at step `start`, shuffled and augmented."""
         generator = Generator(self.source.device)
         parts = self.rows(number, start=start)
-        for step, batch in enumerate(self.source.take_each(parts), start):
-            if self.augment:
-                generator.manual_seed(combined_seed("augment", self.seed, number, step))
-                yield self._augmented(*batch, generator)
+        kept = combined_seed("augment", self.seed)
+        taken = zip(parts, self.source.take_each(parts), strict=True)
+        for step, (rows, batch) in enumerate(taken, start):
+            if self.augment and len(rows):
+                place = (number, step, self.rank) if self.rank else (number, step)
+                generator.manual_seed(combined_seed("augment", self.seed, *place))
+                context = Context(self.source.levels, generator, rows, epoch=number, seed=kept)
+                yield self._augmented(*batch, context)
             else:
                 yield batch
 
     def rows(self, number: int, *, start: int = 0) -> Sequence[Tensor]:
         """Positions in `source` of the samples of each of these batches, (B,)."""
-        return torch.split(self.order(number), self.batch_size)[start : len(self)]
+        whole = torch.split(self.order(number), self.batch_size)[start : len(self)]
+        return [batch[self.rank :: self.ranks] for batch in whole]
 
-    def in_order(self, *, batch_size: int | None = None, filled: bool = False) -> Iterator[Batch]:
+    def in_order(
+        self,
+        *,
+        batch_size: int | None = None,
+        filled: bool = False,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> Iterator[Batch]:
         """All samples in their own order and not augmented, in batches of this size.
 
-        With `filled`, inputs always are of this size; those beyond the targets are only company.
+        Of several ranks, each gets every `ranks`-th batch. With `filled`, inputs always are of
+        this size; those beyond the targets are only company.
         """
         size = batch_size or self.batch_size
-        parts = torch.split(self.positions, size)
+        parts = torch.split(self.positions, size)[rank::ranks]
         padded = (functional.pad(rows, (0, size - len(rows) if filled else 0)) for rows in parts)
         for rows, (inputs, targets) in zip(parts, self.source.take_each(padded), strict=True):
             yield inputs, targets[: len(rows)]
+
+    def spread(self, count: int) -> Iterator[Batch]:
+        """So many samples at most, evenly spread and not augmented, in parts."""
+        count = min(count, len(self.positions))
+        chosen = torch.arange(count, device=self.positions.device) * len(self.positions) // count
+        yield from self.source.take_each(torch.split(self.positions[chosen], SPREAD))
 
     def order(self, number: int) -> Tensor:
         """Positions in `source` of the samples of an epoch, shuffled, (N,)."""
@@ -210,19 +236,27 @@ class Batches:
             return torch.randperm(len(self.positions), generator=shuffle)
         return balanced_order(self.balance, generator=shuffle)
 
-    def _augmented(self, inputs: Tensor, targets: Tensor, generator: Generator) -> Batch:
+    def _augmented(self, inputs: Tensor, targets: Tensor, context: Context) -> Batch:
         is_mixed = any(isinstance(each, Mixing) for each in self.augment)
         if is_mixed and not targets.is_floating_point():
             targets = probabilities(targets, classes=self.classes)
         for each in self.augment:
             if isinstance(each, Mixing):
-                inputs, targets = each.mix(inputs, targets, generator=generator)
+                inputs, targets = each.mix(inputs, targets, generator=context.generator)
             elif isinstance(each, InputAugmentation):
-                inputs = each.augment(inputs, levels=self.source.levels, generator=generator)
+                inputs = each.augment(inputs, context)
         return self.source.laid_out(inputs), targets
 
 
-def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: int) -> Batches:
+def training_batches(
+    data: DataSet,
+    store: DeviceStore,
+    split: Split,
+    *,
+    seed: int,
+    rank: int = 0,
+    ranks: int = 1,
+) -> Batches:
     """A split in batches of the dataset's batch size; `store` has its samples."""
     return Batches(
         store,
@@ -233,6 +267,8 @@ def training_batches(data: DataSet, store: DeviceStore, split: Split, *, seed: i
         classes=data.whole().outputs,
         balance=likeliest(split.targets) if data.sampler == "balanced" else None,
         seed=seed,
+        rank=rank,
+        ranks=ranks,
     )
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from cnnctl.config.choice import refusal
-from cnnctl.data.broken_pictures import faults_of_broken
+from cnnctl.data.broken_pictures import faults_of_broken, note_skipped
 from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
@@ -26,15 +24,14 @@ from cnnctl.data.files import forget_tree, remembered_tree
 from cnnctl.data.image_set import Size
 from cnnctl.data.parts import Known, parts_of
 from cnnctl.data.paths import DataPath
-from cnnctl.data.pictures.cache import DecodedPictures, decoded_pictures
+from cnnctl.data.pictures.cache import cache_disk
 from cnnctl.data.pictures.decoding import MAX_BYTES, Mode, Resize
-from cnnctl.data.pictures.rows import PictureRows
-from cnnctl.data.pictures.sizes import form_among
+from cnnctl.data.pictures.kept import KeptPictures, kept_pictures
+from cnnctl.data.pictures.sizes import found_form
 from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.records import Record, content_identity, groups_of, times_of
-from cnnctl.data.residence import Residence, residence_of
-from cnnctl.data.rows import Rows, TensorRows
-from cnnctl.data.samples import Samples
+from cnnctl.data.residence import PictureResidence, picture_residence, residence_of
+from cnnctl.data.samples import Samples, Split
 from cnnctl.data.split_lists import SplitLists
 from cnnctl.data.tables.targets import Strata
 from cnnctl.errors import data_fault
@@ -43,6 +40,8 @@ from cnnctl.target import Target
 Parts = dict[StoredSplit, list[Record]]
 MAX_SKIPPED = 1000
 """Files that can be listed in an experiment."""
+MEASURED = 10_000
+"""Pictures, at least, that a streamed training split is normalised by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,12 @@ class PictureSet(FileSet):
     """Stop at pictures that cannot be decoded, or skip them."""
     max_skipped: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Largest fraction of pictures that may be skipped."""
-    rows: Literal["auto"] | Residence = "auto"
-    """Keep decoded pictures in memory, or map them from the cache; `auto` keeps them in memory if
-    they take at most a fourth of it."""
+    rows: Literal["auto"] | PictureResidence = "auto"
+    """Keep decoded pictures in `memory`, map them from the cache (`mapped`), or decode them in
+    every epoch (`stream`); `auto` is memory if they take at most a fourth of it, else mapped if
+    they take at most half of the disk, else stream."""
+    workers: Literal["auto"] | Annotated[int, Field(gt=0, le=1024)] = "auto"
+    """Processes that decode pictures; `auto` is one for each core."""
     splits: SplitLists | None = None
     """Files that list the pictures of each split."""
     skipped: Annotated[list[str], Field(max_length=MAX_SKIPPED)] = Field(default=[])
@@ -151,11 +153,13 @@ class PictureSet(FileSet):
         if self.samples is not None:
             return self
         tree = self.open_pictures()
-        known, records = self._grouped(tree)
+        known, records = self.model_copy(update={"skipped": []})._grouped(tree)
         parts = known._parts(records)
         tree.note_left_out()
         known = known.learned_from(parts["train"])
-        known = known.model_copy(update=known._found_form(tree, parts["train"]))
+        missing = [name for name in ("mode", "size") if getattr(known, name) == "auto"]
+        known = known.model_copy(update=found_form(tree, parts["train"], missing))
+        known = known._streamed_if_large(len(records))
         kept = parts
         if known.on_error == "skip":
             known, kept = known._without_broken(tree, parts)
@@ -178,19 +182,19 @@ class PictureSet(FileSet):
         if not records:
             message, hint = f"has no pictures in its {split} split", "check the data"
             raise data_fault(message, hint=hint, place=self.path)
-        decoded = self._decoded(tree, records)
-        kept = np.array([at for at in range(len(records)) if at not in decoded.broken], np.int64)
+        pictures = self._kept(tree, records)
+        kept = np.array([at for at in range(len(records)) if at not in pictures.broken], np.int64)
         records = [records[at] for at in kept]
         given = [at for at, record in enumerate(records) if record.split == "validation"]
         names, root = [record.entry.name for record in records], tree.root
         targets = self.targets_of(records)
         return Samples(
-            self._rows(decoded, kept),
+            pictures.rows(kept),
             targets.pop(next(iter(targets))),
             targets,
             validation=torch.tensor(given) if given else None,
             groups=groups_of(records),
-            identity=self.identity_of(records, content_identity(records, decoded.digests[kept])),
+            identity=self.identity_of(records, content_identity(records, pictures.digests[kept])),
             called=lambda position: str(root / names[position]),
         )
 
@@ -235,32 +239,13 @@ class PictureSet(FileSet):
 
     def _without_broken(self, tree: FileTree, parts: Parts) -> tuple[Self, Parts]:
         """The parts without the pictures that are skipped, which are filled in."""
-        skipped, kept = list[str](), Parts()
+        skipped, kept = [*self.skipped], Parts()
         for name, part in parts.items():
-            broken = self._decoded(tree, part).broken if part else {}
+            broken = self._kept(tree, part).broken if part else {}
             skipped += [part[at].entry.name for at in sorted(broken)]
             kept[name] = [record for at, record in enumerate(part) if at not in broken]
-        if len(skipped) > MAX_SKIPPED:
-            message = f"{len(skipped):,} pictures to skip, more than the limit of {MAX_SKIPPED:,}"
-            raise data_fault(message, hint="repair or delete them", place=self.path)
-        if skipped:
-            count = "1 picture" if len(skipped) == 1 else f"{len(skipped):,} pictures"
-            print(f"note: skipped {count}; data.skipped lists them", file=sys.stderr)
+        note_skipped(skipped[len(self.skipped) :], most=MAX_SKIPPED, place=self.path)
         return self.model_copy(update={"skipped": skipped}), kept
-
-    def _found_form(self, tree: FileTree, train: Sequence[Record]) -> dict[str, object]:
-        """Mode and size as they are asked for, or as the headers of some pictures suggest."""
-        if self.mode != "auto" and self.size != "auto":
-            return {}
-        found = form_among(tree, [record.entry for record in train])
-        if found is None:
-            message = "none of the pictures can be decoded"
-            raise data_fault(message, hint="check what these files are", place=self.path)
-        mode, size = found
-        return {
-            "mode": mode if self.mode == "auto" else self.mode,
-            "size": size if self.size == "auto" else self.size,
-        }
 
     def _counts(self, parts: Parts, seed: int) -> SampleCounts:
         train, test = parts["train"], parts["test"]
@@ -274,25 +259,36 @@ class PictureSet(FileSet):
         )
         return SampleCounts(train=len(train) - len(held), validation=len(held), test=len(test))
 
-    def _decoded(self, tree: FileTree, records: Sequence[Record]) -> DecodedPictures:
+    def _kept(self, tree: FileTree, records: Sequence[Record]) -> KeptPictures:
         """Pictures in the form of this dataset, those that are broken marked.
 
         Raises:
             FaultError: some are broken, and may not be skipped.
         """
-        entries = [record.entry for record in records]
-        is_read = self._residence(len(records)) == "memory"
-        decoded = decoded_pictures(tree, entries, self.picture_form(), verify=is_read)
+        form, workers = self.picture_form(), None if self.workers == "auto" else self.workers
+        residence = self._residence(len(records))
+        is_known = self.on_error == "stop" or (self.samples and not self._is_located)
+        skipped = set(self.skipped) if is_known else None
+        kept = kept_pictures(tree, records, form, residence, workers=workers, skipped=skipped)
         most = int(self.max_skipped * len(records)) if self.on_error == "skip" else None
-        if len(decoded.broken) > (most or 0):
-            raise faults_of_broken(tree, records, decoded.broken, most=most, place=self.path)
-        return decoded
+        if len(kept.broken) > (most or 0):
+            raise faults_of_broken(tree, records, kept.broken, most=most, place=self.path)
+        return kept
 
-    def _rows(self, decoded: DecodedPictures, kept: NDArray[np.int64]) -> Rows:
-        if self._residence(len(decoded.checks)) == "mapped":
-            return PictureRows(decoded, kept)
-        return TensorRows(torch.from_numpy(decoded.pixels.take(kept, axis=0)))
-
-    def _residence(self, pictures: int) -> Residence:
+    def _residence(self, pictures: int) -> PictureResidence:
         size = pictures * self.picture_form().row_bytes
         return residence_of(size) if self.rows == "auto" else self.rows
+
+    def _streamed_if_large(self, pictures: int) -> Self:
+        """Streamed, where `auto` asks for that: all splits, since they share the disk."""
+        size = pictures * self.picture_form().row_bytes
+        if self.rows == "auto" and picture_residence(size, disk=cache_disk()) == "stream":
+            return self.model_copy(update={"rows": "stream"})
+        return self
+
+    def fitted(self, train: Split) -> Self:
+        """With statistics of the training split; of a part of it, where it is streamed."""
+        if self.rows == "stream":
+            step = max(1, len(train) // MEASURED)
+            train = replace(train, positions=train.positions[::step])
+        return super().fitted(train)

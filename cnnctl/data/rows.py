@@ -35,6 +35,8 @@ class Rows(ABC):
 
     shape: tuple[int, ...]
     dtype: torch.dtype
+    readers: int = 1
+    """How many calls of `take` at once are quicker than one after another."""
 
     @abstractmethod
     def take(self, positions: Tensor) -> Tensor:
@@ -131,6 +133,7 @@ class SelectedRows(Rows):
     def __init__(self, rows: Rows, kept: Tensor) -> None:
         self._rows, self._kept = rows, kept
         self.shape, self.dtype = (len(kept), *rows.shape[1:]), rows.dtype
+        self.readers = rows.readers
 
     def take(self, positions: Tensor) -> Tensor:
         return self._rows.take(self._kept[positions.cpu()])
@@ -143,6 +146,7 @@ class JoinedRows(Rows):
         self._parts = parts
         self._ends = torch.tensor([len(part) for part in parts]).cumsum(0)
         self.shape, self.dtype = (int(self._ends[-1]), *parts[0].shape[1:]), parts[0].dtype
+        self.readers = max(part.readers for part in parts)
 
     def take(self, positions: Tensor) -> Tensor:
         positions = positions.cpu()
@@ -163,6 +167,7 @@ class ChangedRows(Rows):
         self._rows, self._change = rows, change
         first = self.take(torch.zeros(1, dtype=torch.int64))
         self.shape, self.dtype = (len(rows), *first.shape[1:]), first.dtype
+        self.readers = rows.readers
 
     def take(self, positions: Tensor) -> Tensor:
         return self._change(self._rows.take(positions))

@@ -196,9 +196,17 @@ def _unfit_batch(experiment: Experiment, description: DatasetInfo) -> list[Fault
 def _unfit_schedule(experiment: Experiment, _: DatasetInfo) -> list[Fault]:
     faults: list[Fault] = []
     with gathered(faults, "scheduler"):
-        optimizer = experiment.optimizer
-        groups = [group.lr for group in optimizer.groups if group.lr is not None]
-        experiment.scheduler.check(epochs=experiment.train.epochs, lr=optimizer.lr, groups=groups)
+        optimizer, epochs = experiment.optimizer, experiment.train.epochs
+        shared = [group for group in optimizer.groups if group.scheduler is None]
+        groups = [group.lr for group in shared if group.lr is not None]
+        groups += [group.optimizer.lr for group in shared if group.optimizer is not None]
+        groups += [each.lr for each in optimizer.parts()[1:]]
+        experiment.scheduler.check(epochs=epochs, lr=optimizer.lr, groups=groups)
+    for index, group in enumerate(experiment.optimizer.groups):
+        if group.scheduler is not None:
+            with gathered(faults, "optimizer", "groups", index, "scheduler"):
+                lr = group.lr or (group.optimizer or optimizer).lr
+                group.scheduler.check(epochs=epochs, lr=lr)
     return faults
 
 

@@ -1,42 +1,19 @@
-"""Parameter groups: weights with their own learning rate and weight decay."""
+"""Parameter groups: weights with their own settings, schedule or optimizer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Self
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pydantic import Field, model_validator
-from torch import nn
+from torch import nn, optim
 
-from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat
-from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.patterns import Names, unmatched
 from cnnctl.errors import ConfigPath, Fault
-
-
-class Group(Spec):
-    """A parameter group: weights with their own learning rate or weight decay."""
-
-    match: str | Annotated[list[str], Field(min_length=1)]
-    """Names or patterns of layers or weights: `conv1`, `residual*`, `*.bias`."""
-    lr: PositiveFloat | None = None
-    """Learning rate of the group; the scheduler applies to it, too."""
-    weight_decay: NonNegativeFloat | None = None
-    """Weight decay of the group."""
-
-    @model_validator(mode="after")
-    def _sets_something(self) -> Self:
-        if self.lr is None and self.weight_decay is None:
-            raise refusal("the group has no settings", hint="give it lr or weight_decay")
-        return self
-
-    def patterns(self) -> list[str]:
-        """The patterns as a list."""
-        return [self.match] if isinstance(self.match, str) else self.match
-
-    def settings(self) -> dict[str, Any]:
-        """The settings of the group, by their names in torch.optim."""
-        return self.model_dump(exclude={"match"}, exclude_none=True)
+from cnnctl.optim.optimizers import Group, Optimizer
+from cnnctl.optim.optimizers.combined import Combined
+from cnnctl.optim.regularizers import Penalized, penalized
+from cnnctl.optim.schedulers import Scheduler
 
 
 def check_groups(groups: Sequence[Group], network: nn.Module) -> list[Fault]:
@@ -64,3 +41,86 @@ def members(network: nn.Module, groups: Sequence[Group]) -> dict[str, int]:
             for name in names.select(pattern):
                 found.setdefault(name, index)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterGroup:
+    """Parameters that an optimizer updates alike."""
+
+    parameters: list[nn.Parameter]
+    settings: dict[str, Any]
+    """Settings that differ from the optimizer's, by their names in torch.optim."""
+    optimizer: Optimizer
+    scheduler: Scheduler | None = None
+    """Their own schedule, if they have one."""
+
+    def for_torch(self) -> dict[str, Any]:
+        """The group as torch.optim takes it."""
+        return {"params": self.parameters, **self.settings}
+
+    def is_like(self, other: ParameterGroup) -> bool:
+        """Whether the parameters of another group are updated in the same way."""
+        mine = self.settings, self.optimizer, self.scheduler
+        return mine == (other.settings, other.optimizer, other.scheduler)
+
+
+def parameter_groups(
+    network: nn.Module,
+    optimizer: Optimizer,
+    *,
+    weight_decay: float = 0.0,
+    penalize: Penalized = "weights",
+    late: Collection[str] = (),
+) -> list[ParameterGroup]:
+    """The trainable parameters in groups, those without a group of the optimizer first.
+
+    With `weight_decay`, it or that of the group applies to penalized parameters only, and the
+    others have none. Parameters that get gradients `late` have separate groups: torch's fused SGD
+    rejects a group in which only some weights have a momentum buffer.
+    """
+    groups = optimizer.groups
+    group_of = members(network, groups)
+    decayed = set(map(id, penalized(network, penalize))) if weight_decay else set()
+    found: dict[tuple[int, bool, bool, bool], ParameterGroup] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            index, is_spared = group_of.get(name, -1), id(parameter) not in decayed
+            group = groups[index] if index >= 0 else None
+            main = (group.optimizer if group else None) or optimizer
+            kind = main.of(parameter)
+            settings = group.settings() if group else {}
+            if weight_decay and (group is None or group.optimizer is None):
+                decay = 0.0 if is_spared else settings.get("weight_decay", weight_decay)
+                settings["weight_decay"] = decay
+            is_late = name in late and not kind.moves_all_together
+            key = index, kind is not main, is_spared, is_late
+            scheduler = group.scheduler if group else None
+            own = found.setdefault(key, ParameterGroup([], settings, kind, scheduler))
+            own.parameters.append(parameter)
+    return [found[key] for key in sorted(found)]
+
+
+def merged(groups: list[ParameterGroup], more: list[ParameterGroup]) -> list[ParameterGroup]:
+    """Parameter groups with further ones, which join the first group that is updated alike."""
+    found = [replace(group, parameters=[*group.parameters]) for group in groups]
+    for each in more:
+        group = next((group for group in found if group.is_like(each)), None)
+        if group is None:
+            found.append(each)
+        else:
+            group.parameters.extend(each.parameters)
+    return found
+
+
+def build_optimizer(groups: Sequence[ParameterGroup], *, fused: bool) -> optim.Optimizer:
+    """An optimizer of these groups, in their order; see `Optimizer.build`."""
+    kinds = list(dict.fromkeys(id(group.optimizer) for group in groups))
+    given = [group.for_torch() for group in groups]
+    if len(kinds) == 1:
+        return groups[0].optimizer.build(given, fused=fused)
+    parts = []
+    for kind in kinds:
+        own = [place for place, group in enumerate(groups) if id(group.optimizer) == kind]
+        part = groups[own[0]].optimizer.build([given[place] for place in own], fused=fused)
+        parts.append((part, own))
+    return Combined(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -17,7 +17,6 @@ from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, PositiveInt, U
 from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError
 from cnnctl.metrics import Monitor
-from cnnctl.optim.groups import Group, members
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.losses.classes import CrossEntropy
 from cnnctl.optim.optimizers import Optimizer
@@ -120,50 +119,6 @@ def penalized(network: nn.Module, which: Penalized) -> list[nn.Parameter]:
 
 def _trainable(network: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
-
-
-def parameter_groups(
-    network: nn.Module,
-    *,
-    weight_decay: float,
-    penalize: Penalized,
-    groups: Sequence[Group] = (),
-    late: Collection[str] = (),
-) -> list[dict[str, Any]]:
-    """The trainable parameters in groups for an optimizer, those without a group first.
-
-    Settings that a group lacks are the optimizer's. With `weight_decay`, it or that of the group
-    applies to penalized parameters only, and the others have none. Parameters that get gradients
-    `late` have separate groups: torch's fused SGD rejects a group in which only some weights have
-    a momentum buffer.
-    """
-    group_of = members(network, groups)
-    decayed = set(map(id, penalized(network, penalize))) if weight_decay else set()
-    found: dict[tuple[int, bool, bool], dict[str, Any]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            index, is_spared = group_of.get(name, -1), id(parameter) not in decayed
-            settings = groups[index].settings() if index >= 0 else {}
-            if weight_decay:
-                decay = 0.0 if is_spared else settings.get("weight_decay", weight_decay)
-                settings["weight_decay"] = decay
-            key = index, is_spared, name in late
-            group = found.setdefault(key, {"params": [], **settings})
-            group["params"].append(parameter)
-    return [found[key] for key in sorted(found)]
-
-
-def merged(groups: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Parameter groups with further ones, which join the first group of the same settings."""
-    found = [{**group, "params": [*group["params"]]} for group in groups]
-    for each in more:
-        same = (group for group in found if {**group, "params": each["params"]} == each)
-        group = next(same, None)
-        if group is None:
-            found.append(each)
-        else:
-            group["params"] += each["params"]
-    return found
 
 
 def penalty(parameters: Sequence[Tensor], *, l1: float, l2: float) -> Tensor:

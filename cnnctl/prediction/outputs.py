@@ -8,8 +8,10 @@ from math import ceil, prod
 import torch
 from torch import Tensor, nn
 
+from cnnctl.data.loader import Batches
 from cnnctl.device import autocast
 from cnnctl.model.network import NetworkPlan
+from cnnctl.world import World
 
 MOST_NUMBERS = 2**28
 """Limit on the bytes that one layer reads and writes at a time: a gigabyte."""
@@ -83,3 +85,27 @@ def collect_outputs(
         targets.append(wanted)
     network.train(was_training)
     return torch.cat(outputs), torch.cat(targets)
+
+
+def outputs_of_all(
+    network: nn.Module, batches: Batches, *, block: int, precision: str, world: World
+) -> tuple[Tensor, Tensor]:
+    """`collect_outputs` for all samples of a split, whose blocks are divided among the ranks.
+
+    The outputs are those of one process, to the bit: they have the same company in their blocks.
+    """
+    if world.size == 1:
+        in_order = batches.in_order(batch_size=block, filled=True)
+        return collect_outputs(network, in_order, precision=precision)
+    samples = len(batches.positions)
+    blocks = ceil(samples / block)
+    most = ceil(blocks / world.size)
+    # a rank without a block takes the last one, too, which is cut off below
+    first = min(world.rank, blocks - 1)
+    own = batches.in_order(batch_size=block, filled=True, rank=first, ranks=world.size)
+    outputs, _ = collect_outputs(network, own, precision=precision)
+    world.meet()
+    table = outputs.new_zeros(most * block, *outputs.shape[1:])
+    table[: len(outputs)] = outputs
+    dealt = world.stack(table.view(most, block, *outputs.shape[1:])).transpose(0, 1)
+    return dealt.flatten(0, 2)[:samples], batches.source.targets(batches.positions)

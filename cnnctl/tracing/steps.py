@@ -79,8 +79,12 @@ def take_step(run: Run, batch: Batch, view: UnitView, *, number: int) -> StepFac
 
 def _title(run: Run) -> str:
     """The optimizer and its rate in the step that it has just taken: `sgd 0.5`."""
-    rates = dict.fromkeys(f"{group['lr']:g}" for group in run.optimizer.param_groups)
-    title = f"{run.experiment.optimizer.kind} {' and '.join(rates)}"
+    pairs = zip(run.groups, run.optimizer.param_groups, strict=True)
+    rates = dict.fromkeys((each.optimizer.kind, f"{group['lr']:g}") for each, group in pairs)
+    kinds = dict.fromkeys(kind for kind, _ in rates)
+    title = ", ".join(
+        f"{kind} {' and '.join(rate for each, rate in rates if each == kind)}" for kind in kinds
+    )
     if isinstance(run.experiment.scheduler, Constant):
         return title
     steps = run.schedule.epochs * run.schedule.steps_per_epoch

@@ -153,13 +153,14 @@ class Working:
         self, name: str, weight: nn.Parameter, gradient: Tensor | None, symbol: str
     ) -> Sequence[Term]:
         """The terms of the optimizer for a weight that it moves."""
-        groups = self.run.optimizer.param_groups
-        own = [group for group in groups if any(weight is each for each in group["params"])]
+        pairs = zip(self.run.optimizer.param_groups, self.run.groups, strict=True)
+        own = [pair for pair in pairs if any(weight is each for each in pair[1].parameters)]
         if gradient is None or not own:
             return ()
+        settings, group = own[0]
         before = self.before.weights[name]
-        update = Update(before, gradient, own[0], self.before.states[name], symbol)
-        self.run.experiment.optimizer.work(update)
+        update = Update(before, gradient, settings, self.before.states[name], symbol)
+        group.optimizer.work(update)
         return update.terms
 
 

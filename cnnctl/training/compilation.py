@@ -21,17 +21,32 @@ Propagate = Callable[[Tensor, Tensor, Answers, Tensor], tuple[Tensor, Tensor]]
 """(inputs, targets, answers, factors of the losses) -> (outputs, losses); adds to the gradients."""
 Failed = Callable[[str], None]
 """Called with the reason if compiling fails."""
+Mark = Callable[[str], object]
+"""Called with the name of each part of a step as it begins: `forward`, `backward`, `optimizer`."""
 
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
+def unmarked(part: str) -> None:
+    """Do nothing; see `Mark`."""
+
+
 def propagate(
-    forward: Forward, inputs: Tensor, targets: Tensor, answers: Answers, factors: Tensor
+    forward: Forward,
+    inputs: Tensor,
+    targets: Tensor,
+    answers: Answers,
+    factors: Tensor,
+    *,
+    mark: Mark = unmarked,
 ) -> tuple[Tensor, Tensor]:
     """Run the forward and the backward pass; see `Propagate`."""
+    mark("forward")
     outputs, losses = forward(inputs, targets, answers)
+    mark("backward")
     losses.backward(factors)  # type: ignore[no-untyped-call]
+    mark("optimizer")
     return outputs, losses.detach()
 
 
@@ -42,7 +57,9 @@ class Compiled:
     pass, so compiling can fail at any call. From that call on, it runs uncompiled.
     """
 
-    def __init__(self, forward: Forward, *, mode: str | None, failed: Failed) -> None:
+    def __init__(
+        self, forward: Forward, *, mode: str | None, failed: Failed, mark: Mark = unmarked
+    ) -> None:
         # it warns about an nvcc without a GPU
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         self.plain = forward
@@ -50,6 +67,7 @@ class Compiled:
         # then on: slower, and with other kernels than a resumed run uses before its last batch
         self.fast: Forward | None = torch.compile(forward, dynamic=False, mode=mode)
         self.failed = failed
+        self.mark = mark
 
     def __call__(
         self, inputs: Tensor, targets: Tensor, answers: Answers, factors: Tensor
@@ -59,11 +77,11 @@ class Compiled:
 
         if self.fast is not None:
             try:
-                return propagate(self.fast, inputs, targets, answers, factors)
+                return propagate(self.fast, inputs, targets, answers, factors, mark=self.mark)
             except (TorchDynamoException, OSError) as error:
                 self.fast = None
                 self.failed(str(error).strip().partition("\n")[0])
-        return propagate(self.plain, inputs, targets, answers, factors)
+        return propagate(self.plain, inputs, targets, answers, factors, mark=self.mark)
 
 
 def use_cache_folder() -> None:

@@ -5,7 +5,7 @@ torch does not document the state of its optimizers, so it is observed on two sm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -26,11 +26,11 @@ STEPS = 6
 
 
 def verified(
-    found: Any, optimizer: optim.Optimizer, kind: Optimizer, *, steps: int
+    found: Any, optimizer: optim.Optimizer, kinds: Sequence[Optimizer], *, steps: int
 ) -> dict[str, Any]:
-    """Verify an optimizer's state from a checkpoint against a new optimizer of this kind.
+    """Verify an optimizer's state from a checkpoint against a new optimizer.
 
-    steps: the number of steps that the run has taken.
+    kinds: that of each parameter group. steps: the number of steps that the run has taken.
 
     Raises:
         ValueError: it is not a valid state of this optimizer; the message names the part.
@@ -42,18 +42,28 @@ def verified(
     if not isinstance(entries, dict):
         raise ValueError("state: is not a mapping")
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    example = observe(kind, device=parameters[0].device)
     total = sum(parameter.numel() for parameter in parameters)
+    examples = _examples(kinds, device=parameters[0].device)
+    kind_of = {
+        index: kind for group, kind in zip(groups, kinds, strict=True) for index in group["params"]
+    }
     for index, entry in entries.items():
         if type(index) is not int or not 0 <= index < len(parameters):
             raise ValueError(f"state.{index}: no such parameter")
-        for problem in example.problems(entry, parameters[index], total):
+        kind = kind_of[index]
+        for problem in examples[id(kind)].problems(entry, parameters[index], total):
             raise ValueError(f"state.{index}{problem}")
         for problem in _out_of_range(entry, kind, steps):
             raise ValueError(f"state.{index}{problem}")
-    for problem in example.gaps(entries, groups):
-        raise ValueError(f"state.{problem}")
+    for group, kind in zip(groups, kinds, strict=True):
+        for problem in examples[id(kind)].gaps(entries, group):
+            raise ValueError(f"state.{problem}")
     return {"state": entries, "param_groups": groups}
+
+
+def _examples(kinds: Sequence[Optimizer], *, device: torch.device) -> dict[int, Example]:
+    """An example of each of these kinds, by its id."""
+    return {id(kind): observe(kind, device=device) for kind in {id(k): k for k in kinds}.values()}
 
 
 def _verified_groups(found: Any, fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -171,23 +181,20 @@ class Example:
         yield from (f".{key}: is not 0" for key in self.zeros[keys] if entry[key] != 0)
         yield from self._uneven(_lengths(entry), self.lengths[keys])
 
-    def gaps(
-        self, entries: dict[int, dict[str, Any]], groups: list[dict[str, Any]]
-    ) -> Iterator[str]:
+    def gaps(self, entries: dict[int, dict[str, Any]], group: dict[str, Any]) -> Iterator[str]:
         """Describe entries that some weights of a group lack; torch's kernels need all or none.
 
         Kinds that keep everything in the first weight's state, such as lbfgs, have no gaps.
         """
         if len(self.owners) < len(self.weights):
             return
-        for group in groups:
-            kept = {index: _present(entries.get(index, {})) for index in group["params"]}
-            everything = set().union(*kept.values())
-            yield from (
-                f"{index}: {min(everything - keys)} is missing, but others in the group have it"
-                for index, keys in kept.items()
-                if keys != everything
-            )
+        kept = {index: _present(entries.get(index, {})) for index in group["params"]}
+        everything = set().union(*kept.values())
+        yield from (
+            f"{index}: {min(everything - keys)} is missing, but others in the group have it"
+            for index, keys in kept.items()
+            if keys != everything
+        )
 
     def _forms_of(self, key: str) -> set[Form]:
         """The forms of a key; a kind that counts in Python also accepts a number as a tensor."""

@@ -27,9 +27,9 @@ class FolderStore(CheckpointStore):
         """Replace best.safetensors."""
         self.folder.save_best(capture_best(run))
 
-    def save_last(self, run: Run) -> None:
+    def save_last(self, run: Run, random: Tensors) -> None:
         """Replace last.safetensors."""
-        self.folder.save_last(capture_last(run))
+        self.folder.save_last(capture_last(run, random))
 
     def best_weights(self) -> Tensors:
         """The weights in best.safetensors."""
@@ -44,6 +44,10 @@ class ConfigFile(Observer):
 
     def compiling_failed(self, run: Run, reason: str) -> None:
         """Record that the run continues uncompiled."""
+        self.folder.write_config(run.experiment.plain())
+
+    def planned(self, run: Run) -> None:
+        """Record the planned steps."""
         self.folder.write_config(run.experiment.plain())
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from cnnctl.data.loader import Batches
 from cnnctl.evaluation.scores import score
 from cnnctl.experiment import Task
-from cnnctl.prediction.outputs import block_size, collect_outputs
+from cnnctl.prediction.outputs import block_size, outputs_of_all
 from cnnctl.training.divergence import diverged
 from cnnctl.training.run import Run
 from cnnctl.training.step import Batch
@@ -22,10 +22,17 @@ def evaluate(run: Run, batches: Batches, *, tasks: Sequence[Task]) -> dict[str, 
 
 
 def answers_to(run: Run, batches: Batches) -> Batch:
-    """The outputs of the network that a run keeps, and the targets, for all samples."""
-    in_order = batches.in_order(batch_size=block_size(run.plan, run.device), filled=True)
-    precision = run.experiment.train.precision
-    return collect_outputs(run.evaluated, in_order, precision=precision)
+    """The outputs of the network that a run keeps, and the targets, for all samples.
+
+    The ranks divide the samples among them; all get the same outputs.
+    """
+    return outputs_of_all(
+        run.evaluated,
+        batches,
+        block=block_size(run.plan, run.device),
+        precision=run.experiment.train.precision,
+        world=run.world,
+    )
 
 
 def scores_of(

@@ -7,11 +7,12 @@ from math import ceil
 import torch
 
 from cnnctl.data.samples import DatasetInfo
-from cnnctl.device import fastest_precision, pick_device
+from cnnctl.device import fastest_precision, pick_device, threads_of_one
 from cnnctl.experiment import Experiment, learned_kinds, measures
 from cnnctl.metrics import Accuracy, AveragePrecision, MeanLoss
 from cnnctl.model.network import NetworkPlan, meta_network
 from cnnctl.optim.schedulers.plateau import Plateau
+from cnnctl.training.micro_batches import fitting_size
 
 MUCH_WORK = 2**25
 """Multiply-adds per step below which bf16 gains less than its casts cost. On two cores with AMX,
@@ -28,8 +29,16 @@ RECORDS = 10
 """Records of the layers in an epoch, at most: more would make long files of long epochs."""
 
 
-def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: DatasetInfo) -> Experiment:
+def resolve_auto(
+    experiment: Experiment,
+    plan: NetworkPlan,
+    description: DatasetInfo,
+    *,
+    local_ranks: int = 1,
+) -> Experiment:
     """Fill in every `auto` of `train` for this machine, and the mode of `plateau`.
+
+    local_ranks: the number of ranks on this machine, which share its cores.
 
     The rules depend on the machine and the network, never on timing: the same file gives the same
     settings, and so the same bits, in every run on the same machine. Only `compile: measure`
@@ -44,10 +53,12 @@ def resolve_auto(experiment: Experiment, plan: NetworkPlan, description: Dataset
         "device": str(device),
         "precision": _precision(experiment, plan, description, device),
         "memory_format": _memory_format(experiment, plan),
+        "micro_batch_size": _micro_batch_size(experiment, plan, description, device),
         "compile": False if train.compile == "auto" else train.compile,
-        "threads": torch.get_num_threads() if train.threads == "auto" else train.threads,
+        "threads": threads_of_one(local_ranks) if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
         "watch": watch,
+        "planned_steps": train.plan,
     }
     scheduler = experiment.scheduler
     if isinstance(scheduler, Plateau):
@@ -94,6 +105,18 @@ def _memory_format(experiment: Experiment, plan: NetworkPlan) -> str:
     return "channels_last" if has_images else "contiguous_format"
 
 
+def _micro_batch_size(
+    experiment: Experiment, plan: NetworkPlan, description: DatasetInfo, device: torch.device
+) -> int | None:
+    """The parts of a batch: those that fit on a CPU; GPUs are faster with whole ones."""
+    asked = experiment.train.micro_batch_size
+    if asked != "auto":
+        return asked
+    if device.type != "cpu":
+        return None
+    return fitting_size(plan, batch_size=_batch_size(experiment, description))
+
+
 def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
     if experiment.train.monitor != "auto":
         return experiment.train.monitor
@@ -117,4 +140,10 @@ def _watch_interval(experiment: Experiment, description: DatasetInfo, device: to
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:
     """The experiment with `train.compile` decided."""
     train = experiment.train.model_copy(update={"compile": compile})
+    return experiment.model_copy(update={"train": train})
+
+
+def without_deadline(experiment: Experiment) -> Experiment:
+    """The experiment without `train.max_minutes`, whose outcome is in `train.planned_steps`."""
+    train = experiment.train.model_copy(update={"max_minutes": None})
     return experiment.model_copy(update={"train": train})

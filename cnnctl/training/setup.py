@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,17 +11,26 @@ from math import ceil
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.samples import Splits
-from cnnctl.device import keep_freed_memory, memory_faults, use_precision, use_threads
+from cnnctl.device import (
+    keep_freed_memory,
+    memory_faults,
+    own_device,
+    use_precision,
+    use_threads,
+)
 from cnnctl.distillation.plan import plan_distillation
 from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
+from cnnctl.training.parts import check_parts
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto, with_compile
+from cnnctl.world import ALONE, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,8 @@ class Setup:
     batches: SplitBatches
     teaching: Teaching | None = None
     """The teachers, on the device, if there are any."""
+    world: World = ALONE
+    """The ranks that train together."""
 
     def assemble(self) -> Run:
         """A new run, with its network initialised from the experiment's seed."""
@@ -55,8 +67,15 @@ class Setup:
             tasks=self.loaded.tasks,
             device=self.device,
             steps_per_epoch=ceil(len(self.batches.train) / self.experiment.train.accumulate),
+            samples=self.samples,
             teaching=self.teaching,
+            world=self.world,
         )
+
+    def samples(self, count: int) -> Iterator[Tensor]:
+        """The inputs of so many training samples, evenly spread, in parts (N, …) on the CPU."""
+        for inputs, _ in self.batches.train.spread(count):
+            yield inputs.cpu()
 
     def with_compile(self, compile: bool) -> Setup:
         """The same setup with `train.compile` decided."""
@@ -67,43 +86,49 @@ class Setup:
         return _memory_faults(self.experiment, self.device)
 
 
-def set_up(loaded: Loaded, *, data_root: Path | None = None) -> Setup:
+def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALONE) -> Setup:
     """Make the automatic choices, set up the process, and prepare the data and the teachers.
 
     Raises:
         FaultError: the device is unavailable, bad data, a teacher that does not fit, out of memory.
     """
     with loaded.places("train", "device"):
-        experiment = resolve_auto(loaded.experiment, loaded.plan, loaded.description)
+        experiment = resolve_auto(
+            loaded.experiment, loaded.plan, loaded.description, local_ranks=world.local_size
+        )
     with loaded.places():
-        device = use_machine(experiment)
+        device = use_machine(experiment, rank=world.local_rank if world.size > 1 else None)
     with _memory_faults(experiment, device):
-        with loaded.places("data"):
+        with loaded.places("data"), world.one_first():
             data = prepare(experiment.data, seed=experiment.seed, root=data_root)
         experiment = experiment.model_copy(update={"data": data.data})
         with loaded.places():
+            check_parts(loaded.plan, experiment, len(data.splits.train), world)
             experiment = fitted(experiment, loaded.tasks, data.splits.train)
         loaded = replace(loaded, experiment=experiment)
         heads = tuple(task.name for task in loaded.tasks if task.name and not task.is_auxiliary)
-        batches = split_batches(experiment, data, device, targets=heads)
+        batches = split_batches(experiment, data, device, targets=heads, world=world)
         with loaded.places():
             teachers = plan_distillation(loaded)
         if teachers is None:
-            return Setup(loaded, experiment, device, data.splits, batches)
+            return Setup(loaded, experiment, device, data.splits, batches, world=world)
         experiment = experiment.model_copy(update={"distill": teachers.settings})
         loaded = replace(loaded, experiment=experiment)
         teaching = Teaching.of(teachers, experiment, device)
-    return Setup(loaded, experiment, device, data.splits, batches, teaching)
+    return Setup(loaded, experiment, device, data.splits, batches, teaching, world)
 
 
 def _memory_faults(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:
     return memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}")
 
 
-def use_machine(experiment: Experiment) -> torch.device:
-    """Set up threads, precision and determinism for the whole process."""
+def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.device:
+    """Set up threads, precision and determinism for the whole process.
+
+    rank: the number of this rank on its machine, which has the GPU of that number.
+    """
     settings = experiment.train
-    device = torch.device(settings.device)
+    device = torch.device(settings.device) if rank is None else own_device(settings.device, rank)
     if isinstance(settings.threads, int):
         use_threads(settings.threads)
     keep_freed_memory()
@@ -119,7 +144,12 @@ def use_machine(experiment: Experiment) -> torch.device:
 
 
 def split_batches(
-    experiment: Experiment, data: Prepared, device: torch.device, *, targets: tuple[str, ...] = ()
+    experiment: Experiment,
+    data: Prepared,
+    device: torch.device,
+    *,
+    targets: tuple[str, ...] = (),
+    world: World = ALONE,
 ) -> SplitBatches:
     """Put the three splits on the device, with these targets concatenated."""
     known, splits = data.data, data.splits
@@ -130,7 +160,14 @@ def split_batches(
     store = put(splits.train.samples)  # which includes validation
     test = splits.test
     return SplitBatches(
-        train=training_batches(known, store, splits.train, seed=experiment.seed),
+        train=training_batches(
+            known,
+            store,
+            splits.train,
+            seed=experiment.seed,
+            rank=world.rank,
+            ranks=world.size,
+        ),
         validation=evaluation_batches(known, store, splits.validation)
         if len(splits.validation)
         else None,

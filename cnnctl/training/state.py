@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, optim
 
 from cnnctl.checkpoint import Checkpoint, Document, Tensors, load_weights, pack
+from cnnctl.data.loader import combined_seed
 from cnnctl.errors import checkpoint_fault
 from cnnctl.experiment import Experiment, with_thresholds
-from cnnctl.layout import RANDOM_CPU, RANDOM_CUDA, Part, named
+from cnnctl.layout import RANDOM_CPU, RANDOM_CUDA, Part, named, of_rank
 from cnnctl.training.run import Counters, Run
 from cnnctl.training.verification import verify
 
@@ -25,20 +26,25 @@ def capture_best(run: Run) -> Checkpoint:
     return Checkpoint(named(Part.MODEL, run.evaluated.state_dict()), _describe(run, settled))
 
 
-def capture_last(run: Run) -> Checkpoint:
-    """The complete state of the run."""
+def capture_last(run: Run, random: Tensors | None = None) -> Checkpoint:
+    """The complete state of the run.
+
+    random: the `random_states` of all ranks, if there are several.
+    """
     tensors = named(Part.MODEL, run.network.state_dict())
     if run.average is not None:
         tensors |= named(Part.AVERAGE, run.average.network.state_dict())
     if run.distilling is not None:
         tensors |= named(Part.REGRESSORS, run.distilling.regressors.state_dict())
     moved, skeleton = pack(run.optimizer.state_dict(), prefix=Part.OPTIMIZER)
-    tensors |= moved | _random_state(run.device) | {Part.TALLY: run.tally.sums}
+    tensors |= moved | {Part.TALLY: run.tally.sums}
+    tensors |= random_states(run) if random is None else random
     document = _describe(run, run.experiment) | {
         "optimizer": skeleton,
         "schedule": run.schedule.state_dict(),
         "patience": run.patience.state_dict() if run.patience else None,
         "torch": torch.__version__,
+        "ranks": run.world.size,
     }
     return Checkpoint(tensors, document)
 
@@ -57,11 +63,22 @@ def _class_names(run: Run) -> list[str] | dict[str, list[str]]:
     return names.get("", names)
 
 
-def _random_state(device: torch.device) -> Tensors:
-    states = {RANDOM_CPU: torch.get_rng_state()}
-    if device.type == "cuda":
-        states[RANDOM_CUDA] = torch.cuda.get_rng_state(device)
-    return states
+def seed_rank(run: Run) -> None:
+    """Seed the random states of this rank, for dropout; each rank draws numbers of its own."""
+    seed, rank, step = run.experiment.seed, run.world.rank, run.counters.step
+    torch.manual_seed(combined_seed("rank", seed, rank, step) if rank else seed)
+
+
+def random_states(run: Run) -> Tensors:
+    """The random states of all ranks, by their names in a checkpoint."""
+    own = {RANDOM_CPU: torch.get_rng_state()}
+    if run.device.type == "cuda":
+        own[RANDOM_CUDA] = torch.cuda.get_rng_state(run.device)
+    return {
+        of_rank(name, rank): state
+        for name, tensor in own.items()
+        for rank, state in enumerate(run.world.stack(tensor))
+    }
 
 
 def restore(run: Run, checkpoint: Checkpoint) -> None:
@@ -89,11 +106,15 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     run.counters = Counters(**document["counters"])
 
 
-def restore_random(checkpoint: Checkpoint, device: torch.device) -> None:
-    """Restore the random states, just before the next batch."""
-    torch.set_rng_state(checkpoint.tensors[RANDOM_CPU])
-    if device.type == "cuda" and RANDOM_CUDA in checkpoint.tensors:
-        torch.cuda.set_rng_state(checkpoint.tensors[RANDOM_CUDA], device)
+def restore_random(checkpoint: Checkpoint, run: Run) -> None:
+    """Restore the random states, just before the next batch; seed those of new ranks."""
+    tensors, rank = checkpoint.tensors, run.world.rank
+    if of_rank(RANDOM_CPU, rank) not in tensors:
+        seed_rank(run)
+        return
+    torch.set_rng_state(tensors[of_rank(RANDOM_CPU, rank)])
+    if run.device.type == "cuda" and of_rank(RANDOM_CUDA, rank) in tensors:
+        torch.cuda.set_rng_state(tensors[of_rank(RANDOM_CUDA, rank)], run.device)
 
 
 def _restore_optimizer(optimizer: optim.Optimizer, state: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, repeat, zip_longest
@@ -17,8 +18,19 @@ from cnnctl.distillation.distilling import Distilling, parameters_of
 from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
-from cnnctl.training.compilation import Answers, Compiled, Failed, Propagate, propagate
+from cnnctl.training.batch_norm import synchronized
+from cnnctl.training.compilation import (
+    Answers,
+    Compiled,
+    Failed,
+    Mark,
+    Propagate,
+    propagate,
+    unmarked,
+)
 from cnnctl.training.divergence import FiniteGuard
+from cnnctl.training.micro_batches import micro_batches
+from cnnctl.training.reduction import Reduction, running_statistics
 from cnnctl.training.run import Run, loss_weights
 from cnnctl.training.tally import RunningSums
 
@@ -40,10 +52,14 @@ class Step:
     guard: FiniteGuard
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
+    reduction: Reduction
+    """Sums over the ranks."""
     averages: bool
     """Whether `propagate` returns mean losses, not sums."""
     is_mean: bool
     """Whether the step minimises the mean loss of its batches, not the sum."""
+    micro_batch_size: int | None = None
+    """Samples of a batch that are computed at a time; None for all."""
 
     def __call__(self, batches: Sequence[Batch], rows: Sequence[Tensor] = ()) -> None:
         """Update the weights to reduce the loss of all these batches together.
@@ -83,19 +99,22 @@ class Step:
         """
         for parameter in self.trainable:
             parameter.grad = None  # faster than zero_grad, which does more bookkeeping
-        sizes = [self.normalizer(targets) for _, targets in batches]
-        whole = sum(sizes)
+        answers = self.answers(batches) if answers is None else answers
+        parts = list(micro_batches(batches, answers, size=self.micro_batch_size))
+        sizes = [self.normalizer(targets) for _, targets, _ in parts]
+        whole = self.reduction.total(sum(sizes))
         # the sum divided by all targets of the step is the mean of one large batch
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
-        losses: list[Tensor] = []
-        answers = self.answers(batches) if answers is None else answers
-        for (inputs, targets), size, told in zip(batches, sizes, answers, strict=True):
+        losses, counting = list[Tensor](), self.reduction.counting(tally)
+        for (inputs, targets, told), size in zip(parts, sizes, strict=True):
+            if not len(targets):
+                continue  # a batch with fewer samples than ranks
             outputs, loss = self.propagate(inputs, targets, told, factors)
             losses.append(torch.inner(loss, factors))
-            if tally is not None:
+            if counting is not None:
                 total = loss * size if self.averages else loss
-                tally.add(total, size, self.counts(outputs, targets, told), len(targets))
-        return self.finish(losses)
+                counting.add(total, size, self.counts(outputs, targets, told), len(targets))
+        return self.finish(self.reduction(losses, tally))
 
     def finish(self, losses: list[Tensor]) -> Tensor:
         """Add the penalties, check the loss and clip."""
@@ -110,7 +129,12 @@ class Step:
 
     def for_epoch(self) -> Step:
         """The same step for the parameters that train in this epoch; see `Run.begin_epoch`."""
-        return replace(self, trainable=_trainable(self.run), penalized=_penalized(self.run))
+        return replace(
+            self,
+            trainable=_trainable(self.run),
+            penalized=_penalized(self.run),
+            reduction=_reduction(self.run),
+        )
 
     @torch.no_grad()
     def count_right(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
@@ -125,24 +149,32 @@ class Step:
         return [*right, distilling.agreement_sums(outputs, answers)]
 
 
-def make_step(run: Run, *, failed: Failed = warn) -> Step:
+def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step:
     """Make the training step of an experiment.
 
     failed: called with the reason if compiling fails; the step continues uncompiled.
+    mark: called as each part of the step begins.
     """
+    train = run.experiment.train
+    size = train.micro_batch_size if isinstance(train.micro_batch_size, int) else None
     is_mean = run.tasks[0].loss.reduction == "mean"
-    averages = is_mean and run.experiment.train.accumulate == 1
+    is_whole = train.accumulate == 1 and size is None and run.world.size == 1
+    averages = is_mean and is_whole
     return Step(
         run=run,
-        propagate=make_propagate(run, reduction="mean" if averages else "sum", failed=failed),
+        propagate=make_propagate(
+            run, reduction="mean" if averages else "sum", failed=failed, mark=mark
+        ),
         normalizer=_normalizer(run),
         weights=_weights(run),
         classifying=run.classifying,
         guard=FiniteGuard(run.optimizer, run.device),
         trainable=_trainable(run),
         penalized=_penalized(run),
+        reduction=_reduction(run),
         averages=averages,
         is_mean=is_mean,
+        micro_batch_size=size,
     )
 
 
@@ -172,6 +204,12 @@ def _trainable(run: Run) -> list[nn.Parameter]:
     return [parameter for parameter in learned if parameter.requires_grad]
 
 
+def _reduction(run: Run) -> Reduction:
+    """The sums over the ranks, for the parameters that train in this epoch."""
+    statistics = list(running_statistics(run.network))
+    return Reduction(run.world, _trainable(run), statistics, run.tally.like())
+
+
 def _penalized(run: Run) -> list[nn.Parameter]:
     settings = run.experiment.regularization
     if not settings.l1 and not settings.l2:
@@ -181,23 +219,32 @@ def _penalized(run: Run) -> list[nn.Parameter]:
 
 
 def make_propagate(
-    run: Run, *, reduction: Literal["mean", "sum"], failed: Failed = warn
+    run: Run,
+    *,
+    reduction: Literal["mean", "sum"],
+    failed: Failed = warn,
+    mark: Mark = unmarked,
 ) -> Propagate:
     """Forward and backward pass of network and loss, compiled if the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
     loss_of = build_loss(run.tasks, reduction=reduction).to(run.device)
+    is_synchronized = run.experiment.train.sync_batch_norm and run.world.size > 1
     losses_of = _with_distilled(loss_of, run.distilling, reduction=reduction)
 
+    def statistics() -> AbstractContextManager[None]:
+        return synchronized(network, run.world) if is_synchronized else nullcontext()
+
     def forward(inputs: Tensor, targets: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-        with autocast(precision, inputs.device):
+        with autocast(precision, inputs.device), statistics():
             outputs = network(inputs)
         outputs = outputs.float()  # bf16 would round away small differences of the loss
         return outputs, losses_of(outputs, targets, answers)
 
     mode = run.experiment.train.compile
     if not mode:
-        return partial(propagate, forward)
-    return Compiled(forward, mode=mode if isinstance(mode, str) else None, failed=failed)
+        return partial(propagate, forward, mark=mark)
+    named = mode if isinstance(mode, str) else None
+    return Compiled(forward, mode=named, failed=failed, mark=mark)
 
 
 def _with_distilled(

@@ -46,6 +46,17 @@ class RunningSums:
         parts = (*heads, *sums[2 * losses : before], *agreed, sums[-1])
         return cls(sums, tuple(weights), tuple(distilled), parts, agreeing)
 
+    def like(self) -> RunningSums:
+        """Empty sums of the same things."""
+        classifying = len(self.sums) - 2 * self.losses - self.agreeing - 1
+        return RunningSums.on(
+            self.sums.device,
+            weights=self.weights,
+            classifying=classifying,
+            distilled=self.distilled,
+            agreeing=self.agreeing,
+        )
+
     def add(
         self, losses: Tensor, normalizers: Tensor | int, counts: Iterable[Tensor], samples: int
     ) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cnnctl.checkpoint import FORMAT, Checkpoint, Tensors, form_of, tensor_names, unpack
 from cnnctl.errors import FaultError, checkpoint_fault
-from cnnctl.layout import RANDOM_CPU, RANDOM_CUDA, Part, named, part_of
+from cnnctl.layout import RANDOM_CPU, RANDOM_CUDA, Part, named, of_rank, part_of
 from cnnctl.training.optimizer_state import verified
 from cnnctl.training.run import Run
 
@@ -39,6 +39,7 @@ class CountersState(_Part):
     best_loss: Number | None
     best_epoch: StoredCount
     stopped_early: bool
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
 class ScheduleState(_Part):
@@ -69,6 +70,7 @@ class State(_Part):
     schedule: ScheduleState
     patience: PatienceState | None
     torch: str
+    ranks: Annotated[int, Field(ge=1, le=2**16)] = 1
 
 
 def misfit(message: str) -> FaultError:
@@ -90,16 +92,20 @@ def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
         place = ".".join(map(str, first["loc"]))
         raise misfit(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
     _verify_counters(run, state)
-    _verify_names(run, checkpoint.tensors)
+    _verify_names(run, checkpoint.tensors, ranks=state.ranks)
     _verify_tally(run, checkpoint.tensors[Part.TALLY])
-    verify_random(checkpoint.tensors[RANDOM_CPU])
+    for rank in range(state.ranks):
+        verify_random(checkpoint.tensors[of_rank(RANDOM_CPU, rank)])
     return _verified_optimizer(run, checkpoint, state)
 
 
 def _verify_counters(run: Run, state: State) -> None:
     counters, per_epoch = state.counters, run.schedule.steps_per_epoch
     done = ceil(counters.batch / run.experiment.train.accumulate)
-    if done >= per_epoch or counters.step != counters.epoch * per_epoch + done:
+    expected = counters.epoch * per_epoch + done
+    if run.schedule.plan and not done:  # the last epoch may be shorter
+        expected = min(expected, run.schedule.total(counters.step))
+    if done >= per_epoch or counters.step != expected:
         counted = f"epoch {counters.epoch}, batch {counters.batch} and step {counters.step}"
         raise misfit(f"counters: {counted} are inconsistent")
     schedule, bad = state.schedule, state.patience.bad_epochs if state.patience else 0
@@ -115,14 +121,14 @@ def _verify_counters(run: Run, state: State) -> None:
         raise misfit(f"patience: is {'missing' if run.patience else 'not part of this experiment'}")
 
 
-def _verify_names(run: Run, tensors: Tensors) -> None:
-    needed = {Part.TALLY, RANDOM_CPU}
+def _verify_names(run: Run, tensors: Tensors, *, ranks: int) -> None:
+    needed = {Part.TALLY, *(of_rank(RANDOM_CPU, rank) for rank in range(ranks))}
     if missing := needed - tensors.keys():
         raise misfit(f"{min(missing)}: is missing")
     parts = {Part.MODEL, Part.OPTIMIZER, *([Part.AVERAGE] if run.average else [])}
     if run.distilling is not None:
         parts.add(Part.REGRESSORS)
-    known = needed | {RANDOM_CUDA}
+    known = needed | {of_rank(RANDOM_CUDA, rank) for rank in range(ranks)}
     for name in sorted(tensors.keys() - known):
         if part_of(name) not in parts:
             raise misfit(f"{name}: is not part of this experiment")
@@ -168,7 +174,8 @@ def _verified_optimizer(run: Run, checkpoint: Checkpoint, state: State) -> dict[
         raise misfit(f"{Part.OPTIMIZER}: a tensor is missing, or the state is malformed") from None
     if unused := named(Part.OPTIMIZER, checkpoint.under(Part.OPTIMIZER)).keys() - used:
         raise misfit(f"{min(unused)}: is not part of this experiment")
+    kinds = [group.optimizer for group in run.groups]
     try:
-        return verified(found, run.optimizer, run.experiment.optimizer, steps=state.counters.step)
+        return verified(found, run.optimizer, kinds, steps=state.counters.step)
     except ValueError as error:
         raise misfit(f"{Part.OPTIMIZER}.{error}") from None

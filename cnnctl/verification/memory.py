@@ -57,22 +57,27 @@ def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> M
     )
 
 
+def load_libraries(device: torch.device) -> None:
+    """Load what every training loads: by a step with a single weight, and a look around."""
+    weight = torch.zeros(1, device=device, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0)
+    torch.autograd.backward(weight.sum())
+    optimizer.step()
+    describe_environment(device)  # which loads cuDNN: 50 MB, on a CPU as well
+
+
 class Meter:
     """Measures a training from now on: `reading` goes around reading the data, `measured` ends it.
 
-    A step with a single weight and a look at the environment first load what every training loads,
-    though only after it has read the data: reading comes on top of less.
+    What every training loads is loaded first, though a training loads it only after it has read the
+    data: reading comes on top of less.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         give_back_freed()
         self._before = usage_of(device)
-        weight = torch.zeros(1, device=device, requires_grad=True)
-        optimizer = torch.optim.SGD([weight], lr=0)
-        torch.autograd.backward(weight.sum())
-        optimizer.step()
-        describe_environment(device)  # which loads cuDNN: 50 MB, on a CPU as well
+        load_libraries(device)
         give_back_freed()
         forget_peak(device)
         self._start = self._read = usage_of(device)
@@ -117,8 +122,8 @@ def described_bytes(loaded: Loaded) -> int:
     samples = data.whole().train_samples + (counts.test if counts else 0)
     size = samples * prod(shape) * (1 if len(shape) == IMAGE else 4)
     rows = getattr(data, "rows", "memory")  # which datasets of pictures have
-    is_mapped = (residence_of(size) if rows == "auto" else rows) == "mapped"
-    return 0 if is_mapped else size
+    is_kept = (residence_of(size) if rows == "auto" else rows) == "memory"
+    return size if is_kept else 0
 
 
 def kept_bytes(splits: Splits) -> int:

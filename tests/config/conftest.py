@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from math import ceil, floor
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -75,6 +76,12 @@ def member_of(family: type[Choice]) -> Plain:
     return st.one_of([written(k, m) for k, m in family.kinds.items() if not issubclass(m, Block)])
 
 
+@cache
+def nested(family: type[Choice]) -> Plain:
+    """A member, which may contain another of its family: an optimizer those of its groups."""
+    return st.deferred(lambda: member_of(family))
+
+
 def value_of(annotation: Any, metadata: Iterable[Any] = ()) -> Plain:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
@@ -103,7 +110,7 @@ def mappings(annotation: Any, *, least: int) -> Plain:
 
 def value_of_class(annotation: Any, metadata: Iterable[Any]) -> Plain:
     if issubclass(annotation, Choice):
-        return member_of(annotation)
+        return nested(annotation)
     if issubclass(annotation, Spec):
         return accepted(annotation)
     scalars: dict[type, Callable[[], Plain]] = {

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from torch import nn
 
 from cnnctl.errors import FaultError, dotted
-from cnnctl.optim.groups import check_groups
+from cnnctl.optim.groups import build_optimizer, check_groups, parameter_groups
 from cnnctl.optim.optimizers import Optimizer
-from cnnctl.optim.regularizers import Penalized, parameter_groups
+from cnnctl.optim.regularizers import Penalized
 from cnnctl.optim.schedulers import Schedule, Scheduler
 
 
@@ -33,11 +33,9 @@ def settings(
 ) -> dict[str, tuple[float, float]]:
     """(lr, weight decay) of every parameter, as torch's optimizer has them."""
     made = network()
-    groups = parameter_groups(
-        made, weight_decay=weight_decay, penalize=penalize, groups=spec.groups
-    )
+    groups = parameter_groups(made, spec, weight_decay=weight_decay, penalize=penalize)
     names = {id(parameter): name for name, parameter in made.named_parameters()}
-    built = spec.build(groups, fused=False)
+    built = build_optimizer(groups, fused=False)
     found = [
         (names[id(p)], (group["lr"], group["weight_decay"]))
         for group in built.param_groups
@@ -87,8 +85,8 @@ def test_decay_for_penalized_weights_leaves_the_biases_of_groups_alone() -> None
 
 def test_the_weights_of_no_group_come_first() -> None:
     spec = optimizer([{"match": "conv1", "lr": 9.0}])
-    groups = parameter_groups(network(), weight_decay=0.1, penalize="weights", groups=spec.groups)
-    assert ["lr" in group for group in groups] == [False, False, True, True]
+    groups = parameter_groups(network(), spec, weight_decay=0.1)
+    assert ["lr" in group.settings for group in groups] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -102,13 +100,16 @@ def test_the_weights_of_no_group_come_first() -> None:
 )
 def test_a_scheduler_scales_every_group_alike(scheduler: Any) -> None:
     spec = optimizer([{"match": "conv1", "lr": 0.02}, {"match": "conv2", "lr": 0.3}])
-    groups = parameter_groups(network(), weight_decay=0.0, penalize="weights", groups=spec.groups)
+    groups = parameter_groups(network(), spec)
     alone = Schedule(
         Scheduler.read(scheduler), torch.optim.SGD(network().parameters(), lr=0.1, momentum=0.9),
         steps_per_epoch=3, epochs=10,
     )  # fmt: skip
     together = Schedule(
-        Scheduler.read(scheduler), spec.build(groups, fused=False), steps_per_epoch=3, epochs=10
+        Scheduler.read(scheduler),
+        build_optimizer(groups, fused=False),
+        steps_per_epoch=3,
+        epochs=10,
     )
     for step in range(30):
         alone.apply(step)
@@ -121,10 +122,10 @@ def test_a_scheduler_scales_every_group_alike(scheduler: Any) -> None:
 
 def test_an_absolute_lowest_rate_is_the_end_of_every_group() -> None:
     spec = optimizer([{"match": "conv1", "lr": 0.01}])
-    groups = parameter_groups(network(), weight_decay=0.0, penalize="weights", groups=spec.groups)
+    groups = parameter_groups(network(), spec)
     schedule = Schedule(
         Scheduler.read({"name": "cosine", "eta_min": 0.05}),
-        spec.build(groups, fused=False),
+        build_optimizer(groups, fused=False),
         steps_per_epoch=1,
         epochs=10,
     )

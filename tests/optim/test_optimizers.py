@@ -19,7 +19,7 @@ TORCHS: dict[str, Any] = {
 """The classes of torch.optim, by the names that kinds have."""
 KINDS = sorted(Optimizer.kinds)
 CASES: list[dict[str, Any]] = [
-    *({"name": kind} for kind in KINDS if kind in TORCHS),
+    *({"name": kind} for kind in KINDS if kind in TORCHS and kind != "muon"),
     {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
     {"name": "sgd", "lr": 0.1, "momentum": 0.9, "dampening": 0.5},
     {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True},

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from torch import Tensor, nn, optim
 
 from cnnctl.errors import FaultError
+from cnnctl.optim.groups import build_optimizer, parameter_groups
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
+from cnnctl.optim.optimizers.momentum import SGD
 from cnnctl.optim.regularizers import (
     Average,
     EarlyStopper,
@@ -20,7 +22,6 @@ from cnnctl.optim.regularizers import (
     Regularization,
     clip_,
     ema_decay,
-    parameter_groups,
     penalized,
     penalty,
 )
@@ -102,30 +103,30 @@ def test_l2_and_weight_decay_of_one_number_lead_to_the_same_weights() -> None:
     results = []
     for l2, weight_decay in ((0.2, 0.0), (0.0, 0.2)):
         network = _network()
-        groups = parameter_groups(network, weight_decay=weight_decay, penalize="weights")
-        results.append(_after_steps(network, spec.build(groups, fused=False), l2))
+        groups = parameter_groups(network, spec, weight_decay=weight_decay)
+        results.append(_after_steps(network, build_optimizer(groups, fused=False), l2))
     for left, right in zip(*results, strict=True):
         torch.testing.assert_close(left, right)
 
 
 def test_weight_decay_makes_two_groups_with_every_parameter_once() -> None:
     network = _network()
-    decayed, others = parameter_groups(network, weight_decay=0.2, penalize="weights")
-    assert (decayed["weight_decay"], others["weight_decay"]) == (0.2, 0.0)
-    together = [*decayed["params"], *others["params"]]
+    decayed, others = parameter_groups(network, SGD(), weight_decay=0.2)
+    assert (decayed.settings, others.settings) == ({"weight_decay": 0.2}, {"weight_decay": 0.0})
+    together = [*decayed.parameters, *others.parameters]
     assert sorted(map(id, together)) == sorted(map(id, network.parameters()))
-    assert _names(network, decayed["params"]) == ["0.weight", "5.weight"]
+    assert _names(network, decayed.parameters) == ["0.weight", "5.weight"]
 
 
 def test_without_weight_decay_there_is_one_group_for_the_optimizers_own() -> None:
-    (group,) = parameter_groups(_network(), weight_decay=0.0, penalize="weights")
-    assert "weight_decay" not in group
-    assert len(group["params"]) == 9
+    (group,) = parameter_groups(_network(), SGD())
+    assert group.settings == {}
+    assert len(group.parameters) == 9
 
 
 def test_a_group_without_parameters_is_left_out() -> None:
-    (group,) = parameter_groups(_network(), weight_decay=0.1, penalize="all")
-    assert group["weight_decay"] == 0.1
+    (group,) = parameter_groups(_network(), SGD(), weight_decay=0.1, penalize="all")
+    assert group.settings == {"weight_decay": 0.1}
 
 
 def test_gradients_are_bounded_together_and_one_by_one() -> None:

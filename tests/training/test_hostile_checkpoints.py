@@ -122,7 +122,7 @@ def outcome(run: Run, checkpoint: Checkpoint) -> ExitCode:
     """How going on from a checkpoint for two steps ends."""
     try:
         restore(run, checkpoint)
-        restore_random(checkpoint, run.device)
+        restore_random(checkpoint, run)
         take_steps(run, 2)
         run.tally.read()
     except FaultError as error:

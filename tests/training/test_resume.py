@@ -176,7 +176,7 @@ def test_a_killed_run_with_balanced_classes_resumes_to_the_same_bits(everything:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("rows", ["memory", "mapped"])
+@pytest.mark.parametrize("rows", ["memory", "mapped", "stream"])
 def test_a_killed_run_on_a_folder_of_pictures_resumes_to_the_same_bits(
     rows: str, everything: Path
 ) -> None:

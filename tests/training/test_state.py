@@ -90,7 +90,7 @@ def test_every_optimizer_goes_on_to_the_same_bits(
     resumed = new_run(optimizer=optimizer)
     restore(resumed, checkpoint)
     torch.manual_seed(99)
-    restore_random(checkpoint, resumed.device)
+    restore_random(checkpoint, resumed)
     take_steps(resumed, 3)
     assert_same_state(capture_last(resumed), capture_last(alone))
 
@@ -113,7 +113,7 @@ def test_a_restored_state_is_the_saved_one(tmp_path: Path) -> None:
     checkpoint = through_a_file(run, tmp_path)
     other = new_run()
     restore(other, checkpoint)
-    restore_random(checkpoint, other.device)
+    restore_random(checkpoint, other)
     assert_same_state(capture_last(other), checkpoint_of(checkpoint))
 
 

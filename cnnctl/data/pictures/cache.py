@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import sys
 import time
 import zlib
@@ -42,6 +43,8 @@ from cnnctl.storage import read_regular, write_atomically
 
 FORMAT = 1
 PIXELS, INDEX = ".pixels", ".index"
+SHARD = ".shard"
+"""Of the list of what is in a shard."""
 UNUSED = 30 * 24 * 3600
 """Seconds after which a file that was not used makes room for others."""
 
@@ -68,7 +71,12 @@ class DecodedPictures:
 
 
 def decoded_pictures(
-    tree: FileTree, entries: Sequence[Entry], form: PictureForm, *, verify: bool = False
+    tree: FileTree,
+    entries: Sequence[Entry],
+    form: PictureForm,
+    *,
+    processes: int,
+    verify: bool = False,
 ) -> DecodedPictures:
     """The pictures in these files, decoded now or by an earlier run.
 
@@ -84,7 +92,7 @@ def decoded_pictures(
         found = _opened(file, len(entries), form)
         if found and (not verify or found.is_intact):
             return found
-        return _built(file, tree, entries, form)
+        return _built(file, tree, entries, form, processes)
     except OSError as error:
         reason = error.strerror or str(error)
         print(f"note: decoding to memory: the cache cannot be used: {reason}", file=sys.stderr)
@@ -97,11 +105,25 @@ def cache_folder() -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    named = os.environ.get("CNNCTL_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = from_anywhere(Path(named) if named else Path(home) / "cnnctl")
+    folder = _named_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def cache_disk() -> int:
+    """The size in bytes of the disk that decoded pictures are written to; 0 if there is none."""
+    try:
+        folder = _named_folder()
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        return shutil.disk_usage(there).total
+    except OSError:
+        return 0
+
+
+def _named_folder() -> Path:
+    named = os.environ.get("CNNCTL_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return from_anywhere(Path(named) if named else Path(home) / "cnnctl")
 
 
 def _key(entries: Sequence[Entry], form: PictureForm) -> str:
@@ -133,7 +155,7 @@ def _opened(file: Path, count: int, form: PictureForm) -> DecodedPictures | None
 
 
 def _built(
-    file: Path, tree: FileTree, entries: Sequence[Entry], form: PictureForm
+    file: Path, tree: FileTree, entries: Sequence[Entry], form: PictureForm, processes: int
 ) -> DecodedPictures:
     """Decode to a new file, which gets its name once it is whole.
 
@@ -149,7 +171,9 @@ def _built(
         with temporary.open("xb") as target:
             _reserve(target.fileno(), len(entries) * form.row_bytes)
         with followed("decoding", len(entries)) as advance:
-            decoded = decode_to_file(tree, entries, form, temporary, advance=advance)
+            decoded = decode_to_file(
+                tree, entries, form, temporary, processes=processes, advance=advance
+            )
         temporary.replace(file.with_suffix(PIXELS))
     finally:
         undo()
@@ -178,7 +202,8 @@ def _in_memory(tree: FileTree, entries: Sequence[Entry], form: PictureForm) -> D
     shape = (len(entries), *form.shape)
     if prod(shape) > machine_memory() // 2:
         message = f"{len(entries):,} pictures of {times(form.shape)} do not fit in memory either"
-        raise storage_fault(message, hint="free some space, or set CNNCTL_CACHE to another disk")
+        hint = "free some space, set CNNCTL_CACHE to another disk, or set data.rows=stream"
+        raise storage_fault(message, hint=hint)
     pixels = np.zeros(shape, dtype=np.uint8)
     flat = pixels.reshape(len(entries), -1)
 
@@ -203,7 +228,7 @@ def _make_room(folder: Path) -> None:
     """Delete what has not been used for a month, and what killed writers left."""
     oldest = time.time() - UNUSED
     for path in folder.iterdir():
-        if path.suffix not in (PIXELS, INDEX, ".writing"):
+        if path.suffix not in (PIXELS, INDEX, SHARD, ".writing"):
             continue
         used = path.with_suffix(INDEX) if path.suffix == PIXELS else path
         with suppress(OSError):  # another process was faster

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from cnnctl.data.file_tree import Entry, FileTree
@@ -15,7 +13,13 @@ from cnnctl.data.pictures.worker import Decoded, PictureForm, Put, decode_into, 
 
 
 def decode_to_file(
-    tree: FileTree, entries: Sequence[Entry], form: PictureForm, target: Path, *, advance: Advance
+    tree: FileTree,
+    entries: Sequence[Entry],
+    form: PictureForm,
+    target: Path,
+    *,
+    processes: int,
+    advance: Advance,
 ) -> list[Decoded]:
     """Decode every file to its row of `target`; what became of each, in the order of `entries`.
 
@@ -24,8 +28,8 @@ def decode_to_file(
         FaultError: a process ended while it was decoding.
     """
     if len(entries) > FEW and not tree.is_sequential:
-        command = [worker.__name__, str(target), json.dumps(asdict(form))]
-        answers = carry_out(tree, list(orders_of(tree, entries)), command, advance=advance)
+        command, orders = [worker.__name__, str(target), form.text], list(orders_of(tree, entries))
+        answers = carry_out(tree, orders, command, processes=processes, advance=advance)
         return sorted((Decoded(*each) for each in answers), key=lambda each: each.row)
     with target.open("r+b") as file:
         return decode_here(tree, entries, form, into(file.fileno(), form), advance=advance)

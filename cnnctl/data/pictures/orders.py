@@ -38,7 +38,7 @@ def orders_of(tree: FileTree, entries: Sequence[Entry]) -> Iterator[Order]:
 
 def to_line(order: Order) -> bytes:
     """An order as a line for a process."""
-    numbered = [[number, each.name, each.size, each.stamp] for number, each in order]
+    numbered = [[number, each.name, each.size, each.stamp, each.start] for number, each in order]
     return f"{json.dumps(numbered)}\n".encode()
 
 
@@ -56,14 +56,19 @@ def from_line(line: bytes) -> list[Answer]:
 
 def serve(root: str, carry_out: Callable[[FileTree, Order], list[Answer]]) -> None:
     """Carry out orders until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who gives orders ends this process
-    gc.freeze()  # what has been imported stays, and need not be searched again
-    gc.set_threshold(UNSEARCHED)
     tree = open_tree(Path(root))
-    for line in sys.stdin:
-        order = [(number, Entry(*entry)) for number, *entry in json.loads(line)]
+    for order in received():
         try:
             answer: Any = carry_out(tree, order)
         except OSError as error:
             answer = {"errno": error.errno, "strerror": error.strerror}
         print(json.dumps(answer), flush=True)
+
+
+def received() -> Iterator[Order]:
+    """The orders that this process is given, until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who gives orders ends this process
+    gc.freeze()  # what has been imported stays, and need not be searched again
+    gc.set_threshold(UNSEARCHED)
+    for line in sys.stdin:
+        yield [(number, Entry(*entry)) for number, *entry in json.loads(line)]

@@ -20,10 +20,22 @@ Advance = Callable[[int], object]
 """Is told how many more files are done."""
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def carry_out(
-    tree: FileTree, orders: Sequence[Order], command: Sequence[str], *, advance: Advance
+    tree: FileTree,
+    orders: Sequence[Order],
+    command: Sequence[str],
+    *,
+    processes: int,
+    advance: Advance,
 ) -> list[Answer]:
-    """The answers to all orders, in any order, from a process for each core.
+    """The answers to all orders, in any order, from several processes.
 
     command: the module to run, and its arguments after the tree's root.
 
@@ -31,7 +43,6 @@ def carry_out(
         OSError: a process cannot write.
         FaultError: a process ended while it carried out an order.
     """
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     module, *arguments = command
     idle: SimpleQueue[Process] = SimpleQueue()
     answers: list[Answer] = []
@@ -44,8 +55,8 @@ def carry_out(
             idle.put(process)
 
     with ExitStack() as stack:
-        for _ in range(count or 1):
-            process = stack.enter_context(child(module, str(tree.root), *arguments))
+        for _ in range(processes):
+            process = stack.enter_context(child(module, str(tree.opened_as), *arguments))
             idle.put(Process(tree, process))
         pool = stack.enter_context(ThreadPoolExecutor(idle.qsize()))
         futures = [pool.submit(carry_out_one, order) for order in orders]

@@ -8,7 +8,8 @@ from statistics import median
 
 from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, size_and_mode
-from cnnctl.errors import FaultError
+from cnnctl.data.records import Record
+from cnnctl.errors import FaultError, data_fault
 
 SAMPLED = 1000
 """Pictures whose headers decide the size and the mode, evenly spread."""
@@ -28,6 +29,24 @@ def common_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     longer = median(max(size) for size in sizes)
     side = max((side for side in SIDES if side <= longer), default=SIDES[0])
     return side, side
+
+
+def found_form(
+    tree: FileTree, records: Sequence[Record], missing: Sequence[str]
+) -> dict[str, object]:
+    """Those of the options `mode` and `size` that are missing, for these pictures.
+
+    Raises:
+        FaultError: all of them are broken.
+    """
+    if not missing:
+        return {}
+    found = form_among(tree, [record.entry for record in records])
+    if found is None:
+        message, hint = "none of the pictures can be decoded", "check what these files are"
+        raise data_fault(message, hint=hint, place=str(tree.root))
+    options = dict(zip(("mode", "size"), found, strict=True))
+    return {name: options[name] for name in missing}
 
 
 def form_among(tree: FileTree, entries: Sequence[Entry]) -> tuple[Mode, tuple[int, int]] | None:

@@ -15,7 +15,7 @@ from PIL import Image
 from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoding import MAX_BYTES, BrokenPictureError, Mode, Pixels, tried
 from cnnctl.data.pictures.orders import Answer, Order, orders_of, serve
-from cnnctl.data.pictures.processes import FEW, Advance, carry_out
+from cnnctl.data.pictures.processes import FEW, Advance, carry_out, cores
 from cnnctl.data.pictures.thumbnails import COLUMNS, ROWS, SIDE
 from cnnctl.errors import FaultError
 
@@ -65,7 +65,8 @@ def try_all(tree: FileTree, entries: Sequence[Entry], *, advance: Advance) -> li
     orders = list(orders_of(tree, entries))
     pixels = DECODED_PIXELS // max(1, len(orders))
     if len(entries) > FEW and not tree.is_sequential:
-        answers = carry_out(tree, orders, [MODULE, str(pixels)], advance=advance)
+        command = [MODULE, str(pixels)]
+        answers = carry_out(tree, orders, command, processes=cores(), advance=advance)
         return sorted((Tried(*each) for each in answers), key=lambda each: each.number)
     found: list[Tried] = []
     for order in orders:

@@ -7,7 +7,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -36,6 +36,17 @@ class PictureForm:
         """Bytes of a decoded picture."""
         channels, height, width = self.shape
         return channels * height * width
+
+    @property
+    def text(self) -> str:
+        """The form as an argument of a process; see `from_text`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> PictureForm:
+        """The form that a process is given."""
+        options = json.loads(text)
+        return cls(options["mode"], tuple(options["size"]), options["resize"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,7 @@ def _decode_one(put: Put, tree: FileTree, row: int, entry: Entry, form: PictureF
 
 def main(root: str, target: str, form: str) -> None:
     """Carry out orders to decode files into the rows of `target`."""
-    options = json.loads(form)
-    shaped = PictureForm(options["mode"], tuple(options["size"]), options["resize"])
+    shaped = PictureForm.from_text(form)
     with Path(target).open("r+b") as file:
         put = into(file.fileno(), shaped)
 

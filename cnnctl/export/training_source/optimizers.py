@@ -13,9 +13,10 @@ from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment
 from cnnctl.export.training_source.freezing import prefixes
 from cnnctl.export.training_source.layout import Code, call, literal
+from cnnctl.optim.groups import parameter_groups
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.optimizers.momentum import SignedMomentum
-from cnnctl.optim.regularizers import Penalized, parameter_groups, penalized
+from cnnctl.optim.regularizers import Penalized, penalized
 
 LION = '''
 class Lion(torch.optim.Optimizer):
@@ -87,12 +88,12 @@ def _groups(experiment: Experiment, network: nn.Module) -> tuple[str, list[str],
     regularization = experiment.regularization
     groups = parameter_groups(
         network,
+        experiment.optimizer,
         weight_decay=regularization.weight_decay,
         penalize=regularization.penalize,
-        groups=experiment.optimizer.groups,
     )
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    parts = [([names[id(each)] for each in group.pop("params")], group) for group in groups]
+    parts = [([names[id(each)] for each in group.parameters], group.settings) for group in groups]
     if len(parts) == 1 or not any(settings for _, settings in parts):
         is_whole = all(each.requires_grad for each in network.parameters())
         return "network.parameters()" if is_whole else TRAINABLE, [], parts[0][1]

@@ -3,7 +3,16 @@
 A new optimizer is one class in one of these files.
 """
 
-from cnnctl.optim.optimizers import adam, adaptive, momentum, quasi_newton
-from cnnctl.optim.optimizers.optimizer import Groups, Optimizer
+from cnnctl.optim.optimizers import adam, adaptive, momentum, orthogonal, quasi_newton
+from cnnctl.optim.optimizers.optimizer import Group, Groups, Optimizer
 
-__all__ = ["Groups", "Optimizer", "adam", "adaptive", "momentum", "quasi_newton"]
+__all__ = [
+    "Group",
+    "Groups",
+    "Optimizer",
+    "adam",
+    "adaptive",
+    "momentum",
+    "orthogonal",
+    "quasi_newton",
+]

@@ -4,20 +4,67 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, optim
 
-from cnnctl.config.bounds import Momentum, PositiveFloat
-from cnnctl.config.choice import Choice
-from cnnctl.optim.groups import Group
+from cnnctl.config.bounds import Momentum, NonNegativeFloat, PositiveFloat
+from cnnctl.config.choice import Choice, Spec, refusal
+from cnnctl.optim.schedulers import Scheduler
 from cnnctl.optim.working import Update
 
 Betas = Annotated[tuple[Momentum, Momentum], Field(strict=False)]
 Groups = Iterable[dict[str, Any]]
 """Parameter groups, as every optimizer of torch.optim takes them."""
+
+
+class Group(Spec):
+    """A parameter group: weights with their own learning rate, weight decay or optimizer."""
+
+    match: str | Annotated[list[str], Field(min_length=1)]
+    """Names or patterns of layers or weights: `conv1`, `residual*`, `*.bias`."""
+    lr: PositiveFloat | None = None
+    """Learning rate of the group; the scheduler applies to it, too."""
+    weight_decay: NonNegativeFloat | None = None
+    """Weight decay of the group."""
+    optimizer: Optimizer | None = None
+    """Optimizer of the group, with its own learning rate and weight decay."""
+    scheduler: Scheduler | None = None
+    """Learning rate schedule of the group."""
+
+    @model_validator(mode="after")
+    def _sets_something(self) -> Self:
+        if all(value is None for name, value in self if name != "match"):
+            hint = "give it lr, weight_decay, optimizer or scheduler"
+            raise refusal("the group has no settings", hint=hint)
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_optimizer(self) -> Self:
+        if self.optimizer is None:
+            return self
+        if self.settings():
+            message = "the group has an optimizer, which has a lr and weight_decay of its own"
+            raise refusal(message, hint="set them there")
+        refuse_as_part(self.optimizer)
+        return self
+
+    @model_validator(mode="after")
+    def _follows_the_position(self) -> Self:
+        if self.scheduler is not None and self.scheduler.waits is not None:
+            message = f"{self.scheduler.kind} cannot be the schedule of a group"
+            raise refusal(message, hint="make it the scheduler of the experiment")
+        return self
+
+    def patterns(self) -> list[str]:
+        """The patterns as a list."""
+        return [self.match] if isinstance(self.match, str) else self.match
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of the group, by their names in torch.optim."""
+        return self.model_dump(include={"lr", "weight_decay"}, exclude_none=True)
 
 
 class Optimizer(Choice, family="optimizers"):
@@ -36,10 +83,14 @@ class Optimizer(Choice, family="optimizers"):
     needs_full_batch: ClassVar[bool] = False
     """Whether it compares gradients from step to step."""
     takes_channels_last: ClassVar[bool] = True  # whether weights may be channels_last
+    moves_all_together: ClassVar[bool] = False
+    """Whether a step needs all weights at once, so that there can be no groups."""
     state_shares: ClassVar[tuple[str, ...]] = ()
     """Numbers in the state of a weight that are between 0 and 1."""
     revealing: ClassVar[dict[str, Any]] = {}
     """Options with which a few steps reveal every form of a weight's state."""
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Options that the class in torch.optim does not have."""
 
     lr: PositiveFloat
     """Learning rate."""
@@ -48,7 +99,15 @@ class Optimizer(Choice, family="optimizers"):
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of the class in torch.optim, without the parameters."""
-        return {name: value for name, value in self if name != "groups"}
+        return {name: value for name, value in self if name not in ("groups", *self.beside)}
+
+    def of(self, weight: Tensor) -> Optimizer:
+        """The optimizer of this weight; most kinds update every weight themselves."""
+        return self
+
+    def parts(self) -> tuple[Optimizer, ...]:
+        """All that `of` returns."""
+        return (self,)
 
     @abstractmethod
     def build(self, groups: Groups, *, fused: bool) -> optim.Optimizer:
@@ -73,3 +132,16 @@ class Optimizer(Choice, family="optimizers"):
         built.step(lambda: 0.0)
         state = built.state[weight].values()
         return sum(isinstance(kept, Tensor) and kept.ndim > 0 for kept in state)
+
+
+Group.model_rebuild()  # now that there is an Optimizer
+
+
+def refuse_as_part(optimizer: Optimizer) -> None:
+    """Refuse an optimizer that cannot update some of the weights, beside another."""
+    if optimizer.moves_all_together:
+        message = f"{optimizer.kind} updates all weights together, not some of them"
+        raise refusal(message, hint="use another optimizer")
+    if optimizer.groups:
+        message = f"{optimizer.kind} updates some of the weights here, and cannot have groups"
+        raise refusal(message, hint="write them in optimizer.groups of the experiment")

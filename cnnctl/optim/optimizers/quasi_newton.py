@@ -10,8 +10,7 @@ from torch import optim
 from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, PositiveInt
 from cnnctl.config.choice import refusal
 from cnnctl.errors import config_fault
-from cnnctl.optim.groups import Group
-from cnnctl.optim.optimizers.optimizer import Groups, Optimizer
+from cnnctl.optim.optimizers.optimizer import Group, Groups, Optimizer
 
 
 class LBFGS(Optimizer, kind="lbfgs"):
@@ -19,6 +18,7 @@ class LBFGS(Optimizer, kind="lbfgs"):
 
     usual_lr = (1e-1, 1.0)
     needs_full_batch = True
+    moves_all_together = True
     takes_channels_last = False  # torch views each gradient as a vector
     revealing = {"lr": 1.0, "max_iter": 1, "tolerance_grad": 0.0, "tolerance_change": 0.0}
 

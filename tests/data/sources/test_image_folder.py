@@ -524,8 +524,8 @@ def test_a_run_is_not_resumed_on_other_pictures(quick_cli: Cli, tmp_path: Path) 
     assert "the train split has changed since the run was started" in resumed.stderr
 
 
-@pytest.mark.parametrize("rows", ["memory", "mapped"])
-def test_both_kinds_of_rows_give_the_same_run(rows: str, quick_cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", ["memory", "mapped", "stream"])
+def test_all_kinds_of_rows_give_the_same_run(rows: str, quick_cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "pets", SPLIT)
     (tmp_path / "pets.yaml").write_text(CONFIG)
     for name in ("auto", rows):
