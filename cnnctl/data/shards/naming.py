@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from cnnctl.config.wording import show
-from cnnctl.errors import config_fault
+from cnnctl.errors import FaultError, config_fault
 
 SUFFIX = ".tar"
 MAX_SHARDS = 100_000
@@ -29,10 +29,15 @@ def root_and_names(path: str) -> tuple[str, list[str]]:
     above = path.partition("{")[0].rpartition("/")[0]
     names = list(_expanded(path[len(above) :].lstrip("/")))
     for name in names:
-        if not name.endswith(SUFFIX) or {"", ".", ".."} & set(name.split("/")):
+        if not is_name(name):
             message = f"{show(path)} stands for {show(name)}, which is no name of a shard"
             raise config_fault(message, hint="names end in .tar", path=("path",))
     return above or ".", names
+
+
+def is_name(name: str) -> bool:
+    """Whether this is the name of a shard that stays below its folder."""
+    return name.endswith(SUFFIX) and "\\" not in name and not {"", ".", ".."} & set(name.split("/"))
 
 
 def shard_of(name: str) -> str:
@@ -73,6 +78,6 @@ def _choices(inside: str, pattern: str) -> list[str]:
     return [f"{number:0{len(bounds[1])}}" for number in range(first, last + 1)]
 
 
-def _fault(pattern: str, what: str) -> Exception:
+def _fault(pattern: str, what: str) -> FaultError:
     hint = "write shards as in train-{000..099}.tar"
     return config_fault(f"{show(pattern)} {what}", hint=hint, path=("path",))
