@@ -28,6 +28,8 @@ from cnnctl.storage import (
     write_atomically,
 )
 
+PROFILE = "profile"
+"""The folder of traces."""
 LOCK_SECONDS = 0.5
 """How long to wait for the lock; `cnnctl runs` holds it for a moment."""
 
@@ -143,6 +145,15 @@ class RunFolder:
         write_atomically(self.own("watch.jsonl"), *kept)
         return watch.damaged
 
+    def write_profile(self, trace: bytes, *, steps: tuple[int, int]) -> Path:
+        """Write a trace of the first to the last of these steps; returns its path."""
+        # TensorBoard's plugin torch-tb-profiler looks for this suffix
+        path = self.own(PROFILE, f"steps-{steps[0]}-{steps[1]}.pt.trace.json.gz")
+        with storing(path):
+            path.parent.mkdir(exist_ok=True)
+        write_atomically(path, trace)
+        return path
+
     def write_result(self, result: dict[str, Any]) -> None:
         """Write how the run ended."""
         content = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
@@ -206,10 +217,20 @@ def reopen(path: Path) -> RunFolder:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:  # which is an OSError, too
             raise _in_use(path) from None
-        for folder in (path, inside(path, "checkpoints"), inside(path, SNAPSHOTS)):
+        for folder in (
+            path,
+            inside(path, "checkpoints"),
+            inside(path, SNAPSHOTS),
+            inside(path, PROFILE),
+        ):
             if is_folder(folder):
                 remove_temporary_files(folder)
     return RunFolder(path, lock)
+
+
+def written_elsewhere(path: Path) -> RunFolder:
+    """The folder of a run that another process locks and writes."""
+    return RunFolder(path, FileLock(path / ".lock"))
 
 
 def _in_use(path: Path) -> FaultError:
@@ -224,12 +245,21 @@ def newest(runs: Path, name: str) -> Path:
     Raises:
         FaultError: there is none with a checkpoint (exit code 4).
     """
-    numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
-    found = [numbers[n] for n in sorted(numbers) if n and _has_last(numbers[n])]
+    found = list(filter(has_last, runs_named(runs, name)))
     if not found:
         hint = "train without --resume first, or give a run folder or checkpoint"
         raise checkpoint_fault("no run to resume", hint=hint, place=str(runs / name))
     return found[-1]
+
+
+def runs_named(runs: Path, name: str) -> list[Path]:
+    """The run folders of this name, the newest last.
+
+    Raises:
+        FaultError: the folder cannot be read.
+    """
+    numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
+    return [numbers[number] for number in sorted(numbers) if number]
 
 
 def _number(folder: str, name: str) -> int:
@@ -240,7 +270,8 @@ def _number(folder: str, name: str) -> int:
     return int(tail) if tail != folder and tail.isdecimal() else 0
 
 
-def _has_last(folder: Path) -> bool:
+def has_last(folder: Path) -> bool:
+    """Whether a run can be resumed."""
     return is_file(folder / "checkpoints" / "last.safetensors")
 
 

@@ -25,10 +25,11 @@ from cnnctl.errors import config_fault
 from cnnctl.run_files import EpochMetrics, read_metrics, read_result
 from cnnctl.run_folder import find_checkpoint
 from cnnctl.training import recipe
+from cnnctl.training.profiling import Profile
 from cnnctl.training.progress import print_outcome
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import TrainingStart, begin_run, resume_run
-from cnnctl.training.training import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -184,12 +185,12 @@ def run_to_its_end(
     data_root: Path | None,
     console: Console,
     stops: StopSignals | None = None,
+    is_profiled: bool = False,
 ) -> tuple[TrainingResult, signal.Signals | None]:
     """Train with remarks on how it goes, and close the folder; see `recipe.train`."""
+    follow: list[recipe.Follow] = [Commentator.of, *([Profile] if is_profiled else [])]
     root = used_folder(start.loaded.experiment.data, data_root)
     try:
-        return recipe.train(
-            start, data_root=root, console=console, follow=[Commentator.of], stops=stops
-        )
+        return recipe.train(start, data_root=root, console=console, follow=follow, stops=stops)
     finally:
         start.folder.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,11 +11,13 @@ from math import ceil
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.samples import Splits
 from cnnctl.device import (
+    check_precision,
     keep_freed_memory,
     memory_faults,
     own_device,
@@ -25,6 +28,8 @@ from cnnctl.distillation.plan import plan_distillation
 from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
+from cnnctl.training.memory import free_memory, largest_batch
+from cnnctl.training.parts import check_parts
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto, with_compile
 from cnnctl.world import ALONE, World
@@ -64,9 +69,15 @@ class Setup:
             tasks=self.loaded.tasks,
             device=self.device,
             steps_per_epoch=ceil(len(self.batches.train) / self.experiment.train.accumulate),
+            samples=self.samples,
             teaching=self.teaching,
             world=self.world,
         )
+
+    def samples(self, count: int) -> Iterator[Tensor]:
+        """The inputs of so many training samples, evenly spread, in parts (N, …) on the CPU."""
+        for inputs, _ in self.batches.train.spread(count):
+            yield inputs.cpu()
 
     def with_compile(self, compile: bool) -> Setup:
         """The same setup with `train.compile` decided."""
@@ -74,7 +85,12 @@ class Setup:
 
     def memory_faults(self) -> AbstractContextManager[None]:
         """A context that turns out-of-memory errors into faults; see `device.memory_faults`."""
-        return _memory_faults(self.experiment, self.device)
+
+        def largest() -> int | None:
+            room = free_memory(self.device)
+            return None if room is None else largest_batch(self.loaded, room=room)
+
+        return _memory_faults(self.experiment, self.device, largest=largest)
 
 
 def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALONE) -> Setup:
@@ -94,6 +110,7 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
             data = prepare(experiment.data, seed=experiment.seed, root=data_root)
         experiment = experiment.model_copy(update={"data": data.data})
         with loaded.places():
+            check_parts(loaded.plan, experiment, len(data.splits.train), world)
             experiment = fitted(experiment, loaded.tasks, data.splits.train)
         loaded = replace(loaded, experiment=experiment)
         heads = tuple(task.name for task in loaded.tasks if task.name and not task.is_auxiliary)
@@ -108,8 +125,11 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
     return Setup(loaded, experiment, device, data.splits, batches, teaching, world)
 
 
-def _memory_faults(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:
-    return memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}")
+def _memory_faults(
+    experiment: Experiment, device: torch.device, *, largest: Callable[[], int | None] | None = None
+) -> AbstractContextManager[None]:
+    batch_size = f"data.batch_size={experiment.data.batch_size}"
+    return memory_faults(device, batch_size=batch_size, largest=largest)
 
 
 def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.device:
@@ -122,6 +142,7 @@ def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.dev
     if isinstance(settings.threads, int):
         use_threads(settings.threads)
     keep_freed_memory()
+    check_precision(settings.precision, device)
     use_precision(settings.precision, device)
     use_cache_folder()
     torch.backends.cudnn.deterministic = settings.deterministic

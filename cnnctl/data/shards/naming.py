@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from cnnctl.config.wording import show
 from cnnctl.errors import FaultError, config_fault
@@ -50,7 +51,8 @@ def _expanded(pattern: str) -> Iterator[str]:
     if len(pattern) > MAX_PATTERN:
         raise _fault(pattern[:80], "is too long")
     while any(map(_BRACES.search, names)):
-        names = [expanded for name in names for expanded in _expanded_once(name, pattern)]
+        expanded = (each for name in names for each in _expanded_once(name, pattern))
+        names = list(islice(expanded, MAX_SHARDS + 1))
         if len(names) > MAX_SHARDS:
             raise _fault(pattern, f"stands for more than {MAX_SHARDS:,} shards")
     if any(set("{}") & set(name) for name in names):

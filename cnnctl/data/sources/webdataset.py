@@ -38,7 +38,7 @@ class WebDataset(ClassPictures, kind="webdataset"):
     """Suffix of the files with the class, a number or a name; of one that ends in `json`, it is
     the value of `label`, `cls` or `class`."""
 
-    shuffle_buffer: Literal["auto"] | PositiveInt | None = "auto"
+    shuffle_buffer: PositiveInt | Literal["auto"] | None = "auto"
     """Shuffle the shards of an epoch, and move each sample by less than this many places; null
     shuffles all samples. `auto` is null, or 10,000 if shards from elsewhere take more than half of
     the disk."""
