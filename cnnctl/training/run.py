@@ -17,9 +17,11 @@ from cnnctl.experiment import Experiment, Task, Thresholds, require_weights
 from cnnctl.metrics import METRICS, Accuracy, MeanLoss, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
+from cnnctl.model.in_place import rectify_in_place
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import NetworkPlan
+from cnnctl.model.recomputation import recompute_
 from cnnctl.model.weights_file import Tensors
 from cnnctl.optim.averages import Average, average_of
 from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
@@ -194,6 +196,7 @@ def assemble(
     network = network.to(device)
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
+    rectify_in_place(network, plan.graph)
     freezing = _freeze(network, experiment)
     average = average_of(
         network,
@@ -202,6 +205,7 @@ def assemble(
         steps=train.epochs * steps_per_epoch,
     )
     distilling = _distilling(teaching, network, experiment, device)
+    recompute_(network, train.activation_checkpointing)
     groups = _groups(network, experiment, late=freezing.names, distilling=distilling)
     optimizer = build_optimizer(groups, fused=True)
     freezing.begin_epoch(1)
