@@ -13,6 +13,7 @@ from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the datasets
 from cnnctl.data.dataset import DataSet
+from cnnctl.data.progressive_resizing import ProgressiveResizing
 from cnnctl.data.sources.digits import Digits
 from cnnctl.experiment.distill import Distillation
 from cnnctl.metrics import Monitor
@@ -100,6 +101,9 @@ class Train(Spec):
     sync_batch_norm: bool = False
     """With several ranks, normalise over the batch of all of them; otherwise each normalises over
     its part, and their running statistics are averaged."""
+    progressive_resizing: ProgressiveResizing | None = None
+    """Train on small images first, which grow to their full size; a network must take all sizes,
+    for example by global pooling."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     snapshots: PositiveInt | None = None
