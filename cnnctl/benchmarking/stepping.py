@@ -79,7 +79,11 @@ class Stepper:
 
     def warm_up(self) -> None:
         """Take the first step and a few more."""
-        self.groups = endless(self.setup.batches.train, self.setup.experiment.train.accumulate)
+        self.groups = endless(
+            self.setup.batches.train,
+            self.setup.experiment.train.accumulate,
+            first=self.setup.typical_epoch,
+        )
         network = self.step.run.network
         self.initial = {name: each.clone() for name, each in network.state_dict().items()}
         _, self.first_step = self._taken(1)
@@ -119,9 +123,9 @@ class Stepper:
         return samples, seconds
 
 
-def endless(batches: Batches, accumulate: int) -> Iterator[Group]:
-    """The groups of batches of one epoch after another."""
-    for epoch in count():
+def endless(batches: Batches, accumulate: int, *, first: int) -> Iterator[Group]:
+    """The groups of batches of one epoch after another, from the first one on."""
+    for epoch in count(first):
         yield from zip(
             grouped(batches.epoch(epoch), accumulate),
             grouped(batches.rows(epoch), accumulate),

@@ -11,7 +11,6 @@ from warnings import warn
 
 import torch
 
-from cnnctl.data.loader import Batches
 from cnnctl.errors import FaultError
 from cnnctl.training.compilation import Failed, can_compile
 from cnnctl.training.run import Run
@@ -46,7 +45,7 @@ def try_compile(setup: Setup) -> Trial:
     try:
         plain = _step(setup.with_compile(False).assemble())
         compiled = _step(setup.with_compile(True).assemble(), failed=reasons.append)
-        gain = measured_gain(plain, compiled, _whole(setup.batches.train), failures=reasons)
+        gain = measured_gain(plain, compiled, _whole(setup), failures=reasons)
     except FaultError:
         # the loss is not finite; the run will report that, too
         return Trial(False, "the loss was not finite")
@@ -60,9 +59,11 @@ def _step(run: Run, *, failed: Failed = warn) -> Step:
     return make_step(run, failed=failed).for_epoch()
 
 
-def _whole(batches: Batches) -> list[Batch]:
+def _whole(setup: Setup) -> list[Batch]:
     """Batches of full size; a smaller one would be compiled separately."""
-    return list(islice(batches.epoch(0), min(DIFFERENT, max(1, len(batches) - 1))))
+    batches = setup.batches.train
+    count = min(DIFFERENT, max(1, len(batches) - 1))
+    return list(islice(batches.epoch(setup.typical_epoch), count))
 
 
 def measured_gain(

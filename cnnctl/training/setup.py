@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
+from cnnctl.data.progressive_resizing import SizeOf
 from cnnctl.data.samples import Splits
 from cnnctl.device import (
     check_precision,
@@ -78,6 +79,12 @@ class Setup:
         """The inputs of so many training samples, evenly spread, in parts (N, …) on the CPU."""
         for inputs, _ in self.batches.train.spread(count):
             yield inputs.cpu()
+
+    @property
+    def typical_epoch(self) -> int:
+        """An epoch to try steps of, whose images have their full size."""
+        growing, epochs = self.experiment.train.progressive_resizing, self.experiment.train.epochs
+        return 0 if growing is None else epochs - 1
 
     def with_compile(self, compile: bool) -> Setup:
         """The same setup with `train.compile` decided."""
@@ -154,6 +161,15 @@ def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.dev
     return device
 
 
+def _size_of(experiment: Experiment) -> SizeOf | None:
+    """The size of the images of each epoch; None if it is always the same."""
+    growing = experiment.train.progressive_resizing
+    if growing is None:
+        return None
+    full = experiment.data.whole().shape[1:]
+    return partial(growing.size, epochs=experiment.train.epochs, full=full)
+
+
 def split_batches(
     experiment: Experiment,
     data: Prepared,
@@ -178,6 +194,7 @@ def split_batches(
             seed=experiment.seed,
             rank=world.rank,
             ranks=world.size,
+            size_of=_size_of(experiment),
         ),
         validation=evaluation_batches(known, store, splits.validation)
         if len(splits.validation)

@@ -121,6 +121,17 @@ def assert_kills_change_nothing(config: Path, text: str, *, kills: int) -> None:
 
 
 @pytest.mark.long
+def test_a_killed_run_whose_images_grow_and_flip_in_turn_resumes_to_the_same_bits(
+    everything: Path,
+) -> None:
+    text = EVERYTHING.replace("- flatten", "- global_avg_pool")
+    text = text.replace("[{crop", "[{horizontal_flip: {alternating: true}}, {crop")
+    text = text.replace("name: cosine", "name: triangular")
+    text = text.replace("epochs: 6,", "epochs: 6, progressive_resizing: {delay_fraction: 0.2},")
+    assert_kills_change_nothing(everything, text, kills=2)
+
+
+@pytest.mark.long
 def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None:
     sgd, lion = "{name: sgd, lr: 0.1, momentum: 0.9}", "{name: lion, lr: 0.001, weight_decay: 0.1}"
     assert sgd in EVERYTHING
