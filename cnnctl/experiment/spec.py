@@ -92,7 +92,7 @@ class Train(Spec):
     """Memory layout of images; `auto` uses channels_last for convolutions on images."""
     compile: Literal["auto", "measure", "reduce-overhead", "max-autotune"] | bool = "auto"
     """Use torch.compile, or the mode to use it with; `measure` times the first batches and compiles
-    if that is faster, `auto` does not compile."""
+    if that is faster for sure, `auto` does not compile."""
     deterministic: bool = True
     """Bit-identical runs on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"

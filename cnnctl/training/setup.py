@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,6 +62,8 @@ class Setup:
     """The teachers, on the device, if there are any."""
     world: World = ALONE
     """The ranks that train together."""
+    compile_trial: Mapping[str, Any] | None = None
+    """What `compile: measure` found, as plain data."""
 
     def assemble(self) -> Run:
         """A new run, with its network initialised from the experiment's seed."""
@@ -86,9 +89,10 @@ class Setup:
         growing, epochs = self.experiment.train.progressive_resizing, self.experiment.train.epochs
         return 0 if growing is None else epochs - 1
 
-    def with_compile(self, compile: bool) -> Setup:
-        """The same setup with `train.compile` decided."""
-        return replace(self, experiment=with_compile(self.experiment, compile))
+    def with_compile(self, compile: bool, *, trial: Mapping[str, Any] | None = None) -> Setup:
+        """The same setup with `train.compile` decided, by a trial if there was one."""
+        experiment = with_compile(self.experiment, compile)
+        return replace(self, experiment=experiment, compile_trial=trial)
 
     def memory_faults(self) -> AbstractContextManager[None]:
         """A context that turns out-of-memory errors into faults; see `device.memory_faults`."""
