@@ -77,12 +77,20 @@ def load(path: Path) -> Checkpoint:
         FaultError: it does not exist, is not a cnnctl checkpoint, is truncated or damaged, or has
             a newer format (exit code 4).
     """
+    return decode(read(path), place=str(path))
+
+
+def read(path: Path) -> bytes:
+    """The content of a file, not yet verified.
+
+    Raises:
+        FaultError: it cannot be read (exit code 4).
+    """
     try:
-        content = read_regular(path, limit=MAX_BYTES)
+        return read_regular(path, limit=MAX_BYTES)
     except OSError as error:
         reason, hint = f"cannot be read: {error.strerror}", reading_cure(error)
         raise checkpoint_fault(reason, hint=hint, place=str(path)) from None
-    return decode(content, place=str(path))
 
 
 def decode(content: bytes, *, place: str) -> Checkpoint:

@@ -44,6 +44,7 @@ class Contact:
     """Seconds without a beat after which a rank is given up."""
     meetings: int = 0
     is_over: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
     beats: dict[int, tuple[bytes, float]] = field(default_factory=dict)
     """The last beat seen of each rank, and when it was first seen."""
 
@@ -52,7 +53,8 @@ class Contact:
         self.store.set(f"who/{self.rank}", f"{socket.gethostname()}, process {os.getpid()}")
         own = self.store.clone()
         self._beat(own, 0)
-        threading.Thread(target=self._keep_beating, args=(own,), daemon=True).start()
+        self.thread = threading.Thread(target=self._keep_beating, args=(own,), daemon=True)
+        self.thread.start()
 
     def _keep_beating(self, store: Store) -> None:
         number = 0
@@ -75,17 +77,27 @@ class Contact:
             FaultError: one failed, or does not respond.
         """
         self.meetings += 1
+        places = [f"meeting/{self.meetings}/{rank}" for rank in range(self.size)]
+        self.mark(places[self.rank])
+        self.wait_for(*places)
+
+    def mark(self, key: str) -> None:
+        """Let all ranks know of something, by its key."""
         with self.finding_who_is_lost():
-            self.store.set(self._place(self.rank), "")
-            places = [self._place(rank) for rank in range(self.size)]
-            pause, longest = POLL_SECONDS
-            while not self.store.check(places):
+            self.store.set(key, "")
+
+    def wait_for(self, *keys: str) -> None:
+        """Wait until all of these are marked.
+
+        Raises:
+            FaultError: a rank failed, or does not respond.
+        """
+        pause, longest = POLL_SECONDS
+        with self.finding_who_is_lost():
+            while not self.store.check(list(keys)):
                 self._raise_if_lost()
                 time.sleep(pause)
                 pause = min(2 * pause, longest)
-
-    def _place(self, rank: int) -> str:
-        return f"meeting/{self.meetings}/{rank}"
 
     def _raise_if_lost(self) -> None:
         if failed := self._failed():
@@ -149,6 +161,8 @@ class Contact:
     def leave(self, error: BaseException | None) -> None:
         """Stop beating, after all have met; or with a note, after an error."""
         self.is_over.set()
+        if self.thread is not None:  # which must not be in the store when Python ends
+            self.thread.join(self.timeout)
         with suppress(RuntimeError, FaultError):
             if error is None:
                 self.meet()

@@ -129,11 +129,24 @@ def read_result(run: Path) -> dict[str, Any]:
     Raises:
         FaultError: the file cannot be read (exit code 6).
     """
+    return _object(run, "result.json")
+
+
+def read_environment(run: Path) -> dict[str, Any]:
+    """Read the environment.json of a run; empty if there is none.
+
+    Raises:
+        FaultError: the file cannot be read (exit code 6).
+    """
+    return _object(run, "environment.json")
+
+
+def _object(run: Path, name: str) -> dict[str, Any]:
     try:
-        result = json.loads(_read(run, "result.json") or b"{}")
+        found = json.loads(_read(run, name) or b"{}")
     except (ValueError, RecursionError):
         return {}
-    return result if isinstance(result, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_config(run: Path) -> Any:

@@ -228,6 +228,11 @@ def reopen(path: Path) -> RunFolder:
     return RunFolder(path, lock)
 
 
+def written_elsewhere(path: Path) -> RunFolder:
+    """The folder of a run that another process locks and writes."""
+    return RunFolder(path, FileLock(path / ".lock"))
+
+
 def _in_use(path: Path) -> FaultError:
     hint = "wait for it, stop it, or start a new run"
     fault = Fault(message="is in use by another run", hint=hint, place=str(path))
@@ -240,12 +245,21 @@ def newest(runs: Path, name: str) -> Path:
     Raises:
         FaultError: there is none with a checkpoint (exit code 4).
     """
-    numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
-    found = [numbers[n] for n in sorted(numbers) if n and _has_last(numbers[n])]
+    found = list(filter(has_last, runs_named(runs, name)))
     if not found:
         hint = "train without --resume first, or give a run folder or checkpoint"
         raise checkpoint_fault("no run to resume", hint=hint, place=str(runs / name))
     return found[-1]
+
+
+def runs_named(runs: Path, name: str) -> list[Path]:
+    """The run folders of this name, the newest last.
+
+    Raises:
+        FaultError: the folder cannot be read.
+    """
+    numbers = {_number(path.name, name): path for path in contents(runs) if is_folder(path)}
+    return [numbers[number] for number in sorted(numbers) if number]
 
 
 def _number(folder: str, name: str) -> int:
@@ -256,7 +270,8 @@ def _number(folder: str, name: str) -> int:
     return int(tail) if tail != folder and tail.isdecimal() else 0
 
 
-def _has_last(folder: Path) -> bool:
+def has_last(folder: Path) -> bool:
+    """Whether a run can be resumed."""
     return is_file(folder / "checkpoints" / "last.safetensors")
 
 

@@ -155,6 +155,25 @@ def read_regular(path: Path | str, *, limit: int) -> bytes:
         return _read_at_once(handle, limit)
 
 
+def read_part(path: Path, *, start: int, size: int, stamp: int) -> bytes:
+    """Read a part of a regular file, which ends where the file does.
+
+    stamp: when it was last changed, in nanoseconds.
+
+    Raises:
+        OSError: as for `read_regular`; or it has been changed since.
+    """
+    with _opened(path) as handle:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_mtime_ns != stamp:
+            raise OSError(errno.ESTALE, f"{path.name} has changed since it was listed")
+        os.lseek(handle, start, os.SEEK_SET)
+        content = os.read(handle, size)
+        while len(content) < size and (more := os.read(handle, size - len(content))):
+            content += more
+        return content
+
+
 def read_file_or_pipe(path: Path, *, limit: int) -> bytes:
     """Read a regular file, or a pipe until its writers close it.
 

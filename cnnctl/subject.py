@@ -244,7 +244,7 @@ def initial_subject(loaded: Loaded, *, data_root: Path | None = None) -> Subject
     weights = starting_weights(loaded)
     setup = set_up(without_teachers(loaded), data_root=data_root)
     with setup.memory_faults():
-        network = build(loaded.plan, seed=setup.experiment.seed)
+        network = build(loaded.plan, seed=setup.experiment.seed, samples=setup.samples)
         if weights is not None:
             fit_weights(network, weights)
         layout = getattr(torch, setup.experiment.train.memory_format)

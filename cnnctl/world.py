@@ -140,12 +140,22 @@ class World:
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
-        """The first rank of every machine does this, then all others, who find what it has made."""
-        if self.local_rank:
-            self.meet()
+        """The first rank of every machine does this, then all others, who find what it has made.
+
+        Once in the life of a world, for what it leaves on disk.
+        """
+        if self.link is not None and self.local_rank:
+            self.link.contact.wait_for(self._prepared)
         yield
-        if not self.local_rank:
-            self.meet()
+        self._mark_prepared()
+
+    @property
+    def _prepared(self) -> str:
+        return f"prepared/{self.rank - self.local_rank}"
+
+    def _mark_prepared(self) -> None:
+        if self.link is not None and not self.local_rank:
+            self.link.contact.mark(self._prepared)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -157,6 +167,7 @@ class World:
             if self.size == 1 or error.exit_code is ExitCode.RANK_LOST:
                 raise
             own = error
+            self._mark_prepared()  # nobody needs to wait for that
         self.meet()
         found = self.gather(own and {"code": own.exit_code, "faults": list(map(str, own.faults))})
         raise_failures(self, own, found)

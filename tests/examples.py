@@ -73,6 +73,13 @@ DEEP = {
 """Networks of the zoo that have a shallower one of their kind beside them."""
 
 
+NETWORKS = [
+    (name, kind) for name, kind in zoo.Network.kinds.items() if issubclass(kind, zoo.Network)
+]
+SHALLOWEST = sorted({kind.file: name for name, kind in reversed(NETWORKS)}.values())
+"""A network of each file of the zoo: the first, whose variants differ in numbers alone."""
+
+
 def one_of_a_kind(names: Iterable[str]) -> list[Any]:
     """The names as parameters; the deep ones only in CI."""
     return [pytest.param(n, marks=pytest.mark.long) if n in DEEP else n for n in names]

@@ -20,8 +20,17 @@ TIMEOUT = 20.0
 def in_threads(size: int, work: Callable[[World], T]) -> list[T]:
     """What each of so many ranks returns; they share the process, and so its random state."""
     store = HashStore()
+
+    def of_rank(rank: int) -> T:
+        world = world_of(store, rank, size)
+        assert world.link is not None
+        try:
+            return work(world)
+        finally:
+            world.link.contact.is_over.set()
+
     with ThreadPoolExecutor(size) as pool:
-        return list(pool.map(lambda rank: work(world_of(store, rank, size)), range(size)))
+        return list(pool.map(of_rank, range(size)))
 
 
 def world_of(store: Store, rank: int, size: int) -> World:

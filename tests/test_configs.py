@@ -18,7 +18,8 @@ from tests.conftest import Cli
 CONFIGS = Path(__file__).parent.parent / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
 EXPECTED = {
-    "digit-and-parity", "keras-cnn-cifar10", "lenet", "lenet-mnist", "lenet-quarter", "mlp-mnist",
+    "airbench-cifar10", "digit-and-parity", "keras-cnn-cifar10", "lenet", "lenet-mnist",
+    "lenet-quarter", "mlp-mnist",
     "mlp-spirals", "regression", "resnet-digits", "tdnn-waveform", "textbook-3-3-2-2",
     "textbook-3-4-2",
 }  # fmt: skip
@@ -54,6 +55,17 @@ def test_each_is_right_and_wise(path: Path) -> None:
         ("textbook-3-4-2", 26),
         ("textbook-3-3-2-2", 26),
         ("keras-cnn-cifar10", 1_250_858),  # as Keras counts it
+        # the filters, biases and head of the original, and two factors that are frozen at 1 and
+        # 1 / 256: of norms, and of the outputs
+        (
+            "airbench-cifar10",
+            24 * 12
+            + 24
+            + 9 * (24 * 64 + 64**2 + 64 * 256 + 3 * 256**2)
+            + 2 * (2 * 64 + 4 * 256)
+            + 2560
+            + 10,
+        ),
     ],
 )
 def test_each_has_the_parameters_of_its_source(name: str, parameters: int) -> None:

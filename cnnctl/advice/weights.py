@@ -86,12 +86,12 @@ class LargeWeights(Check):
     """
 
     def find(self, facts: Facts) -> Advice:
-        normed = {
-            planned.name for planned, after in facts.plan.graph.neighbours() if after.layer.is_norm
-        }
+        pairs = list(facts.plan.graph.neighbours())
+        normed = {planned.name for planned, after in pairs if after.layer.is_norm}
+        scales = {planned.name: abs(after.layer.starting_scale) for planned, after in pairs}
         worst: dict[ConfigPath, tuple[float, Start]] = {}
         for start in facts.starts.values():
-            ratio = (_rms(start) or 0.0) / _usual(start)
+            ratio = (_rms(start) or 0.0) / _usual(start) * scales.get(start.planned.name, 1.0)
             if start.planned.name not in normed and facts.learns(start.planned):
                 known = worst.setdefault(start.path, (ratio, start))
                 worst[start.path] = max(known, (ratio, start), key=lambda pair: pair[0])

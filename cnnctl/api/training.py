@@ -27,9 +27,9 @@ from cnnctl.run_folder import find_checkpoint
 from cnnctl.training import recipe
 from cnnctl.training.profiling import Profile
 from cnnctl.training.progress import print_outcome
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import TrainingStart, begin_run, resume_run
-from cnnctl.training.training import TrainingResult
 
 
 @dataclass(frozen=True)

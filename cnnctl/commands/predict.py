@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import Device, Plugins, command, display, say
+from cnnctl.commands import Device, Plugins, Views, command, display, say
 from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def predict(
             "--output", "-o", help="Write to this file instead: .csv or .jsonl.", metavar="FILE"
         ),
     ] = None,
+    views: Views = 1,
     device: Device = "auto",
     plugin: Plugins = None,
 ) -> None:
@@ -64,6 +65,7 @@ def predict(
     from cnnctl.device import memory_faults
     from cnnctl.prediction.answers import answer_all
     from cnnctl.prediction.unread import Unread
+    from cnnctl.prediction.views import with_views
     from cnnctl.prediction.writing import as_csv, as_json_lines, as_table
     from cnnctl.run_folder import find_checkpoint
     from cnnctl.storage import replacing
@@ -71,6 +73,7 @@ def predict(
 
     suffix = _format(output, csv=csv, jsonl=jsonl)
     trained = open_trained(find_checkpoint(source), device=device, plugins=plugin or ())
+    trained = with_views(trained, views)
     found = find_inputs(inputs, trained.experiment.data, stdin=sys.stdin.buffer)
     unread = Unread(hint="see `error` in --jsonl")
     is_shown_at_once = bool(suffix) and output is None and sys.stdout.isatty()

@@ -51,21 +51,29 @@ def train(
     from cnnctl.data.download import used_folder
     from cnnctl.training.progress import print_result
     from cnnctl.training.starting import begin_run, resume_run
+    from cnnctl.world import joined
 
     named, overrides = split_words(arguments or [], for_two="train one at a time")
     config = None if named is None else Path(named)
-    if resume is not None:
-        start = resume_run(
-            config, overrides, resume, runs=runs, plugins=plugin or (), data_root=data
+    with joined() as world:
+        if resume is not None:
+            start = resume_run(
+                *(config, overrides, resume),
+                runs=runs,
+                plugins=plugin or (),
+                data_root=data,
+                world=world,
+            )
+        elif config is not None:
+            start = begin_run(config, overrides, runs=runs, data_root=data, world=world)
+        else:
+            message, hint = "no config file given", "try cnnctl train lenet"
+            raise FaultError(Fault(message=message, hint=hint))
+        console = Screen(quiet=not world.is_first)
+        result, stopped_by = run_to_its_end(
+            start, data_root=data, console=console, is_profiled=profile
         )
-    elif config is not None:
-        start = begin_run(config, overrides, runs=runs, data_root=data)
-    else:
-        message, hint = "no config file given", "try cnnctl train lenet"
-        raise FaultError(Fault(message=message, hint=hint))
-    console = Screen()
-    result, stopped_by = run_to_its_end(start, data_root=data, console=console, is_profiled=profile)
-    data = used_folder(start.loaded.experiment.data, data)
-    print_result(console, result, start.folder, data=data)
+        data = used_folder(start.loaded.experiment.data, data)
+        print_result(console, result, start.folder, data=data)
     if stopped_by is not None:
         raise typer.Exit(128 + stopped_by)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
@@ -23,6 +24,35 @@ from cnnctl.errors import config_fault
 
 PIECE = 2**19
 """Numbers in the images that a CPU changes at a time, 2 MB."""
+
+
+GAMMA, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""The constants of SplitMix64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a batch of training is changed by, besides its inputs."""
+
+    levels: Levels
+    """The normalised values of black and white: uncovered pixels are black, and colours are
+    changed on pixels from 0 to 1."""
+    generator: Generator
+    """Random numbers of this batch alone, on its device."""
+    rows: Tensor
+    """Positions of its samples in the dataset, (N,) int64."""
+    epoch: int = 0
+    """Epochs completed before it."""
+    seed: int = 0
+    """For what a sample keeps from epoch to epoch; see `drawn_once`."""
+
+    def drawn_once(self, *, salt: int) -> Tensor:
+        """A number from 0 to 1 for every sample, the same in all epochs; (N,) float32.
+
+        Different salts give unrelated numbers.
+        """
+        words = split_mix(self.rows, seed=self.seed + salt)
+        return shifted_right(words, 40).float() / 2**24
 
 
 class Augmentation(Choice, family="augmentations", item=True):
@@ -45,12 +75,8 @@ class InputAugmentation(Augmentation):
     """Changes the inputs, not the targets."""
 
     @abstractmethod
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        """Change a normalised batch; (N, C, H, W), (N, C, L) or (N, F) float in and out.
-
-        `levels` are the normalised values of black and white: uncovered pixels are black, and
-        colours are changed on pixels from 0 to 1.
-        """
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        """Change a normalised batch; (N, C, H, W), (N, C, L) or (N, F) float in and out."""
 
 
 class Mixing(Augmentation):
@@ -104,6 +130,28 @@ def chosen(samples: int, *, p: float, generator: Generator) -> Tensor:
 def integers(samples: int, below: int, *, generator: Generator) -> Tensor:
     """A random integer from 0 to `below` - 1 for every sample; (N,) int64."""
     return torch.randint(below, (samples,), generator=generator, device=generator.device)
+
+
+def split_mix(rows: Tensor, *, seed: int) -> Tensor:
+    """The numbers at these places (N,) of a SplitMix64 sequence, as signed words; (N,) int64.
+
+    Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014), figure 13.
+    """
+    words = (rows + 1) * signed(GAMMA) + signed(seed)
+    words = (words ^ shifted_right(words, 30)) * signed(MIX_1)
+    words = (words ^ shifted_right(words, 27)) * signed(MIX_2)
+    return words ^ shifted_right(words, 31)
+
+
+def signed(word: int) -> int:
+    """The int64 with the last 64 bits of this number."""
+    return (word + 2**63) % 2**64 - 2**63
+
+
+def shifted_right(words: Tensor, bits: int) -> Tensor:
+    """Shift int64 words, filling up with zeros instead of their sign."""
+    kept: Tensor = (words >> bits) & (2 ** (64 - bits) - 1)
+    return kept
 
 
 def dealt(rows: Tensor, hands: int, *, generator: Generator) -> Tensor:

@@ -47,6 +47,8 @@ class Entry:
     """In bytes, as the folder or the archive says; reading checks it."""
     stamp: int
     """Changes whenever the content does: the modification time, or the CRC."""
+    start: int = 0
+    """Where it begins in its shard, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class FileTree(ABC):
     def __init__(self, root: Path) -> None:
         self.root, self._root = root, str(root)
         self.left_out: list[LeftOut] = []
+
+    @property
+    def opened_as(self) -> Path:
+        """The path that a process of its own opens the same files by."""
+        return self.root
 
     @cached_property
     def entries(self) -> list[Entry]:

@@ -11,13 +11,14 @@ import stat
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from cnnctl.config.wording import show
 from cnnctl.data.file_tree import MOST_INFLATED, Entry, FileTree, is_clutter
+from cnnctl.data.shards.stored import MARK, StoredShards
 from cnnctl.errors import data_fault
 from cnnctl.paths import is_file, is_folder
 from cnnctl.storage import read_regular
@@ -27,6 +28,7 @@ MAX_DEPTH = 64
 """Folders below each other."""
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
+Tree = TypeVar("Tree", bound=FileTree)
 GIVE_IT = "check data.path, or give the folder with --data"
 
 
@@ -36,6 +38,8 @@ def open_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
     Raises:
         FaultError: there is neither.
     """
+    if root.name == MARK:
+        return StoredShards(root.parent)
     if is_folder(root):
         return Folder(root)
     if not is_file(root):
@@ -49,7 +53,7 @@ def open_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
     raise data_fault("is neither a folder nor an archive", hint=hint, place=str(root))
 
 
-_last: dict[Path, FileTree] = {}
+_last: dict[str, Any] = {}
 """The files that were listed last; see `remembered_tree`."""
 
 
@@ -60,10 +64,16 @@ def remembered_tree(root: Path, *, cure: str = GIVE_IT) -> FileTree:
     Raises:
         FaultError: there is neither.
     """
-    if root not in _last:
+    return remembered(str(root), lambda: open_tree(root, cure=cure))
+
+
+def remembered(key: str, opened: Callable[[], Tree]) -> Tree:
+    """What was opened last by this key, or is now; see `remembered_tree`."""
+    last = _last.get(key)
+    if last is None:
         _last.clear()
-        _last[root] = open_tree(root, cure=cure)
-    return _last[root]
+        last = _last[key] = opened()
+    return last
 
 
 def forget_tree() -> None:

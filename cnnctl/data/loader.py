@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation, Mixing
 from cnnctl.data.dataset import BatchSize, DataSet
 from cnnctl.data.normalization import Levels
 from cnnctl.data.preprocessing import Preprocessing
@@ -27,6 +27,8 @@ Batch = tuple[Tensor, Tensor]
 probabilities, (B, L) labels from 0 to 1, or (B, T) values, normalised."""
 RAW = Preprocessing()
 """Pixels from 0 to 1, all else as it is."""
+SPREAD = 250
+"""Samples of a part of `Batches.spread`."""
 AHEAD = 2
 """Batches, at least, that are read from rows outside memory while another is learned from."""
 
@@ -183,11 +185,14 @@ class Batches:
         """The batches of an epoch, starting at step `start`, shuffled and augmented."""
         generator = Generator(self.source.device)
         parts = self.rows(number, start=start)
-        for step, batch in enumerate(self.source.take_each(parts), start):
-            if self.augment and len(batch[1]):
+        kept = combined_seed("augment", self.seed)
+        taken = zip(parts, self.source.take_each(parts), strict=True)
+        for step, (rows, batch) in enumerate(taken, start):
+            if self.augment and len(rows):
                 place = (number, step, self.rank) if self.rank else (number, step)
                 generator.manual_seed(combined_seed("augment", self.seed, *place))
-                yield self._augmented(*batch, generator)
+                context = Context(self.source.levels, generator, rows, epoch=number, seed=kept)
+                yield self._augmented(*batch, context)
             else:
                 yield batch
 
@@ -215,6 +220,12 @@ class Batches:
         for rows, (inputs, targets) in zip(parts, self.source.take_each(padded), strict=True):
             yield inputs, targets[: len(rows)]
 
+    def spread(self, count: int) -> Iterator[Batch]:
+        """So many samples at most, evenly spread and not augmented, in parts."""
+        count = min(count, len(self.positions))
+        chosen = torch.arange(count, device=self.positions.device) * len(self.positions) // count
+        yield from self.source.take_each(torch.split(self.positions[chosen], SPREAD))
+
     def order(self, number: int) -> Tensor:
         """Positions in `source` of the samples of an epoch, shuffled, (N,)."""
         return self.positions.index_select(0, self._order(number).to(self.source.device))
@@ -225,15 +236,15 @@ class Batches:
             return torch.randperm(len(self.positions), generator=shuffle)
         return balanced_order(self.balance, generator=shuffle)
 
-    def _augmented(self, inputs: Tensor, targets: Tensor, generator: Generator) -> Batch:
+    def _augmented(self, inputs: Tensor, targets: Tensor, context: Context) -> Batch:
         is_mixed = any(isinstance(each, Mixing) for each in self.augment)
         if is_mixed and not targets.is_floating_point():
             targets = probabilities(targets, classes=self.classes)
         for each in self.augment:
             if isinstance(each, Mixing):
-                inputs, targets = each.mix(inputs, targets, generator=generator)
+                inputs, targets = each.mix(inputs, targets, generator=context.generator)
             elif isinstance(each, InputAugmentation):
-                inputs = each.augment(inputs, levels=self.source.levels, generator=generator)
+                inputs = each.augment(inputs, context)
         return self.source.laid_out(inputs), targets
 
 

@@ -153,7 +153,7 @@ class PictureSet(FileSet):
         if self.samples is not None:
             return self
         tree = self.open_pictures()
-        known, records = self._grouped(tree)
+        known, records = self.model_copy(update={"skipped": []})._grouped(tree)
         parts = known._parts(records)
         tree.note_left_out()
         known = known.learned_from(parts["train"])
@@ -239,12 +239,12 @@ class PictureSet(FileSet):
 
     def _without_broken(self, tree: FileTree, parts: Parts) -> tuple[Self, Parts]:
         """The parts without the pictures that are skipped, which are filled in."""
-        skipped, kept = list[str](), Parts()
+        skipped, kept = [*self.skipped], Parts()
         for name, part in parts.items():
             broken = self._kept(tree, part).broken if part else {}
             skipped += [part[at].entry.name for at in sorted(broken)]
             kept[name] = [record for at, record in enumerate(part) if at not in broken]
-        note_skipped(skipped, most=MAX_SKIPPED, place=self.path)
+        note_skipped(skipped[len(self.skipped) :], most=MAX_SKIPPED, place=self.path)
         return self.model_copy(update={"skipped": skipped}), kept
 
     def _counts(self, parts: Parts, seed: int) -> SampleCounts:

@@ -22,6 +22,7 @@ from cnnctl.evaluation.scores import mean_loss, predictions
 from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
 from cnnctl.prediction.outputs import block_size, collect_outputs
+from cnnctl.prediction.views import with_views
 from cnnctl.run_folder import find_checkpoint
 from cnnctl.trained import TrainedNetwork, open_trained
 
@@ -34,10 +35,12 @@ class Evaluation:
 
     split: str
     result: Result
+    views: int = 1
+    """Views of each sample, over which outputs were averaged."""
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        return {"split": self.split, **self.result.to_json()}
+        return {"split": self.split, "views": self.views, **self.result.to_json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Measurable:
     batches: Batches
     """The samples, prepared as in training but not augmented."""
     batch_size: int
+    views: int = 1
+    """Views of each sample, over which the network averages its outputs."""
 
     @property
     def samples(self) -> int:
@@ -67,7 +72,7 @@ class Measurable:
         """
         with memory_faults(self.trained.device, batch_size=f"--batch-size={self.batch_size}"):
             blocks = self.blocks() if blocks is None else blocks
-            return Evaluation(self.split, _measure(self.trained, blocks))
+            return Evaluation(self.split, _measure(self.trained, blocks), self.views)
 
 
 def open_checkpoint(
@@ -79,6 +84,7 @@ def open_checkpoint(
     data_root: Path | None = None,
     plugins: Sequence[Path] = (),
     limit: int | None = None,
+    views: int = 1,
 ) -> tuple[Path, Measurable]:
     """The checkpoint of a run, or this one, and its network with a split to measure it on.
 
@@ -89,7 +95,7 @@ def open_checkpoint(
     trained = open_trained(path, device=device, plugins=plugins)
     root = used_folder(trained.experiment.data, data_root)
     return path, open_split(
-        trained, split=split, batch_size=batch_size, data_root=root, limit=limit
+        trained, split=split, batch_size=batch_size, data_root=root, limit=limit, views=views
     )
 
 
@@ -100,15 +106,18 @@ def open_split(
     batch_size: int | None,
     data_root: Path | None = None,
     limit: int | None = None,
+    views: int = 1,
 ) -> Measurable:
     """Read a split to measure a trained network on.
 
     The default split is test, or else validation, or else train. `limit` draws so many of its
-    samples, the same ones each time.
+    samples, the same ones each time. `views` are those of `with_views`.
 
     Raises:
-        FaultError: the data is missing, the split is empty, or memory runs out.
+        FaultError: its samples have no such views; the data is missing, or the split empty; memory
+            runs out.
     """
+    trained = with_views(trained, views)
     data, there = trained.experiment.data, splits_of(trained.experiment.data)
     name = split or there[0]
     if name not in there:
@@ -121,7 +130,7 @@ def open_split(
             read = _some(read, limit)
         heads = [task.name for task in trained.tasks if task.name]
         store = DeviceStore.of(data, read.samples, device=trained.device, targets=heads)
-        return Measurable(trained, name, evaluation_batches(data, store, read), size)
+        return Measurable(trained, name, evaluation_batches(data, store, read), size, views)
 
 
 def evaluate(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from cnnctl.experiment.spec import Experiment
+from cnnctl.optim.schedulers.planning import scheduled_step
 from cnnctl.optim.schedulers.plateau import Plateau
 from cnnctl.optim.schedulers.scheduler import Position, Scheduler
 
@@ -19,6 +20,8 @@ class Rates:
 
     steps_per_epoch: int
     epochs: int
+    total: int
+    """Steps of the whole run."""
     steps: list[int]
     """Steps taken before each of these rates; the last step is among them."""
     curves: list[list[float]]
@@ -27,22 +30,20 @@ class Rates:
     depends_on_progress: bool
     """Whether the run may lower them further."""
 
-    @property
-    def total(self) -> int:
-        """Steps of the whole run."""
-        return self.steps_per_epoch * self.epochs
-
 
 def rates_of(experiment: Experiment, *, batches: int) -> Rates:
     """The learning rates of a run with so many batches an epoch."""
     steps_per_epoch = ceil(batches / experiment.train.accumulate)
-    epochs = experiment.train.epochs
-    last = steps_per_epoch * epochs - 1
+    epochs, plan = experiment.train.epochs, experiment.train.plan
+    all_steps = steps_per_epoch * epochs
+    last = (min(plan[-1].total, all_steps) if plan else all_steps) - 1
     steps = [*range(0, last, max(1, last // MOST_POINTS)), last]
-    positions = [Position(step, steps_per_epoch, epochs) for step in steps]
+    scheduled = [scheduled_step(step, plan, steps=all_steps) for step in steps]
+    positions = [Position(step, steps_per_epoch, epochs) for step in scheduled]
     return Rates(
         steps_per_epoch,
-        epochs,
+        ceil((last + 1) / steps_per_epoch),
+        last + 1,
         steps,
         [
             [scheduler.learning_rate(position, lr=lr) for position in positions]

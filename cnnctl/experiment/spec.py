@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from cnnctl.config.bounds import PositiveInt
+from cnnctl.config.bounds import PositiveFloat, PositiveInt
 from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the datasets
@@ -24,7 +24,7 @@ from cnnctl.optim.losses.classes import CrossEntropy
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.optimizers.momentum import SGD
 from cnnctl.optim.regularizers import Regularization
-from cnnctl.optim.schedulers import Scheduler
+from cnnctl.optim.schedulers import Plan, PlannedSteps, Scheduler
 from cnnctl.optim.schedulers.decays import Constant
 
 del _sources
@@ -69,9 +69,19 @@ class Train(Spec):
     """Training length, precision and device."""
 
     epochs: PositiveInt = 10
-    """Passes over the training split."""
+    """Passes over the training split; with max_minutes, at most."""
+    max_minutes: PositiveFloat | None = None
+    """Minutes within which to train, evaluate and save: the rest of the schedule is fitted to the
+    steps for which there is time, also within an epoch."""
+    planned_steps: Plan | Literal["auto"] = "auto"
+    """Steps of the run, as planned for max_minutes: recorded in config.yaml, so that a run of it
+    repeats them. `auto` takes all epochs."""
     accumulate: PositiveInt = 1
     """Batches to accumulate gradients over before each optimizer step."""
+    micro_batch_size: PositiveInt | Literal["auto"] | None = "auto"
+    """Samples of a batch to compute at a time, whose gradients are summed; `auto` splits large
+    batches where that is faster and gives the same result, null never does. Batch norms normalise
+    each part alone (ghost batch normalisation, Hoffer et al. 2017): `auto` does not split those."""
     device: Device = "auto"
     """`cpu`, `cuda` or `cuda:N`; `auto` uses a GPU if there is one."""
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
@@ -85,7 +95,11 @@ class Train(Spec):
     deterministic: bool = True
     """Bit-identical runs on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"
-    """CPU threads; `auto` uses PyTorch's default."""
+    """CPU threads; `auto` uses PyTorch's default, or of several ranks each has its part of the
+    cores."""
+    sync_batch_norm: bool = False
+    """With several ranks, normalise over the batch of all of them; otherwise each normalises over
+    its part, and their running statistics are averaged."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     snapshots: PositiveInt | None = None
@@ -97,6 +111,15 @@ class Train(Spec):
     monitor: Monitor = "auto"
     """Validation metric that selects the best epoch; `auto` is accuracy for classes,
     average_precision for labels and loss for regression."""
+
+    @property
+    def plan(self) -> list[PlannedSteps]:
+        """The recorded plans; empty for all epochs."""
+        return [] if self.planned_steps == "auto" else self.planned_steps
+
+    def planned(self, plan: PlannedSteps) -> Train:
+        """The same settings with another plan recorded."""
+        return self.model_copy(update={"planned_steps": [*self.plan, plan]})
 
 
 class TrainedHead(Head):

@@ -14,7 +14,7 @@ from torch.nn import init
 from cnnctl.config.bounds import Float32
 from cnnctl.config.choice import refusal
 from cnnctl.config.wording import times
-from cnnctl.errors import config_fault
+from cnnctl.errors import below, config_fault
 from cnnctl.model.initializers import Activation, Initializer
 
 Nested = Sequence["Nested | float"]
@@ -25,6 +25,8 @@ class Dirac(Initializer, kind="dirac"):
 
     groups: Annotated[int, Field(gt=0)] = 1
     """Groups of output channels that each pass the input through."""
+    rest: Initializer | None = None
+    """Initializer of the filters beyond the input channels (default: zeros)."""
 
     def check(self, shape: tuple[int, ...]) -> None:
         if len(shape) < 3:
@@ -36,13 +38,25 @@ class Dirac(Initializer, kind="dirac"):
         if shape[0] % self.groups:
             message = f"{self.groups} does not divide the {shape[0]} output channels"
             raise config_fault(message, hint=f"use a divisor of {shape[0]}", path=("groups",))
+        if self.rest is not None:
+            with below("rest"):
+                self.rest.check(shape)
 
     def fill(self, weight: Tensor, *, activation: Activation, generator: Generator) -> None:
-        init.dirac_(weight, groups=self.groups)
+        if self.rest is None:
+            init.dirac_(weight, groups=self.groups)
+            return
+        self.rest.fill(weight, activation=activation, generator=generator)
+        per_group = len(weight) // self.groups
+        for first in range(0, len(weight), per_group):
+            init.dirac_(weight[first : first + min(per_group, weight.shape[1])])
 
     def rms(self, shape: tuple[int, ...], *, activation: Activation) -> float | None:
-        ones = self.groups * min(shape[0] // self.groups, shape[1])
-        return sqrt(ones / prod(shape))
+        passing = self.groups * min(shape[0] // self.groups, shape[1])
+        beyond = self.rest.rms(shape, activation=activation) if self.rest else 0.0
+        if beyond is None:
+            return None
+        return sqrt((passing / prod(shape[1:]) + (shape[0] - passing) * beyond**2) / shape[0])
 
 
 class Fixed(Initializer):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from math import hypot, prod, sqrt
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import init
 
 from cnnctl.config.choice import Choice, refusal
@@ -43,6 +44,14 @@ class Initializer(Choice, family="initializers"):
     def starts_equal(self) -> bool:
         """Whether all numbers start with the same value."""
         return False
+
+    @property
+    def measured_on(self) -> int:
+        """Training samples that it is measured on, after `fill`; most need none."""
+        return 0
+
+    def fill_measured(self, layer: nn.Module, inputs: Iterable[Tensor]) -> None:
+        """Initialise the weight of a layer from its inputs for samples, in parts (N, C, …)."""
 
 
 class FanInitializer(Initializer):

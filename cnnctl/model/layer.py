@@ -205,6 +205,8 @@ class WithoutProducts(Layer):
 class WeightedLayer(Layer):
     """A layer with a weight and a bias, which may have their own initializers."""
 
+    weighs_inputs: ClassVar[bool] = True
+    """Whether its weight has a row for each output, by which a patch of the input is multiplied."""
     symbol = "z"
     formula = "W x + b"
 

@@ -29,6 +29,7 @@ from cnnctl.model.heads import HEADS, Head, plan_heads
 from cnnctl.model.inference import rehearsing
 from cnnctl.model.initializers import Activation, Default, Initializer
 from cnnctl.model.layer import Layer, Name, Shape, WeightedLayer
+from cnnctl.model.measured_initializers import Samples, fill_measured
 from cnnctl.model.modules import Auxiliary, WithAuxiliary
 
 del _blocks
@@ -135,19 +136,24 @@ def _check_size(model: Model) -> None:
         raise config_fault(message, hint="use fewer repetitions", path=("model", "layers"))
 
 
-def build(plan: NetworkPlan, *, seed: int) -> nn.Sequential:
+def build(plan: NetworkPlan, *, seed: int, samples: Samples | None = None) -> nn.Sequential:
     """Build the network on the CPU; `seed` decides its weights.
 
     Takes (N, *plan.input) and returns (N, *plan.output). Weights are always drawn on the CPU, so
     that a seed gives the same weights for every device. The global random state is restored.
+    Initializers that are measured on data get `samples`, on the CPU; without them, they assume.
     """
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed every GPU as well
         torch.default_generator.manual_seed(seed)
         network = _assemble(plan)
     generator = torch.Generator().manual_seed(seed)
-    for start in starts(network, plan):
+    given = list(starts(network, plan))
+    for start in given:
         start.initializer.fill(start.tensor, activation=start.activation, generator=generator)
+    measured = [(s.planned.name, s.initializer) for s in given if s.initializer.measured_on]
+    if measured and samples is not None:
+        fill_measured(network, measured, samples)
     return network
 
 
@@ -227,12 +233,21 @@ def _check_starts(plan: NetworkPlan) -> None:
     faults: dict[ConfigPath, Fault] = {}
     for start in starts(meta_network(plan), plan):
         try:
-            start.initializer.check(tuple(start.tensor.shape))
+            _check_start(start)
         except FaultError as error:
             for fault in under(start.path, error).faults:
                 faults.setdefault(fault.path, fault)
     if faults:
         raise FaultError(*faults.values())
+
+
+def _check_start(start: Start) -> None:
+    layer = start.planned.layer
+    is_fit = isinstance(layer, WeightedLayer) and layer.weighs_inputs
+    if start.initializer.measured_on and not is_fit:
+        message = f"{start.initializer.kind} cannot initialise {layer.kind}"
+        raise config_fault(message, hint="use another initializer for this layer")
+    start.initializer.check(tuple(start.tensor.shape))
 
 
 def needing_company(plan: NetworkPlan) -> list[Fault]:

@@ -12,12 +12,13 @@ from typing import Any
 import torch
 
 from cnnctl.paths import current_folder
+from cnnctl.training.launch import launch_of
 from cnnctl.version import __version__
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pydantic", "safetensors")
 
 
-def describe_environment(device: torch.device) -> dict[str, Any]:
+def describe_environment(device: torch.device, *, ranks: int = 1) -> dict[str, Any]:
     """Facts that may explain a difference between two runs, as plain data."""
     capabilities = torch.cpu.get_capabilities()
     return {
@@ -33,6 +34,8 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        "ranks": ranks,
+        "launch": launch_of(),
         "command": sys.argv,
         "folder": str(current_folder()),
         "git": _git_commit(),

@@ -27,6 +27,9 @@ class Observer:
     def compiling_failed(self, run: Run, reason: str) -> None:
         """Called if compiling fails; the training continues, and its experiment records that."""
 
+    def planned(self, run: Run) -> None:
+        """Called if another number of steps is planned; the run's experiment records that."""
+
     def steps_ended(self, run: Run) -> None:
         """Called after the last step of an epoch, before validation and saving."""
 

@@ -22,9 +22,9 @@ from cnnctl.run_folder import RunFolder
 from cnnctl.training.bar import OneLine
 from cnnctl.training.observers import Observer
 from cnnctl.training.pace import Pace
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.run import Counters, Run
 from cnnctl.training.starting import TrainingStart
-from cnnctl.training.training import TrainingResult
 
 REFRESH_SECONDS = 0.25
 """Interval at which the bar reads the loss, which waits for a GPU."""
@@ -36,6 +36,14 @@ class EpochLines(Observer):
     def __init__(self, console: Console, *, epochs: int) -> None:
         self.console = console
         self.epochs = epochs
+
+    def epoch_began(self, run: Run) -> None:
+        """Note how many epochs are planned."""
+        self.planned(run)
+
+    def planned(self, run: Run) -> None:
+        """Note how many epochs are planned."""
+        self.epochs = run.planned_epochs
 
     def compiling_failed(self, run: Run, reason: str) -> None:
         """Print a note."""
@@ -54,7 +62,6 @@ class LiveBar(Observer):
 
     def __init__(self, console: Console, *, epochs: int, batches_per_epoch: int) -> None:
         self.lines = EpochLines(console, epochs=epochs)
-        self.epochs = epochs
         self.batches_per_epoch = batches_per_epoch
         self.progress = OneLine(console=console, transient=True, auto_refresh=False)
         self.task = self.progress.add_task(
@@ -66,7 +73,7 @@ class LiveBar(Observer):
 
     def head(self, epoch: int) -> str:
         """`epoch 3/20`."""
-        return f"epoch {min(epoch, self.epochs)}/{self.epochs}"
+        return f"epoch {min(epoch, self.lines.epochs)}/{self.lines.epochs}"
 
     def resumed(self, counters: Counters) -> None:
         """Start at the epoch that the run resumes."""
@@ -78,7 +85,16 @@ class LiveBar(Observer):
 
     def epoch_began(self, run: Run) -> None:
         """Start timing."""
+        self.planned(run)
         self.pace.go_on(run.tally.samples)
+
+    def planned(self, run: Run) -> None:
+        """Let the bar end where the run is planned to end."""
+        self.lines.planned(run)
+        batches = run.counters.epoch * self.batches_per_epoch + run.counters.batch
+        batches += run.remaining_steps * run.experiment.train.accumulate
+        most = run.planned_epochs * self.batches_per_epoch
+        self.progress.update(self.task, total=min(batches, most))
 
     def stepped(self, run: Run) -> None:
         """Redraw the bar, a few times a second at most."""
@@ -201,9 +217,10 @@ def print_header(console: Console, run: Run, splits: Splits, start: TrainingStar
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items() if len(part))
     counts += "" if len(splits.test) else ", no test split"
     compiled = ", compiled" if train.compile else ""
+    split = f", micro-batches of {train.micro_batch_size:,}" if train.micro_batch_size else ""
     lines = [
         f"{run.experiment.name}: {parameters:,} parameters, "
-        f"{describe_device(run.device)}, {train.precision}, {train.memory_format}{compiled}",
+        f"{describe_device(run.device)}, {train.precision}, {train.memory_format}{compiled}{split}",
         f"{run.experiment.data.kind}: {counts}",
         *(run.distilling.teaching.plan.describe(run.experiment) if run.distilling else ()),
         f"run folder: {start.folder.path}",

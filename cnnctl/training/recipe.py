@@ -12,17 +12,21 @@ from rich.console import Console
 
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.run_folder import RunFolder
+from cnnctl.training.agreement import check_agreement
 from cnnctl.training.compile_trial import try_compile
 from cnnctl.training.environment import describe_environment
 from cnnctl.training.observers import Observer
 from cnnctl.training.progress import EpochLines, LiveBar, print_header
 from cnnctl.training.recording import ConfigFile, FolderStore, MetricsFile, Snapshots, TensorBoard
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.setup import Setup, set_up
 from cnnctl.training.signals import StopSignals
 from cnnctl.training.starting import TrainingStart
-from cnnctl.training.training import Training, TrainingResult
+from cnnctl.training.stores import NoStore
+from cnnctl.training.training import Training
 from cnnctl.training.watch_recording import WatchBoard, WatchFile
 from cnnctl.training.watching import Watch
+from cnnctl.world import ALONE, World
 
 Follow = Callable[[Training, RunFolder, Console], Observer]
 """Makes an observer of a training that is recorded in this folder."""
@@ -46,10 +50,16 @@ def train(
     Raises:
         FaultError: bad data, a loss that is not finite, a full disk, out of memory.
     """
-    setup, folder = set_up(start.loaded, data_root=data_root), start.folder
+    world, folder = start.world, start.folder
+    with world.together():
+        setup = set_up(start.loaded, data_root=data_root, world=world)
+    check_agreement(setup.experiment, setup.splits.train, world)
     with setup.memory_faults(), stops or StopSignals() as signals:
         if setup.experiment.train.compile == "measure":
             setup = decide_on_compiling(setup, console)
+        if not world.is_first:
+            result = train_along(setup, start, stop=signals.were_received)
+            return result, stopped_by(signals, result, world)
         training = Training.of(setup, store=FolderStore(folder), stop=signals.were_received)
         begin(training, start, console)
         print_header(console, training.run, setup.splits, start)
@@ -64,13 +74,36 @@ def train(
                 ]
                 result = replace(training.result(), remarks=remarks)
         folder.write_result(result.to_json())
-        return result, None if result.is_finished else signals.received
+        return result, stopped_by(signals, result, world)
+
+
+def train_along(setup: Setup, start: TrainingStart, *, stop: Callable[[], bool]) -> TrainingResult:
+    """Train on a rank other than 0, which neither writes nor prints."""
+    training = Training.of(setup, store=NoStore(), stop=stop)
+    if start.checkpoint is not None:
+        training.resume(start.checkpoint)
+    else:
+        training.begin(start.weights)
+    training.fit()
+    return training.result()
+
+
+def stopped_by(signals: StopSignals, result: TrainingResult, world: World) -> signal.Signals | None:
+    """The signal that stopped the training early on any rank, if any."""
+    received = [number for number in world.gather(signals.received) if number]
+    return None if result.is_finished or not received else signal.Signals(received[0])
 
 
 def decide_on_compiling(setup: Setup, console: Console) -> Setup:
     """Measure compiled steps, print the result, and record it in the experiment."""
+    world = setup.world
+    if not world.is_first:
+        world.meet()
+        return setup.with_compile(world.share(None))
     with showing(console, "measuring compiled steps"):
-        trial = try_compile(setup)
+        trial = try_compile(replace(setup, world=ALONE))
+    world.meet()
+    world.share(trial.compile)
     choice = "compiled" if trial.compile else "not compiled"
     console.print(f"train.compile=measure: {trial.found}; {choice}", soft_wrap=True, markup=False)
     return setup.with_compile(trial.compile)
@@ -83,7 +116,9 @@ def begin(training: Training, start: TrainingStart, console: Console) -> None:
         training.resume(start.checkpoint)
         start.folder.remove_result()
         return
-    start.folder.write_environment(describe_environment(training.run.device))
+    start.folder.write_environment(
+        describe_environment(training.run.device, ranks=start.world.size)
+    )
     left_out = training.begin(start.weights)
     if start.weights is not None:
         console.print(_initial_weights(left_out))

@@ -46,6 +46,10 @@ class ConfigFile(Observer):
         """Record that the run continues uncompiled."""
         self.folder.write_config(run.experiment.plain())
 
+    def planned(self, run: Run) -> None:
+        """Record the planned steps."""
+        self.folder.write_config(run.experiment.plain())
+
 
 class Snapshots(Observer):
     """The weights of every few epochs, the initial and the last ones."""

@@ -14,11 +14,13 @@ from cnnctl.experiment import Experiment
 MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("name",),
     ("train", "epochs"),
+    ("train", "max_minutes"),
     ("train", "checkpoint_every"),
     ("train", "snapshots"),
     ("train", "watch"),
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
     ("data", "workers"),
 )
@@ -32,6 +34,7 @@ MEASURED = "balanced"
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
     ("train", "threads"),
+    ("train", "micro_batch_size"),
     ("train", "compile"),
 )
 """Options that may change, but make the run not bit-identical."""
@@ -81,8 +84,13 @@ def differences(
         yield path, (new, old)
 
 
-def inexact_because(experiment: Experiment, before: Experiment, checkpoint: Checkpoint) -> str:
-    """Why a resumed run is not bit-identical; empty if it is."""
+def inexact_because(
+    experiment: Experiment, before: Experiment, checkpoint: Checkpoint, *, ranks: int = 1
+) -> str:
+    """Why a resumed run is not bit-identical; empty if it is.
+
+    ranks: how many there are now.
+    """
     changed = [
         dotted(path)
         for path, _ in differences(experiment.plain(), before.plain())
@@ -90,4 +98,20 @@ def inexact_because(experiment: Experiment, before: Experiment, checkpoint: Chec
     ]
     if checkpoint.document.get("torch") != torch.__version__:
         changed.append(f"torch (was {checkpoint.document.get('torch')})")
+    if (were := ranks_of(checkpoint)) != ranks:
+        changed.append(f"the number of ranks (was {were})")
     return ", ".join(changed)
+
+
+def ranks_of(checkpoint: Checkpoint) -> int:
+    """The number of ranks that trained together."""
+    ranks = checkpoint.document.get("ranks", 1)
+    return ranks if isinstance(ranks, int) else 1
+
+
+def with_other_threads(experiment: Experiment, before: Experiment) -> Experiment:
+    """The experiment for another number of ranks: threads are counted anew, unless given now."""
+    if experiment.train.threads != before.train.threads:
+        return experiment
+    train = experiment.train.model_copy(update={"threads": "auto"})
+    return experiment.model_copy(update={"train": train})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from math import ceil
 from typing import Any
 
 import torch
@@ -17,11 +18,12 @@ from cnnctl.metrics import METRICS, Accuracy, MeanLoss, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
 from cnnctl.model.matching import fit_weights
+from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.weights_file import Tensors
 from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
 from cnnctl.optim.regularizers import Average, EarlyStopper, Ema
-from cnnctl.optim.schedulers import Schedule
+from cnnctl.optim.schedulers import PlannedSteps, Schedule
 from cnnctl.training.tally import RunningSums
 from cnnctl.world import ALONE, World
 
@@ -44,6 +46,8 @@ class Counters:
     """The epoch with that score, from 1; without a validation split, the newest."""
     stopped_early: bool = False
     """Whether early stopping ended the run."""
+    seconds: float = 0.0
+    """Time taken when the state was saved; counted only for `train.max_minutes`."""
 
     def to_json(self) -> dict[str, Any]:
         """The counters as plain data."""
@@ -96,9 +100,33 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last epoch is done, or early stopping ended the run."""
+        """Whether the last epoch is done, or what is planned, or early stopping ended the run."""
         done = self.counters.epoch >= self.experiment.train.epochs
-        return done or self.counters.stopped_early
+        ended = self.is_at_planned_end and not self.counters.batch
+        return done or ended or self.counters.stopped_early
+
+    @property
+    def is_at_planned_end(self) -> bool:
+        """Whether all steps are taken for which there is time."""
+        return bool(self.schedule.plan) and not self.remaining_steps
+
+    @property
+    def remaining_steps(self) -> int:
+        """Planned steps that are not taken yet."""
+        step = self.counters.step
+        return max(self.schedule.total(step) - step, 0)
+
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs of the run as planned; the last may be shorter."""
+        return ceil(self.schedule.total(self.counters.step) / self.schedule.steps_per_epoch)
+
+    def plan_steps(self, total: int) -> None:
+        """Let the run have so many steps, and fit the rest of its schedule to them."""
+        plan = PlannedSteps(after=self.counters.step, total=total)
+        self.schedule.plan.append(plan)
+        train = self.experiment.train.planned(plan)
+        self.experiment = self.experiment.model_copy(update={"train": train})
 
     @property
     def evaluated(self) -> nn.Module:
@@ -115,7 +143,8 @@ class Run:
 
     def begin_epoch(self) -> None:
         """Put the network in training mode for the current epoch, except for frozen parts."""
-        self.freezing.begin_epoch(self.counters.epoch + 1)
+        first = self.counters.epoch * self.schedule.steps_per_epoch
+        self.freezing.begin_epoch(self.schedule.planned_epoch(first))
 
     def agree_on_weights(self) -> None:
         """Take the weights and buffers of rank 0, on all ranks."""
@@ -147,17 +176,21 @@ def assemble(
     tasks: tuple[Task, ...],
     device: torch.device,
     steps_per_epoch: int,
+    samples: Samples | None = None,
     teaching: Teaching | None = None,
     world: World = ALONE,
 ) -> Run:
     """Build network, averages, optimizer and schedule, in their initial state.
+
+    samples: for initializers that are measured on training data; see `network.build`.
 
     Raises:
         FaultError: the network has no weights.
     """
     require_weights(plan)
     train, regularization = experiment.train, experiment.regularization
-    network: nn.Module = networks.build(plan, seed=experiment.seed).to(device)
+    network: nn.Module = networks.build(plan, seed=experiment.seed, samples=samples)
+    network = network.to(device)
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
     freezing = _freeze(network, experiment)
@@ -182,6 +215,7 @@ def assemble(
             steps_per_epoch=steps_per_epoch,
             epochs=train.epochs,
             own=[group.scheduler for group in groups],
+            plan=train.plan,
         ),
         average=average,
         patience=_early_stopper(experiment),

@@ -12,6 +12,7 @@ from cnnctl.experiment import Experiment, learned_kinds, measures
 from cnnctl.metrics import Accuracy, AveragePrecision, MeanLoss
 from cnnctl.model.network import NetworkPlan, meta_network
 from cnnctl.optim.schedulers.plateau import Plateau
+from cnnctl.training.micro_batches import fitting_size
 
 MUCH_WORK = 2**25
 """Multiply-adds per step below which bf16 gains less than its casts cost. On two cores with AMX,
@@ -52,10 +53,12 @@ def resolve_auto(
         "device": str(device),
         "precision": _precision(experiment, plan, description, device),
         "memory_format": _memory_format(experiment, plan),
+        "micro_batch_size": _micro_batch_size(experiment, plan, description, device),
         "compile": False if train.compile == "auto" else train.compile,
         "threads": threads_of_one(local_ranks) if train.threads == "auto" else train.threads,
         "monitor": _monitor(experiment, description),
         "watch": watch,
+        "planned_steps": train.plan,
     }
     scheduler = experiment.scheduler
     if isinstance(scheduler, Plateau):
@@ -102,6 +105,18 @@ def _memory_format(experiment: Experiment, plan: NetworkPlan) -> str:
     return "channels_last" if has_images else "contiguous_format"
 
 
+def _micro_batch_size(
+    experiment: Experiment, plan: NetworkPlan, description: DatasetInfo, device: torch.device
+) -> int | None:
+    """The parts of a batch: those that fit on a CPU; GPUs are faster with whole ones."""
+    asked = experiment.train.micro_batch_size
+    if asked != "auto":
+        return asked
+    if device.type != "cpu":
+        return None
+    return fitting_size(plan, batch_size=_batch_size(experiment, description))
+
+
 def _monitor(experiment: Experiment, description: DatasetInfo) -> str:
     if experiment.train.monitor != "auto":
         return experiment.train.monitor
@@ -125,4 +140,10 @@ def _watch_interval(experiment: Experiment, description: DatasetInfo, device: to
 def with_compile(experiment: Experiment, compile: bool) -> Experiment:
     """The experiment with `train.compile` decided."""
     train = experiment.train.model_copy(update={"compile": compile})
+    return experiment.model_copy(update={"train": train})
+
+
+def without_deadline(experiment: Experiment) -> Experiment:
+    """The experiment without `train.max_minutes`, whose outcome is in `train.planned_steps`."""
+    train = experiment.train.model_copy(update={"max_minutes": None})
     return experiment.model_copy(update={"train": train})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
@@ -27,6 +28,7 @@ from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
 from cnnctl.training.memory import free_memory, largest_batch
+from cnnctl.training.parts import check_parts
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto, with_compile
 from cnnctl.world import ALONE, World
@@ -66,9 +68,15 @@ class Setup:
             tasks=self.loaded.tasks,
             device=self.device,
             steps_per_epoch=ceil(len(self.batches.train) / self.experiment.train.accumulate),
+            samples=self.samples,
             teaching=self.teaching,
             world=self.world,
         )
+
+    def samples(self, count: int) -> Iterator[Tensor]:
+        """The inputs of so many training samples, evenly spread, in parts (N, …) on the CPU."""
+        for inputs, _ in self.batches.train.spread(count):
+            yield inputs.cpu()
 
     def with_compile(self, compile: bool) -> Setup:
         """The same setup with `train.compile` decided."""
@@ -101,6 +109,7 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
             data = prepare(experiment.data, seed=experiment.seed, root=data_root)
         experiment = experiment.model_copy(update={"data": data.data})
         with loaded.places():
+            check_parts(loaded.plan, experiment, len(data.splits.train), world)
             experiment = fitted(experiment, loaded.tasks, data.splits.train)
         loaded = replace(loaded, experiment=experiment)
         heads = tuple(task.name for task in loaded.tasks if task.name and not task.is_auxiliary)
@@ -118,7 +127,12 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
 def _memory_faults(
     experiment: Experiment, device: torch.device, *, largest: Callable[[], int | None] | None = None
 ) -> AbstractContextManager[None]:
-    batch_size = f"data.batch_size={experiment.data.batch_size}"
+    batch_size, size = (
+        f"data.batch_size={experiment.data.batch_size}",
+        experiment.train.micro_batch_size,
+    )
+    if isinstance(size, int):  # of which each has the memory for itself
+        batch_size = f"train.micro_batch_size={size}"
     return memory_faults(device, batch_size=batch_size, largest=largest)
 
 

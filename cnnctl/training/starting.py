@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnnctl.checkpoint import Checkpoint, check_weights
-from cnnctl.checkpoint import load as load_checkpoint
+from cnnctl.checkpoint import Checkpoint, check_weights, decode, read
 from cnnctl.config.overrides import apply
 from cnnctl.config.source import Place, Text, from_plain
 from cnnctl.config.validation import validate
@@ -21,9 +20,19 @@ from cnnctl.model.weights_file import Tensors
 from cnnctl.paths import is_file, is_folder
 from cnnctl.plugins import load_plugins
 from cnnctl.run_files import OVERRIDES
-from cnnctl.run_folder import RunFolder, create, find_last, folder_of, newest, reopen
+from cnnctl.run_folder import (
+    RunFolder,
+    create,
+    find_last,
+    folder_of,
+    newest,
+    reopen,
+    written_elsewhere,
+)
 from cnnctl.sources import read_experiment
-from cnnctl.training.resuming import inexact_because, reconcile
+from cnnctl.training.launch import begun_by, launch_of
+from cnnctl.training.resuming import inexact_because, ranks_of, reconcile, with_other_threads
+from cnnctl.world import ALONE, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +46,53 @@ class TrainingStart:
     """Why the run is not bit-identical to an uninterrupted one; empty if it is."""
     weights: Tensors | None = None
     """Initial weights of a new run; None for random ones."""
+    world: World = ALONE
+    """The ranks that train together; rank 0 alone writes to the folder."""
 
 
 def begin_run(
-    config: Path | Text, overrides: Sequence[str], *, runs: Path, data_root: Path | None = None
+    config: Path | Text,
+    overrides: Sequence[str],
+    *,
+    runs: Path,
+    data_root: Path | None = None,
+    world: World = ALONE,
 ) -> TrainingStart:
     """Check an experiment and create its run folder.
+
+    After a restart by torchrun, resume the run that the same launch has begun.
 
     Raises:
         FaultError: faults of the experiment or its initial weights, or the folder cannot be
             created.
     """
-    loaded = with_hashes(load(config, overrides, data_root=data_root))
-    weights = starting_weights(loaded)
+    with world.together():
+        loaded = with_hashes(load(config, overrides, data_root=data_root))
+        weights = starting_weights(loaded)
+    with world.together():
+        begun, folder = None, None
+        if world.is_first:
+            begun = begun_by(launch_of(), runs=runs, name=loaded.experiment.name)
+            folder = None if begun else _new_folder(loaded, overrides, runs)
+    if before := world.share(str(begun or "")):
+        return resume_run(config, overrides, before, runs=runs, data_root=data_root, world=world)
+    return TrainingStart(loaded, _known_to_all(folder, world), weights=weights, world=world)
+
+
+def _new_folder(loaded: Loaded, overrides: Sequence[str], runs: Path) -> RunFolder:
     folder = create(runs, loaded.experiment.name)
     try:
         folder.write_source(_source_text(loaded, overrides))
     except BaseException:
         folder.close()
         raise
-    return TrainingStart(loaded, folder, weights=weights)
+    return folder
+
+
+def _known_to_all(folder: RunFolder | None, world: World) -> RunFolder:
+    """The folder of rank 0, which has locked it."""
+    path = Path(world.share(str(folder.path if folder else "")))
+    return folder or written_elsewhere(path)
 
 
 def _source_text(loaded: Loaded, overrides: Sequence[str]) -> str:
@@ -73,6 +109,7 @@ def resume_run(
     runs: Path,
     plugins: Sequence[Path] = (),
     data_root: Path | None = None,
+    world: World = ALONE,
 ) -> TrainingStart:
     """Find a run, lock its folder, and read the state to resume from.
 
@@ -83,8 +120,29 @@ def resume_run(
         FaultError: there is no such run, it is in use, its checkpoint is damaged, or the
             experiment has changed.
     """
-    asked = with_hashes(load(config, overrides, data_root=data_root)) if config else None
-    path = _last_checkpoint(resume, asked, runs)
+    with world.together():
+        asked = with_hashes(load(config, overrides, data_root=data_root)) if config else None
+    folder, content, place = None, b"", ""
+    try:
+        with world.together():
+            if world.is_first:
+                path = _last_checkpoint(resume, asked, runs)
+                folder = _locked(path)
+                content, place = read(path), str(path)
+        content, place = world.share_bytes(content), world.share(place)
+        with world.together():
+            checkpoint = decode(content, place=place)
+            loaded, inexact = _continued(asked, overrides, checkpoint, place, plugins, world)
+        folder = _known_to_all(folder, world)
+        return TrainingStart(loaded, folder, checkpoint, inexact, world=world)
+    except BaseException:
+        if folder is not None:
+            folder.close()
+        raise
+
+
+def _locked(path: Path) -> RunFolder:
+    """The folder of the run that a checkpoint is of, locked."""
     home = folder_of(path)
     if home is None:
         message = "is not in a run folder, so the run cannot be resumed"
@@ -93,10 +151,10 @@ def resume_run(
     folder = reopen(home)
     try:
         folder.own("checkpoints", path.name)
-        return _continue(asked, overrides, path, folder, plugins)
     except BaseException:
         folder.close()
         raise
+    return folder
 
 
 def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
@@ -112,21 +170,24 @@ def _last_checkpoint(resume: str, asked: Loaded | None, runs: Path) -> Path:
     return find_last(newest(runs, asked.experiment.name))
 
 
-def _continue(
+def _continued(
     asked: Loaded | None,
     overrides: Sequence[str],
-    path: Path,
-    folder: RunFolder,
+    checkpoint: Checkpoint,
+    place: str,
     plugins: Sequence[Path],
-) -> TrainingStart:
-    checkpoint = load_checkpoint(path)
+    world: World,
+) -> tuple[Loaded, str]:
+    """The experiment to go on with, and why it is not exact."""
     load_plugins(plugins)
-    before = read_experiment(checkpoint, place=str(path), known=asked)
+    before = read_experiment(checkpoint, place=place, known=asked)
     check_weights(meta_network(before.plan), checkpoint.under(Part.MODEL))
     wanted = asked.experiment if asked else _overridden(before, overrides)
-    experiment = reconcile(wanted, _with_moved(before.experiment, wanted), place=str(path))
-    inexact = inexact_because(experiment, before.experiment, checkpoint)
-    return TrainingStart(replace(before, experiment=experiment), folder, checkpoint, inexact)
+    experiment = reconcile(wanted, _with_moved(before.experiment, wanted), place=place)
+    inexact = inexact_because(experiment, before.experiment, checkpoint, ranks=world.size)
+    if ranks_of(checkpoint) != world.size:
+        experiment = with_other_threads(experiment, before.experiment)
+    return replace(before, experiment=experiment), inexact
 
 
 def _overridden(before: Loaded, overrides: Sequence[str]) -> Experiment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, repeat, zip_longest
@@ -17,6 +18,7 @@ from cnnctl.distillation.distilling import Distilling, parameters_of
 from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
+from cnnctl.training.batch_norm import synchronized
 from cnnctl.training.compilation import (
     Answers,
     Compiled,
@@ -27,6 +29,7 @@ from cnnctl.training.compilation import (
     unmarked,
 )
 from cnnctl.training.divergence import FiniteGuard
+from cnnctl.training.micro_batches import micro_batches
 from cnnctl.training.reduction import Reduction, running_statistics
 from cnnctl.training.run import Run, loss_weights
 from cnnctl.training.tally import RunningSums
@@ -55,6 +58,8 @@ class Step:
     """Whether `propagate` returns mean losses, not sums."""
     is_mean: bool
     """Whether the step minimises the mean loss of its batches, not the sum."""
+    micro_batch_size: int | None = None
+    """Samples of a batch that are computed at a time; None for all."""
 
     def __call__(self, batches: Sequence[Batch], rows: Sequence[Tensor] = ()) -> None:
         """Update the weights to reduce the loss of all these batches together.
@@ -94,13 +99,14 @@ class Step:
         """
         for parameter in self.trainable:
             parameter.grad = None  # faster than zero_grad, which does more bookkeeping
-        sizes = [self.normalizer(targets) for _, targets in batches]
+        answers = self.answers(batches) if answers is None else answers
+        parts = list(micro_batches(batches, answers, size=self.micro_batch_size))
+        sizes = [self.normalizer(targets) for _, targets, _ in parts]
         whole = self.reduction.total(sum(sizes))
         # the sum divided by all targets of the step is the mean of one large batch
         factors = self.weights / whole if self.is_mean and not self.averages else self.weights
         losses, counting = list[Tensor](), self.reduction.counting(tally)
-        answers = self.answers(batches) if answers is None else answers
-        for (inputs, targets), size, told in zip(batches, sizes, answers, strict=True):
+        for (inputs, targets, told), size in zip(parts, sizes, strict=True):
             if not len(targets):
                 continue  # a batch with fewer samples than ranks
             outputs, loss = self.propagate(inputs, targets, told, factors)
@@ -149,8 +155,10 @@ def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step
     failed: called with the reason if compiling fails; the step continues uncompiled.
     mark: called as each part of the step begins.
     """
+    train = run.experiment.train
+    size = train.micro_batch_size if isinstance(train.micro_batch_size, int) else None
     is_mean = run.tasks[0].loss.reduction == "mean"
-    is_whole = run.experiment.train.accumulate == 1 and run.world.size == 1
+    is_whole = train.accumulate == 1 and size is None and run.world.size == 1
     averages = is_mean and is_whole
     return Step(
         run=run,
@@ -166,6 +174,7 @@ def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step
         reduction=_reduction(run),
         averages=averages,
         is_mean=is_mean,
+        micro_batch_size=size,
     )
 
 
@@ -219,10 +228,14 @@ def make_propagate(
     """Forward and backward pass of network and loss, compiled if the experiment says so."""
     network, precision = run.network, run.experiment.train.precision
     loss_of = build_loss(run.tasks, reduction=reduction).to(run.device)
+    is_synchronized = run.experiment.train.sync_batch_norm and run.world.size > 1
     losses_of = _with_distilled(loss_of, run.distilling, reduction=reduction)
 
+    def statistics() -> AbstractContextManager[None]:
+        return synchronized(network, run.world) if is_synchronized else nullcontext()
+
     def forward(inputs: Tensor, targets: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-        with autocast(precision, inputs.device):
+        with autocast(precision, inputs.device), statistics():
             outputs = network(inputs)
         outputs = outputs.float()  # bf16 would round away small differences of the loss
         return outputs, losses_of(outputs, targets, answers)

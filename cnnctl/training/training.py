@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cnnctl.checkpoint import Checkpoint, Tensors, load_weights
 from cnnctl.evaluation.scores import by_head
@@ -19,7 +19,9 @@ from cnnctl.experiment import Task
 from cnnctl.metrics import Accuracy, watched
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.compilation import Mark
+from cnnctl.training.deadline import Clock, Deadline
 from cnnctl.training.observers import Observer
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.run import Run, stopping_metric
 from cnnctl.training.scoring import answers_to, evaluate, scores_of
 from cnnctl.training.settings import with_compile
@@ -29,33 +31,6 @@ from cnnctl.training.step import Step, make_step
 from cnnctl.training.stores import CheckpointStore
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """The outcome of training."""
-
-    run: Run
-    test: dict[str, float] | None
-    """Loss and accuracy of the best weights on the test split; empty if the run was
-    stopped, or if there is no test split."""
-    remarks: Sequence[str] = ()
-    """Lines about the training, by those who followed it."""
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether training finished, and was not stopped."""
-        return self.run.is_finished
-
-    def to_json(self) -> dict[str, Any]:
-        """The content of result.json."""
-        state = "finished" if self.is_finished else "stopped"
-        return {
-            "state": state,
-            "stopped_early": self.run.counters.stopped_early,
-            "test": self.test,
-            "remarks": list(self.remarks),
-        }
 
 
 def never() -> bool:
@@ -76,7 +51,10 @@ class Training:
     observers: Sequence[Observer] = ()
     stop: Callable[[], bool] = never
     """Whether to stop; called after every step, so a step and its checkpoint stay whole."""
+    clock: Clock = time.perf_counter
+    """What `train.max_minutes` is measured with, in seconds."""
     step: Step = field(init=False)
+    deadline: Deadline = field(init=False)
     resumed_from: Checkpoint | None = field(init=False, default=None)
     started: float = 0.0
     """The time at which the epoch was started or resumed."""
@@ -85,6 +63,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self.step = make_step(self.run, failed=self.go_on_uncompiled)
+        self.deadline = Deadline(self.run, self.batches, clock=self.clock)
 
     def mark_parts(self, mark: Mark) -> None:
         """Call `mark` from now on as each part of a step begins."""
@@ -118,7 +97,8 @@ class Training:
         seed_rank(self.run)
         left_out = () if weights is None else self.run.take_weights(weights)
         self.run.agree_on_weights()
-        self.keep()  # so that there is something to resume from the start
+        with self.deadline.timing_saves():
+            self.keep()  # so that there is something to resume from the start
         return left_out
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -142,6 +122,7 @@ class Training:
         Raises:
             FaultError: the loss is not finite, or something could not be written.
         """
+        self.deadline.start()
         if not self.run.is_finished:
             self.ask_teachers()
         if self.resumed_from is not None:
@@ -151,9 +132,18 @@ class Training:
         while not self.run.is_finished:
             if self.train_epoch():
                 self.end_epoch()
+            if self.deadline.settled():
+                self.planned()
             self.save()
             if self.is_stopped():
                 return
+            if self.deadline.ended_epoch():
+                self.planned()
+
+    def planned(self) -> None:
+        """Tell the observers that the run is planned to take another number of steps."""
+        for observer in self.observers:
+            observer.planned(self.run)
 
     def is_stopped(self) -> bool:
         """Whether any rank was asked to stop."""
@@ -164,6 +154,7 @@ class Training:
         run, settings = self.run, self.run.experiment.train
         self.started, self.samples_before = time.perf_counter(), run.tally.samples
         run.begin_epoch()
+        self.deadline.began_epoch()
         self.step = self.step.for_epoch()
         for observer in self.observers:
             observer.epoch_began(run)
@@ -176,7 +167,11 @@ class Training:
             self.step(group, own_rows)
             for observer in self.observers:
                 observer.stepped(run)
+            if self.deadline.stepped():
+                self.planned()
             if run.counters.batch < len(self.batches.train):
+                if run.is_at_planned_end:
+                    break
                 if self.is_stopped():
                     return False
                 if settings.checkpoint_every and run.counters.step % settings.checkpoint_every == 0:
@@ -188,6 +183,7 @@ class Training:
         self.step.guard.raise_if_diverged(self.run.counters.step)
         for observer in self.observers:
             observer.saving()
+        self.deadline.note()
         self.keep()
 
     def keep(self) -> None:

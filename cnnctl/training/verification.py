@@ -39,6 +39,7 @@ class CountersState(_Part):
     best_loss: Number | None
     best_epoch: StoredCount
     stopped_early: bool
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
 class ScheduleState(_Part):
@@ -101,7 +102,10 @@ def verify(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
 def _verify_counters(run: Run, state: State) -> None:
     counters, per_epoch = state.counters, run.schedule.steps_per_epoch
     done = ceil(counters.batch / run.experiment.train.accumulate)
-    if done >= per_epoch or counters.step != counters.epoch * per_epoch + done:
+    expected = counters.epoch * per_epoch + done
+    if run.schedule.plan and not done:  # the last epoch may be shorter
+        expected = min(expected, run.schedule.total(counters.step))
+    if done >= per_epoch or counters.step != expected:
         counted = f"epoch {counters.epoch}, batch {counters.batch} and step {counters.step}"
         raise misfit(f"counters: {counted} are inconsistent")
     schedule, bad = state.schedule, state.patience.bad_epochs if state.patience else 0

@@ -28,6 +28,7 @@ def shortest(kind: str) -> dict[str, Any]:
         },
         "inline": {"inputs": [[1, 2, 3], [4, 5, 6]], "targets": [0, 1]},
         "image_folder": {"path": "nowhere", "mode": "RGB", "size": 8, **surveyed},
+        "webdataset": {"path": "nowhere", "mode": "RGB", "size": 8, **surveyed},
         "image_table": {
             "path": "nowhere.csv",
             "column": "file",

@@ -32,6 +32,7 @@ CPU = torch.device("cpu")
 BatchSize = int | Literal["all"]
 EVERYTHING: list[str | dict[str, Any]] = [
     "horizontal_flip",
+    {"vertical_flip": {"alternating": True}},
     {"crop": 2},
     {"affine": {"degrees": 20, "translate": [0.1, 0.1], "scale": [0.9, 1.1], "shear": 5}},
     {"brightness": 0.2},
@@ -162,6 +163,23 @@ def test_balanced_sampling_draws_from_its_split_by_the_first_target(targets: Seq
         counts = torch.bincount(digits)
         assert counts.max() - counts.min() <= 1
         assert torch.bincount(few.targets).min() < 10
+
+
+def test_flips_alternate_from_epoch_to_epoch_whatever_the_order() -> None:
+    samples = numbered()
+    loader = batches(samples, augment=[{"horizontal_flip": {"alternating": True}}], batch_size=7)
+
+    def shown(epoch: int) -> Tensor:
+        parts = list(loader.epoch(epoch))
+        targets = torch.cat([targets for _, targets in parts])
+        return torch.cat([inputs for inputs, _ in parts])[targets.argsort()]
+
+    first, second, third = map(shown, range(3))
+    assert torch.equal(second, first.flip(3))
+    assert torch.equal(third, first)
+    as_stored = next(batches(samples, batch_size="all").in_order())[0]
+    flipped = (first != as_stored).flatten(1).any(dim=1)
+    assert 10 < int(flipped.sum()) < 40
 
 
 def test_every_epoch_and_step_is_augmented_differently() -> None:

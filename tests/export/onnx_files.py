@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,10 @@ def metadata(session: Any) -> dict[str, Any]:
     return {name: json.loads(text) for name, text in texts.items()}
 
 
-def exported(source: str | Path, folder: Path, wishes: Wishes = PLAIN) -> tuple[Original, Exported]:
+def exported(
+    source: str | Path, folder: Path, wishes: Wishes = PLAIN, overrides: Sequence[str] = ()
+) -> tuple[Original, Exported]:
     """An export, run in a process that cannot import cnnctl."""
-    original = open_original(Path(source), data_root=folder)
+    original = open_original(Path(source), overrides, data_root=folder)
     assert not ONNX.misfit(original, wishes)
     return original, export(original, folder / "x.onnx", ONNX, wishes, run=fresh.run)

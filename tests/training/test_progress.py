@@ -16,8 +16,8 @@ from cnnctl.console import Screen
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.pace import Pace
 from cnnctl.training.progress import EpochLines, LiveBar, epoch_line, print_result
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.run import Run
-from cnnctl.training.training import TrainingResult
 from tests.training.conftest import run_of
 
 ROW: EpochMetrics = {

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from cnnctl.errors import FaultError
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.setup import Setup, set_up
-from cnnctl.training.training import Training, TrainingResult
+from cnnctl.training.training import Training
 from cnnctl.world import ALONE, World
 from tests.ranks import in_threads
 from tests.training.conftest import setup_of
@@ -25,7 +27,7 @@ LAYERS: list[Any] = [
     {"linear": "classes"},
 ]
 BASE: dict[str, Any] = {
-    "data": {"name": "digits", "batch_size": 250},  # the last batch of 1,437 has 187
+    "data": {"name": "digits", "batch_size": 250},  # the last one has 43 of 1,293 samples
     "model": {"layers": LAYERS},
     "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9},
     "train": {"epochs": 1, "threads": 1},
@@ -72,7 +74,7 @@ def layers(**more: Any) -> dict[str, Any]:
 QUICK: dict[str, dict[str, Any]] = {
     "clip": {"regularization": {"clip_norm": 0.01, "l2": 0.001, "ema": 0.9}},
     "weights": {"loss": {"name": "cross_entropy", "weight": [1, 2, 3, 4, 5, 1, 0.5, 1, 1, 1]}},
-    "short": {"data": {"name": "digits", "batch_size": 718}, "train": {"accumulate": 2}},
+    "short": {"data": {"name": "digits", "batch_size": 323}, "train": {"accumulate": 2}},
 }
 """The last batch of `short` has one sample, so that all ranks but one have none."""
 MORE: dict[str, dict[str, Any]] = {
@@ -106,3 +108,43 @@ def test_ranks_take_the_steps_of_one_process(case: str) -> None:
 def test_one_to_four_ranks_take_the_steps_of_one_process(case: str) -> None:
     longer = merged(BASE, {"train": {"epochs": 1 if case == "lbfgs" else 3, "monitor": "loss"}})
     assert_equal_to_one(merged(longer, (QUICK | MORE)[case]), (1, 2, 3, 4))
+
+
+NORMALIZED = layers()
+NORMALIZED["model"]["layers"] = [*LAYERS[:1], "batch_norm", *LAYERS[1:]]
+
+
+def test_synchronized_batch_norm_is_that_of_one_process() -> None:
+    synchronized = merged(NORMALIZED, {"train": {"sync_batch_norm": True}})
+    assert_equal_to_one(merged(BASE, synchronized), (2, 3))
+
+
+def test_running_statistics_are_those_of_all_ranks() -> None:
+    setup = setup_of(merged(BASE, NORMALIZED))
+    alone = trained(setup, ALONE)[0]
+    (weights, _), (others, _) = in_threads(2, lambda world: trained(setup, world))
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, others[name]), name
+    mean, wanted = weights["batch_norm1.running_mean"], alone["batch_norm1.running_mean"]
+    torch.testing.assert_close(mean, wanted, atol=0.05, rtol=0.1)
+
+
+def refusal(more: dict[str, Any], *, size: int) -> str:
+    setup = setup_of(merged(BASE, more))
+    with pytest.raises(FaultError) as caught:
+        set_up(setup.loaded, world=World(1, size))
+    return str(caught.value)
+
+
+def test_a_batch_that_ranks_cannot_divide_is_refused() -> None:
+    few = {"data": {"name": "digits", "batch_size": 3}}
+    assert "3 samples cannot be divided among 4 ranks" in refusal(few, size=4)
+    linear = layers()
+    linear["model"]["layers"] = ["flatten", {"linear": 4}, "batch_norm", {"linear": "classes"}]
+    found = refusal(merged(linear, {"data": {"name": "digits", "batch_size": 645}}), size=2)
+    assert "batch_norm" in found
+    assert "the last batch has 3 samples for 2 ranks" in found
+    last = {"data": {"name": "digits", "batch_size": 430}, "train": {"sync_batch_norm": True}}
+    assert "data.drop_last=true" in refusal(last, size=4)
+    compiled = {"train": {"sync_batch_norm": True, "compile": True}}
+    assert "train.compile=false" in refusal(compiled, size=2)

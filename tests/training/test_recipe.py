@@ -16,9 +16,9 @@ from cnnctl.errors import ExitCode, FaultError
 from cnnctl.training import recipe
 from cnnctl.training import setup as setups
 from cnnctl.training import training as trainings
+from cnnctl.training.result import TrainingResult
 from cnnctl.training.setup import split_batches, use_machine
 from cnnctl.training.starting import begin_run
-from cnnctl.training.training import TrainingResult
 from tests.conftest import Cli
 from tests.training.conftest import EVERYTHING, assert_same_state, experiment_of, last
 

@@ -3,7 +3,7 @@
 A new augmentation is one class in one of these files.
 """
 
-from cnnctl.data.augmentation import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.augmentation import Augmentation, Context, InputAugmentation, Mixing
 from cnnctl.data.augmentations import (
     boxes,
     colors,
@@ -17,6 +17,7 @@ from cnnctl.data.augmentations import (
 
 __all__ = [
     "Augmentation",
+    "Context",
     "InputAugmentation",
     "Mixing",
     "boxes",

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from cnnctl.config.bounds import FractionRange, PositiveRange, UnitInterval
 from cnnctl.data.augmentation import (
+    Context,
     InputAugmentation,
     along,
     chosen,
@@ -19,7 +20,6 @@ from cnnctl.data.augmentation import (
     uniform,
     up_to,
 )
-from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -78,12 +78,13 @@ class Cutout(InputAugmentation, kind="cutout", short="size"):
             hint = f"use size <= {min(shape[1:])}"
             raise config_fault(message, hint=hint, path=("size",))
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         count, _, height, width = inputs.shape
         top, left = (
-            integers(count, side, generator=generator) - self.size // 2 for side in (height, width)
+            integers(count, side, generator=context.generator) - self.size // 2
+            for side in (height, width)
         )
-        sides = chosen(count, p=self.p, generator=generator) * self.size
+        sides = chosen(count, p=self.p, generator=context.generator) * self.size
         covered = boxes(height, width, top=top, bottom=top + sides, left=left, right=left + sides)
         return inputs.masked_fill(covered, 0.0)
 
@@ -104,20 +105,22 @@ class RandomErasing(InputAugmentation, kind="random_erasing", short="p"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         count, _, height, width = inputs.shape
-        where = chosen(count, p=self.p, generator=generator)
+        where = chosen(count, p=self.p, generator=context.generator)
         tall, wide, fits = random_sides(
             count,
             area=(self.scale[0] * height * width, self.scale[1] * height * width),
             ratio=self.ratio,
             limits=(height - 1, width - 1),
-            generator=generator,
+            generator=context.generator,
         )
-        top, left = (up_to(spare, generator=generator) for spare in (height - tall, width - wide))
+        top, left = (
+            up_to(spare, generator=context.generator) for spare in (height - tall, width - wide)
+        )
         found = boxes(height, width, top=top, bottom=top + tall, left=left, right=left + wide)
         erased = found & along(where & fits, inputs)
         if self.value != "random":
             return inputs.masked_fill(erased, self.value)
         noise = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
-        return torch.where(erased, noise.normal_(generator=generator), inputs)
+        return torch.where(erased, noise.normal_(generator=context.generator), inputs)

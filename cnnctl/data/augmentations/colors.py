@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 
 from cnnctl.config.bounds import NonNegativeFloat, UnitInterval
 from cnnctl.data.augmentation import (
+    Context,
     InputAugmentation,
     along,
     change_rows,
@@ -121,9 +122,9 @@ class Saturation(InputAugmentation, kind="saturation", short="saturation"):
     def check(self, shape: Shape) -> None:
         need_colours(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        factor = factors(len(inputs), deviation=self.saturation, generator=generator)
-        return piecewise(on_pixels(adjust_saturation, levels), inputs, factor)
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        factor = factors(len(inputs), deviation=self.saturation, generator=context.generator)
+        return piecewise(on_pixels(adjust_saturation, context.levels), inputs, factor)
 
 
 class Hue(InputAugmentation, kind="hue", short="hue"):
@@ -135,9 +136,9 @@ class Hue(InputAugmentation, kind="hue", short="hue"):
     def check(self, shape: Shape) -> None:
         need_colours(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        shift = uniform(len(inputs), -self.hue, self.hue, generator=generator)
-        return piecewise(on_pixels(adjust_hue, levels), inputs, shift)
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        shift = uniform(len(inputs), -self.hue, self.hue, generator=context.generator)
+        return piecewise(on_pixels(adjust_hue, context.levels), inputs, shift)
 
 
 class ColorJitter(InputAugmentation, kind="color_jitter"):
@@ -159,11 +160,11 @@ class ColorJitter(InputAugmentation, kind="color_jitter"):
                 with below(name):
                     need_colours(shape, kind=name)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         def drawn(deviation: float) -> Tensor:
-            return factors(len(inputs), deviation=deviation, generator=generator)
+            return factors(len(inputs), deviation=deviation, generator=context.generator)
 
-        shift = uniform(len(inputs), -self.hue, self.hue, generator=generator)
+        shift = uniform(len(inputs), -self.hue, self.hue, generator=context.generator)
         offered = [
             (self.brightness, adjust_brightness, drawn(self.brightness)),
             (self.contrast, adjust_contrast, drawn(self.contrast)),
@@ -173,7 +174,9 @@ class ColorJitter(InputAugmentation, kind="color_jitter"):
         asked_for = [(adjust, amounts) for strength, adjust, amounts in offered if strength]
         if not asked_for:
             return inputs
-        return in_random_order(inputs, asked_for, levels=levels, generator=generator)
+        return in_random_order(
+            inputs, asked_for, levels=context.levels, generator=context.generator
+        )
 
 
 class Grayscale(InputAugmentation, kind="grayscale", short="p"):
@@ -185,9 +188,9 @@ class Grayscale(InputAugmentation, kind="grayscale", short="p"):
     def check(self, shape: Shape) -> None:
         need_colours(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        where = chosen(len(inputs), p=self.p, generator=generator)
-        return piecewise(partial(self._greyed, levels=levels), inputs, where)
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        where = chosen(len(inputs), p=self.p, generator=context.generator)
+        return piecewise(partial(self._greyed, levels=context.levels), inputs, where)
 
     def _greyed(self, inputs: Tensor, where: Tensor, *, levels: Levels) -> Tensor:
         changed = levels.normalized(grey(levels.pixels(inputs)).expand_as(inputs))

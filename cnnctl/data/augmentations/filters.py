@@ -6,11 +6,12 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 from cnnctl.config.bounds import PositiveRange, UnitInterval
 from cnnctl.data.augmentation import (
+    Context,
     InputAugmentation,
     along,
     chosen,
@@ -18,7 +19,6 @@ from cnnctl.data.augmentation import (
     piecewise,
     uniform,
 )
-from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -87,9 +87,9 @@ class GaussianBlur(InputAugmentation, kind="gaussian_blur", short="kernel_size")
             message = f"{self.kernel_size} is even, so the filter has no centre"
             raise config_fault(message, hint=hint, path=("kernel_size",))
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        where = chosen(len(inputs), p=self.p, generator=generator)
-        sigma = uniform(len(inputs), *self.sigma, generator=generator)
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        where = chosen(len(inputs), p=self.p, generator=context.generator)
+        sigma = uniform(len(inputs), *self.sigma, generator=context.generator)
         return piecewise(self._blurred, inputs, sigma, where)
 
     def _blurred(self, inputs: Tensor, sigma: Tensor, where: Tensor) -> Tensor:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 from cnnctl.config.bounds import UnitInterval
 from cnnctl.data.augmentation import (
+    Context,
     InputAugmentation,
     along,
     chosen,
     integers,
     need_images,
 )
-from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 from cnnctl.errors import config_fault
 
@@ -45,38 +45,46 @@ def windows(images: Tensor, *, top: Tensor, left: Tensor, height: int, width: in
     return every[torch.arange(len(images), device=images.device), :, top, left]
 
 
-class HorizontalFlip(InputAugmentation, kind="horizontal_flip", short="p"):
+class Flip(InputAugmentation):
+    """Mirrors images along one dimension."""
+
+    mirrors = True
+    dim: ClassVar[int]
+
+    p: UnitInterval = 0.5
+    """Probability of a flip."""
+    alternating: bool = False
+    """Draw once for each image, in the first epoch, then flip it in every other epoch: two epochs
+    show each image both ways (Jordan 2024)."""
+
+    def check(self, shape: Shape) -> None:
+        need_images(shape, kind=self.kind)
+
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        return flipped(inputs, where=self._where(context), dim=self.dim)
+
+    def _where(self, context: Context) -> Tensor:
+        """The images to flip; (N,) bool."""
+        if not self.alternating:
+            return chosen(len(context.rows), p=self.p, generator=context.generator)
+        first = context.drawn_once(salt=self.dim) < self.p
+        return first if context.epoch % 2 == 0 else ~first
+
+
+class HorizontalFlip(Flip, kind="horizontal_flip", short="p"):
     """Flip horizontally."""
 
-    mirrors = True
-
-    p: UnitInterval = 0.5
-    """Probability of a flip."""
-
-    def check(self, shape: Shape) -> None:
-        need_images(shape, kind=self.kind)
-
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        return flipped(inputs, where=chosen(len(inputs), p=self.p, generator=generator), dim=3)
+    dim = 3
 
 
-class VerticalFlip(InputAugmentation, kind="vertical_flip", short="p"):
+class VerticalFlip(Flip, kind="vertical_flip", short="p"):
     """Flip vertically."""
 
-    mirrors = True
-
-    p: UnitInterval = 0.5
-    """Probability of a flip."""
-
-    def check(self, shape: Shape) -> None:
-        need_images(shape, kind=self.kind)
-
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        return flipped(inputs, where=chosen(len(inputs), p=self.p, generator=generator), dim=2)
+    dim = 2
 
 
 class Crop(InputAugmentation, kind="crop", short="padding"):
-    """Random crop: pad, then crop to the original size at a random position."""
+    """Random shift: pad, then crop to the original size at a random position."""
 
     padding: Annotated[int, Field(ge=0, le=4096)] = 4
     """Pixels added at each border; the largest shift."""
@@ -90,8 +98,12 @@ class Crop(InputAugmentation, kind="crop", short="padding"):
             hint = f"use padding <= {min(shape[1:]) - 1}, or padding_mode: zeros"
             raise config_fault(message, hint=hint, path=("padding",))
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         count, _, height, width = inputs.shape
-        top, left = (integers(count, 2 * self.padding + 1, generator=generator) for _ in range(2))
-        wide = padded(inputs, padding=self.padding, mode=self.padding_mode, black=levels.black)
+        top, left = (
+            integers(count, 2 * self.padding + 1, generator=context.generator) for _ in range(2)
+        )
+        wide = padded(
+            inputs, padding=self.padding, mode=self.padding_mode, black=context.levels.black
+        )
         return windows(wide, top=top, left=left, height=height, width=width)

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from cnnctl.data.augmentation import (
+    Context,
     InputAugmentation,
     along,
     dealt,
@@ -69,9 +70,9 @@ class RandAugment(InputAugmentation, kind="rand_augment", short="magnitude"):
             interpolation=self.interpolation,
         )
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         among = [*self.among(*inputs.shape[2:]).values()]
-        images = repeated(inputs, len(inputs) + len(among) - 1, change=levels.pixels)
+        images = repeated(inputs, len(inputs) + len(among) - 1, change=context.levels.pixels)
         for _ in range(self.num_ops):
             change_by_one(
                 images,
@@ -79,9 +80,9 @@ class RandAugment(InputAugmentation, kind="rand_augment", short="magnitude"):
                 among,
                 levels=inputs.new_full((len(images),), self.magnitude),
                 bins=self.num_magnitude_bins,
-                generator=generator,
+                generator=context.generator,
             )
-        return piecewise(levels.normalized, images[: len(inputs)])
+        return piecewise(context.levels.normalized, images[: len(inputs)])
 
 
 class TrivialAugmentWide(InputAugmentation, kind="trivial_augment_wide"):
@@ -109,18 +110,18 @@ class TrivialAugmentWide(InputAugmentation, kind="trivial_augment_wide"):
             interpolation=self.interpolation,
         )
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         among = [*self.among().values()]
-        images = repeated(inputs, len(inputs) + len(among) - 1, change=levels.pixels)
+        images = repeated(inputs, len(inputs) + len(among) - 1, change=context.levels.pixels)
         change_by_one(
             images,
             torch.arange(len(inputs), device=inputs.device),
             among,
-            levels=integers(len(images), self.num_magnitude_bins, generator=generator),
+            levels=integers(len(images), self.num_magnitude_bins, generator=context.generator),
             bins=self.num_magnitude_bins,
-            generator=generator,
+            generator=context.generator,
         )
-        return piecewise(levels.normalized, images[: len(inputs)])
+        return piecewise(context.levels.normalized, images[: len(inputs)])
 
 
 class AugMix(InputAugmentation, kind="aug_mix", short="severity"):
@@ -146,12 +147,14 @@ class AugMix(InputAugmentation, kind="aug_mix", short="severity"):
     def check(self, shape: Shape) -> None:
         need_grey_or_colours(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         count, width = len(inputs), self.mixture_width
-        chains = self._chains(inputs, levels=levels, generator=generator).unbind()
-        of_chains = dirichlet(width, count, alpha=self.alpha, generator=generator)
-        own, mixed = dirichlet(2, count, alpha=self.alpha, generator=generator)
-        return piecewise(partial(mixture, levels=levels), inputs, own, *of_chains * mixed, *chains)
+        chains = self._chains(inputs, levels=context.levels, generator=context.generator).unbind()
+        of_chains = dirichlet(width, count, alpha=self.alpha, generator=context.generator)
+        own, mixed = dirichlet(2, count, alpha=self.alpha, generator=context.generator)
+        return piecewise(
+            partial(mixture, levels=context.levels), inputs, own, *of_chains * mixed, *chains
+        )
 
     def among(self, height: int, width: int) -> dict[str, Operation]:
         """The operations to draw from, by name."""

@@ -6,8 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from cnnctl.config.bounds import NonNegativeFloat
-from cnnctl.data.augmentation import InputAugmentation, along, need_images, uniform
-from cnnctl.data.normalization import Levels
+from cnnctl.data.augmentation import Context, InputAugmentation, along, need_images, uniform
 from cnnctl.data.samples import Shape
 
 
@@ -30,9 +29,9 @@ class Brightness(InputAugmentation, kind="brightness", short="brightness"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        factor = factors(len(inputs), deviation=self.brightness, generator=generator)
-        return stretched(inputs, factor=factor, about=levels.black)
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        factor = factors(len(inputs), deviation=self.brightness, generator=context.generator)
+        return stretched(inputs, factor=factor, about=context.levels.black)
 
 
 class Contrast(InputAugmentation, kind="contrast", short="contrast"):
@@ -44,8 +43,8 @@ class Contrast(InputAugmentation, kind="contrast", short="contrast"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        factor = factors(len(inputs), deviation=self.contrast, generator=generator)
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        factor = factors(len(inputs), deviation=self.contrast, generator=context.generator)
         return stretched(inputs, factor=factor, about=inputs.mean(dim=(2, 3), keepdim=True))
 
 
@@ -58,7 +57,7 @@ class Noise(InputAugmentation, kind="noise", short="std"):
     def check(self, shape: Shape) -> None:
         """Noise fits every shape."""
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         # empty_like would copy the memory format of the inputs, which changes the order of draws
         noise = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
-        return inputs + noise.normal_(std=self.std, generator=generator)
+        return inputs + noise.normal_(std=self.std, generator=context.generator)

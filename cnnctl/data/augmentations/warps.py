@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from cnnctl.config.bounds import FractionRange, PositiveRange, UnitInterval
 from cnnctl.data.augmentation import (
+    Context,
     InputAugmentation,
     along,
     chosen,
@@ -23,7 +24,6 @@ from cnnctl.data.augmentation import (
     up_to,
 )
 from cnnctl.data.augmentations.boxes import random_sides
-from cnnctl.data.normalization import Levels
 from cnnctl.data.samples import Shape
 
 Degrees = Annotated[float, Field(ge=0, le=180)]
@@ -177,12 +177,12 @@ class Rotation(InputAugmentation, kind="rotation", short="degrees"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
-        count = len(inputs)
-        angle = uniform(count, -self.degrees, self.degrees, generator=generator)
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
+        count, black = len(inputs), context.levels.black
+        angle = uniform(count, -self.degrees, self.degrees, generator=context.generator)
         none, one = inputs.new_zeros(count), inputs.new_ones(count)
         return warped(
-            inputs, angle=angle, right=none, down=none, scale=one, shear=none, black=levels.black
+            inputs, angle=angle, right=none, down=none, scale=one, shear=none, black=black
         )
 
 
@@ -205,9 +205,9 @@ class Affine(InputAugmentation, kind="affine", short="degrees"):
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         def drawn(low: float, high: float) -> Tensor:
-            return uniform(len(inputs), low, high, generator=generator)
+            return uniform(len(inputs), low, high, generator=context.generator)
 
         height, width = inputs.shape[2:]
         right, down = self.translate[0] * width, self.translate[1] * height
@@ -218,7 +218,7 @@ class Affine(InputAugmentation, kind="affine", short="degrees"):
             down=drawn(-down, down),
             scale=drawn(*self.scale),
             shear=drawn(-self.shear, self.shear),
-            black=levels.black,
+            black=context.levels.black,
         )
 
 
@@ -233,17 +233,17 @@ class Perspective(InputAugmentation, kind="perspective", short="distortion_scale
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         count, _, height, width = inputs.shape
-        where = chosen(count, p=self.p, generator=generator)
+        where = chosen(count, p=self.p, generator=context.generator)
         corners = random_corners(
             count,
             height=height,
             width=width,
             distortion_scale=self.distortion_scale,
-            generator=generator,
+            generator=context.generator,
         )
-        return piecewise(partial(self._moved, black=levels.black), inputs, corners, where)
+        return piecewise(partial(self._moved, black=context.levels.black), inputs, corners, where)
 
     def _moved(self, inputs: Tensor, corners: Tensor, where: Tensor, *, black: Tensor) -> Tensor:
         grid = perspective_grid(corners, height=inputs.shape[2], width=inputs.shape[3])
@@ -265,16 +265,18 @@ class RandomResizedCrop(InputAugmentation, kind="random_resized_crop", short="sc
     def check(self, shape: Shape) -> None:
         need_images(shape, kind=self.kind)
 
-    def augment(self, inputs: Tensor, *, levels: Levels, generator: Generator) -> Tensor:
+    def augment(self, inputs: Tensor, context: Context) -> Tensor:
         count, _, height, width = inputs.shape
         wide, tall, fits = random_sides(
             count,
             area=(self.scale[0] * height * width, self.scale[1] * height * width),
             ratio=self.ratio,
             limits=(width, height),
-            generator=generator,
+            generator=context.generator,
         )
-        left, top = (up_to(spare, generator=generator) for spare in (width - wide, height - tall))
+        left, top = (
+            up_to(spare, generator=context.generator) for spare in (width - wide, height - tall)
+        )
         widest, tallest = self._largest(height, width)
         return piecewise(
             cropped,

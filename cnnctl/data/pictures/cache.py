@@ -43,6 +43,8 @@ from cnnctl.storage import read_regular, write_atomically
 
 FORMAT = 1
 PIXELS, INDEX = ".pixels", ".index"
+SHARD = ".shard"
+"""Of the list of what is in a shard."""
 UNUSED = 30 * 24 * 3600
 """Seconds after which a file that was not used makes room for others."""
 
@@ -226,7 +228,7 @@ def _make_room(folder: Path) -> None:
     """Delete what has not been used for a month, and what killed writers left."""
     oldest = time.time() - UNUSED
     for path in folder.iterdir():
-        if path.suffix not in (PIXELS, INDEX, ".writing"):
+        if path.suffix not in (PIXELS, INDEX, SHARD, ".writing"):
             continue
         used = path.with_suffix(INDEX) if path.suffix == PIXELS else path
         with suppress(OSError):  # another process was faster

@@ -60,7 +60,7 @@ class Decoders:
             self._idle.put(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        started = child(stream.__name__, str(self._tree.root), self._form.text)
+        started = child(stream.__name__, str(self._tree.opened_as), self._form.text)
         return self._running.enter_context(started)
 
     def _carry_out(
@@ -86,7 +86,7 @@ _shared: WeakValueDictionary[tuple[str, str, int], Decoders] = WeakValueDictiona
 
 def shared_decoders(tree: FileTree, form: PictureForm, *, processes: int) -> Decoders:
     """The decoders that all splits of a source have in common."""
-    key = (str(tree.root), form.text, processes)
+    key = (str(tree.opened_as), form.text, processes)
     found = _shared.get(key)
     if found is None:
         found = _shared[key] = Decoders(tree, form, processes=processes)

@@ -38,7 +38,7 @@ def orders_of(tree: FileTree, entries: Sequence[Entry]) -> Iterator[Order]:
 
 def to_line(order: Order) -> bytes:
     """An order as a line for a process."""
-    numbered = [[number, each.name, each.size, each.stamp] for number, each in order]
+    numbered = [[number, each.name, each.size, each.stamp, each.start] for number, each in order]
     return f"{json.dumps(numbered)}\n".encode()
 
 

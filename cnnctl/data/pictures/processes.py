@@ -56,7 +56,7 @@ def carry_out(
 
     with ExitStack() as stack:
         for _ in range(processes):
-            process = stack.enter_context(child(module, str(tree.root), *arguments))
+            process = stack.enter_context(child(module, str(tree.opened_as), *arguments))
             idle.put(Process(tree, process))
         pool = stack.enter_context(ThreadPoolExecutor(idle.qsize()))
         futures = [pool.submit(carry_out_one, order) for order in orders]

@@ -20,6 +20,7 @@ from cnnctl.data.sources import (
     svhn,
     table,
     waveform,
+    webdataset,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "svhn",
     "table",
     "waveform",
+    "webdataset",
 ]

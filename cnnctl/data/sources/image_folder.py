@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
-import torch
-from torch import Tensor
-
-from cnnctl.config.wording import show
+from cnnctl.data.class_pictures import ClassPictures
 from cnnctl.data.file_tree import Entry, FileTree
-from cnnctl.data.picture_set import PictureSet
 from cnnctl.data.pictures.decoding import SUFFIXES, is_picture
-from cnnctl.data.records import SPLIT_WORDS, Record, numbered
-from cnnctl.data.samples import DatasetInfo
-from cnnctl.data.tables.targets import Strata
-from cnnctl.errors import data_fault, nearest
-from cnnctl.target import Target
+from cnnctl.data.records import SPLIT_WORDS, Record
+from cnnctl.errors import data_fault
 
 
-class ImageFolder(PictureSet, kind="image_folder"):
+class ImageFolder(ClassPictures, kind="image_folder"):
     """Pictures in folders named after their classes: JPEG, PNG, BMP, GIF, TIFF and WebP.
 
     Folders named train, val (valid, validation) and test hold the splits, each with class folders;
@@ -28,43 +21,13 @@ class ImageFolder(PictureSet, kind="image_folder"):
     upright by their EXIF data, and kept in a cache ($CNNCTL_CACHE, or ~/.cache/cnnctl).
     """
 
+    one_class_hint: ClassVar[str] = "put the pictures of each class in a folder"
     group: Literal["folder", "prefix"] | None = None
     """Pictures that belong together and stay in one split: those of a folder within the class, or
     those whose names begin alike, up to the first `_`."""
 
-    def whole(self) -> DatasetInfo:
-        counts, names = self.known_samples, tuple(self.classes)
-        count, shape = counts.train + counts.validation, self.picture_form().shape
-        return DatasetInfo(shape, names, len(names), count, has_test=counts.test > 0)
-
-    @property
-    def main_target(self) -> Target:
-        return Target("target", tuple(self.classes), len(self.classes))
-
     def listed(self, tree: FileTree) -> tuple[Self, list[Record]]:
         return self, self.records(tree)
-
-    def strata_of(self, records: Sequence[Record]) -> Strata:
-        return Strata(classes=numbered([record.label for record in records]))
-
-    def learned_from(self, train: Sequence[Record]) -> Self:
-        names = self.classes or sorted({record.label for record in train})
-        if len(names) < 2 and not self.classes:
-            message = f"has pictures of only one class, {names[0]}" if names else "has no pictures"
-            hint = "put the pictures of each class in a folder"
-            raise data_fault(message, hint=hint, place=self.path)
-        return self.model_copy(update={"classes": names})
-
-    def targets_of(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        numbers = {name: number for number, name in enumerate(self.classes)}
-        unknown = sorted({record.label for record in records} - numbers.keys())
-        if unknown:
-            first = next(record.entry.name for record in records if record.label == unknown[0])
-            message = f"{first} is of class {show(unknown[0])}, which the training split lacks"
-            hint = nearest(unknown[0], self.classes)
-            raise data_fault(message, hint=hint, place=self.path)
-        labels = [numbers[record.label] for record in records]
-        return {"target": torch.tensor(labels, dtype=torch.int64)}
 
     def records(self, tree: FileTree) -> list[Record]:
         """The pictures that are in a class folder.

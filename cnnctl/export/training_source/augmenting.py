@@ -97,14 +97,14 @@ def _side(data: DataSet) -> tuple[int, ...]:
     return data.whole().shape[1:]
 
 
-@transform_source.register
-def _(augmentation: places.HorizontalFlip, data: DataSet) -> str:
-    return call("v2.RandomHorizontalFlip", p=augmentation.p)
-
-
-@transform_source.register
-def _(augmentation: places.VerticalFlip, data: DataSet) -> str:
-    return call("v2.RandomVerticalFlip", p=augmentation.p)
+@transform_source.register(places.HorizontalFlip)
+@transform_source.register(places.VerticalFlip)
+def _(augmentation: places.Flip, data: DataSet) -> str:
+    if augmentation.alternating:
+        message = "a training script cannot alternate flips from epoch to epoch"
+        hint = "leave it out, or leave out --training"
+        raise config_fault(message, hint=hint, path=("alternating",))
+    return call(f"v2.Random{type(augmentation).__name__}", p=augmentation.p)
 
 
 @transform_source.register

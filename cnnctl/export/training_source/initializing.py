@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 
 from torch import nn
 from torch.nn import init
@@ -12,8 +13,8 @@ from cnnctl.errors import config_fault
 from cnnctl.export.training_source.freezing import freezing_lines
 from cnnctl.export.training_source.layout import call, literal
 from cnnctl.export.training_source.optimizers import differing
-from cnnctl.model.fixed_initializers import Values
-from cnnctl.model.initializers import RECTIFIERS, Activation, Default
+from cnnctl.model.fixed_initializers import Dirac, Values
+from cnnctl.model.initializers import RECTIFIERS, Activation, Default, Initializer
 from cnnctl.model.network import NetworkPlan, Start, meta_network, starts
 
 FEW = 6
@@ -74,14 +75,29 @@ def _call(start: Start) -> str:
         return f"{{}}.data.copy_(torch.tensor({literal(initializer.values)}))"
     if isinstance(initializer, Default):
         return _default(start.activation)
+    if initializer.measured_on:
+        message = f"a training script does not measure the data for {initializer.kind}"
+        raise config_fault(message, hint="leave out --training", path=start.path)
+    if isinstance(initializer, Dirac) and initializer.rest is not None:
+        return _over_rest(start, initializer, initializer.rest)
     function = getattr(init, f"{initializer.kind}_", None)
     if function is None or not type(initializer).__module__.startswith("cnnctl."):
         message = f"{initializer.kind} is an initializer of a plugin, which a script lacks"
         raise config_fault(message, hint="use one of torch's, or no --training", path=start.path)
     options = {"val" if name == "value" else name: each for name, each in initializer}
+    options.pop("rest", None)
     if options.get("nonlinearity") == "auto":
         options["nonlinearity"] = start.activation
     return call(f"nn.init.{initializer.kind}_", "{}", **differing(function, options))
+
+
+def _over_rest(start: Start, dirac: Dirac, rest: Initializer) -> str:
+    """The call that passes the input channels through, after that for all filters."""
+    if dirac.groups > 1:
+        message = "a training script has dirac with a rest for one group only"
+        raise config_fault(message, hint="leave out --training", path=start.path)
+    passing = f"{_call(replace(start, initializer=rest))}.data[:{start.tensor.shape[1]}]"
+    return f"nn.init.dirac_({passing})"
 
 
 def _default(activation: Activation) -> str:

@@ -77,7 +77,7 @@ def training_source(
     Raises:
         FaultError: an option cannot be written; paths are those of the experiment.
     """
-    check_support(experiment)
+    check_support(experiment, plan)
     recipe = Recipe.of(experiment, tasks, splits)
     module = new_meta_network(plan)
     freezing = freezing_of(module, experiment.model.freeze, unfreeze_at=None)

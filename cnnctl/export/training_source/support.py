@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cnnctl.errors import Fault, FaultError
 from cnnctl.experiment import Experiment
+from cnnctl.model.network import NetworkPlan
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.optimizers.orthogonal import Muon
 from cnnctl.optim.optimizers.quasi_newton import LBFGS
@@ -14,13 +15,13 @@ PATH = ("optimizer",)
 HINT = "leave it out, or leave out --training"
 
 
-def check_support(experiment: Experiment) -> None:
+def check_support(experiment: Experiment, plan: NetworkPlan) -> None:
     """Check that every option that changes the training can be written.
 
     Raises:
         FaultError: some cannot.
     """
-    faults = list(_missing(experiment))
+    faults = [*_missing(experiment), *_missing_parts(experiment, plan)]
     if faults:
         raise FaultError(*faults)
 
@@ -40,9 +41,20 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
     if isinstance(experiment.optimizer, LBFGS) and experiment.train.accumulate > 1:
         message = "a training script does not accumulate batches for lbfgs"
         yield Fault(message=message, hint="use data.batch_size=all", path=("train", "accumulate"))
+    if experiment.train.max_minutes is not None or experiment.train.plan:
+        message = "a training script takes all epochs, whatever time they need"
+        path = "planned_steps" if experiment.train.plan else "max_minutes"
+        yield Fault(message=message, hint=HINT, path=("train", path))
     if experiment.scheduler.watches == "accuracy" and not experiment.data.has_validation:
         message = "a training script has no accuracy of the training split"
         yield Fault(message=message, hint="use loss", path=("scheduler", "monitor"))
+
+
+def _missing_parts(experiment: Experiment, plan: NetworkPlan) -> Iterator[Fault]:
+    size = experiment.train.micro_batch_size
+    if isinstance(size, int) and any(leaf.layer.mixes_samples for leaf in plan.leaves()):
+        message = "a training script computes whole batches, which batch norms depend on"
+        yield Fault(message=message, hint=HINT, path=("train", "micro_batch_size"))
 
 
 def _missing_optimizers(optimizer: Optimizer) -> Iterator[Fault]:

@@ -130,6 +130,7 @@ class Conv(WeightedLayer, kind="conv", short="out_channels"):
 class ConvTranspose(WeightedLayer, kind="conv_transpose", short="out_channels"):
     """Transposed convolution: nn.ConvTranspose2d on images, nn.ConvTranspose1d on signals."""
 
+    weighs_inputs = False
     formula = "W *ᵀ x + b"
     role = "convolution"
     is_linear = True

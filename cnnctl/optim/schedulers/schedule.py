@@ -8,6 +8,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from cnnctl.optim.schedulers.planning import PlannedSteps, scheduled_step
 from cnnctl.optim.schedulers.plateau import Plateau, Progress
 from cnnctl.optim.schedulers.scheduler import Cycle, Position, Scheduler
 
@@ -30,15 +31,31 @@ class Schedule:
         steps_per_epoch: int,
         epochs: int,
         own: Sequence[Scheduler | None] = (),
+        plan: Sequence[PlannedSteps] = (),
     ) -> None:
         self.scheduler = scheduler
         self.optimizer = optimizer
         self.steps_per_epoch = steps_per_epoch
         self.epochs = epochs
+        self.plan = list(plan)
         self.progress = Progress()
         self.own = own or [None] * len(optimizer.param_groups)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
+
+    @property
+    def all_steps(self) -> int:
+        """Steps of all epochs."""
+        return self.epochs * self.steps_per_epoch
+
+    def total(self, step: int) -> int:
+        """Steps of the whole run, as planned after this many."""
+        totals = [each.total for each in self.plan if each.after <= step]
+        return min(totals[-1], self.all_steps) if totals else self.all_steps
+
+    def planned_epoch(self, step: int) -> int:
+        """The epoch, from 1, of the whole schedule to which this step belongs."""
+        return min(self._position(step).step // self.steps_per_epoch + 1, self.epochs)
 
     def apply(self, step: int) -> None:
         """Set the rates for the next step, after `step` steps of the whole run."""
@@ -63,6 +80,8 @@ class Schedule:
         self.progress = Progress(**state)
 
     def _position(self, step: int) -> Position:
+        if self.plan:
+            step = scheduled_step(step, self.plan, steps=self.all_steps)
         return Position(step, self.steps_per_epoch, self.epochs, self.progress.reductions)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from cnnctl.data.augmentations import Augmentation, InputAugmentation
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation
 from cnnctl.data.normalization import Levels
 
 MEAN = torch.tensor([0.3, 0.5, 0.4]).view(3, 1, 1)
@@ -37,4 +37,6 @@ def augment(written: str | dict[str, Any], inputs: Tensor, *, seed: int = 0) -> 
     assert isinstance(augmentation, InputAugmentation)
     augmentation.check(tuple(inputs.shape[1:]))
     generator = Generator().manual_seed(seed)
-    return augmentation.augment(inputs, levels=levels_of(inputs), generator=generator)
+    return augmentation.augment(
+        inputs, Context(levels_of(inputs), generator, torch.arange(len(inputs)))
+    )

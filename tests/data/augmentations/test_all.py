@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnctl.data import augmentation
-from cnnctl.data.augmentations import Augmentation, InputAugmentation, Mixing
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation, Mixing
 from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
 
@@ -59,6 +59,10 @@ def batch(count: int = 64, *, channels: int = 3) -> tuple[Tensor, Tensor]:
     return images, torch.eye(CLASSES)[torch.arange(count) % CLASSES]
 
 
+def of(inputs: Tensor, levels: Levels, generator: Generator) -> Context:
+    return Context(levels, generator, torch.arange(len(inputs)))
+
+
 def apply(
     written: Written, inputs: Tensor, targets: Tensor, generator: Generator
 ) -> tuple[Tensor, Tensor]:
@@ -66,7 +70,17 @@ def apply(
     if isinstance(augmentation, Mixing):
         return augmentation.mix(inputs, targets, generator=generator)
     assert isinstance(augmentation, InputAugmentation)
-    return augmentation.augment(inputs, levels=LEVELS, generator=generator), targets
+    return augmentation.augment(inputs, of(inputs, LEVELS, generator)), targets
+
+
+def test_what_a_sample_keeps_is_drawn_by_split_mix() -> None:
+    # https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    words = augmentation.split_mix(torch.arange(3), seed=1234567)
+    assert [word % 2**64 for word in words.tolist()] == published
+    context = Context(LEVELS, seeded(), torch.tensor([2, 0]), seed=1234560)
+    drawn = [published[row] / 2**64 for row in (2, 0)]
+    assert context.drawn_once(salt=7).tolist() == pytest.approx(drawn, abs=1e-7)
 
 
 def test_all_the_augmentations_are_there() -> None:
@@ -192,7 +206,7 @@ def test_images_of_one_channel_are_as_good_where_no_colours_are_needed(written: 
         out, _ = augmentation.mix(inputs, targets, generator=seeded())
     else:
         assert isinstance(augmentation, InputAugmentation)
-        out = augmentation.augment(inputs, levels=GREY, generator=seeded())
+        out = augmentation.augment(inputs, of(inputs, GREY, seeded()))
     assert out.shape == inputs.shape
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Generator, Tensor
 from torchvision.transforms import v2
 
-from cnnctl.data.augmentations import Augmentation, InputAugmentation
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation
 from cnnctl.data.augmentations.boxes import boxes
 from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
@@ -17,7 +17,9 @@ def covered(size: int, *, count: int = 2000, side: int = 8, p: float = 1.0) -> T
     assert isinstance(cutout, InputAugmentation)
     images = torch.ones(count, 2, side, side)
     levels = Levels(black=torch.zeros(2, 1, 1), white=torch.ones(2, 1, 1))
-    out = cutout.augment(images, levels=levels, generator=Generator().manual_seed(0))
+    out = cutout.augment(
+        images, Context(levels, Generator().manual_seed(0), torch.arange(len(images)))
+    )
     return out == 0
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from cnnctl.data.augmentations import Augmentation, InputAugmentation
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation
 from cnnctl.data.augmentations.places import flipped, padded, windows
 from cnnctl.data.normalization import Levels
 from cnnctl.errors import FaultError
@@ -25,7 +25,7 @@ def augment(written: str | dict[str, Any], inputs: Tensor, seed: int = 0) -> Ten
     generator = Generator().manual_seed(seed)
     augmentation = Augmentation.read(written)
     assert isinstance(augmentation, InputAugmentation)
-    return augmentation.augment(inputs, levels=LEVELS, generator=generator)
+    return augmentation.augment(inputs, Context(LEVELS, generator, torch.arange(len(inputs))))
 
 
 @pytest.mark.parametrize("dim", [2, 3])
@@ -41,6 +41,42 @@ def test_a_flip_undoes_itself(dim: int) -> None:
 def test_a_chance_of_one_flips_all_and_of_none_flips_none(kind: str, dim: int) -> None:
     assert torch.equal(augment({kind: 1.0}, images()), images().flip(dim))
     assert torch.equal(augment({kind: 0.0}, images()), images())
+
+
+@pytest.mark.parametrize("kind", ["horizontal_flip", "vertical_flip"])
+def test_alternating_flips_show_an_image_both_ways_in_two_epochs(kind: str) -> None:
+    flip, inputs = Augmentation.read({kind: {"alternating": True}}), images(4000, 2, 2)
+    assert isinstance(flip, InputAugmentation)
+    flips = list[Tensor]()
+    for epoch in range(4):
+        generator = Generator().manual_seed(epoch)  # other numbers in each epoch
+        context = Context(LEVELS, generator, torch.arange(4000), epoch=epoch, seed=3)
+        out = flip.augment(inputs, context)
+        flips.append((out != inputs).flatten(1).any(dim=1))
+    assert torch.equal(flips[1], ~flips[0])
+    assert torch.equal(flips[2], flips[0])
+    assert torch.equal(flips[3], flips[1])
+    assert abs(int(flips[0].sum()) - 2000) < 150  # five standard deviations
+
+
+def test_alternating_flips_are_drawn_by_position_and_seed() -> None:
+    flip = Augmentation.read({"horizontal_flip": {"alternating": True, "p": 0.5}})
+    assert isinstance(flip, InputAugmentation)
+    inputs = torch.arange(2.0).expand(200, 1, 1, 2)
+
+    def flips(rows: Tensor, *, seed: int = 0) -> Tensor:
+        context = Context(LEVELS, Generator(), rows, seed=seed)
+        return flip.augment(inputs[: len(rows)], context)[:, 0, 0, 0] == 1
+
+    rows = torch.randperm(200, generator=Generator().manual_seed(0))
+    assert torch.equal(flips(torch.arange(200))[rows], flips(rows))
+    assert not torch.equal(flips(rows), flips(rows, seed=1))
+
+
+def test_flips_along_two_dimensions_alternate_independently() -> None:
+    context = Context(LEVELS, Generator(), torch.arange(4000), seed=5)
+    first, second = (context.drawn_once(salt=salt) < 0.5 for salt in (2, 3))
+    assert abs(int((first == second).sum()) - 2000) < 160
 
 
 def test_about_half_are_flipped() -> None:

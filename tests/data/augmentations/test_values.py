@@ -5,7 +5,7 @@ import torch
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from cnnctl.data.augmentations import Augmentation, InputAugmentation
+from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation
 from cnnctl.data.augmentations.values import stretched
 from cnnctl.data.normalization import Levels
 
@@ -19,7 +19,7 @@ def augment(written: str | dict[str, Any], inputs: Tensor) -> Tensor:
     generator = Generator().manual_seed(0)
     augmentation = Augmentation.read(written)
     assert isinstance(augmentation, InputAugmentation)
-    return augmentation.augment(inputs, levels=LEVELS, generator=generator)
+    return augmentation.augment(inputs, Context(LEVELS, generator, torch.arange(len(inputs))))
 
 
 def test_brightness_multiplies_pixels_as_torchvision_does() -> None:

@@ -14,7 +14,7 @@ from cnnctl.model.network import Model, NetworkPlan
 from cnnctl.model.network import plan as plan_network
 from cnnctl.model.zoo import Network
 from cnnctl.shipped import experiments
-from tests.examples import BLOCKS, INPUTS, LEAVES, example, published
+from tests.examples import BLOCKS, INPUTS, LEAVES, SHALLOWEST, example, published
 from tests.export.running import reduced
 from tests.export.source.twins import assert_plain, assert_same, source
 
@@ -71,7 +71,7 @@ def test_a_published_network_computes_the_same_as_source(name: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", [*experiments(), *Network.kinds])
+@pytest.mark.parametrize("name", [*experiments(), *SHALLOWEST])
 def test_an_export_runs_without_this_program(name: str, tmp_path: Path) -> None:
     smaller = reduced(name) if name in Network.kinds else ()
     original, chosen = open_original(Path(name), smaller, data_root=tmp_path), FORMATS["source"]

@@ -364,11 +364,14 @@ def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
     ("override", "path"),
     [
         ("model.unfreeze_at=2", "model.unfreeze_at"),
+        ("data.augment=[{horizontal_flip: {alternating: true}}]", "data.augment.0.alternating"),
         ("data.augment=[{random_erasing: {value: random}}]", "data.augment.0"),
+        ("train.micro_batch_size=4", "train.micro_batch_size"),
     ],
 )
 def test_what_cannot_be_written_is_refused(override: str, path: str, tmp_path: Path) -> None:
-    text = "{data: digits, model: {layers: [{conv: 2}, flatten, linear: classes], freeze: [conv1]}}"
+    layers = "[{conv: 2}, batch_norm, flatten, linear: classes]"
+    text = f"{{data: digits, model: {{layers: {layers}, freeze: [conv1]}}}}"
     original = opened(tmp_path, text, override)
     with pytest.raises(FaultError) as raised:
         training_script(original)
@@ -426,13 +429,13 @@ WRITTEN = {
     Architecture: {"layers", "heads", "init", "weights", "freeze", "unfreeze_at"},
     Regularization: {"l1", "l2", "weight_decay", "penalize", "label_smoothing", "clip_norm"}
     | {"clip_value", "early_stopping", "ema"},
-    Train: {"epochs", "accumulate", "precision", "monitor"},
+    Train: {"epochs", "accumulate", "precision", "monitor", "max_minutes", "planned_steps"},
 }
 """What a script has, or is refused for."""
 LEFT_OUT = {
     Experiment: {"plugins"},  # whose kinds are refused
-    Train: {"device", "memory_format", "compile", "deterministic", "threads"}
-    | {"checkpoint_every", "snapshots", "watch"},
+    Train: {"device", "memory_format", "micro_batch_size", "compile", "deterministic", "threads"}
+    | {"checkpoint_every", "snapshots", "watch", "sync_batch_norm"},
 }
 """What changes neither the steps nor what is kept."""
 

@@ -1,0 +1,1 @@
+"""Shards: uncompressed .tar archives in the WebDataset layout, read in place."""
