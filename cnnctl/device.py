@@ -67,10 +67,30 @@ def threads_of_one(ranks: int) -> int:
 
 
 def fastest_precision(device: torch.device) -> str:
-    """bf16 if the device is faster with it, tf32 on older GPUs, otherwise fp32."""
+    """bf16 if the device is faster with it, otherwise fp32."""
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
+        return "bf16" if _is_ampere_or_newer() else "fp32"
     return "bf16" if is_faster_with_bf16() else "fp32"
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Check that the device can compute in a precision. Any CPU can in bf16, if slowly.
+
+    Raises:
+        FaultError: it cannot.
+    """
+    if precision == "fp32" or (precision == "bf16" and device.type == "cpu"):
+        return
+    if device.type == "cpu" or not _is_ampere_or_newer():
+        name = "the CPU" if device.type == "cpu" else describe_device(device)
+        message = f"{name} does not compute in {precision}"
+        hint = "use fp32, or auto, which chooses what the device has"
+        raise config_fault(message, hint=hint, path=("train", "precision"))
+
+
+def _is_ampere_or_newer() -> bool:
+    """Whether the GPU has bf16 and tf32, which came together (compute capability 8.0)."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def use_threads(count: int) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from cnnctl.device import (
     autocast,
+    check_precision,
     describe_device,
     keep_freed_memory,
     memory_faults,
@@ -197,3 +198,28 @@ def test_the_tensors_of_the_failed_step_are_freed_before_the_estimate() -> None:
     with pytest.raises(FaultError), memory_faults(CPU, batch_size="x=1", largest=largest):
         step()
     assert found[1] is None
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_any_cpu_computes_in_fp32_and_bf16(precision: str) -> None:
+    check_precision(precision, CPU)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_a_gpu_since_ampere_has_every_precision(
+    monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: True)
+    check_precision(precision, torch.device("cuda"))
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_an_older_gpu_lacks_what_it_could_only_emulate(
+    monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    monkeypatch.setattr(
+        "torch.cuda.is_bf16_supported", lambda including_emulation: including_emulation
+    )
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "Tesla T4")
+    with pytest.raises(FaultError, match=f"Tesla T4 does not compute in {precision}"):
+        check_precision(precision, torch.device("cuda"))

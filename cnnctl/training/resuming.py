@@ -19,6 +19,7 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("train", "snapshots"),
     ("train", "watch"),
     ("train", "device"),
+    ("train", "precision"),
     ("train", "threads"),
     ("train", "micro_batch_size"),
     ("train", "compile"),
@@ -33,6 +34,7 @@ MEASURED = "balanced"
 
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
+    ("train", "precision"),
     ("train", "threads"),
     ("train", "micro_batch_size"),
     ("train", "compile"),

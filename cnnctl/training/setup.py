@@ -17,6 +17,7 @@ from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, trainin
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.samples import Splits
 from cnnctl.device import (
+    check_precision,
     keep_freed_memory,
     memory_faults,
     own_device,
@@ -146,6 +147,7 @@ def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.dev
     if isinstance(settings.threads, int):
         use_threads(settings.threads)
     keep_freed_memory()
+    check_precision(settings.precision, device)
     use_precision(settings.precision, device)
     use_cache_folder()
     torch.backends.cudnn.deterministic = settings.deterministic
