@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
+from cnnctl.world import World
 
 MALLOC_OPTIONS = {-3: 2**25, -1: 2**31 - 1, -2: 2**26}
 """Of malloc.h: M_MMAP_THRESHOLD at its largest, and M_TRIM_THRESHOLD and M_TOP_PAD, in bytes."""
@@ -55,6 +56,20 @@ def own_device(name: str, rank: int) -> torch.device:
     return device
 
 
+def use_part_of_machine(device: str, world: World) -> str:
+    """The device of this rank for an option `--device`, with its part of the CPU's cores.
+
+    Raises:
+        FaultError: there are fewer GPUs than ranks, or all of them are given the same one.
+    """
+    if world.size == 1:
+        return device
+    torch.set_num_threads(threads_of_one(world.local_size))
+    return str(
+        own_device(pick_device(device).type if device == "auto" else device, world.local_rank)
+    )
+
+
 def threads_of_one(ranks: int) -> int:
     """CPU threads for each of so many ranks of this machine: its part of the cores.
 
@@ -73,24 +88,25 @@ def fastest_precision(device: torch.device) -> str:
     return "bf16" if is_faster_with_bf16() else "fp32"
 
 
+def _is_ampere_or_newer() -> bool:
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
 def check_precision(precision: str, device: torch.device) -> None:
-    """Check that the device can compute in a precision. Any CPU can in bf16, if slowly.
+    """Check that a device computes in this precision; every CPU has bf16, however slow.
 
     Raises:
-        FaultError: it cannot.
+        FaultError: it does not.
     """
-    if precision == "fp32" or (precision == "bf16" and device.type == "cpu"):
-        return
-    if device.type == "cpu" or not _is_ampere_or_newer():
-        name = "the CPU" if device.type == "cpu" else describe_device(device)
-        message = f"{name} does not compute in {precision}"
-        hint = "use fp32, or auto, which chooses what the device has"
-        raise config_fault(message, hint=hint, path=("train", "precision"))
-
-
-def _is_ampere_or_newer() -> bool:
-    """Whether the GPU has bf16 and tf32, which came together (compute capability 8.0)."""
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cuda":
+        lacks = precision != "fp32" and not _is_ampere_or_newer()
+    else:
+        lacks = precision == "tf32"
+    if lacks:
+        message = f"{describe_device(device)} does not compute in {precision}"
+        since = "; GPUs have it from Ampere (compute capability 8.0) on"
+        path = ("train", "precision")
+        raise config_fault(message, hint=f"use auto or fp32{since}", path=path)
 
 
 def use_threads(count: int) -> None:

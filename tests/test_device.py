@@ -156,6 +156,25 @@ def test_freed_memory_is_kept_where_the_c_library_can(
     assert set(set_to) == ({-1, -2, -3} if has_settings else set())
 
 
+@pytest.mark.parametrize(
+    ("device", "is_ampere", "lacks"),
+    [("cpu", True, ["tf32"]), ("cuda", True, []), ("cuda", False, ["tf32", "bf16"])],
+)
+def test_a_precision_that_the_device_lacks_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, device: str, is_ampere: bool, lacks: list[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: is_ampere)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "a GPU")
+    refused = []
+    for precision in ("fp32", "tf32", "bf16"):
+        try:
+            check_precision(precision, torch.device(device))
+        except FaultError as error:
+            assert error.faults[0].path == ("train", "precision")
+            refused.append(precision)
+    assert refused == lacks
+
+
 @pytest.mark.parametrize(("asked", "estimate"), [("64", 16), ("all", 1024)])
 def test_the_fault_names_the_batch_size_that_would_fit(asked: str, estimate: int) -> None:
     option = f"data.batch_size={asked}"
@@ -198,28 +217,3 @@ def test_the_tensors_of_the_failed_step_are_freed_before_the_estimate() -> None:
     with pytest.raises(FaultError), memory_faults(CPU, batch_size="x=1", largest=largest):
         step()
     assert found[1] is None
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_any_cpu_computes_in_fp32_and_bf16(precision: str) -> None:
-    check_precision(precision, CPU)
-
-
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
-def test_a_gpu_since_ampere_has_every_precision(
-    monkeypatch: pytest.MonkeyPatch, precision: str
-) -> None:
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: True)
-    check_precision(precision, torch.device("cuda"))
-
-
-@pytest.mark.parametrize("precision", ["tf32", "bf16"])
-def test_an_older_gpu_lacks_what_it_could_only_emulate(
-    monkeypatch: pytest.MonkeyPatch, precision: str
-) -> None:
-    monkeypatch.setattr(
-        "torch.cuda.is_bf16_supported", lambda including_emulation: including_emulation
-    )
-    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "Tesla T4")
-    with pytest.raises(FaultError, match=f"Tesla T4 does not compute in {precision}"):
-        check_precision(precision, torch.device("cuda"))

@@ -295,7 +295,5 @@ def test_a_precision_that_the_device_lacks_is_a_fault_at_its_line(
     )
     done = quick_cli("train", tiny)
     assert done.returncode == 2
-    assert done.stderr == (
-        f"{tiny}:9:44: train.precision: the CPU does not compute in tf32\n"
-        "    use fp32, or auto, which chooses what the device has\n"
-    )
+    assert done.stderr.startswith(f"{tiny}:9:44: train.precision: CPU, ")
+    assert "does not compute in tf32\n    use auto or fp32" in done.stderr

@@ -106,7 +106,7 @@ def test_a_gpu_is_taken_where_there_is_one(machine: Machine) -> None:
     assert (train.device, train.precision) == ("cuda", "bf16")
 
 
-def test_an_older_gpu_has_neither_bf16_nor_tf32(machine: Machine) -> None:
+def test_a_gpu_older_than_ampere_gets_float32(machine: Machine) -> None:
     machine.has_gpu(bf16=False)
     assert resolved(experiment()).precision == "fp32"
 
