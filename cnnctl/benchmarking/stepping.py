@@ -86,8 +86,8 @@ class Stepper:
         )
         network = self.step.run.network
         self.initial = {name: each.clone() for name, each in network.state_dict().items()}
-        _, self.first_step = self._taken(1)
-        self.warm_step = self._taken(WARM_UP)[1] / WARM_UP
+        _, self.first_step = self.take(1)
+        self.warm_step = self.take(WARM_UP)[1] / WARM_UP
         self.clock.read()
 
     def round(self, seconds: float, steps: int | None) -> Round:
@@ -100,11 +100,11 @@ class Stepper:
         self.step.run.network.load_state_dict(self.initial)  # else, they might diverge in time
         steps = steps or max(1, round(seconds / self.warm_step))
         with self.setup.memory_faults():
-            samples, taken = self._taken(steps)
+            samples, taken = self.take(steps)
         found = self.clock.read()
         return Round(samples / taken, {part: found.get(part, 0.0) / steps for part in PARTS})
 
-    def _taken(self, steps: int) -> tuple[int, float]:
+    def take(self, steps: int) -> tuple[int, float]:
         """Take steps; returns the number of their samples and the seconds that they took."""
         run, samples = self.step.run, 0
         _wait(run.device)

@@ -139,7 +139,12 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
 def _memory_faults(
     experiment: Experiment, device: torch.device, *, largest: Callable[[], int | None] | None = None
 ) -> AbstractContextManager[None]:
-    batch_size = f"data.batch_size={experiment.data.batch_size}"
+    batch_size, size = (
+        f"data.batch_size={experiment.data.batch_size}",
+        experiment.train.micro_batch_size,
+    )
+    if isinstance(size, int):  # of which each has the memory for itself
+        batch_size = f"train.micro_batch_size={size}"
     return memory_faults(device, batch_size=batch_size, largest=largest)
 
 
