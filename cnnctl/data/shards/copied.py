@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 from weakref import finalize
 
-from cnnctl.data.pictures.cache import COPIES, cache_disk, cache_folder
+from cnnctl.data.cache_folder import COPIES, cache_disk, cache_folder
 from cnnctl.data.residence import DISK_SHARE
 from cnnctl.data.shards.elsewhere import Elsewhere, Version
 from cnnctl.data.shards.index import indexed

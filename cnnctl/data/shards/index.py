@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
-from cnnctl.data.pictures.cache import SHARD, cache_folder
+from cnnctl.data.cache_folder import SHARD, cache_folder
 from cnnctl.data.shards.reading import ShardSample
 from cnnctl.errors import FaultError
 from cnnctl.sealing import is_whole, seal

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cnnctl.data.cache_folder import INDEX, PIXELS
 from cnnctl.data.file_tree import FileTree
 from cnnctl.data.pictures import cache, decoder, orders
 from cnnctl.data.preparation import prepare
@@ -406,7 +407,7 @@ def test_what_was_decoded_is_found_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert np.array_equal(pixels_of(changed)[0].permute(1, 2, 0), noise(99))
 
 
-@pytest.mark.parametrize("part", [cache.PIXELS, cache.INDEX])
+@pytest.mark.parametrize("part", [PIXELS, INDEX])
 @pytest.mark.parametrize("damage", ["cut", "flip", "delete"])
 def test_a_damaged_cache_is_made_again(
     part: str, damage: str, tmp_path: Path, own_cache: Path
@@ -427,7 +428,7 @@ def test_a_damaged_cache_is_made_again(
 def test_damage_of_a_row_that_is_mapped_is_a_fault(tmp_path: Path, own_cache: Path) -> None:
     data = surveyed(write(tmp_path / "pets", {"cat": 5, "dog": 5}), test=0, rows="mapped")
     data.load("train", root=Path())
-    [file] = own_cache.glob(f"*{cache.PIXELS}")
+    [file] = own_cache.glob(f"*{PIXELS}")
     content = bytearray(file.read_bytes())
     content[0] ^= 1
     file.write_bytes(content)
