@@ -9,6 +9,7 @@ from sklearn.datasets import load_diabetes, load_digits
 
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.samples import Samples
+from cnnctl.data.sources import digits
 from cnnctl.data.sources.diabetes import Diabetes
 from cnnctl.data.sources.digits import Digits
 from tests.data.conftest import inputs_of, shortest
@@ -26,6 +27,18 @@ def test_digits_are_those_of_scikit_learn_each_once() -> None:
     ours = torch.cat([inputs_of(train), inputs_of(test)]).double().view(-1, 64) * 16 / 255
     theirs = load_digits().data
     assert sorted(map(tuple, ours.round().long().tolist())) == sorted(map(tuple, theirs.tolist()))
+
+
+def test_digits_are_read_without_scikit_learn_and_as_it_reads_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "sklearn.datasets", None)
+        read = digits._published()
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    for ours, theirs in zip(read, digits._published(), strict=True):
+        assert np.array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
 
 
 def test_digits_count_pixels_from_0_to_255() -> None:
