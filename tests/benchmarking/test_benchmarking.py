@@ -54,6 +54,7 @@ def benchmark() -> Any:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("freeze", [[], ["conv1"]])
 def test_multiply_adds_of_a_step_are_those_that_torch_counts(
     freeze: list[str], as_before: None
