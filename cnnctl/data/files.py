@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 
 from cnnctl.config.wording import show
 from cnnctl.data.file_tree import MOST_INFLATED, Entry, FileTree, is_clutter
+from cnnctl.data.found_folders import FoundFolders
 from cnnctl.data.shards.stored import MARK, StoredShards
 from cnnctl.errors import data_fault
 from cnnctl.paths import is_file, is_folder
@@ -86,7 +87,22 @@ class Folder(FileTree):
 
     damage = ()
 
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The files, sorted by name; of a large folder that has not changed, as listed before."""
+        # it imports torch, which the processes that decode, and do not list, should not
+        from cnnctl.data.listings import keep_listing, kept_listing
+
+        kept = kept_listing(self.root)
+        if kept is not None:
+            return kept
+        found = super().entries
+        if not self.left_out:
+            keep_listing(self.root, found, self._folders)
+        return found
+
     def _listed(self) -> Iterator[Entry]:
+        self._folders = FoundFolders(self.root)
         waiting = [("", 0)]
         count = 0
         while waiting:
@@ -109,6 +125,7 @@ class Folder(FileTree):
 
     def _scanned(self, below: str) -> list[os.DirEntry[str]]:
         try:
+            self._folders.add(below)
             with os.scandir(self.root / below) as found:
                 return list(found)
         except OSError as error:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cnnctl.config.choice import refusal
 from cnnctl.data.broken_pictures import faults_of_broken, note_skipped
+from cnnctl.data.cache_folder import cache_disk
 from cnnctl.data.copies import copies_among, kept_together
 from cnnctl.data.dataset import StoredSplit
 from cnnctl.data.file_set import FileSet, SampleCounts, not_surveyed
@@ -24,7 +25,6 @@ from cnnctl.data.files import forget_tree, remembered_tree
 from cnnctl.data.image_set import Size
 from cnnctl.data.parts import Known, parts_of
 from cnnctl.data.paths import DataPath
-from cnnctl.data.pictures.cache import cache_disk
 from cnnctl.data.pictures.decoding import MAX_BYTES, Mode, Resize
 from cnnctl.data.pictures.kept import KeptPictures, kept_pictures
 from cnnctl.data.pictures.sizes import found_form
@@ -41,7 +41,7 @@ from cnnctl.target import Target
 Parts = dict[StoredSplit, list[Record]]
 MAX_SKIPPED = 1000
 """Files that can be listed in an experiment."""
-MEASURED = 10_000
+MEASURED = 5_000
 """Pictures, at least, that a streamed training split is normalised by."""
 
 

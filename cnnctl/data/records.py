@@ -113,7 +113,8 @@ def split_words(column: str) -> dict[str, GivenSplit]:
 
 def numbered(labels: Sequence[str]) -> Positions:
     """Labels as numbers from 0, in the order of their names."""
-    return np.unique(np.asarray(labels, dtype=object), return_inverse=True)[1].astype(np.int64)
+    numbers = {label: number for number, label in enumerate(sorted(set(labels)))}
+    return np.fromiter((numbers[label] for label in labels), np.int64, len(labels))
 
 
 def groups_of(records: Sequence[Record]) -> list[str] | None:

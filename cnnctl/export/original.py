@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cnnctl.config.source import Node
 from cnnctl.data.download import used_folder
+from cnnctl.data.loader import DeviceStore, training_batches
 from cnnctl.data.normalization import WHITE
 from cnnctl.data.preparation import Prepared, SplitName, prepare, read_split, splits_of
 from cnnctl.data.preprocessing import Preprocessing
@@ -21,6 +22,7 @@ from cnnctl.errors import FaultError
 from cnnctl.experiment import Experiment, Loaded, Task, fitted, starting_weights
 from cnnctl.experiment.loaded import placed
 from cnnctl.model.matching import fit_weights
+from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import build
 from cnnctl.sources import is_checkpoint, open_experiment, refuse_overrides
 from cnnctl.trained import TrainedNetwork, open_trained
@@ -157,14 +159,27 @@ def _initial(loaded: Loaded, data_root: Path | None) -> Original:
         experiment = experiment.model_copy(update={"data": prepared.data})
         with loaded.places():
             experiment = fitted(experiment, loaded.tasks, prepared.splits.train)
-    network = build(loaded.plan, seed=experiment.seed).eval()
+    samples = _samples_of(experiment, prepared) if prepared else None
+    network = build(loaded.plan, seed=experiment.seed, samples=samples).eval()
     weights = starting_weights(loaded)
     if weights is not None:
         fit_weights(network, weights)
     tasks = tuple(task for task in loaded.tasks if not task.is_auxiliary)
     trained = TrainedNetwork(experiment, loaded.plan, tasks, network, CPU, 0)
-    samples = _first(prepared.splits.train) if prepared else None
-    return Original(_in_float32(trained), False, samples, unread, root, loaded.source)
+    first = _first(prepared.splits.train) if prepared else None
+    return Original(_in_float32(trained), False, first, unread, root, loaded.source)
+
+
+def _samples_of(experiment: Experiment, prepared: Prepared) -> Samples:
+    """Training samples for initializers that are measured on them."""
+
+    def inputs(count: int) -> Iterator[Tensor]:
+        train = prepared.splits.train
+        store = DeviceStore.of(experiment.data, train.samples, device=CPU)
+        batches = training_batches(experiment.data, store, train, seed=experiment.seed)
+        return (part for part, _ in batches.spread(count))
+
+    return inputs
 
 
 def _prepared(experiment: Experiment, root: Path | None) -> tuple[Prepared | None, str]:

@@ -38,8 +38,8 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layers(self.whiten(x)).flatten(1)
-        scores: Tensor = self.head(x)
-        return scores / x.size(-1)
+        logits: Tensor = self.head(x) / x.size(-1)
+        return logits
 
 
 def muon(weight: nn.Parameter, buffer: Tensor, *, lr: float) -> None:

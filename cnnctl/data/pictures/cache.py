@@ -11,9 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import sys
-import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from cnnctl.config.wording import times
+from cnnctl.data.cache_folder import INDEX, PIXELS, cache_folder, make_room
 from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.pictures.decoder import decode_here, decode_to_file
 from cnnctl.data.pictures.progress import followed
@@ -37,16 +36,10 @@ from cnnctl.data.pictures.worker import Decoded, PictureForm
 from cnnctl.data.residence import machine_memory
 from cnnctl.errors import FaultError, storage_fault
 from cnnctl.interruption import forget, undo_at_signal
-from cnnctl.paths import from_anywhere
 from cnnctl.sealing import MAX_BYTES, is_whole, metadata_of, seal
 from cnnctl.storage import read_regular, write_atomically
 
 FORMAT = 1
-PIXELS, INDEX = ".pixels", ".index"
-SHARD = ".shard"
-"""Of the list of what is in a shard."""
-UNUSED = 30 * 24 * 3600
-"""Seconds after which a file that was not used makes room for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +92,6 @@ def decoded_pictures(
         return _in_memory(tree, entries, form)
 
 
-def cache_folder() -> Path:
-    """The folder of decoded pictures, which is made if need be.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    folder = _named_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def cache_disk() -> int:
-    """The size in bytes of the disk that decoded pictures are written to; 0 if there is none."""
-    try:
-        folder = _named_folder()
-        there = next(each for each in (folder, *folder.parents) if each.exists())
-        return shutil.disk_usage(there).total
-    except OSError:
-        return 0
-
-
-def _named_folder() -> Path:
-    named = os.environ.get("CNNCTL_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return from_anywhere(Path(named) if named else Path(home) / "cnnctl")
-
-
 def _key(entries: Sequence[Entry], form: PictureForm) -> str:
     """A name for these files, decoded to this form."""
     content = [FORMAT, asdict(form), [(each.name, each.size, each.stamp) for each in entries]]
@@ -163,7 +129,7 @@ def _built(
         OSError: it cannot be written.
         FaultError: a decoder ended.
     """
-    _make_room(file.parent)
+    make_room(file.parent)
     temporary = file.with_name(f".{secrets.token_hex(8)}.writing")
     undo = partial(temporary.unlink, missing_ok=True)
     undo_at_signal(undo)
@@ -222,15 +188,3 @@ def _gathered(pixels: NDArray[np.uint8], decoded: Sequence[Decoded]) -> DecodedP
         np.frombuffer(bytearray(digests), dtype=np.uint8).reshape(len(decoded), 32),
         {each.row: each.broken for each in decoded if each.broken},
     )
-
-
-def _make_room(folder: Path) -> None:
-    """Delete what has not been used for a month, and what killed writers left."""
-    oldest = time.time() - UNUSED
-    for path in folder.iterdir():
-        if path.suffix not in (PIXELS, INDEX, SHARD, ".writing"):
-            continue
-        used = path.with_suffix(INDEX) if path.suffix == PIXELS else path
-        with suppress(OSError):  # another process was faster
-            if (used if used.exists() else path).stat().st_mtime < oldest:
-                path.unlink()

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnctl.data.pictures.cache import DecodedPictures, cache_folder
+from cnnctl.data.cache_folder import cache_folder
+from cnnctl.data.pictures.cache import DecodedPictures
 from cnnctl.data.rows import MappedRows
 from cnnctl.errors import data_fault
 

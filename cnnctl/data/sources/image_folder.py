@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from sys import intern
 from typing import ClassVar, Literal, Self
 
 from cnnctl.data.class_pictures import ClassPictures
@@ -41,25 +42,26 @@ class ImageFolder(ClassPictures, kind="image_folder"):
             suffixes = ", ".join(sorted(SUFFIXES))
             hint = f"give a folder with class folders; names of pictures end in {suffixes}"
             raise data_fault(message, hint=hint, place=self.path)
-        names = [entry.name.split("/") for entry in pictures]
-        depth = common_depth(names)
-        parts = [name[depth:] for name in names]
-        tops = {own[0] for own in parts if len(own) > 1}
+        depth = common_depth([entry.name for entry in pictures])
+        tops = {own[0] for entry in pictures if len(own := entry.name.split("/")[depth:]) > 1}
         has_splits = any(SPLIT_WORDS.get(top.lower()) == "train" for top in tops)
-        found = [
-            self._record(entry, own, has_splits) for entry, own in zip(pictures, parts, strict=True)
-        ]
-        for entry, record in zip(pictures, found, strict=True):
+        found: list[Record] = []
+        for entry in pictures:  # one by one: the parts of millions of names would take gigabytes
+            record = self._record(entry, entry.name.split("/")[depth:], has_splits)
             if record is None:
                 tree.leave_out(entry.name, "is not in a class folder")
-        return list(filter(None, found))
+            else:
+                found.append(record)
+        return found
 
     def _record(self, entry: Entry, parts: Sequence[str], has_splits: bool) -> Record | None:
         """The record of a picture; None where it is in no class folder."""
         split = SPLIT_WORDS.get(parts[0].lower()) if has_splits else None
         if has_splits:
             parts = parts[1:] if split else ()
-        return Record(entry, parts[0], split, self._group(parts)) if len(parts) > 1 else None
+        if len(parts) < 2:
+            return None
+        return Record(entry, intern(parts[0]), split, self._group(parts))
 
     def _group(self, parts: Sequence[str]) -> str:
         if self.group == "folder":
@@ -67,14 +69,14 @@ class ImageFolder(ClassPictures, kind="image_folder"):
         return PurePosixPath(parts[-1]).stem.partition("_")[0] if self.group else ""
 
 
-def common_depth(names: Sequence[Sequence[str]]) -> int:
+def common_depth(names: Sequence[str]) -> int:
     """How many folders all pictures are in that name neither a split nor a class.
 
     An archive often holds one folder with everything.
     """
-    shallowest, depth = min(map(len, names)), 0
+    shallowest, depth = 1 + min(name.count("/") for name in names), 0
     while shallowest - depth >= 3:
-        tops = {name[depth] for name in names}
+        tops = {name.split("/", depth + 1)[depth] for name in names}
         if len(tops) > 1 or next(iter(tops)).lower() in SPLIT_WORDS:
             break
         depth += 1

@@ -46,7 +46,7 @@ def read_picture(file: Path) -> Tensor:
 def folder_source(data: ImageFolder, records: Sequence[Record]) -> str:
     """`read_samples()`, which returns all pictures and their classes."""
     names = [record.entry.name for record in records]
-    depth = common_depth([name.split("/") for name in names])
+    depth = common_depth(names)
     above = names[0].split("/")[:depth]
     root = " / ".join(["DATA", *map(literal, above)])
     listed = f"({root})" if above else root
