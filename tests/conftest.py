@@ -56,6 +56,11 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A process that comes to its longest test last would keep the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
 IMPORTED = [0]
 """Modules that had been imported when they were last kept out of searches for cycles."""
 

@@ -43,6 +43,7 @@ def test_what_is_not_run_here_is_run_by_ci() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.first
 def test_every_command_does_what_it_says(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     write_data(tmp_path)

@@ -328,6 +328,7 @@ def test_digits_are_not_mirrored(cli: Cli, tmp_path: Path) -> None:
     accepted(cli, "digits.yaml")
 
 
+@pytest.mark.long
 def test_few_pictures_train_the_classifier_of_a_network_whose_weights_are_there(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
