@@ -30,6 +30,8 @@ class Evaluation(Shown):
     epoch: int | None
     """Number of epochs that the network was trained for; None if unknown."""
     split: str
+    views: int
+    """Views of each image, over which outputs were averaged."""
     samples: int
     loss: float
     """The mean loss; of several heads, its weighted sum."""
@@ -45,7 +47,8 @@ class Evaluation(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data, as `cnnctl eval --json` prints it."""
-        facts = {"checkpoint": self.checkpoint, "epoch": self.epoch, "split": self.split}
+        facts = {"checkpoint": self.checkpoint, "epoch": self.epoch}
+        facts |= {"split": self.split, "views": self.views}
         return facts | self._result.to_json()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -61,6 +64,7 @@ def evaluate(
     device: str = "auto",
     data_root: str | os.PathLike[str] | None = None,
     plugins: Sequence[str | os.PathLike[str]] = (),
+    views: int = 1,
 ) -> Evaluation:
     """Measure a trained network on a split of its dataset.
 
@@ -70,10 +74,12 @@ def evaluate(
     device: `cpu`, `cuda`, `cuda:1`, or `auto`: the first GPU, or else the CPU.
     data_root: the dataset directory; by default, $CNNCTL_DATA or `data`.
     plugins: Python files that the network needs; their code is run.
+    views: average the outputs over so many views of each image; 2 is the image and its mirror
+        image, 3 the image and two shifts by a pixel, 6 all of these.
 
     Raises:
-        FaultError: the network cannot be loaded; the data is missing or damaged, or the split
-            empty; memory runs out.
+        FaultError: the network cannot be loaded; its samples have no such views; the data is
+            missing or damaged, or the split empty; memory runs out.
 
     Example:
         >>> cnnctl.evaluate("runs/lenet")["accuracy"]
@@ -83,7 +89,7 @@ def evaluate(
     root = None if data_root is None else Path(data_root)
     with settings_restored():
         if isinstance(source, Network):
-            measurable = _of_network(source, split, batch_size, root)
+            measurable = _of_network(source, split, batch_size, root, views)
             return _facts(measurable, None)
         path, measurable = evaluation.open_checkpoint(
             checkpoint_of(source),
@@ -92,17 +98,24 @@ def evaluate(
             device=device,
             data_root=root,
             plugins=[Path(each) for each in plugins],
+            views=views,
         )
         return _facts(measurable, path)
 
 
 def _of_network(
-    network: Network, split: SplitName | None, batch_size: int | None, root: Path | None
+    network: Network,
+    split: SplitName | None,
+    batch_size: int | None,
+    root: Path | None,
+    views: int,
 ) -> Measurable:
     trained = trained_network(network)
     use_precision(trained.experiment.train.precision, trained.device)
     root = used_folder(trained.experiment.data, root)
-    return evaluation.open_split(trained, split=split, batch_size=batch_size, data_root=root)
+    return evaluation.open_split(
+        trained, split=split, batch_size=batch_size, data_root=root, views=views
+    )
 
 
 def _facts(measurable: Measurable, path: Path | None) -> Evaluation:
@@ -113,6 +126,7 @@ def _facts(measurable: Measurable, path: Path | None) -> Evaluation:
         checkpoint=None if path is None else str(path),
         epoch=measurable.trained.epoch,
         split=found.split,
+        views=found.views,
         samples=plain.pop("samples"),
         loss=plain["loss"],
         metrics={} if heads else plain,

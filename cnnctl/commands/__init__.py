@@ -39,6 +39,17 @@ app = typer.Typer(
 )
 
 
+Views = Annotated[
+    int,
+    typer.Option(
+        help="Average the outputs over views of each image: 2 (mirrored), 3 (shifted by a "
+        "pixel) or 6 (both).",
+        metavar="N",
+        show_default=False,
+    ),
+]
+
+
 class SplitOption(StrEnum):
     """The splits of a dataset."""
 

@@ -17,6 +17,7 @@ from cnnctl.commands import (
     Device,
     Plugins,
     SplitOption,
+    Views,
     command,
     display,
     print_json,
@@ -85,13 +86,14 @@ def evaluate(
         int | None,
         typer.Option(help="Batch size (default: 8 to 256, smaller for larger networks).", min=1),
     ] = None,
+    views: Views = 1,
     device: Device = "auto",
     data: DataFolder = None,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a trained network: loss, accuracy and per-class metrics."""
-    opening = _Opening(split, batch_size, device, data, plugin or [], limit)
+    opening = _Opening(split, batch_size, device, data, plugin or [], limit, views)
     if disturb is None:
         only_disturbed = {"-o": output, "--limit": limit, "--seed": seed}
         _refuse_others(arguments, {**only_disturbed, "--attack-steps": attack_steps})
@@ -133,6 +135,7 @@ class _Opening:
     data: Path | None
     plugins: Sequence[Path]
     limit: int | None
+    views: int
 
     def open(self, source: Path, world: World | None = None) -> tuple[Path, Measurable]:
         """The checkpoint of a run, and its network with the split to measure it on."""
@@ -150,6 +153,7 @@ class _Opening:
             data_root=self.data,
             plugins=self.plugins,
             limit=self.limit,
+            views=self.views,
             world=world,
         )
         if world.is_first and is_folder(source) and path.name == "last.safetensors":
@@ -160,7 +164,8 @@ class _Opening:
         """The checkpoint and the split."""
         is_default = self.split is None and opened.split != SplitOption.TEST.value
         why = " (no test split)" if is_default else ""
-        return f"{path.name}, epoch {opened.trained.epoch}: {opened.split} split{why}"
+        views = f", {self.views} views" if self.views > 1 else ""
+        return f"{path.name}, epoch {opened.trained.epoch}: {opened.split} split{why}{views}"
 
 
 def _measure(source: Path, opening: _Opening, world: World, *, as_json: bool) -> None:
@@ -205,7 +210,7 @@ def _disturb(
     if as_json:
         facts = [
             {"source": name, "checkpoint": str(path), "epoch": own.trained.epoch}
-            | {"split": own.split, "samples": own.samples}
+            | {"split": own.split, "views": own.views, "samples": own.samples}
             for name, (path, own) in opened.items()
         ]
         print_json({"seed": seed, "sources": facts, **found.to_json()})

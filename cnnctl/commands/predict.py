@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from cnnctl import completion
-from cnnctl.commands import Device, Plugins, command, display, say
+from cnnctl.commands import Device, Plugins, Views, command, display, say
 from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def predict(
             "--output", "-o", help="Write to this file instead: .csv or .jsonl.", metavar="FILE"
         ),
     ] = None,
+    views: Views = 1,
     device: Device = "auto",
     plugin: Plugins = None,
 ) -> None:
@@ -68,6 +69,7 @@ def predict(
     from cnnctl.device import memory_faults, use_part_of_machine
     from cnnctl.prediction.answers import answer_together
     from cnnctl.prediction.unread import Unread
+    from cnnctl.prediction.views import with_views
     from cnnctl.run_folder import find_checkpoint
     from cnnctl.trained import open_trained
     from cnnctl.world import joined
@@ -79,6 +81,7 @@ def predict(
         with world.together():
             own = use_part_of_machine(device, world)
             trained = open_trained(find_checkpoint(source), device=own, plugins=plugin or ())
+            trained = with_views(trained, views)
         found = find_inputs(inputs, trained.experiment.data, stdin=_standard_input(inputs, world))
         is_counted = world.is_first and not is_shown_at_once
         with memory_faults(trained.device), _counting(shown=is_counted) as advance:

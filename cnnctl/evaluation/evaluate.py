@@ -22,6 +22,7 @@ from cnnctl.evaluation.scores import mean_loss, predictions
 from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
 from cnnctl.prediction.outputs import block_size, collect_outputs, outputs_of_all
+from cnnctl.prediction.views import with_views
 from cnnctl.run_folder import find_checkpoint
 from cnnctl.trained import TrainedNetwork, open_trained
 from cnnctl.world import ALONE, World
@@ -35,10 +36,12 @@ class Evaluation:
 
     split: str
     result: Result
+    views: int = 1
+    """Views of each sample, over which outputs were averaged."""
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        return {"split": self.split, **self.result.to_json()}
+        return {"split": self.split, "views": self.views, **self.result.to_json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Measurable:
     batches: Batches
     """The samples, prepared as in training but not augmented."""
     batch_size: int
+    views: int = 1
+    """Views of each sample, over which the network averages its outputs."""
     world: World = ALONE
     """The ranks that divide the samples among them."""
 
@@ -80,7 +85,7 @@ class Measurable:
                 )
             else:
                 found = collect_outputs(self.trained.network, blocks, precision=precision)
-            return Evaluation(self.split, _measured(self.trained, *found))
+            return Evaluation(self.split, _measured(self.trained, *found), self.views)
 
 
 def open_checkpoint(
@@ -92,6 +97,7 @@ def open_checkpoint(
     data_root: Path | None = None,
     plugins: Sequence[Path] = (),
     limit: int | None = None,
+    views: int = 1,
     world: World = ALONE,
 ) -> tuple[Path, Measurable]:
     """The checkpoint of a run, or this one, and its network with a split to measure it on.
@@ -103,7 +109,13 @@ def open_checkpoint(
     trained = open_trained(path, device=device, plugins=plugins)
     root = used_folder(trained.experiment.data, data_root)
     return path, open_split(
-        trained, split=split, batch_size=batch_size, data_root=root, limit=limit, world=world
+        trained,
+        split=split,
+        batch_size=batch_size,
+        data_root=root,
+        limit=limit,
+        views=views,
+        world=world,
     )
 
 
@@ -114,16 +126,19 @@ def open_split(
     batch_size: int | None,
     data_root: Path | None = None,
     limit: int | None = None,
+    views: int = 1,
     world: World = ALONE,
 ) -> Measurable:
     """Read a split to measure a trained network on.
 
     The default split is test, or else validation, or else train. `limit` draws so many of its
-    samples, the same ones each time.
+    samples, the same ones each time. `views` are those of `with_views`.
 
     Raises:
-        FaultError: the data is missing, the split is empty, or memory runs out.
+        FaultError: its samples have no such views; the data is missing, or the split empty; memory
+            runs out.
     """
+    trained = with_views(trained, views)
     data, there = trained.experiment.data, splits_of(trained.experiment.data)
     name = split or there[0]
     if name not in there:
@@ -136,7 +151,8 @@ def open_split(
             read = _some(read, limit)
         heads = [task.name for task in trained.tasks if task.name]
         store = DeviceStore.of(data, read.samples, device=trained.device, targets=heads)
-        return Measurable(trained, name, evaluation_batches(data, store, read), size, world)
+        batches = evaluation_batches(data, store, read)
+        return Measurable(trained, name, batches, size, views, world)
 
 
 def evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -115,7 +115,7 @@ def _packed(answered: Answered) -> dict[str, Any]:
     return {
         "name": answered.name,
         "numbers": [answer.numbers for answer in answered.answers],
-        "faults": [fault.to_json() for fault in error.faults] if error else [],
+        "faults": [asdict(fault) for fault in error.faults] if error else [],
         "code": error.exit_code if error else ExitCode.DONE,
     }
 
@@ -123,13 +123,15 @@ def _packed(answered: Answered) -> dict[str, Any]:
 def _unpacked(packed: dict[str, Any], tasks: Sequence[Task]) -> Answered:
     name, numbers = packed["name"], packed["numbers"]
     if packed["faults"]:
-        faults = [
-            Fault(message=each["message"], hint=each["hint"], place=each["place"])
-            for each in packed["faults"]
-        ]
+        faults = map(_unpacked_fault, packed["faults"])
         return Answered(name, fault=FaultError(*faults, exit_code=ExitCode(packed["code"])))
     named = zip(tasks, numbers, strict=True)
     return Answered(name, tuple(Answer(task, tuple(own)) for task, own in named))
+
+
+def _unpacked_fault(packed: dict[str, Any]) -> Fault:
+    path = tuple(packed.pop("path"))
+    return Fault(message=packed.pop("message"), hint=packed.pop("hint"), path=path, **packed)
 
 
 def _answers_by_dtype(

@@ -184,8 +184,7 @@ class Training:
         for observer in self.observers:
             observer.saving()
         self.deadline.note()
-        with self.deadline.timing_saves():
-            self.keep()
+        self.keep()
 
     def keep(self) -> None:
         """Save the state of all ranks; they wait for the one that writes."""

@@ -150,6 +150,37 @@ def test_an_empty_split_is_reported(diabetes_run: Path) -> None:
     assert "the validation split of diabetes is empty\n    use --split test or train" in said
 
 
+def test_outputs_are_averaged_over_views(digits_run: Path) -> None:
+    mean, std = normalization(digits_run)
+    samples = Digits().load("test", root=digits_run)
+    layers: dict[str, nn.Module] = {
+        "flatten1": nn.Flatten(),
+        "linear1": nn.Linear(64, 16),
+        "relu1": nn.ReLU(),
+        "linear2": nn.Linear(16, 10),
+    }
+    inputs = (samples.rows.take(torch.arange(len(samples))) / 255 - mean) / std
+    logits = sum(
+        in_plain_torch(best(digits_run), "model.", layers, view) / 2
+        for view in (inputs, inputs.flip(3))
+    )
+    assert isinstance(logits, Tensor)
+    shares, classes = logits.softmax(1).numpy(), samples.targets.numpy()
+    found = measured(digits_run, "--views", "2")
+    assert found["views"] == 2
+    assert found["loss"] == pytest.approx(metrics.log_loss(classes, shares), rel=1e-5)
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(classes, shares.argmax(1)))
+    assert measured(digits_run)["views"] == 1
+    assert ": test split, 2 views\n" in invoke("eval", digits_run, "--views", "2").stdout
+
+
+def test_views_that_do_not_exist_are_refused(digits_run: Path, diabetes_run: Path) -> None:
+    said = refused(2, digits_run, "--views", "4")
+    assert "there are no sets of 4 views\n    use --views 2, 3 or 6" in said
+    said = refused(2, diabetes_run, "--views", "2")
+    assert "--views 2 needs images, but the samples are vectors of 10" in said
+
+
 def test_the_batch_size_changes_nothing(digits_run: Path) -> None:
     one, other = measured(digits_run), measured(digits_run, "--batch-size", "7")
     assert one["confusion"] == other["confusion"]

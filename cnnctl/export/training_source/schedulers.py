@@ -184,6 +184,17 @@ def _(scheduler: cycles.OneCycle, context: _Context) -> _Kind | None:
 
 
 @_kind_of.register
+def _(scheduler: cycles.Triangular, context: _Context) -> _Kind | None:
+    # before the peak, the line that rises is the lower one, and after it the one that falls
+    start, end, total = scheduler.start_factor, scheduler.end_factor, context.steps(None)
+    peak = f"max(1, int({scheduler.pct_start!r} * {total}))"
+    rise = f"{start!r} + (1 - {start!r}) * step / peak"
+    fall = f"1 - (1 - {end!r}) * (step - peak) / max(1, {total} - peak)"
+    factor = Code(f"lambda step, peak={peak}: min({rise}, {fall})")
+    return _torch("LambdaLR", lr_lambda=factor)
+
+
+@_kind_of.register
 def _(scheduler: cycles.Cyclic, context: _Context) -> _Kind | None:
     own = scheduler.model_dump(exclude={"warmup", "base_lr", "step_size_up", "step_size_down"})
     own["cycle_momentum"] = own["cycle_momentum"] and context.momentum

@@ -1,12 +1,14 @@
-"""Learning rates that rise and fall with every step, and momentum inversely."""
+"""Learning rates that rise and fall with every step, and for some kinds momentum inversely."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from cnnctl.config.bounds import Momentum, PositiveFloat, UnitInterval
 from cnnctl.optim.schedulers.decays import half_cosine
-from cnnctl.optim.schedulers.scheduler import Cycle, Position
+from cnnctl.optim.schedulers.scheduler import Cycle, Position, Scheduler
 
 
 class OneCycle(Cycle, kind="one_cycle"):
@@ -54,6 +56,24 @@ class OneCycle(Cycle, kind="one_cycle"):
         start = ends[phase - 1] if phase else 0
         # a rise of one step is at its peak at once; torch would divide by zero
         return phase, (step - start) / (ends[phase] - start) if ends[phase] > start else 1.0
+
+
+class Triangular(Scheduler, kind="triangular"):
+    """Rise linearly to the optimizer's lr, then fall linearly: as in airbench (Jordan 2024)."""
+
+    pct_start: Annotated[float, Field(gt=0, lt=1)] = 0.23
+    """Fraction of the run spent increasing the learning rate."""
+    start_factor: UnitInterval = 0.2
+    """Initial learning rate, as a fraction of lr."""
+    end_factor: UnitInterval = 0.07
+    """Learning rate at the end of the run, as a fraction of lr."""
+
+    def rate(self, position: Position, *, lr: float) -> float:
+        total = position.epochs * position.steps_per_epoch
+        peak = max(1, int(self.pct_start * total))
+        rise = self.start_factor + (1 - self.start_factor) * position.step / peak
+        done = min((position.step - peak) / max(1, total - peak), 1.0)
+        return lr * min(rise, 1 + (self.end_factor - 1) * done)
 
 
 class Cyclic(Cycle, kind="cyclic"):

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,38 @@ def _assert_same(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> No
         assert [read(group) for group in ours] == pytest.approx(
             [read(group) for group in theirs], rel=1e-9
         )
+
+
+@pytest.mark.parametrize(
+    ("options", "start", "end", "peak"),
+    [
+        ({}, 0.2, 0.07, 0.23),
+        ({"pct_start": 0.28, "start_factor": 1.0, "end_factor": 0.0}, 1.0, 0.0, 0.28),
+    ],
+)
+def test_triangular_is_the_triangle_of_airbench(
+    options: Any, start: float, end: float, peak: float, make_run: Any
+) -> None:
+    run = make_run()
+    corners = [0, int(peak * run.steps), run.steps]  # as its function `triangle` has them
+    wanted = LR * np.interp(np.arange(run.steps), corners, [start, 1, end])
+    seen = [group["lr"] for group in run.ours({"name": "triangular", **options})]
+    assert seen == pytest.approx(wanted.tolist(), rel=1e-9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    epochs=st.integers(1, 3),
+    steps=st.integers(1, 4),
+    pct_start=st.floats(0.001, 0.999),
+    step=st.integers(0, 20),
+)
+def test_triangular_stays_within_its_bounds_however_short_the_run(
+    epochs: int, steps: int, pct_start: float, step: int
+) -> None:
+    spec = Scheduler.read({"name": "triangular", "pct_start": pct_start})
+    position = Position(step=step, steps_per_epoch=steps, epochs=epochs)
+    assert 0.07 * LR * 0.999 <= spec.learning_rate(position, lr=LR) <= LR
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o["kind"].__name__)

@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -96,6 +97,10 @@ IN_GROUPS: list[tuple[Any, Any]] = [
     (
         "one_cycle",
         lambda o: theirs.OneCycleLR(o, [LR, 0.04], total_steps=12 * SPE),
+    ),
+    (
+        "triangular",
+        lambda o: theirs.LambdaLR(o, lambda step: np.interp(step, [0, 19, 84], [0.2, 1, 0.07])),
     ),
     (
         {"name": "cyclic", "base_lr": 0.03, "step_size_up": 2},
