@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
 import torch
 from torch import Tensor
 
-from cnnctl.contact import Contact
+from cnnctl.contact import POLL_SECONDS, STARTING_SECONDS, Contact
 from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
 
 if TYPE_CHECKING:
@@ -242,14 +244,42 @@ def _meeting_at(address: str) -> Iterator[None]:
 
 
 def _store(rank: int, size: int, timeout: float) -> Store:
-    """The store at MASTER_ADDR, by a prefix that is another one at every restart."""
+    """The store at MASTER_ADDR, by a prefix of this start of the ranks."""
+    from torch._C._distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
     limit = timedelta(seconds=timeout)
     store: Store
     store, *_ = next(rendezvous("env://", rank, size, timeout=limit))
     store.set_timeout(limit)
-    return store
+    return PrefixStore(round_of(store, rank, size, patience=max(timeout, STARTING_SECONDS)), store)
+
+
+def round_of(store: Store, rank: int, size: int, *, patience: float) -> str:
+    """A name for this start of the ranks that no earlier start has in the same store.
+
+    After a restart by torchrun, the keys of the ranks before are still there, and its count of
+    restarts may differ between machines. So rank 0 gives a new name to whoever asks for it by a
+    new number.
+
+    Raises:
+        TimeoutError: a rank was not started in so many seconds.
+    """
+    own, end = uuid4().hex, time.monotonic() + patience
+    if rank:
+        store.set(f"asks/{rank}", own)
+        store.wait([f"name/{own}"], timedelta(seconds=patience))
+        name = store.get(f"name/{own}").decode()
+        store.set(f"{name}/{rank}", "")
+        return name
+    while missing := [r for r in range(1, size) if not store.check([f"{own}/{r}"])]:
+        for asking in (f"asks/{r}" for r in missing):
+            if store.check([asking]):
+                store.set(f"name/{store.get(asking).decode()}", own)
+        if time.monotonic() > end:
+            raise TimeoutError(f"rank {missing[0]} was not started")
+        time.sleep(POLL_SECONDS[0])
+    return own
 
 
 def _group(store: Store, rank: int, size: int, timeout: float) -> ProcessGroup:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
+from torch._C._distributed_c10d import HashStore
 
 from cnnctl.errors import ExitCode, FaultError, config_fault
-from cnnctl.world import ALONE, World, joined, timeout_of
+from cnnctl.world import ALONE, World, joined, round_of, timeout_of
 from tests.ranks import free_port, in_threads
 
 RANK = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2"}
@@ -115,3 +118,20 @@ def test_a_timeout_is_a_number_of_seconds(text: str) -> None:
     assert timeout_of({}) == 60
     with pytest.raises(FaultError, match="CNNCTL_RANK_TIMEOUT"):
         timeout_of({"CNNCTL_RANK_TIMEOUT": text})
+
+
+def test_every_start_in_a_store_has_a_name_of_its_own() -> None:
+    store = HashStore()  # as torchrun's, which outlives the ranks that it restarts
+
+    def named(rank: int) -> str:
+        return round_of(store, rank, 3, patience=10)
+
+    with ThreadPoolExecutor(3) as pool:
+        starts = [[*pool.map(named, (2, 1, 0))] for _ in range(3)]
+    assert all(len(set(names)) == 1 for names in starts)
+    assert len({names[0] for names in starts}) == 3
+
+
+def test_a_rank_that_is_not_started_is_named() -> None:
+    with pytest.raises(TimeoutError, match="rank 1 was not started"):
+        round_of(HashStore(), 0, 3, patience=0.1)

@@ -41,7 +41,8 @@ model:
 optimizer: {name: sgd, lr: 0.1, momentum: 0.9}
 train: {epochs: 40, checkpoint_every: 5, device: cpu, threads: 1}
 """
-LIMIT = 120.0
+LIMIT = 600.0
+"""Seconds after which a training that hangs fails its test."""
 TIMEOUT = "10"
 
 
