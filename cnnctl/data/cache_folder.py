@@ -53,11 +53,11 @@ def make_room(folder: Path) -> None:
     """Delete what has not been used for a month, and what killed writers left."""
     oldest = time.time() - UNUSED
     for path in folder.iterdir():
-        if path.name.removeprefix(".").startswith(COPIES) and path.stat().st_mtime < oldest:
-            shutil.rmtree(path, ignore_errors=True)
-        if path.suffix not in (PIXELS, INDEX, SHARD, LISTING, ".writing"):
-            continue
-        used = path.with_suffix(INDEX) if path.suffix == PIXELS else path
         with suppress(OSError):  # another process was faster
-            if (used if used.exists() else path).stat().st_mtime < oldest:
-                path.unlink()
+            if path.name.removeprefix(".").startswith(COPIES):
+                if path.stat().st_mtime < oldest:
+                    shutil.rmtree(path)
+            elif path.suffix in (PIXELS, INDEX, SHARD, LISTING, ".writing"):
+                used = path.with_suffix(INDEX) if path.suffix == PIXELS else path
+                if (used if used.exists() else path).stat().st_mtime < oldest:
+                    path.unlink()
