@@ -104,6 +104,9 @@ class Train(Spec):
     progressive_resizing: ProgressiveResizing | None = None
     """Train on small images first, which grow to their full size; a network must take all sizes,
     for example by global pooling."""
+    activation_checkpointing: bool | list[str] = False
+    """Save memory by computing activations again in the backward pass: in each block and stretch of
+    layers, or in the layers and blocks with these names or patterns."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     snapshots: PositiveInt | None = None

@@ -15,10 +15,12 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("name",),
     ("train", "epochs"),
     ("train", "max_minutes"),
+    ("train", "activation_checkpointing"),
     ("train", "checkpoint_every"),
     ("train", "snapshots"),
     ("train", "watch"),
     ("train", "device"),
+    ("train", "precision"),
     ("train", "threads"),
     ("train", "micro_batch_size"),
     ("train", "compile"),
@@ -33,6 +35,7 @@ MEASURED = "balanced"
 
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
+    ("train", "precision"),
     ("train", "threads"),
     ("train", "micro_batch_size"),
     ("train", "compile"),
