@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
+from cnnctl.world import World
 
 MALLOC_OPTIONS = {-3: 2**25, -1: 2**31 - 1, -2: 2**26}
 """Of malloc.h: M_MMAP_THRESHOLD at its largest, and M_TRIM_THRESHOLD and M_TOP_PAD, in bytes."""
@@ -51,6 +54,20 @@ def own_device(name: str, rank: int) -> torch.device:
     device = pick_device(f"cuda:{rank}")
     torch.cuda.set_device(device)
     return device
+
+
+def use_part_of_machine(device: str, world: World) -> str:
+    """The device of this rank for an option `--device`, with its part of the CPU's cores.
+
+    Raises:
+        FaultError: there are fewer GPUs than ranks, or all of them are given the same one.
+    """
+    if world.size == 1:
+        return device
+    torch.set_num_threads(threads_of_one(world.local_size))
+    return str(
+        own_device(pick_device(device).type if device == "auto" else device, world.local_rank)
+    )
 
 
 def threads_of_one(ranks: int) -> int:
@@ -147,6 +164,15 @@ def keep_freed_memory() -> None:
             mallopt(option, size)
 
 
+def give_back_freed() -> None:
+    """Give the memory that is free, but kept, back to the system, if the C library can."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def use_precision(precision: str, device: torch.device) -> None:
     """Enable or disable tf32 in matrix products, for the whole process."""
     torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
@@ -210,10 +236,16 @@ def describe_device(device: torch.device) -> str:
 
 
 @contextmanager
-def memory_faults(device: torch.device, *, batch_size: str = "") -> Iterator[None]:
+def memory_faults(
+    device: torch.device,
+    *,
+    batch_size: str = "",
+    largest: Callable[[], int | None] | None = None,
+) -> Iterator[None]:
     """Turn out-of-memory errors into faults with exit code 8.
 
     batch_size: the option that sets it, with its value, like `data.batch_size=64`, if relevant.
+    largest: estimates the largest batch size that fits, if any does.
     """
     try:
         yield
@@ -223,8 +255,15 @@ def memory_faults(device: torch.device, *, batch_size: str = "") -> Iterator[Non
         message, hint = f"out of memory on {device}", "use another device or a smaller network"
         if batch_size:
             message = f"{message} with {batch_size}"
-            option = batch_size.partition("=")[0]
+            option, _, size = batch_size.partition("=")
             hint = f"use a smaller {option}, smaller images or a smaller network"
+            traceback.clear_frames(error.__traceback__)  # which hold the tensors of the step
+            give_back_freed()
+            fitting = largest() if largest else None
+            # an estimate that contradicts the error is worth nothing
+            if fitting and (size == "all" or fitting < int(size)):
+                message = f"{message}; {fitting:,} would fit"
+                hint = f"use {option}={fitting}, smaller images or a smaller network"
         fault = Fault(message=message, hint=hint)
         raise FaultError(fault, exit_code=ExitCode.OUT_OF_MEMORY) from error
 

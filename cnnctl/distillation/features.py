@@ -12,6 +12,7 @@ from cnnctl.config.wording import show
 from cnnctl.errors import closest, config_fault, did_you_mean
 from cnnctl.model.inference import rehearsing
 from cnnctl.model.layer import Shape
+from cnnctl.model.passes import is_repeated
 
 MOST_NAMED = 12
 """Layers that a hint names."""
@@ -33,7 +34,8 @@ class Taps:
     def _note(self, name: str, _: nn.Module, __: object, output: object) -> object:
         if not isinstance(output, Tensor):
             return output
-        self.noted[name] = output
+        if not is_repeated():
+            self.noted[name] = output
         return output.clone()
 
     def take(self) -> dict[str, Tensor]:

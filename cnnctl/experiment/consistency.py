@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from torch import nn
+
 from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import DatasetInfo
@@ -17,6 +19,7 @@ from cnnctl.model import network
 from cnnctl.model.freezing import check_freeze
 from cnnctl.model.graph import graph_of
 from cnnctl.model.network import NetworkPlan, needing_company
+from cnnctl.model.recomputation import check_recomputation
 from cnnctl.model.weights import DEFAULT, default_network
 from cnnctl.optim.groups import check_groups
 from cnnctl.optim.losses import Loss
@@ -102,10 +105,21 @@ def _unfit_names(experiment: Experiment, plan: NetworkPlan) -> list[Fault]:
     model, meta_network = experiment.model, network.meta_network(plan)
     faults = check_freeze(model.freeze, meta_network, unfreeze_at=model.unfreeze_at)
     faults += check_groups(experiment.optimizer.groups, meta_network)
+    faults += _unfit_recomputation(experiment, meta_network)
     if model.weights == DEFAULT:
         with gathered(faults):
             default_network(plan)
     return faults
+
+
+def _unfit_recomputation(experiment: Experiment, meta_network: nn.Module) -> list[Fault]:
+    """Patterns of segments that match nothing, and segments in a compiled network."""
+    train, path = experiment.train, ("train", "activation_checkpointing")
+    if train.activation_checkpointing and train.compile not in ("auto", False):
+        message = "cannot be combined with train.compile, which chooses itself what to recompute"
+        return [Fault(message=message, hint="leave out one of them", path=path)]
+    faults = check_recomputation(train.activation_checkpointing, meta_network)
+    return [replace(fault, path=(*path, *fault.path)) for fault in faults]
 
 
 def _unfit_losses(

@@ -100,6 +100,9 @@ class Train(Spec):
     sync_batch_norm: bool = False
     """With several ranks, normalise over the batch of all of them; otherwise each normalises over
     its part, and their running statistics are averaged."""
+    activation_checkpointing: bool | list[str] = False
+    """Save memory by computing activations again in the backward pass: in each block and stretch of
+    layers, or in the layers and blocks with these names or patterns."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     snapshots: PositiveInt | None = None

@@ -14,7 +14,11 @@ def report_on(loaded: Loaded, *, batch_size: int | None = None) -> Report:
     asked = batch_size or experiment.data.batch_size
     size = loaded.description.train_samples if asked == "all" else asked
     summary = gather(
-        loaded.plan, batch_size=size, freeze=model.freeze, unfreeze_at=model.unfreeze_at
+        loaded.plan,
+        batch_size=size,
+        freeze=model.freeze,
+        unfreeze_at=model.unfreeze_at,
+        recompute=experiment.train.activation_checkpointing,
     )
     memory = training_memory(summary, experiment.optimizer)
     device = device_memory(experiment.train.device)
@@ -26,6 +30,7 @@ def _unfrozen(loaded: Loaded, batch_size: int) -> Unfrozen | None:
     epoch = loaded.experiment.model.unfreeze_at
     if epoch is None or not 1 < epoch <= loaded.experiment.train.epochs:
         return None
-    summary = gather(loaded.plan, batch_size=batch_size)
+    recompute = loaded.experiment.train.activation_checkpointing
+    summary = gather(loaded.plan, batch_size=batch_size, recompute=recompute)
     memory = training_memory(summary, loaded.experiment.optimizer)
     return Unfrozen(epoch, summary.trainable, memory)

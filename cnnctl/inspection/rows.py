@@ -16,6 +16,7 @@ from cnnctl.model.initializers import Initializer
 from cnnctl.model.layer import Layer, Saved, WeightedLayer
 from cnnctl.model.network import NetworkPlan, PlannedLayer, new_meta_network
 from cnnctl.model.receptive_field import ReceptiveField, Window, one_pixel, sliding, union
+from cnnctl.model.recomputation import Choice, segments_of
 
 
 def gather(
@@ -24,12 +25,14 @@ def gather(
     batch_size: int,
     freeze: Freeze | None = None,
     unfreeze_at: int | None = None,
+    recompute: Choice = False,
 ) -> Summary:
     """Gather the facts of every layer and block on the meta device; nothing is allocated.
 
     Args:
         freeze: `model.freeze`, the layers that do not train.
         unfreeze_at: `model.unfreeze_at`; if that is 1, all of them do.
+        recompute: `train.activation_checkpointing`.
     """
     network = new_meta_network(plan)
     freezing_of(network, freeze or [], unfreeze_at=unfreeze_at).begin_epoch(1)
@@ -37,7 +40,12 @@ def gather(
     rows = list(gathering.rows(plan))
     fields = _fields(plan.graph, gathering.windows)
     rows = [replace(row, field=fields.get(row.name)) for row in rows]
-    kept = kept_bytes(plan.graph, network=network, saved=gathering.saved)
+    kept = kept_bytes(
+        plan.graph,
+        network=network,
+        saved=gathering.saved,
+        segments=segments_of(network, recompute),
+    )
     return Summary(plan.input, batch_size, tuple(rows), kept * batch_size)
 
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnnctl.model.passes import is_repeated
+
 Join = Literal["concatenate", "add", "multiply", "mean"]
 """How parallel branches are joined."""
 
@@ -176,7 +178,8 @@ class Auxiliary(nn.Sequential):
     def forward(self, input: Tensor) -> Tensor:
         """Pass the input on, and keep the output of the layers in training."""
         if self.training:
-            self.kept = super().forward(input)  # type: ignore[no-untyped-call]
+            output = super().forward(input)  # type: ignore[no-untyped-call]
+            self.kept = self.kept if is_repeated() else output
         return input
 
     def take(self) -> Tensor:
@@ -191,7 +194,10 @@ class WithAuxiliary(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, *) in; (N, outputs) out, in training followed by those of the classifiers."""
-        output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
+        return self.with_auxiliary(super().forward(input))  # type: ignore[no-untyped-call]
+
+    def with_auxiliary(self, output: Tensor) -> Tensor:
+        """Append what the classifiers have kept, in training."""
         if not self.training:
             return output
         aside = [part.take() for part in self.modules() if isinstance(part, Auxiliary)]

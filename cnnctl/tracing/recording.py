@@ -13,6 +13,7 @@ from torch.autograd.graph import register_multi_grad_hook
 
 from cnnctl.model.layer import Layer
 from cnnctl.model.network import NetworkPlan
+from cnnctl.model.passes import is_repeated
 from cnnctl.tracing.layers import Described, Detail, described, details
 
 
@@ -84,7 +85,7 @@ class Recorder:
         given: Any,
         output: Any,
     ) -> None:
-        if not self.is_on or not given or not isinstance(output, Tensor):
+        if not self.is_on or is_repeated() or not given or not isinstance(output, Tensor):
             return
         calls = self.calls.setdefault(owner, [])
         again = sum(call.module is module for call in calls)

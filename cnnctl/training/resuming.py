@@ -15,6 +15,7 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("name",),
     ("train", "epochs"),
     ("train", "max_minutes"),
+    ("train", "activation_checkpointing"),
     ("train", "checkpoint_every"),
     ("train", "snapshots"),
     ("train", "watch"),

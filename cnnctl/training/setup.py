@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +29,7 @@ from cnnctl.distillation.plan import plan_distillation
 from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
+from cnnctl.training.memory import free_memory, largest_batch
 from cnnctl.training.parts import check_parts
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto, with_compile
@@ -88,7 +89,12 @@ class Setup:
 
     def memory_faults(self) -> AbstractContextManager[None]:
         """A context that turns out-of-memory errors into faults; see `device.memory_faults`."""
-        return _memory_faults(self.experiment, self.device)
+
+        def largest() -> int | None:
+            room = free_memory(self.device)
+            return None if room is None else largest_batch(self.loaded, room=room)
+
+        return _memory_faults(self.experiment, self.device, largest=largest)
 
 
 def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALONE) -> Setup:
@@ -123,8 +129,11 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
     return Setup(loaded, experiment, device, data.splits, batches, teaching, world)
 
 
-def _memory_faults(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:
-    return memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}")
+def _memory_faults(
+    experiment: Experiment, device: torch.device, *, largest: Callable[[], int | None] | None = None
+) -> AbstractContextManager[None]:
+    batch_size = f"data.batch_size={experiment.data.batch_size}"
+    return memory_faults(device, batch_size=batch_size, largest=largest)
 
 
 def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.device:

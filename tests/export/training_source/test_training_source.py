@@ -435,7 +435,7 @@ WRITTEN = {
 LEFT_OUT = {
     Experiment: {"plugins"},  # whose kinds are refused
     Train: {"device", "memory_format", "micro_batch_size", "compile", "deterministic", "threads"}
-    | {"checkpoint_every", "snapshots", "watch", "sync_batch_norm"},
+    | {"checkpoint_every", "snapshots", "watch", "activation_checkpointing", "sync_batch_norm"},
 }
 """What changes neither the steps nor what is kept."""
 
