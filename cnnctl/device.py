@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from cnnctl.errors import ExitCode, Fault, FaultError, config_fault
+from cnnctl.world import World
 
 MALLOC_OPTIONS = {-3: 2**25, -1: 2**31 - 1, -2: 2**26}
 """Of malloc.h: M_MMAP_THRESHOLD at its largest, and M_TRIM_THRESHOLD and M_TOP_PAD, in bytes."""
@@ -53,6 +56,20 @@ def own_device(name: str, rank: int) -> torch.device:
     return device
 
 
+def use_part_of_machine(device: str, world: World) -> str:
+    """The device of this rank for an option `--device`, with its part of the CPU's cores.
+
+    Raises:
+        FaultError: there are fewer GPUs than ranks, or all of them are given the same one.
+    """
+    if world.size == 1:
+        return device
+    torch.set_num_threads(threads_of_one(world.local_size))
+    return str(
+        own_device(pick_device(device).type if device == "auto" else device, world.local_rank)
+    )
+
+
 def threads_of_one(ranks: int) -> int:
     """CPU threads for each of so many ranks of this machine: its part of the cores.
 
@@ -65,10 +82,31 @@ def threads_of_one(ranks: int) -> int:
 
 
 def fastest_precision(device: torch.device) -> str:
-    """bf16 if the device is faster with it, tf32 on older GPUs, otherwise fp32."""
+    """bf16 if the device is faster with it, otherwise fp32."""
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
+        return "bf16" if _is_ampere_or_newer() else "fp32"
     return "bf16" if is_faster_with_bf16() else "fp32"
+
+
+def _is_ampere_or_newer() -> bool:
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Check that a device computes in this precision; every CPU has bf16, however slow.
+
+    Raises:
+        FaultError: it does not.
+    """
+    if device.type == "cuda":
+        lacks = precision != "fp32" and not _is_ampere_or_newer()
+    else:
+        lacks = precision == "tf32"
+    if lacks:
+        message = f"{describe_device(device)} does not compute in {precision}"
+        since = "; GPUs have it from Ampere (compute capability 8.0) on"
+        path = ("train", "precision")
+        raise config_fault(message, hint=f"use auto or fp32{since}", path=path)
 
 
 def use_threads(count: int) -> None:
@@ -124,6 +162,15 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         for option, size in MALLOC_OPTIONS.items():
             mallopt(option, size)
+
+
+def give_back_freed() -> None:
+    """Give the memory that is free, but kept, back to the system, if the C library can."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def use_precision(precision: str, device: torch.device) -> None:
@@ -189,10 +236,16 @@ def describe_device(device: torch.device) -> str:
 
 
 @contextmanager
-def memory_faults(device: torch.device, *, batch_size: str = "") -> Iterator[None]:
+def memory_faults(
+    device: torch.device,
+    *,
+    batch_size: str = "",
+    largest: Callable[[], int | None] | None = None,
+) -> Iterator[None]:
     """Turn out-of-memory errors into faults with exit code 8.
 
     batch_size: the option that sets it, with its value, like `data.batch_size=64`, if relevant.
+    largest: estimates the largest batch size that fits, if any does.
     """
     try:
         yield
@@ -202,8 +255,15 @@ def memory_faults(device: torch.device, *, batch_size: str = "") -> Iterator[Non
         message, hint = f"out of memory on {device}", "use another device or a smaller network"
         if batch_size:
             message = f"{message} with {batch_size}"
-            option = batch_size.partition("=")[0]
+            option, _, size = batch_size.partition("=")
             hint = f"use a smaller {option}, smaller images or a smaller network"
+            traceback.clear_frames(error.__traceback__)  # which hold the tensors of the step
+            give_back_freed()
+            fitting = largest() if largest else None
+            # an estimate that contradicts the error is worth nothing
+            if fitting and (size == "all" or fitting < int(size)):
+                message = f"{message}; {fitting:,} would fit"
+                hint = f"use {option}={fitting}, smaller images or a smaller network"
         fault = Fault(message=message, hint=hint)
         raise FaultError(fault, exit_code=ExitCode.OUT_OF_MEMORY) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import torch
 
 from cnnctl.device import (
     autocast,
+    check_precision,
     describe_device,
     keep_freed_memory,
     memory_faults,
@@ -152,3 +154,66 @@ def test_freed_memory_is_kept_where_the_c_library_can(
     keep_freed_memory()
     # M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of malloc.h
     assert set(set_to) == ({-1, -2, -3} if has_settings else set())
+
+
+@pytest.mark.parametrize(
+    ("device", "is_ampere", "lacks"),
+    [("cpu", True, ["tf32"]), ("cuda", True, []), ("cuda", False, ["tf32", "bf16"])],
+)
+def test_a_precision_that_the_device_lacks_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, device: str, is_ampere: bool, lacks: list[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: is_ampere)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "a GPU")
+    refused = []
+    for precision in ("fp32", "tf32", "bf16"):
+        try:
+            check_precision(precision, torch.device(device))
+        except FaultError as error:
+            assert error.faults[0].path == ("train", "precision")
+            refused.append(precision)
+    assert refused == lacks
+
+
+@pytest.mark.parametrize(("asked", "estimate"), [("64", 16), ("all", 1024)])
+def test_the_fault_names_the_batch_size_that_would_fit(asked: str, estimate: int) -> None:
+    option = f"data.batch_size={asked}"
+    with (
+        pytest.raises(FaultError) as caught,
+        memory_faults(CPU, batch_size=option, largest=lambda: estimate),
+    ):
+        raise MemoryError
+    [fault] = caught.value.faults
+    assert fault.message == f"out of memory on cpu with {option}; {estimate:,} would fit"
+    assert fault.hint.startswith(f"use data.batch_size={estimate}, ")
+
+
+@pytest.mark.parametrize("estimate", [None, 64, 128])
+def test_an_estimate_that_contradicts_the_error_is_not_named(estimate: int | None) -> None:
+    with (
+        pytest.raises(FaultError) as caught,
+        memory_faults(CPU, batch_size="data.batch_size=64", largest=lambda: estimate),
+    ):
+        raise MemoryError
+    assert caught.value.faults[0].message == "out of memory on cpu with data.batch_size=64"
+
+
+def test_the_tensors_of_the_failed_step_are_freed_before_the_estimate() -> None:
+    found = list[object]()
+
+    class Tensor:
+        pass
+
+    def step() -> None:
+        tensor = Tensor()
+        found.append(weakref.ref(tensor))
+        raise MemoryError
+
+    def largest() -> None:
+        [reference] = found
+        assert isinstance(reference, weakref.ref)
+        found.append(reference())
+
+    with pytest.raises(FaultError), memory_faults(CPU, batch_size="x=1", largest=largest):
+        step()
+    assert found[1] is None

@@ -17,7 +17,7 @@ from cnnctl.benchmarking.limits import measured_limits
 from cnnctl.benchmarking.load import LoadMeter, seconds_since_start
 from cnnctl.benchmarking.roofline import passes_of, work_of
 from cnnctl.benchmarking.stepping import Round, Stepper
-from cnnctl.device import describe_device
+from cnnctl.device import describe_device, give_back_freed
 from cnnctl.errors import ExitCode, FaultError, config_fault
 from cnnctl.experiment import Loaded
 from cnnctl.inspection.facts import Summary
@@ -27,7 +27,7 @@ from cnnctl.training.environment import describe_environment
 from cnnctl.training.settings import resolve_auto
 from cnnctl.training.setup import Setup, set_up
 from cnnctl.verification.memory import load_libraries
-from cnnctl.verification.process import give_back_freed, usage_of
+from cnnctl.verification.process import usage_of
 
 ROUNDS = 5
 """Rounds of each batch size, which take turns, so that a busy machine affects all alike."""

@@ -13,12 +13,13 @@ from torch import Tensor
 from cnnctl.benchmarking.clock import PartClock, clock_for
 from cnnctl.benchmarking.facts import PARTS
 from cnnctl.data.loader import Batch, Batches
-from cnnctl.device import use_precision
+from cnnctl.device import give_back_freed, use_precision
 from cnnctl.experiment import starting_weights
+from cnnctl.training.memory import Usage
 from cnnctl.training.setup import Setup
 from cnnctl.training.step import Step, make_step
 from cnnctl.training.training import grouped
-from cnnctl.verification.process import Usage, forget_peak, give_back_freed, usage_of
+from cnnctl.verification.process import forget_peak, usage_of
 
 WARM_UP = 3
 """Steps after the first that are not timed: torch chooses algorithms and allocates memory."""

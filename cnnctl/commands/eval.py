@@ -29,6 +29,7 @@ from cnnctl.paths import is_folder, is_there
 if TYPE_CHECKING:
     from cnnctl.disturbance.sweeps import Sweep
     from cnnctl.evaluation.evaluate import Measurable
+    from cnnctl.world import World
 
 ONE_AT_A_TIME = "evaluate one at a time, or compare them with --disturb shift=0..4"
 
@@ -96,7 +97,10 @@ def evaluate(
     if disturb is None:
         only_disturbed = {"-o": output, "--limit": limit, "--seed": seed}
         _refuse_others(arguments, {**only_disturbed, "--attack-steps": attack_steps})
-        _measure(Path(arguments[0]), opening, as_json=as_json)
+        from cnnctl.world import joined
+
+        with joined() as world:
+            _measure(Path(arguments[0]), opening, world, as_json=as_json)
         return
     from cnnctl.disturbance.sweeps import parse_sweeps
 
@@ -133,21 +137,26 @@ class _Opening:
     limit: int | None
     views: int
 
-    def open(self, source: Path) -> tuple[Path, Measurable]:
+    def open(self, source: Path, world: World | None = None) -> tuple[Path, Measurable]:
         """The checkpoint of a run, and its network with the split to measure it on."""
+        from cnnctl.device import use_part_of_machine
         from cnnctl.evaluation.evaluate import open_checkpoint
+        from cnnctl.world import ALONE
+
+        world = world or ALONE
 
         path, opened = open_checkpoint(
             source,
             split=self.split.value if self.split else None,
             batch_size=self.batch_size,
-            device=self.device,
+            device=use_part_of_machine(self.device, world),
             data_root=self.data,
             plugins=self.plugins,
             limit=self.limit,
             views=self.views,
+            world=world,
         )
-        if is_folder(source) and path.name == "last.safetensors":
+        if world.is_first and is_folder(source) and path.name == "last.safetensors":
             say(f"{source}: best.safetensors is missing; evaluating last.safetensors", err=True)
         return path, opened
 
@@ -159,11 +168,14 @@ class _Opening:
         return f"{path.name}, epoch {opened.trained.epoch}: {opened.split} split{why}{views}"
 
 
-def _measure(source: Path, opening: _Opening, *, as_json: bool) -> None:
+def _measure(source: Path, opening: _Opening, world: World, *, as_json: bool) -> None:
     from cnnctl.evaluation.report import render
 
-    path, opened = opening.open(source)
+    with world.together():
+        path, opened = opening.open(source, world)
     measured = opened.measure()
+    if not world.is_first:
+        return
     if as_json:
         facts = {"checkpoint": str(path), "epoch": opened.trained.epoch}
         print_json(facts | measured.to_json())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -14,7 +16,9 @@ from cnnctl.commands import Device, Plugins, Views, command, display, say
 from cnnctl.errors import Fault, FaultError
 
 if TYPE_CHECKING:
+    from cnnctl.experiment import Task
     from cnnctl.prediction.answers import Answered
+    from cnnctl.world import World
 
 FORMATS = (".csv", ".jsonl")
 
@@ -62,42 +66,71 @@ def predict(
     import sys
 
     from cnnctl.data.inputs import find_inputs
-    from cnnctl.device import memory_faults
-    from cnnctl.prediction.answers import answer_all
+    from cnnctl.device import memory_faults, use_part_of_machine
+    from cnnctl.prediction.answers import answer_together
     from cnnctl.prediction.unread import Unread
     from cnnctl.prediction.views import with_views
-    from cnnctl.prediction.writing import as_csv, as_json_lines, as_table
     from cnnctl.run_folder import find_checkpoint
-    from cnnctl.storage import replacing
     from cnnctl.trained import open_trained
+    from cnnctl.world import joined
 
     suffix = _format(output, csv=csv, jsonl=jsonl)
-    trained = open_trained(find_checkpoint(source), device=device, plugins=plugin or ())
-    trained = with_views(trained, views)
-    found = find_inputs(inputs, trained.experiment.data, stdin=sys.stdin.buffer)
     unread = Unread(hint="see `error` in --jsonl")
     is_shown_at_once = bool(suffix) and output is None and sys.stdout.isatty()
-    with memory_faults(trained.device), _counting(shown=not is_shown_at_once) as advance:
-        answered = unread.noting(_told(answer_all(trained, found), advance))
-        if not suffix:
-            table = as_table(answered, trained.tasks, top=top_k)
-            if table.row_count:
-                display(table)
-        else:
-            lines = (
-                as_json_lines(answered, top=top_k)
-                if suffix == ".jsonl"
-                else as_csv(answered, trained.tasks, top=top_k)
-            )
-            if output is None:
-                for line in lines:
-                    say(line)
+    with joined() as world:
+        with world.together():
+            own = use_part_of_machine(device, world)
+            trained = open_trained(find_checkpoint(source), device=own, plugins=plugin or ())
+            trained = with_views(trained, views)
+        found = find_inputs(inputs, trained.experiment.data, stdin=_standard_input(inputs, world))
+        is_counted = world.is_first and not is_shown_at_once
+        with memory_faults(trained.device), _counting(shown=is_counted) as advance:
+            answered = unread.noting(_told(answer_together(trained, found, world), advance))
+            if world.is_first:
+                _write(answered, trained.tasks, suffix, top=top_k, output=output)
             else:
-                with replacing(output, option="-o") as file:
-                    file.writelines(f"{line}\n".encode(errors="backslashreplace") for line in lines)
+                deque(answered, maxlen=0)  # rank 0 writes for all
+    if not world.is_first:
+        return
     if output is not None:
         say(f"{unread.answered:,} answers: {output}")
     unread.report()
+
+
+def _standard_input(inputs: Sequence[str], world: World) -> BinaryIO:
+    """Standard input, of which rank 0 gives all others a copy."""
+    import sys
+
+    if world.size == 1 or "-" not in inputs:
+        return sys.stdin.buffer
+    return BytesIO(world.share_bytes(sys.stdin.buffer.read() if world.is_first else b""))
+
+
+def _write(
+    answered: Iterable[Answered],
+    tasks: Sequence[Task],
+    suffix: str,
+    *,
+    top: int | None,
+    output: Path | None,
+) -> None:
+    """Print the answers, or write them to a file, in the format with this suffix."""
+    from cnnctl.prediction.writing import as_csv, as_json_lines, as_table
+    from cnnctl.storage import replacing
+
+    if not suffix:
+        table = as_table(answered, tasks, top=top)
+        if table.row_count:
+            display(table)
+        return
+    is_json = suffix == ".jsonl"
+    lines = as_json_lines(answered, top=top) if is_json else as_csv(answered, tasks, top=top)
+    if output is None:
+        for line in lines:
+            say(line)
+        return
+    with replacing(output, option="-o") as file:
+        file.writelines(f"{line}\n".encode(errors="backslashreplace") for line in lines)
 
 
 def _told(answered: Iterable[Answered], advance: Callable[[], object]) -> Iterator[Answered]:

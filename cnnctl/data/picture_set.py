@@ -32,6 +32,7 @@ from cnnctl.data.pictures.worker import PictureForm
 from cnnctl.data.records import Record, content_identity, groups_of, times_of
 from cnnctl.data.residence import PictureResidence, picture_residence, residence_of
 from cnnctl.data.samples import Samples, Split
+from cnnctl.data.sampling import ShardOrder
 from cnnctl.data.split_lists import SplitLists
 from cnnctl.data.tables.targets import Strata
 from cnnctl.errors import data_fault
@@ -138,6 +139,10 @@ class PictureSet(FileSet):
         """Whether these are not those of the run, so that all of them are tested."""
         return False
 
+    def order_of(self, records: Sequence[Record]) -> ShardOrder | None:
+        """How these records are shuffled, where not all are within reach at once."""
+        return None
+
     def identity_of(self, records: Sequence[Record], pictures: str) -> str:
         """A hash of these records, given that of their pictures."""
         return pictures
@@ -196,6 +201,7 @@ class PictureSet(FileSet):
             groups=groups_of(records),
             identity=self.identity_of(records, content_identity(records, pictures.digests[kept])),
             called=lambda position: str(root / names[position]),
+            order=self.order_of(records),
         )
 
     def _division(self, tree: FileTree) -> Division:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnctl.data.rows import Rows, TensorRows
+from cnnctl.data.sampling import ShardOrder
 from cnnctl.target import Target as Target  # noqa: PLC0414  (datasets import it from here)
 
 Shape = tuple[int, ...]
@@ -63,6 +64,7 @@ class Samples:
     groups: the group of each sample, where samples of one group must stay together.
     identity: a hash of the files that they are from, where it is known.
     called: how messages call the sample at a position: its file, or its line.
+    order: how they are shuffled where not all are within reach at once.
     """
 
     inputs: Tensor | Rows
@@ -72,6 +74,7 @@ class Samples:
     groups: Sequence[str] | None = None
     identity: str = ""
     called: Callable[[int], str] = by_position
+    order: ShardOrder | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

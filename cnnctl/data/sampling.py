@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Generator, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOrder:
+    """Shuffles samples so that those of a shard stay close."""
+
+    shards: Tensor
+    """The number of the shard of each sample, (N,)."""
+    buffer: int
+    """Each sample moves by less than so many places."""
+
+    def at(self, positions: Tensor) -> ShardOrder:
+        """The same for the samples at these positions."""
+        return ShardOrder(self.shards[positions.cpu()], self.buffer)
+
+    def shuffled(self, generator: Generator) -> Tensor:
+        """All positions, (N,): shard by shard, in a random order of these, then each moved."""
+        turns = torch.randperm(int(self.shards.max()) + 1, generator=generator)
+        by_shard = torch.argsort(turns[self.shards], stable=True)
+        places = torch.arange(len(by_shard), dtype=torch.float64)
+        moves = torch.rand(len(by_shard), dtype=torch.float64, generator=generator)
+        return by_shard[torch.argsort(places + moves * self.buffer, stable=True)]
 
 
 def balanced_order(classes: Tensor, *, generator: Generator) -> Tensor:

@@ -21,10 +21,11 @@ from cnnctl.evaluation.measured import Measured, measure
 from cnnctl.evaluation.scores import mean_loss, predictions
 from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
-from cnnctl.prediction.outputs import block_size, collect_outputs
+from cnnctl.prediction.outputs import block_size, collect_outputs, outputs_of_all
 from cnnctl.prediction.views import with_views
 from cnnctl.run_folder import find_checkpoint
 from cnnctl.trained import TrainedNetwork, open_trained
+from cnnctl.world import ALONE, World
 
 Result = Measured | Heads
 
@@ -54,6 +55,8 @@ class Measurable:
     batch_size: int
     views: int = 1
     """Views of each sample, over which the network averages its outputs."""
+    world: World = ALONE
+    """The ranks that divide the samples among them."""
 
     @property
     def samples(self) -> int:
@@ -71,8 +74,18 @@ class Measurable:
             FaultError: memory runs out.
         """
         with memory_faults(self.trained.device, batch_size=f"--batch-size={self.batch_size}"):
-            blocks = self.blocks() if blocks is None else blocks
-            return Evaluation(self.split, _measure(self.trained, blocks), self.views)
+            precision = self.trained.experiment.train.precision
+            if blocks is None:
+                found = outputs_of_all(
+                    self.trained.network,
+                    self.batches,
+                    block=self.batch_size,
+                    precision=precision,
+                    world=self.world,
+                )
+            else:
+                found = collect_outputs(self.trained.network, blocks, precision=precision)
+            return Evaluation(self.split, _measured(self.trained, *found), self.views)
 
 
 def open_checkpoint(
@@ -85,6 +98,7 @@ def open_checkpoint(
     plugins: Sequence[Path] = (),
     limit: int | None = None,
     views: int = 1,
+    world: World = ALONE,
 ) -> tuple[Path, Measurable]:
     """The checkpoint of a run, or this one, and its network with a split to measure it on.
 
@@ -95,7 +109,13 @@ def open_checkpoint(
     trained = open_trained(path, device=device, plugins=plugins)
     root = used_folder(trained.experiment.data, data_root)
     return path, open_split(
-        trained, split=split, batch_size=batch_size, data_root=root, limit=limit, views=views
+        trained,
+        split=split,
+        batch_size=batch_size,
+        data_root=root,
+        limit=limit,
+        views=views,
+        world=world,
     )
 
 
@@ -107,6 +127,7 @@ def open_split(
     data_root: Path | None = None,
     limit: int | None = None,
     views: int = 1,
+    world: World = ALONE,
 ) -> Measurable:
     """Read a split to measure a trained network on.
 
@@ -130,7 +151,8 @@ def open_split(
             read = _some(read, limit)
         heads = [task.name for task in trained.tasks if task.name]
         store = DeviceStore.of(data, read.samples, device=trained.device, targets=heads)
-        return Measurable(trained, name, evaluation_batches(data, store, read), size, views)
+        batches = evaluation_batches(data, store, read)
+        return Measurable(trained, name, batches, size, views, world)
 
 
 def evaluate(
@@ -156,9 +178,7 @@ def _some(split: Split, count: int) -> Split:
     return Split(split.samples, split.positions[drawn.sort().values])
 
 
-def _measure(trained: TrainedNetwork, blocks: Iterable[Batch]) -> Result:
-    precision = trained.experiment.train.precision
-    outputs, targets = collect_outputs(trained.network, blocks, precision=precision)
+def _measured(trained: TrainedNetwork, outputs: Tensor, targets: Tensor) -> Result:
     measured = {
         task.name: measure(
             _predictions(trained, task, *task.of(outputs, targets)), kind=task.target.kind

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from cnnctl.config.bounds import NonNegativeFloat, PositiveFloat, PositiveInt, UnitInterval, alone
+from cnnctl.config.bounds import (
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveFraction,
+    PositiveInt,
+    UnitInterval,
+    alone,
+)
 from cnnctl.config.choice import Spec
 from cnnctl.errors import Fault, FaultError
 from cnnctl.metrics import Monitor
@@ -44,6 +49,21 @@ class Ema(Spec):
     """Limit the decay in step n to (1 + n) / (10 + n), so that early weights fade faster."""
 
 
+class Lookahead(Spec):
+    """Slow weights, towards which the weights return every few steps; used for evaluation."""
+
+    every: PositiveInt = 5
+    """Steps between two returns."""
+    alpha: PositiveFraction = 0.5
+    """Share of the way that the slow weights go towards the weights (Zhang et al. 2019)."""
+    ramp: NonNegativeFloat = 0.0
+    """Power of the run's progress with which alpha falls from 1; 0 keeps it constant."""
+
+    def share(self, progress: float) -> float:
+        """Alpha at this progress of the run, from 0 to 1."""
+        return 1 - (1 - self.alpha) * math.pow(progress, self.ramp)
+
+
 class Regularization(Spec):
     """Regularization against overfitting."""
 
@@ -67,6 +87,8 @@ class Regularization(Spec):
     """Early stopping; a single number sets the patience."""
     ema: Annotated[Ema, alone("decay", float | Ema)] | None = None
     """Exponential moving average of the weights; a single number sets the decay."""
+    lookahead: Annotated[Lookahead, alone("every", PositiveInt | Lookahead)] | None = None
+    """Lookahead: slow weights that follow the weights; a single number sets the steps between."""
 
     def check(self, *, optimizer: Optimizer, loss: Loss) -> None:
         """Check the options against the optimizer and the loss.
@@ -75,6 +97,9 @@ class Regularization(Spec):
             FaultError: both set the same thing, or one does not support an option.
         """
         faults = [*self._decay_faults(optimizer), *self._smoothing_faults(loss)]
+        if self.ema is not None and self.lookahead is not None:
+            message = "ema and lookahead both set the weights that are evaluated"
+            faults.append(Fault(message=message, hint="leave one of them out", path=("lookahead",)))
         if faults:
             raise FaultError(*faults)
 
@@ -173,38 +198,3 @@ class EarlyStopper:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a `state_dict`."""
         self.best, self.bad_epochs = state["best"], state["bad_epochs"]
-
-
-class Average:
-    """A copy of a network whose weights are averages over the steps (Polyak and Juditsky 1992).
-
-    Its state is that of the copy, `network`. torch's AveragedModel copies its counter to the device
-    at every update, which stalls the device.
-    """
-
-    def __init__(self, network: nn.Module, *, decay: float, warmup: bool) -> None:
-        self.network = deepcopy(network).requires_grad_(False)
-        self.decay = decay
-        self.warmup = warmup
-        self._weights = (list(self.network.parameters()), list(network.parameters()))
-        self._buffers = (list(self.network.buffers()), list(network.buffers()))
-
-    @torch.no_grad()
-    def update(self, *, step: int) -> None:
-        """Update the average with the current weights, after `step` earlier steps.
-
-        Buffers, such as the statistics of batch norm, are copied.
-        """
-        decay = ema_decay(step, decay=self.decay, warmup=self.warmup)
-        averages, weights = self._weights
-        get_ema_multi_avg_fn(decay)(averages, weights, step)  # type: ignore[no-untyped-call]
-        for copy, buffer in zip(*self._buffers, strict=True):
-            copy.copy_(buffer)
-
-
-def ema_decay(step: int, *, decay: float, warmup: bool) -> float:
-    """The decay in a step; with warm-up at most (1 + n) / (10 + n).
-
-    As in TensorFlow's ExponentialMovingAverage.
-    """
-    return min(decay, (1 + step) / (10 + step)) if warmup else decay

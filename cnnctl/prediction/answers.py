@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,10 +15,11 @@ from torch import Tensor
 from cnnctl.data.inputs import Input
 from cnnctl.data.loader import Batches, DeviceStore
 from cnnctl.data.samples import Samples
-from cnnctl.errors import FaultError
+from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.experiment import Task
 from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.trained import TrainedNetwork
+from cnnctl.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,51 @@ def answer_all(trained: TrainedNetwork, inputs: Iterable[Input]) -> Iterator[Ans
                     yield Answered(each.name, fault=found)
                 else:
                     yield Answered(each.name, next(answers[found.dtype]))
+
+
+def answer_together(
+    trained: TrainedNetwork, inputs: Iterable[Input], world: World
+) -> Iterator[Answered]:
+    """`answer_all`, whose blocks are divided among the ranks; all get the same answers.
+
+    Raises:
+        FaultError: as `answer_all`; or a rank is lost (exit code 10).
+    """
+    if world.size == 1:
+        yield from answer_all(trained, inputs)
+        return
+    size, waiting = block_size(trained.plan, trained.device), iter(inputs)
+    while dealt := list(islice(waiting, size * world.size)):
+        own = dealt[world.rank * size : (world.rank + 1) * size]
+        found = [_packed(each) for each in answer_all(trained, own)]
+        world.meet()
+        for part in world.gather(found):
+            yield from (_unpacked(each, trained.tasks) for each in part)
+
+
+def _packed(answered: Answered) -> dict[str, Any]:
+    """An answer as plain data, for other ranks."""
+    error = answered.fault
+    return {
+        "name": answered.name,
+        "numbers": [answer.numbers for answer in answered.answers],
+        "faults": [asdict(fault) for fault in error.faults] if error else [],
+        "code": error.exit_code if error else ExitCode.DONE,
+    }
+
+
+def _unpacked(packed: dict[str, Any], tasks: Sequence[Task]) -> Answered:
+    name, numbers = packed["name"], packed["numbers"]
+    if packed["faults"]:
+        faults = map(_unpacked_fault, packed["faults"])
+        return Answered(name, fault=FaultError(*faults, exit_code=ExitCode(packed["code"])))
+    named = zip(tasks, numbers, strict=True)
+    return Answered(name, tuple(Answer(task, tuple(own)) for task, own in named))
+
+
+def _unpacked_fault(packed: dict[str, Any]) -> Fault:
+    path = tuple(packed.pop("path"))
+    return Fault(message=packed.pop("message"), hint=packed.pop("hint"), path=path, **packed)
 
 
 def _answers_by_dtype(

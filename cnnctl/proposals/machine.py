@@ -16,7 +16,7 @@ BF16 = 1.5
 fp32's time, or three quarters of it when others used the host of the two virtual cores."""
 SCALING = 0.8
 """Twice the cores train so many powers of two faster: small networks keep few of them busy."""
-GPU_SPEEDS = {"bf16": 10e12, "tf32": 3e12}
+GPU_SPEEDS = {"bf16": 10e12, "fp32": 3e12}
 """Multiply-adds a second of a GPU by its precision: a fifth of what a medium one can do, since
 small networks do not keep it busy."""
 

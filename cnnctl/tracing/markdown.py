@@ -132,4 +132,6 @@ class _Page:
             yield self.filled((weight.layer, letter, weight.before))
             yield self.filled((weight.layer, f"{letter}'", weight.after))
             if weight.average is not None:
-                yield self.filled((weight.layer, latex("ema"), weight.average.value))
+                yield self.filled(
+                    (weight.layer, latex(weight.average.symbol), weight.average.value)
+                )

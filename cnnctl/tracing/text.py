@@ -148,7 +148,9 @@ class _Page:
                 yield from self.tensor(weight.layer, term.symbol, "", term.value)
             yield from self.change(weight)
             if weight.average is not None:
-                yield from self.tensor(weight.layer, "ema", "", weight.average.value)
+                yield from self.tensor(
+                    weight.layer, weight.average.symbol, "", weight.average.value
+                )
 
     def change(self, weight: WeightFacts) -> Iterator[str]:
         """`W[0]   0.3000 -0.2000 → 0.3193 -0.1859`."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnctl.optim.regularizers import ema_decay, penalized
+from cnnctl.optim.regularizers import penalized
 from cnnctl.optim.working import Term, Update
 from cnnctl.tracing.facts import Clipping, Penalty, StepFacts, WeightFacts
 from cnnctl.tracing.layers import described
@@ -144,10 +144,9 @@ class Working:
         """The averages of the weights, of which the step has just counted itself."""
         average, step = self.run.average, self.run.counters.step - 1
         if average is not None:
-            decay = ema_decay(step, decay=average.decay, warmup=average.warmup)
-            formula = f"{decay:g} ema + {1 - decay:g} W"
+            formula = average.formula(step=step)
             for name, weight in average.network.named_parameters():
-                yield name, Term("ema", formula, weight.detach().clone())
+                yield name, Term(average.symbol, formula, weight.detach().clone())
 
     def _worked(
         self, name: str, weight: nn.Parameter, gradient: Tensor | None, symbol: str

@@ -20,6 +20,7 @@ MAY_CHANGE: tuple[ConfigPath, ...] = (
     ("train", "snapshots"),
     ("train", "watch"),
     ("train", "device"),
+    ("train", "precision"),
     ("train", "threads"),
     ("train", "micro_batch_size"),
     ("train", "compile"),
@@ -34,6 +35,7 @@ MEASURED = "balanced"
 
 BREAKS_EXACTNESS: tuple[ConfigPath, ...] = (
     ("train", "device"),
+    ("train", "precision"),
     ("train", "threads"),
     ("train", "micro_batch_size"),
     ("train", "compile"),

@@ -17,13 +17,15 @@ from cnnctl.experiment import Experiment, Task, Thresholds, require_weights
 from cnnctl.metrics import METRICS, Accuracy, MeanLoss, Watched, watched
 from cnnctl.model import network as networks
 from cnnctl.model.freezing import Freezing, freezing_of
+from cnnctl.model.in_place import rectify_in_place
 from cnnctl.model.matching import fit_weights
 from cnnctl.model.measured_initializers import Samples
 from cnnctl.model.network import NetworkPlan
 from cnnctl.model.recomputation import recompute_
 from cnnctl.model.weights_file import Tensors
+from cnnctl.optim.averages import Average, average_of
 from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
-from cnnctl.optim.regularizers import Average, EarlyStopper, Ema
+from cnnctl.optim.regularizers import EarlyStopper
 from cnnctl.optim.schedulers import PlannedSteps, Schedule
 from cnnctl.training.tally import RunningSums
 from cnnctl.world import ALONE, World
@@ -194,8 +196,14 @@ def assemble(
     network = network.to(device)
     if train.memory_format == "channels_last":
         network = network.to(memory_format=torch.channels_last)
+    rectify_in_place(network, plan.graph)
     freezing = _freeze(network, experiment)
-    average = _average(network, regularization.ema)
+    average = average_of(
+        network,
+        ema=regularization.ema,
+        lookahead=regularization.lookahead,
+        steps=train.epochs * steps_per_epoch,
+    )
     distilling = _distilling(teaching, network, experiment, device)
     recompute_(network, train.activation_checkpointing)
     groups = _groups(network, experiment, late=freezing.names, distilling=distilling)
@@ -276,10 +284,6 @@ def _groups(
         beside = experiment.optimizer.model_copy(update={"groups": []})
         groups = merged(groups, in_groups(distilling.regressors, beside))
     return groups
-
-
-def _average(network: nn.Module, ema: Ema | None) -> Average | None:
-    return Average(network, decay=ema.decay, warmup=ema.warmup) if ema else None
 
 
 def _early_stopper(experiment: Experiment) -> EarlyStopper | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +17,7 @@ from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, trainin
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.samples import Splits
 from cnnctl.device import (
+    check_precision,
     keep_freed_memory,
     memory_faults,
     own_device,
@@ -27,6 +28,7 @@ from cnnctl.distillation.plan import plan_distillation
 from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
 from cnnctl.training.compilation import use_cache_folder
+from cnnctl.training.memory import free_memory, largest_batch
 from cnnctl.training.parts import check_parts
 from cnnctl.training.run import Run, assemble
 from cnnctl.training.settings import resolve_auto, with_compile
@@ -83,7 +85,12 @@ class Setup:
 
     def memory_faults(self) -> AbstractContextManager[None]:
         """A context that turns out-of-memory errors into faults; see `device.memory_faults`."""
-        return _memory_faults(self.experiment, self.device)
+
+        def largest() -> int | None:
+            room = free_memory(self.device)
+            return None if room is None else largest_batch(self.loaded, room=room)
+
+        return _memory_faults(self.experiment, self.device, largest=largest)
 
 
 def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALONE) -> Setup:
@@ -118,8 +125,11 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
     return Setup(loaded, experiment, device, data.splits, batches, teaching, world)
 
 
-def _memory_faults(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:
-    return memory_faults(device, batch_size=f"data.batch_size={experiment.data.batch_size}")
+def _memory_faults(
+    experiment: Experiment, device: torch.device, *, largest: Callable[[], int | None] | None = None
+) -> AbstractContextManager[None]:
+    batch_size = f"data.batch_size={experiment.data.batch_size}"
+    return memory_faults(device, batch_size=batch_size, largest=largest)
 
 
 def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.device:
@@ -132,6 +142,7 @@ def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.dev
     if isinstance(settings.threads, int):
         use_threads(settings.threads)
     keep_freed_memory()
+    check_precision(settings.precision, device)
     use_precision(settings.precision, device)
     use_cache_folder()
     torch.backends.cudnn.deterministic = settings.deterministic

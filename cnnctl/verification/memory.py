@@ -5,34 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
-from pathlib import Path
 
 import torch
 
 from cnnctl.data.file_set import FileSet
-from cnnctl.data.residence import machine_memory, residence_of
+from cnnctl.data.residence import residence_of
 from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.data.samples import Splits
-from cnnctl.device import describe_device
+from cnnctl.device import describe_device, give_back_freed
 from cnnctl.experiment import Experiment, Loaded
 from cnnctl.inspection.report import report_on
 from cnnctl.training.environment import describe_environment
+from cnnctl.training.memory import OWN, free_memory, process_usage
 from cnnctl.verification.facts import Computed, Measured, Memory
 from cnnctl.verification.process import (
-    OWN,
     StartedProcesses,
     forget_peak,
-    give_back_freed,
-    process_usage,
     usage_of,
 )
 
 IMAGE = 3
 """Dimensions of a sample that is an image, whose pixels are bytes."""
-MEMINFO, AVAILABLE = "/proc/meminfo", "MemAvailable:"
-USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
-STATISTICS = ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat")
-RECLAIMABLE = ("inactive_file", "total_inactive_file")
 
 
 def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> Memory:
@@ -157,40 +150,6 @@ def available_memory(device: torch.device) -> int | None:
 
     On this machine, what this process takes is free then.
     """
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(free)
-    free_now, own = _free_memory(), process_usage(OWN)
+    free_now = free_memory(device)
+    own = process_usage(OWN) if device.type == "cpu" else None
     return free_now + own.now - own.files if free_now and own else free_now
-
-
-def _free_memory() -> int | None:
-    limit, used = machine_memory(), _first_number(USED)
-    known = [_in_kilobytes(MEMINFO, AVAILABLE)]
-    if used is not None:
-        known.append(limit - used + sum(_reclaimable(file) for file in STATISTICS))
-    return min((each for each in known if each is not None and each > 0), default=None)
-
-
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text(encoding="ascii", errors="replace")
-    except OSError:  # not Linux
-        return ""
-
-
-def _first_number(files: tuple[str, ...]) -> int | None:
-    texts = (_text(file).strip() for file in files)
-    return next((int(text) for text in texts if text.isdecimal()), None)
-
-
-def _in_kilobytes(file: str, name: str) -> int | None:
-    words = (line.split() for line in _text(file).splitlines())
-    return next((int(line[1]) * 1024 for line in words if line[:1] == [name]), None)
-
-
-def _reclaimable(file: str) -> int:
-    """Bytes of files in the cache, which make room."""
-    words = (line.split() for line in _text(file).splitlines())
-    found = {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdecimal()}
-    return next((found[name] for name in reversed(RECLAIMABLE) if name in found), 0)

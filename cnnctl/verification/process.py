@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import torch
 
-OWN = Path("/proc/self")
+from cnnctl.training.memory import OWN, Usage, process_usage
+
 FORGET_PEAK = "5"
 """Written to clear_refs, it makes the peak what the process has now; see proc(5)."""
 INTERVAL = 0.05
 """Seconds between two looks at the started processes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Bytes in memory of a process."""
-
-    now: int
-    peak: int
-    """The most at any time."""
-    files: int
-    """Pages of files, part of `now`: libraries and mapped data, which the system can drop."""
 
 
 def usage_of(device: torch.device) -> Usage | None:
@@ -40,24 +25,6 @@ def usage_of(device: torch.device) -> Usage | None:
         now, peak = torch.cuda.memory_allocated(device), torch.cuda.max_memory_allocated(device)
         return Usage(now, peak, files=0)
     return process_usage(OWN)
-
-
-def process_usage(process: Path) -> Usage | None:
-    """What a process of /proc has in memory; None if unknown."""
-    try:
-        text = (process / "status").read_text(encoding="ascii", errors="replace")
-        parts = (line.partition(":") for line in text.splitlines())
-        found = {name: rest.split() for name, _, rest in parts}
-        return Usage(*(int(found[name][0]) * 1024 for name in ("VmRSS", "VmHWM", "RssFile")))
-    except (OSError, KeyError, IndexError, ValueError):  # not Linux, or the process is over
-        return None
-
-
-def give_back_freed() -> None:
-    """Give the memory that is free, but kept, back to the system, if the C library can."""
-    gc.collect()
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)
 
 
 def forget_peak(device: torch.device) -> None:

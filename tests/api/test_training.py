@@ -140,7 +140,7 @@ def test_the_process_is_left_as_it_was(runs: Path) -> None:
     cudnn = torch.backends.cudnn
     threads, flags = torch.get_num_threads(), (cudnn.deterministic, cudnn.benchmark)
     state = torch.get_rng_state()
-    options = {"train.threads": 1, "train.precision": "tf32", "train.epochs": 1}
+    options = {"train.threads": 1, "train.precision": "bf16", "train.epochs": 1}
     train(TINY, name="left", overrides=options, runs=runs, progress=False)
     assert torch.get_num_threads() == threads
     assert (cudnn.deterministic, cudnn.benchmark) == flags

@@ -220,7 +220,7 @@ def test_no_memory_left_is_reported_with_the_batch_size(
     def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("cnnctl.evaluation.evaluate.collect_outputs", fail)
+    monkeypatch.setattr("cnnctl.evaluation.evaluate.outputs_of_all", fail)
     said = refused(8, digits_run, "--batch-size", "512", "--device", "cpu")
     assert "out of memory on cpu with --batch-size=512\n    use a smaller --batch-size" in said
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from cnnctl.data.sampling import balanced_order
+from cnnctl.data.sampling import ShardOrder, balanced_order
 
 labels = st.lists(st.sampled_from([0, 1, 2, 5, 9]), min_size=1, max_size=60).map(torch.tensor)
 
@@ -67,3 +67,22 @@ def test_the_classes_are_mixed() -> None:
     first = classes[order(classes)][:50]
     counts = torch.bincount(first, minlength=3)
     assert counts.min() >= 8  # of 16 or 17, three standard deviations
+
+
+def test_shards_are_shuffled_and_samples_stay_close() -> None:
+    shards = torch.arange(100).repeat_interleave(50)
+    order = ShardOrder(shards, buffer=200).shuffled(torch.Generator().manual_seed(0))
+    assert order.sort().values.equal(torch.arange(5000))
+    places = torch.empty_like(order).scatter_(0, order, torch.arange(5000))
+    spans = places.view(100, 50).amax(dim=1) - places.view(100, 50).amin(dim=1)
+    assert 100 < spans.max() < 50 + 2 * 200
+    means = places.view(100, 50).double().mean(dim=1)
+    assert means.argsort().tolist() != list(range(100))  # the shards are shuffled as well
+    again = ShardOrder(shards, buffer=200).shuffled(torch.Generator().manual_seed(0))
+    assert order.equal(again)
+
+
+def test_a_buffer_of_one_only_shuffles_the_shards() -> None:
+    order = ShardOrder(torch.tensor([7, 7, 3, 3]), buffer=1)
+    found = {tuple(order.shuffled(torch.Generator().manual_seed(n)).tolist()) for n in range(20)}
+    assert found == {(0, 1, 2, 3), (2, 3, 0, 1)}

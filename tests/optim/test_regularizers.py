@@ -11,17 +11,16 @@ from pydantic import ValidationError
 from torch import Tensor, nn, optim
 
 from cnnctl.errors import FaultError
+from cnnctl.optim.averages import MovingAverage, ema_decay
 from cnnctl.optim.groups import build_optimizer, parameter_groups
 from cnnctl.optim.losses import Loss
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.optimizers.momentum import SGD
 from cnnctl.optim.regularizers import (
-    Average,
     EarlyStopper,
     Ema,
     Regularization,
     clip_,
-    ema_decay,
     penalized,
     penalty,
 )
@@ -145,7 +144,7 @@ def test_gradients_are_bounded_together_and_one_by_one() -> None:
 @pytest.mark.parametrize("warmup", [True, False])
 def test_the_average_follows_its_formula(warmup: bool) -> None:
     network = nn.Linear(2, 1, bias=False).double()
-    average = Average(network, decay=0.9, warmup=warmup)
+    average = MovingAverage(network, decay=0.9, warmup=warmup)
     expected = network.weight.detach().clone()
     for step in range(100):
         with torch.no_grad():
@@ -164,7 +163,7 @@ def test_the_warm_up_of_the_average_ends_at_its_decay() -> None:
 
 def test_the_average_has_the_statistics_of_the_network() -> None:
     network = nn.Sequential(nn.BatchNorm1d(2))
-    average = Average(network, decay=0.9, warmup=True)
+    average = MovingAverage(network, decay=0.9, warmup=True)
     network(torch.randn(8, 2))
     average.update(step=0)
     for name, buffer in network.named_buffers():
@@ -173,7 +172,7 @@ def test_the_average_has_the_statistics_of_the_network() -> None:
 
 def test_the_average_is_apart_from_the_network() -> None:
     network = _network()
-    average = Average(network, decay=0.9, warmup=True)
+    average = MovingAverage(network, decay=0.9, warmup=True)
     assert not any(parameter.requires_grad for parameter in average.network.parameters())
     assert all(parameter.requires_grad for parameter in network.parameters())
 
@@ -186,11 +185,11 @@ def _move(network: nn.Module) -> None:
 
 def test_a_restored_average_goes_on_to_the_same_bits() -> None:
     network = _network()
-    whole = Average(network, decay=0.99, warmup=True)
+    whole = MovingAverage(network, decay=0.99, warmup=True)
     for step in range(5):
         _move(network)
         whole.update(step=step)
-    restored = Average(network, decay=0.99, warmup=True)
+    restored = MovingAverage(network, decay=0.99, warmup=True)
     restored.network.load_state_dict(whole.network.state_dict())
     for step in range(5, 9):
         _move(network)

@@ -56,7 +56,7 @@ def test_many_large_pictures_are_made_smaller() -> None:
 
 
 def test_more_cores_train_a_wider_network_and_a_gpu_the_widest() -> None:
-    machines = [cpu(1), cpu(2), cpu(2, "bf16"), cpu(16), gpu("tf32"), gpu("bf16")]
+    machines = [cpu(1), cpu(2), cpu(2, "bf16"), cpu(16), gpu("fp32"), gpu("bf16")]
     plans = [plan((32, 32), 3, outputs=10, samples=45_000, machine=each) for each in machines]
     widths = [each.model["width"] for each in plans]
     assert widths == sorted(widths)

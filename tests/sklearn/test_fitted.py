@@ -134,7 +134,7 @@ def test_the_process_is_left_as_it_was(capfd: pytest.CaptureFixture[str], tmp_pa
         ]
 
     before = state()
-    classifier = fitted(train={"epochs": 1, "precision": "tf32", "threads": 2})
+    classifier = fitted(train={"epochs": 1, "precision": "bf16", "threads": 2})
     classifier.predict(iris()[0])
     assert state() == before
     assert capfd.readouterr() == ("", "")

@@ -152,7 +152,7 @@ def test_batches_lie_in_memory_as_the_network_wants_them(layout: str, tmp_path: 
 
 
 def test_the_machine_is_set_up_as_the_settings_say() -> None:
-    train = {"threads": 2, "deterministic": False, "precision": "tf32"}
+    train = {"threads": 2, "deterministic": False, "precision": "bf16"}
     plain = {"data": {"name": "digits"}, "model": {"layers": CONV}, "train": train}
     assert use_machine(experiment_of(plain)) == torch.device("cpu")
     assert torch.get_num_threads() == 2

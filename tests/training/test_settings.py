@@ -106,9 +106,9 @@ def test_a_gpu_is_taken_where_there_is_one(machine: Machine) -> None:
     assert (train.device, train.precision) == ("cuda", "bf16")
 
 
-def test_an_older_gpu_gets_tf32(machine: Machine) -> None:
+def test_a_gpu_older_than_ampere_gets_float32(machine: Machine) -> None:
     machine.has_gpu(bf16=False)
-    assert resolved(experiment()).precision == "tf32"
+    assert resolved(experiment()).precision == "fp32"
 
 
 @pytest.mark.parametrize("compile", ["auto", False])

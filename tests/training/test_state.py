@@ -95,6 +95,29 @@ def test_every_optimizer_goes_on_to_the_same_bits(
     assert_same_state(capture_last(resumed), capture_last(alone))
 
 
+def test_several_optimizers_and_slow_weights_go_on_to_the_same_bits(tmp_path: Path) -> None:
+    groups = [
+        {"match": "linear*", "optimizer": {"name": "adam", "lr": 0.01}},
+        {"match": "*.bias", "scheduler": {"name": "polynomial", "total_iters": 1}},
+    ]
+    sections: dict[str, Any] = {
+        "optimizer": {"name": "muon", "others": "rmsprop", "groups": groups},
+        "regularization": {"lookahead": {"every": 4, "ramp": 3}, "early_stopping": 2},
+    }
+    alone = new_run(**sections)
+    assert len({id(group.optimizer) for group in alone.groups}) == 3
+    finish_epoch(alone)
+    take_steps(alone, 3)
+    checkpoint = through_a_file(alone, tmp_path)
+    take_steps(alone, 6)
+
+    resumed = new_run(**sections)
+    restore(resumed, checkpoint)
+    restore_random(checkpoint, resumed)
+    take_steps(resumed, 6)
+    assert_same_state(capture_last(resumed), capture_last(alone))
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=named)
 def test_every_state_on_the_way_is_restored(optimizer: dict[str, Any]) -> None:
     run = new_run(optimizer=optimizer, regularization={})

@@ -15,11 +15,12 @@ from cnnctl.config.source import Place, from_plain
 from cnnctl.data.rows import MappedRows, Rows, TensorRows
 from cnnctl.data.samples import Samples, Split, Splits
 from cnnctl.experiment import complete
+from cnnctl.training.memory import OWN, process_usage
 from cnnctl.verification import Verdict, gather
 from cnnctl.verification.checks.memory import EnoughMemory
 from cnnctl.verification.facts import Facts, Measured
 from cnnctl.verification.memory import Meter
-from cnnctl.verification.process import OWN, StartedProcesses, process_usage
+from cnnctl.verification.process import StartedProcesses
 from tests.conftest import environment
 
 MEGABYTE = 10**6

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+import torch
+from pydantic import Field, model_validator
 
+from cnnctl.config.bounds import PositiveInt
+from cnnctl.config.choice import refusal
 from cnnctl.config.wording import show
 from cnnctl.data.class_pictures import ClassPictures
 from cnnctl.data.file_tree import FileTree
 from cnnctl.data.files import remembered
-from cnnctl.data.records import SPLIT_WORDS, GivenSplit, Record
+from cnnctl.data.records import SPLIT_WORDS, GivenSplit, Record, numbered
+from cnnctl.data.sampling import ShardOrder
 from cnnctl.data.shards.naming import root_and_names, shard_of
 from cnnctl.data.shards.tree import Shards, open_shards
 from cnnctl.errors import Fault, data_fault, data_faults
@@ -30,6 +35,24 @@ class WebDataset(ClassPictures, kind="webdataset"):
     label: Annotated[str, Field(pattern=r"^[a-z0-9_.]+$", max_length=64)] = "cls"
     """Suffix of the files with the class, a number or a name; of one that ends in `json`, it is
     the value of `label`, `cls` or `class`."""
+
+    shuffle_buffer: Literal["auto"] | PositiveInt | None = "auto"
+    """Shuffle the shards of an epoch, and move each sample by less than this many places; null
+    shuffles all samples. `auto` is null, or 10,000 if shards from elsewhere take more than half of
+    the disk."""
+
+    @model_validator(mode="after")
+    def _is_shuffled_in_one_way(self) -> Self:
+        if self.sampler == "balanced" and self.shuffle_buffer not in ("auto", None):
+            message = "sampler: balanced and shuffle_buffer cannot be combined"
+            raise refusal(message, hint="use one of them")
+        return self
+
+    def order_of(self, records: Sequence[Record]) -> ShardOrder | None:
+        if not isinstance(self.shuffle_buffer, int):
+            return None
+        shards = numbered([shard_of(record.entry.name) for record in records])
+        return ShardOrder(torch.from_numpy(shards), self.shuffle_buffer)
 
     def open_pictures(self) -> Shards:
         root, names = root_and_names(self.path)

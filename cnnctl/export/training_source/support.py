@@ -38,6 +38,9 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
         message = "a training script does not unfreeze layers"
         yield Fault(message=message, hint=HINT, path=("model", "unfreeze_at"))
     yield from _missing_optimizers(experiment.optimizer)
+    if experiment.regularization.lookahead is not None:
+        message = "a training script does not have lookahead"
+        yield Fault(message=message, hint=HINT, path=("regularization", "lookahead"))
     if isinstance(experiment.optimizer, LBFGS) and experiment.train.accumulate > 1:
         message = "a training script does not accumulate batches for lbfgs"
         yield Fault(message=message, hint="use data.batch_size=all", path=("train", "accumulate"))

@@ -1,6 +1,7 @@
 import json
 import os
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 
 from cnnctl.data.cache_folder import SHARD
+from cnnctl.data.loader import DeviceStore, training_batches
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Samples
 from cnnctl.data.shards import index
@@ -151,6 +153,23 @@ def test_a_shard_that_changes_under_a_run_is_a_fault(tmp_path: Path) -> None:
     os.utime(root / "0.tar", ns=(0, 1))
     with pytest.raises(FaultError, match="has changed since it was listed"):
         rows.take(torch.arange(1))
+
+
+def test_a_shuffle_buffer_is_the_order_of_training(tmp_path: Path) -> None:
+    root = write_shards(tmp_path / "pets", [f"train-{at}.tar" for at in range(5)])
+    data = surveyed(root, validation=0, shuffle_buffer=1)
+    train = prepare(data, seed=0).splits.train
+    store = DeviceStore(train.samples, device=torch.device("cpu"))
+    batches = training_batches(data, store, train, seed=0)
+    shards = [(batches.order(epoch) // 10).tolist() for epoch in range(2)]
+    assert shards[0] != shards[1]
+    for each in shards:
+        assert [len(list(run)) for _, run in groupby(each)] == [10] * 5
+
+
+def test_a_buffer_and_balanced_classes_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="cannot be combined"):
+        WebDataset(path="x", sampler="balanced", shuffle_buffer=100)
 
 
 def test_a_shard_that_is_a_link_to_elsewhere_is_missing(tmp_path: Path) -> None:

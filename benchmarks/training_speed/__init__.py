@@ -1,0 +1,1 @@
+"""Speed and memory of training: cnnctl beside loops by hand and other libraries."""
