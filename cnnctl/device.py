@@ -89,7 +89,7 @@ def fastest_precision(device: torch.device) -> str:
 
 
 def _is_ampere_or_newer() -> bool:
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def check_precision(precision: str, device: torch.device) -> None:

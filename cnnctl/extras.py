@@ -19,6 +19,9 @@ EXTRAS = {
     "uvicorn": "serve",
     "python_multipart": "serve",
     "prometheus_client": "serve",
+    "fsspec": "remote",
+    "aiohttp": "remote",
+    "s3fs": "remote",
 }
 """The extra of each package, by the name it is imported by."""
 

@@ -219,6 +219,7 @@ def joined(environment: Mapping[str, str] = os.environ) -> Iterator[World]:
         store = _store(rank, size, timeout)
         contact = Contact(store.clone(), rank, size, address, timeout)
         contact.begin()
+        contact.meet()
         group = _group(store, rank, size, timeout)
     try:
         yield World(rank, size, local_rank, local_size, Link(group, contact))

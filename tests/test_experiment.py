@@ -246,6 +246,24 @@ RULES = [
         "3:35: regularization.label_smoothing: cross_entropy already has label smoothing",
         "leave one of them out",
     ),
+    # images that grow
+    (
+        f"{M}\ntrain: {{progressive_resizing: {{}}}}",
+        "2:31: train.progressive_resizing: linear1 has weights for a vector of 64, but images of "
+        "4x4 give a vector of 16",
+        "add global_avg_pool or adaptive_avg_pool before it",
+    ),
+    (
+        f"data: moons\n{MLP}\ntrain: {{progressive_resizing: {{}}}}",
+        "3:31: train.progressive_resizing: progressive_resizing needs images",
+        "leave it out",
+    ),
+    (
+        "data: digits\nmodel: {layers: [conv: 2, global_avg_pool, linear: 10]}\n"
+        "train: {progressive_resizing: {}, max_minutes: 1}",
+        "3:31: train.progressive_resizing: cannot be combined with train.max_minutes",
+        "leave one of them out",
+    ),
     # the network as a whole
     (
         "data: moons\nmodel: {layers: [tanh]}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
@@ -42,6 +42,19 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class KindTime:
+    """The time of the layers of one kind, forward and backward, as the profiler sees it."""
+
+    kind: str
+    share: float
+    """Of the time of all layers."""
+    seconds: float
+    """In a step."""
+    limit: float
+    """The least time in a step, at the limits of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Speed:
     """Steps at one batch size."""
 
@@ -60,6 +73,8 @@ class Speed:
     precision: str
     memory_format: str
     is_compiled: bool
+    kinds: Sequence[KindTime] = ()
+    """The longest first; none of a compiled network."""
 
     @property
     def samples_per_second(self) -> float:
@@ -110,6 +125,7 @@ class Speed:
             "precision": self.precision,
             "memory_format": self.memory_format,
             "compiled": self.is_compiled,
+            "kinds": [asdict(each) for each in self.kinds],
         }
 
 

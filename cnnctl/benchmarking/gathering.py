@@ -13,6 +13,7 @@ from statistics import median
 import torch
 
 from cnnctl.benchmarking.facts import PARTS, Benchmark, Failure, Limits, Speed, Start
+from cnnctl.benchmarking.layers import kind_times
 from cnnctl.benchmarking.limits import measured_limits
 from cnnctl.benchmarking.load import LoadMeter, seconds_since_start
 from cnnctl.benchmarking.roofline import passes_of, work_of
@@ -140,18 +141,19 @@ def _speed(stepper: Stepper, rounds: Sequence[Round]) -> Speed:
     summary = report_on(setup.loaded, batch_size=size).summary
     limits = _limits(setup.device, train.precision, _largest(summary))
     numbers = setup.experiment.optimizer.numbers_kept()
-    passes = passes_of(summary, precision=train.precision, optimizer_numbers=numbers)
+    passes = list(passes_of(summary, precision=train.precision, optimizer_numbers=numbers))
     return Speed(
         batch_size=size * train.accumulate,
         rounds=[each.samples_per_second for each in rounds],
         parts={part: median(each.parts[part] for each in rounds) for part in PARTS},
         first_step=stepper.first_step,
         peak_memory=stepper.peak_memory,
-        work=work_of(list(passes), limits),
+        work=work_of(passes, limits),
         limits=limits,
         precision=train.precision,
         memory_format=train.memory_format,
         is_compiled=bool(train.compile),
+        kinds=kind_times(stepper, passes, limits),
     )
 
 

@@ -27,7 +27,8 @@ def render(found: Benchmark) -> RenderableType:
         f"{found.name}: {found.parameters:,} parameters, {found.samples:,} samples, {found.device}"
     )
     below = [*_start(found), *_limit_lines(found, speeds), *_load_lines(found, speeds)]
-    return Group(Text(visible(head)), _speed_table(found), Text(), *(Text(x) for x in below))
+    kinds = [part for speed in speeds[-1:] for part in _kind_table(speed)]
+    return Group(Text(visible(head)), _speed_table(found), *kinds, Text(), *map(Text, below))
 
 
 def _speed_table(found: Benchmark) -> Grid:
@@ -35,6 +36,26 @@ def _speed_table(found: Benchmark) -> Grid:
     headings += ["peak\nmemory", "multiply-\nadds/s", "of the\nlimit"]
     rows = [_row(each, len(headings)) for each in found.speeds]
     return Grid([Heading(text) for text in headings], rows)
+
+
+def _kind_table(speed: Speed) -> Iterator[RenderableType]:
+    """The kinds of layers, for one batch size."""
+    if not speed.kinds:
+        return
+    headings = [Heading("layers", is_number=False), Heading("time"), Heading("share")]
+    headings += [Heading("at the\nlimits"), Heading("of the\nlimit")]
+    rows = [
+        [
+            each.kind,
+            duration(each.seconds),
+            f"{each.share:.0%}",
+            duration(each.limit) if each.limit else NONE,
+            f"{each.limit / each.seconds:.0%}" if each.limit and each.seconds else NONE,
+        ]
+        for each in speed.kinds
+    ]
+    yield Text(f"\na step of {speed.batch_size:,} samples, profiled:")
+    yield Grid(headings, rows)
 
 
 def _row(speed: Speed | Failure, width: int) -> list[str]:

@@ -79,11 +79,15 @@ class Stepper:
 
     def warm_up(self) -> None:
         """Take the first step and a few more."""
-        self.groups = endless(self.setup.batches.train, self.setup.experiment.train.accumulate)
+        self.groups = endless(
+            self.setup.batches.train,
+            self.setup.experiment.train.accumulate,
+            first=self.setup.typical_epoch,
+        )
         network = self.step.run.network
         self.initial = {name: each.clone() for name, each in network.state_dict().items()}
-        _, self.first_step = self._taken(1)
-        self.warm_step = self._taken(WARM_UP)[1] / WARM_UP
+        _, self.first_step = self.take(1)
+        self.warm_step = self.take(WARM_UP)[1] / WARM_UP
         self.clock.read()
 
     def round(self, seconds: float, steps: int | None) -> Round:
@@ -96,11 +100,11 @@ class Stepper:
         self.step.run.network.load_state_dict(self.initial)  # else, they might diverge in time
         steps = steps or max(1, round(seconds / self.warm_step))
         with self.setup.memory_faults():
-            samples, taken = self._taken(steps)
+            samples, taken = self.take(steps)
         found = self.clock.read()
         return Round(samples / taken, {part: found.get(part, 0.0) / steps for part in PARTS})
 
-    def _taken(self, steps: int) -> tuple[int, float]:
+    def take(self, steps: int) -> tuple[int, float]:
         """Take steps; returns the number of their samples and the seconds that they took."""
         run, samples = self.step.run, 0
         _wait(run.device)
@@ -119,9 +123,9 @@ class Stepper:
         return samples, seconds
 
 
-def endless(batches: Batches, accumulate: int) -> Iterator[Group]:
-    """The groups of batches of one epoch after another."""
-    for epoch in count():
+def endless(batches: Batches, accumulate: int, *, first: int) -> Iterator[Group]:
+    """The groups of batches of one epoch after another, from the first one on."""
+    for epoch in count(first):
         yield from zip(
             grouped(batches.epoch(epoch), accumulate),
             grouped(batches.rows(epoch), accumulate),

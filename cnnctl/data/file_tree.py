@@ -8,8 +8,8 @@ import tarfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from lzma import LZMAError
@@ -111,6 +111,15 @@ class FileTree(ABC):
         """How messages name a file."""
         # a Path would take as long as reading a small file
         return os.path.join(self._root, name)  # noqa: PTH118
+
+    @contextmanager
+    def at_hand(self, entries: Sequence[Entry]) -> Iterator[None]:
+        """Have these files where processes of their own can read them, until the block ends.
+
+        Raises:
+            FaultError: one of them cannot be had.
+        """
+        yield
 
     def offset(self, entry: Entry) -> int:
         """Where the file comes in the order that reads it quickest."""

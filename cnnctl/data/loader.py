@@ -17,6 +17,7 @@ from cnnctl.data.augmentations import Augmentation, Context, InputAugmentation, 
 from cnnctl.data.dataset import BatchSize, DataSet
 from cnnctl.data.normalization import Levels
 from cnnctl.data.preprocessing import Preprocessing
+from cnnctl.data.progressive_resizing import SizeOf, resized
 from cnnctl.data.rows import TensorRows
 from cnnctl.data.samples import Samples, Split
 from cnnctl.data.sampling import ShardOrder, balanced_order
@@ -164,6 +165,7 @@ class Batches:
         seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        size_of: SizeOf | None = None,
     ) -> None:
         """Of every batch, this rank has every `ranks`-th sample; their numbers differ by one."""
         self.source = source
@@ -180,6 +182,8 @@ class Batches:
         """How its samples are shuffled, where those of a shard are to stay close."""
         self.seed = seed
         self.rank, self.ranks = rank, ranks
+        self.size_of = size_of
+        """The height and width of the images of an epoch, if not those of `source`."""
 
     def __len__(self) -> int:
         """Steps per epoch."""
@@ -197,9 +201,9 @@ class Batches:
                 place = (number, step, self.rank) if self.rank else (number, step)
                 generator.manual_seed(combined_seed("augment", self.seed, *place))
                 context = Context(self.source.levels, generator, rows, epoch=number, seed=kept)
-                yield self._augmented(*batch, context)
+                yield self._resized(*self._augmented(*batch, context), epoch=number)
             else:
-                yield batch
+                yield self._resized(*batch, epoch=number)
 
     def rows(self, number: int, *, start: int = 0) -> Sequence[Tensor]:
         """Positions in `source` of the samples of each of these batches, (B,)."""
@@ -243,6 +247,11 @@ class Batches:
             return self.shards.shuffled(shuffle)
         return torch.randperm(len(self.positions), generator=shuffle)
 
+    def _resized(self, inputs: Tensor, targets: Tensor, *, epoch: int) -> Batch:
+        if self.size_of is not None:
+            inputs = self.source.laid_out(resized(inputs, self.size_of(epoch)))
+        return inputs, targets
+
     def _augmented(self, inputs: Tensor, targets: Tensor, context: Context) -> Batch:
         is_mixed = any(isinstance(each, Mixing) for each in self.augment)
         if is_mixed and not targets.is_floating_point():
@@ -263,6 +272,7 @@ def training_batches(
     seed: int,
     rank: int = 0,
     ranks: int = 1,
+    size_of: SizeOf | None = None,
 ) -> Batches:
     """A split in batches of the dataset's batch size; `store` has its samples."""
     order = split.samples.order
@@ -278,6 +288,7 @@ def training_batches(
         seed=seed,
         rank=rank,
         ranks=ranks,
+        size_of=size_of,
     )
 
 

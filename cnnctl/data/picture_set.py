@@ -41,7 +41,7 @@ from cnnctl.target import Target
 Parts = dict[StoredSplit, list[Record]]
 MAX_SKIPPED = 1000
 """Files that can be listed in an experiment."""
-MEASURED = 10_000
+MEASURED = 5_000
 """Pictures, at least, that a streamed training split is normalised by."""
 
 

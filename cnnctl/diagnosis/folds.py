@@ -84,6 +84,7 @@ def _some(batches: Batches, own: Tensor) -> Batches:
         classes=batches.classes,
         balance=None if batches.balance is None else batches.balance[own],
         seed=batches.seed,
+        size_of=batches.size_of,
     )
 
 

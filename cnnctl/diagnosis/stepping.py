@@ -50,7 +50,9 @@ def take_steps(setup: Setup, weights: Weights | None, *, count: int = STEPS) -> 
     run = run_of(setup.with_compile(False), weights)
     modes = compare_modes(run, setup) if weights is not None else None
     step = make_step(run).for_epoch()
-    groups = grouped(setup.batches.train.epoch(0), run.experiment.train.accumulate)
+    groups = grouped(
+        setup.batches.train.epoch(setup.typical_epoch), run.experiment.train.accumulate
+    )
     rows: list[list[LayerStatistics]] = []
     norms: list[float] = []
     losses: list[TaskLoss] = []

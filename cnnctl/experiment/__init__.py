@@ -1,6 +1,7 @@
 """One YAML file, checked as a whole: the experiment."""
 
 from cnnctl.experiment.consistency import check, require_weights
+from cnnctl.experiment.growing import pixel_share, size_count
 from cnnctl.experiment.loaded import Loaded, placed, starting_weights
 from cnnctl.experiment.loading import complete, load, load_network
 from cnnctl.experiment.measuring import fitted
@@ -31,8 +32,10 @@ __all__ = [
     "load",
     "load_network",
     "measures",
+    "pixel_share",
     "placed",
     "require_weights",
+    "size_count",
     "starting_weights",
     "task_weights",
     "tasks_of",

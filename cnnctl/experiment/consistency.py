@@ -11,10 +11,11 @@ from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Mixing
 from cnnctl.data.samples import DatasetInfo
 from cnnctl.errors import Fault, FaultError, config_fault, gathered, nearest
+from cnnctl.experiment.growing import planned, unfit_growth, unfit_sizes
 from cnnctl.experiment.loaded import Loaded
 from cnnctl.experiment.monitoring import one_name_for_two, unwatched
 from cnnctl.experiment.spec import Experiment
-from cnnctl.experiment.tasks import Task, learned_targets, tasks_of
+from cnnctl.experiment.tasks import Task, tasks_of
 from cnnctl.model import network
 from cnnctl.model.freezing import check_freeze
 from cnnctl.model.graph import graph_of
@@ -53,6 +54,7 @@ def check(
         faults += _unfit_names(experiment, plan)
         faults += _unfit_losses(experiment, description, plan)
         faults += _batches_of_one(experiment, description, plan)
+        faults += unfit_sizes(experiment, description, plan)
     if faults or plan is None:
         raise FaultError(*faults)
     return plan, description
@@ -61,13 +63,7 @@ def check(
 def _planned(experiment: Experiment, description: DatasetInfo, known: Loaded | None) -> NetworkPlan:
     if known is not None and known.has_network_of(experiment, description):
         return known.plan
-    targets = learned_targets(experiment, description)
-    return network.plan(
-        experiment.model,
-        input=description.shape,
-        classes=targets[0].outputs,
-        targets={target.name: target.outputs for target in targets},
-    )
+    return planned(experiment, description)
 
 
 def _unknown_targets(experiment: Experiment, description: DatasetInfo) -> list[Fault]:
@@ -266,5 +262,6 @@ RULES: tuple[Callable[[Experiment, DatasetInfo], list[Fault]], ...] = (
     _given_twice,
     _unlike_sums,
     _unfit_memory_format,
+    unfit_growth,
 )
 """Checks across sections; a new one is a function and its entry here."""

@@ -10,6 +10,7 @@ from cnnctl.config.nodes import Node
 from cnnctl.config.overrides import COMMAND_LINE
 from cnnctl.data.dataset import DataSet
 from cnnctl.data.paths import path_options
+from cnnctl.data.shards.elsewhere import is_address
 from cnnctl.errors import closest, config_fault, did_you_mean
 from cnnctl.experiment.distill import TeacherSource
 from cnnctl.model.weights import DEFAULT
@@ -41,7 +42,8 @@ def _place_data(source: Node) -> None:
     name = data.child("name") if data else None
     kind = DataSet.kinds.get(str(name.value)) if name else None
     for path in _paths_in(data, kind) if data else ():
-        path.value = absolute(path)
+        if not is_address(str(path.value)):
+            path.value = absolute(path)
 
 
 def _paths_in(options: Node, kind: type[Choice] | None) -> Iterator[Node]:

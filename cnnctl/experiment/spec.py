@@ -13,6 +13,7 @@ from cnnctl.config.choice import Spec, refusal
 from cnnctl.config.wording import show
 from cnnctl.data import sources as _sources  # declares the datasets
 from cnnctl.data.dataset import DataSet
+from cnnctl.data.progressive_resizing import ProgressiveResizing
 from cnnctl.data.sources.digits import Digits
 from cnnctl.experiment.distill import Distillation
 from cnnctl.metrics import Monitor
@@ -91,7 +92,7 @@ class Train(Spec):
     """Memory layout of images; `auto` uses channels_last for convolutions on images."""
     compile: Literal["auto", "measure", "reduce-overhead", "max-autotune"] | bool = "auto"
     """Use torch.compile, or the mode to use it with; `measure` times the first batches and compiles
-    if that is faster, `auto` does not compile."""
+    if that is faster for sure, `auto` does not compile."""
     deterministic: bool = True
     """Bit-identical runs on the same machine; false lets cuDNN pick faster algorithms."""
     threads: Threads | Literal["auto"] = "auto"
@@ -103,6 +104,9 @@ class Train(Spec):
     activation_checkpointing: bool | list[str] = False
     """Save memory by computing activations again in the backward pass: in each block and stretch of
     layers, or in the layers and blocks with these names or patterns."""
+    progressive_resizing: ProgressiveResizing | None = None
+    """Train on small images first, which grow to their full size; a network must take all sizes,
+    for example by global pooling."""
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints within an epoch; one is always saved at its end."""
     snapshots: PositiveInt | None = None

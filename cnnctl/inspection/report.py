@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnctl.experiment import Loaded
+from cnnctl.experiment import Loaded, pixel_share
 from cnnctl.inspection.memory import device_memory, training_memory
 from cnnctl.inspection.rows import gather
 from cnnctl.inspection.tables import Report, Unfrozen
@@ -22,7 +22,7 @@ def report_on(loaded: Loaded, *, batch_size: int | None = None) -> Report:
     )
     memory = training_memory(summary, experiment.optimizer)
     device = device_memory(experiment.train.device)
-    return Report(summary, memory, device, _unfrozen(loaded, size))
+    return Report(summary, memory, device, _unfrozen(loaded, size), pixel_share(experiment))
 
 
 def _unfrozen(loaded: Loaded, batch_size: int) -> Unfrozen | None:

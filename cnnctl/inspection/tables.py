@@ -42,6 +42,8 @@ class Report:
     device: tuple[str, int] | None = None
     """The device's name and its memory in bytes, if known."""
     unfrozen: Unfrozen | None = None
+    pixel_share: float = 1.0
+    """The pixels that training sees, as a share of those of full images."""
 
     @property
     def peak_memory(self) -> int | None:
@@ -61,6 +63,9 @@ def totals(report: Report) -> list[str]:
         f"{summary.multiply_adds:,} multiply-adds per sample"
         f"{_in_training_only(summary)}{_without(summary)}",
     ]
+    if report.pixel_share < 1:
+        share = f"{report.pixel_share:.0%} of the pixels of full images"
+        lines.append(f"progressive resizing: training sees {share}")
     lines += _memory_lines(report)
     advice = advice_on_field(summary)
     return [*lines, f"note: {advice}"] if advice else lines
@@ -157,6 +162,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "training_memory": _memory_to_json(memory) if memory else None,
         "unfrozen": _unfrozen_to_json(report.unfrozen) if report.unfrozen else None,
         "device_memory": {"device": device[0], "bytes": device[1]} if device else None,
+        "pixel_share": report.pixel_share,
         "note": advice_on_field(summary),
     }
 

@@ -123,10 +123,15 @@ def _packed(answered: Answered) -> dict[str, Any]:
 def _unpacked(packed: dict[str, Any], tasks: Sequence[Task]) -> Answered:
     name, numbers = packed["name"], packed["numbers"]
     if packed["faults"]:
-        faults = [Fault(**{**fault, "path": tuple(fault["path"])}) for fault in packed["faults"]]
+        faults = map(_unpacked_fault, packed["faults"])
         return Answered(name, fault=FaultError(*faults, exit_code=ExitCode(packed["code"])))
     named = zip(tasks, numbers, strict=True)
     return Answered(name, tuple(Answer(task, tuple(own)) for task, own in named))
+
+
+def _unpacked_fault(packed: dict[str, Any]) -> Fault:
+    path = tuple(packed.pop("path"))
+    return Fault(message=packed.pop("message"), hint=packed.pop("hint"), path=path, **packed)
 
 
 def _answers_by_dtype(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Augmentation
@@ -57,6 +58,8 @@ class Preview:
     naming: Naming
     """Of the classes whose names the font lacks."""
     rates: Rates
+    sizes: list[Shape]
+    """Height and width of the images of every epoch; empty if they do not change."""
     is_other_device: bool
     """Whether it was drawn on the CPU, since the experiment's device is not available."""
 
@@ -91,7 +94,7 @@ def _gathered(setup: Setup, samples: int, split: SplitName, *, is_other_device: 
     answers = [task for task in setup.loaded.tasks if not task.is_auxiliary]
     labeller = Labeller(answers, Preprocessing.of(experiment.data))
     rows = _chosen(batches, samples, is_shuffled=split == "train")
-    epochs = min(EPOCHS, experiment.train.epochs) if batches.augment else 0
+    epochs = min(EPOCHS, experiment.train.epochs) if batches.augment or batches.size_of else 0
     stored: list[Batch | None] = [batches.source.take(row) for row in torch.split(rows, 1)]
     drawn = [stored, *(list(draws(batches, rows, epoch=epoch)) for epoch in range(epochs))]
     return Preview(
@@ -105,8 +108,13 @@ def _gathered(setup: Setup, samples: int, split: SplitName, *, is_other_device: 
         rows=[[_cell(each, batches, labeller) for each in row] for row in zip(*drawn, strict=True)],
         naming=labeller.naming,
         rates=rates_of(experiment, batches=len(setup.batches.train)),
+        sizes=_sizes(batches, epochs=experiment.train.epochs),
         is_other_device=is_other_device,
     )
+
+
+def _sizes(batches: Batches, *, epochs: int) -> list[Shape]:
+    return [] if batches.size_of is None else [*map(batches.size_of, range(epochs))]
 
 
 def _batches_of(setup: Setup, split: SplitName) -> Batches:
@@ -146,7 +154,10 @@ def _cell(drawn: Batch | None, batches: Batches, labeller: Labeller) -> Cell | N
     if drawn is None:
         return None
     inputs, targets = drawn
-    return Cell(batches.source.levels.undone(inputs)[0].cpu(), labeller.label(targets))
+    values = batches.source.levels.undone(inputs)
+    if batches.size_of is not None:
+        values = functional.interpolate(values, batches.source.shape[1:], mode="nearest")
+    return Cell(values[0].cpu(), labeller.label(targets))
 
 
 def _written(augmentation: Augmentation) -> str:

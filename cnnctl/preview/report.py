@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from cnnctl.config.wording import shape_of_sample
+from cnnctl.config.wording import shape_of_sample, times
+from cnnctl.data.samples import Shape
 from cnnctl.experiment.rates import Rates
 from cnnctl.preview.gather import Preview
 
@@ -17,6 +18,8 @@ def report(preview: Preview) -> Iterator[str]:
     drawn = f" and as drawn in {_range(epochs)}" if epochs else ""
     yield f"{of}, {shape_of_sample(preview.shape)}, as stored{drawn}"
     yield f"augmentation: {', '.join(preview.augmentations) or 'none'}"
+    if preview.sizes:
+        yield f"image sizes: {', '.join(_growth(preview.sizes))}"
     channels = preview.shape[0]
     if len(preview.shape) == 3 and channels not in (1, 3):
         drawn = "the first three as red, green and blue" if channels > 3 else "only the first"
@@ -26,6 +29,13 @@ def report(preview: Preview) -> Iterator[str]:
         yield f"class names that the sheet's font lacks: {preview.naming.described()}"
     if preview.is_other_device:
         yield "note: train.device is not available; drawn on the CPU, which draws other numbers"
+
+
+def _growth(sizes: Sequence[Shape]) -> Iterator[str]:
+    """The epochs from which images have another size."""
+    for epoch, size in enumerate(sizes):
+        if epoch == 0 or size != sizes[epoch - 1]:
+            yield f"{times(size)} from epoch {epoch + 1}"
 
 
 def _range(epochs: int) -> str:

@@ -58,14 +58,22 @@ class Compiled:
     """
 
     def __init__(
-        self, forward: Forward, *, mode: str | None, failed: Failed, mark: Mark = unmarked
+        self,
+        forward: Forward,
+        *,
+        mode: str | None,
+        failed: Failed,
+        mark: Mark = unmarked,
+        sizes: int = 1,
     ) -> None:
+        """`sizes` is the number of sizes of inputs that will come."""
         # it warns about an nvcc without a GPU
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         self.plain = forward
         # dynamic shapes would be compiled at the last, smaller batch, and used for all batches from
         # then on: slower, and with other kernels than a resumed run uses before its last batch
         self.fast: Forward | None = torch.compile(forward, dynamic=False, mode=mode)
+        allow_shapes(2 * sizes)  # of whole batches, and of the last one
         self.failed = failed
         self.mark = mark
 
@@ -82,6 +90,13 @@ class Compiled:
                 self.fast = None
                 self.failed(str(error).strip().partition("\n")[0])
         return propagate(self.plain, inputs, targets, answers, factors, mark=self.mark)
+
+
+def allow_shapes(count: int) -> None:
+    """Let torch compile a function for so many shapes; by default, it gives up after eight."""
+    from torch._dynamo import config  # slow to import
+
+    config.recompile_limit = max(config.recompile_limit, count)
 
 
 def use_cache_folder() -> None:

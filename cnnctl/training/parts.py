@@ -43,6 +43,9 @@ def _check_synchronized(experiment: Experiment, last: int, ranks: int) -> None:
     if 0 < last < ranks:
         message = f"the last batch has {last} samples, fewer than {ranks} ranks"
         raise config_fault(message, hint="set data.drop_last=true", path=option)
+    if isinstance(experiment.train.micro_batch_size, int):
+        message = "micro-batches would have statistics of their own"
+        raise config_fault(message, hint="leave out train.micro_batch_size", path=option)
     if experiment.train.compile:
         message = "several ranks do not compile a network with it"
         raise config_fault(message, hint="set train.compile=false, or leave it out", path=option)

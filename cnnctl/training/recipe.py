@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -61,7 +62,7 @@ def train(
             result = train_along(setup, start, stop=signals.were_received)
             return result, stopped_by(signals, result, world)
         training = Training.of(setup, store=FolderStore(folder), stop=signals.were_received)
-        begin(training, start, console)
+        begin(training, start, console, compile_trial=setup.compile_trial)
         print_header(console, training.run, setup.splits, start)
         with writing_failures(folder):
             with observing(training, folder, console, follow):
@@ -106,19 +107,24 @@ def decide_on_compiling(setup: Setup, console: Console) -> Setup:
     world.share(trial.compile)
     choice = "compiled" if trial.compile else "not compiled"
     console.print(f"train.compile=measure: {trial.found}; {choice}", soft_wrap=True, markup=False)
-    return setup.with_compile(trial.compile)
+    return setup.with_compile(trial.compile, trial=trial.to_json())
 
 
-def begin(training: Training, start: TrainingStart, console: Console) -> None:
+def begin(
+    training: Training,
+    start: TrainingStart,
+    console: Console,
+    *,
+    compile_trial: Mapping[str, Any] | None = None,
+) -> None:
     """Record what is about to run, and start it or resume it from its checkpoint."""
     start.folder.write_config(training.run.experiment.plain())
     if start.checkpoint is not None:
         training.resume(start.checkpoint)
         start.folder.remove_result()
         return
-    start.folder.write_environment(
-        describe_environment(training.run.device, ranks=start.world.size)
-    )
+    environment = describe_environment(training.run.device, ranks=start.world.size)
+    start.folder.write_environment({**environment, "compile_trial": compile_trial})
     left_out = training.begin(start.weights)
     if start.weights is not None:
         console.print(_initial_weights(left_out))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
+from cnnctl.data.progressive_resizing import SizeOf
 from cnnctl.data.samples import Splits
 from cnnctl.device import (
     check_precision,
@@ -60,6 +62,8 @@ class Setup:
     """The teachers, on the device, if there are any."""
     world: World = ALONE
     """The ranks that train together."""
+    compile_trial: Mapping[str, Any] | None = None
+    """What `compile: measure` found, as plain data."""
 
     def assemble(self) -> Run:
         """A new run, with its network initialised from the experiment's seed."""
@@ -79,9 +83,16 @@ class Setup:
         for inputs, _ in self.batches.train.spread(count):
             yield inputs.cpu()
 
-    def with_compile(self, compile: bool) -> Setup:
-        """The same setup with `train.compile` decided."""
-        return replace(self, experiment=with_compile(self.experiment, compile))
+    @property
+    def typical_epoch(self) -> int:
+        """An epoch to try steps of, whose images have their full size."""
+        growing, epochs = self.experiment.train.progressive_resizing, self.experiment.train.epochs
+        return 0 if growing is None else epochs - 1
+
+    def with_compile(self, compile: bool, *, trial: Mapping[str, Any] | None = None) -> Setup:
+        """The same setup with `train.compile` decided, by a trial if there was one."""
+        experiment = with_compile(self.experiment, compile)
+        return replace(self, experiment=experiment, compile_trial=trial)
 
     def memory_faults(self) -> AbstractContextManager[None]:
         """A context that turns out-of-memory errors into faults; see `device.memory_faults`."""
@@ -128,7 +139,12 @@ def set_up(loaded: Loaded, *, data_root: Path | None = None, world: World = ALON
 def _memory_faults(
     experiment: Experiment, device: torch.device, *, largest: Callable[[], int | None] | None = None
 ) -> AbstractContextManager[None]:
-    batch_size = f"data.batch_size={experiment.data.batch_size}"
+    batch_size, size = (
+        f"data.batch_size={experiment.data.batch_size}",
+        experiment.train.micro_batch_size,
+    )
+    if isinstance(size, int):  # of which each has the memory for itself
+        batch_size = f"train.micro_batch_size={size}"
     return memory_faults(device, batch_size=batch_size, largest=largest)
 
 
@@ -152,6 +168,15 @@ def use_machine(experiment: Experiment, *, rank: int | None = None) -> torch.dev
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     return device
+
+
+def _size_of(experiment: Experiment) -> SizeOf | None:
+    """The size of the images of each epoch; None if it is always the same."""
+    growing = experiment.train.progressive_resizing
+    if growing is None:
+        return None
+    full = experiment.data.whole().shape[1:]
+    return partial(growing.size, epochs=experiment.train.epochs, full=full)
 
 
 def split_batches(
@@ -178,6 +203,7 @@ def split_batches(
             seed=experiment.seed,
             rank=world.rank,
             ranks=world.size,
+            size_of=_size_of(experiment),
         ),
         validation=evaluation_batches(known, store, splits.validation)
         if len(splits.validation)

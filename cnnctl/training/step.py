@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cnnctl.device import autocast
 from cnnctl.distillation.distilling import Distilling, parameters_of
-from cnnctl.experiment import Task, build_loss, build_normalizer, task_weights
+from cnnctl.experiment import Task, build_loss, build_normalizer, size_count, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.batch_norm import synchronized
@@ -244,7 +244,7 @@ def make_propagate(
     if not mode:
         return partial(propagate, forward, mark=mark)
     named = mode if isinstance(mode, str) else None
-    return Compiled(forward, mode=named, failed=failed, mark=mark)
+    return Compiled(forward, mode=named, failed=failed, mark=mark, sizes=size_count(run.experiment))
 
 
 def _with_distilled(

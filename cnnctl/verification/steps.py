@@ -14,7 +14,7 @@ from cnnctl.checkpoint import encode
 from cnnctl.data.loader import Batches
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.errors import ExitCode, FaultError
-from cnnctl.experiment import Task, starting_weights
+from cnnctl.experiment import Task, pixel_share, starting_weights
 from cnnctl.prediction.outputs import block_size, collect_outputs
 from cnnctl.training.run import Run
 from cnnctl.training.setup import Setup
@@ -46,7 +46,9 @@ def try_steps(setup: Setup) -> Steps:
         run.take_weights(weights)
     run.begin_epoch()
     step = make_step(run).for_epoch()
-    groups = grouped(setup.batches.train.epoch(0), setup.experiment.train.accumulate)
+    groups = grouped(
+        setup.batches.train.epoch(setup.typical_epoch), setup.experiment.train.accumulate
+    )
     first = next(groups)
     losses = list[TaskLoss]()
     try:
@@ -67,7 +69,8 @@ def duration_of(setup: Setup, steps: Steps) -> Duration:
     batches, epochs = setup.batches, setup.experiment.train.epochs
     validation = len(batches.validation.positions) if batches.validation else 0
     test = len(batches.test.positions) if batches.test else 0
-    epoch = len(batches.train) * steps.batch + validation * steps.sample + steps.saving
+    training = len(batches.train) * steps.batch * pixel_share(setup.experiment)
+    epoch = training + validation * steps.sample + steps.saving
     return Duration(epoch, epochs * epoch + test * steps.sample, epochs)
 
 

@@ -107,6 +107,14 @@ def test_each_batch_size_is_measured_in_rounds_with_all_parts(benchmark: Any) ->
     assert four == 4 * one
 
 
+def test_the_time_of_layers_is_told_by_their_kind(benchmark: Any) -> None:
+    kinds = {each.kind: each for each in benchmark.speeds[0].kinds}
+    assert set(kinds) - {"other"} == {"conv", "batch_norm", "relu", "max_pool", "flatten", "linear"}
+    assert sum(each.share for each in kinds.values()) == pytest.approx(1)
+    assert all(each.seconds > 0 for each in kinds.values())
+    assert sum(each.limit for each in kinds.values()) < benchmark.speeds[0].work.limit
+
+
 def test_the_figures_of_a_speed_follow_from_its_rounds() -> None:
     speed = Speed(
         batch_size=10,

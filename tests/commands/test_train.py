@@ -285,3 +285,15 @@ def test_a_layer_of_a_plugin_trains_and_is_evaluated_with_the_plugin(
     evaluated = cli(*arguments)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "on 360 samples" in evaluated.stdout
+
+
+def test_a_precision_that_the_device_lacks_is_a_fault_at_its_line(
+    quick_cli: Cli, tiny: Path
+) -> None:
+    tiny.write_text(
+        tiny.read_text().replace("epochs: 2", "epochs: 1, device: cpu, precision: tf32")
+    )
+    done = quick_cli("train", tiny)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{tiny}:9:44: train.precision: CPU, ")
+    assert "does not compute in tf32\n    use auto or fp32" in done.stderr

@@ -13,6 +13,7 @@ from cnnctl.data.loader import Batches
 from cnnctl.errors import FaultError
 from cnnctl.experiment import Loaded, complete
 from cnnctl.preview.gather import gather
+from cnnctl.preview.report import report
 from cnnctl.training.setup import set_up
 
 DIGITS = """\
@@ -123,3 +124,19 @@ def test_no_gpu_is_needed() -> None:
     preview = gather(loaded(DIGITS, "train.device=cuda:9"), samples=1)
     assert preview.is_other_device
     assert not gather(loaded(DIGITS), samples=1).is_other_device
+
+
+def test_small_images_of_early_epochs_are_enlarged_to_full_ones() -> None:
+    layers = "model.layers=[conv: 2, global_avg_pool, linear: classes]"
+    growing = "train.progressive_resizing={delay_fraction: 0, finetune_fraction: 0}"
+    found = loaded(DIGITS, layers, growing, "data.augment=[]", "data.sampler=shuffle")
+    preview = gather(found, samples=3)
+    assert preview.columns == ["stored", "epoch 1", "epoch 2", "epoch 3"]
+    assert preview.sizes == [(4, 4), (4, 4), (8, 8)]
+    [stored, small, _, full] = next(row for row in preview.rows if all(row))
+    assert stored is not None
+    assert small is not None
+    assert full is not None
+    assert torch.allclose(full.values, stored.values, atol=1e-5)
+    assert torch.equal(small.values[..., 0::2], small.values[..., 1::2])
+    assert "image sizes: 4x4 from epoch 1, 8x8 from epoch 3" in list(report(preview))

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from cnnctl.data.sources.digits import Digits
 from tests import warm
 from tests.conftest import Cli, environment, rows_of
+from tests.shards import write_tar
 from tests.training.conftest import EVERYTHING, assert_same_state, best, last
 from tests.warm import Process
 
@@ -119,6 +121,17 @@ def assert_kills_change_nothing(config: Path, text: str, *, kills: int) -> None:
 
 
 @pytest.mark.long
+def test_a_killed_run_whose_images_grow_and_flip_in_turn_resumes_to_the_same_bits(
+    everything: Path,
+) -> None:
+    text = EVERYTHING.replace("- flatten", "- global_avg_pool")
+    text = text.replace("[{crop", "[{horizontal_flip: {alternating: true}}, {crop")
+    text = text.replace("name: cosine", "name: triangular")
+    text = text.replace("epochs: 6,", "epochs: 6, progressive_resizing: {delay_fraction: 0.2},")
+    assert_kills_change_nothing(everything, text, kills=2)
+
+
+@pytest.mark.long
 def test_a_killed_run_of_lion_resumes_to_the_same_bits(everything: Path) -> None:
     sgd, lion = "{name: sgd, lr: 0.1, momentum: 0.9}", "{name: lion, lr: 0.001, weight_decay: 0.1}"
     assert sgd in EVERYTHING
@@ -190,6 +203,22 @@ def test_a_killed_run_on_a_folder_of_pictures_resumes_to_the_same_bits(
     data = f"name: image_folder\n  path: digits\n  sampler: balanced\n  rows: {rows}"
     longer = EVERYTHING.replace("epochs: 6", "epochs: 20").replace("stopping: 3", "stopping: 20")
     assert_kills_change_nothing(everything, longer.replace("name: digits", data), kills=2)
+
+
+@pytest.mark.long
+def test_a_killed_run_on_shards_resumes_to_the_same_bits(everything: Path) -> None:
+    samples = Digits().load("train", root=Path())
+    pictures = samples.rows.take(torch.arange(len(samples)))
+    for shard in range(10):
+        members: list[tuple[str, bytes]] = []
+        for at in range(shard, len(samples), 10):
+            content = BytesIO()
+            Image.fromarray(pictures[at, 0].numpy()).save(content, format="png")
+            label = str(samples.targets[at].item()).encode()
+            members += [(f"{at:04}.png", content.getvalue()), (f"{at:04}.cls", label)]
+        write_tar(everything.parent / "shards" / f"train-{shard}.tar", members)
+    data = "name: webdataset\n  path: shards\n  rows: stream\n  shuffle_buffer: 300\n  workers: 2"
+    assert_kills_change_nothing(everything, EVERYTHING.replace("name: digits", data), kills=1)
 
 
 @pytest.mark.long

@@ -45,6 +45,8 @@ FORMAT = 1
 PIXELS, INDEX = ".pixels", ".index"
 SHARD = ".shard"
 """Of the list of what is in a shard."""
+COPIES = "shards-"
+"""How the folders of shards from elsewhere begin, after a dot if they are not for other runs."""
 UNUSED = 30 * 24 * 3600
 """Seconds after which a file that was not used makes room for others."""
 
@@ -228,6 +230,8 @@ def _make_room(folder: Path) -> None:
     """Delete what has not been used for a month, and what killed writers left."""
     oldest = time.time() - UNUSED
     for path in folder.iterdir():
+        if path.name.removeprefix(".").startswith(COPIES) and path.stat().st_mtime < oldest:
+            shutil.rmtree(path, ignore_errors=True)
         if path.suffix not in (PIXELS, INDEX, SHARD, ".writing"):
             continue
         used = path.with_suffix(INDEX) if path.suffix == PIXELS else path

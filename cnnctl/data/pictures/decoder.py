@@ -29,7 +29,8 @@ def decode_to_file(
     """
     if len(entries) > FEW and not tree.is_sequential:
         command, orders = [worker.__name__, str(target), form.text], list(orders_of(tree, entries))
-        answers = carry_out(tree, orders, command, processes=processes, advance=advance)
+        with tree.at_hand(entries):
+            answers = carry_out(tree, orders, command, processes=processes, advance=advance)
         return sorted((Decoded(*each) for each in answers), key=lambda each: each.row)
     with target.open("r+b") as file:
         return decode_here(tree, entries, form, into(file.fileno(), form), advance=advance)

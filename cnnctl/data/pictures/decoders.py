@@ -46,8 +46,9 @@ class Decoders:
         share = -(-len(entries) // (self._processes or 1))
         together = min(max(share, FEWEST), TOGETHER)
         parts = [entries[at : at + together] for at in range(0, len(entries), together)]
-        for answers in self._pool.map(self._decode, parts):
-            yield from answers
+        with self._tree.at_hand(entries):
+            for answers in self._pool.map(self._decode, parts):
+                yield from answers
 
     def _decode(self, entries: Sequence[Entry]) -> list[Answer]:
         if not self._processes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from cnnctl.data.residence import PictureResidence
 from cnnctl.data.rows import Rows, TensorRows
 from cnnctl.errors import config_fault
 
+LOCAL_RANKS = "LOCAL_WORLD_SIZE"
+"""The variable in which torchrun tells how many ranks this machine has; all of them stream."""
 Positions = NDArray[np.int64]
 
 
@@ -46,7 +49,7 @@ def kept_pictures(
 ) -> KeptPictures:
     """The pictures of records, which are decoded now unless they are streamed.
 
-    workers: the number of processes; None for one for each core.
+    workers: the number of processes; None for one for each core, shared by the ranks that stream.
     skipped: the names of streamed pictures that are broken; None if all are to be decoded once to
         find them.
 
@@ -79,7 +82,8 @@ def _streamed(
         message = "pictures cannot be streamed from an archive that is read from front to back"
         hint = "unpack it, use a .zip, or store the pictures in uncompressed shards"
         raise config_fault(message, hint=hint, path=("rows",))
-    count = workers or (cores() if len(records) > FEW else 0)  # few are quicker in this process
+    own = max(1, cores() // int(os.environ.get(LOCAL_RANKS, "1")))
+    count = workers or (own if len(records) > FEW else 0)  # few are quicker in this process
     entries = [record.entry for record in records]
 
     def rows(kept: Positions) -> StreamedRows:

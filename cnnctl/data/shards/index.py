@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from cnnctl.data.pictures.cache import SHARD, cache_folder
-from cnnctl.data.shards.reading import ShardSample, samples_in
+from cnnctl.data.shards.reading import ShardSample
 from cnnctl.errors import FaultError
 from cnnctl.sealing import is_whole, seal
 from cnnctl.storage import read_regular, write_atomically
@@ -23,17 +23,6 @@ from cnnctl.storage import read_regular, write_atomically
 FORMAT = 1
 MAX_INDEX = 2**31
 """Bytes of an index."""
-
-
-def samples_of(file: Path, *, label: str) -> list[ShardSample]:
-    """The samples of a shard on this machine; see `samples_in`.
-
-    Raises:
-        OSError, DamagedShardError: it cannot be read, or is damaged.
-    """
-    status = file.stat()
-    version = f"{file} {status.st_size} {status.st_mtime_ns}"
-    return indexed(version, label=label, find=lambda: samples_in(file, label=label))
 
 
 def indexed(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from cnnctl.config.wording import show
-from cnnctl.errors import config_fault
+from cnnctl.errors import FaultError, config_fault
 
 SUFFIX = ".tar"
 MAX_SHARDS = 100_000
@@ -29,10 +30,15 @@ def root_and_names(path: str) -> tuple[str, list[str]]:
     above = path.partition("{")[0].rpartition("/")[0]
     names = list(_expanded(path[len(above) :].lstrip("/")))
     for name in names:
-        if not name.endswith(SUFFIX) or {"", ".", ".."} & set(name.split("/")):
+        if not is_name(name):
             message = f"{show(path)} stands for {show(name)}, which is no name of a shard"
             raise config_fault(message, hint="names end in .tar", path=("path",))
     return above or ".", names
+
+
+def is_name(name: str) -> bool:
+    """Whether this is the name of a shard that stays below its folder."""
+    return name.endswith(SUFFIX) and "\\" not in name and not {"", ".", ".."} & set(name.split("/"))
 
 
 def shard_of(name: str) -> str:
@@ -45,7 +51,8 @@ def _expanded(pattern: str) -> Iterator[str]:
     if len(pattern) > MAX_PATTERN:
         raise _fault(pattern[:80], "is too long")
     while any(map(_BRACES.search, names)):
-        names = [expanded for name in names for expanded in _expanded_once(name, pattern)]
+        expanded = (each for name in names for each in _expanded_once(name, pattern))
+        names = list(islice(expanded, MAX_SHARDS + 1))
         if len(names) > MAX_SHARDS:
             raise _fault(pattern, f"stands for more than {MAX_SHARDS:,} shards")
     if any(set("{}") & set(name) for name in names):
@@ -73,6 +80,6 @@ def _choices(inside: str, pattern: str) -> list[str]:
     return [f"{number:0{len(bounds[1])}}" for number in range(first, last + 1)]
 
 
-def _fault(pattern: str, what: str) -> Exception:
+def _fault(pattern: str, what: str) -> FaultError:
     hint = "write shards as in train-{000..099}.tar"
     return config_fault(f"{show(pattern)} {what}", hint=hint, path=("path",))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnnctl.data.file_tree import Entry, FileTree
-from cnnctl.data.files import GIVE_IT, Folder
-from cnnctl.data.shards.index import samples_of
-from cnnctl.data.shards.naming import SUFFIX
+from cnnctl.data.shards.copied import Copies
+from cnnctl.data.shards.elsewhere import Elsewhere, is_address
+from cnnctl.data.shards.naming import root_and_names, shard_of
 from cnnctl.data.shards.reading import DamagedShardError
+from cnnctl.data.shards.source import FolderOfShards, ShardSource
 from cnnctl.data.shards.stored import MARK, read_in_shard
 from cnnctl.errors import data_fault
-from cnnctl.paths import is_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,65 +30,77 @@ class Shards(FileTree):
 
     damage = ()
 
-    def __init__(
-        self, root: Path, names: Sequence[str], *, label: str, damaged: dict[str, str]
-    ) -> None:
-        super().__init__(root)
-        self.names = names
-        """All shards, by their names below the root."""
-        self.damaged = damaged
-        """Why some of them are not used, once the entries have been listed."""
+    def __init__(self, source: ShardSource, names: Sequence[str], *, label: str) -> None:
+        super().__init__(source.folder)
+        self.source, self.names, self._label = source, names, label
+        self._damaged = {name: source.damaged[name] for name in names if name in source.damaged}
         self.samples: list[LabelledEntry] = []
         """All samples, in the order of the entries, once these have been listed."""
-        self._label = label
 
     @property
     def opened_as(self) -> Path:
         return self.root / MARK
 
+    def damaged(self) -> dict[str, str]:
+        """Why some of the shards are not used, by their names; lists all others."""
+        self.entries  # noqa: B018  (which finds them)
+        return self._damaged
+
+    def place(self, name: str) -> str:
+        return self.source.place(name)
+
+    @contextmanager
+    def at_hand(self, entries: Sequence[Entry]) -> Iterator[None]:
+        shards = list(dict.fromkeys(shard_of(entry.name) for entry in entries))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.source.held(shards))
+            except DamagedShardError as error:
+                hint = "check the network; a run can be resumed"
+                raise data_fault(str(error), hint=hint) from None
+            yield
+
     def _listed(self) -> Iterator[Entry]:
         for name in self.names:
-            if name not in self.damaged:
+            if name not in self._damaged:
                 self._list(name)
         self.samples.sort(key=lambda sample: sample.entry.name)
         for sample in self.samples:
             yield sample.entry
 
     def _list(self, shard: str) -> None:
-        file = self.root / shard
         try:
-            found, stamp = samples_of(file, label=self._label), file.stat().st_mtime_ns
+            found = self.source.samples_in(shard, label=self._label)
+            stamp = self.source.stamp(shard)
         except DamagedShardError as error:
-            self.damaged[shard] = str(error)
+            self._damaged[shard] = str(error)
         except OSError as error:
-            self.damaged[shard] = f"cannot be read: {error.strerror or error}"
+            self._damaged[shard] = f"cannot be read: {error.strerror or error}"
         else:
             for each in found:
                 entry = Entry(f"{shard}/{each.name}", each.size, stamp, each.offset)
                 self.samples.append(LabelledEntry(entry, each.label))
 
     def _content(self, entry: Entry) -> bytes:
-        return read_in_shard(self.root, entry)
+        with self.at_hand([entry]):
+            return read_in_shard(self.root, entry)
 
 
-def open_shards(
-    root: Path, names: Sequence[str], *, label: str, skipped: Collection[str]
-) -> Shards:
-    """The shards with these names below a folder, or all there, without those that are skipped.
-
-    No link leads out of the folder: a shard that is one counts as missing.
+def open_shards(path: str, *, label: str, skipped: Collection[str]) -> Shards:
+    """The shards of a folder, an address or a pattern, without those that are skipped.
 
     Raises:
-        FaultError: there is no such folder, or no shard in it.
+        FaultError: there is no such folder, no shard in it, or no package that reads the address.
     """
-    if not is_folder(root):
-        raise data_fault("no such folder", hint=GIVE_IT, place=str(root))
-    folder = Folder(root)
-    there = {entry.name for entry in folder.entries if entry.name.endswith(SUFFIX)}
-    reasons = {each.name: each.reason for each in folder.left_out}
-    wanted = [name for name in names or sorted(there) if name not in skipped]
+    root, names = root_and_names(path)
+    source: ShardSource
+    if is_address(root):
+        elsewhere = Elsewhere(root)
+        source = Copies(elsewhere, names or elsewhere.names())
+    else:
+        source = FolderOfShards(Path(root), names)
+    wanted = [name for name in source.names if name not in skipped]
     if not wanted:
         message, hint = "has no shards", "give a folder of .tar files, or a pattern of their names"
-        raise data_fault(message, hint=hint, place=str(root))
-    missing = {name: reasons.get(name, "no such shard") for name in wanted if name not in there}
-    return Shards(root, wanted, label=label, damaged=missing)
+        raise data_fault(message, hint=hint, place=root)
+    return Shards(source, wanted, label=label)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 import torch
@@ -18,9 +17,12 @@ from cnnctl.data.file_tree import FileTree
 from cnnctl.data.files import remembered
 from cnnctl.data.records import SPLIT_WORDS, GivenSplit, Record, numbered
 from cnnctl.data.sampling import ShardOrder
-from cnnctl.data.shards.naming import root_and_names, shard_of
+from cnnctl.data.shards.naming import shard_of
 from cnnctl.data.shards.tree import Shards, open_shards
-from cnnctl.errors import Fault, data_fault, data_faults
+from cnnctl.errors import Fault, FaultError, config_fault, data_fault, data_faults
+
+BUFFER = 10_000
+"""Samples to shuffle within where not all shards are here at once."""
 
 
 class WebDataset(ClassPictures, kind="webdataset"):
@@ -36,7 +38,7 @@ class WebDataset(ClassPictures, kind="webdataset"):
     """Suffix of the files with the class, a number or a name; of one that ends in `json`, it is
     the value of `label`, `cls` or `class`."""
 
-    shuffle_buffer: Literal["auto"] | PositiveInt | None = "auto"
+    shuffle_buffer: PositiveInt | Literal["auto"] | None = "auto"
     """Shuffle the shards of an epoch, and move each sample by less than this many places; null
     shuffles all samples. `auto` is null, or 10,000 if shards from elsewhere take more than half of
     the disk."""
@@ -55,17 +57,17 @@ class WebDataset(ClassPictures, kind="webdataset"):
         return ShardOrder(torch.from_numpy(shards), self.shuffle_buffer)
 
     def open_pictures(self) -> Shards:
-        root, names = root_and_names(self.path)
         skipped = set(self.skipped) if self.samples else set[str]()
-
-        def opened() -> Shards:
-            return open_shards(Path(root), names, label=self.label, skipped=skipped)
-
-        return remembered(f"{self.path}\0{self.label}\0{sorted(skipped)}", opened)
+        return remembered(
+            f"{self.path}\0{self.label}\0{sorted(skipped)}",
+            lambda: open_shards(self.path, label=self.label, skipped=skipped),
+        )
 
     def listed(self, tree: FileTree) -> tuple[Self, list[Record]]:
         assert isinstance(tree, Shards)
         known = self._without_damaged(tree)
+        if not tree.source.are_all_kept:
+            known = known._read_in_turn()
         words = {shard: split_of(shard) for shard in tree.names}
         has_splits = "train" in words.values()
         found = []
@@ -77,28 +79,41 @@ class WebDataset(ClassPictures, kind="webdataset"):
                 found.append(Record(sample.entry, self._named(sample.label, tree), split))
         return known, found
 
+    def _read_in_turn(self) -> Self:
+        """This dataset, if only some of its shards are here at any time.
+
+        Raises:
+            FaultError: it asks for all of them.
+        """
+        if self.rows not in ("auto", "stream"):
+            message = f"rows: {self.rows} needs all shards, for which the disk is too small"
+            raise config_fault(message, hint="use rows: stream", path=("rows",))
+        buffer = BUFFER if self.shuffle_buffer == "auto" else self.shuffle_buffer
+        return self.model_copy(update={"rows": "stream", "shuffle_buffer": buffer})
+
     def _without_damaged(self, tree: Shards) -> Self:
         """This dataset, with shards that cannot be used among what is skipped.
 
         Raises:
             FaultError: there are some, and they may not be skipped.
         """
-        if not tree.entries or not tree.damaged:
+        damaged = tree.damaged()
+        if not damaged:
             return self
         most = int(self.max_skipped * len(tree.names)) if self.on_error == "skip" else 0
-        if len(tree.damaged) > most:
+        if len(damaged) > most:
             raise self._fault_of_damaged(tree, most)
-        for name, reason in tree.damaged.items():
+        for name, reason in damaged.items():
             tree.leave_out(name, reason)
-        return self.model_copy(update={"skipped": [*self.skipped, *tree.damaged]})
+        return self.model_copy(update={"skipped": [*self.skipped, *damaged]})
 
-    def _fault_of_damaged(self, tree: Shards, most: int) -> Exception:
+    def _fault_of_damaged(self, tree: Shards, most: int) -> FaultError:
         hint = "restore them, or set data.on_error=skip"
         if self.on_error == "skip":
             hint = f"at most {most:,} may be skipped; restore them, or raise max_skipped"
         faults = [
             Fault(message=reason, hint="restore it", place=tree.place(name))
-            for name, reason in tree.damaged.items()
+            for name, reason in tree.damaged().items()
         ]
         message = f"{len(faults):,} of {len(tree.names):,} shards cannot be used"
         return data_faults(faults, last=Fault(message=message, hint=hint, place=self.path))

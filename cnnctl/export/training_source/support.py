@@ -48,6 +48,9 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
         message = "a training script takes all epochs, whatever time they need"
         path = "planned_steps" if experiment.train.plan else "max_minutes"
         yield Fault(message=message, hint=HINT, path=("train", path))
+    if experiment.train.progressive_resizing is not None:
+        message = "a training script does not resize images"
+        yield Fault(message=message, hint=HINT, path=("train", "progressive_resizing"))
     if experiment.scheduler.watches == "accuracy" and not experiment.data.has_validation:
         message = "a training script has no accuracy of the training split"
         yield Fault(message=message, hint="use loss", path=("scheduler", "monitor"))

@@ -2,7 +2,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -445,6 +446,47 @@ def test_without_a_cache_pictures_are_decoded_to_memory(
     monkeypatch.setenv("CNNCTL_CACHE", str(tmp_path / "file" / "cache"))
     assert torch.equal(pixels_of(surveyed(root).load("train", root=Path())), expected)
     assert "note: decoding to memory: the cache cannot be used" in capsys.readouterr().err
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """A disk on which no file can grow beyond so many bytes."""
+    import resource  # only Unix has it
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
+@pytest.mark.parametrize("rows", ["memory", "mapped"])
+def test_with_a_full_disk_pictures_are_decoded_to_memory(
+    tmp_path: Path, own_cache: Path, capsys: pytest.CaptureFixture[str], rows: str
+) -> None:
+    root = write(tmp_path / "pets", {"cat": 5, "dog": 5})
+    options = {"size": 224, "rows": rows}
+    expected = pixels_of(surveyed(root, **options).load("train", root=Path()))
+    shutil.rmtree(own_cache)
+    with files_up_to(2**20):  # 10 pictures take 1.5 MB
+        found = surveyed(root, **options).load("train", root=Path())
+    assert torch.equal(pixels_of(found), expected)
+    assert "note: decoding to memory: the cache cannot be used" in capsys.readouterr().err
+    assert list(own_cache.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
+def test_a_full_disk_and_too_little_memory_are_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = surveyed(write(tmp_path / "pets", {"cat": 5, "dog": 5}), test=0, size=224)
+    monkeypatch.setattr(cache, "machine_memory", lambda: 2**21)
+    with files_up_to(2**20), pytest.raises(FaultError, match="do not fit in memory") as error:
+        data.load("train", root=Path())
+    assert error.value.exit_code is ExitCode.STORAGE
+    assert "set CNNCTL_CACHE to another disk" in str(error.value)
 
 
 def test_several_processes_decode_to_the_same_pixels(

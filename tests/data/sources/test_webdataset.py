@@ -14,7 +14,7 @@ from cnnctl.data.loader import DeviceStore, training_batches
 from cnnctl.data.pictures import cache
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Samples
-from cnnctl.data.shards import index
+from cnnctl.data.shards import source
 from cnnctl.data.sources.webdataset import WebDataset, split_of
 from cnnctl.errors import ExitCode, FaultError
 from tests.conftest import Cli
@@ -78,7 +78,7 @@ def test_a_shard_is_listed_once(
 ) -> None:
     root = write_shards(tmp_path / "pets", ["0.tar"])
     before = surveyed(root, test=0)
-    monkeypatch.setattr(index, "samples_in", None)
+    monkeypatch.setattr(source, "samples_in", None)
     assert surveyed(root, test=0) == before
     [noted] = own_cache.glob(f"*{cache.SHARD}")
     noted.write_bytes(noted.read_bytes()[:-1])  # then it is listed again

@@ -364,6 +364,7 @@ def test_a_step_in_a_fresh_process_is_compared(tmp_path: Path) -> None:
     ("override", "path"),
     [
         ("model.unfreeze_at=2", "model.unfreeze_at"),
+        ("train.progressive_resizing={initial_scale: 1.0}", "train.progressive_resizing"),
         ("data.augment=[{horizontal_flip: {alternating: true}}]", "data.augment.0.alternating"),
         ("data.augment=[{random_erasing: {value: random}}]", "data.augment.0"),
         ("train.micro_batch_size=4", "train.micro_batch_size"),
@@ -429,7 +430,8 @@ WRITTEN = {
     Architecture: {"layers", "heads", "init", "weights", "freeze", "unfreeze_at"},
     Regularization: {"l1", "l2", "weight_decay", "penalize", "label_smoothing", "clip_norm"}
     | {"clip_value", "early_stopping", "ema"},
-    Train: {"epochs", "accumulate", "precision", "monitor", "max_minutes", "planned_steps"},
+    Train: {"epochs", "accumulate", "precision", "monitor", "max_minutes", "planned_steps"}
+    | {"progressive_resizing"},
 }
 """What a script has, or is refused for."""
 LEFT_OUT = {
