@@ -124,3 +124,12 @@ def build_optimizer(groups: Sequence[ParameterGroup], *, fused: bool) -> optim.O
         part = groups[own[0]].optimizer.build([given[place] for place in own], fused=fused)
         parts.append((part, own))
     return Combined(parts)
+
+
+def freeze_finished(groups: Sequence[ParameterGroup], is_over: Sequence[bool]) -> None:
+    """Compute no gradients for groups whose learning rate stays 0, unless that is true of all."""
+    if all(is_over):  # without any gradient, there would be no backward pass
+        return
+    for group, is_finished in zip(groups, is_over, strict=True):
+        for parameter in group.parameters if is_finished else ():
+            parameter.requires_grad_(False)

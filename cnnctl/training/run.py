@@ -24,7 +24,13 @@ from cnnctl.model.network import NetworkPlan
 from cnnctl.model.recomputation import recompute_
 from cnnctl.model.weights_file import Tensors
 from cnnctl.optim.averages import Average, average_of
-from cnnctl.optim.groups import ParameterGroup, build_optimizer, merged, parameter_groups
+from cnnctl.optim.groups import (
+    ParameterGroup,
+    build_optimizer,
+    freeze_finished,
+    merged,
+    parameter_groups,
+)
 from cnnctl.optim.regularizers import EarlyStopper
 from cnnctl.optim.schedulers import PlannedSteps, Schedule
 from cnnctl.training.tally import RunningSums
@@ -148,6 +154,7 @@ class Run:
         """Put the network in training mode for the current epoch, except for frozen parts."""
         first = self.counters.epoch * self.schedule.steps_per_epoch
         self.freezing.begin_epoch(self.schedule.planned_epoch(first))
+        freeze_finished(self.groups, self.schedule.is_over(first))
 
     def agree_on_weights(self) -> None:
         """Take the weights and buffers of rank 0, on all ranks."""

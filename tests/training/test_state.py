@@ -118,6 +118,26 @@ def test_several_optimizers_and_slow_weights_go_on_to_the_same_bits(tmp_path: Pa
     assert_same_state(capture_last(resumed), capture_last(alone))
 
 
+def test_weights_whose_rate_stays_0_need_no_gradients() -> None:
+    own = {"match": "conv1", "scheduler": {"name": "polynomial", "total_iters": 1}}
+    run = new_run(optimizer={"name": "sgd", "momentum": 0.9, "groups": [own]}, scheduler="constant")
+    run.begin_epoch()
+    finish_epoch(run)
+    run.begin_epoch()
+    learning = {name for name, p in run.network.named_parameters() if p.requires_grad}
+    assert learning == {"batch_norm1.weight", "batch_norm1.bias", "linear1.weight", "linear1.bias"}
+    before = run.network.get_parameter("conv1.weight").clone()
+    take_steps(run, 2)
+    assert torch.equal(run.network.get_parameter("conv1.weight"), before)
+
+
+def test_a_network_whose_rates_are_all_0_goes_on() -> None:
+    run = new_run(scheduler={"name": "polynomial", "total_iters": 1})
+    finish_epoch(run)
+    run.begin_epoch()
+    take_steps(run, 1)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=named)
 def test_every_state_on_the_way_is_restored(optimizer: dict[str, Any]) -> None:
     run = new_run(optimizer=optimizer, regularization={})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from torch.optim import Optimizer
@@ -11,6 +11,9 @@ from torch.optim import Optimizer
 from cnnctl.optim.schedulers.planning import PlannedSteps, scheduled_step
 from cnnctl.optim.schedulers.plateau import Plateau, Progress
 from cnnctl.optim.schedulers.scheduler import Cycle, Position, Scheduler
+
+MOST_STEPS = 1000
+"""Steps at which a rate is looked at, to see whether it stays 0."""
 
 
 class Schedule:
@@ -65,6 +68,20 @@ class Schedule:
             group["lr"] = scheduler.learning_rate(position, lr=group["initial_lr"])
             if isinstance(scheduler, Cycle) and scheduler.cycle_momentum:
                 _set_momentum(group, scheduler.momentum(scheduler.after_warmup(position)))
+
+    def is_over(self, step: int) -> list[bool]:
+        """Whether the rate of each group is 0 in this step and those that follow.
+
+        It is looked at in some of them, evenly spread, if they are many.
+        """
+        first = self._position(step)
+        apart = max(1, (self.all_steps - first.step) // MOST_STEPS)
+        left = range(first.step, self.all_steps, apart)
+        return [
+            scheduler.waits is None
+            and all(scheduler.learning_rate(replace(first, step=at), lr=1.0) == 0 for at in left)
+            for scheduler in (own or self.scheduler for own in self.own)
+        ]
 
     def end_epoch(self, metric: float) -> None:
         """Record the metric that the scheduler watches after an epoch; only `plateau` uses it."""
