@@ -46,12 +46,14 @@ def begun_by(launch: str, *, runs: Path, name: str) -> Path | None:
     Raises:
         FaultError: the folder of runs cannot be read.
     """
+    if not launch:
+        return None
     return next(filter(partial(_is_of, launch), reversed(runs_named(runs, name))), None)
 
 
 def _is_of(launch: str, run: Path) -> bool:
     """Whether this launch, by the same command, has begun a run and not finished it."""
-    if not launch or not has_last(run):
+    if not has_last(run):
         return False
     facts = read_environment(run)
     command, state = facts.get("command"), read_result(run).get("state")

@@ -50,7 +50,7 @@ def test_pixels_before_and_after_augmentation(cli: Cli, tmp_path: Path, mode: st
         "pets-preview.png",
         f"4 of 4 training samples of image_folder, {3 if mode == 'RGB' else 1}x4x5, as stored and "
         "as drawn in epochs 1 to 2",
-        "augmentation: horizontal_flip: {p: 1.0}",
+        "augmentation: horizontal_flip: {p: 1.0, alternating: false}",
         "2 steps per epoch, 4 in 2 epochs",
         "learning rate: 0.01 at the start, 0.203 at its peak (step 2), 1e-06 at the end",
         "class names that the sheet's font lacks: #1 猫",

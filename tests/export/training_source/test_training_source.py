@@ -429,7 +429,7 @@ WRITTEN = {
     | {"regularization", "train", "distill"},
     Architecture: {"layers", "heads", "init", "weights", "freeze", "unfreeze_at"},
     Regularization: {"l1", "l2", "weight_decay", "penalize", "label_smoothing", "clip_norm"}
-    | {"clip_value", "early_stopping", "ema"},
+    | {"clip_value", "early_stopping", "ema", "lookahead"},
     Train: {"epochs", "accumulate", "precision", "monitor", "max_minutes", "planned_steps"}
     | {"progressive_resizing"},
 }
