@@ -23,9 +23,10 @@ from unittest import mock
 import torch
 
 from cnnctl.data.dataset import StoredSplit
+from cnnctl.data.device_store import DeviceStore
 from cnnctl.data.file_tree import Entry, FileTree
 from cnnctl.data.files import Folder, forget_tree
-from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.loader import Batches
 from cnnctl.data.samples import Samples
 from cnnctl.data.sources.image_folder import ImageFolder
 

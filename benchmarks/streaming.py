@@ -31,7 +31,8 @@ from typing import Any
 import torch
 import yaml
 
-from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import Batches
 from cnnctl.data.preparation import prepare
 from cnnctl.experiment import load
 

@@ -23,7 +23,7 @@ from cnnctl.model import zoo
 from cnnctl.model.zoo import Network
 from cnnctl.paths import is_folder
 from cnnctl.plugins import load_plugins
-from cnnctl.run_folder import find_checkpoint
+from cnnctl.run_lookup import find_checkpoint
 from cnnctl.shipped import experiments, is_name, is_shipped
 from cnnctl.vocabulary import YAML
 

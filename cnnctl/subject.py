@@ -13,9 +13,10 @@ from torch import Tensor
 
 from cnnctl.config.wording import shape_of_sample
 from cnnctl.data.dataset import DataSet
+from cnnctl.data.device_store import DeviceStore
 from cnnctl.data.download import used_folder
 from cnnctl.data.inputs import find_inputs
-from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches
+from cnnctl.data.loader import Batches, evaluation_batches
 from cnnctl.data.normalization import Levels
 from cnnctl.data.preparation import SplitName, read_split, splits_of
 from cnnctl.data.samples import Shape, Split, by_position

@@ -12,14 +12,8 @@ from cnnctl.checkpoint import Checkpoint, load
 from cnnctl.config.source import read_file
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.run_files import Metrics, is_in_use, read_metrics, read_result
-from cnnctl.run_folder import (
-    RunFolder,
-    create,
-    find_checkpoint,
-    folder_of,
-    newest,
-    reopen,
-)
+from cnnctl.run_folder import RunFolder, create, reopen
+from cnnctl.run_lookup import find_checkpoint, folder_of, newest
 
 NOTHING = Checkpoint({}, {})
 

@@ -9,7 +9,8 @@ import torch
 from torch._C._distributed_c10d import HashStore
 
 from cnnctl.errors import ExitCode, FaultError, config_fault
-from cnnctl.world import ALONE, World, joined, round_of, timeout_of
+from cnnctl.rendezvous import joined, round_of, timeout_of
+from cnnctl.world import ALONE, World
 from tests.ranks import free_port, in_threads
 
 RANK = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2"}

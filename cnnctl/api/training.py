@@ -23,7 +23,7 @@ from cnnctl.device import settings_restored
 from cnnctl.diagnosis.commentary import Commentator
 from cnnctl.errors import config_fault
 from cnnctl.run_files import EpochMetrics, read_metrics, read_result
-from cnnctl.run_folder import find_checkpoint
+from cnnctl.run_lookup import find_checkpoint
 from cnnctl.training import recipe
 from cnnctl.training.profiling import Profile
 from cnnctl.training.progress import print_outcome

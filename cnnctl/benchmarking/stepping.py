@@ -12,7 +12,8 @@ from torch import Tensor
 
 from cnnctl.benchmarking.clock import PartClock, clock_for
 from cnnctl.benchmarking.facts import PARTS
-from cnnctl.data.loader import Batch, Batches
+from cnnctl.data.device_store import Batch
+from cnnctl.data.loader import Batches
 from cnnctl.device import give_back_freed, use_precision
 from cnnctl.experiment import starting_weights
 from cnnctl.training.memory import Usage

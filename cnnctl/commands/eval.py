@@ -97,7 +97,7 @@ def evaluate(
     if disturb is None:
         only_disturbed = {"-o": output, "--limit": limit, "--seed": seed}
         _refuse_others(arguments, {**only_disturbed, "--attack-steps": attack_steps})
-        from cnnctl.world import joined
+        from cnnctl.rendezvous import joined
 
         with joined() as world:
             _measure(Path(arguments[0]), opening, world, as_json=as_json)

@@ -70,9 +70,9 @@ def predict(
     from cnnctl.prediction.answers import answer_together
     from cnnctl.prediction.unread import Unread
     from cnnctl.prediction.views import with_views
-    from cnnctl.run_folder import find_checkpoint
+    from cnnctl.rendezvous import joined
+    from cnnctl.run_lookup import find_checkpoint
     from cnnctl.trained import open_trained
-    from cnnctl.world import joined
 
     suffix = _format(output, csv=csv, jsonl=jsonl)
     unread = Unread(hint="see `error` in --jsonl")

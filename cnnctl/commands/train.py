@@ -49,9 +49,9 @@ def train(
     from cnnctl.api.training import run_to_its_end
     from cnnctl.console import Screen
     from cnnctl.data.download import used_folder
+    from cnnctl.rendezvous import joined
     from cnnctl.training.progress import print_result
     from cnnctl.training.starting import begin_run, resume_run
-    from cnnctl.world import joined
 
     named, overrides = split_words(arguments or [], for_two="train one at a time")
     config = None if named is None else Path(named)

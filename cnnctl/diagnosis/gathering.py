@@ -18,7 +18,7 @@ from cnnctl.distillation.plan import without_teachers
 from cnnctl.experiment import Loaded, starting_weights
 from cnnctl.paths import is_folder
 from cnnctl.run_files import read_metrics, read_watch
-from cnnctl.run_folder import folder_of
+from cnnctl.run_lookup import folder_of
 from cnnctl.sources import is_checkpoint, open_checkpoint, open_experiment, refuse_overrides
 from cnnctl.subject import on_device
 from cnnctl.training.run import Run

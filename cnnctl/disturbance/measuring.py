@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnctl.data.loader import Batch
+from cnnctl.data.device_store import Batch
 from cnnctl.disturbance.attack import loss_gradient
 from cnnctl.disturbance.chance import Chance
 from cnnctl.disturbance.disturbance import Disturbance, Sampled

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from cnnctl.data.device_store import Batch, DeviceStore
 from cnnctl.data.download import used_folder
-from cnnctl.data.loader import Batch, Batches, DeviceStore, evaluation_batches
+from cnnctl.data.loader import Batches, evaluation_batches
 from cnnctl.data.preparation import SplitName, read_split, splits_of
 from cnnctl.data.samples import Split
 from cnnctl.device import memory_faults
@@ -23,7 +24,7 @@ from cnnctl.experiment import Task
 from cnnctl.metrics import Predictions
 from cnnctl.prediction.outputs import block_size, collect_outputs, outputs_of_all
 from cnnctl.prediction.views import with_views
-from cnnctl.run_folder import find_checkpoint
+from cnnctl.run_lookup import find_checkpoint
 from cnnctl.trained import TrainedNetwork, open_trained
 from cnnctl.world import ALONE, World
 

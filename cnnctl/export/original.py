@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl.config.source import Node
+from cnnctl.data.device_store import DeviceStore
 from cnnctl.data.download import used_folder
-from cnnctl.data.loader import DeviceStore, training_batches
+from cnnctl.data.loader import training_batches
 from cnnctl.data.normalization import WHITE
 from cnnctl.data.preparation import Prepared, SplitName, prepare, read_split, splits_of
 from cnnctl.data.preprocessing import Preprocessing

@@ -13,7 +13,7 @@ from cnnctl.errors import checkpoint_fault, config_fault, nearest
 from cnnctl.metrics.naming import label_of, parted, show_metric
 from cnnctl.paths import is_file, is_folder
 from cnnctl.run_files import EpochMetrics, read_config, read_metrics
-from cnnctl.run_folder import folder_of
+from cnnctl.run_lookup import folder_of
 
 RATE = "lr"
 SPLITS = {"train": "training", "val": "validation"}

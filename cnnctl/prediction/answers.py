@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cnnctl.data.device_store import DeviceStore
 from cnnctl.data.inputs import Input
-from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.loader import Batches
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, Fault, FaultError
 from cnnctl.experiment import Task

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from cnnctl.config.wording import show
 from cnnctl.data.augmentation import Augmentation
-from cnnctl.data.loader import Batch, Batches
+from cnnctl.data.device_store import Batch
+from cnnctl.data.loader import Batches
 from cnnctl.data.preparation import SplitName
 from cnnctl.data.preprocessing import Preprocessing
 from cnnctl.data.samples import Shape

@@ -21,7 +21,7 @@ from cnnctl.explanation.methods import METHODS
 from cnnctl.paths import is_folder
 from cnnctl.prediction.answers import Answer, answer_each
 from cnnctl.prediction.outputs import sizes_alike
-from cnnctl.run_folder import find_checkpoint, folder_of
+from cnnctl.run_lookup import find_checkpoint, folder_of
 from cnnctl.subject import Subject
 from cnnctl.trained import TrainedNetwork, open_trained
 

@@ -18,7 +18,8 @@ from cnnctl.tracing.recording import parts
 from cnnctl.tracing.rehearsal import Rehearsal, rehearse
 from cnnctl.tracing.steps import back_only, forward_only, take_step
 from cnnctl.tracing.units import UnitView
-from cnnctl.training.run import Run, assemble
+from cnnctl.training.assembly import assemble
+from cnnctl.training.run import Run
 from cnnctl.training.step import Batch
 
 Mode = Literal["training", "evaluation"]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from cnnctl.run_files import read_environment, read_result
-from cnnctl.run_folder import has_last, runs_named
+from cnnctl.run_lookup import has_last, runs_named
 
 UNNAMED = "none"
 """The id of every launch that was given none, unless it is `--standalone`."""

@@ -19,7 +19,7 @@ CIFAR-10 with 64 channels trained 2,000 images at 141 a second on a core, 295 in
 in parts of 250, 376 in parts of 125, whose largest tensor has 31 MB, and 341 in parts of 32."""
 
 SMALLEST = 32
-"""Samples in a part, at least, unless there are fewer: each adds to the gradients of all weights."""
+"""Samples in a part, at least: each part adds to the gradients of all weights."""
 
 
 def micro_batches(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnnctl.data.loader import Batch
+from cnnctl.data.device_store import Batch
 from cnnctl.run_files import EpochMetrics
 from cnnctl.training.run import Counters, Run
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from torch.profiler import ProfilerActivity, profile, schedule
 from torch.utils.hooks import RemovableHandle
 
-from cnnctl.data.loader import Batch
+from cnnctl.data.device_store import Batch
 from cnnctl.errors import storage_fault
 from cnnctl.run_folder import RunFolder
 from cnnctl.training.observers import Observer

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnctl.data.loader import Batches, DeviceStore, evaluation_batches, training_batches
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import Batches, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.progressive_resizing import SizeOf
 from cnnctl.data.samples import Splits
@@ -29,10 +30,11 @@ from cnnctl.device import (
 from cnnctl.distillation.plan import plan_distillation
 from cnnctl.distillation.teaching import Teaching
 from cnnctl.experiment import Experiment, Loaded, fitted
+from cnnctl.training.assembly import assemble
 from cnnctl.training.compilation import use_cache_folder
 from cnnctl.training.memory import free_memory, largest_batch
 from cnnctl.training.parts import check_parts
-from cnnctl.training.run import Run, assemble
+from cnnctl.training.run import Run
 from cnnctl.training.settings import resolve_auto, with_compile
 from cnnctl.world import ALONE, World
 

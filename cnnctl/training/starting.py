@@ -20,15 +20,8 @@ from cnnctl.model.weights_file import Tensors
 from cnnctl.paths import is_file, is_folder
 from cnnctl.plugins import load_plugins
 from cnnctl.run_files import OVERRIDES
-from cnnctl.run_folder import (
-    RunFolder,
-    create,
-    find_last,
-    folder_of,
-    newest,
-    reopen,
-    written_elsewhere,
-)
+from cnnctl.run_folder import RunFolder, create, reopen, written_elsewhere
+from cnnctl.run_lookup import find_last, folder_of, newest
 from cnnctl.sources import read_experiment
 from cnnctl.training.launch import begun_by, launch_of
 from cnnctl.training.resuming import inexact_because, ranks_of, reconcile, with_other_threads

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnctl.data.loader import Batch
+from cnnctl.data.device_store import Batch
 from cnnctl.device import autocast
 from cnnctl.training.layer_samples import LayerSamples
 from cnnctl.training.layer_statistics import (

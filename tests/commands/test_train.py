@@ -224,7 +224,9 @@ def test_a_network_that_no_memory_holds_says_so(cli: Cli, tiny: Path) -> None:
     layers = "model.layers=[flatten, {linear: 1000}, {linear: 990000000}, {linear: classes}]"
     done = cli("train", tiny, layers)
     assert done.returncode == 8
-    said = "out of memory on cpu with train.micro_batch_size=32\n    use a smaller train.micro_batch"
+    said = (
+        "out of memory on cpu with train.micro_batch_size=32\n    use a smaller train.micro_batch"
+    )
     assert done.stderr.startswith(said)
     assert "Traceback" not in done.stderr
     assert not list((tiny.parent / "runs").iterdir())

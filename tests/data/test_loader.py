@@ -11,13 +11,8 @@ from torch import Tensor
 from cnnctl.data import sources
 from cnnctl.data.augmentations import Augmentation
 from cnnctl.data.dataset import DataSet
-from cnnctl.data.loader import (
-    Batches,
-    DeviceStore,
-    evaluation_batches,
-    probabilities,
-    training_batches,
-)
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import Batches, evaluation_batches, probabilities, training_batches
 from cnnctl.data.normalization import Levels, Normalize, normalization_of
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.preprocessing import Preprocessing

@@ -11,7 +11,8 @@ from torch import nn
 
 from cnnctl.config.nodes import Place, from_plain
 from cnnctl.config.validation import validate
-from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import Batches
 from cnnctl.data.samples import Samples
 from cnnctl.model import network
 from cnnctl.model.network import Model, NetworkPlan

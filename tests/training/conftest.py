@@ -15,7 +15,8 @@ from cnnctl.config.validation import validate
 from cnnctl.experiment import Experiment, complete, tasks_of
 from cnnctl.model import network
 from cnnctl.model.layer import Shape
-from cnnctl.training.run import Run, assemble
+from cnnctl.training.assembly import assemble
+from cnnctl.training.run import Run
 from cnnctl.training.settings import resolve_auto
 from cnnctl.training.setup import Setup, set_up
 

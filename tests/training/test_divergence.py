@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cnnctl import run_folder
-from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import Batches
 from cnnctl.data.samples import Samples
 from cnnctl.errors import ExitCode, FaultError
 from cnnctl.optim.optimizers import Optimizer

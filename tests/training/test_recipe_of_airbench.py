@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnctl.experiment import load
-from cnnctl.training.run import assemble
+from cnnctl.training.assembly import assemble
 from cnnctl.training.step import make_step
 
 CONFIG = Path(__file__).parents[2] / "configs" / "airbench-cifar10.yaml"

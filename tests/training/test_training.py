@@ -14,7 +14,8 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from cnnctl import run_folder
 from cnnctl.checkpoint import Checkpoint
-from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import Batches
 from cnnctl.data.samples import Samples
 from cnnctl.experiment import load
 from cnnctl.run_files import EpochMetrics, read_metrics

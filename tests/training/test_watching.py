@@ -149,7 +149,8 @@ def test_a_record_describes_the_step_as_it_was_taken(tmp_path: Path) -> None:
 
 
 def batches_of(inputs: Tensor, targets: Tensor) -> Any:
-    from cnnctl.data.loader import Batches, DeviceStore
+    from cnnctl.data.device_store import DeviceStore
+    from cnnctl.data.loader import Batches
     from cnnctl.data.samples import Samples
     from cnnctl.training.setup import SplitBatches
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnctl.data.dataset import data_root
-from cnnctl.data.loader import DeviceStore
+from cnnctl.data.device_store import DeviceStore
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Split, Splits
 from cnnctl.errors import config_fault
@@ -22,8 +22,8 @@ from cnnctl.export.original import CPU, Original
 from cnnctl.export.source import network_source
 from cnnctl.export.source.naming import network_class_name
 from cnnctl.export.training_source.script import training_source
+from cnnctl.training.assembly import assemble
 from cnnctl.training.run import Run as Assembled
-from cnnctl.training.run import assemble
 from cnnctl.training.settings import resolve_auto
 from cnnctl.training.step import make_step
 

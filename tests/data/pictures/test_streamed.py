@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from cnnctl.data import picture_set
-from cnnctl.data.loader import Batches, DeviceStore
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import Batches
 from cnnctl.data.pictures import decoders
 from cnnctl.data.preparation import prepare
 from cnnctl.data.residence import picture_residence

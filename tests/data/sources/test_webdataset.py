@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from cnnctl.data.cache_folder import SHARD
-from cnnctl.data.loader import DeviceStore, training_batches
+from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.loader import training_batches
 from cnnctl.data.preparation import prepare
 from cnnctl.data.samples import Samples
 from cnnctl.data.shards import source
