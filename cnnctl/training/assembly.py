@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import torch
@@ -52,11 +52,7 @@ def assemble(
     """
     require_weights(plan)
     train, regularization = experiment.train, experiment.regularization
-    network: nn.Module = networks.build(plan, seed=experiment.seed, samples=samples)
-    network = network.to(device)
-    if train.memory_format == "channels_last":
-        network = network.to(memory_format=torch.channels_last)
-    rectify_in_place(network, plan.graph)
+    network = _network(experiment, plan, device, samples)
     freezing = _freeze(network, experiment)
     average = average_of(
         network,
@@ -69,7 +65,6 @@ def assemble(
     groups = _groups(network, experiment, late=freezing.names, distilling=distilling)
     optimizer = build_optimizer(groups, fused=True)
     freezing.begin_epoch(1)
-    classifying = [t for t in tasks if t.target.kind in Accuracy.measures and not t.is_auxiliary]
     return Run(
         experiment=experiment,
         plan=plan,
@@ -89,15 +84,34 @@ def assemble(
         ),
         average=average,
         patience=_early_stopper(experiment),
-        tally=RunningSums.on(
-            device,
-            weights=[task.weight for task in tasks],
-            classifying=len(classifying),
-            distilled=distilling.weights if distilling else (),
-            agreeing=distilling.counters if distilling else 0,
-        ),
+        tally=_tally(tasks, device, distilling),
         distilling=distilling,
         world=world,
+    )
+
+
+def _network(
+    experiment: Experiment, plan: NetworkPlan, device: torch.device, samples: Samples | None
+) -> nn.Module:
+    """The network with its initial weights, on the device and in the memory format."""
+    network: nn.Module = networks.build(plan, seed=experiment.seed, samples=samples)
+    network = network.to(device)
+    if experiment.train.memory_format == "channels_last":
+        network = network.to(memory_format=torch.channels_last)
+    rectify_in_place(network, plan.graph)
+    return network
+
+
+def _tally(
+    tasks: Sequence[Task], device: torch.device, distilling: Distilling | None
+) -> RunningSums:
+    classifying = [t for t in tasks if t.target.kind in Accuracy.measures and not t.is_auxiliary]
+    return RunningSums.on(
+        device,
+        weights=[task.weight for task in tasks],
+        classifying=len(classifying),
+        distilled=distilling.weights if distilling else (),
+        agreeing=distilling.counters if distilling else 0,
     )
 
 
