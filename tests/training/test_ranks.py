@@ -92,6 +92,21 @@ MORE: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "batch_size": "all"},
         "optimizer": {"name": "lbfgs", "lr": 0.5, "max_iter": 2},
     },
+    "heads": {
+        "model": {
+            "layers": LAYERS[:-1],
+            "heads": {
+                "digit": {"layers": [{"linear": "classes"}]},
+                "parity": {"layers": [{"linear": "classes"}], "weight": 0.5},
+            },
+        },
+    },
+    "labels": {
+        "data": {"name": "fake", "shape": [1, 8, 8], "multilabel": True, "samples": 500},
+        "loss": "bce_with_logits",
+    },
+    "muon": {"optimizer": {"name": "muon", "lr": 0.01}, "regularization": {"lookahead": 2}},
+    "parts": {"train": {"micro_batch_size": 40}},
     "plateau": {"scheduler": {"name": "plateau", "patience": 0, "factor": 0.5}},
     "balanced": {"data": {"name": "digits", "batch_size": 250, "sampler": "balanced"}},
     "mse": {"loss": "mse", "data": {"name": "digits", "batch_size": 100, "drop_last": True}},
