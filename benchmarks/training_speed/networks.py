@@ -121,13 +121,13 @@ class Network:
 MLP = "  layers: [flatten, linear: 300, relu, linear: 100, relu, linear: classes]\n"
 NETWORKS = {
     "lenet": Network(
-        lambda: lenet(nn.ReLU, nn.MaxPool2d), lenet_in_yaml("relu", "max_pool"), "mnist", 60_000
+        lambda: lenet(nn.ReLU, nn.MaxPool2d), lenet_in_yaml("relu", "max_pool"), "mnist", 20_480
     ),
     "lenet_tanh": Network(
-        lambda: lenet(nn.Tanh, nn.AvgPool2d), lenet_in_yaml("tanh", "avg_pool"), "mnist", 60_000
+        lambda: lenet(nn.Tanh, nn.AvgPool2d), lenet_in_yaml("tanh", "avg_pool"), "mnist", 20_480
     ),
     "mlp": Network(mlp, MLP, "mnist", 60_000),
-    "keras_cnn": Network(keras_cnn, "  zoo: keras_cnn\n", "cifar10", 10_000, (128,)),
-    "resnet20": Network(resnet20, "  zoo: resnet20\n", "cifar10", 5_120),
+    "keras_cnn": Network(keras_cnn, "  zoo: keras_cnn\n", "cifar10", 5_120, (128,)),
+    "resnet20": Network(resnet20, "  zoo: resnet20\n", "cifar10", 2_560),
     "resnet18": Network(small_resnet18, "  zoo: resnet18\n  stem: cifar\n", "cifar10", 1_024),
 }
