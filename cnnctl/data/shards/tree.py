@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cnnctl.data.file_tree import Entry, FileTree
@@ -33,9 +34,11 @@ class Shards(FileTree):
     def __init__(self, source: ShardSource, names: Sequence[str], *, label: str) -> None:
         super().__init__(source.folder)
         self.source, self.names, self._label = source, names, label
-        self._damaged = {name: source.damaged[name] for name in names if name in source.damaged}
-        self.samples: list[LabelledEntry] = []
-        """All samples, in the order of the entries, once these have been listed."""
+
+    @property
+    def samples(self) -> list[LabelledEntry]:
+        """All samples, in the order of the entries."""
+        return self._found[0]
 
     @property
     def opened_as(self) -> Path:
@@ -43,8 +46,7 @@ class Shards(FileTree):
 
     def damaged(self) -> dict[str, str]:
         """Why some of the shards are not used, by their names; lists all others."""
-        self.entries  # noqa: B018  (which finds them)
-        return self._damaged
+        return self._found[1]
 
     def place(self, name: str) -> str:
         return self.source.place(name)
@@ -61,25 +63,31 @@ class Shards(FileTree):
             yield
 
     def _listed(self) -> Iterator[Entry]:
-        for name in self.names:
-            if name not in self._damaged:
-                self._list(name)
-        self.samples.sort(key=lambda sample: sample.entry.name)
         for sample in self.samples:
             yield sample.entry
 
-    def _list(self, shard: str) -> None:
-        try:
-            found = self.source.samples_in(shard, label=self._label)
-            stamp = self.source.stamp(shard)
-        except DamagedShardError as error:
-            self._damaged[shard] = str(error)
-        except OSError as error:
-            self._damaged[shard] = f"cannot be read: {error.strerror or error}"
-        else:
-            for each in found:
-                entry = Entry(f"{shard}/{each.name}", each.size, stamp, each.offset)
-                self.samples.append(LabelledEntry(entry, each.label))
+    @cached_property
+    def _found(self) -> tuple[list[LabelledEntry], dict[str, str]]:
+        """The samples of all shards, and why some shards are not used."""
+        known = self.source.damaged
+        damaged = {name: known[name] for name in self.names if name in known}
+        samples: list[LabelledEntry] = []
+        for shard in self.names:
+            if shard in damaged:
+                continue
+            try:
+                samples += self._samples_in(shard)
+            except DamagedShardError as error:
+                damaged[shard] = str(error)
+            except OSError as error:
+                damaged[shard] = f"cannot be read: {error.strerror or error}"
+        return sorted(samples, key=lambda sample: sample.entry.name), damaged
+
+    def _samples_in(self, shard: str) -> list[LabelledEntry]:
+        found = self.source.samples_in(shard, label=self._label)
+        stamp = self.source.stamp(shard)
+        entries = (Entry(f"{shard}/{each.name}", each.size, stamp, each.offset) for each in found)
+        return [LabelledEntry(e, each.label) for e, each in zip(entries, found, strict=True)]
 
     def _content(self, entry: Entry) -> bytes:
         with self.at_hand([entry]):
