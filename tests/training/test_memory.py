@@ -18,7 +18,8 @@ CNN = """\
 data: {name: digits, size: 28, batch_size: 1200}
 model: {layers: [{conv: {out_channels: 32, kernel_size: 3}}, relu, flatten, linear: classes]}
 optimizer: {name: sgd, lr: 0.01, momentum: 0.9}
-train: {epochs: 1, device: cpu, threads: 1, compile: false, precision: fp32}
+train:
+  {epochs: 1, device: cpu, threads: 1, compile: false, precision: fp32, micro_batch_size: null}
 """
 TRAIN = """\
 import resource, sys

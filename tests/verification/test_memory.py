@@ -183,7 +183,7 @@ model: {layers: [flatten, linear: 4000, relu, linear: 4000, linear: classes]}
 """
 TRAIN = """\
 optimizer: {name: adam, lr: 0.001}
-train: {epochs: 1, device: cpu, precision: fp32}
+train: {epochs: 1, device: cpu, precision: fp32, micro_batch_size: null}
 """
 PEAK = f"""
 import atexit, pathlib, sys

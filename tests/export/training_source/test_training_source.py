@@ -105,7 +105,7 @@ def test_every_scheduler_is_that_of_torch(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", Optimizer.kinds)
+@pytest.mark.parametrize("kind", sorted(set(Optimizer.kinds) - {"muon"}))
 def test_every_optimizer_is_that_of_torch(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
