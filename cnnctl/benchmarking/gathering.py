@@ -138,12 +138,13 @@ def _rounds(steppers: Sequence[Stepper], request: Request) -> dict[int, list[Rou
 def _speed(stepper: Stepper, rounds: Sequence[Round]) -> Speed:
     setup, train = stepper.setup, stepper.setup.experiment.train
     size = setup.batches.train.batch_size
-    summary = report_on(setup.loaded, batch_size=size).summary
-    limits = _limits(setup.device, train.precision, _largest(summary))
+    of_step = size * train.accumulate
+    batch, step = (report_on(setup.loaded, batch_size=n).summary for n in (size, of_step))
+    limits = _limits(setup.device, train.precision, _largest(batch))
     numbers = setup.experiment.optimizer.numbers_kept()
-    passes = list(passes_of(summary, precision=train.precision, optimizer_numbers=numbers))
+    passes = list(passes_of(step, precision=train.precision, optimizer_numbers=numbers))
     return Speed(
-        batch_size=size * train.accumulate,
+        batch_size=of_step,
         rounds=[each.samples_per_second for each in rounds],
         parts={part: median(each.parts[part] for each in rounds) for part in PARTS},
         first_step=stepper.first_step,

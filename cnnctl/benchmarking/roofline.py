@@ -41,9 +41,9 @@ def work_of(passes: list[Pass], limits: Limits) -> Work:
 
 
 def passes_of(summary: Summary, *, precision: str, optimizer_numbers: int) -> Iterator[Pass]:
-    """The passes of all layers of a network for a batch, and the update of its weights.
+    """The passes of all layers of a network for a step, and the update of its weights.
 
-    summary: at the size of the batch.
+    summary: at the number of samples of the step.
     optimizer_numbers: those that the optimizer keeps for each weight.
     """
     width = HALF if precision == "bf16" else SINGLE

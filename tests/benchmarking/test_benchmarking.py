@@ -37,12 +37,13 @@ NETWORK = [
 ]
 
 
-def loaded(**model: Any) -> Loaded:
+def loaded(accumulate: int = 1, **model: Any) -> Loaded:
     plain = {
         "data": {"name": "digits", "batch_size": 16},
         "model": {"layers": NETWORK} | model,
         "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9},
-        "train": {"device": "cpu", "precision": "fp32", "threads": 1, "epochs": 1},
+        "train": {"device": "cpu", "precision": "fp32", "threads": 1, "epochs": 1}
+        | {"accumulate": accumulate},
     }
     return complete(from_plain(plain, Place("tiny.yaml")), name="tiny")
 
@@ -106,6 +107,17 @@ def test_each_batch_size_is_measured_in_rounds_with_all_parts(benchmark: Any) ->
         assert speed.work.limit > 0
     one, four = (each.work.multiply_adds for each in benchmark.speeds)
     assert four == 4 * one
+
+
+def test_the_work_of_a_step_is_that_of_all_its_batches(benchmark: Any, as_before: None) -> None:
+    [speed] = gather(loaded(accumulate=4), Request(batch_sizes=[8], steps=1)).speeds
+    assert isinstance(speed, Speed)
+    whole = benchmark.speeds[1]
+    assert speed.batch_size == whole.batch_size
+    assert (speed.work.multiply_adds, speed.work.bytes) == (
+        whole.work.multiply_adds,
+        whole.work.bytes,
+    )
 
 
 def test_the_time_of_layers_is_told_by_their_kind(benchmark: Any) -> None:
