@@ -109,7 +109,7 @@ def _tally(
     return RunningSums.on(
         device,
         weights=[task.weight for task in tasks],
-        classifying=len(classifying),
+        classifying=classifying,
         distilled=distilling.weights if distilling else (),
         agreeing=distilling.counters if distilling else 0,
     )

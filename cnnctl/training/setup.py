@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnctl.data.device_store import DeviceStore
+from cnnctl.data.device_store import DeviceStore, keeps_normalized
 from cnnctl.data.loader import Batches, evaluation_batches, training_batches
 from cnnctl.data.preparation import Prepared, prepare
 from cnnctl.data.progressive_resizing import SizeOf
@@ -195,7 +195,8 @@ def split_batches(
     put = partial(
         DeviceStore.of, known, device=device, channels_last=channels_last, targets=targets
     )
-    store = put(splits.train.samples)  # which includes validation
+    samples = splits.train.samples  # which include validation
+    store = put(samples, normalized=keeps_normalized(samples.rows.shape, device))
     test = splits.test
     return SplitBatches(
         train=training_batches(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cnnctl.device import autocast
 from cnnctl.distillation.distilling import Distilling, parameters_of
-from cnnctl.experiment import Task, build_loss, build_normalizer, size_count, task_weights
+from cnnctl.experiment import build_loss, build_normalizer, size_count, task_weights
 from cnnctl.optim.losses import Normalizer
 from cnnctl.optim.regularizers import clip_, penalized, penalty
 from cnnctl.training.batch_norm import synchronized
@@ -47,8 +47,6 @@ class Step:
     """Targets of a batch -> the denominators of its mean losses."""
     weights: Tensor
     """Weight of each loss in the total loss; shaped as the losses."""
-    classifying: Sequence[Task]
-    """The tasks whose correct predictions are counted."""
     guard: FiniteGuard
     trainable: list[nn.Parameter]
     penalized: list[nn.Parameter]
@@ -112,8 +110,9 @@ class Step:
             outputs, loss = self.propagate(inputs, targets, told, factors)
             losses.append(torch.inner(loss, factors))
             if counting is not None:
-                total = loss * size if self.averages else loss
-                counting.add(total, size, self.counts(outputs, targets, told), len(targets))
+                scale = size if self.averages else 1
+                agreement = self.agreement(outputs, told)
+                counting.add(loss, size, outputs, targets, scale=scale, agreement=agreement)
         return self.finish(self.reduction(losses, tally))
 
     def finish(self, losses: list[Tensor]) -> Tensor:
@@ -136,17 +135,12 @@ class Step:
             reduction=_reduction(self.run),
         )
 
-    @torch.no_grad()
-    def count_right(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
-        """Number of correct predictions of each task; see `Task.is_right`."""
-        return [task.is_right(*task.of(outputs, targets)).sum() for task in self.classifying]
-
-    def counts(self, outputs: Tensor, targets: Tensor, answers: Answers) -> list[Tensor]:
-        """What the tally counts of a batch: correct predictions, then the sums of the agreement."""
-        right, distilling = self.count_right(outputs, targets), self.run.distilling
+    def agreement(self, outputs: Tensor, answers: Answers) -> Tensor | None:
+        """The sums that the agreement with the teachers follows from, if there is one."""
+        distilling = self.run.distilling
         if distilling is None or not distilling.counters:
-            return right
-        return [*right, distilling.agreement_sums(outputs, answers)]
+            return None
+        return distilling.agreement_sums(outputs, answers)
 
 
 def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step:
@@ -167,7 +161,6 @@ def make_step(run: Run, *, failed: Failed = warn, mark: Mark = unmarked) -> Step
         ),
         normalizer=_normalizer(run),
         weights=_weights(run),
-        classifying=run.classifying,
         guard=FiniteGuard(run.optimizer, run.device),
         trainable=_trainable(run),
         penalized=_penalized(run),

@@ -14,7 +14,7 @@ from cnnctl.training.settings import resolve_auto
 from cnnctl.training.setup import Setup, set_up, use_machine
 from cnnctl.verification.facts import Facts
 from cnnctl.verification.likenesses import likenesses_of
-from cnnctl.verification.memory import Meter, copies_of, kept_bytes, memory_of
+from cnnctl.verification.memory import Meter, data_bytes, memory_of
 from cnnctl.verification.steps import duration_of, try_steps
 
 
@@ -50,7 +50,7 @@ def _with_setup(facts: Facts, setup: Setup, meter: Meter) -> Facts:
     """The facts with those that reading the data and training on it show."""
     loaded, steps = facts.loaded, try_steps(setup)
     measured = meter.measured(setup.splits)
-    data = kept_bytes(setup.splits) * copies_of(loaded, setup.experiment, setup.device)
+    data = data_bytes(setup.splits, loaded, setup.experiment, setup.device)
     computed = replace(facts.memory.computed, data=data)
     return replace(
         facts,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
+from typing import NamedTuple
 
 import torch
 
+from cnnctl.data.device_store import keeps_normalized
 from cnnctl.data.file_set import FileSet
 from cnnctl.data.residence import residence_of
 from cnnctl.data.rows import Rows, TensorRows
@@ -15,6 +17,7 @@ from cnnctl.data.samples import Splits
 from cnnctl.device import describe_device, give_back_freed
 from cnnctl.experiment import Experiment, Loaded
 from cnnctl.inspection.report import report_on
+from cnnctl.model.layer import Shape
 from cnnctl.training.environment import describe_environment
 from cnnctl.training.memory import OWN, free_memory, process_usage
 from cnnctl.verification.facts import Computed, Measured, Memory
@@ -41,7 +44,7 @@ def memory_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> M
     peak = report.peak_memory or needed.total
     return Memory(
         Computed(
-            data=described_bytes(loaded) * copies_of(loaded, experiment, device),
+            data=_with_copies(described_bytes(loaded), loaded, experiment, device),
             network=needed.total - needed.activations,
             activations=peak - (needed.total - needed.activations),
         ),
@@ -105,23 +108,30 @@ class Meter:
         )
 
 
-def described_bytes(loaded: Loaded) -> int:
-    """Bytes of the samples that will be kept in memory, as far as they are described.
+def data_bytes(splits: Splits, loaded: Loaded, experiment: Experiment, device: torch.device) -> int:
+    """Bytes of the samples that are kept in memory, once they have been read."""
+    return _with_copies(Stored(*map(_kept_bytes, _read_rows(splits))), loaded, experiment, device)
+
+
+class Stored(NamedTuple):
+    """Bytes of samples in memory, as they are stored: those for training and those for testing."""
+
+    train: int
+    test: int = 0
+
+
+def described_bytes(loaded: Loaded) -> Stored:
+    """Those of the samples that will be kept in memory, as far as they are described.
 
     Test splits are only counted where their size is.
     """
     shape, data = loaded.description.shape, loaded.experiment.data
     counts = data.samples if isinstance(data, FileSet) else None
-    samples = data.whole().train_samples + (counts.test if counts else 0)
-    size = samples * prod(shape) * (1 if len(shape) == IMAGE else 4)
+    width = _width(shape) * prod(shape)
+    found = Stored(width * data.whole().train_samples, width * (counts.test if counts else 0))
     rows = getattr(data, "rows", "memory")  # which datasets of pictures have
-    is_kept = (residence_of(size) if rows == "auto" else rows) == "memory"
-    return size if is_kept else 0
-
-
-def kept_bytes(splits: Splits) -> int:
-    """Bytes of the samples that are kept in memory, once they have been read."""
-    return sum(_bytes_of(rows) for rows in _read_rows(splits) if isinstance(rows, TensorRows))
+    is_kept = (residence_of(sum(found)) if rows == "auto" else rows) == "memory"
+    return found if is_kept else Stored(0)
 
 
 def mapped_bytes(splits: Splits) -> int:
@@ -134,15 +144,30 @@ def _read_rows(splits: Splits) -> list[Rows]:
     return [train.rows] if test is train else [train.rows, test.rows]
 
 
+def _kept_bytes(rows: Rows) -> int:
+    return _bytes_of(rows) if isinstance(rows, TensorRows) else 0
+
+
 def _bytes_of(rows: Rows) -> int:
     return prod(rows.shape) * rows.dtype.itemsize
 
 
-def copies_of(loaded: Loaded, experiment: Experiment, device: torch.device) -> int:
-    """How often samples are in memory: twice if they are laid out anew beside those read."""
+def _width(shape: Shape) -> int:
+    """Bytes of a stored number of a sample."""
+    return 1 if len(shape) == IMAGE else 4
+
+
+def _with_copies(
+    stored: Stored, loaded: Loaded, experiment: Experiment, device: torch.device
+) -> int:
+    """Bytes of samples with what is kept of them beside: normalised, or laid out anew."""
     shape = loaded.description.shape
     is_new = experiment.train.memory_format == "channels_last" and shape[0] > 1
-    return 2 if is_new and len(shape) == IMAGE and device.type == "cpu" else 1
+    copies = 2 if is_new and len(shape) == IMAGE and device.type == "cpu" else 1
+    numbers = stored.train // _width(shape)
+    if keeps_normalized((numbers,), device):
+        return stored.train + 4 * numbers + copies * stored.test
+    return copies * sum(stored)
 
 
 def available_memory(device: torch.device) -> int | None:

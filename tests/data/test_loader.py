@@ -129,6 +129,25 @@ def test_starting_late_gives_the_very_batches_of_a_whole_epoch(
         assert torch.equal(targets, late_targets)
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("shape", [(3, 7, 5), (1, 28, 28), (13,)])
+def test_samples_that_are_kept_normalised_have_the_same_bits(
+    shape: tuple[int, ...], channels_last: bool
+) -> None:
+    torch.manual_seed(0)
+    stored = torch.randint(0, 256, (50, *shape), dtype=torch.uint8)
+    samples = Samples(stored if len(shape) > 1 else stored / 7, torch.arange(50))
+    channels = shape[0]
+    normalize = Normalize(mean=[0.3] * channels, std=[0.7] * channels)
+    one, other = (
+        batches(samples, normalize=normalize, channels_last=channels_last, normalized=normalized)
+        for normalized in (False, True)
+    )
+    for (inputs, _), (kept, _) in zip(one.epoch(1), other.epoch(1), strict=True):
+        assert torch.equal(inputs, kept)
+        assert inputs.stride() == kept.stride()
+
+
 @pytest.mark.parametrize("start", [0, 3, 6])
 def test_balanced_batches_may_start_late_too(start: int, tmp_path: Path) -> None:
     samples, classes = numbered(), (torch.arange(50) > 45).long()

@@ -84,7 +84,9 @@ def drawn(console: Screen, run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("cnnctl.training.progress.time.perf_counter", lambda: next(clock))
     bar = LiveBar(console, epochs=2, batches_per_epoch=20)
     for _ in range(2):
-        run.tally.add(torch.tensor(150.0), 300, [torch.tensor(240)] * len(run.classifying), 300)
+        outputs = torch.tensor([[0.0, 1.0]]).repeat(300, 1)
+        targets = (torch.arange(300) < 240).long()
+        run.tally.add(torch.tensor(150.0), 300, outputs, targets)
         run.counters.batch += 5
         bar.stepped(run)
     bar.close()

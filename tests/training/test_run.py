@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
 import torch
 
 from cnnctl.training.run import Run, stopping_metric
-from cnnctl.training.tally import RunningSums
 from tests.training.conftest import run_of
 
 LAYERS = [{"linear": 5}, "tanh", {"linear": "classes"}]
@@ -17,18 +15,6 @@ LAYERS = [{"linear": 5}, "tanh", {"linear": "classes"}]
 
 def moons(**sections: Any) -> Run:
     return run_of({"data": {"name": "moons"}, "model": {"layers": LAYERS}, **sections})
-
-
-def test_a_tally_gives_the_mean_loss_and_the_shares_of_right_ones() -> None:
-    tally = RunningSums.on(torch.device("cpu"), weights=[1.0], classifying=2)
-    tally.add(torch.tensor(6.0), 2, [torch.tensor(1), torch.tensor(2)], 2)
-    tally.add(torch.tensor(3.0), 4, [torch.tensor(2), torch.tensor(4)], 4)
-    assert tally.samples == 6
-    assert tally.read() == (1.5, [0.5, 1.0])
-    tally.clear()
-    assert tally.samples == 0
-    loss, shares = tally.read()
-    assert all(map(math.isnan, (loss, *shares)))
 
 
 def test_weight_decay_parts_the_parameters_in_two_groups() -> None:

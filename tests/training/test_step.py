@@ -128,19 +128,19 @@ def test_averaged_weights_follow_their_formula() -> None:
 
 
 def test_mixed_targets_are_right_where_their_likeliest_class_is_predicted() -> None:
-    step = make_step(moons())
+    tally = moons().tally
     outputs = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     mixed = torch.tensor([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8]])
-    assert step.count_right(outputs, mixed) == [2]
+    assert tally.count_right(outputs, mixed) == [2]
 
 
 def test_labels_are_right_where_all_of_them_are_predicted() -> None:
     data = {"name": "fake", "shape": [2], "classes": 3, "multilabel": True}
-    step = make_step(moons(data=data, loss={"name": "bce_with_logits", "threshold": 0.7}))
+    tally = moons(data=data, loss={"name": "bce_with_logits", "threshold": 0.7}).tally
     outputs = torch.tensor([[2.0, -1, 2], [2, -1, 0.5], [2, -1, 2], [-1, -1, -1]])
     labels = torch.tensor([[1.0, 0, 1], [1, 0, 1], [0.6, 0.4, 0.8], [1, 0, 0]])
     # 0.5 is a probability of 0.62; the third is mixed
-    assert step.count_right(outputs, labels) == [2]
+    assert tally.count_right(outputs, labels) == [2]
 
 
 def test_mixed_targets_give_the_gradient_of_both() -> None:
