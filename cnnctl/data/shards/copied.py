@@ -21,8 +21,8 @@ from cnnctl.data.shards.reading import DamagedShardError, ShardSample, samples_i
 from cnnctl.data.shards.source import ShardSource
 from cnnctl.storage import storing
 
-ASKED = 8
-"""Shards whose versions are asked for at once."""
+ASKED, COPIED = 8, 4
+"""Shards whose versions are asked for at once, and that are copied at once to be listed."""
 
 
 class Copies(ShardSource):
@@ -30,6 +30,8 @@ class Copies(ShardSource):
 
     All are kept in the cache for the next run; otherwise they are in a folder of this process.
     """
+
+    readers = COPIED
 
     def __init__(self, source: Elsewhere, names: Sequence[str]) -> None:
         """Copies of the shards with these names, none of which is made yet.

@@ -7,22 +7,19 @@ sample, and the rest tells what they are: `000123.jpg`, `000123.cls`.
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from pathlib import Path
+from typing import IO, Any
 
 from cnnctl.data.pictures.decoding import is_picture
+from cnnctl.data.shards.headers import Member, is_below, members, size_of
 
 MAX_LABEL = 2**20
 """Bytes of a file with a class."""
-MAX_HEADER = 2**20
-"""Bytes of an extended header, such as that of a long name."""
 MAX_FILES = 1_000_000
 """In a shard."""
-BLOCK = tarfile.BLOCKSIZE
 JSON_KEYS = ("label", "cls", "class")
 """Where a class may be in a JSON file."""
 
@@ -57,12 +54,12 @@ def samples_in(file: Path, *, label: str) -> list[ShardSample]:
     """
     found: dict[str, _Parts] = {}
     with file.open("rb") as raw:
-        for member, content in _members(raw):
+        for member in _members(raw):
             key, suffix = key_and_suffix(member.name)
             if suffix != label and not is_picture(member.name):
                 continue
             parts = found.setdefault(key, _Parts())
-            parts.add(member, content, is_label=suffix == label)
+            parts.add(member, raw, is_label=suffix == label)
     if not found:
         raise DamagedShardError(f"has neither pictures nor files .{label}")
     return [parts.sample(key, label) for key, parts in found.items()]
@@ -79,10 +76,10 @@ class _Parts:
     """The files of a sample."""
 
     def __init__(self) -> None:
-        self.picture: tarfile.TarInfo | None = None
+        self.picture: Member | None = None
         self.label: bytes | None = None
 
-    def add(self, member: tarfile.TarInfo, content: IO[bytes], *, is_label: bool) -> None:
+    def add(self, member: Member, raw: IO[bytes], *, is_label: bool) -> None:
         if (self.label if is_label else self.picture) is not None:
             what = "classes" if is_label else "pictures"
             raise DamagedShardError(f"has two {what} of one sample, the second in {member.name}")
@@ -91,8 +88,8 @@ class _Parts:
             return
         if member.size > MAX_LABEL:
             raise DamagedShardError(f"has {member.size:,} bytes for a class, in {member.name}")
-        content.seek(member.offset_data)
-        self.label = content.read(member.size)
+        raw.seek(member.offset)
+        self.label = raw.read(member.size)
 
     def sample(self, key: str, label: str) -> ShardSample:
         if self.picture is None or self.label is None:
@@ -101,7 +98,7 @@ class _Parts:
         named = label_in(self.label, label)
         if not named:
             raise DamagedShardError(f"has no class in {key}.{label}")
-        return ShardSample(self.picture.name, self.picture.offset_data, self.picture.size, named)
+        return ShardSample(self.picture.name, self.picture.offset, self.picture.size, named)
 
 
 def label_in(content: bytes, suffix: str) -> str:
@@ -119,49 +116,20 @@ def label_in(content: bytes, suffix: str) -> str:
     return str(value).strip() if is_class else ""
 
 
-def _members(raw: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """The regular files of a shard, whose names lead nowhere else, each with what it is read from.
+def _members(raw: IO[bytes]) -> Iterator[Member]:
+    """The regular files of a shard whose names lead nowhere else.
 
     Raises:
         OSError, DamagedShardError: as for `samples_in`.
     """
-    size = os.fstat(raw.fileno()).st_size
+    size = size_of(raw)
     try:
-        with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(raw)), mode="r:") as archive:
-            for count, member in enumerate(archive):
-                if count == MAX_FILES:
-                    raise DamagedShardError(f"has more than {MAX_FILES:,} files")
-                if member.offset_data + member.size > size:
-                    raise DamagedShardError(f"is cut short within {member.name}")
-                if is_usable(member):
-                    yield member, raw
-            raw.seek(archive.offset)
+        for count, member in enumerate(members(raw)):
+            if count == MAX_FILES:
+                raise DamagedShardError(f"has more than {MAX_FILES:,} files")
+            if member.offset + member.size > size:
+                raise DamagedShardError(f"is cut short within {member.name}")
+            if is_below(member.name):
+                yield member
     except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         raise DamagedShardError(f"is cut short or damaged: {error}") from None
-    if len(raw.read(BLOCK)) < BLOCK:
-        raise DamagedShardError("is cut short: the end of the archive is missing")
-
-
-def is_usable(member: tarfile.TarInfo) -> bool:
-    """Whether a member is a regular file with a name that stays below the archive."""
-    parts = PurePosixPath(member.name).parts
-    leads_out = member.name.startswith("/") or "\\" in member.name or ".." in parts
-    return member.isreg() and not member.issparse() and not leads_out and bool(parts)
-
-
-class _Bounded:
-    """A file of which headers are read: none is so long that it would take much memory."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.seek, self.tell = file.seek, file.tell
-
-    def read(self, size: int) -> bytes:
-        """As that of a file.
-
-        Raises:
-            tarfile.ReadError: more is asked for than a header has.
-        """
-        if size > MAX_HEADER:
-            raise tarfile.ReadError(f"a header of {size:,} bytes")
-        return self._file.read(size)

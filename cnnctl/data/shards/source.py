@@ -25,6 +25,8 @@ class ShardSource(ABC):
     """Why some of them cannot be used, as far as that is known."""
     are_all_kept: bool = True
     """Whether there is room for all of them at once."""
+    readers: int = 1
+    """How many calls of `samples_in` at once are quicker than one after another."""
 
     @abstractmethod
     def place(self, name: str) -> str:

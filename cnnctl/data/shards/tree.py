@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,16 +73,23 @@ class Shards(FileTree):
         known = self.source.damaged
         damaged = {name: known[name] for name in self.names if name in known}
         samples: list[LabelledEntry] = []
-        for shard in self.names:
-            if shard in damaged:
-                continue
-            try:
-                samples += self._samples_in(shard)
-            except DamagedShardError as error:
-                damaged[shard] = str(error)
-            except OSError as error:
-                damaged[shard] = f"cannot be read: {error.strerror or error}"
+        wanted = [name for name in self.names if name not in damaged]
+        with ThreadPoolExecutor(self.source.readers) as pool:
+            for name, found in zip(wanted, pool.map(self._samples_or_damage, wanted), strict=True):
+                if isinstance(found, str):
+                    damaged[name] = found
+                else:
+                    samples += found
         return sorted(samples, key=lambda sample: sample.entry.name), damaged
+
+    def _samples_or_damage(self, shard: str) -> list[LabelledEntry] | str:
+        """The samples of a shard, or why it is not used."""
+        try:
+            return self._samples_in(shard)
+        except DamagedShardError as error:
+            return str(error)
+        except OSError as error:
+            return f"cannot be read: {error.strerror or error}"
 
     def _samples_in(self, shard: str) -> list[LabelledEntry]:
         found = self.source.samples_in(shard, label=self._label)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnctl.data.shards.headers import MAX_HEADER
 from cnnctl.data.shards.reading import (
-    MAX_HEADER,
     MAX_LABEL,
     DamagedShardError,
     label_in,
