@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,65 +14,91 @@ from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment
 from cnnctl.export.training_source.freezing import prefixes
 from cnnctl.export.training_source.layout import Code, call, literal
+from cnnctl.export.training_source.own_optimizers import BUILT_IN, LION, TOGETHER, muon_source
 from cnnctl.optim.groups import parameter_groups
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.optimizers.momentum import SignedMomentum
+from cnnctl.optim.optimizers.orthogonal import Muon, OrthogonalizedMomentum
 from cnnctl.optim.regularizers import Penalized, penalized
 
-LION = '''
-class Lion(torch.optim.Optimizer):
-    """Steps along the sign of the momentum (Chen et al. 2023)."""
-
-    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
-        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
-
-    @torch.no_grad()
-    def step(self) -> None:
-        for group in self.param_groups:
-            lr, (mixing, keeping) = group["lr"], group["betas"]
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                average = state.setdefault("average", torch.zeros_like(weight))
-                weight.mul_(1 - lr * group["weight_decay"])
-                weight.sub_(lr * average.lerp(weight.grad, 1 - mixing).sign())
-                average.lerp_(weight.grad, 1 - keeping)
-
-
-'''
 WEIGHTS = "[p for p in network.parameters() if p.ndim > 1]"
 OTHERS = "[p for p in network.parameters() if p.ndim <= 1]"
 TRAINABLE = "[p for p in network.parameters() if p.requires_grad]"
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An optimizer, and the weights that it updates."""
+
+    optimizer: Optimizer
+    groups: list[tuple[list[str], dict[str, Any]]]
+    """Names of weights, and the settings that they have of their own."""
+
+
+def has_several(optimizer: Optimizer) -> bool:
+    """Whether weights are updated by different optimizers."""
+    return len(optimizer.parts()) > 1 or any(group.optimizer for group in optimizer.groups)
+
+
 def optimizer_source(experiment: Experiment, network: nn.Module) -> str:
-    """`build_optimizer(network)`, and the class that it needs if torch has none.
+    """`build_optimizer(network)`, and the classes that it needs if torch has none.
 
     network: that of the experiment, on any device, with what is frozen.
 
     Raises:
-        FaultError: the optimizer is that of a plugin.
+        FaultError: an optimizer is that of a plugin.
     """
-    own, name = _class_of(experiment.optimizer)
-    groups, before, settings = _groups(experiment, network)
-    wanted = experiment.optimizer.arguments() | settings
-    options = {"lr": wanted["lr"]} | differing(own, wanted)
-    lines = [
-        *before,
-        f"return {call(name, groups, **options)}",
-    ]
-    body = "\n".join(f"    {line}" for line in lines)
+    parts = _parts(experiment, network)
+    classes = dict.fromkeys(filter(None, (_class_of(part.optimizer)[2] for part in parts)))
+    if len(parts) == 1:
+        before, given, settings = _all_weights(network, parts[0].groups)
+        built = _built(parts[0], given, settings)
+    else:
+        classes[TOGETHER] = None
+        before, codes = _chosen(network, [group for part in parts for group in part.groups])
+        left = iter(codes)
+        calls = (_built(part, *_some_weights(part.groups, left)) for part in parts)
+        built = call("Together", *calls)
+    body = "\n".join(f"    {line}" for line in [*before, f"return {built}"])
     code = f"def build_optimizer(network: nn.Module) -> torch.optim.Optimizer:\n{body}\n"
-    return f"import torch\nfrom torch import nn\n{LION if name == 'Lion' else ''}{code}"
+    return f"import torch\nfrom torch import nn\n{''.join(classes)}{code}"
 
 
-def _class_of(optimizer: Optimizer) -> tuple[type[optim.Optimizer], str]:
+def _parts(experiment: Experiment, network: nn.Module) -> list[_Part]:
+    regularization = experiment.regularization
+    groups = parameter_groups(
+        network,
+        experiment.optimizer,
+        weight_decay=regularization.weight_decay,
+        penalize=regularization.penalize,
+    )
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    found = dict[int, _Part]()
+    for group in groups:
+        part = found.setdefault(id(group.optimizer), _Part(group.optimizer, []))
+        part.groups.append(([names[id(each)] for each in group.parameters], group.settings))
+    return list(found.values())
+
+
+def _built(part: _Part, given: str, settings: dict[str, Any]) -> str:
+    """The call that makes an optimizer of these weights, with settings for all of them."""
+    optimizer = part.optimizer
+    own, name, _ = _class_of(optimizer)
+    built_in = BUILT_IN if isinstance(optimizer, Muon) else ()
+    wanted = optimizer.arguments() | settings
+    wanted = {key: value for key, value in wanted.items() if key not in built_in}
+    return call(name, given, **{"lr": wanted["lr"], **differing(own, wanted)})
+
+
+def _class_of(optimizer: Optimizer) -> tuple[type[optim.Optimizer], str, str]:
+    """The class of an optimizer, its name in a script, and its code if torch has none."""
+    if isinstance(optimizer, Muon):
+        return OrthogonalizedMomentum, "Muon", muon_source(optimizer)
     built = type(optimizer.build([{"params": [torch.zeros(1, requires_grad=True)]}], fused=False))
     if built is SignedMomentum:
-        return built, "Lion"
+        return built, "Lion", LION
     if built is getattr(optim, built.__name__, None):
-        return built, f"torch.optim.{built.__name__}"
+        return built, f"torch.optim.{built.__name__}", ""
     message = f"{optimizer.kind} is an optimizer of a plugin, which a training script lacks"
     hint = "use one of torch's, or leave out --training"
     raise config_fault(message, hint=hint, path=("optimizer",))
@@ -83,32 +110,42 @@ def differing(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if known[name].default != value}
 
 
-def _groups(experiment: Experiment, network: nn.Module) -> tuple[str, list[str], dict[str, Any]]:
-    """The parameters for the optimizer as code, the lines before it, and settings for all."""
-    regularization = experiment.regularization
-    groups = parameter_groups(
-        network,
-        experiment.optimizer,
-        weight_decay=regularization.weight_decay,
-        penalize=regularization.penalize,
-    )
-    names = {id(parameter): name for name, parameter in network.named_parameters()}
-    parts = [([names[id(each)] for each in group.parameters], group.settings) for group in groups]
-    if len(parts) == 1 or not any(settings for _, settings in parts):
+def _all_weights(
+    network: nn.Module, groups: list[tuple[list[str], dict[str, Any]]]
+) -> tuple[list[str], str, dict[str, Any]]:
+    """Lines that choose the groups of the only optimizer, the groups, and settings for all."""
+    if len(groups) == 1 or not any(settings for _, settings in groups):
         is_whole = all(each.requires_grad for each in network.parameters())
-        return "network.parameters()" if is_whole else TRAINABLE, [], parts[0][1]
-    chosen = {"weights": WEIGHTS, "others": OTHERS} if _is_by_dimension(network, parts) else {}
-    if chosen:
-        before = [f"{name} = {code}" for name, code in chosen.items()]
-        codes = list(chosen)
-    else:
-        before = ["named = dict(network.named_parameters())"]
-        codes = [_named(own, list(names.values())) for own, _ in parts]
+        return [], "network.parameters()" if is_whole else TRAINABLE, groups[0][1]
+    before, codes = _chosen(network, groups)
     lines = [
         f"    {literal({'params': Code(code), **settings})},"
-        for code, (_, settings) in zip(codes, parts, strict=True)
+        for code, (_, settings) in zip(codes, groups, strict=True)
     ]
-    return "groups", [*before, "groups = [", *lines, "]"], {}
+    return [*before, "groups = [", *lines, "]"], "groups", {}
+
+
+def _some_weights(
+    groups: list[tuple[list[str], dict[str, Any]]], codes: Iterator[str]
+) -> tuple[str, dict[str, Any]]:
+    """The groups of one of several optimizers, and settings for all of them.
+
+    codes: the weights of these groups, and then those of others.
+    """
+    if len(groups) == 1:
+        return next(codes), groups[0][1]
+    return literal([{"params": Code(next(codes)), **own} for _, own in groups]), {}
+
+
+def _chosen(
+    network: nn.Module, groups: list[tuple[list[str], dict[str, Any]]]
+) -> tuple[list[str], list[str]]:
+    """Lines that choose the weights of groups, and the weights of each."""
+    if _is_by_dimension(network, groups):
+        return [f"weights = {WEIGHTS}", f"others = {OTHERS}"], ["weights", "others"]
+    names = [name for name, _ in network.named_parameters()]
+    before = ["named = dict(network.named_parameters())"]
+    return before, [_named(own, names) for own, _ in groups]
 
 
 def _is_by_dimension(network: nn.Module, parts: list[tuple[list[str], dict[str, Any]]]) -> bool:

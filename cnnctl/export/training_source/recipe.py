@@ -61,7 +61,8 @@ class Recipe:
     @property
     def averages(self) -> bool:
         """Whether an average of the weights is kept."""
-        return self.experiment.regularization.ema is not None
+        settings = self.experiment.regularization
+        return settings.ema is not None or settings.lookahead is not None
 
     @property
     def precision(self) -> str:

@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler
 from cnnctl.errors import config_fault
 from cnnctl.experiment import Experiment
 from cnnctl.export.training_source.layout import Code, call
-from cnnctl.export.training_source.optimizers import differing
+from cnnctl.export.training_source.optimizers import differing, has_several
 from cnnctl.optim.optimizers import Optimizer
 from cnnctl.optim.schedulers import Plateau, Scheduler, cycles, decays
 
@@ -62,7 +62,8 @@ class _Context:
     @property
     def rates(self) -> float | Code:
         """The largest rate of each group."""
-        if any(group.lr is not None for group in self.optimizer.groups):
+        has_own = any(group.lr is not None for group in self.optimizer.groups)
+        if has_own or has_several(self.optimizer):
             return Code('[group["lr"] for group in optimizer.param_groups]')
         return self.optimizer.lr
 

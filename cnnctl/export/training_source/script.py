@@ -9,6 +9,7 @@ from textwrap import wrap
 
 from cnnctl.data.samples import Splits
 from cnnctl.experiment import Experiment, Task
+from cnnctl.export.training_source.averages import average_source
 from cnnctl.export.training_source.freezing import evaluating_lines
 from cnnctl.export.training_source.initializing import building_source
 from cnnctl.export.training_source.layout import WIDTH, assembled, literal
@@ -30,30 +31,6 @@ from cnnctl.version import __version__
 
 PACKAGES = {"sklearn": "scikit-learn"}
 """Packages that are not called as their modules are."""
-AVERAGE = '''
-from copy import deepcopy
-
-import torch
-from torch import nn
-
-
-class Average:
-    """A copy of a network whose weights are averages over the steps."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = deepcopy(network).requires_grad_(False)
-        self.steps = 0
-
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Move the averages towards the weights after a step."""
-        decay = {decay}
-        self.steps += 1
-        for mean, weight in zip(self.network.parameters(), network.parameters()):
-            mean.lerp_(weight, 1 - decay)
-        for mean, value in zip(self.network.buffers(), network.buffers()):
-            mean.copy_(value)
-'''
 
 
 def training_source(
@@ -82,7 +59,6 @@ def training_source(
     module = new_meta_network(plan)
     freezing = freezing_of(module, experiment.model.freeze, unfreeze_at=None)
     freezing.begin_epoch(1)
-    ema = experiment.regularization.ema
     parts = [
         _settings(recipe, data_root),
         network,
@@ -94,7 +70,7 @@ def training_source(
         penalty_source(experiment, module),
         optimizer_source(experiment, module),
         recipe.schedule.code,
-        AVERAGE.replace("{decay}", _decay(ema.decay, warmup=ema.warmup)) if ema else "",
+        average_source(experiment.regularization),
         order_source(recipe),
         epoch_source(recipe, evaluating_lines(module, freezing.names)),
         evaluation_source(recipe),
@@ -120,10 +96,6 @@ def _about(recipe: Recipe, code: str) -> str:
 def _plain(name: str) -> str:
     """A name that can stand in a docstring: whoever wrote it cannot end that."""
     return re.sub(r"[^\w .,+-]", "_", name)
-
-
-def _decay(decay: float, *, warmup: bool) -> str:
-    return f"min({decay!r}, (1 + self.steps) / (10 + self.steps))" if warmup else repr(decay)
 
 
 def _settings(recipe: Recipe, data_root: str) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from cnnctl.errors import Fault, FaultError
 from cnnctl.experiment import Experiment
+from cnnctl.export.training_source.optimizers import has_several
 from cnnctl.model.network import NetworkPlan
-from cnnctl.optim.optimizers import Optimizer
-from cnnctl.optim.optimizers.orthogonal import Muon
 from cnnctl.optim.optimizers.quasi_newton import LBFGS
+from cnnctl.optim.schedulers.scheduler import Cycle
 
 PATH = ("optimizer",)
 HINT = "leave it out, or leave out --training"
@@ -37,10 +37,11 @@ def _missing(experiment: Experiment) -> Iterator[Fault]:
     if model.unfreeze_at is not None:
         message = "a training script does not unfreeze layers"
         yield Fault(message=message, hint=HINT, path=("model", "unfreeze_at"))
-    yield from _missing_optimizers(experiment.optimizer)
-    if experiment.regularization.lookahead is not None:
-        message = "a training script does not have lookahead"
-        yield Fault(message=message, hint=HINT, path=("regularization", "lookahead"))
+    yield from _missing_optimizers(experiment)
+    lookahead = experiment.regularization.lookahead
+    if lookahead is not None and lookahead.ramp:
+        message = "a training script has a constant alpha"
+        yield Fault(message=message, hint=HINT, path=("regularization", "lookahead", "ramp"))
     if isinstance(experiment.optimizer, LBFGS) and experiment.train.accumulate > 1:
         message = "a training script does not accumulate batches for lbfgs"
         yield Fault(message=message, hint="use data.batch_size=all", path=("train", "accumulate"))
@@ -63,12 +64,13 @@ def _missing_parts(experiment: Experiment, plan: NetworkPlan) -> Iterator[Fault]
         yield Fault(message=message, hint=HINT, path=("train", "micro_batch_size"))
 
 
-def _missing_optimizers(optimizer: Optimizer) -> Iterator[Fault]:
-    if isinstance(optimizer, Muon):
-        message = f"a training script does not have {optimizer.kind}"
-        yield Fault(message=message, hint="use one of torch's, or leave out --training", path=PATH)
+def _missing_optimizers(experiment: Experiment) -> Iterator[Fault]:
+    optimizer, scheduler = experiment.optimizer, experiment.scheduler
     for index, group in enumerate(optimizer.groups):
-        for option in ("optimizer", "scheduler"):
-            if getattr(group, option) is not None:
-                message = f"a training script has one {option} for all weights"
-                yield Fault(message=message, hint=HINT, path=(*PATH, "groups", index, option))
+        if group.scheduler is not None:
+            message = "a training script has one scheduler for all weights"
+            yield Fault(message=message, hint=HINT, path=(*PATH, "groups", index, "scheduler"))
+    if has_several(optimizer) and isinstance(scheduler, Cycle) and scheduler.cycle_momentum:
+        message = "torch cannot cycle the momentum of several optimizers"
+        hint = "set scheduler.cycle_momentum=false"
+        yield Fault(message=message, hint=hint, path=("scheduler", "cycle_momentum"))

@@ -140,7 +140,7 @@ class TrainingScript(Format):
                 given["scheduler"] = getattr(script, build)(optimizer, 1000)
         if hasattr(script, "Average"):
             given["average"] = script.Average(network)
-        rates = [float(group["lr"]) for group in optimizer.param_groups]
+        rates = sorted(float(group["lr"]) for group in optimizer.param_groups)
         losses = {}
         for name, (last_inputs, last_targets) in splits.items():
             found = script.evaluate(network, last_inputs[-64:], last_targets[-64:])
@@ -187,7 +187,7 @@ def first_step(trainable: Trainable, original: Original) -> dict[str, dict[str, 
         },
         "step": {
             "loss": torch.tensor(run.tally.read()[0]),
-            "rates": torch.tensor([float(each["lr"]) for each in run.optimizer.param_groups]),
+            "rates": torch.tensor(sorted(float(each["lr"]) for each in run.optimizer.param_groups)),
         },
     }
 

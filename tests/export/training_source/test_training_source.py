@@ -105,7 +105,7 @@ def test_every_scheduler_is_that_of_torch(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", sorted(set(Optimizer.kinds) - {"muon"}))
+@pytest.mark.parametrize("kind", Optimizer.kinds)
 def test_every_optimizer_is_that_of_torch(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +113,53 @@ def test_every_optimizer_is_that_of_torch(
     if kind == "lbfgs":  # whose many evaluations soon differ more
         given = ["optimizer={name: lbfgs, max_iter: 3}", "data.batch_size=all"]
     is_same(tmp_path, MOONS, monkeypatch, *given)
+
+
+SEVERAL = [
+    "optimizer={name: muon, others: {name: sgd, lr: 0.2, momentum: 0.5}}",
+    "optimizer={name: muon, nesterov: false, normalize: true, adjust_lr_fn: none, ns_steps: 3}",
+    "optimizer={name: muon, adjust_lr_fn: match_rms_adamw, groups: [{match: linear2*, lr: 0.01}]}",
+    "optimizer={name: sgd, lr: 0.1, groups: [{match: linear3.*, optimizer: adam},"
+    " {match: linear1.bias, optimizer: {name: lion, lr: 0.001}}]}",
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("optimizer", SEVERAL)
+@pytest.mark.parametrize("more", ["regularization.weight_decay=0.01", "scheduler=cosine"])
+def test_several_optimizers_take_a_step_together(
+    optimizer: str, more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_same(tmp_path, MOONS, monkeypatch, optimizer, more)
+
+
+def test_muon_and_others_train_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cycle = "scheduler={name: one_cycle, cycle_momentum: false}"
+    is_same(tmp_path, MOONS, monkeypatch, "optimizer={name: muon, lr: 0.1}", cycle)
+
+
+@pytest.mark.parametrize("lookahead", ["3", "{every: 2, alpha: 0.8}"])
+def test_lookahead_trains_to_the_same_weights(
+    lookahead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = MOONS.replace("tanh,", "batch_norm, tanh,")
+    is_same(tmp_path, text, monkeypatch, f"regularization.lookahead={lookahead}")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("regularization.lookahead={ramp: 3}", "a constant alpha"),
+        ("optimizer={name: muon, groups: [{match: linear1*, scheduler: cosine}]}", "one scheduler"),
+        ("optimizer=muon", "cannot cycle the momentum of several optimizers"),
+    ],
+)
+def test_what_a_script_lacks_is_refused(override: str, message: str, tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, MOONS, override, "scheduler=one_cycle")
+    with pytest.raises(FaultError, match=message):
+        source_of(setup)
 
 
 LOSSES = {
