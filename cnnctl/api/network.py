@@ -23,6 +23,7 @@ from cnnctl.model.modules import WithAuxiliary
 from cnnctl.model.network import NetworkPlan, meta_network
 from cnnctl.prediction.answers import answer_all
 from cnnctl.prediction.unread import Unread
+from cnnctl.prediction.views import with_views
 from cnnctl.trained import TrainedNetwork
 
 Prediction = TypedDict(
@@ -139,16 +140,20 @@ class Network(WithAuxiliary):
         dtype = next((each.dtype for each in self.parameters()), prepared.dtype)
         return prepared.to(self.device, dtype)
 
-    def predict(self, inputs: object, *, top_k: int | None = None) -> list[Prediction]:
+    def predict(
+        self, inputs: object, *, top_k: int | None = None, views: int = 1
+    ) -> list[Prediction]:
         """Answer for samples, bit by bit as `cnnctl predict` does on the same device.
 
         inputs: as in `preprocess`.
         top_k: so many of the most probable classes are in `probabilities`; by default, all.
+        views: average the outputs over so many views of each image; see `evaluate`.
 
         The network computes in evaluation mode; the modes of its layers are restored.
 
         Raises:
-            FaultError: one cannot be read or does not fit; memory runs out.
+            FaultError: one cannot be read or does not fit; samples have no such views; memory
+                runs out.
         """
         check_positive("top_k", top_k)
         unread = Unread(hint="give fewer at a time")
@@ -156,7 +161,7 @@ class Network(WithAuxiliary):
         trained = trained_network(self)
         with settings_restored(), _modes_kept(self), memory_faults(trained.device):
             use_precision(trained.experiment.train.precision, trained.device)
-            answered = list(unread.noting(answer_all(trained, found)))
+            answered = list(unread.noting(answer_all(with_views(trained, views), found)))
         unread.report()
         return [cast("Prediction", each.to_json(top=top_k)) for each in answered]
 

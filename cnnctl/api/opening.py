@@ -98,6 +98,7 @@ def predict(
     inputs: object,
     *,
     top_k: int | None = None,
+    views: int = 1,
     device: str = "auto",
     plugins: Sequence[str | os.PathLike[str]] = (),
 ) -> list[Prediction]:
@@ -106,8 +107,9 @@ def predict(
     To answer more than once, `load` the network and keep it.
 
     Raises:
-        FaultError: the network cannot be loaded, or an input cannot be read or does not fit.
+        FaultError: the network cannot be loaded, an input cannot be read or does not fit, or has no
+            such views.
     """
     if not isinstance(source, Network):
         source = load(source, device=device, plugins=plugins)
-    return source.predict(inputs, top_k=top_k)
+    return source.predict(inputs, top_k=top_k, views=views)

@@ -78,13 +78,20 @@ class Run:
         self,
         *,
         split: SplitName | None = None,
+        views: int = 1,
         device: str = "auto",
         data_root: str | os.PathLike[str] | None = None,
         plugins: Sequence[str | os.PathLike[str]] = (),
     ) -> Evaluation:
         """Measure its network on a split of its dataset; see `cnnctl.evaluate`."""
-        root = data_root
-        return evaluate(self.folder, split=split, device=device, data_root=root, plugins=plugins)
+        return evaluate(
+            self.folder,
+            split=split,
+            views=views,
+            device=device,
+            data_root=data_root,
+            plugins=plugins,
+        )
 
 
 def train(
@@ -97,6 +104,7 @@ def train(
     device: str | None = None,
     plugins: Sequence[str | os.PathLike[str]] = (),
     progress: bool = True,
+    profile: bool = False,
     **options: Any,
 ) -> Run:
     """Train an experiment to its end, in a new folder below `runs`, or resume a run.
@@ -109,6 +117,7 @@ def train(
     device: `cpu`, `cuda`, `cuda:1` or `auto`; by default, that of the experiment.
     plugins: Python files that a resumed run needs; their code is run.
     progress: whether to show it; False prints nothing.
+    profile: write a trace of a few steps to the run folder, as `cnnctl train --profile` does.
     options: options of the experiment by their sections: `seed=1, train={"epochs": 3}`.
         A mapping is merged into what is there, unless it has a `name`: then it replaces it.
 
@@ -129,7 +138,9 @@ def train(
         start = _start(source, words, resume, Path(runs), plugins, root)
         stops = _interrupts()
         console = _console(progress)
-        result, _ = run_to_its_end(start, data_root=root, console=console, stops=stops)
+        result, _ = run_to_its_end(
+            start, data_root=root, console=console, stops=stops, is_profiled=profile
+        )
     print_outcome(console, result, start.folder)
     if stops.received is not None:
         raise KeyboardInterrupt(f"resume it with cnnctl.train(resume={str(start.folder.path)!r})")

@@ -57,6 +57,17 @@ def test_it_answers_bit_by_bit_as_the_command_does(
     assert network.predict([]) == []
 
 
+def test_views_are_averaged_as_by_the_command(
+    network: Network, run: Run, tmp_path: Path, as_before: None
+) -> None:
+    paths = pictures(tmp_path)
+    expected = typed(run.folder, *paths, "--views", "6")
+    assert network.predict(paths, views=6) == expected != network.predict(paths)
+    assert cnnctl.predict(run, paths, views=6, device="cpu") == expected
+    with pytest.raises(FaultError, match="no sets of 5 views"):
+        network.predict(paths, views=5)
+
+
 def test_it_prepares_what_it_takes(network: Network, tmp_path: Path) -> None:
     paths = pictures(tmp_path)
     prepared = network.preprocess(PIXELS)

@@ -83,6 +83,11 @@ def test_progress_is_printed_unless_it_is_not_wanted(
     assert "next:" not in shown
 
 
+def test_a_training_may_be_profiled(runs: Path) -> None:
+    profiled = train("lenet", train={"epochs": 1}, runs=runs, progress=False, profile=True)
+    assert list((profiled.folder / "profile").glob("*.pt.trace.json.gz"))
+
+
 def test_a_notebook_gets_lines_of_one_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     console = training._console(True)
