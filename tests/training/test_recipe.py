@@ -69,6 +69,15 @@ def test_mixed_samples_train_with_soft_targets(tiny: Path, mixing: str) -> None:
     assert outcome.test["accuracy"] > 0.7
 
 
+def test_recomputed_activations_train_to_the_same_bits(tiny: Path) -> None:
+    tiny.write_text(EVERYTHING, encoding="utf-8")
+    plain, recomputed = (
+        train(tiny, "train.epochs=2", *more).run.network.state_dict()
+        for more in ((), ("train.activation_checkpointing=true",))
+    )
+    assert all(torch.equal(each, recomputed[name]) for name, each in plain.items())
+
+
 def test_lbfgs_solves_the_moons_with_the_full_batch(tiny: Path) -> None:
     data = "data={name: moons, samples: 300, batch_size: all}"
     layers = "model.layers=[{linear: 16}, tanh, {linear: classes}]"

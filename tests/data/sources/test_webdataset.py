@@ -204,3 +204,13 @@ def test_shards_are_trained_on_and_found_elsewhere(quick_cli: Cli, tmp_path: Pat
     assert missing.returncode == ExitCode.DATA
     assert "no such folder" in missing.stderr
     assert quick_cli("eval", "runs/pets", "--json", "--data", "moved").stdout == measured.stdout
+
+
+def test_a_network_of_shards_answers_for_pictures(quick_cli: Cli, tmp_path: Path) -> None:
+    write_shards(tmp_path / "pets", SPLIT)
+    (tmp_path / "pets.yaml").write_text(CONFIG)
+    assert quick_cli("train", "pets.yaml").returncode == 0
+    (tmp_path / "a.png").write_bytes(picture(0))
+    answered = quick_cli("predict", "runs/pets", "a.png", "--jsonl")
+    assert answered.returncode == 0, answered.stderr
+    assert set(json.loads(answered.stdout)["probabilities"]) == {"0", "1"}
