@@ -117,7 +117,9 @@ class RunningSums:
     def _count_waiting(self) -> None:
         if not self.waiting:
             return
-        outputs, targets = (torch.cat(parts) for parts in zip(*self.waiting, strict=True))
+        outputs, targets = self.waiting[0]
+        if len(self.waiting) > 1:
+            outputs, targets = (torch.cat(parts) for parts in zip(*self.waiting, strict=True))
         counts = self.parts[2 : 2 + len(self.classifying)]
         for part, right in zip(counts, self.count_right(outputs, targets), strict=True):
             part.add_(right)
