@@ -33,8 +33,8 @@ class RunningSums:
     """How many sums the agreement follows from."""
     waiting: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     """Outputs and targets of batches whose correct predictions are not yet counted. On a CPU, those
-    of many batches are counted together: in a step of a small network, starting the operations
-    takes a tenth of the time, and computing them a hundredth."""
+    of many batches are counted together: one by one, it took 7 % of each step of an MLP for MNIST
+    with 64 samples."""
     waiting_size: int = 0
     """What these add to the normalizers."""
 
