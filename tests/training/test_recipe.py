@@ -69,6 +69,7 @@ def test_mixed_samples_train_with_soft_targets(tiny: Path, mixing: str) -> None:
     assert outcome.test["accuracy"] > 0.7
 
 
+@pytest.mark.long
 def test_recomputed_activations_train_to_the_same_bits(tiny: Path) -> None:
     tiny.write_text(EVERYTHING, encoding="utf-8")
     plain, recomputed = (
