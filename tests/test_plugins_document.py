@@ -127,6 +127,7 @@ def kill_in_training(run: Path, *arguments: str) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
+@pytest.mark.long
 def test_folders_train_alike_from_memory_and_mapped_killed_or_not(cli: Cli, tmp_path: Path) -> None:
     write_examples(tmp_path)
     write_pictures(tmp_path / "pictures")

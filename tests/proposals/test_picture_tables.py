@@ -87,6 +87,7 @@ def test_labels_and_values_train_as_they_stand(
     assert f"best epoch 1: validation {monitor} " in done.output
 
 
+@pytest.mark.long
 def test_several_targets_get_a_head_each(cli: Cli) -> None:
     pictures("pets/images", numbered())
     columns: dict[str, Sequence[object]] = {

@@ -267,6 +267,7 @@ def test_series_are_learned_evaluated_and_answered(quick_cli: Cli, tmp_path: Pat
     done(quick_cli, "summary", "runs/waves")
 
 
+@pytest.mark.long
 def test_series_can_have_several_targets(quick_cli: Cli, tmp_path: Path) -> None:
     header = [*HEADER, "speed", "tags"]
     rows = [

@@ -74,6 +74,7 @@ def test_pixels_go_in_and_named_probabilities_come_out(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.long
 def test_cells_go_in_where_a_table_was_learned(tmp_path: Path) -> None:
     (tmp_path / "pets.csv").write_text(ROWS)
     (tmp_path / "x.yaml").write_text(TABLE)
