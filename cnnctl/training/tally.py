@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,12 +31,15 @@ class RunningSums:
     …` would look up, add and copy back at every step."""
     agreeing: int = 0
     """How many sums the agreement follows from."""
-    waiting: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    """Outputs and targets of batches whose correct predictions are not yet counted. On a CPU, those
-    of many batches are counted together: one by one, it took 7 % of each step of an MLP for MNIST
-    with 64 samples."""
+    waiting: tuple[Tensor, Tensor] | None = None
+    """Outputs and targets of samples whose correct predictions are not yet counted, copied: tensors
+    of many steps that are kept would leave holes in the memory. On a CPU, those of many batches
+    are counted together: one by one, it took 7 % of each step of an MLP for MNIST with 64
+    samples."""
+    waiting_samples: int = 0
+    """How many of them there are; what follows is free."""
     waiting_size: int = 0
-    """What these add to the normalizers."""
+    """What they add to the normalizers."""
 
     @classmethod
     def on(
@@ -104,31 +107,42 @@ class RunningSums:
             self.parts[1].add_(normalizers)
         if agreement is not None:
             self.parts[-2].add_(agreement)
-        self.waiting.append((outputs.detach(), targets))
-        # outputs on a GPU may be overwritten in the next step, by those of a captured graph
-        if outputs.device.type != "cpu" or len(self.waiting) * outputs.numel() > MOST_WAITING:
-            self._count_waiting()
+        outputs = outputs.detach()
+        # on a GPU, nothing waits for operations to start
+        if outputs.device.type != "cpu" or outputs.numel() > MOST_WAITING // 2:
+            self._count(outputs, targets)
+        else:
+            self._let_wait(outputs, targets)
 
     @torch.no_grad()
     def count_right(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
         """Number of correct predictions of each task; see `Task.is_right`."""
         return [task.is_right(*task.of(outputs, targets)).sum() for task in self.classifying]
 
+    def _let_wait(self, outputs: Tensor, targets: Tensor) -> None:
+        begin, end = self.waiting_samples, self.waiting_samples + len(targets)
+        if self.waiting is None or end > len(self.waiting[1]):
+            self._count_waiting()
+            begin, end = 0, len(targets)
+            if self.waiting is None or end > len(self.waiting[1]):
+                room = MOST_WAITING // max(1, outputs[:1].numel())
+                self.waiting = _room_for(outputs, room), _room_for(targets, room)
+        for kept, more in zip(self.waiting, (outputs, targets), strict=True):
+            kept[begin:end] = more
+        self.waiting_samples = end
+
     def _count_waiting(self) -> None:
-        if not self.waiting:
-            return
-        outputs, targets = self.waiting[0]
-        if len(self.waiting) > 1:
-            outputs, targets = (torch.cat(parts) for parts in zip(*self.waiting, strict=True))
+        if self.waiting is not None and self.waiting_samples:
+            outputs, targets = (each[: self.waiting_samples] for each in self.waiting)
+            self.waiting_samples = 0
+            self._count(outputs, targets)
+
+    def _count(self, outputs: Tensor, targets: Tensor) -> None:
         counts = self.parts[2 : 2 + len(self.classifying)]
         for part, right in zip(counts, self.count_right(outputs, targets), strict=True):
             part.add_(right)
         self.parts[1].add_(self.waiting_size)
         self.parts[-1].add_(len(targets))
-        self._forget_waiting()
-
-    def _forget_waiting(self) -> None:
-        self.waiting.clear()
         self.waiting_size = 0
 
     @property
@@ -164,8 +178,12 @@ class RunningSums:
 
     def clear(self) -> None:
         """Reset the sums."""
-        self._forget_waiting()
+        self.waiting_samples = self.waiting_size = 0
         self.kept.zero_()
+
+
+def _room_for(batch: Tensor, samples: int) -> Tensor:
+    return batch.new_empty((samples, *batch.shape[1:]))
 
 
 def _weighted(weights: Sequence[float], values: Sequence[float]) -> float:
