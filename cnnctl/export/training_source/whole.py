@@ -140,10 +140,12 @@ class TrainingScript(Format):
                 given["scheduler"] = getattr(script, build)(optimizer, 1000)
         if hasattr(script, "Average"):
             given["average"] = script.Average(network)
-        rates = sorted(float(group["lr"]) for group in optimizer.param_groups)
+        rates = {id(p): each["lr"] for each in optimizer.param_groups for p in each["params"]}
+        named = [(name, p) for name, p in network.named_parameters() if id(p) in rates]
+        rates = {name: torch.tensor(float(rates[id(parameter)])) for name, parameter in named}
         losses = {}
-        for name, (last_inputs, last_targets) in splits.items():
-            found = script.evaluate(network, last_inputs[-64:], last_targets[-64:])
+        for name, parts in splits.items():
+            found = script.evaluate(network, *(part[-64:] for part in parts))
             losses[name] = torch.tensor(found[0] if isinstance(found, tuple) else found)
         known = signature(script.train_epoch).parameters
         loss = script.train_epoch(**{name: each for name, each in given.items() if name in known})
@@ -152,7 +154,8 @@ class TrainingScript(Format):
             "splits": {name: torch.tensor(len(part[0])) for name, part in splits.items()},
             "gradients": gradients,
             "losses": losses,
-            "step": {"loss": torch.tensor(loss), "rates": torch.tensor(rates)},
+            "step": {"loss": torch.tensor(loss)},
+            "rates": rates,
         }
 
 
@@ -185,11 +188,17 @@ def first_step(trainable: Trainable, original: Original) -> dict[str, dict[str, 
             for name, parameter in run.network.named_parameters()
             if parameter.grad is not None
         },
-        "step": {
-            "loss": torch.tensor(run.tally.read()[0]),
-            "rates": torch.tensor(sorted(float(each["lr"]) for each in run.optimizer.param_groups)),
-        },
+        "step": {"loss": torch.tensor(run.tally.read()[0])},
+        "rates": _rates(run),
     }
+
+
+def _rates(run: Assembled) -> dict[str, Tensor]:
+    """The learning rate of each weight that is trained, by its name."""
+    groups = run.optimizer.param_groups
+    rates = {id(weight): group["lr"] for group in groups for weight in group["params"]}
+    named = run.network.named_parameters()
+    return {name: torch.tensor(float(rates[id(p)])) for name, p in named if id(p) in rates}
 
 
 def _loss_of_last(run: Assembled, part: Split, heads: tuple[str, ...]) -> Tensor:
