@@ -64,12 +64,12 @@ def with_views(trained: TrainedNetwork, views: int) -> TrainedNetwork:
     """
     if views not in VIEWS:
         message = f"there are no sets of {views} views"
-        raise config_fault(message, hint="use --views 2, 3 or 6")
+        raise config_fault(message, hint="use 2, 3 or 6")
     if views == 1:
         return trained
     shape = trained.plan.input
     need_images(shape, kind=f"--views {views}")
     if views % 3 == 0 and min(shape[1:]) < 2:
         message = f"--views {views} cannot shift images of {shape[1]}x{shape[2]} pixels"
-        raise config_fault(message, hint="use --views 2")
+        raise config_fault(message, hint="use 2 views")
     return replace(trained, network=Viewed(trained.network, views=views).eval())

@@ -120,13 +120,12 @@ class RunningSums:
         return [task.is_right(*task.of(outputs, targets)).sum() for task in self.classifying]
 
     def _let_wait(self, outputs: Tensor, targets: Tensor) -> None:
-        begin, end = self.waiting_samples, self.waiting_samples + len(targets)
-        if self.waiting is None or end > len(self.waiting[1]):
+        if self.waiting is None:
+            room = MOST_WAITING // max(1, outputs[:1].numel())  # for two batches at least
+            self.waiting = _room_for(outputs, room), _room_for(targets, room)
+        if self.waiting_samples + len(targets) > len(self.waiting[1]):
             self._count_waiting()
-            begin, end = 0, len(targets)
-            if self.waiting is None or end > len(self.waiting[1]):
-                room = MOST_WAITING // max(1, outputs[:1].numel())
-                self.waiting = _room_for(outputs, room), _room_for(targets, room)
+        begin, end = self.waiting_samples, self.waiting_samples + len(targets)
         for kept, more in zip(self.waiting, (outputs, targets), strict=True):
             kept[begin:end] = more
         self.waiting_samples = end

@@ -176,7 +176,7 @@ def test_outputs_are_averaged_over_views(digits_run: Path) -> None:
 
 def test_views_that_do_not_exist_are_refused(digits_run: Path, diabetes_run: Path) -> None:
     said = refused(2, digits_run, "--views", "4")
-    assert "there are no sets of 4 views\n    use --views 2, 3 or 6" in said
+    assert "there are no sets of 4 views\n    use 2, 3 or 6" in said
     said = refused(2, diabetes_run, "--views", "2")
     assert "--views 2 needs images, but the samples are vectors of 10" in said
 
